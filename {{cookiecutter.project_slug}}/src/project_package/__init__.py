@@ -1,0 +1,1 @@
+"""One AI problem, from raw data to a served model."""

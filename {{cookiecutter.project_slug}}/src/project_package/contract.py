@@ -1,0 +1,217 @@
+"""What a use case promises, and the values that pass between the stages.
+
+A use case is two frozen records of plain functions: `Api` is what the server needs, `UseCase` adds
+what the lifecycle needs. Every function takes and gives plain values, so a test swaps one with
+`dataclasses.replace`, and the type checker proves the fit where the record is built.
+
+Data moves as `Columns`: named numpy arrays of equal length, one row per instance (an image or a
+sequence is a row of an array with more axes). The path of a prediction is the same everywhere:
+
+    rows -> features -> encode -> ONNX -> decode -> predictions
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Columns: TypeAlias = Mapping[str, NDArray[Any]]
+Files: TypeAlias = Mapping[str, bytes]
+Settings: TypeAlias = Mapping[str, float | int | str]
+Progress: TypeAlias = Callable[[float], None]
+
+Request = TypeVar("Request", bound=BaseModel)
+Response = TypeVar("Response", bound=BaseModel)
+Assets = TypeVar("Assets")
+Model = TypeVar("Model")
+
+
+def take(columns: Columns, rows: NDArray[Any]) -> Columns:
+    """Give the rows of every column that `rows` (a mask or indices) selects."""
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def length(columns: Columns) -> int:
+    """Give the number of rows."""
+    return len(next(iter(columns.values())))
+
+
+class Frozen(BaseModel):
+    """A value read from a file or a request: no field changes, no key is unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Train(Frozen):
+    """How much the search may try."""
+
+    trials: int = Field(12, ge=1, description="trials of each candidate that has a search space")
+    candidates: tuple[str, ...] = Field((), description="candidates to try; none means all")
+
+
+class Promote(Frozen):
+    """What a challenger must show before it becomes the champion."""
+
+    margin: float = Field(0.0, ge=0, description="how much worse than the champion is still equal")
+    confidence: float = Field(0.9, gt=0.5, lt=1, description="of the paired bootstrap interval")
+    resamples: int = Field(200, ge=50, description="resamples of the paired bootstrap")
+    slice_margin: float = Field(0.05, ge=0, description="loss allowed on a guarded slice")
+    guarded: tuple[str, ...] = Field((), description="slices that may not lose more than that")
+    max_difference: float = Field(1e-5, gt=0, description="largest |ONNX - original|")
+    max_bundle_mb: float = Field(20.0, gt=0, description="size of the bundle, MB")
+    max_latency_ms: float = Field(10.0, gt=0, description="median time of one row, ms")
+
+
+class Params(Frozen):
+    """The sections of params.toml that every use case has; a use case adds its own."""
+
+    seed: int = Field(7, ge=0)
+    train: Train = Train()
+    promote: Promote = Promote()
+
+
+@dataclass(frozen=True)
+class Api(Generic[Request, Response, Assets]):
+    """What the server needs. It imports numpy and pydantic only."""
+
+    name: str
+    request: type[Request]
+    response: type[Response]
+    assets: Callable[[Files], Assets]
+    """Parse the bundle's asset files once, when the bundle is loaded."""
+    features: Callable[[Sequence[Request]], Columns]
+    """Compute the features of requests from what they carry; a table has its own in `rows`."""
+    encode: Callable[[Columns, Assets], Columns]
+    """Turn features into the named inputs of the ONNX graph."""
+    decode: Callable[[Columns, Columns, Assets], Columns]
+    """Turn the named outputs of the graph, and the features, into predictions."""
+    respond: Callable[[Columns, Assets], list[Response]]
+    """Turn predictions into one response a row."""
+    signals: Callable[[Columns, Columns], Columns]
+    """Pick the numbers of features and predictions that are worth watching."""
+
+
+class Suggest(Protocol):
+    """The part of an Optuna trial that a search space uses."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Suggest a number from [low, high]."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """Suggest a whole number from [low, high]."""
+
+
+@dataclass(frozen=True)
+class Candidate(Generic[Model]):
+    """One family of models: how to search, fit, ask and export it."""
+
+    name: str
+    space: Callable[[Suggest], Settings] | None
+    """Suggest settings; None when there is nothing to search."""
+    fit: Callable[[Columns, Settings, int], Model]
+    """Fit on rows with settings and a seed."""
+    predict: Callable[[Model, Columns], Columns]
+    """Give the outputs of the fitted model, named as the graph names them."""
+    export: Callable[[Model, Columns], bytes]
+    """Give the ONNX graph; the training rows are there for what must be measured on them."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to fit on and later (or other) rows to score on."""
+
+    train: Columns
+    valid: Columns
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows of the final fit, the folds of the search (all before the test), and the test rows."""
+
+    train: Columns
+    folds: tuple[Fold, ...]
+    test: Columns
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number about predictions on rows."""
+
+    name: str
+    label: str
+    score: Callable[[Columns, Columns], float]
+    """Score predictions on rows."""
+    ceiling: Callable[[Columns], float] | None = None
+    """The best score these rows allow, where it is not 1."""
+    higher_is_better: bool = True
+
+    def gain(self, value: float, other: float) -> float:
+        """Say by how much `value` is better than `other`; negative when it is worse."""
+        return value - other if self.higher_is_better else other - value
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The metric that decides, the score that is the least to accept, and its weighted form."""
+
+    metric: str
+    floor: float
+    weighted: Callable[[Columns, Columns], Callable[[NDArray[np.float64]], float]]
+    """Give the score of predictions as a function of row weights, for the bootstrap."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of the report: `draw` gets a matplotlib Axes."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Any], None]
+
+
+ParamsOf = TypeVar("ParamsOf", bound=Params)
+
+
+@dataclass(frozen=True)
+class UseCase(Generic[ParamsOf, Request, Response, Assets]):
+    """What the lifecycle needs. One screen a use case: `use_case.py` builds it."""
+
+    api: Api[Request, Response, Assets]
+    title: str
+    params: type[ParamsOf]
+    goal: Goal
+    metrics: tuple[Metric, ...]
+
+    collect: Callable[[ParamsOf, Path, Progress], None]
+    """Write the checked raw rows and their features into a new folder."""
+    split: Callable[[ParamsOf, Path], Splits]
+    """Read the folder's rows, cut honestly: by time, by group or by document."""
+    candidates: tuple[Candidate[Any], ...]
+    """The first is the simple baseline that the others must beat."""
+    assets: Callable[[ParamsOf, Sequence[tuple[Columns, Columns]]], Files]
+    """Choose what decode needs (a threshold, say) from validation rows and outputs."""
+
+    naive: Callable[[Columns], Columns]
+    """Predict without a model."""
+    periods: Callable[[Columns], NDArray[Any]]
+    """The part of the test (a week, a fold) that each row is in: scores get a spread."""
+    units: Callable[[Columns], NDArray[Any]]
+    """What the bootstrap draws: rows of one customer or document stay together."""
+    slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]]
+    """Named parts of the rows on which quality is looked at separately."""
+    figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]]
+    """Pictures from test rows and the predictions of model, baseline and naive."""
+
+    batch: Callable[[ParamsOf, Path, Path], Columns]
+    """Read a file of raw rows and compute their features with the folder's rows as history."""
+    examples: Callable[[Path, Columns, int], list[Request]]
+    """Build requests for some of the rows, each with the history it needs."""
+
+    def metric(self, name: str) -> Metric:
+        """Give the metric of that name."""
+        return next(metric for metric in self.metrics if metric.name == name)
