@@ -49,27 +49,28 @@ class Frozen(BaseModel):
 class Train(Frozen):
     """How much the search may try."""
 
-    trials: int = Field(12, ge=1, description="trials of each candidate that has a search space")
-    candidates: tuple[str, ...] = Field((), description="candidates to try; none means all")
+    trials: int = Field(default=12, ge=1, description="trials of each candidate with a space")
+    candidates: tuple[str, ...] = Field(default=(), description="candidates to try; none means all")
 
 
 class Promote(Frozen):
     """What a challenger must show before it becomes the champion."""
 
-    margin: float = Field(0.0, ge=0, description="how much worse than the champion is still equal")
-    confidence: float = Field(0.9, gt=0.5, lt=1, description="of the paired bootstrap interval")
-    resamples: int = Field(200, ge=50, description="resamples of the paired bootstrap")
-    slice_margin: float = Field(0.05, ge=0, description="loss allowed on a guarded slice")
-    guarded: tuple[str, ...] = Field((), description="slices that may not lose more than that")
-    max_difference: float = Field(1e-5, gt=0, description="largest |ONNX - original|")
-    max_bundle_mb: float = Field(20.0, gt=0, description="size of the bundle, MB")
-    max_latency_ms: float = Field(10.0, gt=0, description="median time of one row, ms")
+    margin: float = Field(default=0.01, ge=0, description="loss against the champion allowed")
+    confidence: float = Field(default=0.9, gt=0.5, lt=1, description="of the paired bootstrap interval")
+    resamples: int = Field(default=200, ge=50, description="resamples of the paired bootstrap")
+    slice_margin: float = Field(default=0.05, ge=0, description="loss allowed on a guarded slice")
+    guarded: tuple[str, ...] = Field(default=(), description="slices that may not lose more than that")
+    max_difference: float = Field(default=1e-5, gt=0, description="largest |ONNX - original|")
+    max_bundle_mb: float = Field(default=20.0, gt=0, description="size of the bundle, MB")
+    max_latency_ms: float = Field(default=10.0, gt=0, description="median time of one row, ms")
 
 
 class Params(Frozen):
     """The sections of params.toml that every use case has; a use case adds its own."""
 
-    seed: int = Field(7, ge=0)
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="in the registry")
+    seed: int = Field(default=7, ge=0)
     train: Train = Train()
     promote: Promote = Promote()
 
@@ -110,6 +111,8 @@ class Candidate(Generic[Model]):
     """One family of models: how to search, fit, ask and export it."""
 
     name: str
+    start: Settings
+    """Settings known to be good: the first trial, and the only one when there is no space."""
     space: Callable[[Suggest], Settings] | None
     """Suggest settings; None when there is nothing to search."""
     fit: Callable[[Columns, Settings, int], Model]
@@ -174,6 +177,22 @@ class Figure:
     draw: Callable[[Any], None]
 
 
+@dataclass(frozen=True)
+class About:
+    """What people must know about the model, in their words; report and model card say it."""
+
+    title: str
+    question: str
+    """The question that the model answers."""
+    use: str
+    """What the answer is for, and who acts on it."""
+    misuse: str
+    """What it must not be used for."""
+    data: str
+    """Where the rows come from."""
+    limits: tuple[str, ...]
+
+
 ParamsOf = TypeVar("ParamsOf", bound=Params)
 
 
@@ -182,7 +201,7 @@ class UseCase(Generic[ParamsOf, Request, Response, Assets]):
     """What the lifecycle needs. One screen a use case: `use_case.py` builds it."""
 
     api: Api[Request, Response, Assets]
-    title: str
+    about: About
     params: type[ParamsOf]
     goal: Goal
     metrics: tuple[Metric, ...]

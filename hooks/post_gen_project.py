@@ -1,0 +1,54 @@
+"""Turn the copied template into the project: keep one use case, name the package, start git."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+CHOSEN, PACKAGE = ANSWERS["use_case"], ANSWERS["package_name"]
+OTHERS = set(ANSWERS["_use_cases"]) - {CHOSEN}
+CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints")
+NOT_OURS = {".git", ".venv"}  # there when an existing project is generated over
+
+
+def project_paths() -> list[Path]:
+    """Give every path of the project, what is inside a folder before the folder."""
+    paths = sorted(Path().rglob("*"), reverse=True)
+    return [path for path in paths if not NOT_OURS & {*path.parts}]
+
+
+# Whatever bears the name of a use case that was not chosen goes, and so do stray caches.
+for path in project_paths():
+    if OTHERS & {*path.name.split(".")} or any(path.match(cache) for cache in CACHES):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+# `params.fraud.toml` is `params.toml` now.
+for path in project_paths():
+    if CHOSEN in path.name.split(".")[1:-1]:
+        path.replace(path.with_name(path.name.replace(f".{CHOSEN}.", ".")))
+
+# The package gets its name, in its folder and in every text.
+shutil.copytree("src/project_package", f"src/{PACKAGE}", dirs_exist_ok=True)
+shutil.rmtree("src/project_package")
+for path in filter(Path.is_file, project_paths()):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        continue  # a picture, say
+    named = re.sub(r"\bproject_package\b", PACKAGE, text)
+    if named != text:
+        path.write_text(named, encoding="utf-8")
+
+Path("licenses", ANSWERS["license"]).replace("LICENSE")
+shutil.rmtree("licenses")
+
+# No commit: it needs a name and an address, and `cruft update` compares two fresh projects.
+if shutil.which("git"):
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main"], check=False)
+
+print(f"Your project is in {Path.cwd().name}. Next:")
+print(f"  cd {Path.cwd().name} && make install")
+print("  make pipeline   # data, train, evaluate, promote")
+print("  make serve      # then open http://127.0.0.1:8000/docs")

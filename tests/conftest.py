@@ -1,0 +1,60 @@
+"""How the tests bake a project, and what they do when the machine lacks a tool."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cookiecutter.main import cookiecutter
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+PROGRAM = TEMPLATE / "{{cookiecutter.project_slug}}"
+
+Bake = Callable[..., Path]
+
+
+def bake_from(template: Path, folder: Path, overwrite: bool = False, **answers: str) -> Path:
+    """Generate a project with default answers but for those given; give its folder."""
+    made = cookiecutter(
+        str(template),
+        no_input=True,
+        default_config=True,
+        output_dir=str(folder),
+        overwrite_if_exists=overwrite,
+        extra_context=answers,
+    )
+    return Path(made)
+
+
+def require(tool: str, why: str) -> None:
+    """Skip a test on a machine without a tool; fail instead where CI must have it."""
+    if not shutil.which(tool):
+        reason = f"`{tool}` is missing: {why}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+def texts(folder: Path) -> dict[Path, str]:
+    """Give the text of every file of a fresh project, by its path."""
+    return {
+        path.relative_to(folder): path.read_text(encoding="utf-8")
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.parts
+    }
+
+
+@pytest.fixture
+def bake(tmp_path: Path) -> Bake:
+    """Give a function that generates a project in the test's own folder."""
+    return lambda **answers: bake_from(TEMPLATE, tmp_path, **answers)
+
+
+@pytest.fixture
+def copied_template(tmp_path: Path) -> Path:
+    """Give a copy of the template that a test may change."""
+    copy = tmp_path / "template"
+    skipped = shutil.ignore_patterns(".git", ".venv", ".uv", "build", "__pycache__", ".*_cache")
+    shutil.copytree(TEMPLATE, copy, ignore=skipped)
+    return copy

@@ -1,0 +1,156 @@
+"""What a fresh project looks like, whatever was answered."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import Bake, bake_from, texts
+from cookiecutter.exceptions import FailedHookException
+
+PLACEHOLDERS = re.compile(r"\b(TODO|FIXME|XXX|lorem|project_package|changeme)\b", re.IGNORECASE)
+CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints", "*.pyc", ".venv")
+PAPERS = {".md", ".toml", ".yml", ".yaml", ".example", ""}
+
+
+@pytest.mark.parametrize("name", ["aa", "zz" * 16])
+def test_style_holds_for_the_shortest_and_the_longest_name(name: str, bake: Bake) -> None:
+    project = bake(package_name=name)
+    for command in (["check"], ["format", "--check", "--diff"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
+        done = subprocess.run(ruff, cwd=project, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_placeholder_is_left(bake: Bake) -> None:
+    found = {path: PLACEHOLDERS.findall(text) for path, text in texts(bake()).items()}
+    assert not {path: words for path, words in found.items() if words}
+
+
+def test_no_jinja_is_left(bake: Bake) -> None:
+    for path, text in texts(bake()).items():
+        assert "{{ cookiecutter" not in text, path
+        assert "{{" not in str(path)
+        if path.suffix in PAPERS:
+            assert not re.search(r"\{\{|\{%|\{#", text), path
+
+
+def test_no_line_of_a_paper_ends_in_blanks(bake: Bake) -> None:
+    for path, text in texts(bake()).items():
+        assert not re.search(r"[ \t]+$", text, re.MULTILINE), path
+
+
+def test_no_empty_folder_is_left(bake: Bake) -> None:
+    project = bake()
+    folders = [path for path in project.rglob("*") if path.is_dir() and ".git" not in path.parts]
+    assert all(any(folder.iterdir()) for folder in folders)
+
+
+def test_caches_in_the_template_stay_there(copied_template: Path, tmp_path: Path) -> None:
+    program = copied_template / "{{cookiecutter.project_slug}}"
+    for cache in ("src/project_package/__pycache__", ".ruff_cache", "tests/.hypothesis"):
+        (program / cache).mkdir(parents=True, exist_ok=True)
+        (program / cache / "stray.pyc").write_bytes(b"\xa7\r\r\n\0\0")
+    project = bake_from(copied_template, tmp_path)
+    assert not [path for pattern in CACHES for path in project.rglob(pattern)]
+
+
+def add_use_case(template: Path, name: str) -> None:
+    """Give a template a second use case: a row, a folder and files that bear its name."""
+    sheet = template / "cookiecutter.json"
+    answers = json.loads(sheet.read_text())
+    answers["_use_cases"][name] = {"title": name, "teaches": name, "requirements": ["tomli>=2"]}
+    answers["use_case"].append(name)
+    sheet.write_text(json.dumps(answers))
+    for path in (
+        f"src/project_package/{name}/__init__.py",
+        f"tests/{name}/test_{name}.py",
+        f"params.{name}.toml",
+        f"notebooks/explore.{name}.ipynb",
+        f".env.{name}.example",
+    ):
+        file = template / "{{cookiecutter.project_slug}}" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"# {name}\n")
+
+
+def test_another_use_case_leaves_no_file(copied_template: Path, tmp_path: Path) -> None:
+    add_use_case(copied_template, "orbit")
+    project = bake_from(copied_template, tmp_path, use_case="fraud")
+    assert not [path for path, text in texts(project).items() if "orbit" in f"{path} {text}"]
+
+
+def test_package_may_not_bear_the_name_of_another_use_case(
+    copied_template: Path, tmp_path: Path
+) -> None:
+    add_use_case(copied_template, "orbit")
+    assert bake_from(copied_template, tmp_path / "its_own", package_name="fraud")
+    with pytest.raises(FailedHookException):
+        bake_from(copied_template, tmp_path, package_name="orbit")
+
+
+def test_chosen_use_case_gets_the_plain_names(copied_template: Path, tmp_path: Path) -> None:
+    add_use_case(copied_template, "orbit")
+    project = bake_from(copied_template, tmp_path, use_case="orbit")
+    assert (project / "params.toml").read_text() == "# orbit\n"
+    assert (project / "notebooks" / "explore.ipynb").is_file()
+    assert (project / ".env.example").read_text() == "# orbit\n"
+    assert (project / "tests" / "orbit" / "test_orbit.py").is_file()
+    names = {part for path in texts(project) for name in path.parts for part in name.split(".")}
+    assert "fraud" not in names
+    train = tomllib.loads((project / "pyproject.toml").read_text())["dependency-groups"]["train"]
+    assert "tomli>=2" in train
+    assert not [requirement for requirement in train if requirement.startswith("xgboost")]
+
+
+@pytest.mark.parametrize(
+    ("choice", "expression", "words"),
+    [
+        ("MIT", "MIT", "Permission is hereby granted"),
+        ("Apache-2.0", "Apache-2.0", "TERMS AND CONDITIONS FOR USE"),
+        ("BSD-3-Clause", "BSD-3-Clause", "Redistribution and use"),
+        ("Proprietary", "LicenseRef-Proprietary", "All rights reserved"),
+    ],
+)
+def test_licence_is_the_chosen_one(choice: str, expression: str, words: str, bake: Bake) -> None:
+    project = bake(license=choice, author="Ada & Söhne")
+    text = (project / "LICENSE").read_text()
+    assert words in text
+    assert "Ada & Söhne" in text
+    assert not (project / "licenses").exists()
+    metadata = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    assert metadata["license"] == expression
+
+
+def test_answers_arrive_as_they_were_given(bake: Bake) -> None:
+    description = "It's <fast> & {safe}: 100 % of O'Neill's cards"
+    metadata = tomllib.loads((bake(description=description) / "pyproject.toml").read_text())
+    assert metadata["project"]["description"] == description
+
+
+def test_project_is_a_git_repository_without_a_commit(bake: Bake) -> None:
+    git = ["git", "status", "--porcelain", "--branch"]
+    status = subprocess.run(git, cwd=bake(), capture_output=True, text=True, check=True).stdout
+    assert "No commits yet on main" in status
+    assert "uv.lock" not in status
+
+
+def test_generation_works_without_git(
+    bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    project = bake()
+    assert not (project / ".git").exists()
+    assert (project / "LICENSE").is_file()
+
+
+def test_generating_over_a_project_keeps_its_history(copied_template: Path, tmp_path: Path) -> None:
+    project = bake_from(copied_template, tmp_path)
+    branch = project / ".git" / "refs" / "heads" / "project_package"
+    branch.write_text("a branch\n")
+    assert bake_from(copied_template, tmp_path, overwrite=True) == project
+    assert branch.is_file()
+    assert not (project / "src" / "project_package").exists()

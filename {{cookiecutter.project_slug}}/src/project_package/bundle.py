@@ -1,0 +1,91 @@
+"""The one artifact: an ONNX graph, its assets and a manifest with their hashes.
+
+A bundle is a flat set of named files. The manifest is written last, so a bundle without one is a
+bundle that was never finished, and every reader checks the hashes before it trusts a byte.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from .contract import Files, Frozen
+from .errors import UserError
+
+GRAPH = "model.onnx"
+MANIFEST = "manifest.json"
+EXAMPLES = "examples.json"
+"""A few requests with their answers, in raw form."""
+
+
+class Manifest(Frozen):
+    """What a bundle is and where it came from."""
+
+    format: int = 1
+    name: str
+    candidate: str
+    settings: dict[str, float | int | str]
+    created: str
+    """UTC, ISO 8601."""
+    commit: str
+    """Git commit of the code, or an empty text outside a repository."""
+    data: str
+    """Digest of the data set it was trained on."""
+    files: dict[str, str] = {}
+    """SHA-256 of every other file."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle in memory."""
+
+    graph: bytes
+    assets: Files
+    manifest: Manifest
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the graph: the same data, code and seed give the same digest."""
+        return self.manifest.files[GRAPH]
+
+
+def sha256(content: bytes) -> str:
+    """Give the SHA-256 of bytes in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def pack(graph: bytes, assets: Files, manifest: Manifest) -> Files:
+    """Give the files of a bundle, the manifest last."""
+    files = {GRAPH: graph, **assets}
+    hashes = {name: sha256(content) for name, content in files.items()}
+    sealed = manifest.model_copy(update={"files": hashes})
+    return {**files, MANIFEST: sealed.model_dump_json(indent=2).encode()}
+
+
+def unpack(files: Files) -> Bundle:
+    """Verify the files of a bundle.
+
+    Raises:
+        UserError: no manifest, a missing or unexpected file, or a hash that does not match.
+    """
+    if MANIFEST not in files:
+        raise UserError(f"This bundle has no {MANIFEST}: it was never finished; train again.")
+    manifest = Manifest.model_validate_json(files[MANIFEST])
+    if odd := (manifest.files.keys() | {MANIFEST}) ^ files.keys():
+        raise UserError(f"The bundle and its manifest disagree about {', '.join(sorted(odd))}.")
+    for name, expected in manifest.files.items():
+        if sha256(files[name]) != expected:
+            raise UserError(f"{name} of this bundle was changed or damaged: its hash is another.")
+    assets = {name: files[name] for name in manifest.files if name != GRAPH}
+    return Bundle(files[GRAPH], assets, manifest)
+
+
+def write(files: Files, folder: Path) -> None:
+    """Write files into a new folder in their order: the manifest comes last."""
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def read(folder: Path) -> Files:
+    """Read every file of a folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}

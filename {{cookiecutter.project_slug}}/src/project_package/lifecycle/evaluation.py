@@ -1,0 +1,108 @@
+"""Scores of the model beside the baseline and the naive answer: whole, by period and by slice."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..contract import Columns, Frozen, Metric, UseCase, length, take
+
+MODEL, BASELINE, NAIVE = "model", "baseline", "naive"
+CONTENDERS = (MODEL, BASELINE, NAIVE)
+
+
+class Score(Frozen):
+    """One metric: the mean over the periods of the test, for each contender."""
+
+    name: str
+    label: str
+    higher_is_better: bool
+    model: float
+    spread: float
+    """Standard deviation of the model's score over the periods."""
+    periods: tuple[float, ...]
+    baseline: float
+    naive: float
+    ceiling: float | None
+
+
+class SliceScore(Frozen):
+    """The goal's metric on a part of the test; None where it is not defined (no positives)."""
+
+    name: str
+    rows: int
+    model: float | None
+    baseline: float | None
+
+
+class Evaluation(Frozen):
+    """What the test showed."""
+
+    rows: int
+    goal: str
+    scores: tuple[Score, ...]
+    slices: tuple[SliceScore, ...]
+
+    def score(self, name: str) -> Score:
+        """Give the score of that name."""
+        return next(score for score in self.scores if score.name == name)
+
+
+def assess(
+    use_case: UseCase[Any, Any, Any, Any], rows: Columns, predictions: Mapping[str, Columns]
+) -> Evaluation:
+    """Score the predictions of the three contenders on test rows."""
+    goal = use_case.metric(use_case.goal.metric)
+    periods = use_case.periods(rows)
+    return Evaluation(
+        rows=length(rows),
+        goal=goal.name,
+        scores=tuple(_score(metric, rows, predictions, periods) for metric in use_case.metrics),
+        slices=tuple(
+            _slice(goal, name, take(rows, mask), {k: take(p, mask) for k, p in predictions.items()})
+            for name, mask in use_case.slices(rows).items()
+            if mask.any()
+        ),
+    )
+
+
+def _score(
+    metric: Metric, rows: Columns, predictions: Mapping[str, Columns], periods: np.ndarray
+) -> Score:
+    masks = [periods == period for period in np.unique(periods)]
+    parts = [take(rows, mask) for mask in masks]
+    by_period = {
+        name: [
+            metric.score(part, take(predictions[name], mask))
+            for part, mask in zip(parts, masks, strict=True)
+        ]
+        for name in CONTENDERS
+    }
+    ceiling = np.mean([metric.ceiling(part) for part in parts]) if metric.ceiling else None
+    return Score(
+        name=metric.name,
+        label=metric.label,
+        higher_is_better=metric.higher_is_better,
+        model=float(np.mean(by_period[MODEL])),
+        spread=float(np.std(by_period[MODEL])),
+        periods=tuple(by_period[MODEL]),
+        baseline=float(np.mean(by_period[BASELINE])),
+        naive=float(np.mean(by_period[NAIVE])),
+        ceiling=ceiling,
+    )
+
+
+def _slice(
+    goal: Metric, name: str, rows: Columns, predictions: Mapping[str, Columns]
+) -> SliceScore:
+    return SliceScore(
+        name=name,
+        rows=length(rows),
+        model=_defined(goal.score(rows, predictions[MODEL])),
+        baseline=_defined(goal.score(rows, predictions[BASELINE])),
+    )
+
+
+def _defined(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,133 @@
+"""The gate: every rule a challenger must pass before it becomes the champion. Pure functions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import Columns, Goal, Metric, Promote
+from .evaluation import Evaluation, SliceScore
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one rule said, with the numbers."""
+
+    rule: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Challenger minus champion, in the direction that is better: estimate and bounds."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def paired_bootstrap(
+    goal: Goal,
+    rows: Columns,
+    contenders: tuple[Columns, Columns],
+    units: NDArray[Any],
+    promote: Promote,
+) -> Interval:
+    """Compare two predictions of the same rows by resampling units (Efron 1979).
+
+    Each resample draws the units with replacement and weighs both contenders' rows alike, so what
+    the rows have in common cancels out. The bounds hold with `promote.confidence`, one-sided.
+    """
+    challenger, champion = (goal.weighted(rows, predictions) for predictions in contenders)
+    codes = np.unique(units, return_inverse=True)[1]
+    count = int(codes.max()) + 1
+    random = np.random.default_rng(0)
+    even = np.ones(len(codes))
+    differences = np.empty(promote.resamples)
+    for index in range(promote.resamples):
+        drawn = np.bincount(random.integers(0, count, count), minlength=count)
+        weights = drawn[codes].astype(np.float64)
+        differences[index] = challenger(weights) - champion(weights)
+    low, high = np.quantile(differences, [1 - promote.confidence, promote.confidence])
+    return Interval(challenger(even) - champion(even), float(low), float(high))
+
+
+def beats(metric: Metric, evaluation: Evaluation, goal: Goal) -> list[Verdict]:
+    """Demand the goal's floor, and a better score than naive and baseline."""
+    score = evaluation.score(metric.name)
+    rivals = {
+        "goal": (goal.floor, "the least to accept"),
+        "naive": (score.naive, "without a model"),
+        "baseline": (score.baseline, "the simple model"),
+    }
+    return [
+        Verdict(
+            rule,
+            metric.gain(score.model, value) > 0,
+            f"{metric.label} {score.model:.3f} against {value:.3f}, {meaning}",
+        )
+        for rule, (value, meaning) in rivals.items()
+    ]
+
+
+def champion(metric: Metric, difference: Interval, promote: Promote) -> Verdict:
+    """Demand that the challenger is not worse than the champion by more than the margin."""
+    low = difference.low if metric.higher_is_better else -difference.high
+    estimate = difference.estimate if metric.higher_is_better else -difference.estimate
+    return Verdict(
+        "champion",
+        low >= -promote.margin,
+        f"{metric.label} {estimate:+.4f} against the champion; with {promote.confidence:.0%} "
+        f"confidence at least {low:+.4f}, allowed {-promote.margin:+.4f}",
+    )
+
+
+def slices(
+    metric: Metric,
+    challenger: Mapping[str, SliceScore],
+    reference: Mapping[str, float | None],
+    promote: Promote,
+) -> list[Verdict]:
+    """Demand that no guarded slice loses more than its limit against the reference."""
+    verdicts = []
+    for name in promote.guarded:
+        mine = challenger[name].model if name in challenger else None
+        other = reference.get(name)
+        if mine is None or other is None:
+            verdicts.append(Verdict(f"slice {name}", False, "cannot be scored on these rows"))
+            continue
+        gain = metric.gain(mine, other)
+        detail = f"{metric.label} {mine:.3f} against {other:.3f}, allowed {-promote.slice_margin}"
+        verdicts.append(Verdict(f"slice {name}", gain >= -promote.slice_margin, detail))
+    return verdicts
+
+
+def budgets(megabytes: float, milliseconds: float, promote: Promote) -> list[Verdict]:
+    """Demand that the bundle's size and the time of one row stay within their budgets."""
+    return [
+        Verdict(
+            "size",
+            megabytes <= promote.max_bundle_mb,
+            f"{megabytes:.2f} MB of {promote.max_bundle_mb:g} MB",
+        ),
+        Verdict(
+            "latency",
+            milliseconds <= promote.max_latency_ms,
+            f"{milliseconds:.2f} ms a row of {promote.max_latency_ms:g} ms",
+        ),
+    ]
+
+
+def median_milliseconds(call: Callable[[], object], timer: Callable[[], float]) -> float:
+    """Give the median time of 100 calls after 10 to warm up, in milliseconds."""
+    for _ in range(10):
+        call()
+    times = []
+    for _ in range(100):
+        start = timer()
+        call()
+        times.append(timer() - start)
+    return float(np.median(times)) * 1000

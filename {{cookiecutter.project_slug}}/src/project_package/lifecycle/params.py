@@ -1,0 +1,83 @@
+"""params.toml and `--set section.key=value`, read into the frozen models of the use case."""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from ..contract import ParamsOf
+from ..errors import UserError
+
+
+def read(model: type[ParamsOf], path: Path, changes: Sequence[str] = ()) -> ParamsOf:
+    """Read parameters from a TOML file and apply `section.key=value` changes.
+
+    Raises:
+        UserError: no file, bad TOML, an unknown key, or a value the model refuses.
+    """
+    try:
+        values = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"There is no {path}: run `ml` in the project's folder.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path.name} is not valid TOML: {error}.") from error
+    for change in changes:
+        _apply(values, change)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UserError("\n".join(_explain(model, e) for e in error.errors())) from error
+
+
+def flatten(params: BaseModel) -> dict[str, Any]:
+    """Give every parameter as `section.key` with its value, for the tracked run."""
+    return dict(_leaves(params.model_dump(mode="json"), ""))
+
+
+def _leaves(values: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _apply(values: dict[str, Any], change: str) -> None:
+    name, equals, text = change.partition("=")
+    if not equals or not name.strip():
+        raise UserError(f"--set takes section.key=value, not {change!r}.")
+    *sections, key = name.strip().split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise UserError(f"--set {change}: {section} is a value, not a section.")
+    values[key] = _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text  # a bare word is a text
+
+
+def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] != "extra_forbidden":
+        return f"{where} = {error['input']!r}: {error['msg']}."
+    known = list(_names(model, ""))
+    near = get_close_matches(where, known, n=1, cutoff=0.3)
+    return f"{where} is no parameter: did you mean {near[0] if near else ', '.join(known)}?"
+
+
+def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _names(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

@@ -1,0 +1,35 @@
+"""The project that a command works on: what to solve, how, and where."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..contract import Params, UseCase
+from ..settings import Settings
+from ..store import Store
+from .console import Console
+from .registry import Registry
+from .tracking import Tracking, connect
+from .workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Project:
+    """What every stage needs."""
+
+    use_case: UseCase[Any, Any, Any, Any]
+    params: Params
+    workspace: Workspace
+    settings: Settings
+    console: Console
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """MLflow, connected on first use."""
+        return connect(self.settings, self.workspace, self.params.name)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The versions of this project's model."""
+        store = Store(self.settings.store(self.workspace.root))
+        return Registry(self.tracking.client, self.params.name, store)

@@ -1,0 +1,130 @@
+"""The registry: versions in MLflow, and the champion, published to the model store.
+
+The store's pointer is what serves, so moving it is the one act that makes a champion: the files
+are put first, then the pointer moves (atomically), then MLflow's alias follows. A kill between
+the last two leaves a new champion with an old alias; `mend` sets that right on the next command.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow.artifacts
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from ..bundle import Bundle, read, unpack
+from ..contract import Files
+from ..errors import UserError
+from ..store import Pointer, Store
+from .evaluation import Evaluation
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+BUNDLE, BASELINE, EVIDENCE = "bundle", "baseline", "evidence"
+EVALUATION = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered model version."""
+
+    number: int
+    run: str
+    created: int
+    """Milliseconds since 1970, UTC."""
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The versions of one model and its store."""
+
+    client: MlflowClient
+    name: str
+    store: Store
+
+    def register(self, model: str, run: str) -> int:
+        """Register a logged model as the next version: it becomes the challenger."""
+        self._create()
+        version = self.client.create_model_version(self.name, model, run)
+        self.client.set_registered_model_alias(self.name, CHALLENGER, version.version)
+        return int(version.version)
+
+    def versions(self) -> list[Version]:
+        """Give all versions, newest first."""
+        self._create()
+        aliases: dict[int, list[str]] = {}
+        for alias, number in self.client.get_registered_model(self.name).aliases.items():
+            aliases.setdefault(int(number), []).append(alias)
+        found = self.client.search_model_versions(f"name = '{self.name}'")
+        versions = [
+            Version(n := int(v.version), v.run_id, v.creation_timestamp, tuple(aliases.get(n, ())))
+            for v in found
+        ]
+        return sorted(versions, key=lambda version: -version.number)
+
+    def find(self, which: int | str) -> Version | None:
+        """Find a version by number or alias."""
+        return next((v for v in self.versions() if which == v.number or which in v.aliases), None)
+
+    def bundle(self, version: Version, folder: str = BUNDLE) -> Bundle:
+        """Get the bundle of a version, or its baseline, verified."""
+        return unpack(self.files(version, folder))
+
+    def evaluation(self, version: Version) -> Evaluation:
+        """Get what the evaluation of a version showed.
+
+        Raises:
+            UserError: it was not evaluated.
+        """
+        files = self.files(version, EVIDENCE)
+        if EVALUATION not in files:
+            raise UserError(f"Version {version.number} has no evaluation: run `ml evaluate`.")
+        return Evaluation.model_validate_json(files[EVALUATION])
+
+    def files(self, version: Version, folder: str) -> Files:
+        """Get the files of a folder of the version's run; none when it has no such folder."""
+        if not self.client.list_artifacts(version.run, folder):
+            return {}
+        path = mlflow.artifacts.download_artifacts(run_id=version.run, artifact_path=folder)
+        return read(Path(path))
+
+    def crown(self, version: Version) -> None:
+        """Publish a version and make it the champion."""
+        bundle = self.files(version, BUNDLE)
+        digest = unpack(bundle).digest
+        self.store.publish(version.number, EVIDENCE, self.files(version, EVIDENCE))
+        self.store.publish(version.number, BUNDLE, bundle)
+        old = self.store.pointer(CHAMPION)
+        previous = (old.version, *old.previous) if old else ()
+        pointer = Pointer(version=version.number, digest=digest, previous=previous)
+        self.store.point(CHAMPION, pointer)
+        self.mend()
+
+    def rollback(self) -> tuple[int, int]:
+        """Make the previous champion the champion again; give the old and the new version.
+
+        Raises:
+            UserError: there is no champion, or none before it.
+        """
+        old = self.store.pointer(CHAMPION)
+        if old is None or not old.previous:
+            raise UserError("There is no earlier champion to go back to: `ml models` lists all.")
+        number, *earlier = old.previous
+        digest = unpack(self.store.fetch(number, BUNDLE)).digest
+        pointer = Pointer(version=number, digest=digest, previous=tuple(earlier))
+        self.store.point(CHAMPION, pointer)
+        self.mend()
+        return old.version, number
+
+    def mend(self) -> None:
+        """Let the alias in MLflow follow the store's pointer."""
+        pointer = self.store.pointer(CHAMPION)
+        if pointer is not None:
+            self.client.set_registered_model_alias(self.name, CHAMPION, str(pointer.version))
+
+    def _create(self) -> None:
+        try:
+            self.client.get_registered_model(self.name)
+        except MlflowException:
+            self.client.create_registered_model(self.name)
+

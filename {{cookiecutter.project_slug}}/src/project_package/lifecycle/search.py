@@ -1,0 +1,89 @@
+"""Search: try settings of every candidate on the folds, which all lie before the test.
+
+The study is a database: a search that was killed goes on where it stopped, and several workers
+may share one. The sampler is seeded, so the same data and parameters give the same choice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+
+from ..contract import Candidate, Columns, Fold, Metric, Settings
+
+FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best settings of one candidate and its score on each fold."""
+
+    candidate: Candidate[Any]
+    settings: Settings
+    folds: tuple[float, ...]
+
+    @property
+    def score(self) -> float:
+        """Mean over the folds."""
+        return float(np.mean(self.folds))
+
+
+@dataclass(frozen=True)
+class Search:
+    """What every trial needs."""
+
+    metric: Metric
+    folds: tuple[Fold, ...]
+    seed: int
+    trials: int
+    storage: str
+    study: str
+    """Names data and parameters: another data set is another study."""
+
+    def run(self, candidate: Candidate[Any], tick: Callable[[], None]) -> Choice:
+        """Search one candidate; `tick` is called after each trial."""
+        study = self._study(candidate)
+        finished = [trial for trial in study.trials if trial.state in FINISHED]
+        wanted = self.trials if candidate.space else 1
+        if not study.trials:
+            study.enqueue_trial(dict(candidate.start))
+        for _ in finished[:wanted]:
+            tick()
+        study.optimize(
+            lambda trial: self._objective(candidate, trial),
+            n_trials=max(0, wanted - len(finished)),
+            callbacks=[lambda *_: tick()],
+        )
+        best = study.best_trial
+        return Choice(candidate, best.user_attrs["settings"], tuple(best.user_attrs["folds"]))
+
+    def _study(self, candidate: Candidate[Any]) -> optuna.Study:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        return optuna.create_study(
+            storage=self.storage,
+            study_name=f"{self.study}/{candidate.name}",
+            sampler=optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=5),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+            direction="maximize" if self.metric.higher_is_better else "minimize",
+            load_if_exists=True,
+        )
+
+    def _objective(self, candidate: Candidate[Any], trial: optuna.Trial) -> float:
+        settings = candidate.space(trial) if candidate.space else candidate.start
+        trial.set_user_attr("settings", dict(settings))
+        scores: list[float] = []
+        for step, fold in enumerate(self.folds):
+            outputs = out_of_fold(candidate, settings, fold, self.seed)
+            scores.append(self.metric.score(fold.valid, outputs))
+            trial.set_user_attr("folds", scores)
+            trial.report(float(np.mean(scores)), step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return float(np.mean(scores))
+
+
+def out_of_fold(candidate: Candidate[Any], settings: Settings, fold: Fold, seed: int) -> Columns:
+    """Fit on the fold's training rows and give the outputs for its validation rows."""
+    return candidate.predict(candidate.fit(fold.train, settings, seed), fold.valid)

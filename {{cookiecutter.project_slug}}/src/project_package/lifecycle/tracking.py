@@ -1,0 +1,133 @@
+"""Tracking: what a run tried, on which data, from which commit, and what came out, in MLflow."""
+
+import logging
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import mlflow.onnx
+import numpy as np
+import onnx
+from mlflow import MlflowClient
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+
+from ..bundle import Bundle
+from ..bundle import write as write_files
+from ..contract import Columns, Files
+from ..errors import UserError
+from ..settings import Settings
+from .search import Choice
+from .workspace import Dataset, Workspace
+
+SERVING_REQUIREMENTS = ["onnxruntime", "numpy"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run that is being written."""
+
+    id: str
+
+    def parameters(self, values: Mapping[str, object]) -> None:
+        """Log parameters."""
+        mlflow.log_params(dict(values))
+
+    def dataset(self, dataset: Dataset) -> None:
+        """Log which data set was used."""
+        source = CodeDatasetSource({"mlflow.source.name": dataset.path.as_posix()})
+        mlflow.log_input(MetaDataset(source, name="data", digest=dataset.digest), "training")
+        mlflow.set_tag("data", dataset.digest)
+
+    def choice(self, choice: Choice, metric: str) -> None:
+        """Log the best settings of a candidate and its score on each fold."""
+        name = choice.candidate.name
+        mlflow.log_metric(f"{name}.{metric}", choice.score)
+        for step, score in enumerate(choice.folds):
+            mlflow.log_metric(f"{name}.{metric}.fold", score, step=step)
+        mlflow.log_dict(dict(choice.settings), f"search/{name}.json")
+
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Log numbers; MLflow keeps no NaN, so what is not defined is left out."""
+        mlflow.log_metrics({name: value for name, value in values.items() if np.isfinite(value)})
+
+    def files(self, files: Files, folder: str) -> None:
+        """Log files under a folder of the run."""
+        with tempfile.TemporaryDirectory() as temporary:
+            path = Path(temporary) / folder
+            write_files(files, path)
+            mlflow.log_artifacts(str(path), folder)
+
+    def model(self, bundle: Bundle, inputs: Columns, outputs: Columns) -> str:
+        """Log the graph as an MLflow model with signature and example; give its address."""
+        example = {name: values[:3] for name, values in inputs.items()}
+        info = mlflow.onnx.log_model(
+            onnx.load_from_string(bundle.graph),
+            name="model",
+            signature=infer_signature(example, {k: v[:3] for k, v in outputs.items()}),
+            input_example=example,
+            pip_requirements=SERVING_REQUIREMENTS,
+            onnx_execution_providers=["CPUExecutionProvider"],
+        )
+        return str(info.model_uri)
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The tracking server of a project."""
+
+    client: MlflowClient
+    experiment: str
+
+    @contextmanager
+    def run(self, name: str) -> Iterator[Run]:
+        """Open a new run; it ends as failed when the body raises."""
+        with mlflow.start_run(experiment_id=self.experiment, run_name=name) as run:
+            mlflow.set_tag("commit", commit())
+            yield Run(run.info.run_id)
+
+    @contextmanager
+    def resume(self, run_id: str) -> Iterator[Run]:
+        """Open a finished run to add to it."""
+        with mlflow.start_run(run_id=run_id):
+            yield Run(run_id)
+
+
+def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
+    """Connect to MLflow and find the project's experiment, or create it.
+
+    Raises:
+        UserError: the server cannot be used.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    address = settings.tracking(workspace.root)
+    try:
+        mlflow.set_tracking_uri(address)
+        client = MlflowClient()
+        found = client.get_experiment_by_name(name)
+        if found is not None:
+            return Tracking(client, found.experiment_id)
+        local = (workspace.root / "mlartifacts").absolute().as_uri()
+        location = local if address.startswith("sqlite:") else None
+        return Tracking(client, client.create_experiment(name, artifact_location=location))
+    except MlflowException as error:
+        raise UserError(f"MLflow at {address} cannot be used: {error}") from error
+
+
+def commit() -> str:
+    """Give the git commit of the working folder; empty where there is none."""
+    try:
+        command = ["git", "rev-parse", "HEAD"]
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return ""
+    return found.stdout.strip()

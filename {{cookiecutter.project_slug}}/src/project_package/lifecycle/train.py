@@ -1,0 +1,148 @@
+"""train: search, fit, export, check the export, track and register a challenger."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from hashlib import sha256
+
+import numpy as np
+
+from .. import bundle as bundles
+from ..bundle import Bundle, Manifest
+from ..contract import Columns, Progress, Splits, length, take
+from ..errors import GateRefused
+from ..predictor import Predictor
+from . import parity
+from .params import flatten
+from .project import Project
+from .registry import BASELINE, BUNDLE
+from .search import Choice, Search, out_of_fold
+from .tracking import Run, commit
+from .workspace import Dataset
+
+EXAMPLES = 8
+PARITY_ROWS = 20_000
+
+
+def train(project: Project) -> int:
+    """Train a challenger on the latest data; give its version.
+
+    Raises:
+        GateRefused: the exported graph does not answer as the model it was made from.
+    """
+    dataset = project.workspace.dataset()
+    with project.console.step("train") as progress, project.tracking.run("train") as run:
+        run.parameters(flatten(project.params))
+        run.dataset(dataset)
+        splits = project.use_case.split(project.params, dataset.path)
+        choices = _search(project, splits, dataset, progress)
+        for choice in choices:
+            run.choice(choice, project.use_case.goal.metric)
+        simple, best = choices[0], _best(project, choices)
+        version = _register(project, splits, dataset, (simple, best), run)
+    text = f"Version {version} is {best.candidate.name}, {best.score:.3f} on the folds"
+    project.console.say(f"{text}; the simple baseline has {simple.score:.3f}.")
+    return version
+
+
+def _search(
+    project: Project, splits: Splits, dataset: Dataset, progress: Progress
+) -> list[Choice]:
+    use_case, chosen = project.use_case, project.params.train.candidates
+    candidates = [
+        c for i, c in enumerate(use_case.candidates) if not chosen or i == 0 or c.name in chosen
+    ]
+    what = json.dumps(flatten(project.params), sort_keys=True, default=str)
+    search = Search(
+        metric=use_case.metric(use_case.goal.metric),
+        folds=splits.folds,
+        seed=project.params.seed,
+        trials=project.params.train.trials,
+        storage=project.settings.studies(project.workspace.root),
+        study=f"{project.params.name}/{dataset.digest}/{sha256(what.encode()).hexdigest()[:8]}",
+    )
+    total = sum(search.trials if c.space else 1 for c in candidates) + 1  # and the final fit
+    ticks = _shares(total)
+    return [search.run(c, lambda: progress(next(ticks))) for c in candidates]
+
+
+def _shares(total: int) -> Iterator[float]:
+    for done in range(1, total + 1):
+        yield done / total
+    while True:
+        yield 1.0
+
+
+def _best(project: Project, choices: list[Choice]) -> Choice:
+    metric = project.use_case.metric(project.use_case.goal.metric)
+    return max(choices[1:] or choices, key=lambda c: metric.gain(c.score, 0.0))
+
+
+def _register(
+    project: Project,
+    splits: Splits,
+    dataset: Dataset,
+    choices: tuple[Choice, Choice],
+    run: Run,
+) -> int:
+    """Log both bundles and the MLflow model, then register it: the last act, so a kill hurts not."""
+    simple, best = (_fit(project, splits, dataset, choice) for choice in choices)
+    run.files(bundles.pack(simple.graph, simple.assets, simple.manifest), BASELINE)
+    predictor = Predictor(best, project.use_case.api)
+    examples = _examples(project, predictor, dataset, splits.test)
+    run.files(
+        bundles.pack(best.graph, {**best.assets, bundles.EXAMPLES: examples}, best.manifest), BUNDLE
+    )
+    sample = take(splits.test, np.arange(3))
+    inputs = project.use_case.api.encode(sample, predictor.assets)
+    return project.registry.register(run.model(best, inputs, predictor.outputs(sample)), run.id)
+
+
+def _fit(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> Bundle:
+    """Fit on the training rows, export, and refuse a graph that answers otherwise."""
+    use_case, seed = project.use_case, project.params.seed
+    candidate, settings = choice.candidate, choice.settings
+    validation = [
+        (fold.valid, out_of_fold(candidate, settings, fold, seed)) for fold in splits.folds
+    ]
+    model = candidate.fit(splits.train, settings, seed)
+    manifest = Manifest(
+        name=project.params.name,
+        candidate=candidate.name,
+        settings=dict(settings),
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        commit=commit(),
+        data=dataset.digest,
+    )
+    graph = candidate.export(model, splits.train)
+    files = bundles.pack(graph, use_case.assets(project.params, validation), manifest)
+    bundle = bundles.unpack(files)
+    rows = take(splits.test, np.arange(min(PARITY_ROWS, length(splits.test))))
+    _check(project, bundle, rows, candidate.predict(model, rows))
+    return bundle
+
+
+def _check(project: Project, bundle: Bundle, rows: Columns, original: Columns) -> None:
+    predictor = Predictor(bundle, project.use_case.api)
+    outputs = predictor.outputs(rows)
+    decisions = [
+        project.use_case.api.decode({**outputs, **other}, rows, predictor.assets)
+        for other in ({}, original)
+    ]
+    found = parity.compare(outputs, original, (decisions[0], decisions[1]))
+    verdict = parity.verdict(found, project.params.promote.max_difference)
+    if not verdict.passed:
+        raise GateRefused(f"The ONNX graph of {bundle.manifest.candidate}: {verdict.detail}.")
+
+
+def _examples(
+    project: Project, predictor: Predictor, dataset: Dataset, rows: Columns
+) -> bytes:
+    """Keep a few requests with their answers: golden examples for server, docs and tests."""
+    requests = project.use_case.examples(dataset.path, rows, EXAMPLES)
+    answers = predictor.answer(requests)
+    pairs = [
+        {"request": request.model_dump(mode="json"), "response": answer.model_dump(mode="json")}
+        for request, answer in zip(requests, answers, strict=True)
+    ]
+    return json.dumps(pairs, indent=2).encode()

@@ -1,0 +1,85 @@
+"""Where a project keeps what it makes, and how nothing is ever half written.
+
+    data/<digest>/     one data set: raw rows and features, never changed after it was written
+    data/latest        the digest that the next stage reads
+    reports/           what people open
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from ..errors import UserError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A finished data set."""
+
+    digest: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder of a project."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """Folder of the data sets."""
+        return self.root / "data"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports."""
+        return self.root / "reports"
+
+    def new_dataset(self, fill: Callable[[Path], None]) -> Dataset:
+        """Let `fill` write a new folder, name it by its content and make it the latest."""
+        partial = self.data / f".partial-{uuid4().hex}"
+        partial.mkdir(parents=True)
+        try:
+            fill(partial)
+            dataset = Dataset(digest := _digest(partial), self.data / digest)
+            if not dataset.path.exists():
+                os.replace(partial, dataset.path)
+            replace_text(self.data / "latest", digest)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return dataset
+
+    def dataset(self, digest: str = "") -> Dataset:
+        """Find a data set, the latest unless a digest is given.
+
+        Raises:
+            UserError: there is none.
+        """
+        latest = self.data / "latest"
+        if not digest and not latest.exists():
+            raise UserError("There is no data yet: run `ml data` first.")
+        found = Dataset(digest := digest or latest.read_text(), self.data / digest)
+        if not found.path.exists():
+            raise UserError(f"The data set {digest} is gone from {self.data}: run `ml data` again.")
+        return found
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file beside its place, then rename: readers see the old text or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}-{uuid4().hex}")
+    beside.write_text(text)
+    os.replace(beside, path)
+
+
+def _digest(folder: Path) -> str:
+    total = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            total.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()[:16]

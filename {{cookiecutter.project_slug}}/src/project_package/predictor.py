@@ -1,0 +1,45 @@
+"""The one way to predict: features -> encode -> ONNX -> decode -> predictions."""
+
+from collections.abc import Sequence
+from typing import Generic
+
+import numpy as np
+import onnxruntime
+
+from .bundle import Bundle
+from .contract import Api, Assets, Columns, Request, Response, length, take
+
+ROWS_AT_ONCE = 65_536
+
+
+class Predictor(Generic[Request, Response, Assets]):
+    """A bundle, loaded and ready: used by evaluation, batch, HTTP and shadow alike."""
+
+    def __init__(self, bundle: Bundle, api: Api[Request, Response, Assets]) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # scale by processes: facts of serving beat one pool
+        options.inter_op_num_threads = 1
+        self.api = api
+        self.bundle = bundle
+        self.assets = api.assets(bundle.assets)
+        self._session = onnxruntime.InferenceSession(
+            bundle.graph, options, providers=["CPUExecutionProvider"]
+        )
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    def outputs(self, features: Columns) -> Columns:
+        """Give the named outputs of the graph, one row per row of `features`."""
+        inputs = dict(self.api.encode(features, self.assets))
+        return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+
+    def predict(self, features: Columns) -> Columns:
+        """Give the predictions for features, one row each; memory is bounded by slices of rows."""
+        parts = []
+        for start in range(0, length(features), ROWS_AT_ONCE):
+            part = take(features, np.arange(start, min(start + ROWS_AT_ONCE, length(features))))
+            parts.append(self.api.decode(self.outputs(part), part, self.assets))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def answer(self, requests: Sequence[Request]) -> list[Response]:
+        """Give one response per request."""
+        return self.api.respond(self.predict(self.api.features(requests)), self.assets)

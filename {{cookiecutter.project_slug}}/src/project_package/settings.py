@@ -1,0 +1,35 @@
+"""Addresses and secrets: from the environment (or a .env file), in this one place."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every variable the project reads; `.env.example` shows them all."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    mlflow_tracking_uri: str = ""
+    """MLflow server; empty means a SQLite file beside the project."""
+    optuna_storage: str = ""
+    """Database of the search; empty means a SQLite file beside the project."""
+    model_store: str = "store"
+    """Folder, s3://, gs:// or az:// that champions are published to and served from."""
+    data_url: SecretStr = SecretStr("")
+    """postgresql:// or sqlite:// address for `data.source = "sql"`."""
+    serve_host: str = "127.0.0.1"
+    serve_port: int = 8000
+
+    def tracking(self, root: Path) -> str:
+        """Give the MLflow address, absolute."""
+        return self.mlflow_tracking_uri or f"sqlite:///{root.absolute() / 'mlflow.db'}"
+
+    def studies(self, root: Path) -> str:
+        """Give the address of the search database, absolute."""
+        return self.optuna_storage or f"sqlite:///{root.absolute() / 'optuna.db'}"
+
+    def store(self, root: Path) -> str:
+        """Give the address of the model store; a folder is absolute."""
+        return self.model_store if "://" in self.model_store else str(root / self.model_store)

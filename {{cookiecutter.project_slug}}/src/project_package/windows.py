@@ -1,0 +1,217 @@
+"""Features over the recent rows of the same entity: one declaration, one kernel.
+
+A feature is declared once, as a `Derived` column of its own row or as a `Window` over the rows of
+the same entity in a span of time. `compute` gives the same numbers, to the last bit, for a whole
+table, for a stretch of it with enough rows before, and for one request with its history: windows
+are sums of whole numbers (ten-thousandths), so no order of addition can show.
+
+The kernel sorts once an entity, finds both ends of every window by binary search and takes
+differences of running totals. It needs numpy only, because the server runs it too.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Columns: TypeAlias = Mapping[str, NDArray[Any]]
+Ends: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+Aggregate = Literal["count", "sum", "mean", "run_length", "run_age_days", "days_since_false"]
+
+MILLISECONDS_A_DAY = 86_400_000
+UNIT = 10_000
+"""Sums are exact in ten-thousandths: a value with more decimals is rounded to four."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A column computed row by row from other columns.
+
+    `function` takes the `inputs` in order, each of shape (rows,), and gives shape (rows,). Keep to
+    arithmetic and comparisons where a window reads the result: log and exp may differ in the last
+    bit from one machine to the next.
+    """
+
+    name: str
+    description: str
+    function: Callable[..., NDArray[Any]]
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Window:
+    """An aggregate over the rows of the same `entity` in (t - delay - days, t - delay].
+
+    Without a delay the row itself counts, and of the rows at the same millisecond those given
+    before it. With a delay, which is how long a value takes to become known, every row up to
+    t - delay counts. The aggregates of the column `value`, and what an empty window gives:
+
+    - count: the number of rows (no `value` needed); 0
+    - sum, mean: exact to four decimals of each value; 0
+    - run_length: how many rows at the end of the window are all true; 0
+    - run_age_days: days from the first row of that run to t; 0
+    - days_since_false: days from the last row that is not true to t; delay + days, the far end
+    """
+
+    name: str
+    description: str
+    entity: str
+    aggregate: Aggregate
+    days: float
+    delay: float = 0
+    value: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a window that cannot be computed."""
+        if self.days <= 0 or self.delay < 0:
+            raise ValueError(f"{self.name}: a window needs days above 0 and a delay of at least 0")
+        if (self.value is None) != (self.aggregate == "count"):
+            raise ValueError(f"{self.name}: count takes no value, every other aggregate needs one")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that this feature reads, beside timestamp and entity."""
+        return () if self.value is None else (self.value,)
+
+
+Feature: TypeAlias = Derived | Window
+
+
+def lookback(features: Sequence[Feature]) -> dict[str, float]:
+    """Give for each entity how many days of its rows before t can change a feature at t.
+
+    That is the longest chain of windows over windows. Raises ValueError when a window of one
+    entity reads a window of another: a request carries the history of its own entities only.
+    """
+    reach: dict[str, dict[str, float]] = {}
+    longest: dict[str, float] = {}
+    for feature in features:
+        below: dict[str, float] = {}
+        for name in feature.inputs:
+            for entity, days in reach.get(name, {}).items():
+                below[entity] = max(below.get(entity, 0.0), days)
+        if isinstance(feature, Window):
+            if set(below) - {feature.entity}:
+                raise ValueError(f"{feature.name}: reads windows of another entity than its own")
+            below = {feature.entity: below.get(feature.entity, 0.0) + feature.delay + feature.days}
+        reach[feature.name] = below
+        for entity, days in below.items():
+            longest[entity] = max(longest.get(entity, 0.0), days)
+    return longest
+
+
+def compute(features: Sequence[Feature], rows: Columns) -> dict[str, NDArray[Any]]:
+    """Compute every declared feature, each of shape (rows,) in the order of `rows`.
+
+    `rows` holds timestamp (int64 milliseconds, not decreasing), one integer code a row for each
+    entity, and the raw columns. Raises ValueError when the rows are not in order of time.
+    """
+    return dict(stream(features, rows))
+
+
+def stream(features: Sequence[Feature], rows: Columns) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield (name, values) in the order of declaration, and let go of what is not read again."""
+    timestamp = rows["timestamp"].astype(np.int64, copy=False)
+    if np.any(timestamp[1:] < timestamp[:-1]):
+        raise ValueError("rows are not in order of time: sort them by timestamp first")
+    columns = dict(rows)
+    timelines: dict[str, _Timeline] = {}
+    reach = max((f.delay + f.days for f in features if isinstance(f, Window)), default=0.0)
+    last_reader = {name: i for i, feature in enumerate(features) for name in _reads(feature)}
+    for i, feature in enumerate(features):
+        if isinstance(feature, Derived):
+            values = feature.function(*(columns[name] for name in feature.inputs))
+        else:
+            if feature.entity not in timelines:
+                timelines[feature.entity] = _Timeline(rows[feature.entity], timestamp, reach)
+            values = timelines[feature.entity].aggregate(feature, columns)
+        columns[feature.name] = values
+        yield feature.name, values
+        for name in (feature.name, *_reads(feature)):
+            if last_reader.get(name, -1) <= i:
+                columns.pop(name, None)
+                timelines.pop(name, None)
+
+
+def _reads(feature: Feature) -> tuple[str, ...]:
+    return (*feature.inputs, feature.entity) if isinstance(feature, Window) else feature.inputs
+
+
+class _Timeline:
+    """The rows of one entity after another, each entity's in order of time, on one time axis."""
+
+    def __init__(self, entity: NDArray[Any], timestamp: NDArray[np.int64], reach: float) -> None:
+        """Sort; between two entities leave a gap longer than `reach`, the longest window in days.
+
+        With the gap, a search on the one axis stays inside the entity; as the axis spends on an
+        entity only the time it was active, it cannot overflow.
+        """
+        if len(entity) and entity.min() >= 0 and entity.max() < 2**16:
+            entity = entity.astype(np.uint16)  # which numpy sorts by radix, several times faster
+        self.order = np.argsort(entity, kind="stable")
+        entity = entity[self.order]
+        step = np.diff(timestamp[self.order])
+        step[entity[1:] != entity[:-1]] = _milliseconds(reach) + 1
+        self.time = np.concatenate([np.zeros(min(len(entity), 1), np.int64), np.cumsum(step)])
+        self._until: dict[float, NDArray[np.int64]] = {}
+
+    def ends(self, window: Window) -> Ends:
+        """Give the first row of each row's window and the row after its last."""
+        end = self.until(window.delay) if window.delay else np.arange(1, len(self.time) + 1)
+        return self.until(window.delay + window.days), end
+
+    def until(self, days: float) -> NDArray[np.int64]:
+        """Count the rows at or before t - days, along the whole axis."""
+        if days not in self._until:
+            moment = self.time - _milliseconds(days)
+            self._until[days] = np.searchsorted(self.time, moment, side="right")
+        return self._until[days]
+
+    def aggregate(self, window: Window, columns: Columns) -> NDArray[np.float64]:
+        """Give the aggregate of every row's window, in the order of the table."""
+        first, end = self.ends(window)
+        if window.value is None:
+            values = (end - first).astype(np.float64)
+        elif window.aggregate in ("sum", "mean"):
+            values = _total(columns[window.value][self.order], first, end)
+            if window.aggregate == "mean":
+                values /= np.maximum(end - first, 1)
+        else:
+            values = self._run(window, columns[window.value][self.order] != 0)
+        result = np.empty_like(values)
+        result[self.order] = values
+        return result
+
+    def _run(self, window: Window, true: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Give an aggregate of the true rows at the end of every window."""
+        first, end = self.ends(window)
+        place = np.arange(len(true))
+        # The last row not true before each place, -1 where there is none.
+        last_false = np.full(len(true) + 1, -1)
+        np.maximum.accumulate(np.where(true, -1, place), out=last_false[1:])
+        last_false = last_false[end]
+        if window.aggregate == "days_since_false":
+            since = self.time - self.time[last_false]
+            none = _milliseconds(window.delay + window.days)
+            return np.where(last_false >= first, since, none) / MILLISECONDS_A_DAY
+        run: NDArray[np.int64] = np.maximum(last_false + 1, first)
+        if window.aggregate == "run_length":
+            return (end - run).astype(np.float64)
+        age = self.time - self.time[np.minimum(run, place)]
+        return np.where(run < end, age, 0) / MILLISECONDS_A_DAY
+
+
+def _total(
+    values: NDArray[Any], first: NDArray[np.int64], end: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Sum values[first:end] for every row, in whole ten-thousandths."""
+    running = np.zeros(len(values) + 1, dtype=np.int64)
+    running[1:] = np.rint(values * UNIT)
+    np.cumsum(running, out=running)
+    return (running[end] - running[first]) / UNIT
+
+
+def _milliseconds(days: float) -> int:
+    return round(days * MILLISECONDS_A_DAY)
