@@ -17,6 +17,14 @@ EXAMPLES = "examples.json"
 """A few requests with their answers, in raw form."""
 
 
+class Parity(Frozen):
+    """How far the graph's answers are from those of the model it was made from."""
+
+    rows: int
+    largest_difference: float
+    changed_decisions: int
+
+
 class Manifest(Frozen):
     """What a bundle is and where it came from."""
 
@@ -30,13 +38,15 @@ class Manifest(Frozen):
     """Git commit of the code, or an empty text outside a repository."""
     data: str
     """Digest of the data set it was trained on."""
+    parity: Parity | None = None
+    """None until the export was checked."""
     files: dict[str, str] = {}
     """SHA-256 of every other file."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle in memory."""
+    """A bundle in memory: `pack` seals it, `unpack` verifies it."""
 
     graph: bytes
     assets: Files
@@ -45,7 +55,7 @@ class Bundle:
     @property
     def digest(self) -> str:
         """SHA-256 of the graph: the same data, code and seed give the same digest."""
-        return self.manifest.files[GRAPH]
+        return sha256(self.graph)
 
 
 def sha256(content: bytes) -> str:
@@ -53,11 +63,11 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def pack(graph: bytes, assets: Files, manifest: Manifest) -> Files:
-    """Give the files of a bundle, the manifest last."""
-    files = {GRAPH: graph, **assets}
+def pack(bundle: Bundle) -> Files:
+    """Give the files of a bundle, the manifest with their hashes last."""
+    files = {GRAPH: bundle.graph, **bundle.assets}
     hashes = {name: sha256(content) for name, content in files.items()}
-    sealed = manifest.model_copy(update={"files": hashes})
+    sealed = bundle.manifest.model_copy(update={"files": hashes})
     return {**files, MANIFEST: sealed.model_dump_json(indent=2).encode()}
 
 

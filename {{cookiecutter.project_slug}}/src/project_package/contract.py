@@ -228,6 +228,8 @@ class UseCase(Generic[ParamsOf, Request, Response, Assets]):
 
     batch: Callable[[ParamsOf, Path, Path], Columns]
     """Read a file of raw rows and compute their features with the folder's rows as history."""
+    table: Callable[[Columns, Columns], Columns]
+    """Turn rows and their predictions into the columns of the file that `predict` writes."""
     examples: Callable[[Path, Columns, int], list[Request]]
     """Build requests for some of the rows, each with the history it needs."""
 

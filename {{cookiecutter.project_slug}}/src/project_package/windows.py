@@ -106,7 +106,8 @@ def compute(features: Sequence[Feature], rows: Columns) -> dict[str, NDArray[Any
     """Compute every declared feature, each of shape (rows,) in the order of `rows`.
 
     `rows` holds timestamp (int64 milliseconds, not decreasing), one integer code a row for each
-    entity, and the raw columns. Raises ValueError when the rows are not in order of time.
+    entity, and the raw columns. Raises ValueError when the rows are not in order of time, or when
+    a window reads a value that is missing or infinite.
     """
     return dict(stream(features, rows))
 
@@ -143,7 +144,7 @@ class _Timeline:
     """The rows of one entity after another, each entity's in order of time, on one time axis."""
 
     def __init__(self, entity: NDArray[Any], timestamp: NDArray[np.int64], reach: float) -> None:
-        """Sort; between two entities leave a gap longer than `reach`, the longest window in days.
+        """Sort; between two entities leave a gap of `reach`, the longest window in days.
 
         With the gap, a search on the one axis stays inside the entity; as the axis spends on an
         entity only the time it was active, it cannot overflow.
@@ -153,8 +154,9 @@ class _Timeline:
         self.order = np.argsort(entity, kind="stable")
         entity = entity[self.order]
         step = np.diff(timestamp[self.order])
-        step[entity[1:] != entity[:-1]] = _milliseconds(reach) + 1
-        self.time = np.concatenate([np.zeros(min(len(entity), 1), np.int64), np.cumsum(step)])
+        step[entity[1:] != entity[:-1]] = _milliseconds(reach)
+        self.time = np.zeros(len(entity), dtype=np.int64)
+        np.cumsum(step, out=self.time[1:])
         self._until: dict[float, NDArray[np.int64]] = {}
 
     def ends(self, window: Window) -> Ends:
@@ -173,15 +175,21 @@ class _Timeline:
         """Give the aggregate of every row's window, in the order of the table."""
         first, end = self.ends(window)
         if window.value is None:
-            values = (end - first).astype(np.float64)
-        elif window.aggregate in ("sum", "mean"):
-            values = _total(columns[window.value][self.order], first, end)
-            if window.aggregate == "mean":
-                values /= np.maximum(end - first, 1)
+            aggregated = (end - first).astype(np.float64)
         else:
-            values = self._run(window, columns[window.value][self.order] != 0)
-        result = np.empty_like(values)
-        result[self.order] = values
+            values = columns[window.value][self.order]
+            if not np.isfinite(values).all():
+                raise ValueError(
+                    f"{window.value} has missing or infinite values: fill or drop them"
+                )
+            if window.aggregate in ("sum", "mean"):
+                aggregated = _total(values, first, end)
+                if window.aggregate == "mean":
+                    aggregated /= np.maximum(end - first, 1)
+            else:
+                aggregated = self._run(window, values != 0)
+        result = np.empty_like(aggregated)
+        result[self.order] = aggregated
         return result
 
     def _run(self, window: Window, true: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -69,30 +69,38 @@ def is_outlier(ratio: Values) -> Values:
     return ratio > OUTLIER_LIMIT
 
 
-def _card(name: str, meaning: str, aggregate: Aggregate, days: int, value: str | None) -> Window:
+def _card(
+    name: str, meaning: str, aggregate: Aggregate, days: int, value: str | None = None
+) -> Window:
     """Declare a window over what the card paid, up to and with the payment itself."""
     return Window(name, f"{meaning}, last {days} d", CARD, aggregate, days, 0, value)
 
 
 def _terminal(
-    name: str, meaning: str, aggregate: Aggregate, days: int, value: str | None
+    name: str, meaning: str, aggregate: Aggregate, days: int, value: str | None = None
 ) -> Window:
     """Declare a window over what the terminal took, up to where labels are known."""
-    meaning = f"{meaning}, {days} d up to {LABEL_DELAY_DAYS} d ago"
+    meaning = f"{meaning}, in {days} d ending {LABEL_DELAY_DAYS} d ago"
     return Window(name, meaning, TERMINAL, aggregate, days, LABEL_DELAY_DAYS, value)
 
 
 def _recent(days: int) -> tuple[Feature, ...]:
     return (
-        _card(f"customer_count_{days}d", "payments of the card", "count", days, None),
+        _card(f"customer_count_{days}d", "payments of the card", "count", days),
         _card(f"customer_mean_{days}d", "mean amount of the card", "mean", days, "amount"),
     )
 
 
+def _outliers(days: int) -> Feature:
+    meaning = "payments of the card far above its typical amount"
+    return _card(f"customer_outliers_{days}d", meaning, "sum", days, "is_outlier")
+
+
 def _risk(days: int) -> tuple[Feature, ...]:
+    risk = "share of frauds at the terminal"
     return (
-        _terminal(f"terminal_count_{days}d", "payments at the terminal", "count", days, None),
-        _terminal(f"terminal_risk_{days}d", "share of frauds there", "mean", days, "is_fraud"),
+        _terminal(f"terminal_count_{days}d", "payments at the terminal", "count", days),
+        _terminal(f"terminal_risk_{days}d", risk, "mean", days, "is_fraud"),
     )
 
 
@@ -115,7 +123,7 @@ CARD_FEATURES: tuple[Feature, ...] = (
     ),
     Derived("ordinary_amount", "the amount if ordinary, or 0", product, ("amount", "is_ordinary")),
     _card("ordinary_count_30d", "ordinary payments of the card", "sum", 30, "is_ordinary"),
-    _card("ordinary_sum_30d", "their amounts together", "sum", 30, "ordinary_amount"),
+    _card("ordinary_sum_30d", "sum of the card's ordinary amounts", "sum", 30, "ordinary_amount"),
     Derived(
         "customer_typical_amount",
         "mean of the card's ordinary amounts, last 30 d",
@@ -134,19 +142,31 @@ CARD_FEATURES: tuple[Feature, ...] = (
         is_outlier,
         ("amount_over_typical",),
     ),
-    _card("customer_outliers_3d", "outliers of the card", "sum", 3, "is_outlier"),
-    _card("customer_outliers_7d", "outliers of the card", "sum", 7, "is_outlier"),
+    _outliers(3),
+    _outliers(7),
 )
 
 TERMINAL_FEATURES: tuple[Feature, ...] = (
     *_risk(1),
     *_risk(7),
     *_risk(30),
-    _terminal("terminal_run_length", "frauds since the last genuine", "run_length", 30, "is_fraud"),
-    _terminal("terminal_run_age", "days since the first of them", "run_age_days", 30, "is_fraud"),
+    _terminal(
+        "terminal_run_length",
+        "frauds at the terminal since its last genuine payment",
+        "run_length",
+        30,
+        "is_fraud",
+    ),
+    _terminal(
+        "terminal_run_age",
+        "days since the first of the terminal's frauds in a row",
+        "run_age_days",
+        30,
+        "is_fraud",
+    ),
     _terminal(
         "terminal_days_since_genuine",
-        "days since the last genuine payment there",
+        "days since the terminal's last genuine payment",
         "days_since_false",
         30,
         "is_fraud",

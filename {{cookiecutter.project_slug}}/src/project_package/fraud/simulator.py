@@ -81,17 +81,15 @@ def simulate(
 def _customers(count: int, terminals: int, rng: np.random.Generator) -> Customers:
     """Place customers and terminals on a 100 x 100 map and find who is near what."""
     radius = 5.0 * np.sqrt(BOOK_TERMINALS / terminals)
-    places = KDTree(rng.uniform(0, 100, (count, 2)))
+    homes = rng.uniform(0, 100, (count, 2))
     shops = KDTree(rng.uniform(0, 100, (terminals, 2)))
-    pairs = places.sparse_distance_matrix(shops, radius, output_type="ndarray")
-    # The tree gives the pairs in an order of its own; sorted, a seed always means the same data.
-    pairs = pairs[np.lexsort((pairs["j"], pairs["i"]))]
-    near_count = np.bincount(pairs["i"], minlength=count)
+    near = shops.query_ball_point(homes, radius, return_sorted=True)
+    near_count = np.array([len(terminal) for terminal in near])
     rate = rng.uniform(0, 4, count)
     return Customers(
         mean_amount=rng.uniform(5, 100, count),
         payments_a_day=np.where(near_count > 0, rate, 0.0),
-        near=pairs["j"].astype(np.int32),
+        near=np.concatenate(near).astype(np.int32),
         near_start=np.cumsum(near_count) - near_count,
         near_count=near_count,
     )

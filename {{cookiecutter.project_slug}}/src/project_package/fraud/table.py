@@ -4,7 +4,7 @@ A table of any length is worked off in stretches of days. Each is read together 
 its windows look back on, and gets the numbers it would get from the whole table, bit for bit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,20 +66,12 @@ def build_feature_table(
     first_day, counts = _rows_a_day(payments)
     _refuse_missing_labels(payments)
     parts = stretches(first_day, counts, memory_limit_mib)
-    unfinished = target.with_name(f".{target.name}.partial")
-    with ThreadPoolExecutor(len(HALVES)) as pool:
-        schema = _with_features(payments.head(0), parts[0], pool).to_arrow().schema
-        with pq.ParquetWriter(unfinished, schema, compression="lz4") as writer:
-            for part in parts:
-                _append(writer, _with_features(payments, part, pool))
-                if progress is not None:
-                    progress((part.end - first_day) / (parts[-1].end - first_day))
-    unfinished.replace(target)
-
-
-def _append(writer: pq.ParquetWriter, table: pl.DataFrame) -> None:
-    for rows in table.iter_slices(ROW_GROUP):
-        writer.write_table(rows.to_arrow())
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        _write(payments, parts, unfinished, progress)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def stretches(
@@ -128,6 +120,30 @@ def _refuse_missing_labels(payments: pl.LazyFrame) -> None:
             f"{count} payments have no label although more than {LABEL_DELAY_DAYS} days have "
             "passed: add their labels or leave these payments out"
         )
+
+
+def _write(
+    payments: pl.LazyFrame,
+    parts: Sequence[Stretch],
+    target: Path,
+    progress: Callable[[float], None] | None,
+) -> None:
+    """Append one stretch after another to a new file."""
+    start, end = parts[0].start, parts[-1].end
+    # One pool for all stretches: new threads would each leave memory behind.
+    with ThreadPoolExecutor(len(HALVES)) as pool:
+        schema = _with_features(payments.head(0), parts[0], pool).to_arrow().schema
+        with pq.ParquetWriter(target, schema, compression="lz4") as writer:
+            for part in parts:
+                _append(writer, _with_features(payments, part, pool))
+                if progress is not None:
+                    progress((part.end - start) / (end - start))
+
+
+def _append(writer: pq.ParquetWriter, table: pl.DataFrame) -> None:
+    """Write slice by slice; when this returns, the table and its slices are free again."""
+    for rows in table.iter_slices(ROW_GROUP):
+        writer.write_table(rows.to_arrow())
 
 
 def _with_features(payments: pl.LazyFrame, part: Stretch, pool: Executor) -> pl.DataFrame:

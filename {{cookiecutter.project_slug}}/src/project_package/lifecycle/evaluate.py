@@ -1,21 +1,23 @@
 """evaluate: score the challenger on the test rows and write what people read about it."""
 
-from typing import Any
+from collections.abc import Mapping
 
-from .. import bundle as bundles
-from ..contract import Columns
+from ..bundle import Bundle
+from ..contract import Columns, Files
 from ..errors import UserError
 from ..predictor import Predictor
-from . import report
 from .card import card
-from .evaluation import CONTENDERS, MODEL, NAIVE, Evaluation, assess
-from .evaluation import BASELINE as SIMPLE
+from .document import Document
+from .evaluation import BASELINE, MODEL, NAIVE, Evaluation, assess
 from .project import Project
-from .registry import BASELINE, BUNDLE, CHALLENGER, EVALUATION, EVIDENCE, Version
+from .registry import BASELINE as BASELINE_FOLDER
+from .registry import CHALLENGER, EVALUATION, EVIDENCE, Version
+from .report import render
+from .workspace import replace_text
 
 
 def evaluate(project: Project) -> Evaluation:
-    """Evaluate the challenger: log scores, report and model card to the run that trained it.
+    """Evaluate the challenger: add scores, report and model card to the run that trained it.
 
     Raises:
         UserError: there is no challenger, or its data set is gone.
@@ -23,13 +25,72 @@ def evaluate(project: Project) -> Evaluation:
     version = challenger(project)
     bundle = project.registry.bundle(version)
     with project.console.step("evaluate") as progress:
-        dataset = project.workspace.dataset(bundle.manifest.data)
-        rows = project.use_case.split(project.params, dataset.path).test
-        progress(0.2)
-        predictions = predict_all(project, version, rows)
-        progress(0.4)
+        rows = test_rows(project, bundle)
+        predictions = _contenders(project, version, bundle, rows)
+        progress(0.3)
         evaluation = assess(project.use_case, rows, predictions)
         progress(0.6)
-        evidence = _evidence(project, version, evaluation, (rows, predictions))
-        _log(project, version, evaluation, evidence)
+        evidence = _evidence(project, bundle, evaluation, (rows, predictions))
+        with project.tracking.resume(version.run) as run:
+            run.metrics({f"test.{score.name}": score.model for score in evaluation.scores})
+            run.files(evidence, EVIDENCE)
+    _show(project, version, evaluation)
     return evaluation
+
+
+def challenger(project: Project) -> Version:
+    """Find the challenger.
+
+    Raises:
+        UserError: there is none.
+    """
+    version = project.registry.find(CHALLENGER)
+    if version is None:
+        raise UserError("There is no challenger: run `ml train` first.")
+    return version
+
+
+def test_rows(project: Project, bundle: Bundle) -> Columns:
+    """Give the test rows of the data set that a bundle was trained on."""
+    dataset = project.workspace.dataset(bundle.manifest.data)
+    return project.use_case.split(project.params, dataset.path).test
+
+
+def _contenders(
+    project: Project, version: Version, bundle: Bundle, rows: Columns
+) -> Mapping[str, Columns]:
+    simple = project.registry.bundle(version, BASELINE_FOLDER)
+    return {
+        MODEL: Predictor(bundle, project.use_case.api).predict(rows),
+        BASELINE: Predictor(simple, project.use_case.api).predict(rows),
+        NAIVE: project.use_case.naive(rows),
+    }
+
+
+def _evidence(
+    project: Project,
+    bundle: Bundle,
+    evaluation: Evaluation,
+    scored: tuple[Columns, Mapping[str, Columns]],
+) -> Files:
+    figures = project.use_case.figures(*scored)
+    document = Document(project.use_case.about, bundle.manifest, evaluation, figures)
+    texts = {
+        "report.html": render(document),
+        "card.md": card(document),
+        EVALUATION: evaluation.model_dump_json(indent=2),
+    }
+    for name, text in texts.items():
+        replace_text(project.workspace.reports / name, text)
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def _show(project: Project, version: Version, evaluation: Evaluation) -> None:
+    rows = [
+        (s.label, f"{s.model:.3f} ± {s.spread:.3f}", f"{s.baseline:.3f}", f"{s.naive:.3f}",
+         "" if s.ceiling is None else f"{s.ceiling:.3f}")
+        for s in evaluation.scores
+    ]  # fmt: skip
+    header = ("metric", "model", "baseline", "naive", "ceiling")
+    project.console.table(f"Version {version.number} on {evaluation.rows:,} rows", header, rows)
+    project.console.say(f"Report: {project.workspace.reports / 'report.html'}")

@@ -53,17 +53,29 @@ def assess(
     use_case: UseCase[Any, Any, Any, Any], rows: Columns, predictions: Mapping[str, Columns]
 ) -> Evaluation:
     """Score the predictions of the three contenders on test rows."""
-    goal = use_case.metric(use_case.goal.metric)
     periods = use_case.periods(rows)
     return Evaluation(
         rows=length(rows),
-        goal=goal.name,
+        goal=use_case.goal.metric,
         scores=tuple(_score(metric, rows, predictions, periods) for metric in use_case.metrics),
-        slices=tuple(
-            _slice(goal, name, take(rows, mask), {k: take(p, mask) for k, p in predictions.items()})
-            for name, mask in use_case.slices(rows).items()
-            if mask.any()
-        ),
+        slices=assess_slices(use_case, rows, predictions[MODEL], predictions[BASELINE]),
+    )
+
+
+def assess_slices(
+    use_case: UseCase[Any, Any, Any, Any], rows: Columns, model: Columns, baseline: Columns
+) -> tuple[SliceScore, ...]:
+    """Score two predictions with the goal's metric on every slice of the rows."""
+    goal = use_case.metric(use_case.goal.metric)
+    return tuple(
+        SliceScore(
+            name=name,
+            rows=int(mask.sum()),
+            model=_defined(goal.score(take(rows, mask), take(model, mask))),
+            baseline=_defined(goal.score(take(rows, mask), take(baseline, mask))),
+        )
+        for name, mask in use_case.slices(rows).items()
+        if mask.any()
     )
 
 
@@ -90,17 +102,6 @@ def _score(
         baseline=float(np.mean(by_period[BASELINE])),
         naive=float(np.mean(by_period[NAIVE])),
         ceiling=ceiling,
-    )
-
-
-def _slice(
-    goal: Metric, name: str, rows: Columns, predictions: Mapping[str, Columns]
-) -> SliceScore:
-    return SliceScore(
-        name=name,
-        rows=length(rows),
-        model=_defined(goal.score(rows, predictions[MODEL])),
-        baseline=_defined(goal.score(rows, predictions[BASELINE])),
     )
 
 

@@ -2,16 +2,9 @@
 
 import numpy as np
 
-from ..contract import Columns, Frozen, length
+from ..bundle import Parity
+from ..contract import Columns, length
 from .gate import Verdict
-
-
-class Parity(Frozen):
-    """How far the graph is from the original model."""
-
-    rows: int
-    largest_difference: float
-    changed_decisions: int
 
 
 def compare(graph: Columns, original: Columns, decisions: tuple[Columns, Columns]) -> Parity:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import numpy as np
 
 from .. import bundle as bundles
-from ..bundle import Bundle, Manifest
+from ..bundle import EXAMPLES, Bundle, Manifest, Parity
 from ..contract import Columns, Progress, Splits, length, take
 from ..errors import GateRefused
 from ..predictor import Predictor
@@ -20,7 +21,7 @@ from .search import Choice, Search, out_of_fold
 from .tracking import Run, commit
 from .workspace import Dataset
 
-EXAMPLES = 8
+HOW_MANY_EXAMPLES = 8
 PARITY_ROWS = 20_000
 
 
@@ -39,7 +40,7 @@ def train(project: Project) -> int:
         for choice in choices:
             run.choice(choice, project.use_case.goal.metric)
         simple, best = choices[0], _best(project, choices)
-        version = _register(project, splits, dataset, (simple, best), run)
+        version = _register(project, splits, dataset, [simple, best], run)
     text = f"Version {version} is {best.candidate.name}, {best.score:.3f} on the folds"
     project.console.say(f"{text}; the simple baseline has {simple.score:.3f}.")
     return version
@@ -79,20 +80,17 @@ def _best(project: Project, choices: list[Choice]) -> Choice:
 
 
 def _register(
-    project: Project,
-    splits: Splits,
-    dataset: Dataset,
-    choices: tuple[Choice, Choice],
-    run: Run,
+    project: Project, splits: Splits, dataset: Dataset, choices: list[Choice], run: Run
 ) -> int:
-    """Log both bundles and the MLflow model, then register it: the last act, so a kill hurts not."""
+    """Log both bundles and the MLflow model; register last, so that a kill leaves no half version.
+
+    `choices` are the simple baseline and the best.
+    """
     simple, best = (_fit(project, splits, dataset, choice) for choice in choices)
-    run.files(bundles.pack(simple.graph, simple.assets, simple.manifest), BASELINE)
+    run.files(bundles.pack(simple), BASELINE)
     predictor = Predictor(best, project.use_case.api)
     examples = _examples(project, predictor, dataset, splits.test)
-    run.files(
-        bundles.pack(best.graph, {**best.assets, bundles.EXAMPLES: examples}, best.manifest), BUNDLE
-    )
+    run.files(bundles.pack(replace(best, assets={**best.assets, EXAMPLES: examples})), BUNDLE)
     sample = take(splits.test, np.arange(3))
     inputs = project.use_case.api.encode(sample, predictor.assets)
     return project.registry.register(run.model(best, inputs, predictor.outputs(sample)), run.id)
@@ -105,41 +103,39 @@ def _fit(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> 
     validation = [
         (fold.valid, out_of_fold(candidate, settings, fold, seed)) for fold in splits.folds
     ]
+    assets = use_case.assets(project.params, validation)
     model = candidate.fit(splits.train, settings, seed)
     manifest = Manifest(
         name=project.params.name,
         candidate=candidate.name,
         settings=dict(settings),
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit(),
         data=dataset.digest,
     )
-    graph = candidate.export(model, splits.train)
-    files = bundles.pack(graph, use_case.assets(project.params, validation), manifest)
-    bundle = bundles.unpack(files)
+    bundle = Bundle(candidate.export(model, splits.train), assets, manifest)
     rows = take(splits.test, np.arange(min(PARITY_ROWS, length(splits.test))))
-    _check(project, bundle, rows, candidate.predict(model, rows))
-    return bundle
+    found = _parity(project, bundle, rows, candidate.predict(model, rows))
+    return replace(bundle, manifest=manifest.model_copy(update={"parity": found}))
 
 
-def _check(project: Project, bundle: Bundle, rows: Columns, original: Columns) -> None:
+def _parity(project: Project, bundle: Bundle, rows: Columns, original: Columns) -> Parity:
     predictor = Predictor(bundle, project.use_case.api)
-    outputs = predictor.outputs(rows)
-    decisions = [
-        project.use_case.api.decode({**outputs, **other}, rows, predictor.assets)
-        for other in ({}, original)
-    ]
-    found = parity.compare(outputs, original, (decisions[0], decisions[1]))
+    graph = predictor.outputs(rows)
+    decisions, others = (
+        project.use_case.api.decode({**graph, **outputs}, rows, predictor.assets)
+        for outputs in ({}, original)
+    )
+    found = parity.compare(graph, original, (decisions, others))
     verdict = parity.verdict(found, project.params.promote.max_difference)
     if not verdict.passed:
         raise GateRefused(f"The ONNX graph of {bundle.manifest.candidate}: {verdict.detail}.")
+    return found
 
 
-def _examples(
-    project: Project, predictor: Predictor, dataset: Dataset, rows: Columns
-) -> bytes:
+def _examples(project: Project, predictor: Predictor, dataset: Dataset, rows: Columns) -> bytes:
     """Keep a few requests with their answers: golden examples for server, docs and tests."""
-    requests = project.use_case.examples(dataset.path, rows, EXAMPLES)
+    requests = project.use_case.examples(dataset.path, rows, HOW_MANY_EXAMPLES)
     answers = predictor.answer(requests)
     pairs = [
         {"request": request.model_dump(mode="json"), "response": answer.model_dump(mode="json")}

@@ -1,0 +1,199 @@
+"""What a request carries and what an answer says; the way from one to the other.
+
+A request is one payment and the recent payments of its card and its terminal: `HISTORY_DAYS` of
+them, labels where they are known.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from ..contract import Api, Columns, Files, Frozen
+from ..windows import MILLISECONDS_A_DAY
+from .features import CARD, DESCRIPTIONS, LOOKBACK_DAYS, TERMINAL, feature_columns
+
+HISTORY_DAYS = dict(LOOKBACK_DAYS)
+MAX_HISTORY = 2_000
+REASONS = 3
+ASSETS = "assets.json"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_utc), Field(description="UTC unless it says a zone")]
+Identifier = Annotated[str, Field(min_length=1, max_length=64)]
+Amount = Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False, description="in one currency")]
+
+
+class Payment(Frozen):
+    """One payment."""
+
+    transaction_id: Identifier
+    timestamp: Moment
+    customer_id: Identifier
+    terminal_id: Identifier
+    amount: Amount
+
+
+class PastPayment(Payment):
+    """A payment of the past, with its label once that is known."""
+
+    is_fraud: bool | None = None
+
+
+class FraudRequest(Frozen):
+    """A payment to judge, and the recent payments of its card and its terminal."""
+
+    transaction: Payment
+    history: Annotated[list[PastPayment], Field(max_length=MAX_HISTORY)] = []
+
+    @model_validator(mode="after")
+    def _history_is_of_the_past(self) -> Self:
+        for index, past in enumerate(self.history):
+            if past.timestamp > self.transaction.timestamp:
+                raise ValueError(f"history[{index}].timestamp is later than the transaction")
+            related = past.customer_id == self.transaction.customer_id
+            if not related and past.terminal_id != self.transaction.terminal_id:
+                raise ValueError(f"history[{index}] is of another customer and another terminal")
+        return self
+
+
+class Reason(BaseModel):
+    """A feature that moved the score."""
+
+    feature: str
+    meaning: str
+    effect: float
+    """Change of the log-odds; above 0 is towards fraud."""
+
+
+class FraudResponse(BaseModel):
+    """The answer for one payment."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    score: float
+    """Probability of fraud."""
+    decision: str
+    """review or approve."""
+    reasons: list[Reason]
+
+
+class FraudAssets(Frozen):
+    """What decode needs beside the graph."""
+
+    features: tuple[str, ...]
+    threshold: float
+
+
+def assets(files: Files) -> FraudAssets:
+    """Parse the bundle's assets."""
+    return FraudAssets.model_validate_json(files[ASSETS])
+
+
+def write_assets(found: FraudAssets) -> Files:
+    """Write assets for a bundle."""
+    return {ASSETS: json.dumps(found.model_dump(mode="json"), indent=2).encode()}
+
+
+def features(requests: Sequence[FraudRequest]) -> Columns:
+    """Compute the features of each request's payment from its history: shape (requests,) each."""
+    rows = []
+    for number, request in enumerate(requests):
+        mine = request.transaction
+        past = {payment.transaction_id: payment for payment in request.history}
+        past.pop(mine.transaction_id, None)
+        for payment in sorted(past.values(), key=lambda p: (p.timestamp, p.transaction_id)):
+            rows.append((number, payment, bool(payment.is_fraud), False))
+        rows.append((number, mine, False, True))
+    rows.sort(key=lambda row: row[1].timestamp)  # stable: a payment stays behind its history
+    # Only the payment's own card and terminal matter: every other one shares a code.
+    own = [requests[number].transaction for number, *_ in rows]
+    cards = [p.customer_id == q.customer_id for (_, p, *_), q in zip(rows, own, strict=True)]
+    terminals = [p.terminal_id == q.terminal_id for (_, p, *_), q in zip(rows, own, strict=True)]
+    number = np.array([row[0] for row in rows], dtype=np.int64)
+    computed = feature_columns(
+        {
+            "timestamp": np.array([_milliseconds(row[1].timestamp) for row in rows], np.int64),
+            CARD: number * 2 + np.array(cards),
+            TERMINAL: number * 2 + np.array(terminals),
+            "amount": np.array([row[1].amount for row in rows]),
+            "is_fraud": np.array([row[2] for row in rows]),
+        }
+    )
+    place = np.flatnonzero([row[3] for row in rows])
+    place = place[np.argsort(number[place], kind="stable")]
+    times = [_milliseconds(request.transaction.timestamp) for request in requests]
+    return {name: values[place] for name, values in computed.items()} | {
+        "timestamp": np.array(times, np.int64)
+    }
+
+
+def _milliseconds(moment: datetime) -> int:
+    since = moment - EPOCH
+    return since.days * MILLISECONDS_A_DAY + since.seconds * 1000 + since.microseconds // 1000
+
+
+def encode(columns: Columns, known: FraudAssets) -> Columns:
+    """Stack the features in the order of training: float32 of shape (rows, features)."""
+    stacked = np.column_stack([columns[name] for name in known.features])
+    return {"features": stacked.astype(np.float32, copy=False)}
+
+
+def decode(outputs: Columns, columns: Columns, known: FraudAssets) -> Columns:
+    """Add the decision to the score, (rows,); contributions stay, (rows, features)."""
+    score = outputs["score"]
+    return {**outputs, "decision": score >= np.float32(known.threshold)}
+
+
+def top(contributions: Columns | np.ndarray) -> np.ndarray:
+    """Give the places of the features that moved each row's score most, largest first."""
+    return np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :REASONS]
+
+
+def respond(predictions: Columns, known: FraudAssets) -> list[FraudResponse]:
+    """Give one response a row."""
+    contributions = predictions["contributions"]
+    return [
+        FraudResponse(
+            score=float(score),
+            decision="review" if flagged else "approve",
+            reasons=[
+                Reason(
+                    feature=known.features[place],
+                    meaning=DESCRIPTIONS[known.features[place]],
+                    effect=float(contributions[row, place]),
+                )
+                for place in places
+            ],
+        )
+        for row, (score, flagged, places) in enumerate(
+            zip(predictions["score"], predictions["decision"], top(contributions), strict=True)
+        )
+    ]
+
+
+def signals(columns: Columns, predictions: Columns) -> Columns:
+    """Watch amount, hour (UTC) and score."""
+    hour = columns["timestamp"] // 3_600_000 % 24
+    return {"amount": columns["amount"], "hour": hour, "score": predictions["score"]}
+
+
+API = Api(
+    name="fraud",
+    request=FraudRequest,
+    response=FraudResponse,
+    assets=assets,
+    features=features,
+    encode=encode,
+    decode=decode,
+    respond=respond,
+    signals=signals,
+)

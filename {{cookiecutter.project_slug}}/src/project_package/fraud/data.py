@@ -1,0 +1,164 @@
+"""Raw payments in, a checked data set out; and how it is cut by time, with the delay of labels.
+
+    rows.parquet       the payments as they came, in our columns, sorted by time
+    features.parquet   the same with their features
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ..contract import Columns, Fold, Progress, Splits
+from ..errors import UserError
+from .api import FraudRequest
+from .features import CARD, INPUTS, LABEL_DELAY_DAYS, LOOKBACK_DAYS, TERMINAL
+from .params import FraudParams
+from .simulator import simulate
+from .table import build_feature_table
+
+ROWS, FEATURES = "rows.parquet", "features.parquet"
+SIMULATOR = "simulator"
+
+
+def collect(params: FraudParams, folder: Path, progress: Progress) -> None:
+    """Write the checked payments and their features into a new folder.
+
+    Raises:
+        UserError: a source that cannot be read, or rows that break the schema.
+    """
+    rows = folder / ROWS
+    if params.data.source == SIMULATOR:
+        size = (params.data.customers, params.data.terminals, params.data.days, params.data.seed)
+        simulate(*size).write_parquet(rows)
+    progress(0.4)
+    build_feature_table(
+        pl.scan_parquet(rows),
+        folder / FEATURES,
+        params.data.memory_limit_mib,
+        lambda done: progress(0.5 + done / 2),
+    )
+
+
+def split(params: FraudParams, folder: Path) -> Splits:
+    """Cut by time: train, a week of waiting for labels, the weeks of the test.
+
+    The weeks of the folds end where the labels known at the start of the test end, and each has
+    its own training days a week of waiting before it. Test rows of cards that were already known
+    as compromised are left out (Le Borgne et al. 2022).
+
+    Raises:
+        UserError: the data covers too few days.
+    """
+    table = pl.scan_parquet(folder / FEATURES)
+    first, last = _span(table)
+    test = last + 1 - 7 * params.split.test_weeks
+    end = test - LABEL_DELAY_DAYS
+    starts = [end - 7 * (fold + 1) for fold in range(params.split.folds)]
+    earliest = starts[-1] - LABEL_DELAY_DAYS - params.split.train_days
+    if earliest < first:
+        raise UserError(
+            f"The data covers {last + 1 - first} days and these splits need "
+            f"{last + 1 - earliest}: lower split.train_days, split.folds or split.test_weeks."
+        )
+    between = partial(_between, table)
+    return Splits(
+        train=between(end - params.split.train_days, end),
+        folds=tuple(
+            Fold(
+                between(start - LABEL_DELAY_DAYS - params.split.train_days, start - LABEL_DELAY_DAYS),
+                _unknown(between(start - 14, start + 7), start),
+            )
+            for start in starts
+        ),
+        test=_unknown(between(test - 14, last + 1), test),
+    )
+
+
+def _span(table: pl.LazyFrame) -> tuple[int, int]:
+    day = pl.col("timestamp").dt.epoch("d")
+    return table.select(day.min().alias("first"), day.max().alias("last")).collect().row(0)
+
+
+def _between(table: pl.LazyFrame, first: int, end: int) -> Columns:
+    """Read the rows of the days [first, end) as columns."""
+    day = pl.col("timestamp").dt.epoch("d")
+    return columns(table.filter((day >= first) & (day < end)).collect())
+
+
+def columns(table: pl.DataFrame) -> Columns:
+    """Turn a table into columns, with a code for each card and the day since 1970."""
+    table = table.with_columns(
+        pl.col("timestamp").dt.epoch("d").alias("day"),
+        pl.col(CARD).rank("dense").alias("customer"),
+        pl.col("timestamp").cast(pl.Datetime("ms")).to_physical(),
+        pl.col("is_fraud").fill_null(False),
+    )
+    return {column.name: column.to_numpy() for column in table}
+
+
+def _unknown(rows: Columns, start: int) -> Columns:
+    """Keep the rows from `start` on whose card is not known as compromised on their day.
+
+    A card is known once a fraud of it is older than the delay; `rows` begin two weeks earlier.
+    """
+    never = np.iinfo(np.int64).max
+    first_fraud = np.full(int(rows["customer"].max(initial=0)) + 1, never)
+    frauds = np.flatnonzero(rows["is_fraud"])
+    np.minimum.at(first_fraud, rows["customer"][frauds], rows["day"][frauds])
+    known = first_fraud[rows["customer"]] <= rows["day"] - LABEL_DELAY_DAYS - 1
+    kept: NDArray[np.bool_] = (rows["day"] >= start) & ~known
+    return {name: values[kept] for name, values in rows.items()}
+
+
+def batch(params: FraudParams, source: Path, folder: Path) -> Columns:
+    """Read payments to judge and compute their features; the folder's rows are their history.
+
+    Raises:
+        UserError: a file that cannot be read, or columns that are missing.
+    """
+    fresh = read_file(source)
+    start = fresh["timestamp"].min()
+    days = max(LOOKBACK_DAYS.values())
+    history = pl.scan_parquet(folder / ROWS).filter(
+        (pl.col("timestamp") >= pl.lit(start) - pl.duration(days=days))
+        & (pl.col("timestamp") <= fresh["timestamp"].max())
+        & ~pl.col("transaction_id").is_in(fresh["transaction_id"].implode())
+    )
+    return columns(fresh)
+
+
+def examples(folder: Path, rows: Columns, count: int) -> list[FraudRequest]:
+    """Build requests for some rows, frauds among them, with the history of card and terminal."""
+    frauds = np.flatnonzero(rows["is_fraud"])[: count // 2]
+    genuine = np.flatnonzero(~rows["is_fraud"])[: count - len(frauds)]
+    return requests(folder, [rows["transaction_id"][place] for place in (*genuine, *frauds)])
+
+
+def requests(folder: Path, transaction_ids: list[str]) -> list[FraudRequest]:
+    """Build the requests of some payments of the data set, each with its history."""
+    table = pl.scan_parquet(folder / ROWS)
+    found = table.filter(pl.col("transaction_id").is_in(transaction_ids)).collect()
+    return [_request(table, payment) for payment in found.iter_rows(named=True)]
+
+
+def _request(table: pl.LazyFrame, payment: dict[str, object]) -> FraudRequest:
+    time, label = pl.col("timestamp"), pl.col("is_fraud")
+    now = pl.lit(payment["timestamp"]).cast(pl.Datetime("ms"))
+    recent = [
+        (pl.col(entity) == payment[entity]) & (time >= now - pl.duration(days=days))
+        for entity, days in LOOKBACK_DAYS.items()
+    ]
+    before = (time < now) | ((time == now) & (pl.col("transaction_id") < payment["transaction_id"]))
+    known = time <= now - pl.duration(days=LABEL_DELAY_DAYS)
+    past = table.filter(pl.any_horizontal(recent) & before).with_columns(
+        pl.when(known).then(label).alias("is_fraud")
+    )
+    names = ["transaction_id", "timestamp", CARD, TERMINAL, "amount"]
+    history = past.select([*names, "is_fraud"]).collect().to_dicts()
+    return FraudRequest.model_validate(
+        {"transaction": {name: payment[name] for name in names}, "history": history}
+    )

@@ -1,0 +1,208 @@
+"""The pictures of the report: what the fraud model finds, costs, looks at, and how steadily.
+
+A picture is a title, a caption and a function that draws on matplotlib Axes. Colours and line
+styles come from the report's style: in order, they are those of model, baseline and no model.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import Columns, Figure
+from ..windows import MILLISECONDS_A_DAY
+from .evaluation import REVIEW_COST, average_precision
+from .features import DESCRIPTIONS, INPUTS
+
+Values: TypeAlias = NDArray[Any]
+Scores: TypeAlias = Mapping[str, Values]
+
+CONTENDERS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
+SCORED = ("model", "baseline")
+"""The contenders whose score is a probability."""
+TOP_FEATURES = 12
+POINTS = 400
+"""A curve has one point a row; a picture needs no more than this."""
+
+
+def figures(
+    rows: Columns, predictions: Mapping[str, Columns], review_cost: float = REVIEW_COST
+) -> tuple[Figure, ...]:
+    """Give the pictures of test rows and the predictions of model, baseline and naive.
+
+    `rows`: is_fraud (bool), amount, timestamp (int64, milliseconds UTC), of shape (rows,).
+    `predictions`: score of shape (rows,), and for the model decision (bool) of shape (rows,) and
+    contributions of shape (rows, features), in log-odds. A cost is in the unit of `amount`.
+    """
+    labels, decision = rows["is_fraud"], predictions["model"]["decision"]
+    scores = {name: predictions[name]["score"].astype(np.float64) for name in CONTENDERS}
+    return (
+        finding(labels, scores, decision),
+        costs(rows, scores, decision, review_cost),
+        calibration(labels, scores),
+        importance(predictions["model"]["contributions"]),
+        steadiness(labels, scores, rows["timestamp"] // MILLISECONDS_A_DAY),
+    )
+
+
+def finding(labels: Values, scores: Scores, decision: Values) -> Figure:
+    """Show precision over recall of the three, and where the decisions lie."""
+    hits, frauds, alarms = (int(np.sum(v)) for v in (labels & decision, labels, decision))
+
+    def draw(axes: Any) -> None:
+        for name, text in CONTENDERS.items():
+            precision, recall = precision_recall(labels, scores[name])
+            shown = _thin(recall)
+            average = average_precision(labels, scores[name])
+            axes.plot(recall[shown], precision[shown], label=f"{text}, AP {average:.2f}")
+        if hits:
+            axes.plot(hits / frauds, hits / alarms, "o", color="C0", markersize=7)
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the frauds that is found")
+        axes.set(ylabel="share of the alarms that is right")
+        _legend(axes)
+
+    caption = (
+        "Each line goes through every threshold: to the right more frauds are found, and fewer "
+        f"alarms are right. At the chosen one, the dot, the model finds {hits:,} of {frauds:,} "
+        f"frauds, and {hits:,} of its {alarms:,} alarms are right."
+    )
+    title = "How many frauds are found, and how many alarms are right"
+    return Figure("precision_recall", title, caption, draw)
+
+
+def costs(rows: Columns, scores: Scores, decision: Values, review_cost: float) -> Figure:
+    """Show the cost of every threshold, beside that of flagging nothing."""
+    nothing = 1000 * float(np.mean(rows["amount"] * rows["is_fraud"]))
+
+    def draw(axes: Any) -> None:
+        for name in SCORED:
+            threshold, cost = threshold_costs(rows, scores[name], review_cost)
+            shown = _thin(-np.log(np.maximum(threshold, 1e-6)))
+            axes.plot(threshold[shown], cost[shown], label=CONTENDERS[name])
+        axes.axhline(nothing, color="C2", linestyle=":", label="flag nothing")
+        if decision.any():
+            chosen = scores["model"][decision].min()
+            axes.axvline(chosen, color="C0", linewidth=1)
+            note = {"xytext": (5, 5), "textcoords": "offset points", "color": "C0"}
+            axes.annotate(f"chosen: {chosen:.2g}", (chosen, 0), **note)
+        axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.set(xlabel="threshold of the score", ylabel="cost per 1,000 payments")
+        _legend(axes)
+
+    caption = (
+        f"Looking at a flagged payment costs {review_cost:g}; a missed fraud costs its amount. "
+        "A low threshold flags too much, a high one misses too much."
+    )
+    return Figure("cost", "What each threshold costs", caption, draw)
+
+
+def calibration(labels: Values, scores: Scores) -> Figure:
+    """Show the share of frauds among payments of similar score."""
+
+    def draw(axes: Any) -> None:
+        for name in SCORED:
+            axes.plot(*reliability(labels, scores[name]), marker="o", label=CONTENDERS[name])
+        axes.plot((1e-4, 1), (1e-4, 1), color="C2", linestyle=":", label="as it should be")
+        axes.set(xscale="log", yscale="log", xlim=(1e-3, 1.2), ylim=(1e-3, 1.2))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.set(xlabel="mean score of the group", ylabel="share of frauds in it")
+        _legend(axes)
+
+    caption = (
+        "Payments in groups of similar score. On the diagonal, of 100 payments with score 0.1 ten "
+        "are frauds; above it the scores are too low. Groups without a fraud are left out."
+    )
+    return Figure("calibration", "Whether a score means what it says", caption, draw)
+
+
+def importance(contributions: Values) -> Figure:
+    """Show the features that move the score most; contributions of shape (rows, features)."""
+
+    def draw(axes: Any) -> None:
+        strength = np.abs(contributions).mean(axis=0, dtype=np.float64)
+        top = np.argsort(strength, kind="stable")[-TOP_FEATURES:]
+        axes.barh(np.arange(len(top)), strength[top], height=0.26)
+        for place, index in enumerate(top):  # above its bar, where long words have room
+            axes.text(0, place + 0.31, DESCRIPTIONS[INPUTS[index]], fontsize="small")
+        axes.set_yticks([])
+        axes.grid(visible=False)
+        axes.spines["left"].set_visible(False)
+        axes.set(xlabel="mean movement of the log-odds")
+
+    caption = (
+        "How far each feature moves the log-odds of fraud, up or down, in the mean of all test "
+        f"payments: the {TOP_FEATURES} that move them most."
+    )
+    return Figure("features", "What the model looks at", caption, draw)
+
+
+def steadiness(labels: Values, scores: Scores, day: Values) -> Figure:
+    """Show average precision week by week; `day` counts from 1970, of shape (rows,)."""
+    week = (day - day.min()) // 7
+
+    def draw(axes: Any) -> None:
+        weeks = np.unique(week[labels])
+        for name in SCORED:
+            values = [average_precision(labels[week == w], scores[name][week == w]) for w in weeks]
+            axes.plot(weeks, values, marker="o", label=CONTENDERS[name])
+        starts = [date.item() for date in (day.min() + 7 * weeks).astype("datetime64[D]")]
+        axes.set_xticks(weeks, [f"{date.day} {date:%b}" for date in starts])
+        axes.set(ylim=(0, 1), xlabel="week that starts on", ylabel="average precision")
+        _legend(axes)
+
+    caption = (
+        "Average precision in each week of the test. What moves both lines is the week; what "
+        "moves one is the model."
+    )
+    return Figure("weeks", "How steady it is", caption, draw)
+
+
+def precision_recall(labels: Values, scores: Values) -> tuple[Values, Values]:
+    """Give precision and recall at each distinct score, from the highest down."""
+    order, ends = _ranked(scores)
+    hits = np.cumsum(labels[order])[ends]
+    return hits / (ends + 1), hits / max(hits[-1], 1)
+
+
+def threshold_costs(rows: Columns, scores: Values, review_cost: float) -> tuple[Values, Values]:
+    """Give every distinct score as a threshold, highest first, and its cost per 1,000 payments."""
+    order, ends = _ranked(scores)
+    loss = (rows["amount"] * rows["is_fraud"])[order]
+    missed = loss.sum() - np.cumsum(loss)[ends]
+    return scores[order][ends], 1000 * (review_cost * (ends + 1) + missed) / len(order)
+
+
+def reliability(labels: Values, scores: Values) -> tuple[Values, Values]:
+    """Give mean score and share of frauds of groups by quantile, finer towards high scores.
+
+    Frauds are rare, so equal groups would put all that matters into one. The highest group has
+    about 20 rows; a group without a fraud has no place on a log axis and is left out.
+    """
+    tail = np.geomspace(1, min(1, 20 / len(scores)), 16)[1:]
+    edges = np.unique(np.quantile(scores, 1 - tail))
+    group = np.searchsorted(edges, scores, side="right")
+    size, frauds, total = (np.bincount(group, weights) for weights in (None, labels, scores))
+    kept = frauds > 0
+    return total[kept] / size[kept], frauds[kept] / size[kept]
+
+
+def _ranked(scores: Values) -> tuple[Values, Values]:
+    """Give the order from the highest score down, and the last place of each distinct score."""
+    order = np.argsort(-scores, kind="stable")
+    return order, np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+
+
+def _thin(positions: Values) -> Values:
+    """Pick the rows that a curve needs: evenly along its rising positions, with both ends."""
+    wanted = np.linspace(positions[0], positions[-1], POINTS)
+    inside = np.searchsorted(positions, wanted).clip(max=len(positions) - 1)
+    return np.unique(np.concatenate([inside, [0, len(positions) - 1]]))
+
+
+def _legend(axes: Any) -> None:
+    """Put the legend in a row above the axes, where it hides nothing."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)

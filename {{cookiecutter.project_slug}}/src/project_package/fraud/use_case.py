@@ -1,0 +1,75 @@
+"""Card fraud: is this payment fraud, and what made it look so?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..contract import About, Columns, Files, UseCase
+from .api import API, REASONS, FraudAssets, top, write_assets
+from .data import batch, collect, examples, split
+from .evaluation import GOAL, METRICS, naive, slices, threshold, weeks
+from .features import INPUTS
+from .figures import figures
+from .model import CANDIDATES
+from .params import FraudParams
+
+ABOUT = About(
+    title="Card fraud detection",
+    question="Is this card payment fraud?",
+    use="An analyst reviews the flagged payments of the day, the highest scores first.",
+    misuse="It must not decline a payment or block a card without a person.",
+    data="Simulated payments, after the published simulator of Le Borgne et al. (2022).",
+    limits=(
+        "Simulated fraud is easier than real fraud: on their real, private data the authors "
+        "report an average precision of .105 at best.",
+        "A label is taken as known seven days after the payment; later ones reach the features "
+        "late.",
+        "A card without history is judged by its amount and its terminal only.",
+    ),
+)
+
+
+def assets(params: FraudParams, validation: Sequence[tuple[Columns, Columns]]) -> Files:
+    """Choose the threshold of least cost on the validation weeks."""
+    rows = {
+        name: np.concatenate([rows[name] for rows, _ in validation])
+        for name in ("is_fraud", "amount")
+    }
+    scores = np.concatenate([outputs["score"] for _, outputs in validation])
+    chosen = threshold(rows, scores, params.decide.review_cost)
+    return write_assets(FraudAssets(features=INPUTS, threshold=chosen))
+
+
+def table(rows: Columns, predictions: Columns) -> Columns:
+    """Give the columns of the batch file."""
+    places = top(predictions["contributions"])
+    reasons = {
+        f"reason_{rank + 1}": np.array(INPUTS)[places[:, rank]] for rank in range(REASONS)
+    }
+    return {
+        "transaction_id": rows["transaction_id"],
+        "score": predictions["score"],
+        "decision": np.where(predictions["decision"], "review", "approve"),
+        **reasons,
+    }
+
+
+USE_CASE = UseCase(
+    api=API,
+    about=ABOUT,
+    params=FraudParams,
+    goal=GOAL,
+    metrics=METRICS,
+    collect=collect,
+    split=split,
+    candidates=CANDIDATES,
+    assets=assets,
+    naive=naive,
+    periods=weeks,
+    units=lambda rows: rows["customer"],
+    slices=slices,
+    figures=figures,
+    batch=batch,
+    table=table,
+    examples=examples,
+)

@@ -1,0 +1,154 @@
+"""The command line: `ml <stage>`. It imports a stage only when that stage runs, so help is quick.
+
+Exit codes: 0 done, 1 a gate said no, 2 something the user can mend.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import GateRefused, UserError
+
+if TYPE_CHECKING:
+    from ..contract import UseCase
+    from .project import Project
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a parameter for this run."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Source = Annotated[Path, typer.Argument(help="Raw rows: a .parquet or .csv file.")]
+Target = Annotated[Path, typer.Argument(help="Where the predictions go: .parquet or .csv.")]
+Host = Annotated[str, typer.Option(help="Address; SERVE_HOST, or loopback, by default.")]
+Port = Annotated[int, typer.Option(help="Port; SERVE_PORT, or 8000, by default.")]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The use case and its server, each imported when a command asks for it."""
+
+    use_case: "Callable[[], UseCase[Any, Any, Any, Any]]"
+    serve: Callable[[str, int], None]
+
+    def project(self, changes: list[str] | None, quiet: bool = False) -> "Project":
+        """Open the project in the working folder: its parameters, settings and places."""
+        from ..settings import Settings
+        from .console import Console
+        from .params import read
+        from .project import Project
+        from .workspace import Workspace
+
+        root = Path.cwd()
+        use_case = self.use_case()
+        params = read(use_case.params, root / "params.toml", changes or ())
+        return Project(use_case, params, Workspace(root), Settings(), Console(quiet))
+
+
+app = typer.Typer(
+    help="From raw data to a served model, stage by stage.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+@app.command(epilog="Example: `ml data --set data.days=120`")
+def data(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Collect raw rows, check them and compute their features."""
+    from .data import data as stage
+
+    stage(context.obj.project(changes, quiet))
+
+
+@app.command(epilog="Example: `ml train --set train.trials=40`")
+def train(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Search, fit, export, track and register a challenger."""
+    from .train import train as stage
+
+    stage(context.obj.project(changes, quiet))
+
+
+@app.command(epilog="Example: `ml evaluate`, then open reports/report.html")
+def evaluate(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Score the challenger beside its baselines; write report and model card."""
+    from .evaluate import evaluate as stage
+
+    stage(context.obj.project(changes, quiet))
+
+
+@app.command(epilog="Example: `ml promote --set promote.margin=0`; a refusal exits with 1")
+def promote(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Let the gate decide whether the challenger becomes the champion."""
+    from .promote import promote as stage
+
+    stage(context.obj.project(changes, quiet))
+
+
+@app.command(epilog="Example: `ml rollback`")
+def rollback(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Make the champion before the champion again."""
+    from .promote import rollback as stage
+
+    stage(context.obj.project(changes, quiet))
+
+
+@app.command(epilog="Example: `ml predict today.csv answers.parquet`")
+def predict(
+    context: typer.Context,
+    source: Source,
+    target: Target,
+    changes: Set = None,
+    quiet: Quiet = False,
+) -> None:
+    """Answer a file of raw rows with the champion."""
+    from .predict import predict as stage
+
+    stage(context.obj.project(changes, quiet), source, target)
+
+
+@app.command(epilog="Example: `ml pipeline --set seed=1`")
+def pipeline(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Run data, train, evaluate and promote."""
+    from .stages import pipeline as stage
+
+    stage(context.obj.project(changes, quiet))
+
+
+@app.command(epilog="Example: `ml models`")
+def models(context: typer.Context) -> None:
+    """List the versions with their aliases and scores."""
+    from .models import models as stage
+
+    stage(context.obj.project(None))
+
+
+@app.command(epilog="Example: `ml doctor`; something broken exits with 2")
+def doctor(context: typer.Context) -> None:
+    """Explain a broken set-up: versions, data, tracking, store, champion."""
+    from .doctor import doctor as stage
+
+    if not stage(context.obj.project(None)):
+        raise typer.Exit(UserError.exit_code)
+
+
+@app.command(epilog="Example: `ml serve --port 8080`, then open /docs")
+def serve(context: typer.Context, host: Host = "", port: Port = -1) -> None:
+    """Serve the champion over HTTP."""
+    context.obj.serve(host, port)
+
+
+def run(entry: Entry) -> None:
+    """Run the command line; a mistake ends with its sentence and exit code, without traceback."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        app(obj=entry)
+    except (UserError, GateRefused) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)

@@ -1,0 +1,61 @@
+"""doctor: look at everything a stage needs and say in plain words what is broken."""
+
+import importlib.metadata
+import platform
+from collections.abc import Callable
+
+from ..errors import UserError
+from .project import Project
+from .registry import BUNDLE, CHAMPION
+
+LIBRARIES = ("mlflow", "scikit-learn", "onnxruntime", "polars", "duckdb", "optuna", "fastapi")
+
+
+def doctor(project: Project) -> bool:
+    """Show each check with its finding; give whether all are well."""
+    checks: dict[str, Callable[[Project], str]] = {
+        "versions": _versions,
+        "data": _data,
+        "tracking": _tracking,
+        "store": _store,
+        "champion": _champion,
+    }
+    well = True
+    rows = []
+    for name, check in checks.items():
+        try:
+            rows.append((name, "ok", check(project)))
+        except UserError as error:
+            well = False
+            rows.append((name, "broken", str(error)))
+    project.console.table("doctor", ("check", "state", "finding"), rows)
+    return well
+
+
+def _versions(_: Project) -> str:
+    found = (f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
+    return f"Python {platform.python_version()}, " + ", ".join(found)
+
+
+def _data(project: Project) -> str:
+    dataset = project.workspace.dataset()
+    size = sum(path.stat().st_size for path in dataset.path.iterdir()) / 1e6
+    return f"{dataset.digest}, {size:.0f} MB"
+
+
+def _tracking(project: Project) -> str:
+    versions = len(project.registry.versions())
+    return f"{project.settings.tracking(project.workspace.root)}, {versions} versions"
+
+
+def _store(project: Project) -> str:
+    project.registry.store.pointer(CHAMPION)
+    return project.registry.store.address
+
+
+def _champion(project: Project) -> str:
+    pointer = project.registry.store.pointer(CHAMPION)
+    if pointer is None:
+        raise UserError("There is no champion yet: run `ml pipeline`.")
+    files = project.registry.store.fetch(pointer.version, BUNDLE)
+    return f"version {pointer.version}, {len(files)} files"

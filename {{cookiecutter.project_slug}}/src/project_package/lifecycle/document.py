@@ -1,0 +1,103 @@
+"""The document: all that report and model card say about a model, and the words for its numbers."""
+
+import math
+from dataclasses import dataclass
+
+from ..bundle import Manifest
+from ..contract import About, Figure
+from .evaluation import Evaluation, Score, SliceScore
+
+DASH = "–"  # noqa: RUF001 - what a table shows where there is no number
+
+
+@dataclass(frozen=True)
+class Document:
+    """One model, its origin and what its test showed."""
+
+    about: About
+    manifest: Manifest
+    evaluation: Evaluation
+    figures: tuple[Figure, ...]
+
+    @property
+    def goal(self) -> Score:
+        """The score that decides."""
+        return self.evaluation.score(self.evaluation.goal)
+
+
+def number(value: float | None) -> str:
+    """Write a score: three decimals, fewer as it grows, a dash where it is not defined."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{value:,.{decimals}f}"
+
+
+def gain(score: Score) -> float:
+    """Say by how much the model is better than the baseline; negative when it is worse."""
+    difference = score.model - score.baseline
+    return difference if score.higher_is_better else -difference
+
+
+def verdict(document: Document) -> str:
+    """Give the answer in one sentence."""
+    better, spread = gain(document.goal), document.goal.spread
+    if math.isnan(better):
+        return "This test cannot tell the model from the simple baseline."
+    if better <= 0:
+        return "The model is no better than the simple baseline."
+    if better <= spread:
+        return "The model is slightly better than the simple baseline."
+    return "The model is clearly better than the simple baseline."
+
+
+def findings(document: Document) -> tuple[str, ...]:
+    """Give what the test showed, in plain words, the most important first."""
+    goal = document.goal
+    direction = "Higher" if goal.higher_is_better else "Lower"
+    first = (
+        f"{goal.label}: the model reaches {number(goal.model)}, the simple baseline "
+        f"{number(goal.baseline)}, and an answer without a model {number(goal.naive)}. "
+        f"{direction} is better."
+    )
+    others = (_difference(goal), _ceiling(goal), _measures(document.evaluation), _weakest(document))
+    return (first, *(text for text in others if text))
+
+
+def _difference(score: Score) -> str:
+    share = gain(score) / abs(score.baseline) if score.baseline else math.nan
+    if not math.isfinite(share):
+        return ""
+    side = "better" if share > 0 else "worse"
+    text = f"That is {abs(share):.0%} {side} than the simple baseline"
+    if len(score.periods) < 2:
+        return f"{text}."
+    size = "more" if abs(gain(score)) > score.spread else "no more"
+    low, high = number(min(score.periods)), number(max(score.periods))
+    return (
+        f"{text}, {size} than the score moves by itself: over {len(score.periods)} test periods "
+        f"it lay between {low} and {high}."
+    )
+
+
+def _ceiling(score: Score) -> str:
+    if score.ceiling is None or not score.ceiling or not math.isfinite(score.model):
+        return ""
+    text = f"The best that these rows allow is {number(score.ceiling)}"
+    return f"{text}: the model reaches {score.model / score.ceiling:.0%} of it."
+
+
+def _measures(evaluation: Evaluation) -> str:
+    lost = [score.label for score in evaluation.scores if not gain(score) > 0]
+    total = len(evaluation.scores)
+    text = f"It beats the simple baseline on {total - len(lost)} of {total} measures"
+    return f"{text}; not on {', '.join(lost)}." if lost else f"{text}."
+
+
+def _weakest(document: Document) -> str:
+    sign = 1 if document.goal.higher_is_better else -1
+    scored = [(sign * s.model, s) for s in document.evaluation.slices if s.model is not None]
+    if len(scored) < 2:
+        return ""
+    weakest: SliceScore = min(scored, key=lambda pair: pair[0])[1]
+    return f"It is weakest on “{weakest.name}”: {number(weakest.model)} on {weakest.rows:,} rows."

@@ -1,0 +1,85 @@
+"""Drawing: a figure of a use case as SVG that sits in a page and follows its colours.
+
+The figures share one style. Its colours are names in disguise: after matplotlib has written the
+SVG, each becomes a CSS variable of the page, so one picture serves a light and a dark screen.
+"""
+
+import io
+import re
+from html import escape
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib
+from cycler import cycler
+from matplotlib.figure import Figure as Canvas
+
+from ..contract import Figure
+
+# Blue, orange and grey stay apart for colour-blind readers; line styles tell them apart in print.
+COLOURS = MappingProxyType(
+    {
+        "#1d5fc1": "var(--model)",
+        "#b8500f": "var(--baseline)",
+        "#737c87": "var(--naive)",
+        "#57606b": "var(--quiet)",
+        "#e1e4e8": "var(--line)",
+        "#fdfdfe": "var(--paper)",
+    }
+)
+MODEL, BASELINE, NAIVE, QUIET, LINE, PAPER = COLOURS
+SIZE_INCHES = (6.6, 3.6)
+
+STYLE: dict[Any, Any] = {  # matplotlib types its keys one by one
+    "axes.axisbelow": True,
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.labelcolor": QUIET,
+    "axes.labelpad": 6,
+    "axes.prop_cycle": cycler(color=[MODEL, BASELINE, NAIVE], linestyle=["-", "--", ":"]),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.facecolor": "none",
+    "font.sans-serif": ["DejaVu Sans"],  # measures the text; the page's own font shows it
+    "font.size": 9,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "lines.dash_capstyle": "round",
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "lines.solid_capstyle": "round",
+    "patch.linewidth": 0,
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",  # text stays text: it can be read out, searched and restyled
+    "text.color": QUIET,
+    "xtick.color": LINE,
+    "xtick.labelcolor": QUIET,
+    "ytick.color": LINE,
+    "ytick.labelcolor": QUIET,
+}
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+def svg(figure: Figure) -> str:
+    """Draw a figure as an SVG element for a page: the same figure gives the same text."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": figure.name}):
+        canvas = Canvas(figsize=SIZE_INCHES, layout="constrained")
+        figure.draw(canvas.add_subplot())
+        canvas.savefig(buffer, format="svg", metadata=NO_METADATA)
+    return _inline(buffer.getvalue(), figure.title)
+
+
+def _inline(text: str, title: str) -> str:
+    """Cut what only a file of its own needs, and give the page's colours and a spoken title."""
+    text = text[text.index("<svg") :]
+    text = re.sub(r'<g id="[^"]*"', "<g", text)  # every figure has a figure_1: ids must be unique
+    box = re.search(r'viewBox="[^"]*"', text)
+    label = escape(title)
+    head = f'<svg {box.group() if box else ""} role="img" aria-label="{label}">'
+    text = re.sub(r"^<svg[^>]*>", lambda _: head, text)
+    for colour, variable in COLOURS.items():
+        text = text.replace(colour, variable)
+    return text.strip()

@@ -1,0 +1,29 @@
+"""models: the versions, their aliases and their scores, as a table."""
+
+from datetime import UTC, datetime
+
+from .project import Project
+
+
+def models(project: Project) -> None:
+    """Show every registered version, newest first."""
+    registry = project.registry
+    registry.mend()
+    goal = project.use_case.metric(project.use_case.goal.metric)
+    rows = []
+    for version in registry.versions():
+        run = registry.client.get_run(version.run)
+        score = run.data.metrics.get(f"test.{goal.name}")
+        created = datetime.fromtimestamp(version.created / 1000, UTC)
+        rows.append(
+            (
+                str(version.number),
+                ", ".join(version.aliases),
+                "not evaluated" if score is None else f"{score:.3f}",
+                f"{created:%Y-%m-%d %H:%M} UTC",
+                run.data.tags.get("data", ""),
+                run.data.tags.get("commit", "")[:8],
+            )
+        )
+    header = ("version", "aliases", goal.label, "created", "data", "commit")
+    project.console.table(project.params.name, header, rows)

@@ -1,0 +1,39 @@
+"""predict: answer a file of raw rows with the champion."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import polars as pl
+
+from ..bundle import unpack
+from ..contract import length
+from ..errors import UserError
+from ..predictor import Predictor
+from ..store import Store
+from .project import Project
+from .registry import BUNDLE, CHAMPION
+
+
+def predict(project: Project, source: Path, target: Path) -> int:
+    """Read raw rows from a Parquet or CSV file, write them with predictions; give their number.
+
+    Raises:
+        UserError: no champion, a file that cannot be read, or another ending than the two.
+    """
+    write = {".parquet": pl.DataFrame.write_parquet, ".csv": pl.DataFrame.write_csv}
+    if target.suffix not in write:
+        raise UserError(f"{target} must end in .parquet or .csv.")
+    store = Store(project.settings.store(project.workspace.root))
+    pointer = store.pointer(CHAMPION)
+    if pointer is None:
+        raise UserError("There is no champion to predict with: run `ml pipeline` first.")
+    with project.console.step("predict"):
+        predictor = Predictor(unpack(store.fetch(pointer.version, BUNDLE)), project.use_case.api)
+        dataset = project.workspace.dataset()
+        rows = project.use_case.batch(project.params, source, dataset.path)
+        table = pl.DataFrame(dict(project.use_case.table(rows, predictor.predict(rows))))
+        beside = target.with_name(f".{target.name}-{uuid4().hex}")
+        write[target.suffix](table, beside)
+        beside.replace(target)
+    project.console.say(f"{length(rows):,} predictions of version {pointer.version}: {target}")
+    return length(rows)

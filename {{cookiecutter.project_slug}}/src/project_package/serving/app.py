@@ -1,0 +1,124 @@
+"""The server: one champion and the Api of the use case; nothing of the training side is imported.
+
+ONNX runs in the event loop: a row takes tens of microseconds, less than a thread would cost.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Generic
+
+import uvicorn
+from fastapi import Body, FastAPI, HTTPException
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..bundle import EXAMPLES, unpack
+from ..contract import Api, Request, Response
+from ..errors import UserError
+from ..predictor import Predictor
+from ..settings import Settings
+from ..store import Store
+
+CHAMPION = "champion"
+MAX_INSTANCES = 1000
+
+AnyApi = Api[Any, Any, Any]
+
+
+class Instances(BaseModel, Generic[Request]):
+    """The body of a prediction: the rows to answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instances: Annotated[list[Request], Field(min_length=1, max_length=MAX_INSTANCES)]
+
+
+class Predictions(BaseModel, Generic[Response]):
+    """The answer: one prediction per instance, all by one version of the model."""
+
+    model_version: str
+    predictions: list[Response]
+
+
+class Champion:
+    """The champion of a store, loaded; `reason` says why there is none."""
+
+    def __init__(self, api: AnyApi, store: Store) -> None:
+        self.predictor: Predictor[Any, Any, Any] | None = None
+        self.version, self.card, self.reason = "", "", ""
+        try:
+            self._load(api, store)
+        except UserError as error:
+            self.reason = str(error)
+
+    def _load(self, api: AnyApi, store: Store) -> None:
+        pointer = store.pointer(CHAMPION)
+        if pointer is None:
+            raise UserError(f"There is no champion in {store.address}: run `ml pipeline`.")
+        predictor = Predictor(unpack(store.fetch(pointer.version, "bundle")), api)
+        self.card = store.fetch(pointer.version, "evidence")["card.md"].decode()
+        self.predictor, self.version = predictor, str(pointer.version)
+
+    def ready(self) -> Predictor[Any, Any, Any]:
+        """Give the predictor, or answer 503 with the reason."""
+        if self.predictor is None:
+            raise HTTPException(503, self.reason)
+        return self.predictor
+
+    def examples(self) -> dict[str, Any]:
+        """Give the bundle's examples as bodies for the OpenAPI document."""
+        if self.predictor is None:
+            return {}
+        pairs = json.loads(self.predictor.bundle.assets[EXAMPLES])
+        return {
+            f"example {number}": {"value": {"instances": [pair["request"]]}}
+            for number, pair in enumerate(pairs, 1)
+        }
+
+
+def create_app(api: AnyApi, store: Store) -> FastAPI:
+    """Build the application for the champion of a store."""
+    champion = Champion(api, store)
+    app = FastAPI(title=api.name, version=champion.version or "none")
+
+    async def predict(body: Any) -> Any:
+        """Answer rows: a refused row is a 422 that names its field and rule."""
+        answers = champion.ready().answer(body.instances)
+        return {"model_version": champion.version, "predictions": answers}
+
+    # The types are the use case's own, known only now.
+    predict.__annotations__["body"] = Annotated[
+        Instances[api.request],  # type: ignore[name-defined]
+        Body(openapi_examples=champion.examples()),
+    ]
+    app.post("/v1/predict", response_model=Predictions[api.response])(predict)  # type: ignore[name-defined]
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Say that the process lives."""
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    async def readyz() -> dict[str, str]:
+        """Say that a champion is loaded, or answer 503 with the reason."""
+        champion.ready()
+        return {"status": "ready", "model_version": champion.version}
+
+    @app.get("/v1/model")
+    async def model() -> dict[str, Any]:
+        """Give the manifest and the model card of the champion."""
+        manifest = champion.ready().bundle.manifest.model_dump(mode="json")
+        return {"model_version": champion.version, "manifest": manifest, "card": champion.card}
+
+    return app
+
+
+def serve(api: AnyApi, host: str, port: int) -> None:
+    """Serve until interrupted; an empty host or a negative port is taken from the settings."""
+    settings = Settings()
+    app = create_app(api, Store(settings.store(Path.cwd())))
+    uvicorn.run(
+        app,
+        host=host or settings.serve_host,
+        port=settings.serve_port if port < 0 else port,
+        log_level="warning",
+    )

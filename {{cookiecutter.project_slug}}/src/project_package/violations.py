@@ -1,0 +1,42 @@
+"""How a project says which rows broke which rule: the same words for every reader and check."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .errors import UserError
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule that some rows break."""
+
+    column: str
+    rule: str
+    """What the column must do, as the end of a sentence: `must be a number`."""
+    rows: int
+    """How many rows break the rule."""
+    examples: Sequence[Mapping[str, object]] = ()
+    """A few of these rows, column by column."""
+
+
+def refuse(what: str, violations: Sequence[Violation]) -> UserError:
+    """Give the error that names every broken rule, with example rows below each."""
+    lines = [f"{what} cannot be used; mend these rows where they come from:"]
+    for broken in violations:
+        rows = "1 row breaks" if broken.rows == 1 else f"{broken.rows:,} rows break"
+        lines.append(f"- {broken.column} {broken.rule}: {rows} this rule")
+        lines += [f"    {_row(example)}" for example in broken.examples[:EXAMPLES]]
+    return UserError("\n".join(lines))
+
+
+def _row(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={_value(value)}" for name, value in values.items())
+
+
+def _value(value: object) -> str:
+    """Show text in quotes, what is missing as such, and the rest as people write it."""
+    if value is None:
+        return "(missing)"
+    return repr(value) if isinstance(value, str) else str(value)

@@ -1,0 +1,104 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure as Canvas
+from numpy.typing import NDArray
+
+from project_package.contract import Columns
+from project_package.fraud.evaluation import average_precision, cost
+from project_package.fraud.features import DESCRIPTIONS, INPUTS
+from project_package.fraud.figures import figures, precision_recall, reliability, threshold_costs
+from project_package.windows import MILLISECONDS_A_DAY
+
+NAMES = ["precision_recall", "cost", "calibration", "features", "weeks"]
+
+
+def scored(rows: int = 2000) -> tuple[Columns, dict[str, Columns]]:
+    random = np.random.default_rng(1)
+    labels = random.random(rows) < 0.1
+    score = np.clip(0.4 * labels + 0.5 * random.random(rows), 0, 1).astype(np.float32)
+    times = np.sort(random.integers(0, 28 * MILLISECONDS_A_DAY, rows))
+    moves = random.normal(size=(rows, len(INPUTS))).astype(np.float32)
+    moves[:, INPUTS.index("terminal_risk_7d")] = 9
+    model = {"score": score, "decision": score >= 0.45, "contributions": moves}
+    rival = {"score": random.random(rows).astype(np.float32), "decision": score < 0}
+    amount = random.gamma(2, 40, rows)
+    return {"is_fraud": labels, "amount": amount, "timestamp": times}, {
+        "model": model,
+        "baseline": rival,
+        "naive": rival,
+    }
+
+
+def drawn(name: str, rows: Columns, predictions: dict[str, Columns]) -> Any:
+    axes = Canvas().add_subplot()
+    next(f for f in figures(rows, predictions) if f.name == name).draw(axes)
+    return axes
+
+
+def lines(axes: Any) -> dict[str, NDArray[Any]]:
+    return {line.get_label(): line.get_ydata() for line in axes.get_lines()}
+
+
+def test_there_is_a_picture_of_everything_a_report_needs() -> None:
+    found = figures(*scored())
+    assert [figure.name for figure in found] == NAMES
+    assert all(figure.title and figure.caption.endswith(".") for figure in found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_test_without_fraud_or_alarm_can_be_drawn(name: str) -> None:
+    rows, predictions = scored(50)
+    quiet = {**rows, "is_fraud": np.zeros(50, dtype=np.bool_)}
+    model = {**predictions["model"], "decision": np.zeros(50, dtype=np.bool_)}
+    drawn(name, quiet, {**predictions, "model": model})
+
+
+def test_precision_over_recall_has_the_area_of_average_precision() -> None:
+    rows, predictions = scored()
+    labels, score = rows["is_fraud"], predictions["model"]["score"]
+    precision, recall = precision_recall(labels, score)
+    area = np.sum(np.diff(recall, prepend=0) * precision)
+    assert area == pytest.approx(average_precision(labels, score))
+
+
+def test_the_cost_of_a_threshold_is_the_cost_of_its_decisions() -> None:
+    rows, predictions = scored()
+    score = predictions["model"]["score"]
+    thresholds, costs = threshold_costs(rows, score, 10.0)
+    for place in (0, 700, -1):
+        assert costs[place] == pytest.approx(cost(rows, score >= thresholds[place], 10.0))
+
+
+def test_a_score_that_is_a_probability_lies_on_the_diagonal() -> None:
+    random = np.random.default_rng(1)
+    score = random.beta(0.2, 5, 200_000)
+    mean, share = reliability(random.random(200_000) < score, score)
+    high = mean > 0.01
+    assert high.sum() > 4
+    assert share[high] == pytest.approx(mean[high], rel=0.25)
+
+
+def test_the_strongest_feature_is_on_top_in_words() -> None:
+    axes = drawn("features", *scored())
+    words = [text.get_text() for text in axes.texts]
+    assert len(words) == 12
+    assert words[-1] == DESCRIPTIONS["terminal_risk_7d"]
+
+
+def test_weeks_are_those_of_the_calendar_days() -> None:
+    rows, predictions = scored()
+    axes = drawn("weeks", rows, predictions)
+    first = rows["timestamp"] < 7 * MILLISECONDS_A_DAY
+    expected = average_precision(rows["is_fraud"][first], predictions["model"]["score"][first])
+    assert lines(axes)["model"][0] == pytest.approx(expected)
+    assert [label.get_text() for label in axes.get_xticklabels()][:2] == ["1 Jan", "8 Jan"]
+
+
+def test_the_caption_counts_what_is_found() -> None:
+    rows, predictions = scored()
+    decision = predictions["model"]["decision"]
+    hits = np.sum(decision & rows["is_fraud"])
+    caption = figures(rows, predictions)[0].caption
+    assert f"finds {hits:,} of {rows['is_fraud'].sum():,} frauds" in caption

@@ -1,0 +1,104 @@
+"""The simulated payments against the published description."""
+
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from project_package.fraud.simulator import simulate
+
+
+@pytest.fixture(scope="module")
+def payments() -> pl.DataFrame:
+    """Give a fifth of the published size, all of its days."""
+    return simulate(customers=1_000, terminals=2_000, days=183, seed=3)
+
+
+def test_rows_and_frauds_are_as_many_as_published(payments: pl.DataFrame) -> None:
+    assert len(payments) == pytest.approx(1_754_155 / 5, rel=0.06)
+    share = payments["is_fraud"].mean()
+    assert isinstance(share, float)
+    assert share == pytest.approx(0.0084, abs=0.0015)
+
+
+def test_scenarios_have_the_published_shares(payments: pl.DataFrame) -> None:
+    kinds = payments.filter("is_fraud")["scenario"].value_counts(normalize=True).sort("scenario")
+    assert kinds["scenario"].to_list() == [1, 2, 3]
+    assert kinds["proportion"].to_list() == pytest.approx([0.07, 0.62, 0.31], abs=0.08)
+
+
+def test_columns_are_typed_sorted_and_complete(payments: pl.DataFrame) -> None:
+    text, time = pl.String(), pl.Datetime("ms")
+    types = [text, time, text, text, pl.Float64(), pl.Boolean(), pl.UInt8()]
+    assert payments.dtypes == types
+    assert payments.null_count().sum_horizontal().item() == 0
+    assert payments["timestamp"].is_sorted()
+    assert payments["transaction_id"].is_sorted()
+    assert payments["transaction_id"].n_unique() == len(payments)
+    assert payments.select((pl.col("scenario") > 0) == pl.col("is_fraud")).to_series().all()
+
+
+def test_amounts_have_two_decimals_and_the_spread_of_their_card(payments: pl.DataFrame) -> None:
+    amounts = payments["amount"].to_numpy()
+    assert amounts.min() >= 0
+    assert np.array_equal(np.round(amounts, 2), amounts)
+    cards = (
+        payments.filter(scenario=0)
+        .group_by("customer_id")
+        .agg(mean=pl.col("amount").mean(), spread=pl.col("amount").std(), rows=pl.len())
+    )
+    unclipped = cards.filter((pl.col("mean") < 60) & (pl.col("rows") > 200))
+    # Half the mean, less what redrawing the negative amounts takes away.
+    assert (unclipped["spread"] / unclipped["mean"]).mean() == pytest.approx(0.461, abs=0.01)
+
+
+def test_every_large_amount_is_fraud_and_stolen_cards_pay_five_times(
+    payments: pl.DataFrame,
+) -> None:
+    assert payments.filter(pl.col("amount") > 220)["is_fraud"].all()
+    mean = pl.col("amount").filter(pl.col("scenario") == 0).mean().over("customer_id")
+    stolen = payments.with_columns(ratio=pl.col("amount") / mean).filter(scenario=3)
+    assert stolen["ratio"].mean() == pytest.approx(5, abs=0.5)
+
+
+def test_a_terminal_is_taken_for_28_days(payments: pl.DataFrame) -> None:
+    taken = (
+        payments.filter(scenario=2)
+        .group_by("terminal_id")
+        .agg(days=(pl.col("timestamp").max() - pl.col("timestamp").min()).dt.total_days())
+    )
+    assert taken["days"].median() == pytest.approx(26, abs=2)
+
+
+def test_the_density_of_the_map_is_kept(payments: pl.DataFrame) -> None:
+    smaller = simulate(customers=500, terminals=1_000, days=60, seed=3)
+    used = [
+        rows.filter(pl.col("timestamp") < datetime(2018, 5, 31))
+        .group_by("customer_id")
+        .agg(pl.col("terminal_id").n_unique())["terminal_id"]
+        .mean()
+        for rows in (payments, smaller)
+    ]
+    assert used[0] == pytest.approx(used[1], rel=0.15)
+
+
+def test_a_seed_means_the_same_data() -> None:
+    one, same, other = (simulate(100, 200, 10, seed) for seed in (1, 1, 2))
+    assert one.equals(same)
+    assert not one.equals(other)
+
+
+def test_time_starts_where_it_is_told() -> None:
+    start = datetime(2024, 2, 28)
+    time = simulate(100, 200, days=3, seed=1, start=start)["timestamp"]
+    assert time.dt.date().unique().cast(pl.String).to_list() == [
+        "2024-02-28",
+        "2024-02-29",
+        "2024-03-01",
+    ]
+
+
+def test_a_size_below_1_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be at least 1, not 0, 5, 5"):
+        simulate(0, 5, 5, seed=1)

@@ -1,0 +1,113 @@
+import math
+from dataclasses import replace
+from typing import Any
+
+from project_package.bundle import Manifest, Parity
+from project_package.contract import About, Figure
+from project_package.lifecycle.document import DASH, Document, findings, verdict
+from project_package.lifecycle.drawing import COLOURS, svg
+from project_package.lifecycle.evaluation import Evaluation, Score, SliceScore
+from project_package.lifecycle.report import bars, render
+
+HOSTILE = "<script>alert('&')</script>"
+
+
+def score(name: str = "ap", **changes: Any) -> Score:
+    values = {"model": 0.7, "spread": 0.02, "baseline": 0.6, "naive": 0.1, "ceiling": None}
+    known = {"label": name.upper(), "higher_is_better": True, "periods": (0.68, 0.72)}
+    return Score.model_validate({"name": name, **known, **values, **changes})
+
+
+def document(*scores: Score, slices: tuple[SliceScore, ...] = ()) -> Document:
+    about = About("Title", "Question?", "Use.", "Misuse.", "Data.", ("First limit.", "Second."))
+    manifest = Manifest(
+        name="demo",
+        candidate="trees",
+        settings={"depth": 3},
+        created="2026-01-02T03:04:05+00:00",
+        commit="c0ffee",
+        data="d1ge57",
+    )
+    evaluation = Evaluation(rows=1234, goal="ap", scores=scores or (score(),), slices=slices)
+    return Document(about, manifest, evaluation, (Figure("one", "One", "A line.", line),))
+
+
+def line(axes: Any) -> None:
+    axes.plot([0, 1], [0, 1], label="<model>")
+    axes.legend()
+
+
+def test_every_number_and_every_word_about_the_model_is_shown() -> None:
+    page = render(document(score(ceiling=0.9), score("cost", model=1234.5, spread=10.0)))
+    for text in ("Title", "Question?", "Use.", "Misuse.", "Data.", "First limit.", "Second."):
+        assert text in page
+    for text in ("0.700", "± 0.020", "0.600", "0.100", "0.900", "1,234", "± 10.0", "1,234 test"):
+        assert text in page
+    for text in ("c0ffee", "d1ge57", "trees", "depth", "2026-01-02 03:04", "A line."):
+        assert text in page
+
+
+def test_hostile_text_is_shown_and_never_run() -> None:
+    known = document()
+    about = replace(known.about, title=HOSTILE, limits=(HOSTILE,))
+    figure = Figure(HOSTILE, HOSTILE, HOSTILE, lambda axes: axes.set_title(HOSTILE))
+    slices = (SliceScore(name=HOSTILE, rows=1, model=0.1, baseline=0.2),)
+    evaluation = known.evaluation.model_copy(update={"slices": slices})
+    page = render(Document(about, known.manifest, evaluation, (figure,)))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_page_loads_nothing() -> None:
+    page = render(document())
+    assert not any(part in page for part in ("http", "<link", "@import", "src=", "url(//"))
+
+
+def test_the_same_document_gives_the_same_bytes() -> None:
+    assert render(document()) == render(document())
+
+
+def test_what_is_not_defined_is_a_dash() -> None:
+    empty = SliceScore(name="nobody", rows=5, model=None, baseline=None)
+    page = render(document(score(model=math.nan, baseline=math.nan), slices=(empty,)))
+    assert "nan" not in page.lower()
+    assert f'<td class="first" data-label="Model">{DASH}</td>' in page
+
+
+def test_parity_is_told_in_words() -> None:
+    known = document()
+    parity = Parity(rows=20_000, largest_difference=2e-7, changed_decisions=0)
+    manifest = known.manifest.model_copy(update={"parity": parity})
+    page = render(replace(known, manifest=manifest))
+    assert "20,000 rows: the largest difference is 2.0e-07, and no decisions changed" in page
+
+
+def test_the_verdict_is_as_sure_as_the_numbers() -> None:
+    sure = {0.5: "clearly", 0.69: "slightly", 0.7: "no better", math.nan: "cannot tell"}
+    for baseline, word in sure.items():
+        assert word in verdict(document(score(baseline=baseline)))
+    cheaper = score(model=0.4, higher_is_better=False)
+    assert "clearly better" in verdict(document(cheaper))
+
+
+def test_findings_name_what_is_lost_and_what_is_weak() -> None:
+    parts = [SliceScore(name=n, rows=9, model=m, baseline=0.1) for n, m in (("a", 0.8), ("b", 0.2))]
+    said = " ".join(findings(document(score(), score("auc", model=0.5), slices=tuple(parts))))
+    assert "beats the simple baseline on 1 of 2 measures; not on AUC" in said
+    assert "weakest on “b”: 0.200 on 9 rows" in said
+
+
+def test_bars_share_one_scale_from_zero() -> None:
+    lengths = bars(score(model=0.4, spread=0.0, baseline=0.8, naive=-0.3))
+    assert lengths["baseline"] == 100
+    assert lengths["model"] == 50
+    assert lengths["naive"] == lengths["ceiling"] == 0
+
+
+def test_a_figure_takes_the_colours_of_the_page() -> None:
+    picture = svg(Figure("one", "A & B", "", line))
+    assert picture.startswith("<svg viewBox=")
+    assert 'aria-label="A &amp; B"' in picture
+    assert "var(--model)" in picture
+    assert not any(colour in picture for colour in COLOURS)
+    assert "&lt;model&gt;" in picture
