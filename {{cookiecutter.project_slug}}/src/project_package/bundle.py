@@ -8,6 +8,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
+
 from .contract import Files, Frozen
 from .errors import UserError
 
@@ -40,7 +42,7 @@ class Manifest(Frozen):
     """Digest of the data set it was trained on."""
     parity: Parity | None = None
     """None until the export was checked."""
-    files: dict[str, str] = {}
+    files: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of every other file."""
 
 

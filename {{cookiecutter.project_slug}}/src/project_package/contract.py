@@ -49,7 +49,7 @@ class Frozen(BaseModel):
 class Train(Frozen):
     """How much the search may try."""
 
-    trials: int = Field(default=12, ge=1, description="trials of each candidate with a space")
+    trials: int = Field(default=8, ge=1, description="trials of each candidate with a space")
     candidates: tuple[str, ...] = Field(default=(), description="candidates to try; none means all")
 
 
@@ -57,10 +57,10 @@ class Promote(Frozen):
     """What a challenger must show before it becomes the champion."""
 
     margin: float = Field(default=0.01, ge=0, description="loss against the champion allowed")
-    confidence: float = Field(default=0.9, gt=0.5, lt=1, description="of the paired bootstrap interval")
-    resamples: int = Field(default=200, ge=50, description="resamples of the paired bootstrap")
+    confidence: float = Field(default=0.9, gt=0.5, lt=1, description="of the bootstrap interval")
+    resamples: int = Field(default=200, ge=50, description="of the paired bootstrap")
     slice_margin: float = Field(default=0.05, ge=0, description="loss allowed on a guarded slice")
-    guarded: tuple[str, ...] = Field(default=(), description="slices that may not lose more than that")
+    guarded: tuple[str, ...] = Field(default=(), description="slices that may not lose more")
     max_difference: float = Field(default=1e-5, gt=0, description="largest |ONNX - original|")
     max_bundle_mb: float = Field(default=20.0, gt=0, description="size of the bundle, MB")
     max_latency_ms: float = Field(default=10.0, gt=0, description="median time of one row, ms")
@@ -223,6 +223,8 @@ class UseCase(Generic[ParamsOf, Request, Response, Assets]):
     """What the bootstrap draws: rows of one customer or document stay together."""
     slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]]
     """Named parts of the rows on which quality is looked at separately."""
+    words: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]]
+    """What the test showed, in sentences for people, from the same values as the figures."""
     figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]]
     """Pictures from test rows and the predictions of model, baseline and naive."""
 

@@ -42,7 +42,10 @@ def with_contributions(model: onnx.ModelProto, background: NDArray[np.float32]) 
     """
     node = next(node for node in model.graph.node if node.op_type == ENSEMBLE)
     trees = _read(node)
-    targets = _targets(trees, _mean_answers(trees, background))
+    attributes: dict[str, Any] = {
+        name: value for name, value in trees.attributes.items() if name.startswith("nodes_")
+    }
+    attributes |= _targets(trees, _mean_answers(trees, background))
     ensemble = helper.make_node(
         "TreeEnsembleRegressor",
         [node.input[0]],
@@ -51,8 +54,7 @@ def with_contributions(model: onnx.ModelProto, background: NDArray[np.float32]) 
         n_targets=background.shape[1],
         aggregate_function="SUM",
         post_transform="NONE",
-        **{k: v for k, v in trees.attributes.items() if k.startswith("nodes_")},
-        **targets,
+        **attributes,
     )
     return finish(model, [ensemble], background.shape[1])
 
@@ -60,7 +62,7 @@ def with_contributions(model: onnx.ModelProto, background: NDArray[np.float32]) 
 def finish(model: onnx.ModelProto, nodes: list[onnx.NodeProto], features: int) -> onnx.ModelProto:
     """Add nodes that give contributions, turn probabilities into one score, and check the graph."""
     graph = model.graph
-    (label, probabilities) = (output.name for output in graph.output)
+    probabilities = graph.output[1].name  # the first is the label
     one = numpy_helper.from_array(np.array(1, np.int64), "positive_class")
     graph.initializer.append(one)
     graph.node.append(helper.make_node("Gather", [probabilities, one.name], [SCORE], axis=1))

@@ -7,6 +7,7 @@ The source itself is only read.
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ def copy(source: Source, layout: Layout, target: Path, memory_limit_mib: int = 1
 
     Times with a zone are converted to UTC, times without one are taken as UTC; both are kept to
     the millisecond. Floats that hold whole numbers (5.0) read as text without the `.0`.
-    `memory_limit_mib` (MiB) bounds what DuckDB holds; the process needs about 200 MiB more.
+    `memory_limit_mib` (MiB) bounds what DuckDB holds; the process needs about 300 MiB more.
 
     Raises:
         UserError: no such file, column or database, a file that cannot be read, a value that
@@ -105,20 +106,27 @@ def open_duckdb(scratch: Path, memory_limit_mib: int) -> Iterator[DuckDBPyConnec
     }
     with duckdb.connect(config=settings) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # a command shows its own
         yield connection
 
 
 @contextmanager
 def _mended(source: Source) -> Iterator[None]:
-    """Turn an error of DuckDB into a sentence, without its advice on its own options."""
+    """Turn an error of DuckDB into a sentence."""
     try:
         yield
     except duckdb.OutOfMemoryException as error:
         raise UserError(f"{source} does not fit in the memory limit: raise it.") from error
     except duckdb.Error as error:
-        text = str(error).split("\n\n")[0].split("\nPossible")[0]
-        said = ", ".join(line.strip() for line in text.splitlines())
-        raise UserError(f"{source} cannot be read: {said.rstrip('.')}. Mend it there.") from error
+        raise UserError(f"{source} cannot be read: {_said(error)}.") from error
+
+
+def _said(error: duckdb.Error) -> str:
+    """Give what an error of DuckDB says as one line, and the file when it names one."""
+    text = re.split(r"\n\s*(?:Possible|LINE 1)", str(error))[0].partition(": ")[2]
+    said = ", ".join(line.strip() for line in text.splitlines() if line.strip()).rstrip(".")
+    file = re.search(r"^\s*file = (.+)$", str(error), re.MULTILINE)
+    return f"{said} (in {file[1]})" if file else said
 
 
 def _files(duck: DuckDBPyConnection, source: Source, scratch: Path) -> list[Path]:
@@ -188,17 +196,17 @@ def _quoted(name: str) -> str:
 def _reading(name: str, kind: str, wanted: Type) -> str:
     """Give the SQL that reads a column of the type `kind` as the wanted one; null where not."""
     column = _quoted(name)
-    if kind == wanted:
-        return column
     text = f"CAST({column} AS VARCHAR)"
     if kind in ("FLOAT", "DOUBLE"):  # what pandas makes of whole numbers when one is missing
         text = f"regexp_replace({text}, '\\.0$', '')"
     if wanted == "TIMESTAMP_MS":
-        # From text only this type minds the zone; the others drop it without a word.
-        moment = (
-            column if kind.startswith(("TIMESTAMP", "DATE")) else f"TRY_CAST({text} AS TIMESTAMPTZ)"
-        )
-        return f"TRY_CAST({moment} AS TIMESTAMP_MS)"
+        # Of text, the types without a zone drop the zone and do not say so.
+        is_time = kind.startswith(("TIMESTAMP", "DATE"))
+        moment = column if is_time else f"TRY_CAST({text} AS TIMESTAMPTZ)"
+        time = f"TRY_CAST({moment} AS TIMESTAMP_MS)"
+        return f"CASE WHEN year({time}) BETWEEN 1 AND 9999 THEN {time} END"  # and not infinity
+    if kind == wanted:
+        return column
     return text if wanted == "VARCHAR" else f"TRY_CAST({text} AS {wanted})"
 
 

@@ -49,8 +49,9 @@ class Store:
         """
         prefix = f"versions/{version}/{folder}/"
         try:
-            found = [item["path"] for batch in obstore.list(self._objects, prefix) for item in batch]
-            files = {p.removeprefix(prefix): self._get(p) for p in found}
+            batches = obstore.list(self._objects, prefix)
+            paths = [item["path"] for batch in batches for item in batch]
+            files = {path.removeprefix(prefix): self._get(path) for path in paths}
         except BaseError as error:
             raise self._unreachable(error) from error
         if not files:

@@ -5,11 +5,12 @@ them, labels where they are known.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ..contract import Api, Columns, Files, Frozen
@@ -52,7 +53,7 @@ class FraudRequest(Frozen):
     """A payment to judge, and the recent payments of its card and its terminal."""
 
     transaction: Payment
-    history: Annotated[list[PastPayment], Field(max_length=MAX_HISTORY)] = []
+    history: list[PastPayment] = Field(default_factory=list, max_length=MAX_HISTORY)
 
     @model_validator(mode="after")
     def _history_is_of_the_past(self) -> Self:
@@ -105,35 +106,49 @@ def write_assets(found: FraudAssets) -> Files:
 
 def features(requests: Sequence[FraudRequest]) -> Columns:
     """Compute the features of each request's payment from its history: shape (requests,) each."""
-    rows = []
-    for number, request in enumerate(requests):
-        mine = request.transaction
-        past = {payment.transaction_id: payment for payment in request.history}
-        past.pop(mine.transaction_id, None)
-        for payment in sorted(past.values(), key=lambda p: (p.timestamp, p.transaction_id)):
-            rows.append((number, payment, bool(payment.is_fraud), False))
-        rows.append((number, mine, False, True))
-    rows.sort(key=lambda row: row[1].timestamp)  # stable: a payment stays behind its history
-    # Only the payment's own card and terminal matter: every other one shares a code.
-    own = [requests[number].transaction for number, *_ in rows]
-    cards = [p.customer_id == q.customer_id for (_, p, *_), q in zip(rows, own, strict=True)]
-    terminals = [p.terminal_id == q.terminal_id for (_, p, *_), q in zip(rows, own, strict=True)]
-    number = np.array([row[0] for row in rows], dtype=np.int64)
+    rows = [row for number, request in enumerate(requests) for row in _rows(number, request)]
+    rows.sort(key=lambda row: row.time)  # stable: a payment stays behind its history
     computed = feature_columns(
         {
-            "timestamp": np.array([_milliseconds(row[1].timestamp) for row in rows], np.int64),
-            CARD: number * 2 + np.array(cards),
-            TERMINAL: number * 2 + np.array(terminals),
-            "amount": np.array([row[1].amount for row in rows]),
-            "is_fraud": np.array([row[2] for row in rows]),
+            "timestamp": np.array([row.time for row in rows], np.int64),
+            CARD: np.array([row.card for row in rows]),
+            TERMINAL: np.array([row.terminal for row in rows]),
+            "amount": np.array([row.amount for row in rows]),
+            "is_fraud": np.array([row.is_fraud for row in rows]),
         }
     )
-    place = np.flatnonzero([row[3] for row in rows])
-    place = place[np.argsort(number[place], kind="stable")]
+    asked = sorted((row.asks, place) for place, row in enumerate(rows) if row.asks >= 0)
+    places = np.array([place for _, place in asked], np.int64)
     times = [_milliseconds(request.transaction.timestamp) for request in requests]
-    return {name: values[place] for name, values in computed.items()} | {
-        "timestamp": np.array(times, np.int64)
-    }
+    timestamp = {"timestamp": np.array(times, np.int64)}
+    return {name: values[places] for name, values in computed.items()} | timestamp
+
+
+class _Row(NamedTuple):
+    time: int
+    card: int
+    terminal: int
+    amount: float
+    is_fraud: bool
+    asks: int
+    """Number of the request that this payment is asked about in; -1 for history."""
+
+
+def _rows(number: int, request: FraudRequest) -> Iterator[_Row]:
+    """Give the history in the order of the table, then the payment itself.
+
+    Only its own card and terminal matter, so each request has two codes: its own and any other.
+    """
+    mine = request.transaction
+    past = {payment.transaction_id: payment for payment in request.history}
+    past.pop(mine.transaction_id, None)
+    for payment in sorted(past.values(), key=lambda p: (p.timestamp, p.transaction_id)):
+        card = 2 * number + (payment.customer_id == mine.customer_id)
+        terminal = 2 * number + (payment.terminal_id == mine.terminal_id)
+        time = _milliseconds(payment.timestamp)
+        yield _Row(time, card, terminal, payment.amount, bool(payment.is_fraud), -1)
+    own = 2 * number + 1
+    yield _Row(_milliseconds(mine.timestamp), own, own, mine.amount, False, number)
 
 
 def _milliseconds(moment: datetime) -> int:
@@ -147,13 +162,13 @@ def encode(columns: Columns, known: FraudAssets) -> Columns:
     return {"features": stacked.astype(np.float32, copy=False)}
 
 
-def decode(outputs: Columns, columns: Columns, known: FraudAssets) -> Columns:
+def decode(outputs: Columns, _: Columns, known: FraudAssets) -> Columns:
     """Add the decision to the score, (rows,); contributions stay, (rows, features)."""
     score = outputs["score"]
     return {**outputs, "decision": score >= np.float32(known.threshold)}
 
 
-def top(contributions: Columns | np.ndarray) -> np.ndarray:
+def top(contributions: NDArray[np.float32]) -> NDArray[np.int64]:
     """Give the places of the features that moved each row's score most, largest first."""
     return np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :REASONS]
 

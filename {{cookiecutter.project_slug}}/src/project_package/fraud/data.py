@@ -1,12 +1,15 @@
 """Raw payments in, a checked data set out; and how it is cut by time, with the delay of labels.
 
-    rows.parquet       the payments as they came, in our columns, sorted by time
-    features.parquet   the same with their features
+rows.parquet       the payments as they came, in our columns, sorted by time
+features.parquet   the same with their features
 """
 
-from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,9 +17,12 @@ from numpy.typing import NDArray
 
 from ..contract import Columns, Fold, Progress, Splits
 from ..errors import UserError
+from ..settings import Settings
+from ..sources import Source, copy
 from .api import FraudRequest
-from .features import CARD, INPUTS, LABEL_DELAY_DAYS, LOOKBACK_DAYS, TERMINAL
-from .params import FraudParams
+from .features import CARD, LABEL_DELAY_DAYS, LOOKBACK_DAYS, TERMINAL
+from .params import Data, FraudParams
+from .schema import LAYOUT, check
 from .simulator import simulate
 from .table import build_feature_table
 
@@ -30,17 +36,22 @@ def collect(params: FraudParams, folder: Path, progress: Progress) -> None:
     Raises:
         UserError: a source that cannot be read, or rows that break the schema.
     """
-    rows = folder / ROWS
-    if params.data.source == SIMULATOR:
-        size = (params.data.customers, params.data.terminals, params.data.days, params.data.seed)
-        simulate(*size).write_parquet(rows)
+    rows, limit = folder / ROWS, params.data.memory_limit_mib
+    _read(params.data, rows)
     progress(0.4)
-    build_feature_table(
-        pl.scan_parquet(rows),
-        folder / FEATURES,
-        params.data.memory_limit_mib,
-        lambda done: progress(0.5 + done / 2),
-    )
+    check(rows, limit)
+    progress(0.5)
+    table = pl.scan_parquet(rows)
+    build_feature_table(table, folder / FEATURES, limit, lambda done: progress(0.5 + done / 2))
+
+
+def _read(data: Data, rows: Path) -> None:
+    if data.source == SIMULATOR:
+        simulate(data.customers, data.terminals, data.days, data.seed).write_parquet(rows)
+        return
+    url = Settings().data_url.get_secret_value()
+    source = Source(data.source, data.columns, data.query, url)
+    copy(source, LAYOUT, rows, data.memory_limit_mib)
 
 
 def split(params: FraudParams, folder: Path) -> Splits:
@@ -64,15 +75,16 @@ def split(params: FraudParams, folder: Path) -> Splits:
             f"The data covers {last + 1 - first} days and these splits need "
             f"{last + 1 - earliest}: lower split.train_days, split.folds or split.test_weeks."
         )
-    between = partial(_between, table)
+    between = partial(_between, params, table)
     return Splits(
         train=between(end - params.split.train_days, end),
         folds=tuple(
             Fold(
-                between(start - LABEL_DELAY_DAYS - params.split.train_days, start - LABEL_DELAY_DAYS),
+                between(known - params.split.train_days, known),
                 _unknown(between(start - 14, start + 7), start),
             )
             for start in starts
+            for known in (start - LABEL_DELAY_DAYS,)
         ),
         test=_unknown(between(test - 14, last + 1), test),
     )
@@ -83,19 +95,20 @@ def _span(table: pl.LazyFrame) -> tuple[int, int]:
     return table.select(day.min().alias("first"), day.max().alias("last")).collect().row(0)
 
 
-def _between(table: pl.LazyFrame, first: int, end: int) -> Columns:
+def _between(params: FraudParams, table: pl.LazyFrame, first: int, end: int) -> Columns:
     """Read the rows of the days [first, end) as columns."""
     day = pl.col("timestamp").dt.epoch("d")
-    return columns(table.filter((day >= first) & (day < end)).collect())
+    return columns(params, table.filter((day >= first) & (day < end)).collect())
 
 
-def columns(table: pl.DataFrame) -> Columns:
-    """Turn a table into columns, with a code for each card and the day since 1970."""
+def columns(params: FraudParams, table: pl.DataFrame) -> Columns:
+    """Turn a table into columns, with each card's code, the day since 1970 and a review's cost."""
     table = table.with_columns(
         pl.col("timestamp").dt.epoch("d").alias("day"),
         pl.col(CARD).rank("dense").alias("customer"),
         pl.col("timestamp").cast(pl.Datetime("ms")).to_physical(),
         pl.col("is_fraud").fill_null(False),
+        pl.lit(params.decide.review_cost).alias("review_cost"),
     )
     return {column.name: column.to_numpy() for column in table}
 
@@ -118,17 +131,35 @@ def batch(params: FraudParams, source: Path, folder: Path) -> Columns:
     """Read payments to judge and compute their features; the folder's rows are their history.
 
     Raises:
-        UserError: a file that cannot be read, or columns that are missing.
+        UserError: a file that cannot be read, columns that are missing, or rows that break a rule.
     """
-    fresh = read_file(source)
-    start = fresh["timestamp"].min()
+    with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
+        fresh = Path(scratch) / ROWS
+        layout = replace(LAYOUT, optional=("is_fraud",))
+        copy(Source(str(source), params.data.columns), layout, fresh, params.data.memory_limit_mib)
+        check(fresh, params.data.memory_limit_mib, labelled=False)
+        target = Path(scratch) / FEATURES
+        both, ids = _with_history(pl.scan_parquet(fresh), pl.scan_parquet(folder / ROWS))
+        build_feature_table(both, target, params.data.memory_limit_mib)
+        mine = pl.scan_parquet(target).filter(pl.col("transaction_id").is_in(ids.implode()))
+        return columns(params, mine.collect())
+
+
+def _with_history(fresh: pl.LazyFrame, past: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.Series]:
+    """Put the rows that the fresh ones look back on before them, sorted by time."""
+    time = pl.col("timestamp")
+    bounds = fresh.select(time.min().alias("first"), time.max().alias("last")).collect()
+    ids = fresh.select("transaction_id").collect().to_series()
     days = max(LOOKBACK_DAYS.values())
-    history = pl.scan_parquet(folder / ROWS).filter(
-        (pl.col("timestamp") >= pl.lit(start) - pl.duration(days=days))
-        & (pl.col("timestamp") <= fresh["timestamp"].max())
-        & ~pl.col("transaction_id").is_in(fresh["transaction_id"].implode())
+    first, last = bounds.row(0)
+    recent = past.filter(time.is_between(first - timedelta(days=days), last)).filter(
+        ~pl.col("transaction_id").is_in(ids.implode())
     )
-    return columns(fresh)
+    if "is_fraud" not in fresh.collect_schema():
+        fresh = fresh.with_columns(pl.lit(None, pl.Boolean).alias("is_fraud"))
+    names = ["transaction_id", "timestamp", CARD, TERMINAL, "amount", "is_fraud"]
+    both = pl.concat([recent.select(names), fresh.select(names)])
+    return both.sort("timestamp", "transaction_id").collect().lazy(), ids
 
 
 def examples(folder: Path, rows: Columns, count: int) -> list[FraudRequest]:
@@ -145,7 +176,7 @@ def requests(folder: Path, transaction_ids: list[str]) -> list[FraudRequest]:
     return [_request(table, payment) for payment in found.iter_rows(named=True)]
 
 
-def _request(table: pl.LazyFrame, payment: dict[str, object]) -> FraudRequest:
+def _request(table: pl.LazyFrame, payment: dict[str, Any]) -> FraudRequest:
     time, label = pl.col("timestamp"), pl.col("is_fraud")
     now = pl.lit(payment["timestamp"]).cast(pl.Datetime("ms"))
     recent = [

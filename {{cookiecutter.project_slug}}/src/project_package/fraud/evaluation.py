@@ -1,11 +1,12 @@
 """Metrics, baseline and slices of the fraud project.
 
-Rows carry `is_fraud`, `amount`, `day` (days since 1970), `customer` (one code a card) and the
-features; predictions carry `score`, and `decision` where a threshold was chosen. Definitions
-follow Le Borgne et al. 2022, chapter 4.
+Rows carry `is_fraud`, `amount`, `review_cost` (both in the same currency), `day` (days since
+1970), `customer` (one code a card) and the features; predictions carry `score`, and `decision`
+where a threshold was chosen. Definitions follow Le Borgne et al. 2022, chapter 4.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ Bools = NDArray[np.bool_]
 Numbers = NDArray[Any]
 
 CARDS_A_DAY = 100
-REVIEW_COST = 10.0
 AMOUNT_BANDS = (0, 20, 50, 100, 220, np.inf)
 SCENARIOS = {1: "large amount", 2: "terminal taken over", 3: "card stolen"}
 
@@ -43,7 +43,9 @@ def weighted_average_precision(labels: Bools, scores: Numbers) -> Callable[[Numb
         hits = np.cumsum(weight * positive)[ends]
         found = np.cumsum(weight)[ends]
         precision = np.divide(hits, found, out=np.zeros(len(ends)), where=found > 0)
-        return float(np.sum(np.diff(hits, prepend=0.0) * precision) / hits[-1]) if hits[-1] else np.nan
+        if not hits[-1]:
+            return float("nan")
+        return float(np.sum(np.diff(hits, prepend=0.0) * precision) / hits[-1])
 
     return score
 
@@ -84,20 +86,20 @@ def card_precision(rows: Columns, scores: Numbers, k: int = CARDS_A_DAY) -> floa
     return float(np.mean(precisions))
 
 
-def cost(rows: Columns, decision: Bools, review_cost: float = REVIEW_COST) -> float:
+def cost(rows: Columns, decision: Bools) -> float:
     """Give what 1,000 payments cost: each flagged one a review, each missed fraud its amount."""
     missed = np.sum(rows["amount"][rows["is_fraud"] & ~decision], dtype=np.float64)
-    return float((missed + review_cost * decision.sum()) / len(decision) * 1000)
+    return float((missed + rows["review_cost"][decision].sum()) / len(decision) * 1000)
 
 
 def calibration_error(labels: Bools, scores: Numbers, bins: int = 20) -> float:
     """Give the expected calibration error over bins of equal size (Naeini et al. 2015)."""
     parts = np.array_split(np.argsort(scores, kind="stable"), bins)
-    gaps = [len(part) * abs(scores[part].mean() - labels[part].mean()) for part in parts if len(part)]
+    gaps = [abs(np.sum(scores[part], dtype=np.float64) - labels[part].sum()) for part in parts]
     return float(sum(gaps) / len(labels))
 
 
-def threshold(rows: Columns, scores: Numbers, review_cost: float = REVIEW_COST) -> float:
+def threshold(rows: Columns, scores: Numbers) -> float:
     """Give the threshold of least cost: flag what scores at least that much.
 
     Thresholds lie midway between neighbouring scores, so that a score in its last bit decides
@@ -106,7 +108,7 @@ def threshold(rows: Columns, scores: Numbers, review_cost: float = REVIEW_COST) 
     order = np.argsort(-scores, kind="stable")
     sorted_scores = scores[order].astype(np.float64)
     saved = np.cumsum(np.where(rows["is_fraud"], rows["amount"], 0.0)[order])
-    gain = saved - review_cost * np.arange(1, len(order) + 1)
+    gain = saved - np.cumsum(rows["review_cost"][order])
     best = int(np.argmax(gain))
     following = sorted_scores[min(best + 1, len(order) - 1)]
     return float((sorted_scores[best] + following) / 2)
@@ -149,7 +151,8 @@ def naive(rows: Columns) -> Columns:
 
 def weeks(rows: Columns) -> Numbers:
     """Give the week of the test that each row is in, from 0."""
-    return (rows["day"] - rows["day"].min()) // 7
+    week: Numbers = (rows["day"] - rows["day"].min()) // 7
+    return week
 
 
 def slices(rows: Columns) -> Mapping[str, Bools]:
@@ -157,7 +160,7 @@ def slices(rows: Columns) -> Mapping[str, Bools]:
     bands = {
         f"amount {low}-{high}" if np.isfinite(high) else f"amount {low}+": (rows["amount"] >= low)
         & (rows["amount"] < high)
-        for low, high in zip(AMOUNT_BANDS[:-1], AMOUNT_BANDS[1:], strict=True)
+        for low, high in pairwise(AMOUNT_BANDS)
     }
     times = {"night": rows["is_night"] > 0, "day": rows["is_night"] == 0}
     history = rows["terminal_count_30d"] > 0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..contract import Columns, Figure
 from ..windows import MILLISECONDS_A_DAY
-from .evaluation import REVIEW_COST, average_precision
+from .evaluation import average_precision
 from .features import DESCRIPTIONS, INPUTS
 
 Values: TypeAlias = NDArray[Any]
@@ -26,12 +26,11 @@ POINTS = 400
 """A curve has one point a row; a picture needs no more than this."""
 
 
-def figures(
-    rows: Columns, predictions: Mapping[str, Columns], review_cost: float = REVIEW_COST
-) -> tuple[Figure, ...]:
+def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
     """Give the pictures of test rows and the predictions of model, baseline and naive.
 
-    `rows`: is_fraud (bool), amount, timestamp (int64, milliseconds UTC), of shape (rows,).
+    `rows`: is_fraud (bool), amount, review_cost, timestamp (int64, milliseconds UTC), of shape
+    (rows,).
     `predictions`: score of shape (rows,), and for the model decision (bool) of shape (rows,) and
     contributions of shape (rows, features), in log-odds. A cost is in the unit of `amount`.
     """
@@ -39,10 +38,22 @@ def figures(
     scores = {name: predictions[name]["score"].astype(np.float64) for name in CONTENDERS}
     return (
         finding(labels, scores, decision),
-        costs(rows, scores, decision, review_cost),
+        costs(rows, scores, decision),
         calibration(labels, scores),
         importance(predictions["model"]["contributions"]),
         steadiness(labels, scores, rows["timestamp"] // MILLISECONDS_A_DAY),
+    )
+
+
+def words(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
+    """Say how many frauds the model finds, with how many alarms, and what the baseline finds."""
+    labels = rows["is_fraud"]
+    flagged = {name: predictions[name]["decision"] for name in SCORED}
+    hits = {name: int(np.sum(labels & flagged[name])) for name in SCORED}
+    return (
+        f"Of {int(labels.sum()):,} frauds among {len(labels):,} payments the model finds "
+        f"{hits['model']:,} with {int(flagged['model'].sum()):,} alarms; the simple baseline finds "
+        f"{hits['baseline']:,} with {int(flagged['baseline'].sum()):,}.",
     )
 
 
@@ -71,13 +82,13 @@ def finding(labels: Values, scores: Scores, decision: Values) -> Figure:
     return Figure("precision_recall", title, caption, draw)
 
 
-def costs(rows: Columns, scores: Scores, decision: Values, review_cost: float) -> Figure:
+def costs(rows: Columns, scores: Scores, decision: Values) -> Figure:
     """Show the cost of every threshold, beside that of flagging nothing."""
     nothing = 1000 * float(np.mean(rows["amount"] * rows["is_fraud"]))
 
     def draw(axes: Any) -> None:
         for name in SCORED:
-            threshold, cost = threshold_costs(rows, scores[name], review_cost)
+            threshold, cost = threshold_costs(rows, scores[name])
             shown = _thin(-np.log(np.maximum(threshold, 1e-6)))
             axes.plot(threshold[shown], cost[shown], label=CONTENDERS[name])
         axes.axhline(nothing, color="C2", linestyle=":", label="flag nothing")
@@ -93,8 +104,8 @@ def costs(rows: Columns, scores: Scores, decision: Values, review_cost: float) -
         _legend(axes)
 
     caption = (
-        f"Looking at a flagged payment costs {review_cost:g}; a missed fraud costs its amount. "
-        "A low threshold flags too much, a high one misses too much."
+        f"Looking at a flagged payment costs {np.mean(rows['review_cost']):g}; a missed fraud "
+        "costs its amount. A low threshold flags too much, a high one misses too much."
     )
     return Figure("cost", "What each threshold costs", caption, draw)
 
@@ -168,12 +179,13 @@ def precision_recall(labels: Values, scores: Values) -> tuple[Values, Values]:
     return hits / (ends + 1), hits / max(hits[-1], 1)
 
 
-def threshold_costs(rows: Columns, scores: Values, review_cost: float) -> tuple[Values, Values]:
+def threshold_costs(rows: Columns, scores: Values) -> tuple[Values, Values]:
     """Give every distinct score as a threshold, highest first, and its cost per 1,000 payments."""
     order, ends = _ranked(scores)
     loss = (rows["amount"] * rows["is_fraud"])[order]
     missed = loss.sum() - np.cumsum(loss)[ends]
-    return scores[order][ends], 1000 * (review_cost * (ends + 1) + missed) / len(order)
+    reviews = np.cumsum(rows["review_cost"][order])[ends]
+    return scores[order][ends], 1000 * (reviews + missed) / len(order)
 
 
 def reliability(labels: Values, scores: Values) -> tuple[Values, Values]:

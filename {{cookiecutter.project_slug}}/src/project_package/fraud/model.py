@@ -86,7 +86,8 @@ def export_trees(model: Any, rows: Columns) -> bytes:
     )
     sample = matrix(rows)
     step = max(1, len(sample) // BACKGROUND)
-    return with_contributions(_convert(model, sample), sample[::step]).SerializeToString()
+    graph = with_contributions(_convert(model, sample), sample[::step])
+    return bytes(graph.SerializeToString())
 
 
 def export_logistic(model: Pipeline, rows: Columns) -> bytes:
@@ -101,16 +102,17 @@ def export_logistic(model: Pipeline, rows: Columns) -> bytes:
         helper.make_node("Sub", ["features", "mean"], ["distance"]),
         helper.make_node("Mul", ["distance", "slope"], [CONTRIBUTIONS]),
     ]
-    return finish(graph, nodes, len(slope)).SerializeToString()
+    return bytes(finish(graph, nodes, len(slope)).SerializeToString())
 
 
 def _convert(model: Any, sample: NDArray[np.float32]) -> onnx.ModelProto:
-    return to_onnx(
+    graph: onnx.ModelProto = to_onnx(
         model,
         initial_types=[("features", FloatTensorType([None, sample.shape[1]]))],
         options={"zipmap": False},
         target_opset=OPSETS,
     )
+    return graph
 
 
 CANDIDATES = (

@@ -10,7 +10,9 @@ class Data(Frozen):
 
     source: str = Field(default="simulator", description="simulator, sql, or a path or glob")
     query: str = Field(default="", description="for sql: the query; DATA_URL has the address")
-    columns: dict[str, str] = Field(default={}, description="our column name = own column name")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="our column name = own column name"
+    )
     customers: int = Field(default=5_000, ge=100, description="simulated cards")
     terminals: int = Field(default=10_000, ge=200, description="simulated terminals")
     days: int = Field(default=183, ge=1, description="simulated days")
@@ -21,7 +23,7 @@ class Data(Frozen):
 class Split(Frozen):
     """Days of training and weeks of test, the newest last; labels arrive a week late."""
 
-    train_days: int = Field(default=14, ge=7, description="days of rows to fit on")
+    train_days: int = Field(default=7, ge=7, description="days of rows to fit on")
     folds: int = Field(default=2, ge=1, description="weeks to choose settings on, before the test")
     test_weeks: int = Field(default=4, ge=2, description="weeks to judge on")
 

@@ -9,7 +9,7 @@ from .api import API, REASONS, FraudAssets, top, write_assets
 from .data import batch, collect, examples, split
 from .evaluation import GOAL, METRICS, naive, slices, threshold, weeks
 from .features import INPUTS
-from .figures import figures
+from .figures import figures, words
 from .model import CANDIDATES
 from .params import FraudParams
 
@@ -29,23 +29,21 @@ ABOUT = About(
 )
 
 
-def assets(params: FraudParams, validation: Sequence[tuple[Columns, Columns]]) -> Files:
+def assets(_: FraudParams, validation: Sequence[tuple[Columns, Columns]]) -> Files:
     """Choose the threshold of least cost on the validation weeks."""
     rows = {
         name: np.concatenate([rows[name] for rows, _ in validation])
-        for name in ("is_fraud", "amount")
+        for name in ("is_fraud", "amount", "review_cost")
     }
     scores = np.concatenate([outputs["score"] for _, outputs in validation])
-    chosen = threshold(rows, scores, params.decide.review_cost)
+    chosen = threshold(rows, scores)
     return write_assets(FraudAssets(features=INPUTS, threshold=chosen))
 
 
 def table(rows: Columns, predictions: Columns) -> Columns:
     """Give the columns of the batch file."""
     places = top(predictions["contributions"])
-    reasons = {
-        f"reason_{rank + 1}": np.array(INPUTS)[places[:, rank]] for rank in range(REASONS)
-    }
+    reasons = {f"reason_{rank + 1}": np.array(INPUTS)[places[:, rank]] for rank in range(REASONS)}
     return {
         "transaction_id": rows["transaction_id"],
         "score": predictions["score"],
@@ -68,6 +66,7 @@ USE_CASE = UseCase(
     periods=weeks,
     units=lambda rows: rows["customer"],
     slices=slices,
+    words=words,
     figures=figures,
     batch=batch,
     table=table,

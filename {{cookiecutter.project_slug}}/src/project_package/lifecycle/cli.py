@@ -147,6 +147,7 @@ def serve(context: typer.Context, host: Host = "", port: Port = -1) -> None:
 def run(entry: Entry) -> None:
     """Run the command line; a mistake ends with its sentence and exit code, without traceback."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # busy waiting is slow on a shared machine
     try:
         app(obj=entry)
     except (UserError, GateRefused) as error:

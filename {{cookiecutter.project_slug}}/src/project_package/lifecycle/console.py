@@ -1,7 +1,7 @@
 """What a command shows: a progress bar on a terminal, plain lines elsewhere, nothing when quiet."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console as RichConsole
@@ -23,7 +23,7 @@ class Console:
         """Print one line."""
         self._rich.print(text, markup=False)
 
-    def table(self, title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    def table(self, title: str, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Print a table."""
         table = Table(title=title, title_justify="left")
         for index, name in enumerate(header):

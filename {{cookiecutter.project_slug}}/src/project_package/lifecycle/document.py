@@ -18,6 +18,8 @@ class Document:
     manifest: Manifest
     evaluation: Evaluation
     figures: tuple[Figure, ...]
+    words: tuple[str, ...] = ()
+    """What the use case has to say about its test."""
 
     @property
     def goal(self) -> Score:
@@ -61,7 +63,7 @@ def findings(document: Document) -> tuple[str, ...]:
         f"{direction} is better."
     )
     others = (_difference(goal), _ceiling(goal), _measures(document.evaluation), _weakest(document))
-    return (first, *(text for text in others if text))
+    return (*document.words, first, *(text for text in others if text))
 
 
 def _difference(score: Score) -> str:

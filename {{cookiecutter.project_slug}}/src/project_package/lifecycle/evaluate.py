@@ -74,7 +74,8 @@ def _evidence(
     scored: tuple[Columns, Mapping[str, Columns]],
 ) -> Files:
     figures = project.use_case.figures(*scored)
-    document = Document(project.use_case.about, bundle.manifest, evaluation, figures)
+    words = project.use_case.words(*scored)
+    document = Document(project.use_case.about, bundle.manifest, evaluation, figures, words)
     texts = {
         "report.html": render(document),
         "card.md": card(document),

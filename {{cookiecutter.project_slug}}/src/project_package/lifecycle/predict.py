@@ -1,5 +1,6 @@
 """predict: answer a file of raw rows with the champion."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +14,11 @@ from ..store import Store
 from .project import Project
 from .registry import BUNDLE, CHAMPION
 
+WRITERS: Mapping[str, Callable[[pl.DataFrame, Path], None]] = {
+    ".parquet": lambda table, path: table.write_parquet(path),
+    ".csv": lambda table, path: table.write_csv(path),
+}
+
 
 def predict(project: Project, source: Path, target: Path) -> int:
     """Read raw rows from a Parquet or CSV file, write them with predictions; give their number.
@@ -20,8 +26,7 @@ def predict(project: Project, source: Path, target: Path) -> int:
     Raises:
         UserError: no champion, a file that cannot be read, or another ending than the two.
     """
-    write = {".parquet": pl.DataFrame.write_parquet, ".csv": pl.DataFrame.write_csv}
-    if target.suffix not in write:
+    if target.suffix not in WRITERS:
         raise UserError(f"{target} must end in .parquet or .csv.")
     store = Store(project.settings.store(project.workspace.root))
     pointer = store.pointer(CHAMPION)
@@ -33,7 +38,7 @@ def predict(project: Project, source: Path, target: Path) -> int:
         rows = project.use_case.batch(project.params, source, dataset.path)
         table = pl.DataFrame(dict(project.use_case.table(rows, predictor.predict(rows))))
         beside = target.with_name(f".{target.name}-{uuid4().hex}")
-        write[target.suffix](table, beside)
+        WRITERS[target.suffix](table, beside)
         beside.replace(target)
     project.console.say(f"{length(rows):,} predictions of version {pointer.version}: {target}")
     return length(rows)

@@ -82,7 +82,9 @@ def _against(
     return gate.champion(metric, difference, limits)
 
 
-def _weigh(predictor: Predictor[Any, Any, Any], bundle: Bundle, rows: Columns) -> tuple[float, float]:
+def _weigh(
+    predictor: Predictor[Any, Any, Any], bundle: Bundle, rows: Columns
+) -> tuple[float, float]:
     """Give the size of the bundle in MB and the median time of one row in milliseconds."""
     megabytes = sum(map(len, pack(bundle).values())) / 1e6
     row = take(rows, np.arange(1))

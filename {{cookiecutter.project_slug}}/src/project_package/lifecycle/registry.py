@@ -57,7 +57,9 @@ class Registry:
             aliases.setdefault(int(number), []).append(alias)
         found = self.client.search_model_versions(f"name = '{self.name}'")
         versions = [
-            Version(n := int(v.version), v.run_id, v.creation_timestamp, tuple(aliases.get(n, ())))
+            Version(
+                n := int(v.version), str(v.run_id), v.creation_timestamp, tuple(aliases.get(n, ()))
+            )
             for v in found
         ]
         return sorted(versions, key=lambda version: -version.number)
@@ -127,4 +129,3 @@ class Registry:
             self.client.get_registered_model(self.name)
         except MlflowException:
             self.client.create_registered_model(self.name)
-

@@ -1,11 +1,11 @@
 """The stages of the project, in their order. Each is a command, a module here and a test.
 
-    data      raw rows, checked, and their features
-    train     search, fit, export, check the export, track and register: a challenger
-    evaluate  score the challenger on the test beside the baselines; write report and card
-    promote   let the gate decide whether the challenger becomes the champion
-    rollback  go back to the champion before
-    predict   answer a file of raw rows with the champion
+data      raw rows, checked, and their features
+train     search, fit, export, check the export, track and register: a challenger
+evaluate  score the challenger on the test beside the baselines; write report and card
+promote   let the gate decide whether the challenger becomes the champion
+rollback  go back to the champion before
+predict   answer a file of raw rows with the champion
 """
 
 import json

@@ -43,7 +43,8 @@ class Run:
     def dataset(self, dataset: Dataset) -> None:
         """Log which data set was used."""
         source = CodeDatasetSource({"mlflow.source.name": dataset.path.as_posix()})
-        mlflow.log_input(MetaDataset(source, name="data", digest=dataset.digest), "training")
+        used = MetaDataset(source, name="data", digest=dataset.digest)  # type: ignore[abstract]
+        mlflow.log_input(used, "training")
         mlflow.set_tag("data", dataset.digest)
 
     def choice(self, choice: Choice, metric: str) -> None:
@@ -106,7 +107,7 @@ def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
     Raises:
         UserError: the server cannot be used.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     address = settings.tracking(workspace.root)

@@ -1,7 +1,7 @@
 """train: search, fit, export, check the export, track and register a challenger."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -46,25 +46,27 @@ def train(project: Project) -> int:
     return version
 
 
-def _search(
-    project: Project, splits: Splits, dataset: Dataset, progress: Progress
-) -> list[Choice]:
+def _search(project: Project, splits: Splits, dataset: Dataset, progress: Progress) -> list[Choice]:
     use_case, chosen = project.use_case, project.params.train.candidates
     candidates = [
         c for i, c in enumerate(use_case.candidates) if not chosen or i == 0 or c.name in chosen
     ]
-    what = json.dumps(flatten(project.params), sort_keys=True, default=str)
+    what = {k: v for k, v in flatten(project.params).items() if not k.startswith("promote.")}
     search = Search(
         metric=use_case.metric(use_case.goal.metric),
         folds=splits.folds,
         seed=project.params.seed,
         trials=project.params.train.trials,
         storage=project.settings.studies(project.workspace.root),
-        study=f"{project.params.name}/{dataset.digest}/{sha256(what.encode()).hexdigest()[:8]}",
+        study=f"{project.params.name}/{dataset.digest}/{_digest(what)}",
     )
     total = sum(search.trials if c.space else 1 for c in candidates) + 1  # and the final fit
     ticks = _shares(total)
     return [search.run(c, lambda: progress(next(ticks))) for c in candidates]
+
+
+def _digest(what: Mapping[str, object]) -> str:
+    return sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _shares(total: int) -> Iterator[float]:
@@ -89,7 +91,7 @@ def _register(
     simple, best = (_fit(project, splits, dataset, choice) for choice in choices)
     run.files(bundles.pack(simple), BASELINE)
     predictor = Predictor(best, project.use_case.api)
-    examples = _examples(project, predictor, dataset, splits.test)
+    examples = _examples(project, best, dataset, splits.test)
     run.files(bundles.pack(replace(best, assets={**best.assets, EXAMPLES: examples})), BUNDLE)
     sample = take(splits.test, np.arange(3))
     inputs = project.use_case.api.encode(sample, predictor.assets)
@@ -133,10 +135,10 @@ def _parity(project: Project, bundle: Bundle, rows: Columns, original: Columns) 
     return found
 
 
-def _examples(project: Project, predictor: Predictor, dataset: Dataset, rows: Columns) -> bytes:
+def _examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns) -> bytes:
     """Keep a few requests with their answers: golden examples for server, docs and tests."""
     requests = project.use_case.examples(dataset.path, rows, HOW_MANY_EXAMPLES)
-    answers = predictor.answer(requests)
+    answers = Predictor(bundle, project.use_case.api).answer(requests)
     pairs = [
         {"request": request.model_dump(mode="json"), "response": answer.model_dump(mode="json")}
         for request, answer in zip(requests, answers, strict=True)

@@ -1,12 +1,11 @@
 """Where a project keeps what it makes, and how nothing is ever half written.
 
-    data/<digest>/     one data set: raw rows and features, never changed after it was written
-    data/latest        the digest that the next stage reads
-    reports/           what people open
+data/<digest>/     one data set: raw rows and features, never changed after it was written
+data/latest        the digest that the next stage reads
+reports/           what people open
 """
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ class Workspace:
             fill(partial)
             dataset = Dataset(digest := _digest(partial), self.data / digest)
             if not dataset.path.exists():
-                os.replace(partial, dataset.path)
+                partial.replace(dataset.path)
             replace_text(self.data / "latest", digest)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -74,7 +73,7 @@ def replace_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}-{uuid4().hex}")
     beside.write_text(text)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def _digest(folder: Path) -> str:

@@ -1,0 +1,55 @@
+"""What several tests need: a PostgreSQL server of their own."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+POSTGRESQL = Path("/usr/lib/postgresql")  # where Debian puts it
+PASSWORD = "not-to-be-seen"  # noqa: S105  of a server that lives as long as the tests
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Start a server on a free loopback port; give the address of its empty database."""
+    programs = sorted(POSTGRESQL.glob("*/bin"))
+    if not programs:
+        leave_out = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        leave_out(f"there is no PostgreSQL in {POSTGRESQL}: apt-get install postgresql")
+    with (
+        TemporaryDirectory(prefix="postgres-") as name,
+        socket.create_server(("127.0.0.1", 0)) as s,
+    ):
+        folder, port = Path(name), s.getsockname()[1]
+        s.close()
+        (folder / "password").write_text(PASSWORD)
+        _run(folder, programs[-1] / "initdb", "--username=reader", "--auth=scram-sha-256",
+             f"--pwfile={folder / 'password'}", "--no-sync", "--encoding=UTF8")  # fmt: skip
+        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -F"
+        control = programs[-1] / "pg_ctl"
+        _run(folder, control, "start", "--wait", f"--log={folder / 'log'}", f"--options={options}")
+        try:
+            yield f"postgresql://reader:{PASSWORD}@127.0.0.1:{port}/postgres"
+        finally:
+            _run(folder, control, "stop", "--wait", "--mode=immediate")
+
+
+def _run(folder: Path, program: Path, *arguments: str) -> None:
+    """Run as the user postgres when we are root: as root the server refuses to start."""
+    user = "postgres" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+    subprocess.run(
+        [program, f"--pgdata={folder / 'data'}", *arguments],
+        check=True,
+        user=user,
+        group=user,
+        extra_groups=[] if user else None,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+    )
