@@ -159,7 +159,7 @@ def show(project: Path, seconds: dict[str, float]) -> None:
     report = json.loads((project / "reports" / "pipeline.json").read_text())
     scores = Table("score", "model", "baseline", "naive", title="On the test rows")
     for score in report["scores"]:
-        numbers = (score[column] for column in ("value", "baseline", "naive"))
+        numbers = (score[column] for column in ("model", "baseline", "naive"))
         scores.add_row(score["label"], *(f"{number:.3f}" for number in numbers))
     times = Table("stage", "seconds", title="Time")
     for stage, taken in seconds.items():

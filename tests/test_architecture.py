@@ -118,7 +118,6 @@ def test_project_is_read_in_an_afternoon(use_case: str, bake: Bake) -> None:
     assert len(files) < MOST_FILES
 
 
-@pytest.mark.program
 @pytest.mark.parametrize("use_case", USE_CASES)
 def test_arrows_point_inward(use_case: str, bake: Bake) -> None:
     project = bake(use_case=use_case)

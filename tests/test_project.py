@@ -105,28 +105,24 @@ def test_cut_is_real(project: Path) -> None:
     assert "ConnectionRefusedError" in done.stderr
 
 
-@pytest.mark.program
 def test_check_passes_on_a_fresh_project(project: Path) -> None:
     said = run(project, "make", "check")
     assert said.count("Passed") >= 6
     assert "Failed" not in said
 
 
-@pytest.mark.program
 def test_tests_pass_on_a_fresh_project(project: Path) -> None:
     assert re.search(r"\d+ passed", run(project, "make", "test"))
 
 
-@pytest.mark.program
 def test_pipeline_is_quiet_when_asked(project: Path) -> None:
     assert run(project, "uv", "run", "ml", "pipeline", "--quiet") == ""
     report = json.loads((project / "reports" / "pipeline.json").read_text())
     assert list(report["stages"]) == ["data", "train", "evaluate", "promote"]
     assert report["champion"]["version"] == 1
-    assert all(score["value"] != score["naive"] for score in report["scores"])
+    assert all(score["model"] != score["naive"] for score in report["scores"])
 
 
-@pytest.mark.program
 def test_server_answers_its_own_example(project: Path) -> None:
     with serving(project) as url:
         example, answer = ask(url)
@@ -134,7 +130,6 @@ def test_server_answers_its_own_example(project: Path) -> None:
     assert str(answer["model_version"]) == "1"
 
 
-@pytest.mark.program
 def test_no_server_survives_an_interruption(project: Path) -> None:
     with pytest.raises(KeyboardInterrupt), serving(project) as url:
         raise KeyboardInterrupt
@@ -142,7 +137,6 @@ def test_no_server_survives_an_interruption(project: Path) -> None:
         socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
 
 
-@pytest.mark.program
 def test_stages_leave_the_repository_clean(project: Path) -> None:
     run(project, "git", "add", "--all")
     written = run(project, "git", "diff", "--cached", "--name-only").split()
@@ -150,7 +144,6 @@ def test_stages_leave_the_repository_clean(project: Path) -> None:
     assert not [path for path in written if path.endswith((".db", ".pyc", ".env"))]
 
 
-@pytest.mark.program
 def test_everything_runs_without_network(project: Path) -> None:
     demo = str(TEMPLATE / "tests" / "demo.py")
     said = run(project, *without_network(sys.executable, demo, "--project", str(project)))
@@ -158,7 +151,6 @@ def test_everything_runs_without_network(project: Path) -> None:
     run(project, *without_network("make", "check", "test"))
 
 
-@pytest.mark.program
 @pytest.mark.parametrize("readme", READMES, ids=str)
 def test_commands_of_the_readme_run_without_network(readme: Path, project: Path) -> None:
     require("curl", "a README asks the server with it")
@@ -167,7 +159,6 @@ def test_commands_of_the_readme_run_without_network(readme: Path, project: Path)
     run(project, *without_network("bash", "-c", script_of(commands)))
 
 
-@pytest.mark.program
 def test_commands_of_the_template_readme_run_on_a_fresh_machine(copied_template: Path) -> None:
     commands = commands_of((copied_template / "README.md").read_text())
     commands.remove("make test")  # this very run

@@ -22,7 +22,6 @@ from .features import (
     CARD,
     CARD_FEATURES,
     INPUTS,
-    LABEL_DELAY_DAYS,
     LOOKBACK_DAYS,
     ROW_FEATURES,
     TERMINAL,
@@ -59,12 +58,10 @@ def build_feature_table(
     is_fraud may be null in the last seven days. `progress` is told the share of days done. A file
     at `target` is replaced once the new one is complete.
 
-    Raises UserError when there are no payments, when the memory limit cannot hold one day with
-    what it looks back on, or when a label is missing that must be known by now; ValueError when
-    the payments are not in order of time.
+    Raises UserError when there are no payments, or when the memory limit cannot hold one day with
+    what it looks back on; ValueError when the payments are not in order of time.
     """
     first_day, counts = _rows_a_day(payments)
-    _refuse_missing_labels(payments)
     parts = stretches(first_day, counts, memory_limit_mib)
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
@@ -112,16 +109,6 @@ def _rows_a_day(payments: pl.LazyFrame) -> tuple[datetime, NDArray[np.int64]]:
     return days["day"][0], counts
 
 
-def _refuse_missing_labels(payments: pl.LazyFrame) -> None:
-    known = pl.col("timestamp") <= pl.col("timestamp").max() - pl.duration(days=LABEL_DELAY_DAYS)
-    missing = payments.select((known & pl.col("is_fraud").is_null()).sum())
-    if count := missing.collect(engine="streaming").item():
-        raise UserError(
-            f"{count} payments have no label although more than {LABEL_DELAY_DAYS} days have "
-            "passed: add their labels or leave these payments out"
-        )
-
-
 def _write(
     payments: pl.LazyFrame,
     parts: Sequence[Stretch],
@@ -133,7 +120,9 @@ def _write(
     # One pool for all stretches: new threads would each leave memory behind.
     with ThreadPoolExecutor(len(HALVES)) as pool:
         schema = _with_features(payments.head(0), parts[0], pool).to_arrow().schema
-        with pq.ParquetWriter(target, schema, compression="lz4") as writer:
+        # Values that hardly repeat make a dictionary slow to write and no smaller.
+        coded = [CARD, TERMINAL]
+        with pq.ParquetWriter(target, schema, compression="lz4", use_dictionary=coded) as writer:
             for part in parts:
                 _append(writer, _with_features(payments, part, pool))
                 if progress is not None:
