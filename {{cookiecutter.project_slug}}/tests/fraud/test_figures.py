@@ -24,11 +24,9 @@ def scored(rows: int = 2000) -> tuple[Columns, dict[str, Columns]]:
     model = {"score": score, "decision": score >= 0.45, "contributions": moves}
     rival = {"score": random.random(rows).astype(np.float32), "decision": score < 0}
     amount = random.gamma(2, 40, rows)
-    return {"is_fraud": labels, "amount": amount, "timestamp": times}, {
-        "model": model,
-        "baseline": rival,
-        "naive": rival,
-    }
+    paid = {"is_fraud": labels, "amount": amount, "timestamp": times}
+    predictions = {"model": model, "baseline": rival, "naive": rival}
+    return {**paid, "review_cost": np.full(rows, 10.0)}, predictions
 
 
 def drawn(name: str, rows: Columns, predictions: dict[str, Columns]) -> Any:
@@ -66,9 +64,9 @@ def test_precision_over_recall_has_the_area_of_average_precision() -> None:
 def test_the_cost_of_a_threshold_is_the_cost_of_its_decisions() -> None:
     rows, predictions = scored()
     score = predictions["model"]["score"]
-    thresholds, costs = threshold_costs(rows, score, 10.0)
+    thresholds, costs = threshold_costs(rows, score)
     for place in (0, 700, -1):
-        assert costs[place] == pytest.approx(cost(rows, score >= thresholds[place], 10.0))
+        assert costs[place] == pytest.approx(cost(rows, score >= thresholds[place]))
 
 
 def test_a_score_that_is_a_probability_lies_on_the_diagonal() -> None:

@@ -26,7 +26,8 @@ class Project:
     @cached_property
     def tracking(self) -> Tracking:
         """MLflow, connected on first use."""
-        return connect(self.settings, self.workspace, self.params.name)
+        with self.workspace.lock():
+            return connect(self.settings, self.workspace, self.params.name)
 
     @cached_property
     def registry(self) -> Registry:

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import optuna
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..contract import Candidate, Columns, Fold, Metric, Settings
+from ..errors import UserError
 
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
@@ -38,7 +40,7 @@ class Search:
     folds: tuple[Fold, ...]
     seed: int
     trials: int
-    storage: str
+    storage: optuna.storages.BaseStorage
     study: str
     """Names data and parameters: another data set is another study."""
 
@@ -54,7 +56,7 @@ class Search:
         study.optimize(
             lambda trial: self._objective(candidate, trial),
             n_trials=max(0, wanted - len(finished)),
-            callbacks=[lambda *_: tick()],
+            callbacks=[lambda *_: tick(), optuna.study.MaxTrialsCallback(wanted, FINISHED)],
         )
         best = study.best_trial
         return Choice(candidate, best.user_attrs["settings"], tuple(best.user_attrs["folds"]))
@@ -82,6 +84,20 @@ class Search:
             if trial.should_prune():
                 raise optuna.TrialPruned
         return float(np.mean(scores))
+
+
+def open_storage(address: str) -> optuna.storages.BaseStorage:
+    """Open the database of the studies, or create it; one process at a time may create.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    try:
+        return optuna.storages.RDBStorage(address)
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        where = address.rpartition("@")[2]  # without a password
+        reason = str(error).splitlines()[0]
+        raise UserError(f"The search database {where} cannot be used: {reason}") from error
 
 
 def out_of_fold(candidate: Candidate[Any], settings: Settings, fold: Fold, seed: int) -> Columns:

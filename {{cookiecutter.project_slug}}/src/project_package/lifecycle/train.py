@@ -5,19 +5,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
 from .. import bundle as bundles
 from ..bundle import EXAMPLES, Bundle, Manifest, Parity
-from ..contract import Columns, Progress, Splits, length, take
-from ..errors import GateRefused
+from ..contract import Candidate, Columns, Progress, Splits, length, take
+from ..errors import GateRefused, UserError
 from ..predictor import Predictor
 from . import parity
 from .params import flatten
 from .project import Project
 from .registry import BASELINE, BUNDLE
-from .search import Choice, Search, out_of_fold
+from .search import Choice, Search, open_storage, out_of_fold
 from .tracking import Run, commit
 from .workspace import Dataset
 
@@ -47,22 +48,32 @@ def train(project: Project) -> int:
 
 
 def _search(project: Project, splits: Splits, dataset: Dataset, progress: Progress) -> list[Choice]:
-    use_case, chosen = project.use_case, project.params.train.candidates
-    candidates = [
-        c for i, c in enumerate(use_case.candidates) if not chosen or i == 0 or c.name in chosen
-    ]
+    use_case, candidates = project.use_case, _candidates(project)
+    with project.workspace.lock():
+        storage = open_storage(project.settings.studies(project.workspace.root))
     what = {k: v for k, v in flatten(project.params).items() if not k.startswith("promote.")}
     search = Search(
         metric=use_case.metric(use_case.goal.metric),
         folds=splits.folds,
         seed=project.params.seed,
         trials=project.params.train.trials,
-        storage=project.settings.studies(project.workspace.root),
+        storage=storage,
         study=f"{project.params.name}/{dataset.digest}/{_digest(what)}",
     )
     total = sum(search.trials if c.space else 1 for c in candidates) + 1  # and the final fit
     ticks = _shares(total)
     return [search.run(c, lambda: progress(next(ticks))) for c in candidates]
+
+
+def _candidates(project: Project) -> list[Candidate[Any]]:
+    """Give the simple baseline and the candidates that were asked for; all, when none was."""
+    simple, *others = project.use_case.candidates
+    chosen, names = project.params.train.candidates, [c.name for c in others]
+    if unknown := set(chosen) - set(names):
+        raise UserError(
+            f"train.candidates: {', '.join(sorted(unknown))} is none of {', '.join(names)}."
+        )
+    return [simple, *(c for c in others if not chosen or c.name in chosen)]
 
 
 def _digest(what: Mapping[str, object]) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from filelock import FileLock
+
 from ..errors import UserError
 
 
@@ -38,6 +40,10 @@ class Workspace:
     def reports(self) -> Path:
         """Folder of the reports."""
         return self.root / "reports"
+
+    def lock(self) -> FileLock:
+        """Give the lock for what two commands must not create at once, a database say."""
+        return FileLock(self.root / ".lock")
 
     def new_dataset(self, fill: Callable[[Path], None]) -> Dataset:
         """Let `fill` write a new folder, name it by its content and make it the latest."""
