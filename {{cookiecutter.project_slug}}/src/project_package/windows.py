@@ -168,7 +168,7 @@ class _Timeline:
         """Count the rows at or before t - days, along the whole axis."""
         if days not in self._until:
             moment = self.time - _milliseconds(days)
-            self._until[days] = np.searchsorted(self.time, moment, side="right").astype(np.int32)
+            self._until[days] = np.searchsorted(self.time, moment, side="right")
         return self._until[days]
 
     def aggregate(self, window: Window, columns: Columns) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 a gate said no, 2 something the user can mend.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -153,3 +154,8 @@ def run(entry: Entry) -> None:
     except (UserError, GateRefused) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        sys.stderr.write(f"Nothing was changed: {error}. Free some space, or allow writing.\n")
+        sys.exit(UserError.exit_code)

@@ -108,6 +108,7 @@ def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
         UserError: the server cannot be used.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7 would be minutes of silence
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     address = settings.tracking(workspace.root)

@@ -1,0 +1,88 @@
+"""The models under test: the book's on the book's inputs, with its numbers, and the program's own.
+
+The book: Le Borgne, Siblini, Lebichot and Bontempi, "Reproducible Machine Learning for Credit Card
+Fraud Detection, Practical Handbook" (Université Libre de Bruxelles, 2022).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from project_package.contract import Candidate, Columns
+from project_package.fraud.features import INPUTS
+from project_package.fraud.model import CANDIDATES
+
+FIT_SEED = 0
+WINDOWS = ("customer_count", "customer_mean", "terminal_count", "terminal_risk")
+BOOK_INPUTS = (
+    *("amount", "is_weekend", "is_night"),
+    *(f"{window}_{days}d" for days in (1, 7, 30) for window in WINDOWS),
+)
+BOOK_MODELS = {
+    "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+    "tree of depth 2": DecisionTreeClassifier(max_depth=2, random_state=FIT_SEED),
+    "random forest": RandomForestClassifier(n_jobs=2, random_state=FIT_SEED),
+}
+ONE_WEEK = {  # AUC, AP, CP@100 of days 129 to 135, with scikit-learn's own settings
+    "logistic regression": (0.871, 0.606, 0.291),
+    "tree of depth 2": (0.763, 0.496, 0.241),
+    "random forest": (0.867, 0.658, 0.287),
+}
+FOUR_WEEKS = {  # the mean of four weeks, with tuned settings
+    "random forest": (0.870, 0.678, 0.299),
+    "XGBoost": (0.869, 0.687, 0.303),
+    "neural network": (0.876, 0.675, 0.303),
+}
+
+Numbers: TypeAlias = NDArray[Any]
+Predict: TypeAlias = Callable[[Columns], Numbers]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model under test: how many inputs and days of training it has, and how it is fitted."""
+
+    name: str
+    inputs: int
+    days: int
+    fit: Callable[[Columns], Predict]
+
+
+def of_book(model: Any) -> Callable[[Columns], Predict]:
+    """Fit a scikit-learn model on the book's inputs."""
+
+    def matrix(rows: Columns) -> Numbers:
+        return np.column_stack([rows[name] for name in BOOK_INPUTS])
+
+    def fit(rows: Columns) -> Predict:
+        fitted = clone(model).fit(matrix(rows), rows["is_fraud"])
+        return lambda week: fitted.predict_proba(matrix(week))[:, 1]
+
+    return fit
+
+
+def of_program(candidate: Candidate[Any]) -> Callable[[Columns], Predict]:
+    """Fit a candidate of the program with the settings that its search starts from."""
+
+    def fit(rows: Columns) -> Predict:
+        model = candidate.fit(rows, candidate.start, FIT_SEED)
+        return lambda week: candidate.predict(model, week)["score"]
+
+    return fit
+
+
+BOOK = [Entry(name, len(BOOK_INPUTS), 7, of_book(model)) for name, model in BOOK_MODELS.items()]
+OURS = [
+    Entry(candidate.name, len(INPUTS), days, of_program(candidate))
+    for candidate in CANDIDATES
+    for days in (7, 28)
+]

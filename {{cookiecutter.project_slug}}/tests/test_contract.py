@@ -1,0 +1,124 @@
+"""What every use case must keep: these tests run for each that the package holds."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import numpy as np
+import pytest
+
+from project_package.bundle import EXAMPLES, GRAPH, Bundle, pack, read, unpack, write
+from project_package.contract import Columns, UseCase, take
+from project_package.errors import UserError
+from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.registry import BUNDLE, CHAMPION
+from project_package.predictor import Predictor
+
+AnyUseCase = UseCase[Any, Any, Any, Any]
+
+
+@pytest.fixture
+def bundle(project: Project) -> Bundle:
+    return unpack(project.registry.store.fetch(1, BUNDLE))
+
+
+@pytest.fixture
+def rows(project: Project, bundle: Bundle) -> Columns:
+    return rows_of_the_test(project, bundle)
+
+
+def test_a_bundle_that_was_saved_and_loaded_gives_the_same_scores(
+    use_case: AnyUseCase, bundle: Bundle, rows: Columns, tmp_path: Path
+) -> None:
+    write(pack(bundle), tmp_path / "bundle")
+    loaded = Predictor(unpack(read(tmp_path / "bundle")), use_case.api).predict(rows)
+    for name, values in Predictor(bundle, use_case.api).predict(rows).items():
+        assert loaded[name].tobytes() == values.tobytes()
+
+
+def test_a_flipped_byte_of_any_file_is_refused(bundle: Bundle) -> None:
+    files = pack(bundle)
+    for name in bundle.manifest.files:
+        broken = bytearray(files[name])
+        broken[len(broken) // 2] ^= 1
+        with pytest.raises(UserError, match=f"{name} of this bundle was changed"):
+            unpack({**files, name: bytes(broken)})
+
+
+def test_the_model_reaches_its_goal_and_beats_naive_and_baseline(
+    use_case: AnyUseCase, project: Project
+) -> None:
+    version = project.registry.find(CHAMPION)
+    assert version is not None
+    score = project.registry.evaluation(version).score(use_case.goal.metric)
+    metric = use_case.metric(use_case.goal.metric)
+    for rival in (use_case.goal.floor, score.naive, score.baseline):
+        assert metric.gain(score.model, rival) > 0
+
+
+def test_two_trainings_on_the_same_data_give_the_same_graph(
+    retrained: Path, opened: Callable[[Path], Project]
+) -> None:
+    registry = opened(retrained).registry
+    one, two = (registry.files(version, BUNDLE) for version in registry.versions())
+    assert unpack(one).manifest.data == unpack(two).manifest.data
+    assert unpack(one).digest == unpack(two).digest
+    assert one[GRAPH] == two[GRAPH]
+
+
+def test_signals_are_finite_and_one_a_row(
+    use_case: AnyUseCase, bundle: Bundle, rows: Columns
+) -> None:
+    predictions = Predictor(bundle, use_case.api).predict(rows)
+    signals = use_case.api.signals(rows, predictions)
+    count = len(next(iter(rows.values())))
+    assert signals
+    assert all(values.shape == (count,) for values in signals.values())
+    assert all(np.isfinite(values).all() for values in signals.values())
+
+
+def test_the_examples_of_a_bundle_get_their_recorded_answers(
+    use_case: AnyUseCase, bundle: Bundle
+) -> None:
+    pairs = json.loads(bundle.assets[EXAMPLES])
+    requests = [use_case.api.request.model_validate(pair["request"]) for pair in pairs]
+    answers = Predictor(bundle, use_case.api).answer(requests)
+    assert len(pairs) >= 2
+    assert [answer.model_dump(mode="json") for answer in answers] == [p["response"] for p in pairs]
+
+
+def test_mlflow_loads_the_champion_and_gives_the_same_scores(
+    use_case: AnyUseCase, project: Project, bundle: Bundle, rows: Columns
+) -> None:
+    project.tracking  # noqa: B018  connects MLflow to this project
+    model = mlflow.pyfunc.load_model(f"models:/{project.params.name}@{CHAMPION}")
+    predictor = Predictor(bundle, use_case.api)
+    few = take(rows, np.arange(100))
+    given = model.predict(dict(use_case.api.encode(few, predictor.assets)))
+    for name, values in predictor.outputs(few).items():
+        assert given[name] == pytest.approx(values, abs=1e-6)  # MLflow adds up in more threads
+
+
+def test_the_graph_answers_as_the_model_it_was_made_from(bundle: Bundle) -> None:
+    found = bundle.manifest.parity
+    assert found is not None
+    assert found.rows > 1_000
+    assert found.largest_difference < 1e-5
+    assert found.changed_decisions == 0
+
+
+def test_every_metric_scores_the_naive_answer_too(use_case: AnyUseCase, rows: Columns) -> None:
+    naive = use_case.naive(rows)
+    assert all(not math.isnan(metric.score(rows, naive)) for metric in use_case.metrics)
+
+
+def test_a_manifest_that_disagrees_with_the_files_is_refused(bundle: Bundle) -> None:
+    files = dict(pack(replace(bundle, assets={**bundle.assets, "more.txt": b"more"})))
+    del files["more.txt"]
+    with pytest.raises(UserError, match=r"disagree about more\.txt"):
+        unpack(files)
