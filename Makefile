@@ -1,7 +1,7 @@
 # `make` lists the targets. uv does the work; it is fetched into .uv when the machine has none.
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help uv install demo check test refresh clean
+.PHONY: help uv install demo check test bench refresh clean
 
 USE_CASE ?= fraud
 PROGRAM := {{cookiecutter.project_slug}}
@@ -34,6 +34,10 @@ check: install  ## style and types of the template, and of the program where it 
 test: check  ## all tests: of the template, of the program where it stands, inside generated projects
 	cd '$(PROGRAM)' && $(TOOLS)/pytest -o cache_dir='$(CURDIR)/build/pytest'
 	uv run pytest
+
+bench: install  ## measure quality and speed again, into benchmarks/*.md
+	uv run python -B benchmarks/fraud_speed.py
+	uv run python -B benchmarks/fraud_quality.py
 
 refresh: uv  ## move the date that installs are as of to today
 	sed -i.old "s/^exclude-newer = \"[^\"]*\"/exclude-newer = \"$$(date -u +%F)T00:00:00Z\"/" \

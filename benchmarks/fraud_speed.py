@@ -31,7 +31,7 @@ class Step:
     scale: int
     limit: int = 0
     most_seconds: float | None = None
-    most_memory: int = 2_560
+    most_memory: int | None = None
     repeats: int = 1
 
 
@@ -39,9 +39,9 @@ STEPS = (
     Step("simulate", 1, most_seconds=5, most_memory=400, repeats=3),
     Step("features", 1, limit=1_024, most_seconds=3, most_memory=1_024, repeats=3),
     Step("simulate", 10),
-    Step("copy", 10, limit=2_048),
-    Step("check", 10, limit=2_048),
-    Step("features", 10, limit=2_560),
+    Step("copy", 10, limit=2_048, most_memory=2_560),
+    Step("check", 10, limit=2_048, most_memory=2_560),
+    Step("features", 10, limit=2_560, most_memory=2_560),
 )
 WORDS = {
     "simulate": "simulate payments",

@@ -52,10 +52,13 @@ def main() -> None:
     name, stage, *folders = sys.argv[1:]
     package = stages.__name__.partition(".")[0]
     use_case = import_module(f"{package}.{name}.use_case").USE_CASE
+    children = []
     for before, folder in enumerate(folders):
         if not (child := os.fork()):
             work(use_case, stage, Path(folder), before)
             os._exit(0)
+        children.append(child)
+    for child in children:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))  # noqa: T201
 
 

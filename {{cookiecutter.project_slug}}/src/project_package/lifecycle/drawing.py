@@ -66,10 +66,16 @@ def svg(figure: Figure) -> str:
     """Draw a figure as an SVG element for a page: the same figure gives the same text."""
     buffer = io.StringIO()
     with matplotlib.rc_context(STYLE | {"svg.hashsalt": figure.name}):
-        canvas = Canvas(figsize=SIZE_INCHES, layout="constrained")
-        figure.draw(canvas.add_subplot())
-        canvas.savefig(buffer, format="svg", metadata=NO_METADATA)
+        canvas(figure).savefig(buffer, format="svg", metadata=NO_METADATA)
     return _inline(buffer.getvalue(), figure.title)
+
+
+def canvas(figure: Figure) -> Canvas:
+    """Draw a figure with the shared style."""
+    with matplotlib.rc_context(STYLE):
+        drawn = Canvas(figsize=SIZE_INCHES, layout="constrained")
+        figure.draw(drawn.add_subplot())
+    return drawn
 
 
 def _inline(text: str, title: str) -> str:

@@ -34,6 +34,8 @@ def evaluate(project: Project) -> Evaluation:
         with project.tracking.resume(version.run) as run:
             run.metrics({f"test.{score.name}": score.model for score in evaluation.scores})
             run.files(evidence, EVIDENCE)
+            for figure in project.use_case.figures(rows, predictions):
+                run.figure(figure)
     _show(project, version, evaluation)
     return evaluation
 

@@ -97,9 +97,10 @@ class Registry:
         self.store.publish(version.number, EVIDENCE, self.files(version, EVIDENCE))
         self.store.publish(version.number, BUNDLE, bundle)
         old = self.store.pointer(CHAMPION)
-        previous = (old.version, *old.previous) if old else ()
-        pointer = Pointer(version=version.number, digest=digest, previous=previous)
-        self.store.point(CHAMPION, pointer)
+        if old is None or old.version != version.number:  # it may be, if promote was killed
+            previous = (old.version, *old.previous) if old else ()
+            pointer = Pointer(version=version.number, digest=digest, previous=previous)
+            self.store.point(CHAMPION, pointer)
         self.mend()
 
     def rollback(self) -> tuple[int, int]:

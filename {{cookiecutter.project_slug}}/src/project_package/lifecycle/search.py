@@ -4,7 +4,7 @@ The study is a database: a search that was killed goes on where it stopped, and 
 may share one. The sampler is seeded, so the same data and parameters give the same choice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ class Choice:
     candidate: Candidate[Any]
     settings: Settings
     folds: tuple[float, ...]
+    trials: Mapping[int, tuple[float, ...]]
+    """The scores of every trial on the folds that it came to, by the trial's number."""
 
     @property
     def score(self) -> float:
@@ -59,7 +61,8 @@ class Search:
             callbacks=[lambda *_: tick(), optuna.study.MaxTrialsCallback(wanted, FINISHED)],
         )
         best = study.best_trial
-        return Choice(candidate, best.user_attrs["settings"], tuple(best.user_attrs["folds"]))
+        trials = {t.number: tuple(t.user_attrs.get("folds", ())) for t in study.trials}
+        return Choice(candidate, best.user_attrs["settings"], trials[best.number], trials)
 
     def _study(self, candidate: Candidate[Any]) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)

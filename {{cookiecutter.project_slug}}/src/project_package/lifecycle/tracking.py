@@ -21,9 +21,10 @@ from mlflow.models import infer_signature
 
 from ..bundle import Bundle
 from ..bundle import write as write_files
-from ..contract import Columns, Files
+from ..contract import Columns, Figure, Files
 from ..errors import UserError
 from ..settings import Settings
+from .drawing import canvas
 from .search import Choice
 from .workspace import Dataset, Workspace
 
@@ -48,12 +49,13 @@ class Run:
         mlflow.set_tag("data", dataset.digest)
 
     def choice(self, choice: Choice, metric: str) -> None:
-        """Log the best settings of a candidate and its score on each fold."""
-        name = choice.candidate.name
-        mlflow.log_metric(f"{name}.{metric}", choice.score)
-        for step, score in enumerate(choice.folds):
-            mlflow.log_metric(f"{name}.{metric}.fold", score, step=step)
-        mlflow.log_dict(dict(choice.settings), f"search/{name}.json")
+        """Log a candidate's best settings and score; and each trial on each fold, a step a trial."""
+        name = f"{choice.candidate.name}.{metric}"
+        mlflow.log_metric(name, choice.score)
+        for trial, scores in choice.trials.items():
+            folds = {f"{name}.fold_{fold}": score for fold, score in enumerate(scores)}
+            mlflow.log_metrics(folds, step=trial)
+        mlflow.log_dict(dict(choice.settings), f"search/{choice.candidate.name}.json")
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Log numbers; MLflow keeps no NaN, so what is not defined is left out."""
@@ -65,6 +67,10 @@ class Run:
             path = Path(temporary) / folder
             write_files(files, path)
             mlflow.log_artifacts(str(path), folder)
+
+    def figure(self, figure: Figure) -> None:
+        """Log a picture by itself; the report has it too."""
+        mlflow.log_figure(canvas(figure), f"figures/{figure.name}.svg")
 
     def model(self, bundle: Bundle, inputs: Columns, outputs: Columns) -> str:
         """Log the graph as an MLflow model with signature and example; give its address."""
