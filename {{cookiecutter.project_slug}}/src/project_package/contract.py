@@ -201,8 +201,8 @@ class UseCase(Generic[ParamsOf, Request, Response, Assets]):
     """What the lifecycle needs. One screen a use case: `use_case.py` builds it."""
 
     api: Api[Request, Response, Assets]
-    about: About
     params: type[ParamsOf]
+    about: Callable[[ParamsOf], About]
     goal: Goal
     metrics: tuple[Metric, ...]
 

@@ -6,27 +6,36 @@ import numpy as np
 
 from ..contract import About, Columns, Files, UseCase
 from .api import API, REASONS, FraudAssets, top, write_assets
-from .data import batch, collect, examples, split
+from .data import SIMULATOR, batch, collect, examples, split
 from .evaluation import GOAL, METRICS, naive, slices, threshold, weeks
 from .features import INPUTS
 from .figures import figures, words
 from .model import CANDIDATES
 from .params import FraudParams
 
-ABOUT = About(
-    title="Card fraud detection",
-    question="Is this card payment fraud?",
-    use="An analyst reviews the flagged payments of the day, the highest scores first.",
-    misuse="It must not decline a payment or block a card without a person.",
-    data="Simulated payments, after the published simulator of Le Borgne et al. (2022).",
-    limits=(
+
+def about(params: FraudParams) -> About:
+    """Say what the model is for, what it was trained on and where it ends."""
+    simulated = params.data.source == SIMULATOR
+    easier = (
         "Simulated fraud is easier than real fraud: on their real, private data the authors "
         "report an average precision of .105 at best.",
-        "A label is taken as known seven days after the payment; later ones reach the features "
-        "late.",
-        "A card without history is judged by its amount and its terminal only.",
-    ),
-)
+    )
+    return About(
+        title="Card fraud detection",
+        question="Is this card payment fraud?",
+        use="An analyst reviews the flagged payments of the day, the highest scores first.",
+        misuse="It must not decline a payment or block a card without a person.",
+        data="Simulated payments, after the published simulator of Le Borgne et al. (2022)."
+        if simulated
+        else f"Payments read from {params.data.source}.",
+        limits=(
+            *(easier if simulated else ()),
+            "A label is taken as known seven days after the payment; one that comes later is late "
+            "for the features too.",
+            "A card without history is judged by its amount and its terminal only.",
+        ),
+    )
 
 
 def assets(_: FraudParams, validation: Sequence[tuple[Columns, Columns]]) -> Files:
@@ -54,8 +63,8 @@ def table(rows: Columns, predictions: Columns) -> Columns:
 
 USE_CASE = UseCase(
     api=API,
-    about=ABOUT,
     params=FraudParams,
+    about=about,
     goal=GOAL,
     metrics=METRICS,
     collect=collect,

@@ -76,8 +76,8 @@ def _evidence(
     scored: tuple[Columns, Mapping[str, Columns]],
 ) -> Files:
     figures = project.use_case.figures(*scored)
-    words = project.use_case.words(*scored)
-    document = Document(project.use_case.about, bundle.manifest, evaluation, figures, words)
+    words, about = project.use_case.words(*scored), project.use_case.about(project.params)
+    document = Document(about, bundle.manifest, evaluation, figures, words)
     texts = {
         "report.html": render(document),
         "card.md": card(document),

@@ -26,6 +26,10 @@ def promote(project: Project) -> int:
     """
     registry, version = project.registry, challenger(project)
     registry.mend()
+    old = registry.find(CHAMPION)
+    if old is not None and old.number == version.number:
+        project.console.say(f"Version {version.number} is the champion already.")
+        return version.number
     with project.console.step("promote"):
         verdicts = _verdicts(project, version)
         refusals = [verdict for verdict in verdicts if not verdict.passed]

@@ -49,7 +49,7 @@ class Run:
         mlflow.set_tag("data", dataset.digest)
 
     def choice(self, choice: Choice, metric: str) -> None:
-        """Log a candidate's best settings and score; and each trial on each fold, a step a trial."""
+        """Log a candidate's best settings and score, and every trial's folds, a step a trial."""
         name = f"{choice.candidate.name}.{metric}"
         mlflow.log_metric(name, choice.score)
         for trial, scores in choice.trials.items():

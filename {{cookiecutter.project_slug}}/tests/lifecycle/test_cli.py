@@ -1,0 +1,153 @@
+"""The command line: exit codes, help, quiet and plain output."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from project_package.contract import UseCase
+from project_package.lifecycle.cli import Entry, app, run
+from project_package.lifecycle.project import Project
+from project_package.settings import Settings
+
+AnyUseCase = UseCase[Any, Any, Any, Any]
+STAGES = [command.callback.__name__ for command in app.registered_commands if command.callback]
+ESCAPE = "\x1b"
+
+
+class Ml:
+    """`ml`, run in this process: its exit code, and what it printed."""
+
+    def __init__(self, use_case: AnyUseCase, capsys: pytest.CaptureFixture[str]) -> None:
+        self.served: list[tuple[str, int]] = []
+        self._entry = Entry(lambda: use_case, lambda host, port: self.served.append((host, port)))
+        self._capsys = capsys
+        self.out = self.err = ""
+
+    def __call__(self, *arguments: str) -> int:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+            patch.setattr(sys, "argv", ["ml", *arguments])
+            for name in Settings.model_fields:
+                patch.delenv(name.upper(), raising=False)
+            run(self._entry)
+        self.out, self.err = self._capsys.readouterr()
+        return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def ml(use_case: AnyUseCase, capsys: pytest.CaptureFixture[str]) -> Ml:
+    return Ml(use_case, capsys)
+
+
+@pytest.fixture
+def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in the trained project, to read."""
+    monkeypatch.chdir(trained)
+    return trained
+
+
+@pytest.fixture
+def new(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a project that has its parameters and nothing else."""
+    (tmp_path / "params.toml").write_text((trained / "params.toml").read_text())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_there_is_a_command_for_every_stage() -> None:
+    stages = {"data", "train", "evaluate", "promote", "rollback", "predict", "serve", "pipeline"}
+    assert set(STAGES) == stages | {"models", "doctor"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_help_of_every_stage_has_an_example(ml: Ml, stage: str) -> None:
+    assert ml(stage, "--help") == 0
+    assert f"Example: ml {stage}" in re.sub(r"[`\s]+", " ", ml.out).replace("Example: ", "Example: ")
+
+
+def test_no_command_shows_the_stages(ml: Ml) -> None:
+    ml()
+    assert all(stage in ml.out + ml.err for stage in STAGES)
+
+
+def test_models_shows_the_champion_in_plain_text(ml: Ml, here: Path) -> None:
+    assert ml("models") == 0
+    assert "champion" in ml.out
+    assert ESCAPE not in ml.out
+
+
+def test_a_stage_says_what_it_did_and_how_long_it_took(ml: Ml, new: Path) -> None:
+    assert ml("data") == 0
+    assert re.search(r"^data: \d+\.\d s$", ml.out, re.MULTILINE)
+    assert (new / "data" / "latest").read_text() in ml.out
+    assert ESCAPE not in ml.out
+
+
+def test_quiet_prints_nothing(ml: Ml, new: Path) -> None:
+    assert ml("data", "--quiet") == 0
+    assert (ml.out, ml.err) == ("", "")
+
+
+def test_a_refusal_of_the_gate_exits_with_1_and_its_numbers(
+    ml: Ml, retrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(retrained)
+    assert ml("promote", "--set", "promote.max_bundle_mb=0.001") == 1
+    assert re.search(r"size: 0\.\d+ MB of 0\.001 MB", ml.err)
+    assert "does not become the champion" in ml.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["data", "--set", "train.trails=3"], "train.trails is no parameter: did you mean"),
+        (["data", "--set", "seed"], "--set takes section.key=value, not 'seed'"),
+        (["data", "--set", "seed=-1"], "seed = -1: Input should be greater than or equal to 0"),
+        (["train"], "There is no data yet: run `ml data` first."),
+        (["evaluate"], "There is no challenger: run `ml train` first."),
+        (["promote"], "There is no challenger: run `ml train` first."),
+        (["rollback"], "There is no earlier champion to go back to"),
+        (["predict", "in.csv", "out.csv"], "There is no champion to predict with"),
+        (["predict", "in.csv", "out.txt"], "out.txt must end in .parquet or .csv."),
+    ],
+)
+def test_a_mistake_exits_with_2_and_one_sentence(
+    ml: Ml, new: Path, arguments: list[str], sentence: str
+) -> None:
+    assert new.exists()
+    assert ml(*arguments) == 2
+    assert sentence in ml.err
+    assert "Traceback" not in ml.err
+
+
+def test_a_folder_without_parameters_is_told_so(ml: Ml, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ml("data") == 2
+    assert ml.err.startswith("There is no ")
+    assert "run `ml` in the project's folder" in ml.err
+
+
+def test_an_unknown_option_exits_with_2(ml: Ml, here: Path) -> None:
+    assert ml("models", "--all") == 2
+    assert "No such option" in ml.err
+
+
+def test_doctor_exits_with_2_when_something_is_broken(ml: Ml, new: Path) -> None:
+    assert ml("doctor") == 2
+    assert "There is no champion yet" in ml.out
+
+
+def test_serve_hands_over_host_and_port(ml: Ml, here: Path) -> None:
+    assert ml("serve", "--host", "::1", "--port", "8123") == 0
+    assert ml.served == [("::1", 8123)]
+
+
+def test_rollback_in_a_project_with_one_champion_is_refused(
+    ml: Ml, trained: Path, clone: Callable[[Path], Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clone(trained).workspace.root)
+    assert ml("rollback") == 2
+    assert "There is no earlier champion" in ml.err

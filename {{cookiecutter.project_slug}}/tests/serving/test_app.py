@@ -1,0 +1,148 @@
+"""The server over HTTP, for every use case."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from project_package.bundle import EXAMPLES
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.registry import BUNDLE
+from project_package.serving.app import CHAMPION, MAX_INSTANCES, create_app
+from project_package.store import Store
+
+TRAINING = {"duckdb", "matplotlib", "mlflow", "optuna", "pandas", "polars", "pyarrow", "sklearn"}
+FRESH_SERVER = """
+import json, sys
+from importlib import import_module
+from fastapi.testclient import TestClient
+package, name, address, body = sys.argv[1:]
+api = import_module(f"{package}.{name}.api").API
+app = import_module(f"{package}.serving.app")
+store = import_module(f"{package}.store").Store(address)
+answer = TestClient(app.create_app(api, store)).post("/v1/predict", json=json.loads(body))
+print(answer.status_code, *sorted({module.partition(".")[0] for module in sys.modules}))
+"""
+
+
+@pytest.fixture
+def pairs(project: Project) -> list[dict[str, Any]]:
+    """Give the champion's examples: requests with their answers."""
+    found: list[dict[str, Any]] = json.loads(
+        project.registry.store.fetch(1, BUNDLE)[EXAMPLES]
+    )
+    return found
+
+
+@pytest.fixture
+def client(project: Project) -> TestClient:
+    return TestClient(create_app(project.use_case.api, project.registry.store))
+
+
+@pytest.fixture
+def empty(project: Project, tmp_path: Path) -> TestClient:
+    """Serve a store without a champion."""
+    return TestClient(create_app(project.use_case.api, Store(str(tmp_path))))
+
+
+def test_examples_get_the_recorded_answers(
+    client: TestClient, pairs: list[dict[str, Any]]
+) -> None:
+    body = {"instances": [pair["request"] for pair in pairs]}
+    answer = client.post("/v1/predict", json=body)
+    predictions = [pair["response"] for pair in pairs]
+    assert answer.json() == {"model_version": "1", "predictions": predictions}
+
+
+def test_every_example_of_the_document_works(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    content = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
+    examples = content["application/json"]["examples"]
+    assert len(examples) >= 2
+    for example in examples.values():
+        assert client.post("/v1/predict", json=example["value"]).status_code == 200
+
+
+def test_the_page_of_the_document_is_there(client: TestClient) -> None:
+    assert "swagger" in client.get("/docs").text
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "rule"),
+    [
+        ({"instances": []}, ["body", "instances"], "at least 1 item"),
+        ({"more": 1}, ["body", "more"], "not permitted"),
+        ({"instances": [{"odd": 1}]}, ["body", "instances", 0, "odd"], "not permitted"),
+        ({"instances": "text"}, ["body", "instances"], "a valid list"),
+        ({"instances": [3] * (MAX_INSTANCES + 1)}, ["body", "instances"], "at most 1000 items"),
+    ],
+)
+def test_a_bad_request_is_told_field_and_rule(
+    client: TestClient, pairs: list[dict[str, Any]], change: Any, field: list[Any], rule: str
+) -> None:
+    answer = client.post("/v1/predict", json={"instances": [pairs[0]["request"]], **change})
+    found = {tuple(error["loc"]): error for error in answer.json()["detail"]}
+    assert answer.status_code == 422
+    assert rule in found[tuple(field)]["msg"]
+    assert all(error.keys() == {"loc", "msg", "type"} for error in found.values())
+
+
+def test_a_body_that_is_no_json_is_told_so(client: TestClient) -> None:
+    headers = {"content-type": "application/json"}
+    answer = client.post("/v1/predict", content=b'{"instances": [', headers=headers)
+    assert answer.status_code == 422
+    assert "JSON decode error" in answer.json()["detail"][0]["msg"]
+
+
+def test_a_server_with_a_champion_is_alive_and_ready(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "alive"}
+    assert client.get("/readyz").json() == {"status": "ready", "model_version": "1"}
+
+
+def test_the_model_shows_its_manifest_and_card(project: Project, client: TestClient) -> None:
+    shown = client.get("/v1/model").json()
+    assert shown["model_version"] == "1"
+    assert shown["manifest"]["data"] == project.workspace.dataset().digest
+    assert project.use_case.about(project.params).title in shown["card"]
+
+
+def test_without_a_champion_it_lives_but_says_why_it_is_not_ready(
+    empty: TestClient, pairs: list[dict[str, Any]]
+) -> None:
+    body = {"instances": [pairs[0]["request"]]}
+    assert empty.get("/healthz").status_code == 200
+    for answer in (
+        empty.get("/readyz"),
+        empty.get("/v1/model"),
+        empty.post("/v1/predict", json=body),
+    ):
+        assert answer.status_code == 503
+        assert "There is no champion" in answer.json()["detail"]
+
+
+def test_a_damaged_champion_is_not_served(project: Project, tmp_path: Path) -> None:
+    store, damaged = project.registry.store, Store(str(tmp_path))
+    pointer = store.pointer(CHAMPION)
+    assert pointer is not None
+    damaged.publish(1, BUNDLE, {**store.fetch(1, BUNDLE), EXAMPLES: b"[]"})
+    damaged.point(CHAMPION, pointer)
+    answer = TestClient(create_app(project.use_case.api, damaged)).get("/readyz")
+    assert answer.status_code == 503
+    assert f"{EXAMPLES} of this bundle was changed" in answer.json()["detail"]
+
+
+def test_a_server_imports_nothing_of_the_training_side(
+    project: Project, pairs: list[dict[str, Any]]
+) -> None:
+    package, name = Project.__module__.partition(".")[0], project.use_case.api.name
+    body = json.dumps({"instances": [pairs[0]["request"]]})
+    arguments = [package, name, project.registry.store.address, body]
+    command = [sys.executable, "-c", FRESH_SERVER, *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    status, *modules = done.stdout.split()
+    assert status == "200"
+    assert not TRAINING & set(modules)
