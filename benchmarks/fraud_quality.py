@@ -99,20 +99,24 @@ def spread(weeks: Numbers) -> list[str]:
 
 def book_table(results: Results) -> str:
     """Show the book's models here beside the numbers that the book prints."""
-    lines, outside = [], []
+    lines, outside, distances = [], [], []
     for entry in BOOK:
-        low, high = results[entry][:, :3].min(axis=0), results[entry][:, :3].max(axis=0)
-        lines.append([f"**{entry.name}**: here, mean of 12 weeks", *spread(results[entry])])
+        weeks = results[entry][:, :3]
+        low, high = weeks.min(axis=0), weeks.max(axis=0)
+        lines.append([f"**{entry.name}**: here, mean of 12 weeks", *spread(weeks)])
         lines += [["lowest week", *decimals(low)], ["highest week", *decimals(high)]]
         for kind, printed in (("one week", ONE_WEEK), ("four weeks, tuned", FOUR_WEEKS)):
             if numbers := printed.get(entry.name):
                 lines.append([f"book, {kind}", *decimals(numbers)])
-                far = (low > numbers) | (high < numbers)
-                outside += [
-                    f"{METRICS[i]} of the {entry.name}, {kind}" for i in np.flatnonzero(far)
-                ]
-    verdict = f"all but {'; '.join(outside)}" if outside else "all of them"
-    summary = f"Of the book's numbers, between our lowest and highest week: {verdict}."
+                distances += [*(abs(numbers - weeks.mean(axis=0)) / weeks.std(axis=0, ddof=1))]
+                far = np.flatnonzero((low > numbers) | (high < numbers))
+                outside += [f"{METRICS[i]} of the {entry.name}, {kind}" for i in far]
+    summary = (
+        f"Of the book's {len(distances)} numbers, {len(distances) - len(outside)} lie between our "
+        f"lowest and highest week; outside: {'; '.join(outside) or 'none'}. By chance alone one "
+        "more week falls outside the range of twelve in 2 of 13 cases. The farthest number lies "
+        f"{max(distances):.1f} standard deviations from our mean."
+    )
     return report.table(["the book's 15 inputs, 7 days", *METRICS], lines) + "\n\n" + summary
 
 

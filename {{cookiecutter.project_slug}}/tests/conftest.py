@@ -15,7 +15,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # is read when the libraries are loaded
+
 import pytest
+from hypothesis import settings
 
 import project_package
 from project_package.contract import UseCase
@@ -34,7 +37,9 @@ USE_CASES = [
     for module in pkgutil.iter_modules(project_package.__path__)
     if module.ispkg and find_spec(f"{project_package.__name__}.{module.name}.use_case")
 ]
-LOCAL = {"mlflow_tracking_uri": "", "optuna_storage": "", "model_store": "store"}
+LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")
+settings.register_profile("steady", deadline=None)  # a busy machine is no failure
+settings.load_profile("steady")
 POSTGRESQL = Path("/usr/lib/postgresql")  # where Debian puts it
 PASSWORD = "not-to-be-seen"  # noqa: S105  of a server that lives as long as the tests
 
@@ -44,7 +49,6 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the addresses of the environment and of a .env file away from the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("nowhere"))
-        patch.setenv("OMP_WAIT_POLICY", "passive")
         for name in Settings.model_fields:
             patch.delenv(name.upper(), raising=False)
         yield
@@ -64,7 +68,7 @@ def opened(use_case: UseCase[Any, Any, Any, Any]) -> Callable[[Path], Project]:
 
     def open_(root: Path) -> Project:
         params = read(use_case.params, root / "params.toml")
-        return Project(use_case, params, Workspace(root), Settings(**LOCAL), Console(quiet=True))
+        return Project(use_case, params, Workspace(root), LOCAL, Console(quiet=True))
 
     return open_
 

@@ -25,7 +25,7 @@ def scored(rows: int = 2000) -> tuple[Columns, dict[str, Columns]]:
     rival = {"score": random.random(rows).astype(np.float32), "decision": score < 0}
     amount = random.gamma(2, 40, rows)
     paid = {"is_fraud": labels, "amount": amount, "timestamp": times}
-    predictions = {"model": model, "baseline": rival, "naive": rival}
+    predictions: dict[str, Columns] = {"model": model, "baseline": rival, "naive": rival}
     return {**paid, "review_cost": np.full(rows, 10.0)}, predictions
 
 

@@ -21,7 +21,13 @@ KILLED = -9
 def run_killed(stage: str, projects: list[Project]) -> list[int]:
     """Kill the stage before its first step in the first project, and so on; give exit codes."""
     folders = [project.workspace.root for project in projects]
-    command = [sys.executable, SCRIPT, projects[0].use_case.api.name, stage, *folders]
+    command: list[str | Path] = [
+        sys.executable,
+        SCRIPT,
+        projects[0].use_case.api.name,
+        stage,
+        *folders,
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return [int(line) for line in done.stdout.splitlines()]
 

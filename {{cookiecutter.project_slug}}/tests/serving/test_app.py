@@ -32,9 +32,7 @@ print(answer.status_code, *sorted({module.partition(".")[0] for module in sys.mo
 @pytest.fixture
 def pairs(project: Project) -> list[dict[str, Any]]:
     """Give the champion's examples: requests with their answers."""
-    found: list[dict[str, Any]] = json.loads(
-        project.registry.store.fetch(1, BUNDLE)[EXAMPLES]
-    )
+    found: list[dict[str, Any]] = json.loads(project.registry.store.fetch(1, BUNDLE)[EXAMPLES])
     return found
 
 
@@ -49,9 +47,7 @@ def empty(project: Project, tmp_path: Path) -> TestClient:
     return TestClient(create_app(project.use_case.api, Store(str(tmp_path))))
 
 
-def test_examples_get_the_recorded_answers(
-    client: TestClient, pairs: list[dict[str, Any]]
-) -> None:
+def test_examples_get_the_recorded_answers(client: TestClient, pairs: list[dict[str, Any]]) -> None:
     body = {"instances": [pair["request"] for pair in pairs]}
     answer = client.post("/v1/predict", json=body)
     predictions = [pair["response"] for pair in pairs]

@@ -16,6 +16,8 @@ from ..contract import Candidate, Columns, Fold, Metric, Settings
 from ..errors import UserError
 
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+KNOWN = (*FINISHED, optuna.trial.TrialState.WAITING)
+"""Not among them: a trial that a kill cut short, which stays as running for ever."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Search:
         study = self._study(candidate)
         finished = [trial for trial in study.trials if trial.state in FINISHED]
         wanted = self.trials if candidate.space else 1
-        if not study.trials:
+        if not any(trial.state in KNOWN for trial in study.trials):
             study.enqueue_trial(dict(candidate.start))
         for _ in finished[:wanted]:
             tick()

@@ -1,0 +1,90 @@
+"""Data sets appear whole or not at all."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from project_package.errors import UserError
+from project_package.lifecycle.workspace import Workspace, replace_text
+
+KILLED_WHILE_FILLING = """
+import os, signal, sys
+from importlib import import_module
+from pathlib import Path
+module, root = sys.argv[1:]
+def fill(folder):
+    (folder / "rows").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+import_module(module).Workspace(Path(root)).new_dataset(fill)
+"""
+
+
+def writing(text: str) -> Callable[[Path], None]:
+    def fill(folder: Path) -> None:
+        (folder / "rows").write_text(text)
+
+    return fill
+
+
+def test_a_new_data_set_is_named_by_its_content_and_the_latest(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    one, two = (workspace.new_dataset(writing(text)) for text in ("one", "two"))
+    assert one.digest != two.digest
+    assert workspace.dataset() == two
+    assert workspace.dataset(one.digest).path.joinpath("rows").read_text() == "one"
+
+
+def test_the_same_content_is_kept_once_and_becomes_the_latest_again(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    one, _, again = (workspace.new_dataset(writing(text)) for text in ("one", "two", "one"))
+    assert one == again == workspace.dataset()
+    assert len([path for path in workspace.data.iterdir() if path.is_dir()]) == 2
+
+
+def test_the_name_of_a_file_is_part_of_the_digest(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    one = workspace.new_dataset(lambda folder: replace_text(folder / "a", "same"))
+    two = workspace.new_dataset(lambda folder: replace_text(folder / "b", "same"))
+    assert one.digest != two.digest
+
+
+def test_a_failure_leaves_nothing_but_the_old_data_set(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    old = workspace.new_dataset(writing("old"))
+
+    def fail(folder: Path) -> None:
+        (folder / "rows").write_text("half")
+        raise UserError("no more disk")
+
+    with pytest.raises(UserError, match="no more disk"):
+        workspace.new_dataset(fail)
+    assert workspace.dataset() == old
+    assert {path.name for path in workspace.data.iterdir()} == {old.digest, "latest"}
+
+
+def test_a_kill_leaves_the_old_data_set(tmp_path: Path) -> None:
+    old = Workspace(tmp_path).new_dataset(writing("old"))
+    command = [sys.executable, "-c", KILLED_WHILE_FILLING, Workspace.__module__, str(tmp_path)]
+    assert subprocess.run(command, check=False).returncode == -9
+    assert Workspace(tmp_path).dataset() == old
+    new = Workspace(tmp_path).new_dataset(writing("new"))
+    assert Workspace(tmp_path).dataset() == new
+
+
+def test_without_data_the_sentence_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no data yet: run `ml data` first"):
+        Workspace(tmp_path).dataset()
+
+
+def test_a_data_set_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="The data set c0ffee is gone"):
+        Workspace(tmp_path).dataset("c0ffee")
+
+
+def test_a_text_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    for text in ("old", "new"):
+        replace_text(tmp_path / "deep" / "file", text)
+    assert [path.read_text() for path in (tmp_path / "deep").iterdir()] == ["new"]
