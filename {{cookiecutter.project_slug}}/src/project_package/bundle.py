@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from .contract import Files, Frozen
 from .errors import UserError
@@ -77,11 +77,15 @@ def unpack(files: Files) -> Bundle:
     """Verify the files of a bundle.
 
     Raises:
-        UserError: no manifest, a missing or unexpected file, or a hash that does not match.
+        UserError: no manifest or one that cannot be read, a missing or unexpected file, or a
+            hash that does not match.
     """
     if MANIFEST not in files:
         raise UserError(f"This bundle has no {MANIFEST}: it was never finished; train again.")
-    manifest = Manifest.model_validate_json(files[MANIFEST])
+    try:
+        manifest = Manifest.model_validate_json(files[MANIFEST])
+    except ValidationError as error:
+        raise UserError(f"{MANIFEST} of this bundle cannot be read: train again.") from error
     if odd := (manifest.files.keys() | {MANIFEST}) ^ files.keys():
         raise UserError(f"The bundle and its manifest disagree about {', '.join(sorted(odd))}.")
     for name, expected in manifest.files.items():

@@ -1,18 +1,18 @@
-"""Parquet and CSV files as DuckDB reads them: which there are, their columns, and how to read one.
+"""Parquet and CSV files as DuckDB reads them: which there are, and each as a table.
 
 CSV is read strictly and as text: DuckDB's own guessing skips lines that do not fit, and takes 007
 for the number 7. The first line names the columns; `,` `;` `|` or a tab stands between them.
 """
 
 import csv
-import gzip
 from glob import escape, glob
+from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
 
+import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from .errors import UserError
 
@@ -37,37 +37,27 @@ def find(location: str) -> list[Path]:
     return files
 
 
-def header(path: Path) -> list[str]:
-    """Read the names of a file's columns.
+def read(duck: DuckDBPyConnection, path: Path) -> DuckDBPyRelation:
+    """Open a file as a table, without reading its rows yet.
 
     Raises:
-        UserError: the file cannot be read, or names a column twice.
+        UserError: the file cannot be read, or a CSV file names a column twice.
     """
-    names = _csv_header(path)[0] if _is_csv(path) else _parquet_header(path)
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f'{path} has more than one column "{twice[0]}": give each its own name.')
-    return names
-
-
-def reader(path: Path) -> tuple[str, list[Any]]:
-    """Give the table function that reads a file, and the values of its parameters."""
     literal = escape(str(path))  # DuckDB takes a path for a pattern
-    if not _is_csv(path):
-        return "read_parquet(?)", [literal]
-    names, delimiter = _csv_header(path)
-    options = "auto_detect = false, header = true, quote = '\"', escape = '\"', delim = ?"
-    text = dict.fromkeys(names, "VARCHAR")
-    return f"read_csv(?, {options}, columns = ?)", [literal, delimiter, text]
-
-
-def _is_csv(path: Path) -> bool:
-    return path.name.lower().endswith(CSV_ENDINGS)
-
-
-def _parquet_header(path: Path) -> list[str]:
+    if path.name.lower().endswith(CSV_ENDINGS):
+        names, delimiter = _csv_header(path)
+        return duck.read_csv(
+            literal,
+            auto_detect=False,
+            header=True,
+            delimiter=delimiter,
+            quotechar='"',
+            escapechar='"',
+            columns=dict.fromkeys(names, "VARCHAR"),
+        )
     try:
-        return list(pq.read_schema(path).names)
-    except (pa.ArrowException, OSError) as error:
+        return duck.read_parquet(literal)
+    except duckdb.InvalidInputException as error:
         raise UserError(
             f"{path} is no Parquet file, or only a part of one: write it again, or end its name "
             "in .csv if it is CSV."
@@ -76,19 +66,19 @@ def _parquet_header(path: Path) -> list[str]:
 
 def _csv_header(path: Path) -> tuple[list[str], str]:
     """Read the first line; a column without a name, such as an index, gets one."""
+    compression = "gzip" if path.suffix.lower() == ".gz" else None
     try:
-        with _open(path) as lines:
-            first = next(lines, "")
+        stream = pa.input_stream(path, compression)
+        with TextIOWrapper(stream, "utf-8-sig", newline="") as lines:
+            first = lines.readline()
             delimiter = max(DELIMITERS, key=first.count)
-            names = next(csv.reader(chain([first], lines), delimiter=delimiter), [])
-    except (UnicodeDecodeError, OSError, EOFError) as error:
+            header = next(csv.reader(chain([first], lines), delimiter=delimiter))
+    except (UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path} is no CSV file in UTF-8: {error}. Write it again.") from error
+    names = [name or f"column {place}" for place, name in enumerate(header, 1)]
     if not names:
         raise UserError(f"{path} is empty: its first line must name the columns.")
-    return [name or f"column {place}" for place, name in enumerate(names, 1)], delimiter
-
-
-def _open(path: Path) -> TextIO:
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+    folded = [name.lower() for name in names]  # as DuckDB compares them
+    if twice := [name for name in names if folded.count(name.lower()) > 1]:
+        raise UserError(f'{path} has more than one column "{twice[-1]}": give each its own name.')
+    return names, delimiter

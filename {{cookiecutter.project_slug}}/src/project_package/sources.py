@@ -15,10 +15,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import duckdb
-from duckdb import DuckDBPyConnection
+from duckdb import ColumnExpression, DuckDBPyConnection, DuckDBPyRelation
 
 from . import files
 from .errors import UserError
@@ -57,21 +57,11 @@ class Layout:
     """What the canonical file looks like."""
 
     types: Mapping[str, Type]
-    """Our columns, in order."""
+    """Our columns, in order; their names need no quotes in SQL."""
     order: tuple[str, ...]
     """Columns to sort by; one order only, when no two rows are equal in all of them."""
     optional: tuple[str, ...] = ()
     """Columns that a source may lack; the file then lacks them too."""
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The source's rows under our names, each column still as the source has it."""
-
-    query: str
-    values: Sequence[Any]
-    readings: Mapping[str, str]
-    """Our columns and the expression that reads each as its type; null where it cannot."""
 
 
 def copy(source: Source, layout: Layout, target: Path, memory_limit_mib: int = 1024) -> None:
@@ -86,12 +76,17 @@ def copy(source: Source, layout: Layout, target: Path, memory_limit_mib: int = 1
             does not read as its type, no rows, or a memory limit that is too small.
     """
     with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
-        scratch = Path(folder)
-        with _mended(source), open_duckdb(scratch, memory_limit_mib) as duck:
-            rows = _rows(duck, source, layout, _files(duck, source, scratch))
-            _refuse_unreadable(duck, source, layout, rows)
-            _write(duck, source, layout, rows, scratch / "sorted.parquet")
-        (scratch / "sorted.parquet").replace(target)
+        complete = Path(folder) / "sorted.parquet"
+        with _errors_in_words(source), open_duckdb(Path(folder), memory_limit_mib) as duck:
+            rows = _rows(duck, source, layout, Path(folder))
+            readings = {
+                name: _reading(name, str(kind), layout.types[name])
+                for name, kind in zip(rows.columns, rows.types, strict=True)
+            }
+            _refuse_unreadable(source, layout, rows, readings)
+            typed = rows.select(", ".join(f"{read} AS {name}" for name, read in readings.items()))
+            typed.order(", ".join(layout.order)).write_parquet(str(complete))
+        complete.replace(target)
 
 
 @contextmanager
@@ -111,49 +106,51 @@ def open_duckdb(scratch: Path, memory_limit_mib: int) -> Iterator[DuckDBPyConnec
 
 
 @contextmanager
-def _mended(source: Source) -> Iterator[None]:
-    """Turn an error of DuckDB into a sentence."""
+def _errors_in_words(source: Source) -> Iterator[None]:
+    """Turn an error of DuckDB into a sentence, with the file when it names one."""
     try:
         yield
     except duckdb.OutOfMemoryException as error:
         raise UserError(f"{source} does not fit in the memory limit: raise it.") from error
     except duckdb.Error as error:
-        raise UserError(f"{source} cannot be read: {_said(error)}.") from error
+        cause = re.split(r"\n\s*(?:Possible|LINE 1)", str(error))[0].partition(": ")[2]
+        said = re.sub(r"\s*\n\s*", ", ", cause.strip(" \n."))
+        file = re.search(r"^\s*file = (.+)$", str(error), re.MULTILINE)
+        where = f" (in {file[1]})" if file else ""
+        raise UserError(f"{source} cannot be read: {said}{where}.") from error
 
 
-def _said(error: duckdb.Error) -> str:
-    """Give what an error of DuckDB says as one line, and the file when it names one."""
-    text = re.split(r"\n\s*(?:Possible|LINE 1)", str(error))[0].partition(": ")[2]
-    said = ", ".join(line.strip() for line in text.splitlines() if line.strip()).rstrip(".")
-    file = re.search(r"^\s*file = (.+)$", str(error), re.MULTILINE)
-    return f"{said} (in {file[1]})" if file else said
+def _rows(
+    duck: DuckDBPyConnection, source: Source, layout: Layout, scratch: Path
+) -> DuckDBPyRelation:
+    """Put our columns of every file one below the other; DuckDB finds types that hold them all."""
+    tables = _tables(duck, source, scratch)
+    names = _names(source, layout, next(iter(tables.values())).columns)
+    queries = []
+    for where, table in tables.items():
+        header = table.columns
+        for ours, own in names.items():
+            if own not in header:
+                raise UserError(
+                    f'{where} has no column "{own}" for {ours}; {_near(own, header)} '
+                    f"Write its name under data.columns: {ours} = ..."
+                )
+        columns = [ColumnExpression(own).alias(ours) for ours, own in names.items()]
+        queries.append(table.select(*columns).sql_query())
+    return duck.sql(" UNION ALL ".join(queries))
 
 
-def _files(duck: DuckDBPyConnection, source: Source, scratch: Path) -> list[Path]:
-    """List the source's files; the result of a query becomes one first."""
+def _tables(
+    duck: DuckDBPyConnection, source: Source, scratch: Path
+) -> Mapping[str, DuckDBPyRelation]:
+    """Open the source's files, by their names; the result of a query becomes one first."""
     if source.location != "sql":
-        return files.find(source.location)
+        return {str(path): files.read(duck, path) for path in files.find(source.location)}
     from . import database  # noqa: PLC0415  takes three seconds
 
-    database.download(duck, source.query, source.url, result := scratch / "result.parquet")
-    return [result]
-
-
-def _rows(duck: DuckDBPyConnection, source: Source, layout: Layout, paths: list[Path]) -> _Rows:
-    """Put our columns of every file one below the other; DuckDB finds types that hold them all."""
-    names = _names(source, layout, files.header(paths[0]))
-    columns = ", ".join(f"{_quoted(own)} AS {_quoted(ours)}" for ours, own in names.items())
-    selects: list[str] = []
-    values: list[Any] = []
-    for path in paths:
-        _refuse_absent(source, names, files.header(path), path)
-        reader, parameters = files.reader(path)
-        selects.append(f"SELECT {columns} FROM {reader}")  # noqa: S608  names are quoted
-        values += parameters
-    query = " UNION ALL ".join(selects)
-    types = {name: kind for name, kind, *_ in duck.execute(f"DESCRIBE {query}", values).fetchall()}
-    readings = {name: _reading(name, kind, layout.types[name]) for name, kind in types.items()}
-    return _Rows(query, values, readings)
+    result = scratch / "result.parquet"
+    database.download(duck, source.query, source.url, result)
+    return {str(source): files.read(duck, result)}
 
 
 def _names(source: Source, layout: Layout, header: Sequence[str]) -> dict[str, str]:
@@ -163,39 +160,20 @@ def _names(source: Source, layout: Layout, header: Sequence[str]) -> dict[str, s
             raise UserError(
                 f'data.columns: "{ours}" is no column of ours; {_near(ours, layout.types)}'
             )
-    named = {ours: source.columns.get(ours, ours) for ours in layout.types}
-    absent = {ours for ours in layout.optional if named[ours] not in header}
-    return {ours: own for ours, own in named.items() if ours not in absent - set(source.columns)}
-
-
-def _refuse_absent(
-    source: Source, names: Mapping[str, str], header: Sequence[str], path: Path
-) -> None:
-    for ours, own in names.items():
-        if own not in header:
-            where = source if source.location == "sql" else path
-            raise UserError(
-                f'{where} has no column "{own}" for {ours}; {_near(own, header)} '
-                f"Write its name under data.columns: {ours} = ..."
-            )
+    absent = set(layout.optional) - set(header) - set(source.columns)
+    return {ours: source.columns.get(ours, ours) for ours in layout.types if ours not in absent}
 
 
 def _near(name: str, known: Iterable[str]) -> str:
     """Ask whether the nearest name was meant, or list them all."""
     lower = {other.lower(): other for other in known}
-    near = get_close_matches(name.lower(), lower, n=1)
-    return (
-        f'did you mean "{lower[near[0]]}"?' if near else f"there are {', '.join(lower.values())}."
-    )
+    if near := get_close_matches(name.lower(), lower, n=1):
+        return f'did you mean "{lower[near[0]]}"?'
+    return f"there are {', '.join(lower.values())}."
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _reading(name: str, kind: str, wanted: Type) -> str:
+def _reading(column: str, kind: str, wanted: Type) -> str:
     """Give the SQL that reads a column of the type `kind` as the wanted one; null where not."""
-    column = _quoted(name)
     text = f"CAST({column} AS VARCHAR)"
     if kind in ("FLOAT", "DOUBLE"):  # what pandas makes of whole numbers when one is missing
         text = f"regexp_replace({text}, '\\.0$', '')"
@@ -211,45 +189,21 @@ def _reading(name: str, kind: str, wanted: Type) -> str:
 
 
 def _refuse_unreadable(
-    duck: DuckDBPyConnection, source: Source, layout: Layout, rows: _Rows
+    source: Source, layout: Layout, rows: DuckDBPyRelation, readings: Mapping[str, str]
 ) -> None:
     """Count the values that do not read as their type, all columns in one pass, and show some."""
-    doubtful = {
-        name: f"{_quoted(name)} IS NOT NULL AND {reading} IS NULL"
-        for name, reading in rows.readings.items()
-        if "TRY_CAST" in reading
-    }
-    if not doubtful:
-        return
-    counts = ", ".join(f"count(*) FILTER ({unreadable})" for unreadable in doubtful.values())
-    found = duck.execute(f"SELECT {counts} FROM ({rows.query})", rows.values).fetchall()[0]  # noqa: S608
-    broken = [
-        Violation(_called(source, name), RULES[layout.types[name]], count, examples)
-        for (name, unreadable), count in zip(doubtful.items(), found, strict=True)
-        if count and (examples := _examples(duck, rows, unreadable))
-    ]
+    unreadable = [f"{name} IS NOT NULL AND {read} IS NULL" for name, read in readings.items()]
+    counts = ", ".join(f"count(*) FILTER ({condition})" for condition in unreadable)
+    total, *found = rows.aggregate(f"count(*), {counts}").fetchall()[0]
+    if not total:
+        raise UserError(f"{source} has no rows: name a source that has some.")
+    broken = []
+    for name, condition, count in zip(readings, unreadable, found, strict=True):
+        if count:
+            own = source.columns.get(name, name)
+            called = name if own == name else f'{name} (your "{own}")'
+            bad = rows.filter(condition).limit(EXAMPLES).fetchall()
+            examples = [dict(zip(rows.columns, row, strict=True)) for row in bad]
+            broken.append(Violation(called, RULES[layout.types[name]], count, examples))
     if broken:
         raise refuse(str(source), broken)
-
-
-def _examples(duck: DuckDBPyConnection, rows: _Rows, condition: str) -> list[dict[str, object]]:
-    query = f"SELECT * FROM ({rows.query}) WHERE {condition} LIMIT {EXAMPLES}"  # noqa: S608
-    found = duck.execute(query, rows.values).fetchall()
-    return [dict(zip(rows.readings, row, strict=True)) for row in found]
-
-
-def _called(source: Source, name: str) -> str:
-    own = source.columns.get(name, name)
-    return name if own == name else f'{name} (your "{own}")'
-
-
-def _write(
-    duck: DuckDBPyConnection, source: Source, layout: Layout, rows: _Rows, target: Path
-) -> None:
-    """Read every column as its type, sort, and write."""
-    columns = ", ".join(f"{reading} AS {_quoted(n)}" for n, reading in rows.readings.items())
-    order = ", ".join(_quoted(name) for name in layout.order)
-    query = f"SELECT {columns} FROM ({rows.query}) ORDER BY {order}"  # noqa: S608
-    copied = duck.execute(f"COPY ({query}) TO ? (FORMAT parquet)", [*rows.values, str(target)])
-    if not copied.fetchall()[0][0]:
-        raise UserError(f"{source} has no rows: name a source that has some.")

@@ -13,6 +13,7 @@ from pathlib import Path
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
+from pydantic import ValidationError
 
 from .contract import Files, Frozen
 from .errors import UserError
@@ -31,10 +32,14 @@ class Store:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        if "://" in address:
-            self._objects = from_url(address)
-        else:
-            self._objects = LocalStore(Path(address).absolute(), mkdir=True)
+        try:
+            self._objects = (
+                from_url(address)
+                if "://" in address
+                else LocalStore(Path(address).absolute(), mkdir=True)
+            )
+        except BaseError as error:
+            raise self._unreachable(error) from error
 
     def publish(self, version: int, folder: str, files: Files) -> None:
         """Put files of a version, in their order. Putting the same ones again is harmless."""
@@ -62,12 +67,14 @@ class Store:
         """Get what an alias points to; None when it was never set.
 
         Raises:
-            UserError: the store cannot be reached.
+            UserError: the store cannot be reached, or the pointer cannot be read.
         """
         try:
             return Pointer.model_validate_json(self._get(f"{alias}.json"))
         except FileNotFoundError:
             return None
+        except ValidationError as error:
+            raise UserError(f"{alias}.json in {self.address} is damaged: promote again.") from error
         except BaseError as error:
             raise self._unreachable(error) from error
 

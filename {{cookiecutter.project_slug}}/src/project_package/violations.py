@@ -27,16 +27,13 @@ def refuse(what: str, violations: Sequence[Violation]) -> UserError:
     for broken in violations:
         rows = "1 row breaks" if broken.rows == 1 else f"{broken.rows:,} rows break"
         lines.append(f"- {broken.column} {broken.rule}: {rows} this rule")
-        lines += [f"    {_row(example)}" for example in broken.examples[:EXAMPLES]]
+        for example in broken.examples[:EXAMPLES]:
+            values = ", ".join(f"{name}={_shown(value)}" for name, value in example.items())
+            lines.append(f"    {values}")
     return UserError("\n".join(lines))
 
 
-def _row(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={_value(value)}" for name, value in values.items())
-
-
-def _value(value: object) -> str:
-    """Show text in quotes, what is missing as such, and the rest as people write it."""
+def _shown(value: object) -> str:
     if value is None:
         return "(missing)"
     return repr(value) if isinstance(value, str) else str(value)

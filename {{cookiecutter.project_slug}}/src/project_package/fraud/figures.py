@@ -19,11 +19,9 @@ Values: TypeAlias = NDArray[Any]
 Scores: TypeAlias = Mapping[str, Values]
 
 CONTENDERS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
-SCORED = ("model", "baseline")
-"""The contenders whose score is a probability."""
+SCORED = ("model", "baseline")  # their score is a probability
 TOP_FEATURES = 12
-POINTS = 400
-"""A curve has one point a row; a picture needs no more than this."""
+POINTS = 400  # of a curve, which has one a row
 
 
 def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
@@ -48,37 +46,36 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
 def words(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
     """Say how many frauds the model finds, with how many alarms, and what the baseline finds."""
     labels = rows["is_fraud"]
-    flagged = {name: predictions[name]["decision"] for name in SCORED}
-    hits = {name: int(np.sum(labels & flagged[name])) for name in SCORED}
+    model, baseline = (
+        f"{np.sum(labels & flagged):,} with {np.sum(flagged):,}"
+        for flagged in (predictions[name]["decision"] for name in SCORED)
+    )
     return (
-        f"Of {int(labels.sum()):,} frauds among {len(labels):,} payments the model finds "
-        f"{hits['model']:,} with {int(flagged['model'].sum()):,} alarms; the simple baseline finds "
-        f"{hits['baseline']:,} with {int(flagged['baseline'].sum()):,}.",
+        f"Of {np.sum(labels):,} frauds among {len(labels):,} payments the model finds {model} "
+        f"alarms; the simple baseline finds {baseline}.",
     )
 
 
 def finding(labels: Values, scores: Scores, decision: Values) -> Figure:
     """Show precision over recall of the three, and where the decisions lie."""
-    hits, frauds, alarms = (int(np.sum(v)) for v in (labels & decision, labels, decision))
+    hits, frauds, alarms = np.sum(labels & decision), np.sum(labels), np.sum(decision)
 
     def draw(axes: Any) -> None:
         for name, text in CONTENDERS.items():
             precision, recall = precision_recall(labels, scores[name])
             shown = _thin(recall)
-            average = average_precision(labels, scores[name])
-            axes.plot(recall[shown], precision[shown], label=f"{text}, AP {average:.2f}")
+            label = f"{text}, AP {average_precision(labels, scores[name]):.2f}"
+            axes.plot(recall[shown], precision[shown], label=label)
         if hits:
             axes.plot(hits / frauds, hits / alarms, "o", color="C0", markersize=7)
-        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the frauds that is found")
-        axes.set(ylabel="share of the alarms that is right")
-        _legend(axes)
+        axes.set(xlim=(0, 1), ylim=(0, 1.02))
+        _label(axes, "share of the frauds that is found", "share of the alarms that is right")
 
-    caption = (
-        "Each line goes through every threshold: to the right more frauds are found, and fewer "
-        f"alarms are right. At the chosen one, the dot, the model finds {hits:,} of {frauds:,} "
-        f"frauds, and {hits:,} of its {alarms:,} alarms are right."
-    )
     title = "How many frauds are found, and how many alarms are right"
+    caption = (
+        "Each line goes through every threshold, from strict to lax. At the chosen one, the dot, "
+        f"the model finds {hits:,} of {frauds:,} frauds with {alarms:,} alarms."
+    )
     return Figure("precision_recall", title, caption, draw)
 
 
@@ -95,13 +92,11 @@ def costs(rows: Columns, scores: Scores, decision: Values) -> Figure:
         if decision.any():
             chosen = scores["model"][decision].min()
             axes.axvline(chosen, color="C0", linewidth=1)
-            note = {"xytext": (5, 5), "textcoords": "offset points", "color": "C0"}
-            axes.annotate(f"chosen: {chosen:.2g}", (chosen, 0), **note)
+            axes.text(chosen, 0, f" chosen: {chosen:.2g}", color="C0", verticalalignment="bottom")
         axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:,.0f}")
-        axes.set(xlabel="threshold of the score", ylabel="cost per 1,000 payments")
-        _legend(axes)
+        _label(axes, "threshold of the score", "cost per 1,000 payments")
 
     caption = (
         f"Looking at a flagged payment costs {np.mean(rows['review_cost']):g}; a missed fraud "
@@ -120,8 +115,7 @@ def calibration(labels: Values, scores: Scores) -> Figure:
         axes.set(xscale="log", yscale="log", xlim=(1e-3, 1.2), ylim=(1e-3, 1.2))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.set(xlabel="mean score of the group", ylabel="share of frauds in it")
-        _legend(axes)
+        _label(axes, "mean score of the group", "share of frauds in it")
 
     caption = (
         "Payments in groups of similar score. On the diagonal, of 100 payments with score 0.1 ten "
@@ -139,14 +133,11 @@ def importance(contributions: Values) -> Figure:
         axes.barh(np.arange(len(top)), strength[top], height=0.26)
         for place, index in enumerate(top):  # above its bar, where long words have room
             axes.text(0, place + 0.31, DESCRIPTIONS[INPUTS[index]], fontsize="small")
-        axes.set_yticks([])
+        axes.set(yticks=[], xlabel="mean movement of the log-odds")
         axes.grid(visible=False)
-        axes.spines["left"].set_visible(False)
-        axes.set(xlabel="mean movement of the log-odds")
 
     caption = (
-        "How far each feature moves the log-odds of fraud, up or down, in the mean of all test "
-        f"payments: the {TOP_FEATURES} that move them most."
+        f"How far the {TOP_FEATURES} strongest features move the log-odds, up or down, on average."
     )
     return Figure("features", "What the model looks at", caption, draw)
 
@@ -162,13 +153,10 @@ def steadiness(labels: Values, scores: Scores, day: Values) -> Figure:
             axes.plot(weeks, values, marker="o", label=CONTENDERS[name])
         starts = [date.item() for date in (day.min() + 7 * weeks).astype("datetime64[D]")]
         axes.set_xticks(weeks, [f"{date.day} {date:%b}" for date in starts])
-        axes.set(ylim=(0, 1), xlabel="week that starts on", ylabel="average precision")
-        _legend(axes)
+        axes.set(ylim=(0, 1))
+        _label(axes, "week that starts on", "average precision")
 
-    caption = (
-        "Average precision in each week of the test. What moves both lines is the week; what "
-        "moves one is the model."
-    )
+    caption = "What moves both lines is the week; what moves one of them is the model."
     return Figure("weeks", "How steady it is", caption, draw)
 
 
@@ -189,10 +177,9 @@ def threshold_costs(rows: Columns, scores: Values) -> tuple[Values, Values]:
 
 
 def reliability(labels: Values, scores: Values) -> tuple[Values, Values]:
-    """Give mean score and share of frauds of groups by quantile, finer towards high scores.
+    """Give mean score and share of frauds of groups with a fraud, down to 20 rows at the top.
 
-    Frauds are rare, so equal groups would put all that matters into one. The highest group has
-    about 20 rows; a group without a fraud has no place on a log axis and is left out.
+    Frauds are rare: groups of equal size would put all that matters into one.
     """
     tail = np.geomspace(1, min(1, 20 / len(scores)), 16)[1:]
     edges = np.unique(np.quantile(scores, 1 - tail))
@@ -209,12 +196,12 @@ def _ranked(scores: Values) -> tuple[Values, Values]:
 
 
 def _thin(positions: Values) -> Values:
-    """Pick the rows that a curve needs: evenly along its rising positions, with both ends."""
+    """Pick the rows that a curve needs, evenly along its rising positions."""
     wanted = np.linspace(positions[0], positions[-1], POINTS)
-    inside = np.searchsorted(positions, wanted).clip(max=len(positions) - 1)
-    return np.unique(np.concatenate([inside, [0, len(positions) - 1]]))
+    return np.unique(np.searchsorted(positions, wanted).clip(max=len(positions) - 1))
 
 
-def _legend(axes: Any) -> None:
-    """Put the legend in a row above the axes, where it hides nothing."""
+def _label(axes: Any, xlabel: str, ylabel: str) -> None:
+    """Name the axes, and the lines in a row above, where they hide nothing."""
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)

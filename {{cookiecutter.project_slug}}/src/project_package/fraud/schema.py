@@ -5,7 +5,7 @@ unique ids, are queries to DuckDB. Every broken rule is reported at once, with e
 takes two seconds to import: only the data stage should import this module.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ import pandera.polars as pa
 import polars as pl
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
-from pandera.errors import SchemaError, SchemaErrors
+from pandera.errors import SchemaErrors
 
 from ..sources import Layout, open_duckdb
 from ..violations import EXAMPLES, Violation, refuse
@@ -55,61 +55,58 @@ def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> No
         open_duckdb(Path(scratch), memory_limit_mib) as duck,
     ):
         duck.read_parquet(str(path)).create_view("payments")
-        labels = _known_until(duck, latest) if labelled else None
-        broken = _broken_by_rows(path, _schema(latest, labels))
+        schema = _schema(latest)
+        if labelled:
+            schema = schema.add_columns({"is_fraud": _label(duck, latest)})
+        broken = _broken_by_rows(path, schema)
         broken += _repeated(duck)
         broken += _missing_class(duck) if labelled else []
     if broken:
         raise refuse("The payments", broken)
 
 
-def _schema(latest: datetime, labels_known_until: datetime | None) -> pa.DataFrameSchema:
+def _schema(latest: datetime) -> pa.DataFrameSchema:
     """Declare what every row must keep."""
-    named = _rule("must not be empty", lambda value: value.str.len_bytes() > 0)
-    columns = {
-        name: pa.Column(pl.String, named)
-        for name in ("transaction_id", "customer_id", "terminal_id")
-    }
-    columns["timestamp"] = pa.Column(
-        pl.Datetime("ms"),
-        _rule(
-            f"must lie between {EARLIEST:%Y-%m-%d} and today (UTC)",
-            lambda value: value.is_between(EARLIEST, latest),
-        ),
-    )
-    columns["amount"] = pa.Column(
-        pl.Float64,
-        [
-            _rule(
-                f"must be a number from 0 to less than {AMOUNT_LIMIT:,.0f}",
-                lambda value: value.is_between(0, AMOUNT_LIMIT, closed="left"),
+    name = pa.Column(pl.String, pa.Check.ne("", error="must not be empty"))
+    period = f"must lie between {EARLIEST:%Y-%m-%d} and today (UTC)"
+    amounts = f"must be a number from 0 to less than {AMOUNT_LIMIT:,.0f}"
+    return pa.DataFrameSchema(
+        {
+            "transaction_id": name,
+            "customer_id": name,
+            "terminal_id": name,
+            "timestamp": pa.Column(
+                pl.Datetime("ms"), pa.Check.in_range(EARLIEST, latest, error=period)
             ),
-            _rule("must have four decimals at most", _has_four_decimals),
-        ],
+            "amount": pa.Column(
+                pl.Float64,
+                [
+                    pa.Check.in_range(0, AMOUNT_LIMIT, include_max=False, error=amounts),
+                    pa.Check(_has_four_decimals, error="must have four decimals at most"),
+                ],
+            ),
+        }
     )
-    if labels_known_until is not None:
-        label = _rule(
-            f"must be known when the payment is older than {LABEL_DELAY_DAYS} days",
-            lambda value: value.is_not_null() | (pl.col("timestamp") > labels_known_until),
-        )
-        columns["is_fraud"] = pa.Column(pl.Boolean, label, nullable=True)
-    return pa.DataFrameSchema(columns)
 
 
-def _rule(words: str, keeps: Callable[[pl.Expr], pl.Expr]) -> pa.Check:
-    """Make a check of one column out of an expression; null is another rule's concern."""
-
-    def check_column(data: pa.PolarsData) -> pl.LazyFrame:
-        return data.lazyframe.select(keeps(pl.col(data.key)))
-
-    return pa.Check(check_column, error=words)
-
-
-def _has_four_decimals(value: pl.Expr) -> pl.Expr:
+def _has_four_decimals(data: pa.PolarsData) -> pl.LazyFrame:
     """Tell amounts that are whole ten-thousandths, as features count, up to float noise."""
-    far = (value * 10_000).round() / 10_000 - value
-    noise = 1e-9 + 1e-15 * value
-    return (far.abs() < noise) | ~value.is_between(0, AMOUNT_LIMIT)  # the rest breaks another rule
+    value = pl.col(data.key).clip(0, AMOUNT_LIMIT)  # what lies outside breaks another rule
+    return data.lazyframe.select((value.round(4) - value).abs() < 1e-6)
+
+
+def _label(duck: DuckDBPyConnection, latest: datetime) -> pa.Column:
+    """Ask for the labels of payments older, at the time of the newest, than the delay."""
+    query = "SELECT max(timestamp) FROM payments WHERE timestamp <= ?"
+    newest: datetime = duck.execute(query, [latest]).fetchall()[0][0] or latest
+    known_until = newest - timedelta(days=LABEL_DELAY_DAYS)
+
+    def is_known(data: pa.PolarsData) -> pl.LazyFrame:
+        known = pl.col(data.key).is_not_null() | (pl.col("timestamp") > known_until)
+        return data.lazyframe.select(known)
+
+    words = f"must be known when the payment is older than {LABEL_DELAY_DAYS} days"
+    return pa.Column(pl.Boolean, pa.Check(is_known, error=words), nullable=True)
 
 
 def _broken_by_rows(path: Path, schema: pa.DataFrameSchema) -> list[Violation]:
@@ -126,55 +123,37 @@ def _broken_by_rows(path: Path, schema: pa.DataFrameSchema) -> list[Violation]:
 
 
 def _violations(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Violation]:
+    """Put what Pandera finds into words, with the first rows that it is about."""
     try:
         schema.validate(rows, lazy=True)
     except SchemaErrors as errors:
         for error in errors.schema_errors:
             if error.check_output is None:
                 raise
-            yield _violation(rows, error)
-
-
-def _violation(rows: pl.DataFrame, error: SchemaError) -> Violation:
-    """Put one of Pandera's findings into words, with the first rows it is about."""
-    bad = rows.filter(~error.check_output["check_output"])
-    words = "must not be missing" if isinstance(error.check, str) else str(error.check.error)
-    return Violation(str(error.schema.name), words, len(bad), bad.head(EXAMPLES).to_dicts())
-
-
-def _known_until(duck: DuckDBPyConnection, latest: datetime) -> datetime | None:
-    """Give the time up to which every label must be known: the newest payment, less the delay."""
-    query = "SELECT max(timestamp) FROM payments WHERE timestamp <= ?"
-    newest: datetime | None = duck.execute(query, [latest]).fetchall()[0][0]
-    return None if newest is None else newest - timedelta(days=LABEL_DELAY_DAYS)
+            bad = rows.filter(~error.check_output["check_output"])
+            words = "must not be missing" if isinstance(error.check, str) else error.check.error
+            yield Violation(error.schema.name, words, len(bad), bad.head(EXAMPLES).to_dicts())
 
 
 def _repeated(duck: DuckDBPyConnection) -> list[Violation]:
     """Find ids that more than one payment has."""
-    duck.execute(
-        "CREATE TEMP TABLE repeated AS SELECT transaction_id, count(*) AS times FROM payments "
-        "WHERE transaction_id IS NOT NULL GROUP BY transaction_id HAVING count(*) > 1"
+    rows = duck.sql(
+        "SELECT *, count(*) OVER () AS total FROM payments WHERE transaction_id IN "
+        "(SELECT transaction_id FROM payments GROUP BY ALL HAVING count(*) > 1)"
     )
-    rows = duck.execute("SELECT sum(times)::BIGINT FROM repeated").fetchall()[0][0]
-    if not rows:
+    found = rows.order("transaction_id, timestamp").limit(EXAMPLES).pl()
+    if found.is_empty():
         return []
-    found = duck.execute(
-        "SELECT * FROM payments WHERE transaction_id IN (SELECT transaction_id FROM repeated) "
-        "ORDER BY transaction_id, timestamp LIMIT ?",
-        [EXAMPLES],
-    )
-    names = [column[0] for column in found.description or ()]
-    examples = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    return [Violation("transaction_id", "must be unique", rows, examples)]
+    examples = found.drop("total").to_dicts()
+    return [Violation("transaction_id", "must be unique", found["total"][0], examples)]
 
 
 def _missing_class(duck: DuckDBPyConnection) -> list[Violation]:
     """Ask for at least one fraud and one genuine payment: a model learns the difference."""
     query = "SELECT count(*), count_if(is_fraud), count_if(NOT is_fraud) FROM payments"
     rows, frauds, genuine = duck.execute(query).fetchall()[0]
-    wanted = (("true", frauds), ("false", genuine))
     return [
         Violation("is_fraud", f"must be {value} in at least one row", rows)
-        for value, count in wanted
+        for value, count in (("true", frauds), ("false", genuine))
         if not count
     ]

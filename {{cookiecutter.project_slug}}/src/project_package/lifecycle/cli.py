@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,44 +61,21 @@ app = typer.Typer(
 )
 
 
-@app.command(epilog="Example: `ml data --set data.days=120`")
-def data(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Collect raw rows, check them and compute their features."""
-    from .data import data as stage
+def stage(module: str, example: str, text: str, name: str = "") -> None:
+    """Add the command of a stage that takes no argument: a function of its module's name."""
 
-    stage(context.obj.project(changes, quiet))
-
-
-@app.command(epilog="Example: `ml train --set train.trials=40`")
-def train(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Search, fit, export, track and register a challenger."""
-    from .train import train as stage
-
-    stage(context.obj.project(changes, quiet))
+    @app.command(name=name or module, help=text, epilog=f"Example: {example}")
+    def command(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+        run = getattr(import_module(f".{module}", __package__), name or module)
+        run(context.obj.project(changes, quiet))
 
 
-@app.command(epilog="Example: `ml evaluate`, then open reports/report.html")
-def evaluate(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Score the challenger beside its baselines; write report and model card."""
-    from .evaluate import evaluate as stage
-
-    stage(context.obj.project(changes, quiet))
-
-
-@app.command(epilog="Example: `ml promote --set promote.margin=0`; a refusal exits with 1")
-def promote(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Let the gate decide whether the challenger becomes the champion."""
-    from .promote import promote as stage
-
-    stage(context.obj.project(changes, quiet))
-
-
-@app.command(epilog="Example: `ml rollback`")
-def rollback(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Make the champion before the champion again."""
-    from .promote import rollback as stage
-
-    stage(context.obj.project(changes, quiet))
+stage("data", "`ml data --set data.days=120`", "Collect raw rows, check them, compute features.")
+stage("train", "`ml train --set train.trials=40`", "Search, fit, export and register a challenger.")
+stage("evaluate", "`ml evaluate`", "Score the challenger beside its baselines; write the report.")
+stage("promote", "`ml promote --set promote.margin=0`", "Let the gate decide on the challenger.")
+stage("promote", "`ml rollback`", "Make the champion before the champion again.", "rollback")
+stage("stages", "`ml pipeline --set seed=1`", "Run data, train, evaluate and promote.", "pipeline")
 
 
 @app.command(epilog="Example: `ml predict today.csv answers.parquet`")

@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 from collections.abc import Callable
 
+from ..bundle import unpack
 from ..errors import UserError
 from .project import Project
 from .registry import BUNDLE, CHAMPION
@@ -49,13 +50,14 @@ def _tracking(project: Project) -> str:
 
 
 def _store(project: Project) -> str:
-    project.registry.store.pointer(CHAMPION)
-    return project.registry.store.address
+    project.store.pointer(CHAMPION)
+    return project.store.address
 
 
 def _champion(project: Project) -> str:
-    pointer = project.registry.store.pointer(CHAMPION)
+    pointer = project.store.pointer(CHAMPION)
     if pointer is None:
         raise UserError("There is no champion yet: run `ml pipeline`.")
-    files = project.registry.store.fetch(pointer.version, BUNDLE)
+    files = project.store.fetch(pointer.version, BUNDLE)
+    unpack(files)
     return f"version {pointer.version}, {len(files)} files"

@@ -10,7 +10,6 @@ from ..bundle import unpack
 from ..contract import length
 from ..errors import UserError
 from ..predictor import Predictor
-from ..store import Store
 from .project import Project
 from .registry import BUNDLE, CHAMPION
 
@@ -28,12 +27,13 @@ def predict(project: Project, source: Path, target: Path) -> int:
     """
     if target.suffix not in WRITERS:
         raise UserError(f"{target} must end in .parquet or .csv.")
-    store = Store(project.settings.store(project.workspace.root))
-    pointer = store.pointer(CHAMPION)
+    pointer = project.store.pointer(CHAMPION)
     if pointer is None:
         raise UserError("There is no champion to predict with: run `ml pipeline` first.")
     with project.console.step("predict"):
-        predictor = Predictor(unpack(store.fetch(pointer.version, BUNDLE)), project.use_case.api)
+        predictor = Predictor(
+            unpack(project.store.fetch(pointer.version, BUNDLE)), project.use_case.api
+        )
         dataset = project.workspace.dataset()
         rows = project.use_case.batch(project.params, source, dataset.path)
         table = pl.DataFrame(dict(project.use_case.table(rows, predictor.predict(rows))))

@@ -30,7 +30,11 @@ class Project:
             return connect(self.settings, self.workspace, self.params.name)
 
     @cached_property
+    def store(self) -> Store:
+        """The published models."""
+        return Store(self.settings.store(self.workspace.root))
+
+    @cached_property
     def registry(self) -> Registry:
         """The versions of this project's model."""
-        store = Store(self.settings.store(self.workspace.root))
-        return Registry(self.tracking.client, self.params.name, store)
+        return Registry(self.tracking.client, self.params.name, self.store)

@@ -120,10 +120,21 @@ class Registry:
         return old.version, number
 
     def mend(self) -> None:
-        """Let the alias in MLflow follow the store's pointer."""
+        """Let the alias in MLflow follow the store's pointer.
+
+        Raises:
+            UserError: MLflow does not know the version that the store serves.
+        """
         pointer = self.store.pointer(CHAMPION)
-        if pointer is not None:
+        if pointer is None:
+            return
+        try:
             self.client.set_registered_model_alias(self.name, CHAMPION, str(pointer.version))
+        except MlflowException as error:
+            raise UserError(
+                f"The store {self.store.address} serves version {pointer.version} of {self.name}, "
+                "which MLflow does not know: name the store and the MLflow that belong together."
+            ) from error
 
     def _create(self) -> None:
         try:

@@ -1,0 +1,63 @@
+"""Answering a file: what is refused, and that nothing is half written."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from project_package.errors import UserError
+from project_package.lifecycle.predict import predict
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.workspace import Workspace
+
+
+def test_another_ending_is_refused_before_anything_is_read(
+    project: Project, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"answers\.json must end in \.parquet or \.csv"):
+        predict(project, tmp_path / "no-such-file.csv", tmp_path / "answers.json")
+
+
+def test_without_a_champion_the_sentence_says_what_to_run(project: Project, tmp_path: Path) -> None:
+    empty = replace(project, workspace=Workspace(tmp_path))
+    with pytest.raises(UserError, match="There is no champion to predict with: run `ml pipeline`"):
+        predict(empty, tmp_path / "rows.csv", tmp_path / "answers.csv")
+
+
+def test_a_missing_file_is_named(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"rows\.csv"):
+        predict(project, tmp_path / "rows.csv", tmp_path / "answers.csv")
+
+
+def test_a_failure_keeps_the_old_answers(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("odd,header\n1,2\n")
+    (tmp_path / "answers.csv").write_text("old")
+    with pytest.raises(UserError):
+        predict(project, tmp_path / "rows.csv", tmp_path / "answers.csv")
+    assert (tmp_path / "answers.csv").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_failure_while_writing_leaves_nothing_beside(project: Project, tmp_path: Path) -> None:
+    dataset = project.workspace.dataset().path
+
+    def table(*_: Any) -> Any:
+        return {"nested": [[1], [2]]}
+
+    broken = replace(project, use_case=replace(project.use_case, table=table))
+    with pytest.raises(pl.exceptions.ComputeError, match="nested data"):
+        predict(broken, dataset / "rows.parquet", tmp_path / "answers.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_champion_answers_nothing(
+    trained: Path, clone: Callable[[Path], Project], tmp_path: Path
+) -> None:
+    project = clone(trained)
+    graph = Path(project.registry.store.address, "versions", "1", "bundle", "model.onnx")
+    graph.write_bytes(graph.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"model\.onnx of this bundle was changed or damaged"):
+        predict(project, project.workspace.dataset().path / "rows.parquet", tmp_path / "a.csv")

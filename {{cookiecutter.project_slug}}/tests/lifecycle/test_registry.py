@@ -1,0 +1,108 @@
+"""The registry: who was champion, who is, and an alias that follows the store."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from project_package.bundle import unpack
+from project_package.errors import UserError
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.registry import BUNDLE, CHALLENGER, CHAMPION, Registry, Version
+from project_package.store import Pointer, Store
+
+
+@pytest.fixture
+def registry(retrained: Path, clone: Callable[[Path], Project]) -> Registry:
+    """Give one of two versions: 1 is the champion, 2 the challenger."""
+    return clone(retrained).registry
+
+
+def found(registry: Registry, which: int | str) -> Version:
+    version = registry.find(which)
+    assert version is not None
+    return version
+
+
+def pointer(registry: Registry) -> Pointer:
+    found = registry.store.pointer(CHAMPION)
+    assert found is not None
+    return found
+
+
+def test_versions_are_listed_newest_first_with_their_aliases(registry: Registry) -> None:
+    versions = [(version.number, version.aliases) for version in registry.versions()]
+    assert versions == [(2, (CHALLENGER,)), (1, (CHAMPION,))]
+    assert registry.find(3) is registry.find("nobody") is None
+
+
+def test_a_crowned_version_is_published_whole(registry: Registry) -> None:
+    registry.crown(found(registry, 2))
+    published = registry.store.fetch(2, BUNDLE)
+    assert published == registry.files(found(registry, 2), BUNDLE)
+    assert pointer(registry).digest == unpack(published).digest
+    assert registry.store.fetch(2, "evidence").keys() >= {"card.md", "report.html"}
+
+
+def test_a_crown_remembers_who_wore_it_and_moves_the_alias(registry: Registry) -> None:
+    registry.crown(found(registry, 2))
+    assert (pointer(registry).version, pointer(registry).previous) == (2, (1,))
+    assert found(registry, CHAMPION).number == 2
+
+
+def test_crowning_the_champion_again_changes_nothing(registry: Registry) -> None:
+    registry.crown(found(registry, 2))
+    before = pointer(registry)
+    registry.crown(found(registry, 2))
+    assert pointer(registry) == before
+
+
+def test_rollback_goes_to_the_champion_before_and_back_no_further(registry: Registry) -> None:
+    registry.crown(found(registry, 2))
+    assert registry.rollback() == (2, 1)
+    assert (pointer(registry).version, found(registry, CHAMPION).number) == (1, 1)
+    with pytest.raises(UserError, match="There is no earlier champion"):
+        registry.rollback()
+
+
+def test_a_version_that_was_rolled_back_may_be_crowned_again(registry: Registry) -> None:
+    registry.crown(found(registry, 2))
+    registry.rollback()
+    registry.crown(found(registry, 2))
+    assert (pointer(registry).version, pointer(registry).previous) == (2, (1,))
+
+
+def test_a_rollback_to_a_damaged_version_is_refused(registry: Registry) -> None:
+    registry.crown(found(registry, 2))
+    graph = Path(registry.store.address, "versions", "1", BUNDLE, "model.onnx")
+    graph.write_bytes(graph.read_bytes() + b"x")
+    with pytest.raises(UserError, match=r"model\.onnx of this bundle was changed"):
+        registry.rollback()
+    assert pointer(registry).version == found(registry, CHAMPION).number == 2
+
+
+def test_the_alias_follows_the_pointer(registry: Registry) -> None:
+    moved = pointer(registry).model_copy(update={"version": 2})
+    registry.store.point(CHAMPION, moved)
+    assert found(registry, CHAMPION).number == 1
+    registry.mend()
+    assert found(registry, CHAMPION).number == 2
+
+
+def test_a_store_that_knows_more_than_mlflow_is_told_in_words(registry: Registry) -> None:
+    registry.store.point(CHAMPION, pointer(registry).model_copy(update={"version": 9}))
+    with pytest.raises(UserError, match="version 9"):
+        registry.mend()
+
+
+def test_a_model_without_versions_has_none(registry: Registry, tmp_path: Path) -> None:
+    other = Registry(registry.client, "other", Store(str(tmp_path / "other")))
+    assert other.versions() == []
+    with pytest.raises(UserError, match="There is no earlier champion"):
+        other.rollback()
+
+
+def test_a_version_that_was_not_evaluated_says_what_to_run(registry: Registry) -> None:
+    unknown = registry.client.create_run("0").info.run_id
+    with pytest.raises(UserError, match="Version 7 has no evaluation: run `ml evaluate`"):
+        registry.evaluation(Version(7, unknown, 0, ()))
