@@ -32,10 +32,11 @@ from project_package.lifecycle.workspace import Workspace
 from project_package.settings import Settings
 
 HERE = Path(__file__).parent
+PACKAGE = project_package.__name__
 USE_CASES = [
     module.name
     for module in pkgutil.iter_modules(project_package.__path__)
-    if module.ispkg and find_spec(f"{project_package.__name__}.{module.name}.use_case")
+    if module.ispkg and find_spec(f"{PACKAGE}.{module.name}.use_case")
 ]
 LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
@@ -57,7 +58,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session", params=USE_CASES)
 def use_case(request: pytest.FixtureRequest) -> UseCase[Any, Any, Any, Any]:
     """Give each use case that the package holds: what needs this one runs for all."""
-    module = import_module(f"{project_package.__name__}.{request.param}.use_case")
+    module = import_module(f"{PACKAGE}.{request.param}.use_case")
     found: UseCase[Any, Any, Any, Any] = module.USE_CASE
     return found
 

@@ -11,7 +11,15 @@ import mlflow.pyfunc
 import numpy as np
 import pytest
 
-from project_package.bundle import EXAMPLES, GRAPH, Bundle, pack, read, unpack, write
+from project_package.bundle import (
+    EXAMPLES,
+    GRAPH,
+    Bundle,
+    pack,
+    read,
+    unpack,
+    write,
+)
 from project_package.contract import Columns, UseCase, take
 from project_package.errors import UserError
 from project_package.lifecycle.evaluate import test_rows as rows_of_the_test

@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 from project_package.contract import Columns
 from project_package.fraud.evaluation import average_precision, cost
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
-from project_package.fraud.figures import figures, precision_recall, reliability, threshold_costs
+from project_package.fraud.figures import (
+    figures,
+    precision_recall,
+    reliability,
+    threshold_costs,
+)
 from project_package.windows import MILLISECONDS_A_DAY
 
 NAMES = ["precision_recall", "cost", "calibration", "features", "weeks"]

@@ -14,7 +14,7 @@ from project_package.lifecycle.project import Project
 from project_package.settings import Settings
 
 AnyUseCase = UseCase[Any, Any, Any, Any]
-STAGES = [command.callback.__name__ for command in app.registered_commands if command.callback]
+STAGES = [command.name or "" for command in app.registered_commands]
 ESCAPE = "\x1b"
 
 

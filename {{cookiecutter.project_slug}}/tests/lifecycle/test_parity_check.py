@@ -7,7 +7,8 @@ import pytest
 
 from project_package.bundle import Parity
 from project_package.contract import Columns
-from project_package.lifecycle.parity import compare, verdict
+from project_package.lifecycle.gate import parity as compare
+from project_package.lifecycle.gate import same_answers as verdict
 
 
 def outputs(*scores: float) -> Columns:

@@ -8,7 +8,13 @@ import pytest
 from project_package.bundle import unpack
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.registry import BUNDLE, CHALLENGER, CHAMPION, Registry, Version
+from project_package.lifecycle.registry import (
+    BUNDLE,
+    CHALLENGER,
+    CHAMPION,
+    Registry,
+    Version,
+)
 from project_package.store import Pointer, Store
 
 

@@ -14,7 +14,14 @@ import pytest
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
-from project_package.contract import Candidate, Columns, Fold, Metric, Settings, Suggest
+from project_package.contract import (
+    Candidate,
+    Columns,
+    Fold,
+    Metric,
+    Settings,
+    Suggest,
+)
 from project_package.errors import UserError
 from project_package.lifecycle.search import Search, open_storage, out_of_fold
 

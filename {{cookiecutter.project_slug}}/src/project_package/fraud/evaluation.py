@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from ..contract import Columns, Goal, Metric
 
@@ -51,17 +52,9 @@ def weighted_average_precision(labels: Bools, scores: Numbers) -> Callable[[Numb
 
 
 def auc(labels: Bools, scores: Numbers) -> float:
-    """Give the chance that a fraud scores above a genuine payment; ties count half.
-
-    Computed from ranks (Mann-Whitney U); NaN when a class is missing.
-    """
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    positives = int(labels.sum())
-    pairs = positives * (len(labels) - positives)
-    if not pairs:
-        return float("nan")
-    return float((ranks[labels].sum() - positives * (positives + 1) / 2) / pairs)
+    """Give the chance that a fraud scores above a genuine payment; NaN when a class is missing."""
+    both = labels.any() and not labels.all()
+    return float(roc_auc_score(labels, scores)) if both else float("nan")
 
 
 def card_precision(rows: Columns, scores: Numbers, k: int = CARDS_A_DAY) -> float:

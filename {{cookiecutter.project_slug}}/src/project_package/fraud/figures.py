@@ -1,4 +1,4 @@
-"""The pictures of the report: what the fraud model finds, costs, looks at, and how steadily.
+"""The pictures of the report: what the fraud model finds, costs and looks at.
 
 A picture is a title, a caption and a function that draws on matplotlib Axes. Colours and line
 styles come from the report's style: in order, they are those of model, baseline and no model.
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Columns, Figure
-from ..windows import MILLISECONDS_A_DAY
 from .evaluation import average_precision
 from .features import DESCRIPTIONS, INPUTS
 
@@ -39,7 +38,6 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
         costs(rows, scores, decision),
         calibration(labels, scores),
         importance(predictions["model"]["contributions"]),
-        steadiness(labels, scores, rows["timestamp"] // MILLISECONDS_A_DAY),
     )
 
 
@@ -140,24 +138,6 @@ def importance(contributions: Values) -> Figure:
         f"How far the {TOP_FEATURES} strongest features move the log-odds, up or down, on average."
     )
     return Figure("features", "What the model looks at", caption, draw)
-
-
-def steadiness(labels: Values, scores: Scores, day: Values) -> Figure:
-    """Show average precision week by week; `day` counts from 1970, of shape (rows,)."""
-    week = (day - day.min()) // 7
-
-    def draw(axes: Any) -> None:
-        weeks = np.unique(week[labels])
-        for name in SCORED:
-            values = [average_precision(labels[week == w], scores[name][week == w]) for w in weeks]
-            axes.plot(weeks, values, marker="o", label=CONTENDERS[name])
-        starts = [date.item() for date in (day.min() + 7 * weeks).astype("datetime64[D]")]
-        axes.set_xticks(weeks, [f"{date.day} {date:%b}" for date in starts])
-        axes.set(ylim=(0, 1))
-        _label(axes, "week that starts on", "average precision")
-
-    caption = "What moves both lines is the week; what moves one of them is the model."
-    return Figure("weeks", "How steady it is", caption, draw)
 
 
 def precision_recall(labels: Values, scores: Values) -> tuple[Values, Values]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Goal, Metric, Promote
+from ..bundle import Parity
+from ..contract import Columns, Goal, Metric, Promote, length
 from .evaluation import Evaluation, SliceScore
 
 
@@ -103,6 +104,34 @@ def slices(
         detail = f"{metric.label} {mine:.3f} against {other:.3f}, allowed {-promote.slice_margin}"
         verdicts.append(Verdict(f"slice {name}", gain >= -promote.slice_margin, detail))
     return verdicts
+
+
+def parity(graph: Columns, original: Columns, decisions: tuple[Columns, Columns]) -> Parity:
+    """Compare outputs, and the decisions that follow from each, row by row.
+
+    A decision is any prediction that is not a floating-point number.
+    """
+    largest = max(
+        float(np.max(np.abs(graph[name].astype(np.float64) - values.astype(np.float64))))
+        for name, values in original.items()
+    )
+    mine, theirs = decisions
+    changed = sum(
+        int(np.sum(values != theirs[name]))
+        for name, values in mine.items()
+        if values.ndim == 1 and not np.issubdtype(values.dtype, np.floating)
+    )
+    return Parity(rows=length(graph), largest_difference=largest, changed_decisions=changed)
+
+
+def same_answers(found: Parity, limit: float) -> Verdict:
+    """Demand a difference under the limit and no changed decision."""
+    return Verdict(
+        "parity",
+        found.largest_difference < limit and found.changed_decisions == 0,
+        f"largest difference {found.largest_difference:.1e} of {limit:.0e} on {found.rows:,} "
+        f"rows, {found.changed_decisions} decisions changed",
+    )
 
 
 def budgets(megabytes: float, milliseconds: float, promote: Promote) -> list[Verdict]:

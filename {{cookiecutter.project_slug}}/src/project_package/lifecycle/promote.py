@@ -9,7 +9,7 @@ from ..bundle import Bundle, pack
 from ..contract import Columns, Metric, take
 from ..errors import GateRefused
 from ..predictor import Predictor
-from . import gate, parity
+from . import gate
 from .evaluate import challenger, test_rows
 from .evaluation import assess_slices
 from .gate import Verdict
@@ -73,7 +73,7 @@ def _verdicts(project: Project, version: Version) -> list[Verdict]:
         reference = {part.name: part.baseline for part in parts}
     verdicts += gate.slices(metric, {p.name: p for p in evaluation.slices}, reference, limits)
     if bundle.manifest.parity:
-        verdicts.append(parity.verdict(bundle.manifest.parity, limits.max_difference))
+        verdicts.append(gate.same_answers(bundle.manifest.parity, limits.max_difference))
     return verdicts + gate.budgets(*_weigh(predictor, bundle, rows), limits)
 
 

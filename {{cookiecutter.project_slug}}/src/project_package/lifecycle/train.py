@@ -14,7 +14,7 @@ from ..bundle import EXAMPLES, Bundle, Manifest, Parity
 from ..contract import Candidate, Columns, Progress, Splits, length, take
 from ..errors import GateRefused, UserError
 from ..predictor import Predictor
-from . import parity
+from . import gate
 from .params import flatten
 from .project import Project
 from .registry import BASELINE, BUNDLE
@@ -139,8 +139,8 @@ def _parity(project: Project, bundle: Bundle, rows: Columns, original: Columns) 
         project.use_case.api.decode({**graph, **outputs}, rows, predictor.assets)
         for outputs in ({}, original)
     )
-    found = parity.compare(graph, original, (decisions, others))
-    verdict = parity.verdict(found, project.params.promote.max_difference)
+    found = gate.parity(graph, original, (decisions, others))
+    verdict = gate.same_answers(found, project.params.promote.max_difference)
     if not verdict.passed:
         raise GateRefused(f"The ONNX graph of {bundle.manifest.candidate}: {verdict.detail}.")
     return found
