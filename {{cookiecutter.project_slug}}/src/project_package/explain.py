@@ -129,18 +129,14 @@ def _targets(trees: Trees, mean: NDArray[np.float64]) -> dict[str, list[Any]]:
         while open_nodes:
             node, steps = open_nodes.pop()
             if trees.leaf[node]:
-                _add(ids, trees, node, steps)
+                for feature, moved in sorted(steps.items()) or [(0, 0.0)]:
+                    ids["treeids"].append(trees.attributes["nodes_treeids"][node])
+                    ids["nodeids"].append(trees.attributes["nodes_nodeids"][node])
+                    ids["ids"].append(feature)
+                    ids["weights"].append(float(moved))
                 continue
             feature = int(trees.feature[node])
             for child in (int(trees.left[node]), int(trees.right[node])):
                 moved = steps.get(feature, 0.0) + mean[child] - mean[node]
                 open_nodes.append((child, {**steps, feature: moved}))
     return {f"target_{name}": values for name, values in ids.items()}
-
-
-def _add(ids: dict[str, list[Any]], trees: Trees, node: int, steps: dict[int, float]) -> None:
-    for feature, moved in sorted(steps.items()) or [(0, 0.0)]:
-        ids["treeids"].append(trees.attributes["nodes_treeids"][node])
-        ids["nodeids"].append(trees.attributes["nodes_nodeids"][node])
-        ids["ids"].append(feature)
-        ids["weights"].append(float(moved))

@@ -16,7 +16,7 @@ from project_package.fraud.figures import (
 )
 from project_package.windows import MILLISECONDS_A_DAY
 
-NAMES = ["precision_recall", "cost", "calibration", "features", "weeks"]
+NAMES = ["precision_recall", "cost", "calibration", "features"]
 
 
 def scored(rows: int = 2000) -> tuple[Columns, dict[str, Columns]]:
@@ -88,15 +88,6 @@ def test_the_strongest_feature_is_on_top_in_words() -> None:
     words = [text.get_text() for text in axes.texts]
     assert len(words) == 12
     assert words[-1] == DESCRIPTIONS["terminal_risk_7d"]
-
-
-def test_weeks_are_those_of_the_calendar_days() -> None:
-    rows, predictions = scored()
-    axes = drawn("weeks", rows, predictions)
-    first = rows["timestamp"] < 7 * MILLISECONDS_A_DAY
-    expected = average_precision(rows["is_fraud"][first], predictions["model"]["score"][first])
-    assert lines(axes)["model"][0] == pytest.approx(expected)
-    assert [label.get_text() for label in axes.get_xticklabels()][:2] == ["1 Jan", "8 Jan"]
 
 
 def test_the_caption_counts_what_is_found() -> None:

@@ -14,7 +14,7 @@ from project_package.lifecycle.project import Project
 from project_package.settings import Settings
 
 AnyUseCase = UseCase[Any, Any, Any, Any]
-STAGES = [command.name or "" for command in app.registered_commands]
+STAGES = [c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands]
 ESCAPE = "\x1b"
 
 

@@ -149,6 +149,6 @@ def test_budgets_are_kept(size: float, time: float, refused: list[str]) -> None:
 
 def test_latency_is_a_median_after_warming_up() -> None:
     calls: list[int] = []
-    clock = iter(time for i in range(100) for time in (100.0 * i, 100.0 * i + (9 if i < 3 else 2)))
+    clock = iter(time for i in range(110) for time in (99.0 * i, 99.0 * i + (9 if i < 13 else 2)))
     assert gate.median_milliseconds(lambda: calls.append(1), lambda: next(clock)) == 2000
     assert len(calls) == 110

@@ -1,6 +1,6 @@
 """What a request carries and what an answer says; the way from one to the other.
 
-A request is one payment and the recent payments of its card and its terminal: `HISTORY_DAYS` of
+A request is one payment and the recent payments of its card and its terminal: `LOOKBACK_DAYS` of
 them, labels where they are known.
 """
 
@@ -11,13 +11,12 @@ from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ..contract import Api, Columns, Files, Frozen
 from ..windows import MILLISECONDS_A_DAY
-from .features import CARD, DESCRIPTIONS, LOOKBACK_DAYS, TERMINAL, feature_columns
+from .features import CARD, DESCRIPTIONS, TERMINAL, feature_columns
 
-HISTORY_DAYS = dict(LOOKBACK_DAYS)
 MAX_HISTORY = 2_000
 REASONS = 3
 ASSETS = "assets.json"
@@ -77,8 +76,6 @@ class Reason(BaseModel):
 
 class FraudResponse(BaseModel):
     """The answer for one payment."""
-
-    model_config = ConfigDict(protected_namespaces=())
 
     score: float
     """Probability of fraud."""

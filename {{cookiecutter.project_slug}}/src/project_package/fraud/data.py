@@ -166,13 +166,9 @@ def examples(folder: Path, rows: Columns, count: int) -> list[FraudRequest]:
     """Build requests for some rows, frauds among them, with the history of card and terminal."""
     frauds = np.flatnonzero(rows["is_fraud"])[: count // 2]
     genuine = np.flatnonzero(~rows["is_fraud"])[: count - len(frauds)]
-    return requests(folder, [rows["transaction_id"][place] for place in (*genuine, *frauds)])
-
-
-def requests(folder: Path, transaction_ids: list[str]) -> list[FraudRequest]:
-    """Build the requests of some payments of the data set, each with its history."""
+    ids = [rows["transaction_id"][place] for place in (*genuine, *frauds)]
     table = pl.scan_parquet(folder / ROWS)
-    found = table.filter(pl.col("transaction_id").is_in(transaction_ids)).collect()
+    found = table.filter(pl.col("transaction_id").is_in(ids)).collect()
     return [_request(table, payment) for payment in found.iter_rows(named=True)]
 
 

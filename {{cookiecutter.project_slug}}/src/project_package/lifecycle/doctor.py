@@ -18,7 +18,6 @@ def doctor(project: Project) -> bool:
         "versions": _versions,
         "data": _data,
         "tracking": _tracking,
-        "store": _store,
         "champion": _champion,
     }
     well = True
@@ -60,4 +59,4 @@ def _champion(project: Project) -> str:
         raise UserError("There is no champion yet: run `ml pipeline`.")
     files = project.store.fetch(pointer.version, BUNDLE)
     unpack(files)
-    return f"version {pointer.version}, {len(files)} files"
+    return f"version {pointer.version}, {len(files)} files in {project.registry.store.address}"

@@ -62,7 +62,7 @@ def findings(document: Document) -> tuple[str, ...]:
         f"{number(goal.baseline)}, and an answer without a model {number(goal.naive)}. "
         f"{direction} is better."
     )
-    others = (_difference(goal), _ceiling(goal), _measures(document.evaluation), _weakest(document))
+    others = (_difference(goal), _weakest(document))
     return (*document.words, first, *(text for text in others if text))
 
 
@@ -80,20 +80,6 @@ def _difference(score: Score) -> str:
         f"{text}, {size} than the score moves by itself: over {len(score.periods)} test periods "
         f"it lay between {low} and {high}."
     )
-
-
-def _ceiling(score: Score) -> str:
-    if score.ceiling is None or not score.ceiling or not math.isfinite(score.model):
-        return ""
-    text = f"The best that these rows allow is {number(score.ceiling)}"
-    return f"{text}: the model reaches {score.model / score.ceiling:.0%} of it."
-
-
-def _measures(evaluation: Evaluation) -> str:
-    lost = [score.label for score in evaluation.scores if not gain(score) > 0]
-    total = len(evaluation.scores)
-    text = f"It beats the simple baseline on {total - len(lost)} of {total} measures"
-    return f"{text}; not on {', '.join(lost)}." if lost else f"{text}."
 
 
 def _weakest(document: Document) -> str:

@@ -7,11 +7,10 @@ SVG, each becomes a CSS variable of the page, so one picture serves a light and 
 import io
 import re
 from html import escape
+from importlib import resources
 from types import MappingProxyType
-from typing import Any
 
 import matplotlib
-from cycler import cycler
 from matplotlib.figure import Figure as Canvas
 
 from ..contract import Figure
@@ -27,52 +26,23 @@ COLOURS = MappingProxyType(
         "#fdfdfe": "var(--paper)",
     }
 )
-MODEL, BASELINE, NAIVE, QUIET, LINE, PAPER = COLOURS
 SIZE_INCHES = (6.6, 3.6)
 
-STYLE: dict[Any, Any] = {  # matplotlib types its keys one by one
-    "axes.axisbelow": True,
-    "axes.edgecolor": LINE,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.labelcolor": QUIET,
-    "axes.labelpad": 6,
-    "axes.prop_cycle": cycler(color=[MODEL, BASELINE, NAIVE], linestyle=["-", "--", ":"]),
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "figure.facecolor": "none",
-    "font.sans-serif": ["DejaVu Sans"],  # measures the text; the page's own font shows it
-    "font.size": 9,
-    "grid.color": LINE,
-    "grid.linewidth": 0.7,
-    "legend.frameon": False,
-    "lines.dash_capstyle": "round",
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5,
-    "lines.solid_capstyle": "round",
-    "patch.linewidth": 0,
-    "savefig.facecolor": "none",
-    "svg.fonttype": "none",  # text stays text: it can be read out, searched and restyled
-    "text.color": QUIET,
-    "xtick.color": LINE,
-    "xtick.labelcolor": QUIET,
-    "ytick.color": LINE,
-    "ytick.labelcolor": QUIET,
-}
+STYLE = str(resources.files(__package__) / "report.mplstyle")
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def svg(figure: Figure) -> str:
     """Draw a figure as an SVG element for a page: the same figure gives the same text."""
     buffer = io.StringIO()
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": figure.name}):
+    with matplotlib.rc_context({"svg.hashsalt": figure.name}, STYLE):
         canvas(figure).savefig(buffer, format="svg", metadata=NO_METADATA)
     return _inline(buffer.getvalue(), figure.title)
 
 
 def canvas(figure: Figure) -> Canvas:
     """Draw a figure with the shared style."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(fname=STYLE):
         drawn = Canvas(figsize=SIZE_INCHES, layout="constrained")
         figure.draw(drawn.add_subplot())
     return drawn

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..bundle import Bundle, pack
-from ..contract import Columns, Metric, take
+from ..contract import Columns, take
 from ..errors import GateRefused
 from ..predictor import Predictor
 from . import gate
@@ -68,22 +68,15 @@ def _verdicts(project: Project, version: Version) -> list[Verdict]:
     if (old := project.registry.find(CHAMPION)) and old.number != version.number:
         mine = predictor.predict(rows)
         theirs = Predictor(project.registry.bundle(old), use_case.api).predict(rows)
-        verdicts.append(_against(project, metric, rows, (mine, theirs)))
+        units = use_case.units(rows)
+        difference = gate.paired_bootstrap(use_case.goal, rows, (mine, theirs), units, limits)
+        verdicts.append(gate.champion(metric, difference, limits))
         parts = assess_slices(use_case, rows, mine, theirs)
         reference = {part.name: part.baseline for part in parts}
     verdicts += gate.slices(metric, {p.name: p for p in evaluation.slices}, reference, limits)
     if bundle.manifest.parity:
         verdicts.append(gate.same_answers(bundle.manifest.parity, limits.max_difference))
     return verdicts + gate.budgets(*_weigh(predictor, bundle, rows), limits)
-
-
-def _against(
-    project: Project, metric: Metric, rows: Columns, contenders: tuple[Columns, Columns]
-) -> Verdict:
-    use_case, limits = project.use_case, project.params.promote
-    units = use_case.units(rows)
-    difference = gate.paired_bootstrap(use_case.goal, rows, contenders, units, limits)
-    return gate.champion(metric, difference, limits)
 
 
 def _weigh(

@@ -1,10 +1,11 @@
 """train: search, fit, export, check the export, track and register a challenger."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def train(project: Project) -> int:
         choices = _search(project, splits, dataset, progress)
         for choice in choices:
             run.choice(choice, project.use_case.goal.metric)
-        simple, best = choices[0], _best(project, choices)
+        metric = project.use_case.metric(project.use_case.goal.metric)
+        simple, best = choices[0], max(choices[1:], key=lambda c: metric.gain(c.score, 0.0))
         version = _register(project, splits, dataset, [simple, best], run)
     text = f"Version {version} is {best.candidate.name}, {best.score:.3f} on the folds"
     project.console.say(f"{text}; the simple baseline has {simple.score:.3f}.")
@@ -61,8 +63,8 @@ def _search(project: Project, splits: Splits, dataset: Dataset, progress: Progre
         study=f"{project.params.name}/{dataset.digest}/{_digest(what)}",
     )
     total = sum(search.trials if c.space else 1 for c in candidates) + 1  # and the final fit
-    ticks = _shares(total)
-    return [search.run(c, lambda: progress(next(ticks))) for c in candidates]
+    done = count(1)
+    return [search.run(c, lambda: progress(min(next(done) / total, 1.0))) for c in candidates]
 
 
 def _candidates(project: Project) -> list[Candidate[Any]]:
@@ -78,18 +80,6 @@ def _candidates(project: Project) -> list[Candidate[Any]]:
 
 def _digest(what: Mapping[str, object]) -> str:
     return sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def _shares(total: int) -> Iterator[float]:
-    for done in range(1, total + 1):
-        yield done / total
-    while True:
-        yield 1.0
-
-
-def _best(project: Project, choices: list[Choice]) -> Choice:
-    metric = project.use_case.metric(project.use_case.goal.metric)
-    return max(choices[1:] or choices, key=lambda c: metric.gain(c.score, 0.0))
 
 
 def _register(
