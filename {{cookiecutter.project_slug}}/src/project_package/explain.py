@@ -13,7 +13,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-ENSEMBLE = "TreeEnsembleClassifier"
 SCORE, CONTRIBUTIONS = "score", "contributions"
 
 
@@ -40,7 +39,7 @@ def with_contributions(model: onnx.ModelProto, background: NDArray[np.float32]) 
     `model` is a binary classifier of one TreeEnsembleClassifier, as skl2onnx and onnxmltools write
     it, with one input of shape (rows, features); `background` rows weigh the branches.
     """
-    node = next(node for node in model.graph.node if node.op_type == ENSEMBLE)
+    node = next(node for node in model.graph.node if node.op_type == "TreeEnsembleClassifier")
     trees = _read(node)
     attributes: dict[str, Any] = {
         name: value for name, value in trees.attributes.items() if name.startswith("nodes_")

@@ -28,9 +28,8 @@ def average_precision(labels: Bools, scores: Numbers, weights: Numbers | None = 
 
     All of shape (rows,). Rows of equal score count together. `weights` counts rows several times.
     """
-    return weighted_average_precision(labels, scores)(
-        np.ones(len(labels)) if weights is None else weights
-    )
+    even = np.ones(len(labels))
+    return weighted_average_precision(labels, scores)(even if weights is None else weights)
 
 
 def weighted_average_precision(labels: Bools, scores: Numbers) -> Callable[[Numbers], float]:

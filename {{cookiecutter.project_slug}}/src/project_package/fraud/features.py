@@ -49,11 +49,6 @@ def is_ordinary(amount: Values, mean: Values) -> Values:
     return amount <= ORDINARY_LIMIT * mean
 
 
-def product(left: Values, right: Values) -> Values:
-    """Multiply row by row."""
-    return left * right
-
-
 def typical_amount(ordinary_sum: Values, ordinary_count: Values, mean: Values) -> Values:
     """Give the mean of the card's ordinary amounts, or its plain mean while it has none."""
     return np.where(ordinary_count > 0, ordinary_sum / np.maximum(ordinary_count, 1), mean)
@@ -121,7 +116,7 @@ CARD_FEATURES: tuple[Feature, ...] = (
         is_ordinary,
         ("amount", "customer_mean_7d"),
     ),
-    Derived("ordinary_amount", "the amount if ordinary, or 0", product, ("amount", "is_ordinary")),
+    Derived("ordinary_amount", "the amount, or 0", np.multiply, ("amount", "is_ordinary")),
     _card("ordinary_count_30d", "ordinary payments of the card", "sum", 30, "is_ordinary"),
     _card("ordinary_sum_30d", "sum of the card's ordinary amounts", "sum", 30, "ordinary_amount"),
     Derived(

@@ -7,7 +7,7 @@ from ..contract import Columns, Files
 from ..errors import UserError
 from ..predictor import Predictor
 from .card import card
-from .document import Document
+from .document import Document, number
 from .evaluation import BASELINE, MODEL, NAIVE, Evaluation, assess
 from .project import Project
 from .registry import BASELINE as BASELINE_FOLDER
@@ -30,11 +30,11 @@ def evaluate(project: Project) -> Evaluation:
         progress(0.3)
         evaluation = assess(project.use_case, rows, predictions)
         progress(0.6)
-        evidence = _evidence(project, bundle, evaluation, (rows, predictions))
+        document = _document(project, bundle, evaluation, (rows, predictions))
         with project.tracking.resume(version.run) as run:
             run.metrics({f"test.{score.name}": score.model for score in evaluation.scores})
-            run.files(evidence, EVIDENCE)
-            for figure in project.use_case.figures(rows, predictions):
+            run.files(_write(project, document), EVIDENCE)
+            for figure in document.figures:
                 run.figure(figure)
     _show(project, version, evaluation)
     return evaluation
@@ -69,31 +69,31 @@ def _contenders(
     }
 
 
-def _evidence(
+def _document(
     project: Project,
     bundle: Bundle,
     evaluation: Evaluation,
     scored: tuple[Columns, Mapping[str, Columns]],
-) -> Files:
-    figures = project.use_case.figures(*scored)
-    words, about = project.use_case.words(*scored), project.use_case.about(project.params)
-    document = Document(about, bundle.manifest, evaluation, figures, words)
-    texts = {
-        "report.html": render(document),
-        "card.md": card(document),
-        EVALUATION: evaluation.model_dump_json(indent=2),
-    }
+) -> Document:
+    use_case = project.use_case
+    about, figures, words = use_case.about(project.params), use_case.figures, use_case.words
+    return Document(about, bundle.manifest, evaluation, figures(*scored), words(*scored))
+
+
+def _write(project: Project, document: Document) -> Files:
+    evaluation = document.evaluation.model_dump_json(indent=2)
+    texts = {"report.html": render(document), "card.md": card(document), EVALUATION: evaluation}
     for name, text in texts.items():
         replace_text(project.workspace.reports / name, text)
     return {name: text.encode() for name, text in texts.items()}
 
 
 def _show(project: Project, version: Version, evaluation: Evaluation) -> None:
-    rows = [
-        (s.label, f"{s.model:.3f} ± {s.spread:.3f}", f"{s.baseline:.3f}", f"{s.naive:.3f}",
-         "" if s.ceiling is None else f"{s.ceiling:.3f}")
-        for s in evaluation.scores
-    ]  # fmt: skip
+    rows = []
+    for score in evaluation.scores:
+        others = (score.baseline, score.naive, score.ceiling)
+        model = f"{number(score.model)} ± {number(score.spread)}"
+        rows.append((score.label, model, *map(number, others)))
     header = ("metric", "model", "baseline", "naive", "ceiling")
     project.console.table(f"Version {version.number} on {evaluation.rows:,} rows", header, rows)
     project.console.say(f"Report: {project.workspace.reports / 'report.html'}")

@@ -65,14 +65,11 @@ def beats(metric: Metric, evaluation: Evaluation, goal: Goal) -> list[Verdict]:
         "naive": (score.naive, "without a model"),
         "baseline": (score.baseline, "the simple model"),
     }
-    return [
-        Verdict(
-            rule,
-            metric.gain(score.model, value) > 0,
-            f"{metric.label} {score.model:.3f} against {value:.3f}, {meaning}",
-        )
-        for rule, (value, meaning) in rivals.items()
-    ]
+    verdicts = []
+    for rule, (value, meaning) in rivals.items():
+        detail = f"{metric.label} {score.model:.3f} against {value:.3f}, {meaning}"
+        verdicts.append(Verdict(rule, metric.gain(score.model, value) > 0, detail))
+    return verdicts
 
 
 def champion(metric: Metric, difference: Interval, promote: Promote) -> Verdict:

@@ -12,18 +12,11 @@ def models(project: Project) -> None:
     goal = project.use_case.metric(project.use_case.goal.metric)
     rows = []
     for version in registry.versions():
-        run = registry.client.get_run(version.run)
-        score = run.data.metrics.get(f"test.{goal.name}")
-        created = datetime.fromtimestamp(version.created / 1000, UTC)
-        rows.append(
-            (
-                str(version.number),
-                ", ".join(version.aliases),
-                "not evaluated" if score is None else f"{score:.3f}",
-                f"{created:%Y-%m-%d %H:%M} UTC",
-                run.data.tags.get("data", ""),
-                run.data.tags.get("commit", "")[:8],
-            )
-        )
+        run = registry.client.get_run(version.run).data
+        score = run.metrics.get(f"test.{goal.name}")
+        scored = "not evaluated" if score is None else f"{score:.3f}"
+        created = f"{datetime.fromtimestamp(version.created / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        origin = (run.tags.get("data", ""), run.tags.get("commit", "")[:8])
+        rows.append((str(version.number), ", ".join(version.aliases), scored, created, *origin))
     header = ("version", "aliases", goal.label, "created", "data", "commit")
     project.console.table(project.params.name, header, rows)

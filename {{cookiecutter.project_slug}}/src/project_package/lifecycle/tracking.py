@@ -28,8 +28,6 @@ from .drawing import canvas
 from .search import Choice
 from .workspace import Dataset, Workspace
 
-SERVING_REQUIREMENTS = ["onnxruntime", "numpy"]
-
 
 @dataclass(frozen=True)
 class Run:
@@ -80,7 +78,7 @@ class Run:
             name="model",
             signature=infer_signature(example, {k: v[:3] for k, v in outputs.items()}),
             input_example=example,
-            pip_requirements=SERVING_REQUIREMENTS,
+            pip_requirements=["onnxruntime", "numpy"],
             onnx_execution_providers=["CPUExecutionProvider"],
         )
         return str(info.model_uri)
