@@ -1,4 +1,4 @@
-"""A team's own data becomes one canonical file, or a message that says what to mend."""
+"""Own data: every kind of file is read as it is written, and what does not fit is shown."""
 
 import gzip
 import sqlite3
@@ -6,12 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from project_package.errors import UserError
-from project_package.sources import Layout, Source, copy
+from project_package.sources import Layout, Source, copy, find, read
 
 LAYOUT = Layout(
     types={"id": "VARCHAR", "timestamp": "TIMESTAMP_MS", "amount": "DOUBLE", "label": "BOOLEAN"},
@@ -229,3 +230,79 @@ def test_the_source_is_not_changed(tmp_path: Path) -> None:
     rows.write_bytes(content := gzip.compress(b"id,timestamp,amount\n1,2024-01-01,2\n"))
     assert len(copied(Source(str(rows)), tmp_path)) == 1
     assert rows.read_bytes() == content
+
+
+def opened(path: Path) -> tuple[list[str], list[tuple[Any, ...]]]:
+    with duckdb.connect() as duck:
+        found = read(duck, path)
+        return found.columns, found.fetchall()
+
+
+def saved(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_a_pattern_finds_files_by_name_and_a_path_is_no_pattern(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "[a].csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.csv").mkdir()
+    assert [path.name for path in find(f"{tmp_path}/*.csv")] == ["[a].csv", "a.csv", "b.csv"]
+    assert find(f"{tmp_path}/[a].csv") == [tmp_path / "[a].csv"]
+
+
+@pytest.mark.parametrize("name", ["nothing.csv", "*.parquet", "", "s3://bucket/rows.parquet"])
+def test_a_path_that_matches_nothing_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="no file matches"):
+        find(name if "://" in name else f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_csv_is_read_as_text_whatever_stands_between(tmp_path: Path, mark: str) -> None:
+    text = f'\ufeff{mark}id{mark}"what, now"\r\n0{mark}007{mark}"a ""b"""\r\n1{mark}{mark}""\r\n'
+    path = saved(tmp_path / "[1].csv", text)
+    columns, rows = opened(path)
+    assert columns == ["column 1", "id", "what, now"]
+    assert rows == [("0", "007", 'a "b"'), ("1", None, None)]
+
+
+def test_compressed_csv_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv.gz"
+    path.write_bytes(gzip.compress(b"id,amount\n1,2\n"))
+    assert opened(path) == (["id", "amount"], [("1", "2")])
+
+
+@pytest.mark.parametrize("row", ["7,8,9", "7", '"7,8', '7,"8" 9'])
+def test_a_line_that_does_not_fit_is_never_skipped(tmp_path: Path, row: str) -> None:
+    path = saved(tmp_path / "rows.csv", f"id,amount\n5,6\n{row}\n")
+    with pytest.raises(duckdb.Error, match="Line: 3"):
+        opened(path)
+
+
+def test_parquet_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "[1].parquet"
+    pq.write_table(pa.table({"id": [1, 2]}), path)
+    assert opened(path) == (["id"], [(1,), (2,)])
+
+
+def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"id": [1, 2]}), path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"rows\.parquet is no Parquet file, or only a part"):
+        opened(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "rows.csv is empty"),
+        ("né,id\n".encode("latin1"), "rows.csv is no CSV file in UTF-8"),
+        (b"id,id\n1,2\n", 'rows.csv has more than one column "id"'),
+        (b"id,ID\n1,2\n", 'rows.csv has more than one column "ID"'),
+    ],
+)
+def test_a_bad_first_line_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "rows.csv").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        opened(tmp_path / "rows.csv")

@@ -1,4 +1,7 @@
-"""The two ways a command stops without a traceback, and the exit code of each."""
+"""How a command stops without a traceback, its exit code, and how bad rows are told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 
 class UserError(Exception):
@@ -11,3 +14,37 @@ class GateRefused(Exception):
     """A gate said no: the message names the rules and the numbers."""
 
     exit_code = 1
+
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule that some rows break."""
+
+    column: str
+    rule: str
+    """What the column must do, as the end of a sentence: `must be a number`."""
+    rows: int
+    """How many rows break the rule."""
+    examples: Sequence[Mapping[str, object]] = ()
+    """A few of these rows, column by column."""
+
+
+def refuse(what: str, violations: Sequence[Violation]) -> UserError:
+    """Give the error that names every broken rule, with example rows below each."""
+    lines = [f"{what} cannot be used; mend these rows where they come from:"]
+    for broken in violations:
+        rows = "1 row breaks" if broken.rows == 1 else f"{broken.rows:,} rows break"
+        lines.append(f"- {broken.column} {broken.rule}: {rows} this rule")
+        for example in broken.examples[:EXAMPLES]:
+            values = ", ".join(f"{name}={_shown(value)}" for name, value in example.items())
+            lines.append(f"    {values}")
+    return UserError("\n".join(lines))
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "(missing)"
+    return repr(value) if isinstance(value, str) else str(value)

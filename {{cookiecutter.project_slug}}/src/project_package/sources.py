@@ -3,26 +3,30 @@
 Canonical means: our column names, our types, times in UTC without a zone, sorted. DuckDB does the
 work under a memory limit and puts what does not fit on disk, beside the target. A value that does
 not read as its type stops the copy, and the message shows it: nothing is guessed, nothing is lost.
-The source itself is only read.
+CSV is read strictly and as text, since DuckDB's own guessing skips lines that do not fit, and takes
+007 for the number 7. The source itself is only read.
 """
 
+import csv
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from glob import escape, glob
+from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import duckdb
+import pyarrow as pa
 from duckdb import ColumnExpression, DuckDBPyConnection, DuckDBPyRelation
 
-from . import files
-from .errors import UserError
-from .violations import EXAMPLES, Violation, refuse
+from .errors import EXAMPLES, UserError, Violation, refuse
 
 Type: TypeAlias = Literal["VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN"]
 RULES: Mapping[Type, str] = MappingProxyType(
@@ -145,12 +149,12 @@ def _tables(
 ) -> Mapping[str, DuckDBPyRelation]:
     """Open the source's files, by their names; the result of a query becomes one first."""
     if source.location != "sql":
-        return {str(path): files.read(duck, path) for path in files.find(source.location)}
+        return {str(path): read(duck, path) for path in find(source.location)}
     from . import database  # noqa: PLC0415  takes three seconds
 
     result = scratch / "result.parquet"
     database.download(duck, source.query, source.url, result)
-    return {str(source): files.read(duck, result)}
+    return {str(source): read(duck, result)}
 
 
 def _names(source: Source, layout: Layout, header: Sequence[str]) -> dict[str, str]:
@@ -207,3 +211,71 @@ def _refuse_unreadable(
             broken.append(Violation(called, RULES[layout.types[name]], count, examples))
     if broken:
         raise refuse(str(source), broken)
+
+
+CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+DELIMITERS = ",;\t|"
+
+
+def find(location: str) -> list[Path]:
+    """List the files that a path or a pattern names, by name.
+
+    Raises:
+        UserError: there is none.
+    """
+    pattern = str(Path(location).expanduser())
+    matches = glob(pattern, recursive=True)  # noqa: PTH207  Path.glob takes no absolute pattern
+    found = [pattern] if Path(pattern).is_file() else sorted(matches)
+    if not (files := [path for path in map(Path, found) if path.is_file()]):
+        raise UserError(
+            f'data.source: no file matches "{location}": give a Parquet or CSV file, or a pattern '
+            "such as folder/*.parquet."
+        )
+    return files
+
+
+def read(duck: DuckDBPyConnection, path: Path) -> DuckDBPyRelation:
+    """Open a file as a table, without reading its rows yet.
+
+    Raises:
+        UserError: the file cannot be read, or a CSV file names a column twice.
+    """
+    literal = escape(str(path))  # DuckDB takes a path for a pattern
+    if path.name.lower().endswith(CSV_ENDINGS):
+        names, delimiter = _csv_header(path)
+        return duck.read_csv(
+            literal,
+            auto_detect=False,
+            header=True,
+            delimiter=delimiter,
+            quotechar='"',
+            escapechar='"',
+            columns=dict.fromkeys(names, "VARCHAR"),
+        )
+    try:
+        return duck.read_parquet(literal)
+    except duckdb.InvalidInputException as error:
+        raise UserError(
+            f"{path} is no Parquet file, or only a part of one: write it again, or end its name "
+            "in .csv if it is CSV."
+        ) from error
+
+
+def _csv_header(path: Path) -> tuple[list[str], str]:
+    """Read the first line; a column without a name, such as an index, gets one."""
+    compression = "gzip" if path.suffix.lower() == ".gz" else None
+    try:
+        stream = pa.input_stream(path, compression)
+        with TextIOWrapper(stream, "utf-8-sig", newline="") as lines:
+            first = lines.readline()
+            delimiter = max(DELIMITERS, key=first.count)
+            header = next(csv.reader(chain([first], lines), delimiter=delimiter))
+    except (UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{path} is no CSV file in UTF-8: {error}. Write it again.") from error
+    names = [name or f"column {place}" for place, name in enumerate(header, 1)]
+    if not names:
+        raise UserError(f"{path} is empty: its first line must name the columns.")
+    folded = [name.lower() for name in names]  # as DuckDB compares them
+    if twice := [name for name in names if folded.count(name.lower()) > 1]:
+        raise UserError(f'{path} has more than one column "{twice[-1]}": give each its own name.')
+    return names, delimiter

@@ -10,9 +10,8 @@ import pytest
 
 from project_package.contract import Splits, length
 from project_package.errors import UserError
-from project_package.fraud.data import batch, collect, examples, split
+from project_package.fraud.data import FraudParams, batch, collect, examples, split
 from project_package.fraud.features import INPUTS, LABEL_DELAY_DAYS
-from project_package.fraud.params import FraudParams
 
 DAYS = 75
 SIMULATED = {"customers": 150, "terminals": 300, "days": DAYS, "seed": 5}

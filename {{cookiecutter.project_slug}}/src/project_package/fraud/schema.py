@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 from pandera.errors import SchemaErrors
 
+from ..errors import EXAMPLES, Violation, refuse
 from ..sources import Layout, open_duckdb
-from ..violations import EXAMPLES, Violation, refuse
 from .features import LABEL_DELAY_DAYS
 
 LAYOUT = Layout(

@@ -6,12 +6,11 @@ import numpy as np
 
 from ..contract import About, Columns, Files, UseCase
 from .api import API, REASONS, FraudAssets, top, write_assets
-from .data import SIMULATOR, batch, collect, examples, split
+from .data import SIMULATOR, FraudParams, batch, collect, examples, split
 from .evaluation import GOAL, METRICS, naive, slices, threshold, weeks
 from .features import INPUTS
 from .figures import figures, words
 from .model import CANDIDATES
-from .params import FraudParams
 
 
 def about(params: FraudParams) -> About:

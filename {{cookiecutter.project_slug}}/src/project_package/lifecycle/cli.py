@@ -103,7 +103,7 @@ def pipeline(context: typer.Context, changes: Set = None, quiet: Quiet = False) 
 @app.command(epilog="Example: `ml models`")
 def models(context: typer.Context) -> None:
     """List the versions with their aliases and scores."""
-    from .models import models as stage
+    from .status import models as stage
 
     stage(context.obj.project(None))
 
@@ -111,7 +111,7 @@ def models(context: typer.Context) -> None:
 @app.command(epilog="Example: `ml doctor`; something broken exits with 2")
 def doctor(context: typer.Context) -> None:
     """Explain a broken set-up: versions, data, tracking, store, champion."""
-    from .doctor import doctor as stage
+    from .status import doctor as stage
 
     if not stage(context.obj.project(None)):
         raise typer.Exit(UserError.exit_code)

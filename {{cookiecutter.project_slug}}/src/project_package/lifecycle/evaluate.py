@@ -6,13 +6,12 @@ from ..bundle import Bundle
 from ..contract import Columns, Files
 from ..errors import UserError
 from ..predictor import Predictor
-from .card import card
 from .document import Document, number
 from .evaluation import BASELINE, MODEL, NAIVE, Evaluation, assess
 from .project import Project
 from .registry import BASELINE as BASELINE_FOLDER
 from .registry import CHALLENGER, EVALUATION, EVIDENCE, Version
-from .report import render
+from .report import card, render
 from .workspace import replace_text
 
 

@@ -1,13 +1,22 @@
-"""The report: one HTML file that a stakeholder can read, print and send; it loads nothing."""
+"""The report, one HTML file that loads nothing; the model card (Mitchell et al. 2019); figures.
 
+The figures share one style, report.mplstyle. Its colours are names in disguise: after matplotlib
+has written the SVG, each becomes a CSS variable, so one picture serves a light and a dark screen.
+"""
+
+import io
+import re
 from collections.abc import Mapping
+from html import escape
 from importlib import resources
 from types import MappingProxyType
 
+import matplotlib
 from jinja2 import Environment, StrictUndefined
+from matplotlib.figure import Figure as Canvas
 
+from ..contract import Figure
 from .document import Document, findings, number, verdict
-from .drawing import svg
 from .evaluation import Score, SliceScore
 
 NAMES = MappingProxyType({"model": "Model", "baseline": "Simple baseline", "naive": "No model"})
@@ -68,3 +77,71 @@ def _lengths(values: Mapping[str, float | None]) -> dict[str, float]:
     positive = {name: v if v is not None and v > 0 else 0.0 for name, v in values.items()}
     longest = max(positive.values(), default=0.0) or 1.0
     return {name: round(100 * value / longest, 2) for name, value in positive.items()}
+
+
+def card(document: Document) -> str:
+    """Write the model card: the same document gives the same text."""
+    environment = Environment(  # noqa: S701 - Markdown has its own escapes, in `_text`
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters |= {"number": number, "text": _text}
+    source = resources.files(__package__).joinpath("card.jinja").read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        about=document.about,
+        manifest=document.manifest,
+        evaluation=document.evaluation,
+        goal=document.goal,
+        verdict=verdict(document),
+        findings=findings(document),
+    )
+
+
+def _text(text: str) -> str:
+    """Keep text on its line and in its cell, and keep tags from being tags."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+# Blue, orange and grey stay apart for colour-blind readers; line styles tell them apart in print.
+COLOURS = MappingProxyType(
+    {
+        "#1d5fc1": "var(--model)",
+        "#b8500f": "var(--baseline)",
+        "#737c87": "var(--naive)",
+        "#57606b": "var(--quiet)",
+        "#e1e4e8": "var(--line)",
+        "#fdfdfe": "var(--paper)",
+    }
+)
+SIZE_INCHES = (6.6, 3.6)
+
+STYLE = str(resources.files(__package__) / "report.mplstyle")
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+def svg(figure: Figure) -> str:
+    """Draw a figure as an SVG element for a page: the same figure gives the same text."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": figure.name}, STYLE):
+        canvas(figure).savefig(buffer, format="svg", metadata=NO_METADATA)
+    return _inline(buffer.getvalue(), figure.title)
+
+
+def canvas(figure: Figure) -> Canvas:
+    """Draw a figure with the shared style."""
+    with matplotlib.rc_context(fname=STYLE):
+        drawn = Canvas(figsize=SIZE_INCHES, layout="constrained")
+        figure.draw(drawn.add_subplot())
+    return drawn
+
+
+def _inline(text: str, title: str) -> str:
+    """Cut what only a file of its own needs, and give the page's colours and a spoken title."""
+    text = text[text.index("<svg") :]
+    text = re.sub(r'<g id="[^"]*"', "<g", text)  # every figure has a figure_1: ids must be unique
+    box = re.search(r'viewBox="[^"]*"', text)
+    label = escape(title)
+    head = f'<svg {box.group() if box else ""} role="img" aria-label="{label}">'
+    text = re.sub(r"^<svg[^>]*>", lambda _: head, text)
+    for colour, variable in COLOURS.items():
+        text = text.replace(colour, variable)
+    return text.strip()

@@ -24,7 +24,7 @@ from ..bundle import write as write_files
 from ..contract import Columns, Figure, Files
 from ..errors import UserError
 from ..settings import Settings
-from .drawing import canvas
+from .report import canvas
 from .search import Choice
 from .workspace import Dataset, Workspace
 

@@ -1,13 +1,32 @@
-"""doctor: look at everything a stage needs and say in plain words what is broken."""
+"""models and doctor: which versions there are, and what of a set-up is broken."""
 
 import importlib.metadata
 import platform
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from ..bundle import unpack
 from ..errors import UserError
 from .project import Project
 from .registry import BUNDLE, CHAMPION
+
+
+def models(project: Project) -> None:
+    """Show every registered version, newest first."""
+    registry = project.registry
+    registry.mend()
+    goal = project.use_case.metric(project.use_case.goal.metric)
+    rows = []
+    for version in registry.versions():
+        run = registry.client.get_run(version.run).data
+        score = run.metrics.get(f"test.{goal.name}")
+        scored = "not evaluated" if score is None else f"{score:.3f}"
+        created = f"{datetime.fromtimestamp(version.created / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        origin = (run.tags.get("data", ""), run.tags.get("commit", "")[:8])
+        rows.append((str(version.number), ", ".join(version.aliases), scored, created, *origin))
+    header = ("version", "aliases", goal.label, "created", "data", "commit")
+    project.console.table(project.params.name, header, rows)
+
 
 LIBRARIES = ("mlflow", "scikit-learn", "onnxruntime", "polars", "duckdb", "optuna", "fastapi")
 
@@ -48,15 +67,10 @@ def _tracking(project: Project) -> str:
     return f"{project.settings.tracking(project.workspace.root)}, {versions} versions"
 
 
-def _store(project: Project) -> str:
-    project.store.pointer(CHAMPION)
-    return project.store.address
-
-
 def _champion(project: Project) -> str:
     pointer = project.store.pointer(CHAMPION)
     if pointer is None:
         raise UserError("There is no champion yet: run `ml pipeline`.")
     files = project.store.fetch(pointer.version, BUNDLE)
     unpack(files)
-    return f"version {pointer.version}, {len(files)} files in {project.registry.store.address}"
+    return f"version {pointer.version}, {len(files)} files in {project.store.address}"

@@ -1,4 +1,4 @@
-"""Doctor names each part that is broken, and goes on to the next."""
+"""models and doctor say what there is and what is broken."""
 
 import shutil
 from collections.abc import Callable
@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 
 from project_package.lifecycle.console import Console
-from project_package.lifecycle.doctor import doctor
 from project_package.lifecycle.project import Project
+from project_package.lifecycle.registry import CHAMPION
+from project_package.lifecycle.status import doctor, models
 
 
 @dataclass
@@ -21,6 +22,46 @@ class Shown:
 
     def table(self, *table: Any) -> None:
         self.tables.append(table)
+
+
+def shown(project: Project) -> list[tuple[str, ...]]:
+    """Give the rows of the one table that is shown."""
+    console = Shown()
+    models(replace(project, console=cast("Console", console)))
+    ((title, header, rows),) = console.tables
+    assert title == project.params.name
+    assert all(len(row) == len(header) for row in rows)
+    return cast("list[tuple[str, ...]]", rows)
+
+
+def test_versions_are_shown_newest_first_with_score_and_data(
+    retrained: Path, opened: Callable[[Path], Project]
+) -> None:
+    project = opened(retrained)
+    new, old = shown(project)
+    assert (new[:2], old[:2]) == (("2", "challenger"), ("1", "champion"))
+    assert 0 < float(new[2]) <= 1
+    assert new[4] == old[4] == project.workspace.dataset().digest
+
+
+def test_a_version_that_was_not_evaluated_says_so(
+    trained: Path, clone: Callable[[Path], Project]
+) -> None:
+    project = clone(trained)
+    source = project.registry.client.get_model_version(project.params.name, "1").source
+    with project.tracking.run("train") as run:
+        project.registry.register(str(source), run.id)
+    assert [row[2] == "not evaluated" for row in shown(project)] == [True, False]
+
+
+def test_looking_mends_an_alias_that_a_kill_left_behind(
+    retrained: Path, clone: Callable[[Path], Project]
+) -> None:
+    project = clone(retrained)
+    pointer = project.registry.store.pointer(CHAMPION)
+    assert pointer is not None
+    project.registry.store.point(CHAMPION, pointer.model_copy(update={"version": 2}))
+    assert [row[1] for row in shown(project)] == ["challenger, champion", ""]
 
 
 def examined(project: Project) -> tuple[bool, dict[str, str], dict[str, str]]:
@@ -71,7 +112,7 @@ def test_a_damaged_champion_is_named(copy: Project) -> None:
 def test_a_store_that_cannot_be_used_is_named(copy: Project) -> None:
     elsewhere = copy.settings.model_copy(update={"model_store": "nowhere://models"})
     found = broken(replace(copy, settings=elsewhere))
-    assert "The model store nowhere://models cannot be used" in found["store"]
+    assert "The model store nowhere://models cannot be used" in found["champion"]
     assert not found.keys() & {"versions", "data"}
 
 
