@@ -139,7 +139,9 @@ def _rows(number: int, request: FraudRequest) -> Iterator[_Row]:
     mine = request.transaction
     past = {payment.transaction_id: payment for payment in request.history}
     past.pop(mine.transaction_id, None)
-    for payment in sorted(past.values(), key=lambda p: (p.timestamp, p.transaction_id)):
+    for payment in sorted(
+        past.values(), key=lambda p: (_milliseconds(p.timestamp), p.transaction_id)
+    ):
         card = 2 * number + (payment.customer_id == mine.customer_id)
         terminal = 2 * number + (payment.terminal_id == mine.terminal_id)
         time = _milliseconds(payment.timestamp)

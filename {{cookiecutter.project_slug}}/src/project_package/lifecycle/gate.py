@@ -122,8 +122,10 @@ def parity(graph: Columns, original: Columns, decisions: tuple[Columns, Columns]
     return Parity(rows=length(graph), largest_difference=largest, changed_decisions=changed)
 
 
-def same_answers(found: Parity, limit: float) -> Verdict:
-    """Demand a difference under the limit and no changed decision."""
+def same_answers(found: Parity | None, limit: float) -> Verdict:
+    """Demand a difference under the limit and no changed decision, both measured."""
+    if found is None:
+        return Verdict("parity", False, "the graph was never compared with the model it is from")
     return Verdict(
         "parity",
         found.largest_difference < limit and found.changed_decisions == 0,

@@ -74,8 +74,7 @@ def _verdicts(project: Project, version: Version) -> list[Verdict]:
         parts = assess_slices(use_case, rows, mine, theirs)
         reference = {part.name: part.baseline for part in parts}
     verdicts += gate.slices(metric, {p.name: p for p in evaluation.slices}, reference, limits)
-    if bundle.manifest.parity:
-        verdicts.append(gate.same_answers(bundle.manifest.parity, limits.max_difference))
+    verdicts.append(gate.same_answers(bundle.manifest.parity, limits.max_difference))
     return verdicts + gate.budgets(*_weigh(predictor, bundle, rows), limits)
 
 
