@@ -84,6 +84,11 @@ class Search:
         for step, fold in enumerate(self.folds):
             outputs = out_of_fold(candidate, settings, fold, self.seed)
             scores.append(self.metric.score(fold.valid, outputs))
+            if not np.isfinite(scores[-1]):
+                raise UserError(
+                    f"{self.metric.label} is not defined on fold {step}: it may hold no positive; "
+                    "use more data or fewer folds."
+                )
             trial.set_user_attr("folds", scores)
             trial.report(float(np.mean(scores)), step)
             if trial.should_prune():
