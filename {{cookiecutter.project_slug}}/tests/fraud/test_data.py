@@ -12,6 +12,7 @@ from project_package.contract import Splits, length
 from project_package.errors import UserError
 from project_package.fraud.data import FraudParams, batch, collect, examples, split
 from project_package.fraud.features import INPUTS, LABEL_DELAY_DAYS
+from project_package.fraud.simulator import simulate
 
 DAYS = 75
 SIMULATED = {"customers": 150, "terminals": 300, "days": DAYS, "seed": 5}
@@ -143,3 +144,17 @@ def test_a_request_tells_no_label_that_is_not_known_yet(folder: Path, splits: Sp
         known = request.transaction.timestamp - timedelta(days=LABEL_DELAY_DAYS)
         for past in request.history:
             assert (past.is_fraud is None) == (past.timestamp > known)
+
+
+def test_days_whose_labels_have_not_arrived_are_history_only(tmp_path: Path) -> None:
+    rows = simulate(150, 300, DAYS + 5, 5)
+    late = pl.col("timestamp") > pl.col("timestamp").max() - timedelta(days=5)
+    own = rows.with_columns(is_fraud=pl.when(~late).then("is_fraud")).drop("scenario")
+    own.rename({"is_fraud": "chargeback"}).write_parquet(tmp_path / "own.parquet")
+    names = {"is_fraud": "chargeback"}
+    folder = collected(tmp_path / "set", source=str(tmp_path / "own.parquet"), columns=names)
+    latest = split(params(), folder).test["day"].max()
+    days = pl.read_parquet(folder / "rows.parquet")["timestamp"].dt.epoch("d").to_numpy()
+    assert latest == days.max() - 6
+    own.drop("is_fraud").tail(9).write_csv(tmp_path / "fresh.csv")
+    assert len(batch(params(columns=names), tmp_path / "fresh.csv", folder)["amount"]) == 9

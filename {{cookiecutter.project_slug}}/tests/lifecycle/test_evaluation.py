@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from project_package.contract import Columns, Goal, Metric, UseCase
+from project_package.errors import UserError
 from project_package.lifecycle.evaluation import assess, assess_slices
 
 WEEK = np.array([0, 0, 1, 1])
@@ -85,3 +86,9 @@ def test_a_slice_without_rows_is_left_out_and_one_without_a_score_has_none() -> 
 def test_an_evaluation_is_read_as_it_was_written() -> None:
     evaluation = assess(FAKE, ROWS, PREDICTIONS)
     assert type(evaluation).model_validate_json(evaluation.model_dump_json()) == evaluation
+
+
+def test_a_period_without_a_score_is_told_instead_of_hidden() -> None:
+    rows = {"truth": np.array([True, True, False, False]), "week": WEEK}
+    with pytest.raises(UserError, match="Accuracy is not defined in every period"):
+        assess(FAKE, rows, PREDICTIONS)

@@ -128,8 +128,10 @@ def split(params: FraudParams, folder: Path) -> Splits:
 
 
 def _span(table: pl.LazyFrame) -> tuple[int, int]:
-    day = pl.col("timestamp").dt.epoch("d")
-    return table.select(day.min().alias("first"), day.max().alias("last")).collect().row(0)
+    """Give the first day, and the last on which every label is known."""
+    day, unknown = pl.col("timestamp").dt.epoch("d"), pl.col("is_fraud").is_null()
+    known = pl.min_horizontal(day.max(), day.filter(unknown).min() - 1)
+    return table.select(day.min().alias("first"), known.alias("last")).collect().row(0)
 
 
 def _between(params: FraudParams, table: pl.LazyFrame, first: int, end: int) -> Columns:
@@ -172,8 +174,10 @@ def batch(params: FraudParams, source: Path, folder: Path) -> Columns:
     """
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         fresh = Path(scratch) / ROWS
-        layout = replace(LAYOUT, optional=("is_fraud",))
-        copy(Source(str(source), params.data.columns), layout, fresh, params.data.memory_limit_mib)
+        types = {name: kind for name, kind in LAYOUT.types.items() if name != "is_fraud"}
+        names = {ours: own for ours, own in params.data.columns.items() if ours in types}
+        layout = replace(LAYOUT, types=types, optional=())
+        copy(Source(str(source), names), layout, fresh, params.data.memory_limit_mib)
         check(fresh, params.data.memory_limit_mib, labelled=False)
         target = Path(scratch) / FEATURES
         both, ids = _with_history(pl.scan_parquet(fresh), pl.scan_parquet(folder / ROWS))
@@ -192,8 +196,7 @@ def _with_history(fresh: pl.LazyFrame, past: pl.LazyFrame) -> tuple[pl.LazyFrame
     recent = past.filter(time.is_between(first - timedelta(days=days), last)).filter(
         ~pl.col("transaction_id").is_in(ids.implode())
     )
-    if "is_fraud" not in fresh.collect_schema():
-        fresh = fresh.with_columns(pl.lit(None, pl.Boolean).alias("is_fraud"))
+    fresh = fresh.with_columns(pl.lit(None, pl.Boolean).alias("is_fraud"))
     names = ["transaction_id", "timestamp", CARD, TERMINAL, "amount", "is_fraud"]
     both = pl.concat([recent.select(names), fresh.select(names)])
     return both.sort("timestamp", "transaction_id").collect().lazy(), ids

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..contract import Columns, Frozen, Metric, UseCase, length, take
+from ..errors import UserError
 
 MODEL, BASELINE, NAIVE = "model", "baseline", "naive"
 CONTENDERS = (MODEL, BASELINE, NAIVE)
@@ -52,7 +53,11 @@ class Evaluation(Frozen):
 def assess(
     use_case: UseCase[Any, Any, Any, Any], rows: Columns, predictions: Mapping[str, Columns]
 ) -> Evaluation:
-    """Score the predictions of the three contenders on test rows."""
+    """Score the predictions of the three contenders on test rows.
+
+    Raises:
+        UserError: a metric is not defined in a period of the test.
+    """
     periods = use_case.periods(rows)
     return Evaluation(
         rows=length(rows),
@@ -91,6 +96,11 @@ def _score(
         ]
         for name in CONTENDERS
     }
+    if not all(np.isfinite(scores).all() for scores in by_period.values()):
+        raise UserError(
+            f"{metric.label} is not defined in every period of the test: one may hold no positive "
+            "row. Use more data, or fewer and longer periods."
+        )
     ceiling = np.mean([metric.ceiling(part) for part in parts]) if metric.ceiling else None
     return Score(
         name=metric.name,
