@@ -3,11 +3,15 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from project_package.bundle import unpack
+from project_package.contract import Splits, length, take
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
@@ -181,3 +185,18 @@ def test_a_killed_rollback_leaves_the_old_or_the_new_champion(
     assert run_killed("rollback", projects) == [KILLED, KILLED, 0]
     assert [served(project) for project in projects] == [2, 1, 1]
     assert [crowned(project) for project in projects] == [2, 1, 1]
+
+
+def test_other_test_rows_than_those_of_the_report_are_refused(
+    retrained: Path, clone: Callable[[Path], Project]
+) -> None:
+    project = clone(retrained)
+    cut = project.use_case.split
+
+    def shorter(params: Any, folder: Path) -> Splits:
+        splits = cut(params, folder)
+        return replace(splits, test=take(splits.test, np.arange(length(splits.test) - 1)))
+
+    other = replace(project, use_case=replace(project.use_case, split=shorter))
+    with pytest.raises(UserError, match="run `ml evaluate` again"):
+        promote(other)

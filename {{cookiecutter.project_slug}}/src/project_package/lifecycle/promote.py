@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..bundle import Bundle, pack
-from ..contract import Columns, take
-from ..errors import GateRefused
+from ..contract import Columns, length, take
+from ..errors import GateRefused, UserError
 from ..predictor import Predictor
 from . import gate
 from .evaluate import challenger, test_rows
@@ -62,6 +62,11 @@ def _verdicts(project: Project, version: Version) -> list[Verdict]:
     evaluation = project.registry.evaluation(version)
     bundle = project.registry.bundle(version)
     rows = test_rows(project, bundle)
+    if length(rows) != evaluation.rows:
+        raise UserError(
+            f"Version {version.number} was evaluated on {evaluation.rows:,} rows and these "
+            f"parameters give {length(rows):,}: run `ml evaluate` again."
+        )
     predictor = Predictor(bundle, use_case.api)
     reference = {part.name: part.baseline for part in evaluation.slices}
     verdicts = gate.beats(metric, evaluation, use_case.goal)
