@@ -61,3 +61,10 @@ def test_a_damaged_champion_answers_nothing(
     graph.write_bytes(graph.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"model\.onnx of this bundle was changed or damaged"):
         predict(project, project.workspace.dataset().path / "rows.parquet", tmp_path / "a.csv")
+
+
+def test_a_folder_that_is_missing_is_named_before_anything_is_read(
+    project: Project, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"There is no folder .*missing to write answers\.csv"):
+        predict(project, tmp_path / "rows.csv", tmp_path / "missing" / "answers.csv")

@@ -200,3 +200,10 @@ def test_other_test_rows_than_those_of_the_report_are_refused(
     other = replace(project, use_case=replace(project.use_case, split=shorter))
     with pytest.raises(UserError, match="run `ml evaluate` again"):
         promote(other)
+
+
+def test_a_store_of_other_models_with_the_same_numbers_is_refused(registry: Registry) -> None:
+    registry.store.point(CHAMPION, Pointer(version=2, digest="another"))
+    with pytest.raises(UserError, match="which MLflow does not know"):
+        registry.mend()
+    assert registry.find(CHAMPION) == registry.find(1)

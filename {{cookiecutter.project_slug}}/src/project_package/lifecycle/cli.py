@@ -92,14 +92,6 @@ def predict(
     stage(context.obj.project(changes, quiet), source, target)
 
 
-@app.command(epilog="Example: `ml pipeline --set seed=1`")
-def pipeline(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Run data, train, evaluate and promote."""
-    from .stages import pipeline as stage
-
-    stage(context.obj.project(changes, quiet))
-
-
 @app.command(epilog="Example: `ml models`")
 def models(context: typer.Context) -> None:
     """List the versions with their aliases and scores."""
@@ -135,5 +127,7 @@ def run(entry: Entry) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise
-        sys.stderr.write(f"Nothing was changed: {error}. Free some space, or allow writing.\n")
+        sys.stderr.write(
+            f"The disk refused: {error}. Free some space, or allow writing, and run this again.\n"
+        )
         sys.exit(UserError.exit_code)

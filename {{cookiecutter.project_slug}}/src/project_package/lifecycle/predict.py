@@ -27,6 +27,8 @@ def predict(project: Project, source: Path, target: Path) -> int:
     """
     if target.suffix not in WRITERS:
         raise UserError(f"{target} must end in .parquet or .csv.")
+    if not target.absolute().parent.is_dir():
+        raise UserError(f"There is no folder {target.parent} to write {target.name} into.")
     pointer = project.store.pointer(CHAMPION)
     if pointer is None:
         raise UserError("There is no champion to predict with: run `ml pipeline` first.")

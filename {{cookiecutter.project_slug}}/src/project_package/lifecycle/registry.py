@@ -128,13 +128,13 @@ class Registry:
         pointer = self.store.pointer(CHAMPION)
         if pointer is None:
             return
-        try:
-            self.client.set_registered_model_alias(self.name, CHAMPION, str(pointer.version))
-        except MlflowException as error:
+        version = self.find(pointer.version)
+        if version is None or self.bundle(version).digest != pointer.digest:
             raise UserError(
                 f"The store {self.store.address} serves version {pointer.version} of {self.name}, "
                 "which MLflow does not know: name the store and the MLflow that belong together."
-            ) from error
+            )
+        self.client.set_registered_model_alias(self.name, CHAMPION, str(pointer.version))
 
     def _create(self) -> None:
         try:
