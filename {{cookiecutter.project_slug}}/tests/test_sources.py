@@ -27,7 +27,7 @@ def written(path: Path, *lines: str) -> str:
     return str(path)
 
 
-def table(path: Path, **columns: list[Any]) -> str:
+def table(path: Path, **columns: Any) -> str:
     pq.write_table(pa.table(columns), path)
     return str(path)
 
@@ -89,10 +89,9 @@ def test_files_of_a_pattern_may_differ_in_order_and_type(tmp_path: Path) -> None
 
 def test_times_with_a_zone_become_utc(tmp_path: Path) -> None:
     zoned = pa.array([NOON], pa.timestamp("us", "UTC")).cast(pa.timestamp("us", "Asia/Tokyo"))
-    columns = {"id": pa.array([1]), "timestamp": zoned, "amount": pa.array([12.34], pa.float32())}
-    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
-    found = copied(Source(f"{tmp_path}/rows.parquet"), tmp_path)
-    assert found == [{"id": "1", "timestamp": NOON, "amount": 12.34}]
+    amount = pa.array([12.34], pa.float32())
+    rows = table(tmp_path / "rows.parquet", id=[1], timestamp=zoned, amount=amount)
+    assert copied(Source(rows), tmp_path) == [{"id": "1", "timestamp": NOON, "amount": 12.34}]
 
 
 def test_whole_floats_are_whole_numbers(tmp_path: Path) -> None:
@@ -238,11 +237,6 @@ def opened(path: Path) -> tuple[list[str], list[tuple[Any, ...]]]:
         return found.columns, found.fetchall()
 
 
-def saved(path: Path, text: str) -> Path:
-    path.write_text(text)
-    return path
-
-
 def test_a_pattern_finds_files_by_name_and_a_path_is_no_pattern(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv", "[a].csv"):
         (tmp_path / name).touch()
@@ -260,8 +254,8 @@ def test_a_path_that_matches_nothing_is_refused(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 def test_csv_is_read_as_text_whatever_stands_between(tmp_path: Path, mark: str) -> None:
     text = f'\ufeff{mark}id{mark}"what, now"\r\n0{mark}007{mark}"a ""b"""\r\n1{mark}{mark}""\r\n'
-    path = saved(tmp_path / "[1].csv", text)
-    columns, rows = opened(path)
+    (tmp_path / "[1].csv").write_text(text)
+    columns, rows = opened(tmp_path / "[1].csv")
     assert columns == ["column 1", "id", "what, now"]
     assert rows == [("0", "007", 'a "b"'), ("1", None, None)]
 
@@ -274,20 +268,18 @@ def test_compressed_csv_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", ["7,8,9", "7", '"7,8', '7,"8" 9'])
 def test_a_line_that_does_not_fit_is_never_skipped(tmp_path: Path, row: str) -> None:
-    path = saved(tmp_path / "rows.csv", f"id,amount\n5,6\n{row}\n")
+    path = written(tmp_path / "rows.csv", "id,amount", "5,6", row)
     with pytest.raises(duckdb.Error, match="Line: 3"):
-        opened(path)
+        opened(Path(path))
 
 
 def test_parquet_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "[1].parquet"
-    pq.write_table(pa.table({"id": [1, 2]}), path)
+    path = Path(table(tmp_path / "[1].parquet", id=[1, 2]))
     assert opened(path) == (["id"], [(1,), (2,)])
 
 
 def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "rows.parquet"
-    pq.write_table(pa.table({"id": [1, 2]}), path)
+    path = Path(table(tmp_path / "rows.parquet", id=[1, 2]))
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=r"rows\.parquet is no Parquet file, or only a part"):
         opened(path)

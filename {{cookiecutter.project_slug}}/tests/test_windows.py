@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from project_package.contract import Columns
 from project_package.windows import (
     MILLISECONDS_A_DAY,
     Aggregate,
-    Columns,
     Derived,
     Window,
     compute,

@@ -9,14 +9,15 @@ The kernel sorts once an entity, finds both ends of every window by binary searc
 differences of running totals. It needs numpy only, because the server runs it too.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Columns: TypeAlias = Mapping[str, NDArray[Any]]
+from .contract import Columns
+
 Ends: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 Aggregate = Literal["count", "sum", "mean", "run_length", "run_age_days", "days_since_false"]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from project_package.contract import Columns
 from project_package.fraud.features import (
     DESCRIPTIONS,
     FEATURES,
@@ -14,7 +15,7 @@ from project_package.fraud.features import (
     LOOKBACK_DAYS,
     feature_columns,
 )
-from project_package.windows import MILLISECONDS_A_DAY, Columns, Window
+from project_package.windows import MILLISECONDS_A_DAY, Window
 
 DAY = MILLISECONDS_A_DAY
 

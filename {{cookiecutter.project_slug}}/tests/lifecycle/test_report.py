@@ -117,29 +117,13 @@ HEADINGS = ["Model details", "Intended use", "Out of scope", "Data", "Metrics", 
 
 
 def carded(title: str = "Title", slices: tuple[SliceScore, ...] = ()) -> Document:
-    score = Score(
-        name="ap",
-        label="AP",
-        higher_is_better=True,
-        model=0.7,
-        spread=0.02,
-        periods=(0.68, 0.72),
-        baseline=0.6,
-        naive=0.1,
-        ceiling=None,
-    )
-    manifest = Manifest(
-        name="demo",
-        candidate="trees",
-        settings={"depth": 3},
-        created="2026-01-02T03:04:05+00:00",
-        commit="",
-        data="d1ge57",
-        parity=Parity(rows=20_000, largest_difference=2e-7, changed_decisions=0),
-    )
-    about = About(title, "Question?", "Use.", "Misuse.", "Data.", ("First limit.",))
-    return Document(
-        about, manifest, Evaluation(rows=9, goal="ap", scores=(score,), slices=slices), ()
+    plain = document(score(label="AP", ceiling=None), slices=slices)
+    parity = Parity(rows=20_000, largest_difference=2e-7, changed_decisions=0)
+    return replace(
+        plain,
+        about=replace(plain.about, title=title),
+        manifest=plain.manifest.model_copy(update={"commit": "", "parity": parity}),
+        evaluation=plain.evaluation.model_copy(update={"rows": 9}),
     )
 
 

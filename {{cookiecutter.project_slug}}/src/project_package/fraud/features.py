@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract import Columns
 from ..windows import (
     MILLISECONDS_A_DAY,
     Aggregate,
-    Columns,
     Derived,
     Feature,
     Window,
