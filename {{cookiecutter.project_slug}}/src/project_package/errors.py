@@ -16,7 +16,7 @@ class GateRefused(Exception):
     exit_code = 1
 
 
-EXAMPLES = 3
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def refuse(what: str, violations: Sequence[Violation]) -> UserError:
     for broken in violations:
         rows = "1 row breaks" if broken.rows == 1 else f"{broken.rows:,} rows break"
         lines.append(f"- {broken.column} {broken.rule}: {rows} this rule")
-        for example in broken.examples[:EXAMPLES]:
+        for example in broken.examples[:SHOWN]:
             values = ", ".join(f"{name}={_shown(value)}" for name, value in example.items())
             lines.append(f"    {values}")
     return UserError("\n".join(lines))

@@ -26,7 +26,7 @@ import duckdb
 import pyarrow as pa
 from duckdb import ColumnExpression, DuckDBPyConnection, DuckDBPyRelation
 
-from .errors import EXAMPLES, UserError, Violation, refuse
+from .errors import SHOWN, UserError, Violation, refuse
 
 Type: TypeAlias = Literal["VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN"]
 RULES: Mapping[Type, str] = MappingProxyType(
@@ -164,8 +164,8 @@ def _names(source: Source, layout: Layout, header: Sequence[str]) -> dict[str, s
             raise UserError(
                 f'data.columns: "{ours}" is no column of ours; {_near(ours, layout.types)}'
             )
-    absent = set(layout.optional) - set(header) - set(source.columns)
-    return {ours: source.columns.get(ours, ours) for ours in layout.types if ours not in absent}
+    names = {ours: source.columns.get(ours, ours) for ours in layout.types}
+    return {o: own for o, own in names.items() if o not in layout.optional or own in header}
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -206,7 +206,7 @@ def _refuse_unreadable(
         if count:
             own = source.columns.get(name, name)
             called = name if own == name else f'{name} (your "{own}")'
-            bad = rows.filter(condition).limit(EXAMPLES).fetchall()
+            bad = rows.filter(condition).limit(SHOWN).fetchall()
             examples = [dict(zip(rows.columns, row, strict=True)) for row in bad]
             broken.append(Violation(called, RULES[layout.types[name]], count, examples))
     if broken:

@@ -51,6 +51,8 @@ def computed(*requests: FraudRequest) -> dict[str, list[float]]:
             past("a", 1, customer_id="b", terminal_id="c"),
             r"history\[0\] is of another customer and another terminal",
         ),
+        (past("now", 1), r"history\[0\].transaction_id is there twice"),
+        (past("a", 7), r"history\[0\].is_fraud must be known"),
         (past("a", 1, amount=float("nan")), "history.0.amount"),
         (past("a", 1, is_fraud="perhaps"), "history.0.is_fraud"),
         (past("", 1), "history.0.transaction_id"),
@@ -62,7 +64,9 @@ def test_a_history_that_cannot_be_is_refused(history: dict[str, Any], rule: str)
         request(history)
 
 
-@pytest.mark.parametrize("amount", [float("nan"), float("inf"), -float("inf"), -0.01, 1e9, "much"])
+@pytest.mark.parametrize(
+    "amount", [float("nan"), float("inf"), -float("inf"), -0.01, 0.00005, 1e9, "much"]
+)
 def test_an_amount_that_is_none_is_refused(amount: Any) -> None:
     with pytest.raises(ValidationError, match=r"transaction\.amount"):
         request(amount=amount)
@@ -85,9 +89,14 @@ def test_the_history_of_a_card_and_that_of_a_terminal_are_told_apart() -> None:
     assert (found["terminal_count_7d"], found["terminal_risk_7d"]) == ([1], [1])
 
 
-def test_a_payment_that_is_sent_twice_counts_once() -> None:
-    once, twice = request(past("a", 1)), request(past("a", 1), past("a", 1), past("now", 0))
-    assert computed(once) == computed(twice)
+def test_a_payment_that_is_sent_twice_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"history\[1\].transaction_id is there twice"):
+        request(past("a", 1), past("a", 1))
+
+
+def test_a_label_of_another_terminal_is_not_asked_for() -> None:
+    found = computed(request(past("a", 8, terminal_id="elsewhere")))
+    assert (found["customer_count_30d"], found["terminal_count_30d"]) == ([2], [0])
 
 
 @given(st.lists(st.tuples(st.floats(0, 6.99), st.booleans()), min_size=1, max_size=5))

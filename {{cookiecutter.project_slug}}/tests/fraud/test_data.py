@@ -104,6 +104,31 @@ def test_a_batch_without_labels_equals_the_table(folder: Path, tmp_path: Path) -
     assert all(np.array_equal(found[name], table[name].to_numpy()) for name in INPUTS)
 
 
+@pytest.mark.parametrize("labels", ["of the file", "of the data set"])
+def test_a_batch_of_weeks_counts_its_own_early_labels(
+    folder: Path, tmp_path: Path, labels: str
+) -> None:
+    table = pl.read_parquet(folder / "features.parquet")
+    table = table.filter(pl.col("timestamp") > pl.col("timestamp").max() - timedelta(days=16))
+    raw = table.select("transaction_id", "timestamp", "customer_id", "terminal_id", "amount")
+    kept = raw if labels == "of the data set" else raw.with_columns(table["is_fraud"])
+    kept.write_parquet(tmp_path / "new.parquet")
+    found = batch(params(), tmp_path / "new.parquet", folder)
+    assert found["terminal_risk_7d"].max() > 0
+    assert all(np.array_equal(found[name], table[name].to_numpy()) for name in INPUTS)
+
+
+def test_labels_that_should_have_arrived_are_asked_for(folder: Path, tmp_path: Path) -> None:
+    new = pl.read_parquet(folder / "rows.parquet").tail(2).drop("is_fraud", "scenario")
+    late = pl.Series([timedelta(days=1), timedelta(days=9)])
+    new = new.with_columns(
+        transaction_id="N" + pl.col("transaction_id"), timestamp=pl.col("timestamp") + late
+    )
+    new.with_columns(terminal_id=pl.lit("T")).write_parquet(tmp_path / "new.parquet")
+    with pytest.raises(UserError, match="is_fraud must be known when the payment is older than 7"):
+        batch(params(), tmp_path / "new.parquet", folder)
+
+
 def test_a_batch_of_unknown_cards_is_answered_too(folder: Path, tmp_path: Path) -> None:
     new = pl.read_parquet(folder / "rows.parquet").tail(3).drop("is_fraud", "scenario")
     later = new.with_columns(
@@ -137,6 +162,16 @@ def test_half_of_the_examples_are_frauds_with_their_history(folder: Path, splits
     assert len(requests) == 8
     assert sum(request.transaction.transaction_id in frauds for request in requests) == 4
     assert all(request.history for request in requests)
+
+
+def test_an_example_carries_no_longer_history_than_a_request_may(
+    folder: Path, splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = sorted(len(request.history) for request in examples(folder, splits.test, 8))
+    monkeypatch.setattr("project_package.fraud.data.MAX_HISTORY", lengths[3])
+    fitting = examples(folder, splits.test, 8)
+    assert fitting
+    assert max(len(request.history) for request in fitting) <= lengths[3] < lengths[-1]
 
 
 def test_a_request_tells_no_label_that_is_not_known_yet(folder: Path, splits: Splits) -> None:

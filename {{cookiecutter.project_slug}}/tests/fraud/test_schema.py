@@ -51,7 +51,8 @@ def test_what_sources_write_is_canonical(payments: pl.DataFrame, tmp_path: Path)
     ("column", "bad", "rule"),
     [
         ("transaction_id", None, "must not be missing"),
-        ("customer_id", "", "must not be empty"),
+        ("customer_id", "", "must have 1 to 64 characters"),
+        ("terminal_id", "T" * 65, "must have 1 to 64 characters"),
         ("terminal_id", None, "must not be missing"),
         ("timestamp", None, "must not be missing"),
         ("timestamp", datetime(1970, 1, 1), "must lie between 1990-01-01 and today (UTC)"),
@@ -82,7 +83,7 @@ def test_all_broken_rules_are_reported_at_once(payments: pl.DataFrame, tmp_path:
     )
     said = refusal(payments.with_columns(broken), tmp_path)
     assert [line.split(":")[0] for line in said if line.startswith("- ")] == [
-        "- customer_id must not be empty",
+        "- customer_id must have 1 to 64 characters",
         "- amount must be a number from 0 to less than 1,000,000,000",
         "- transaction_id must be unique",
     ]

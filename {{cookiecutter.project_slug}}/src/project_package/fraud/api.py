@@ -1,12 +1,12 @@
 """What a request carries and what an answer says; the way from one to the other.
 
 A request is one payment and the recent payments of its card and its terminal: `LOOKBACK_DAYS` of
-them, labels where they are known.
+them, at most `MAX_HISTORY`, with their labels where those are known by now.
 """
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, NamedTuple, Self
 
 import numpy as np
@@ -15,9 +15,9 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ..contract import Api, Columns, Files, Frozen
 from ..windows import MILLISECONDS_A_DAY
-from .features import CARD, DESCRIPTIONS, TERMINAL, feature_columns
+from .features import CARD, DESCRIPTIONS, LABEL_DELAY_DAYS, TERMINAL, feature_columns
 
-MAX_HISTORY = 2_000
+LONGEST_ID, AMOUNT_LIMIT, MAX_HISTORY = 64, 1e9, 2_000
 REASONS = 3
 ASSETS = "assets.json"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,9 +27,19 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _four_decimals(amount: float) -> float:
+    if abs(round(amount, 4) - amount) >= 1e-6:
+        raise ValueError("must have four decimals at most")
+    return amount
+
+
 Moment = Annotated[datetime, AfterValidator(_utc), Field(description="UTC unless it says a zone")]
-Identifier = Annotated[str, Field(min_length=1, max_length=64)]
-Amount = Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False, description="in one currency")]
+Identifier = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+Amount = Annotated[
+    float,
+    Field(ge=0, lt=AMOUNT_LIMIT, allow_inf_nan=False, description="in one currency"),
+    AfterValidator(_four_decimals),
+]
 
 
 class Payment(Frozen):
@@ -56,12 +66,22 @@ class FraudRequest(Frozen):
 
     @model_validator(mode="after")
     def _history_is_of_the_past(self) -> Self:
+        mine, seen = self.transaction, {self.transaction.transaction_id}
+        due = mine.timestamp - timedelta(days=LABEL_DELAY_DAYS)
         for index, past in enumerate(self.history):
-            if past.timestamp > self.transaction.timestamp:
+            here = past.terminal_id == mine.terminal_id
+            if past.timestamp > mine.timestamp:
                 raise ValueError(f"history[{index}].timestamp is later than the transaction")
-            related = past.customer_id == self.transaction.customer_id
-            if not related and past.terminal_id != self.transaction.terminal_id:
+            if not here and past.customer_id != mine.customer_id:
                 raise ValueError(f"history[{index}] is of another customer and another terminal")
+            if past.transaction_id in seen:
+                raise ValueError(f"history[{index}].transaction_id is there twice")
+            if here and past.is_fraud is None and past.timestamp <= due:
+                raise ValueError(
+                    f"history[{index}].is_fraud must be known: the terminal's payments of more "
+                    f"than {LABEL_DELAY_DAYS} days ago count with their labels"
+                )
+            seen.add(past.transaction_id)
         return self
 
 
@@ -137,10 +157,8 @@ def _rows(number: int, request: FraudRequest) -> Iterator[_Row]:
     Only its own card and terminal matter, so each request has two codes: its own and any other.
     """
     mine = request.transaction
-    past = {payment.transaction_id: payment for payment in request.history}
-    past.pop(mine.transaction_id, None)
     for payment in sorted(
-        past.values(), key=lambda p: (_milliseconds(p.timestamp), p.transaction_id)
+        request.history, key=lambda p: (_milliseconds(p.timestamp), p.transaction_id)
     ):
         card = 2 * number + (payment.customer_id == mine.customer_id)
         terminal = 2 * number + (payment.terminal_id == mine.terminal_id)

@@ -4,9 +4,11 @@ rows.parquet       the payments as they came, in our columns, sorted by time
 features.parquet   the same with their features
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,12 +19,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits
-from ..errors import UserError
+from ..errors import SHOWN, UserError, Violation, refuse
 from ..settings import Settings
 from ..sources import Source, copy
-from .api import FraudRequest
+from .api import MAX_HISTORY, FraudRequest
 from .features import CARD, LABEL_DELAY_DAYS, LOOKBACK_DAYS, TERMINAL
-from .schema import LAYOUT, check
+from .schema import LABEL_RULE, LAYOUT, check
 from .simulator import simulate
 from .table import build_feature_table
 
@@ -172,47 +174,77 @@ def batch(params: FraudParams, source: Path, folder: Path) -> Columns:
     Raises:
         UserError: a file that cannot be read, columns that are missing, or rows that break a rule.
     """
+    limit = params.data.memory_limit_mib
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
-        fresh = Path(scratch) / ROWS
-        types = {name: kind for name, kind in LAYOUT.types.items() if name != "is_fraud"}
-        names = {ours: own for ours, own in params.data.columns.items() if ours in types}
-        layout = replace(LAYOUT, types=types, optional=())
-        copy(Source(str(source), names), layout, fresh, params.data.memory_limit_mib)
-        check(fresh, params.data.memory_limit_mib, labelled=False)
-        target = Path(scratch) / FEATURES
-        both, ids = _with_history(pl.scan_parquet(fresh), pl.scan_parquet(folder / ROWS))
-        build_feature_table(both, target, params.data.memory_limit_mib)
+        fresh, target = Path(scratch) / ROWS, Path(scratch) / FEATURES
+        layout = replace(LAYOUT, optional=("is_fraud",))
+        copy(Source(str(source), params.data.columns), layout, fresh, limit)
+        check(fresh, limit, labelled=False)
+        both, ids = _with_history(pl.read_parquet(fresh), pl.scan_parquet(folder / ROWS))
+        build_feature_table(both.lazy(), target, limit)
         mine = pl.scan_parquet(target).filter(pl.col("transaction_id").is_in(ids.implode()))
         return columns(params, mine.collect())
 
 
-def _with_history(fresh: pl.LazyFrame, past: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.Series]:
-    """Put the rows that the fresh ones look back on before them, sorted by time."""
-    time = pl.col("timestamp")
-    bounds = fresh.select(time.min().alias("first"), time.max().alias("last")).collect()
-    ids = fresh.select("transaction_id").collect().to_series()
-    days = max(LOOKBACK_DAYS.values())
-    first, last = bounds.row(0)
-    recent = past.filter(time.is_between(first - timedelta(days=days), last)).filter(
-        ~pl.col("transaction_id").is_in(ids.implode())
+def _with_history(fresh: pl.DataFrame, past: pl.LazyFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Put what the fresh rows look back on before them, sorted by time; give their ids too.
+
+    A label is the file's own, or else the one that the data set knows.
+    """
+    time, ids = pl.col("timestamp"), fresh["transaction_id"]
+    if "is_fraud" not in fresh.columns:
+        fresh = fresh.with_columns(pl.lit(None, pl.Boolean).alias("is_fraud"))
+    first, last = fresh.select(time.min().alias("first"), time.max().alias("last")).row(0)
+    again = pl.col("transaction_id").is_in(ids.implode())
+    known = past.filter(again).select("transaction_id", known="is_fraud").collect()
+    fresh = fresh.join(known, on="transaction_id", how="left").with_columns(
+        pl.coalesce("is_fraud", "known").alias("is_fraud")
     )
-    fresh = fresh.with_columns(pl.lit(None, pl.Boolean).alias("is_fraud"))
-    names = ["transaction_id", "timestamp", CARD, TERMINAL, "amount", "is_fraud"]
-    both = pl.concat([recent.select(names), fresh.select(names)])
-    return both.sort("timestamp", "transaction_id").collect().lazy(), ids
+    start = first - timedelta(days=max(LOOKBACK_DAYS.values()))
+    recent = past.filter(time.is_between(start, last) & ~again)
+    names = list(LAYOUT.types)
+    both = pl.concat([recent.select(names).collect(), fresh.select(names)])
+    _refuse_unknown_labels(both.filter(pl.col(TERMINAL).is_in(fresh[TERMINAL].implode())), last)
+    return both.sort(LAYOUT.order), ids
+
+
+def _refuse_unknown_labels(rows: pl.DataFrame, last: datetime) -> None:
+    """Refuse payments that a risk counts without its label: it would count as genuine."""
+    due = last - timedelta(days=LABEL_DELAY_DAYS)
+    broken = rows.filter((pl.col("timestamp") <= due) & pl.col("is_fraud").is_null())
+    if len(broken):
+        found = Violation("is_fraud", LABEL_RULE, len(broken), broken.head(SHOWN).to_dicts())
+        raise refuse("The payments and their history", [found])
 
 
 def examples(folder: Path, rows: Columns, count: int) -> list[FraudRequest]:
-    """Build requests for some rows, frauds among them, with the history of card and terminal."""
-    frauds = np.flatnonzero(rows["is_fraud"])[: count // 2]
-    genuine = np.flatnonzero(~rows["is_fraud"])[: count - len(frauds)]
-    ids = [rows["transaction_id"][place] for place in (*genuine, *frauds)]
+    """Build requests for some rows, frauds among them, with the history of card and terminal.
+
+    Rows whose history is longer than a request may carry are passed over.
+    """
     table = pl.scan_parquet(folder / ROWS)
-    found = table.filter(pl.col("transaction_id").is_in(ids)).collect()
-    return [_request(table, payment) for payment in found.iter_rows(named=True)]
+    frauds, genuine = np.flatnonzero(rows["is_fraud"]), np.flatnonzero(~rows["is_fraud"])
+    half = min(count // 2, len(frauds))
+    chosen = [
+        request
+        for places, wanted in ((frauds, half), (genuine, count - half))
+        for request in _requests(table, list(rows["transaction_id"][places[: 4 * wanted]]), wanted)
+    ]
+    return sorted(chosen, key=lambda r: (r.transaction.timestamp, r.transaction.transaction_id))
 
 
-def _request(table: pl.LazyFrame, payment: dict[str, Any]) -> FraudRequest:
+def _requests(table: pl.LazyFrame, ids: list[str], wanted: int) -> Iterator[FraudRequest]:
+    """Yield up to the wanted number of requests for payments of these ids."""
+    found = table.filter(pl.col("transaction_id").is_in(ids)).collect().iter_rows(named=True)
+    parts = ((payment, _history(table, payment)) for payment in found)
+    fitting = ((payment, history) for payment, history in parts if len(history) <= MAX_HISTORY)
+    for payment, history in islice(fitting, wanted):
+        mine = {name: payment[name] for name in LAYOUT.types if name != "is_fraud"}
+        yield FraudRequest.model_validate({"transaction": mine, "history": history})
+
+
+def _history(table: pl.LazyFrame, payment: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the payments of card and terminal before this one, labels where they are known."""
     time, label = pl.col("timestamp"), pl.col("is_fraud")
     now = pl.lit(payment["timestamp"]).cast(pl.Datetime("ms"))
     recent = [
@@ -224,8 +256,4 @@ def _request(table: pl.LazyFrame, payment: dict[str, Any]) -> FraudRequest:
     past = table.filter(pl.any_horizontal(recent) & before).with_columns(
         pl.when(known).then(label).alias("is_fraud")
     )
-    names = ["transaction_id", "timestamp", CARD, TERMINAL, "amount"]
-    history = past.select([*names, "is_fraud"]).collect().to_dicts()
-    return FraudRequest.model_validate(
-        {"transaction": {name: payment[name] for name in names}, "history": history}
-    )
+    return past.select(*LAYOUT.types).collect().to_dicts()

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 from pandera.errors import SchemaErrors
 
-from ..errors import EXAMPLES, Violation, refuse
+from ..errors import SHOWN, Violation, refuse
 from ..sources import Layout, open_duckdb
+from .api import AMOUNT_LIMIT, LONGEST_ID
 from .features import LABEL_DELAY_DAYS
 
 LAYOUT = Layout(
@@ -35,7 +36,7 @@ LAYOUT = Layout(
     order=("timestamp", "transaction_id"),
 )
 EARLIEST, GRACE = datetime(1990, 1, 1), timedelta(days=1)
-AMOUNT_LIMIT = 1e9
+LABEL_RULE = f"must be known when the payment is older than {LABEL_DELAY_DAYS} days"
 BATCH_ROWS = 2**18
 
 
@@ -67,7 +68,8 @@ def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> No
 
 def _schema(latest: datetime) -> pa.DataFrameSchema:
     """Declare what every row must keep."""
-    name = pa.Column(pl.String, pa.Check.ne("", error="must not be empty"))
+    length = f"must have 1 to {LONGEST_ID} characters"
+    name = pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length))
     period = f"must lie between {EARLIEST:%Y-%m-%d} and today (UTC)"
     amounts = f"must be a number from 0 to less than {AMOUNT_LIMIT:,.0f}"
     return pa.DataFrameSchema(
@@ -105,8 +107,7 @@ def _label(duck: DuckDBPyConnection, latest: datetime) -> pa.Column:
         known = pl.col(data.key).is_not_null() | (pl.col("timestamp") > known_until)
         return data.lazyframe.select(known)
 
-    words = f"must be known when the payment is older than {LABEL_DELAY_DAYS} days"
-    return pa.Column(pl.Boolean, pa.Check(is_known, error=words), nullable=True)
+    return pa.Column(pl.Boolean, pa.Check(is_known, error=LABEL_RULE), nullable=True)
 
 
 def _broken_by_rows(path: Path, schema: pa.DataFrameSchema) -> list[Violation]:
@@ -117,7 +118,7 @@ def _broken_by_rows(path: Path, schema: pa.DataFrameSchema) -> list[Violation]:
             for found in _violations(pl.DataFrame(batch), schema):
                 place = (found.column, found.rule)
                 before = broken.get(place, Violation(*place, rows=0))
-                examples = [*before.examples, *found.examples][:EXAMPLES]
+                examples = [*before.examples, *found.examples][:SHOWN]
                 broken[place] = Violation(*place, before.rows + found.rows, examples)
     return list(broken.values())
 
@@ -132,7 +133,7 @@ def _violations(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Viol
                 raise
             bad = rows.filter(~error.check_output["check_output"])
             words = "must not be missing" if isinstance(error.check, str) else error.check.error
-            yield Violation(error.schema.name, words, len(bad), bad.head(EXAMPLES).to_dicts())
+            yield Violation(error.schema.name, words, len(bad), bad.head(SHOWN).to_dicts())
 
 
 def _repeated(duck: DuckDBPyConnection) -> list[Violation]:
@@ -141,7 +142,7 @@ def _repeated(duck: DuckDBPyConnection) -> list[Violation]:
         "SELECT *, count(*) OVER () AS total FROM payments WHERE transaction_id IN "
         "(SELECT transaction_id FROM payments GROUP BY ALL HAVING count(*) > 1)"
     )
-    found = rows.order("transaction_id, timestamp").limit(EXAMPLES).pl()
+    found = rows.order("transaction_id, timestamp").limit(SHOWN).pl()
     if found.is_empty():
         return []
     examples = found.drop("total").to_dicts()
