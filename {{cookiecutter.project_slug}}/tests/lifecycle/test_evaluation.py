@@ -10,14 +10,18 @@ import pytest
 
 from project_package.contract import Columns, Goal, Metric, UseCase
 from project_package.errors import UserError
-from project_package.lifecycle.evaluation import assess, assess_slices
+from project_package.lifecycle.evaluation import Slice, assess, assess_slices
 
-WEEK = np.array([0, 0, 1, 1])
+WEEK, LATE = np.array([0, 0, 1, 1]), np.array([False, True, False, True])
 
 
 def accuracy(rows: Columns, predictions: Columns) -> float:
     right = rows["truth"] == predictions["answer"]
     return float(right.mean()) if rows["truth"].any() else math.nan
+
+
+def yes(_: Columns, predictions: Columns) -> float:
+    return float(predictions["answer"].mean())
 
 
 GOAL = Goal("accuracy", 0.5, lambda *_: lambda _: 0.0)
@@ -29,21 +33,20 @@ class Fake:
 
     metrics: tuple[Metric, ...] = (
         Metric("accuracy", "Accuracy", accuracy, ceiling=lambda rows: float(rows["truth"].mean())),
+        Metric("yes", "Answers yes", yes, higher_is_better=False),
     )
     goal: Goal = GOAL
     periods: Callable[[Columns], Any] = lambda rows: rows["week"]
     slices: Callable[[Columns], Any] = lambda rows: {
-        "first": rows["week"] == 0,
+        "everything": rows["week"] >= 0,
         "untrue": ~rows["truth"],
+        "late": rows["late"],
         "empty": rows["week"] > 9,
     }
 
-    def metric(self, _: str) -> Metric:
-        return self.metrics[0]
-
 
 FAKE = cast("UseCase[Any, Any, Any, Any]", Fake())
-ROWS = {"truth": np.array([True, True, True, False]), "week": WEEK}
+ROWS = {"truth": np.array([True, True, True, False]), "week": WEEK, "late": LATE}
 
 
 def answers(*values: bool) -> Columns:
@@ -70,17 +73,34 @@ def test_a_ceiling_is_the_mean_of_the_periods_too() -> None:
     assert (evaluation.rows, evaluation.goal) == (4, "accuracy")
 
 
-def test_slices_compare_model_and_baseline_on_their_rows() -> None:
-    parts = assess_slices(FAKE, ROWS, PREDICTIONS["model"], PREDICTIONS["baseline"])
-    found = {part.name: (part.rows, part.model, part.baseline) for part in parts}
-    assert found["first"] == (2, 1.0, 0.5)
+def part(name: str) -> Slice:
+    parts = {part.name: part for part in assess_slices(FAKE, ROWS, PREDICTIONS)}
+    return parts[name]
 
 
-def test_a_slice_without_rows_is_left_out_and_one_without_a_score_has_none() -> None:
-    parts = assess_slices(FAKE, ROWS, PREDICTIONS["model"], PREDICTIONS["baseline"])
-    found = {part.name: (part.model, part.baseline) for part in parts}
-    assert found.keys() == {"first", "untrue"}
-    assert found["untrue"] == (None, None)
+def test_a_slice_has_every_metric_as_mean_and_spread_over_the_periods() -> None:
+    found = part("everything")
+    assert found.rows == 4
+    assert found.scores == {score.name: score for score in assess(FAKE, ROWS, PREDICTIONS).scores}
+
+
+def test_a_metric_of_a_slice_is_the_mean_over_the_periods_that_define_it() -> None:
+    accuracy, yes = (part("late").scores[name] for name in ("accuracy", "yes"))
+    assert accuracy is not None
+    assert yes is not None
+    assert (accuracy.periods, accuracy.model, accuracy.spread) == ((1.0,), 1.0, 0.0)  # not week 1
+    assert (accuracy.baseline, accuracy.ceiling) == (0.0, 1.0)
+    assert (yes.periods, yes.baseline) == ((1.0, 1.0), 0.0)
+
+
+def test_a_metric_that_no_period_of_a_slice_defines_has_no_score() -> None:
+    untrue = part("untrue").scores
+    assert untrue["accuracy"] is None
+    assert untrue["yes"] is not None
+
+
+def test_a_slice_without_rows_is_left_out() -> None:
+    assert "empty" not in [part.name for part in assess_slices(FAKE, ROWS, PREDICTIONS)]
 
 
 def test_an_evaluation_is_read_as_it_was_written() -> None:
@@ -89,6 +109,6 @@ def test_an_evaluation_is_read_as_it_was_written() -> None:
 
 
 def test_a_period_without_a_score_is_told_instead_of_hidden() -> None:
-    rows = {"truth": np.array([True, True, False, False]), "week": WEEK}
+    rows = {**ROWS, "truth": np.array([True, True, False, False])}
     with pytest.raises(UserError, match="Accuracy is not defined in every period"):
         assess(FAKE, rows, PREDICTIONS)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from project_package.bundle import Parity
 from project_package.contract import Columns, Goal, Metric, Promote
 from project_package.lifecycle import gate
-from project_package.lifecycle.evaluation import Evaluation, Score, SliceScore
+from project_package.lifecycle.evaluation import Evaluation, Score, Slice
 from project_package.lifecycle.gate import Interval, paired_bootstrap
 from project_package.lifecycle.gate import parity as compare
 from project_package.lifecycle.gate import same_answers as verdict
@@ -38,11 +38,14 @@ def bootstrap(mine: Any, theirs: Any, units: Any = None, **limits: Any) -> Inter
     return paired_bootstrap(GOAL, {}, contenders, drawn, Promote(resamples=50, **limits))
 
 
-def evaluation(model: float, baseline: float = 0.4, naive: float = 0.1) -> Evaluation:
+def score(model: float, baseline: float, naive: float = 0.1) -> Score:
     known = {"name": "hit", "label": "Hits", "higher_is_better": True, "spread": 0.0}
     numbers = {"model": model, "baseline": baseline, "naive": naive}
-    score = Score.model_validate({**known, **numbers, "periods": (model,), "ceiling": None})
-    return Evaluation(rows=9, goal="hit", scores=(score,), slices=())
+    return Score.model_validate({**known, **numbers, "periods": (model,), "ceiling": None})
+
+
+def evaluation(model: float) -> Evaluation:
+    return Evaluation(rows=9, goal="hit", scores=(score(model, 0.4),), slices=())
 
 
 @settings(max_examples=30)
@@ -113,30 +116,27 @@ def test_for_a_cost_the_bounds_change_places() -> None:
     assert "Cost +5.0000 against the champion" in gate.champion(LOWER, cheaper, promote).detail
 
 
-def part(name: str, model: float | None) -> dict[str, SliceScore]:
-    return {name: SliceScore(name=name, rows=9, model=model, baseline=0.3)}
+def part(name: str, score: Score | None) -> list[Slice]:
+    return [Slice(name=name, rows=9, scores={"hit": score, "cost": None})]
 
 
 @pytest.mark.parametrize(("model", "passed"), [(0.6, True), (0.46, True), (0.44, False)])
 def test_a_guarded_slice_may_lose_its_limit_and_no_more(model: float, passed: bool) -> None:
     promote = Promote(guarded=("night",), slice_margin=0.05)
-    (verdict,) = gate.slices(METRIC, part("night", model), {"night": 0.5}, promote)
+    (verdict,) = gate.slices(METRIC, part("night", score(model, 0.5)), promote)
     assert (verdict.rule, verdict.passed) == ("slice night", passed)
-    assert verdict.detail == f"Hits {model:.3f} against 0.500, allowed -0.05"
+    assert verdict.detail == f"Hits {model:.3f} against 0.500, may lose 0.05"
 
 
 def test_a_guarded_slice_that_cannot_be_scored_is_refused() -> None:
-    promote = Promote(guarded=("night",))
-    known = {"night": 0.5}
-    unscored = [(part("day", 0.5), known), (part("night", None), known), (part("night", 0.5), {})]
-    for mine, others in unscored:
-        (verdict,) = gate.slices(METRIC, mine, others, promote)
+    for parts in (part("day", score(0.5, 0.5)), part("night", None)):
+        (verdict,) = gate.slices(METRIC, parts, Promote(guarded=("night",)))
         assert not verdict.passed
         assert verdict.detail == "cannot be scored on these rows"
 
 
 def test_slices_that_nobody_guards_may_lose() -> None:
-    assert gate.slices(METRIC, part("night", 0.0), {"night": 1.0}, Promote()) == []
+    assert gate.slices(METRIC, part("night", score(0.0, 1.0)), Promote()) == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 from project_package.bundle import Manifest, Parity
 from project_package.contract import About, Figure
 from project_package.lifecycle.document import DASH, Document, findings, verdict
-from project_package.lifecycle.evaluation import Evaluation, Score, SliceScore
+from project_package.lifecycle.evaluation import Evaluation, Score, Slice
 from project_package.lifecycle.report import COLOURS, bars, card, render, svg
 
 HOSTILE = "<script>alert('&')</script>"
@@ -19,7 +19,12 @@ def score(name: str = "ap", **changes: Any) -> Score:
     return Score.model_validate({"name": name, **known, **values, **changes})
 
 
-def document(*scores: Score, slices: tuple[SliceScore, ...] = ()) -> Document:
+def part(name: str, rows: int, *scores: Score | None, **changes: Any) -> Slice:
+    known = scores or (score(**changes),)
+    return Slice(name=name, rows=rows, scores={s.name if s else "ap": s for s in known})
+
+
+def document(*scores: Score, slices: tuple[Slice, ...] = ()) -> Document:
     about = About("Title", "Question?", "Use.", "Misuse.", "Data.", ("First limit.", "Second."))
     manifest = Manifest(
         name="demo",
@@ -52,7 +57,7 @@ def test_hostile_text_is_shown_and_never_run() -> None:
     known = document()
     about = replace(known.about, title=HOSTILE, limits=(HOSTILE,))
     figure = Figure(HOSTILE, HOSTILE, HOSTILE, lambda axes: axes.set_title(HOSTILE))
-    slices = (SliceScore(name=HOSTILE, rows=1, model=0.1, baseline=0.2),)
+    slices = (part(HOSTILE, 1),)
     evaluation = known.evaluation.model_copy(update={"slices": slices})
     page = render(Document(about, known.manifest, evaluation, (figure,)))
     assert "<script" not in page
@@ -69,10 +74,24 @@ def test_the_same_document_gives_the_same_bytes() -> None:
 
 
 def test_what_is_not_defined_is_a_dash() -> None:
-    empty = SliceScore(name="nobody", rows=5, model=None, baseline=None)
-    page = render(document(score(model=math.nan, baseline=math.nan), slices=(empty,)))
+    page = render(document(score(model=math.nan), slices=(part("nobody", 5, None),)))
     assert "nan" not in page.lower()
-    assert f'<td class="first" data-label="Model">{DASH}</td>' in page
+    assert f'<td data-label="Baseline">{DASH}</td>' in page
+
+
+def test_every_metric_of_every_slice_is_in_the_matrix() -> None:
+    both = (score(model=0.61, spread=0.03), score("cost", model=55.5, baseline=44.4, naive=0.0))
+    page = render(document(score(), score("cost"), slices=(part("few", 5, *both),)))
+    matrix = page[page.index('<table class="matrix">') :]
+    for text in ("0.610</span>", "± 0.030", "0.600</span>", "55.5</span>", "44.4</span>"):
+        assert text in matrix
+
+
+def test_only_where_the_baseline_is_better_a_cell_is_shaded() -> None:
+    cost = score("cost", model=2.0, baseline=1.0, higher_is_better=False)
+    slices = (part("behind", 5, score(model=0.5), cost), part("ahead", 5, score(), None))
+    page = render(document(score(), cost, slices=slices))
+    assert page.count('<td class="behind">') == 2
 
 
 def test_parity_is_told_in_words() -> None:
@@ -92,8 +111,8 @@ def test_the_verdict_is_as_sure_as_the_numbers() -> None:
 
 
 def test_findings_name_what_is_lost_and_what_is_weak() -> None:
-    parts = [SliceScore(name=n, rows=9, model=m, baseline=0.1) for n, m in (("a", 0.8), ("b", 0.2))]
-    said = " ".join(findings(document(score(), score("auc", model=0.5), slices=tuple(parts))))
+    parts = (part("a", 9, model=0.8), part("b", 9, model=0.2), part("c", 9, None))
+    said = " ".join(findings(document(score(), score("auc", model=0.5), slices=parts)))
     assert "weakest on “b”: 0.200 on 9 rows" in said
 
 
@@ -116,7 +135,7 @@ def test_a_figure_takes_the_colours_of_the_page() -> None:
 HEADINGS = ["Model details", "Intended use", "Out of scope", "Data", "Metrics", "Results", "Slices"]
 
 
-def carded(title: str = "Title", slices: tuple[SliceScore, ...] = ()) -> Document:
+def carded(title: str = "Title", slices: tuple[Slice, ...] = ()) -> Document:
     plain = document(score(label="AP", ceiling=None), slices=slices)
     parity = Parity(rows=20_000, largest_difference=2e-7, changed_decisions=0)
     return replace(
@@ -147,13 +166,17 @@ def test_the_card_is_filled_from_the_run() -> None:
         assert fact in text
 
 
-def test_a_slice_without_a_score_has_a_dash() -> None:
-    text = card(carded(slices=(SliceScore(name="few", rows=5, model=None, baseline=0.5),)))
-    assert f"| few | 5 | {DASH} | 0.500 |" in text
+def test_the_card_has_every_metric_of_every_slice() -> None:
+    scored = part("few", 5, score(), score("cost", model=55.5, spread=1.5, baseline=44.4))
+    text = card(document(score(), score("cost"), slices=(scored,)))
+    assert "| Slice | Rows | AP | COST |\n| --- | ---: | ---: | ---: |\n" in text
+    assert "| few | 5 | 0.700 ± 0.020, 0.600 | 55.5 ± 1.500, 44.4 |" in text
 
 
 def test_text_stays_in_its_line_and_cell() -> None:
-    hostile = SliceScore(name="a | b\n# <b>", rows=1, model=0.1, baseline=0.1)
-    text = card(carded(title="Two\n# lines", slices=(hostile,)))
+    text = card(
+        carded(title="Two\n# lines", slices=(part("a | b\n# <b>", 1), part("few", 5, None)))
+    )
     assert text.startswith("# Two # lines\n")
-    assert "| a \\| b # &lt;b> | 1 | 0.100 | 0.100 |" in text
+    assert "| a \\| b # &lt;b> | 1 | 0.700 ± 0.020, 0.600 |" in text
+    assert f"| few | 5 | {DASH} |" in text

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..bundle import Manifest
 from ..contract import About, Figure
-from .evaluation import Evaluation, Score, SliceScore
+from .evaluation import Evaluation, Score
 
 DASH = "–"  # noqa: RUF001 - what a table shows where there is no number
 
@@ -83,9 +83,10 @@ def _difference(score: Score) -> str:
 
 
 def _weakest(document: Document) -> str:
-    sign = 1 if document.goal.higher_is_better else -1
-    scored = [(sign * s.model, s) for s in document.evaluation.slices if s.model is not None]
+    goal = document.goal
+    sign = 1 if goal.higher_is_better else -1
+    scored = [(score, p) for p in document.evaluation.slices if (score := p.scores[goal.name])]
     if len(scored) < 2:
         return ""
-    weakest: SliceScore = min(scored, key=lambda pair: pair[0])[1]
-    return f"It is weakest on “{weakest.name}”: {number(weakest.model)} on {weakest.rows:,} rows."
+    score, part = min(scored, key=lambda pair: sign * pair[0].model)
+    return f"It is weakest on “{part.name}”: {number(score.model)} on {part.rows:,} rows."

@@ -1,10 +1,10 @@
 """Scores of the model beside the baseline and the naive answer: whole, by period and by slice."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..contract import Columns, Frozen, Metric, UseCase, length, take
 from ..errors import UserError
@@ -14,7 +14,7 @@ CONTENDERS = (MODEL, BASELINE, NAIVE)
 
 
 class Score(Frozen):
-    """One metric: the mean over the periods of the test, for each contender."""
+    """One metric on some rows: each contender's mean over the periods that define it."""
 
     name: str
     label: str
@@ -28,13 +28,12 @@ class Score(Frozen):
     ceiling: float | None
 
 
-class SliceScore(Frozen):
-    """The goal's metric on a part of the test; None where it is not defined (no positives)."""
+class Slice(Frozen):
+    """Every metric on a part of the test; None where no period defines it (no positives)."""
 
     name: str
     rows: int
-    model: float | None
-    baseline: float | None
+    scores: dict[str, Score | None]
 
 
 class Evaluation(Frozen):
@@ -43,7 +42,7 @@ class Evaluation(Frozen):
     rows: int
     goal: str
     scores: tuple[Score, ...]
-    slices: tuple[SliceScore, ...]
+    slices: tuple[Slice, ...]
 
     def score(self, name: str) -> Score:
         """Give the score of that name."""
@@ -58,62 +57,65 @@ def assess(
     Raises:
         UserError: a metric is not defined in a period of the test.
     """
-    periods = use_case.periods(rows)
-    return Evaluation(
-        rows=length(rows),
-        goal=use_case.goal.metric,
-        scores=tuple(_score(metric, rows, predictions, periods) for metric in use_case.metrics),
-        slices=assess_slices(use_case, rows, predictions[MODEL], predictions[BASELINE]),
-    )
+    everywhere = np.ones(length(rows), np.bool_)
+    found = _scores(use_case, rows, predictions, everywhere)
+    scores = tuple(score for score in found.values() if score)
+    count = len(np.unique(use_case.periods(rows)))
+    whole = {score.name for score in scores if len(score.periods) == count}
+    if lost := [metric.label for metric in use_case.metrics if metric.name not in whole]:
+        raise UserError(
+            f"{lost[0]} is not defined in every period of the test: one may hold no positive "
+            "row. Use more data, or fewer and longer periods."
+        )
+    slices = assess_slices(use_case, rows, predictions)
+    return Evaluation(rows=length(rows), goal=use_case.goal.metric, scores=scores, slices=slices)
 
 
 def assess_slices(
-    use_case: UseCase[Any, Any, Any, Any], rows: Columns, model: Columns, baseline: Columns
-) -> tuple[SliceScore, ...]:
-    """Score two predictions with the goal's metric on every slice of the rows."""
-    goal = use_case.metric(use_case.goal.metric)
+    use_case: UseCase[Any, Any, Any, Any], rows: Columns, predictions: Mapping[str, Columns]
+) -> tuple[Slice, ...]:
+    """Score the three contenders with every metric on every slice of the rows."""
     return tuple(
-        SliceScore(
-            name=name,
-            rows=int(mask.sum()),
-            model=_defined(goal.score(take(rows, mask), take(model, mask))),
-            baseline=_defined(goal.score(take(rows, mask), take(baseline, mask))),
-        )
+        Slice(name=name, rows=int(mask.sum()), scores=_scores(use_case, rows, predictions, mask))
         for name, mask in use_case.slices(rows).items()
         if mask.any()
     )
 
 
-def _score(
-    metric: Metric, rows: Columns, predictions: Mapping[str, Columns], periods: np.ndarray
-) -> Score:
-    masks = [periods == period for period in np.unique(periods)]
-    parts = [take(rows, mask) for mask in masks]
-    by_period = {
-        name: [
-            metric.score(part, take(predictions[name], mask))
-            for part, mask in zip(parts, masks, strict=True)
-        ]
-        for name in CONTENDERS
-    }
-    if not all(np.isfinite(scores).all() for scores in by_period.values()):
-        raise UserError(
-            f"{metric.label} is not defined in every period of the test: one may hold no positive "
-            "row. Use more data, or fewer and longer periods."
-        )
-    ceiling = np.mean([metric.ceiling(part) for part in parts]) if metric.ceiling else None
+def _scores(
+    use_case: UseCase[Any, Any, Any, Any],
+    rows: Columns,
+    predictions: Mapping[str, Columns],
+    part: NDArray[np.bool_],
+) -> dict[str, Score | None]:
+    """Score the rows of `part` by every metric, in the periods of the whole test."""
+    periods = use_case.periods(rows)
+    masks = [part & (periods == period) for period in np.unique(periods[part])]
+    parts = [
+        (take(rows, mask), {name: take(given, mask) for name, given in predictions.items()})
+        for mask in masks
+    ]
+    return {metric.name: _score(metric, parts) for metric in use_case.metrics}
+
+
+def _score(metric: Metric, parts: Sequence[tuple[Columns, Mapping[str, Columns]]]) -> Score | None:
+    """Score rows and predictions of the periods in which all contenders have a score."""
+    scored = np.array(
+        [[metric.score(rows, given[name]) for name in CONTENDERS] for rows, given in parts]
+    )
+    defined = np.isfinite(scored).all(axis=1)
+    if not defined.any():
+        return None
+    model, baseline, naive = scored[defined].T
+    kept = [rows for (rows, _), whole in zip(parts, defined, strict=True) if whole]
     return Score(
         name=metric.name,
         label=metric.label,
         higher_is_better=metric.higher_is_better,
-        model=float(np.mean(by_period[MODEL])),
-        spread=float(np.std(by_period[MODEL])),
-        periods=tuple(by_period[MODEL]),
-        baseline=float(np.mean(by_period[BASELINE])),
-        naive=float(np.mean(by_period[NAIVE])),
-        ceiling=ceiling,
+        model=model.mean(),
+        spread=model.std(),
+        periods=tuple(model.tolist()),
+        baseline=baseline.mean(),
+        naive=naive.mean(),
+        ceiling=np.mean([metric.ceiling(rows) for rows in kept]) if metric.ceiling else None,
     )
-
-
-def _defined(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -1,6 +1,6 @@
 """The gate: every rule a challenger must pass before it becomes the champion. Pure functions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from timeit import repeat
 from typing import Any
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..bundle import Parity
 from ..contract import Columns, Goal, Metric, Promote, length
-from .evaluation import Evaluation, SliceScore
+from .evaluation import Evaluation, Slice
 
 
 @dataclass(frozen=True)
@@ -84,22 +84,22 @@ def champion(metric: Metric, difference: Interval, promote: Promote) -> Verdict:
     )
 
 
-def slices(
-    metric: Metric,
-    challenger: Mapping[str, SliceScore],
-    reference: Mapping[str, float | None],
-    promote: Promote,
-) -> list[Verdict]:
-    """Demand that no guarded slice loses more than its limit against the reference."""
+def slices(metric: Metric, parts: Sequence[Slice], promote: Promote) -> list[Verdict]:
+    """Demand that no guarded slice loses more than its limit against its reference.
+
+    The reference stands in the place of the baseline: the champion, while there is one.
+    """
+    scores = {part.name: part.scores[metric.name] for part in parts}
     verdicts = []
     for name in promote.guarded:
-        mine = challenger[name].model if name in challenger else None
-        other = reference.get(name)
-        if mine is None or other is None:
+        if (score := scores.get(name)) is None:
             verdicts.append(Verdict(f"slice {name}", False, "cannot be scored on these rows"))
             continue
-        gain = metric.gain(mine, other)
-        detail = f"{metric.label} {mine:.3f} against {other:.3f}, allowed {-promote.slice_margin}"
+        gain = metric.gain(score.model, score.baseline)
+        detail = (
+            f"{metric.label} {score.model:.3f} against {score.baseline:.3f}, "
+            f"may lose {promote.slice_margin:g}"
+        )
         verdicts.append(Verdict(f"slice {name}", gain >= -promote.slice_margin, detail))
     return verdicts
 

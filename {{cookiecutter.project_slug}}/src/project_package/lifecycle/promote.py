@@ -11,7 +11,7 @@ from ..errors import GateRefused, UserError
 from ..predictor import Predictor
 from . import gate
 from .evaluate import challenger, test_rows
-from .evaluation import assess_slices
+from .evaluation import BASELINE, MODEL, NAIVE, assess_slices
 from .gate import Verdict
 from .project import Project
 from .registry import CHAMPION, Version
@@ -67,8 +67,7 @@ def _verdicts(project: Project, version: Version) -> list[Verdict]:
             f"Version {version.number} was evaluated on {evaluation.rows:,} rows and these "
             f"parameters give {length(rows):,}: run `ml evaluate` again."
         )
-    predictor = Predictor(bundle, use_case.api)
-    reference = {part.name: part.baseline for part in evaluation.slices}
+    predictor, parts = Predictor(bundle, use_case.api), evaluation.slices
     verdicts = gate.beats(metric, evaluation, use_case.goal)
     if (old := project.registry.find(CHAMPION)) and old.number != version.number:
         mine = predictor.predict(rows)
@@ -76,9 +75,9 @@ def _verdicts(project: Project, version: Version) -> list[Verdict]:
         units = use_case.units(rows)
         difference = gate.paired_bootstrap(use_case.goal, rows, (mine, theirs), units, limits)
         verdicts.append(gate.champion(metric, difference, limits))
-        parts = assess_slices(use_case, rows, mine, theirs)
-        reference = {part.name: part.baseline for part in parts}
-    verdicts += gate.slices(metric, {p.name: p for p in evaluation.slices}, reference, limits)
+        rivals = {MODEL: mine, BASELINE: theirs, NAIVE: use_case.naive(rows)}
+        parts = assess_slices(use_case, rows, rivals)  # the champion is what to compare with
+    verdicts += gate.slices(metric, parts, limits)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits.max_difference))
     return verdicts + gate.budgets(*_weigh(predictor, bundle, rows), limits)
 

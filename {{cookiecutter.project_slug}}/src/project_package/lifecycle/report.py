@@ -16,8 +16,8 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure as Canvas
 
 from ..contract import Figure
-from .document import Document, findings, number, verdict
-from .evaluation import Score, SliceScore
+from .document import Document, findings, gain, number, verdict
+from .evaluation import Evaluation, Score
 
 NAMES = MappingProxyType({"model": "Model", "baseline": "Simple baseline", "naive": "No model"})
 
@@ -27,7 +27,7 @@ def render(document: Document) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "gain": gain}
     source = resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
     return environment.from_string(source).render(
         about=document.about,
@@ -39,7 +39,7 @@ def render(document: Document) -> str:
         verdict=verdict(document),
         findings=findings(document),
         bars={score.name: bars(score) for score in document.evaluation.scores},
-        slice_bars=slice_bars(document.evaluation.slices),
+        slice_bars=slice_bars(document.evaluation),
         figures=[(figure, svg(figure)) for figure in document.figures],
     )
 
@@ -61,15 +61,13 @@ def bars(score: Score) -> Mapping[str, float]:
     return _lengths(values)
 
 
-def slice_bars(slices: tuple[SliceScore, ...]) -> Mapping[str, Mapping[str, float]]:
-    """Give the bars of every slice, all on one scale."""
-    values = {f"{s.name}/{who}": v for s in slices for who, v in _pair(s).items()}
+def slice_bars(evaluation: Evaluation) -> Mapping[str, Mapping[str, float]]:
+    """Give the bars of the goal's metric on every slice where it is defined, on one scale."""
+    scored = {p.name: score for p in evaluation.slices if (score := p.scores[evaluation.goal])}
+    values = {f"model {name}": score.model for name, score in scored.items()}
+    values |= {f"baseline {name}": score.baseline for name, score in scored.items()}
     lengths = _lengths(values)
-    return {s.name: {who: lengths[f"{s.name}/{who}"] for who in _pair(s)} for s in slices}
-
-
-def _pair(part: SliceScore) -> Mapping[str, float | None]:
-    return {"model": part.model, "baseline": part.baseline}
+    return {n: {who: lengths[f"{who} {n}"] for who in ("model", "baseline")} for n in scored}
 
 
 def _lengths(values: Mapping[str, float | None]) -> dict[str, float]:
