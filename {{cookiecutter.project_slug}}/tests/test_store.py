@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from project_package.bundle import Bundle, Manifest, pack
 from project_package.errors import UserError
 from project_package.store import Pointer, Store
 
@@ -32,6 +33,32 @@ def test_publishing_again_is_harmless(store: Store) -> None:
     for _ in range(2):
         store.publish(1, "bundle", FILES)
     assert store.fetch(1, "bundle") == FILES
+
+
+def test_a_bundle_that_was_published_is_never_overwritten(store: Store) -> None:
+    store.publish(1, "bundle", FILES)
+    with pytest.raises(UserError, match=r"has another versions/1/bundle/model\.onnx"):
+        store.publish(1, "bundle", {"model.onnx": b"other"})
+    assert store.fetch(1, "bundle") == FILES
+    for card in (b"first", b"second"):
+        store.publish(1, "evidence", {"card.md": card})
+    assert store.fetch(1, "evidence") == {"card.md": b"second"}
+
+
+def test_what_an_alias_points_to_is_loaded_and_verified(store: Store) -> None:
+    manifest = Manifest(
+        name="m", candidate="c", settings={}, created="", commit="", data=""
+    )
+    bundle = Bundle(b"graph", {}, manifest)
+    store.publish(3, "bundle", pack(bundle))
+    store.point("champion", Pointer(version=3, digest=bundle.digest))
+    version, loaded = store.load("champion")
+    assert (version, loaded.graph) == (3, b"graph")
+    store.point("champion", Pointer(version=3, digest="another"))
+    with pytest.raises(UserError, match="names another graph than version 3"):
+        store.load("champion")
+    with pytest.raises(UserError, match="There is no challenger in"):
+        store.load("challenger")
 
 
 def test_a_version_that_is_not_there_is_named(store: Store) -> None:

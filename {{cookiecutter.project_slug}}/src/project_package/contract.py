@@ -51,6 +51,7 @@ class Train(Frozen):
 
     trials: int = Field(default=8, ge=1, description="trials of each candidate with a space")
     candidates: tuple[str, ...] = Field(default=(), description="candidates to try; none means all")
+    examples: int = Field(default=8, ge=0, le=100, description="test rows shown at /docs")
 
 
 class Promote(Frozen):

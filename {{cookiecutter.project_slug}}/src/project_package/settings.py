@@ -1,9 +1,12 @@
 """Addresses and secrets: from the environment (or a .env file), in this one place."""
 
+import re
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .errors import UserError
 
 
 class Settings(BaseSettings):
@@ -33,3 +36,21 @@ class Settings(BaseSettings):
     def store(self, root: Path) -> str:
         """Give the address of the model store; a folder is absolute."""
         return self.model_store if "://" in self.model_store else str(root / self.model_store)
+
+
+def read() -> Settings:
+    """Read the environment.
+
+    Raises:
+        UserError: a variable has a value that cannot be.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        found = [f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        raise UserError(f"{'; '.join(found)}. Mend it in the environment or in .env.") from None
+
+
+def shown(address: str) -> str:
+    """Give an address as a message may show it: without user and password."""
+    return re.sub(r"://[^/]*@", "://", address)

@@ -11,12 +11,16 @@ of the training side but this.
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 from pydantic import ValidationError
 
+from .bundle import Bundle, unpack
 from .contract import Files, Frozen
 from .errors import UserError
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+BUNDLE, EVIDENCE = "bundle", "evidence"
 
 
 class Pointer(Frozen):
@@ -42,9 +46,31 @@ class Store:
             raise self._unreachable(error) from error
 
     def publish(self, version: int, folder: str, files: Files) -> None:
-        """Put files of a version, in their order. Putting the same ones again is harmless."""
+        """Put files of a version, in their order. Putting the same ones again is harmless.
+
+        Raises:
+            UserError: the store cannot be reached, or has the bundle with other bytes.
+        """
+        put = self._put_once if folder == BUNDLE else self._put
         for name, content in files.items():
-            self._put(f"versions/{version}/{folder}/{name}", content)
+            put(f"versions/{version}/{folder}/{name}", content)
+
+    def load(self, alias: str) -> tuple[int, Bundle]:
+        """Get the version that an alias points to, and its bundle, verified.
+
+        Raises:
+            UserError: there is none, it is damaged, or the store cannot be reached.
+        """
+        pointer = self.pointer(alias)
+        if pointer is None:
+            raise UserError(f"There is no {alias} in {self.address}: run `ml pipeline` first.")
+        bundle = unpack(self.fetch(pointer.version, BUNDLE))
+        if bundle.digest != pointer.digest:
+            raise UserError(
+                f"{alias}.json in {self.address} names another graph than version "
+                f"{pointer.version} has there: promote again."
+            )
+        return pointer.version, bundle
 
     def fetch(self, version: int, folder: str) -> Files:
         """Get every file of a version's folder.
@@ -88,6 +114,18 @@ class Store:
     def _put(self, path: str, content: bytes) -> None:
         try:
             obstore.put(self._objects, path, content)
+        except BaseError as error:
+            raise self._unreachable(error) from error
+
+    def _put_once(self, path: str, content: bytes) -> None:
+        try:
+            obstore.put(self._objects, path, content, mode="create")
+        except AlreadyExistsError as error:
+            if self._get(path) != content:
+                raise UserError(
+                    f"The store {self.address} has another {path}: name the store and the MLflow "
+                    "that belong together."
+                ) from error
         except BaseError as error:
             raise self._unreachable(error) from error
 

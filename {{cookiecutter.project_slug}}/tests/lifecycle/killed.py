@@ -29,10 +29,10 @@ from project_package.settings import Settings
 def deadly(call: Callable[..., Any], before: int, steps: "count[int]") -> Callable[..., Any]:
     """Die instead of the step that is `before` others away."""
 
-    def step(*arguments: Any) -> Any:
+    def step(*arguments: Any, **named: Any) -> Any:
         if next(steps) == before:
             os.kill(os.getpid(), signal.SIGKILL)
-        return call(*arguments)
+        return call(*arguments, **named)
 
     return step
 

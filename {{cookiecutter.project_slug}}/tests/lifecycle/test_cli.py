@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from project_package.contract import UseCase
 from project_package.lifecycle.cli import Entry, app, run
@@ -22,8 +24,8 @@ class Ml:
     """`ml`, run in this process: its exit code, and what it printed."""
 
     def __init__(self, use_case: AnyUseCase, capsys: pytest.CaptureFixture[str]) -> None:
-        self.served: list[tuple[str, int]] = []
-        self._entry = Entry(lambda: use_case, lambda host, port: self.served.append((host, port)))
+        self.served: list[tuple[str, int, bool]] = []
+        self._entry = Entry(lambda: use_case, lambda *how: self.served.append(how))
         self._capsys = capsys
         self.out = self.err = ""
 
@@ -113,7 +115,9 @@ def test_a_refusal_of_the_gate_exits_with_1_and_its_numbers(
         (["evaluate"], "There is no challenger: run `ml train` first."),
         (["promote"], "There is no challenger: run `ml train` first."),
         (["rollback"], "There is no earlier champion to go back to"),
-        (["predict", "in.csv", "out.csv"], "There is no champion to predict with"),
+        (["predict", "in.csv", "out.csv"], "There is no champion in "),
+        (["doctor"], "Broken: data, champion."),
+        (["models", "--set", "seed=-1"], "seed = -1: Input should be greater than or equal to 0"),
         (["predict", "in.csv", "out.txt"], "out.txt must end in .parquet or .csv."),
     ],
 )
@@ -142,13 +146,39 @@ def test_an_unknown_option_exits_with_2(ml: Ml) -> None:
 @pytest.mark.usefixtures("new")
 def test_doctor_exits_with_2_when_something_is_broken(ml: Ml) -> None:
     assert ml("doctor") == 2
-    assert "There is no champion yet" in ml.out
+    assert "There is no champion in" in ml.out
+    assert ml("doctor", "--quiet") == 2
+    assert ml.out == ""
+
+
+@pytest.mark.usefixtures("new")
+def test_a_setting_that_cannot_be_is_told_by_its_name(ml: Ml) -> None:
+    Path(".env").write_text("SERVE_PORT=much\n")
+    assert ml("data") == 2
+    assert ml.err.startswith("SERVE_PORT: Input should be a valid integer")
+
+
+@pytest.mark.usefixtures("new")
+def test_a_library_that_is_missing_is_named(ml: Ml, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "project_package.lifecycle.project", None)
+    assert ml("models") == 2
+    assert "is missing: run `uv sync`" in ml.err
+
+
+@pytest.mark.usefixtures("here")
+def test_a_failure_of_mlflow_is_told_in_words(ml: Ml, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MlflowException("the connection was lost")
+
+    monkeypatch.setattr(MlflowClient, "search_model_versions", fail)
+    assert ml("models") == 2
+    assert ml.err == "MLflow failed: the connection was lost. `ml doctor` says more.\n"
 
 
 @pytest.mark.usefixtures("here")
 def test_serve_hands_over_host_and_port(ml: Ml) -> None:
-    assert ml("serve", "--host", "::1", "--port", "8123") == 0
-    assert ml.served == [("::1", 8123)]
+    assert ml("serve", "--host", "::1", "--port", "8123", "--quiet") == 0
+    assert ml.served == [("::1", 8123, True)]
 
 
 def test_rollback_in_a_project_with_one_champion_is_refused(

@@ -23,7 +23,7 @@ def test_another_ending_is_refused_before_anything_is_read(
 
 def test_without_a_champion_the_sentence_says_what_to_run(project: Project, tmp_path: Path) -> None:
     empty = replace(project, workspace=Workspace(tmp_path))
-    with pytest.raises(UserError, match="There is no champion to predict with: run `ml pipeline`"):
+    with pytest.raises(UserError, match=r"There is no champion in .*: run `ml pipeline` first"):
         predict(empty, tmp_path / "rows.csv", tmp_path / "answers.csv")
 
 

@@ -109,6 +109,21 @@ def test_the_same_seed_gives_the_same_choice(tmp_path: Path) -> None:
     assert one != other
 
 
+def test_a_resumed_search_repeats_no_draw(memory: BaseStorage, tmp_path: Path) -> None:
+    for trials_ in (3, 6, 9):
+        search(memory, trials=trials_).run(Recorder(tmp_path / "fits").candidate(), lambda: None)
+    drawn = [trial.params["a"] for trial in trials(memory)]
+    assert len(set(drawn)) == len(drawn) == 9
+
+
+def test_a_search_in_parts_is_the_search_in_one_go(memory: BaseStorage, tmp_path: Path) -> None:
+    for part in (3, 9):
+        search(memory, trials=part).run(Recorder(tmp_path / "one").candidate(), lambda: None)
+    whole = InMemoryStorage()
+    search(whole, trials=9).run(Recorder(tmp_path / "two").candidate(), lambda: None)
+    assert [t.params for t in trials(memory)] == [t.params for t in trials(whole)]
+
+
 def test_a_candidate_without_a_space_is_tried_once(memory: BaseStorage, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "fits")
     choice = search(memory).run(replace(recorder.candidate(), space=None), lambda: None)

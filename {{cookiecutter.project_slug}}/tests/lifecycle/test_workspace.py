@@ -1,5 +1,6 @@
 """Data sets appear whole or not at all."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,6 +36,18 @@ def test_a_new_data_set_is_named_by_its_content_and_the_latest(tmp_path: Path) -
     assert one.digest != two.digest
     assert workspace.dataset() == two
     assert workspace.dataset(one.digest).path.joinpath("rows").read_text() == "one"
+
+
+def test_what_a_kill_left_a_day_ago_is_removed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    old, new = workspace.data / ".partial-1", workspace.data / ".batch-2"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    kept = workspace.new_dataset(writing("one"))
+    assert not old.exists()
+    assert new.exists()
+    assert kept.path.exists()
 
 
 def test_the_same_content_is_kept_once_and_becomes_the_latest_again(tmp_path: Path) -> None:

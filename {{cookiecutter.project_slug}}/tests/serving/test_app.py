@@ -1,19 +1,24 @@
 """The server over HTTP, for every use case."""
 
 import json
+import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
 from project_package.bundle import EXAMPLES
+from project_package.errors import UserError
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.registry import BUNDLE
-from project_package.serving.app import CHAMPION, MAX_INSTANCES, create_app
-from project_package.store import Store
+from project_package.serving.app import MAX_INSTANCES, create_app, serve
+from project_package.store import CHAMPION, Store
 
 TRAINING = {"duckdb", "matplotlib", "mlflow", "optuna", "pandas", "polars", "pyarrow", "sklearn"}
 FRESH_SERVER = """
@@ -63,8 +68,34 @@ def test_every_example_of_the_document_works(client: TestClient) -> None:
         assert client.post("/v1/predict", json=example["value"]).status_code == 200
 
 
-def test_the_page_of_the_document_is_there(client: TestClient) -> None:
-    assert "swagger" in client.get("/docs").text
+def test_the_page_of_the_document_loads_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/docs").text
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(loaded) >= 3
+    assert all(client.get(path).status_code == 200 for path in loaded)
+    assert "://" not in page
+
+
+def test_a_place_where_nobody_can_listen_is_told(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"Nobody can listen on 127.0.0.1, port {port}"):
+            serve(project.use_case.api, "127.0.0.1", port)
+
+
+def test_a_server_says_what_it_serves_and_ends_when_interrupted(
+    project: Project, trained: Path
+) -> None:
+    package, name = Project.__module__.partition(".")[0], project.use_case.api.name
+    command = [sys.executable, "-u", "-m", f"{package}.{name}", "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=trained, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        said = server.stdout.readline()
+        url = re.search(r"Version 1 is served on (http://127.0.0.1:\d+);", said)
+        assert url
+        assert httpx.get(f"{url[1]}/readyz", timeout=30).status_code == 200
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
 
 
 @pytest.mark.parametrize(

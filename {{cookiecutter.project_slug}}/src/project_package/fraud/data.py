@@ -18,9 +18,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
+from .. import settings
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits
 from ..errors import SHOWN, UserError, Violation, refuse
-from ..settings import Settings
 from ..sources import Source, copy
 from .api import MAX_HISTORY, FraudRequest
 from .features import CARD, LABEL_DELAY_DAYS, LOOKBACK_DAYS, TERMINAL
@@ -88,7 +88,7 @@ def _read(data: Data, rows: Path) -> None:
     if data.source == SIMULATOR:
         simulate(data.customers, data.terminals, data.days, data.seed).write_parquet(rows)
         return
-    url = Settings().data_url.get_secret_value()
+    url = settings.read().data_url.get_secret_value()
     source = Source(data.source, data.columns, data.query, url)
     copy(source, LAYOUT, rows, data.memory_limit_mib)
 

@@ -28,7 +28,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 Source = Annotated[Path, typer.Argument(help="Raw rows: a .parquet or .csv file.")]
 Target = Annotated[Path, typer.Argument(help="Where the predictions go: .parquet or .csv.")]
 Host = Annotated[str, typer.Option(help="Address; SERVE_HOST, or loopback, by default.")]
-Port = Annotated[int, typer.Option(help="Port; SERVE_PORT, or 8000, by default.")]
+Port = Annotated[
+    int, typer.Option(help="Port; SERVE_PORT, or 8000, by default; 0 takes a free one.")
+]
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,11 @@ class Entry:
     """The use case and its server, each imported when a command asks for it."""
 
     use_case: "Callable[[], UseCase[Any, Any, Any, Any]]"
-    serve: Callable[[str, int], None]
+    serve: Callable[[str, int, bool], None]
 
     def project(self, changes: list[str] | None, quiet: bool = False) -> "Project":
         """Open the project in the working folder: its parameters, settings and places."""
-        from ..settings import Settings
+        from .. import settings
         from .console import Console
         from .params import read
         from .project import Project
@@ -49,7 +51,7 @@ class Entry:
         root = Path.cwd()
         use_case = self.use_case()
         params = read(use_case.params, root / "params.toml", changes or ())
-        return Project(use_case, params, Workspace(root), Settings(), Console(quiet))
+        return Project(use_case, params, Workspace(root), settings.read(), Console(quiet))
 
 
 app = typer.Typer(
@@ -67,7 +69,7 @@ def stage(module: str, example: str, text: str, name: str = "") -> None:
     @app.command(name=name or module, help=text, epilog=f"Example: {example}")
     def command(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
         run = getattr(import_module(f".{module}", __package__), name or module)
-        run(context.obj.project(changes, quiet))
+        context.obj.project(changes, quiet).run(run)
 
 
 stage("data", "`ml data --set data.days=120`", "Collect raw rows, check them, compute features.")
@@ -76,6 +78,8 @@ stage("evaluate", "`ml evaluate`", "Score the challenger beside its baselines; w
 stage("promote", "`ml promote --set promote.margin=0`", "Let the gate decide on the challenger.")
 stage("promote", "`ml rollback`", "Make the champion before the champion again.", "rollback")
 stage("stages", "`ml pipeline --set seed=1`", "Run data, train, evaluate and promote.", "pipeline")
+stage("status", "`ml models`", "List the versions with their aliases and scores.", "models")
+stage("status", "`ml doctor`", "Explain a broken set-up; something broken exits with 2.", "doctor")
 
 
 @app.command(epilog="Example: `ml predict today.csv answers.parquet`")
@@ -89,30 +93,13 @@ def predict(
     """Answer a file of raw rows with the champion."""
     from .predict import predict as stage
 
-    stage(context.obj.project(changes, quiet), source, target)
-
-
-@app.command(epilog="Example: `ml models`")
-def models(context: typer.Context) -> None:
-    """List the versions with their aliases and scores."""
-    from .status import models as stage
-
-    stage(context.obj.project(None))
-
-
-@app.command(epilog="Example: `ml doctor`; something broken exits with 2")
-def doctor(context: typer.Context) -> None:
-    """Explain a broken set-up: versions, data, tracking, store, champion."""
-    from .status import doctor as stage
-
-    if not stage(context.obj.project(None)):
-        raise typer.Exit(UserError.exit_code)
+    context.obj.project(changes, quiet).run(stage, source, target)
 
 
 @app.command(epilog="Example: `ml serve --port 8080`, then open /docs")
-def serve(context: typer.Context, host: Host = "", port: Port = -1) -> None:
-    """Serve the champion over HTTP."""
-    context.obj.serve(host, port)
+def serve(context: typer.Context, host: Host = "", port: Port = -1, quiet: Quiet = False) -> None:
+    """Serve the champion over HTTP. Its settings are those of the environment."""
+    context.obj.serve(host, port, quiet)
 
 
 def run(entry: Entry) -> None:
@@ -124,6 +111,9 @@ def run(entry: Entry) -> None:
     except (UserError, GateRefused) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"The library {error.name} is missing: run `uv sync`.\n")
+        sys.exit(UserError.exit_code)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise

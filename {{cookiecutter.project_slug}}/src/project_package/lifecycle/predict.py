@@ -6,12 +6,11 @@ from uuid import uuid4
 
 import polars as pl
 
-from ..bundle import unpack
 from ..contract import length
 from ..errors import UserError
 from ..predictor import Predictor
+from ..store import CHAMPION
 from .project import Project
-from .registry import BUNDLE, CHAMPION
 
 WRITERS: Mapping[str, Callable[[pl.DataFrame, Path], None]] = {
     ".parquet": lambda table, path: table.write_parquet(path),
@@ -29,18 +28,15 @@ def predict(project: Project, source: Path, target: Path) -> int:
         raise UserError(f"{target} must end in .parquet or .csv.")
     if not target.absolute().parent.is_dir():
         raise UserError(f"There is no folder {target.parent} to write {target.name} into.")
-    pointer = project.store.pointer(CHAMPION)
-    if pointer is None:
-        raise UserError("There is no champion to predict with: run `ml pipeline` first.")
-    with project.console.step("predict"):
-        predictor = Predictor(
-            unpack(project.store.fetch(pointer.version, BUNDLE)), project.use_case.api
-        )
-        dataset = project.workspace.dataset()
-        rows = project.use_case.batch(project.params, source, dataset.path)
+    version, bundle = project.store.load(CHAMPION)
+    with project.console.step("predict") as progress:
+        predictor = Predictor(bundle, project.use_case.api)
+        rows = project.use_case.batch(project.params, source, project.workspace.dataset().path)
+        progress(0.7)
         table = pl.DataFrame(dict(project.use_case.table(rows, predictor.predict(rows))))
+        progress(0.9)
         beside = target.with_name(f".{target.name}-{uuid4().hex}")
         WRITERS[target.suffix](table, beside)
         beside.replace(target)
-    project.console.say(f"{length(rows):,} predictions of version {pointer.version}: {target}")
+    project.console.say(f"{length(rows):,} predictions of version {version}: {target}")
     return length(rows)

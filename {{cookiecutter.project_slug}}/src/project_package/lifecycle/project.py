@@ -1,10 +1,14 @@
 """The project that a command works on: what to solve, how, and where."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mlflow.exceptions import MlflowException
+
 from ..contract import Params, UseCase
+from ..errors import UserError
 from ..settings import Settings
 from ..store import Store
 from .console import Console
@@ -22,6 +26,13 @@ class Project:
     workspace: Workspace
     settings: Settings
     console: Console
+
+    def run(self, stage: Callable[..., object], *arguments: object) -> None:
+        """Run a stage; a failure of MLflow on the way is told in words."""
+        try:
+            stage(self, *arguments)
+        except MlflowException as error:
+            raise UserError(f"MLflow failed: {error}. `ml doctor` says more.") from error
 
     @cached_property
     def tracking(self) -> Tracking:

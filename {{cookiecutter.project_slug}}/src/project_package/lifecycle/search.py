@@ -1,7 +1,8 @@
 """Search: try settings of every candidate on the folds, which all lie before the test.
 
 The study is a database: a search that was killed goes on where it stopped, and several workers
-may share one. The sampler is seeded, so the same data and parameters give the same choice.
+may share one. Every trial draws from the seed and its own number, so the same data and parameters
+give the same choice, and neither a resumed search nor a second worker repeats a draw.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..contract import Candidate, Columns, Fold, Metric, Settings
 from ..errors import UserError
+from ..settings import shown
 
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 KNOWN = (*FINISHED, optuna.trial.TrialState.WAITING)
@@ -46,7 +48,7 @@ class Search:
     trials: int
     storage: optuna.storages.BaseStorage
     study: str
-    """Names data and parameters: another data set is another study."""
+    """Names data and parameters, but not how many trials: more of them continue the study."""
 
     def run(self, candidate: Candidate[Any], tick: Callable[[], None]) -> Choice:
         """Search one candidate; `tick` is called after each trial."""
@@ -71,13 +73,15 @@ class Search:
         return optuna.create_study(
             storage=self.storage,
             study_name=f"{self.study}/{candidate.name}",
-            sampler=optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=5),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
             direction="maximize" if self.metric.higher_is_better else "minimize",
             load_if_exists=True,
         )
 
     def _objective(self, candidate: Candidate[Any], trial: optuna.Trial) -> float:
+        # Without this, every start of a search would draw the same settings again.
+        seed = np.random.SeedSequence((self.seed, trial.number)).generate_state(1)[0]
+        trial.study.sampler = optuna.samplers.TPESampler(seed=int(seed), n_startup_trials=5)
         settings = candidate.space(trial) if candidate.space else candidate.start
         trial.set_user_attr("settings", dict(settings))
         scores: list[float] = []
@@ -105,9 +109,8 @@ def open_storage(address: str) -> optuna.storages.BaseStorage:
     try:
         return optuna.storages.RDBStorage(address)
     except (SQLAlchemyError, ImportError, ValueError) as error:
-        where = address.rpartition("@")[2]  # without a password
         reason = str(error).splitlines()[0]
-        raise UserError(f"The search database {where} cannot be used: {reason}") from error
+        raise UserError(f"The search database {shown(address)} cannot be used: {reason}") from error
 
 
 def out_of_fold(candidate: Candidate[Any], settings: Settings, fold: Fold, seed: int) -> Columns:

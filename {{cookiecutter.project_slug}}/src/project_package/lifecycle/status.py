@@ -5,10 +5,10 @@ import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from ..bundle import unpack
 from ..errors import UserError
+from ..settings import shown
+from ..store import CHAMPION
 from .project import Project
-from .registry import BUNDLE, CHAMPION
 
 
 def models(project: Project) -> None:
@@ -31,24 +31,28 @@ def models(project: Project) -> None:
 LIBRARIES = ("mlflow", "scikit-learn", "onnxruntime", "polars", "duckdb", "optuna", "fastapi")
 
 
-def doctor(project: Project) -> bool:
-    """Show each check with its finding; give whether all are well."""
+def doctor(project: Project) -> None:
+    """Show each check with its finding.
+
+    Raises:
+        UserError: something is broken.
+    """
     checks: dict[str, Callable[[Project], str]] = {
         "versions": _versions,
         "data": _data,
         "tracking": _tracking,
         "champion": _champion,
     }
-    well = True
-    rows = []
+    rows, broken = [], []
     for name, check in checks.items():
         try:
             rows.append((name, "ok", check(project)))
         except UserError as error:
-            well = False
+            broken.append(name)
             rows.append((name, "broken", str(error)))
     project.console.table("doctor", ("check", "state", "finding"), rows)
-    return well
+    if broken:
+        raise UserError(f"Broken: {', '.join(broken)}. The findings say what to do.")
 
 
 def _versions(_: Project) -> str:
@@ -64,13 +68,9 @@ def _data(project: Project) -> str:
 
 def _tracking(project: Project) -> str:
     versions = len(project.registry.versions())
-    return f"{project.settings.tracking(project.workspace.root)}, {versions} versions"
+    return f"{shown(project.settings.tracking(project.workspace.root))}, {versions} versions"
 
 
 def _champion(project: Project) -> str:
-    pointer = project.store.pointer(CHAMPION)
-    if pointer is None:
-        raise UserError("There is no champion yet: run `ml pipeline`.")
-    files = project.store.fetch(pointer.version, BUNDLE)
-    unpack(files)
-    return f"version {pointer.version}, {len(files)} files in {project.store.address}"
+    version, _ = project.store.load(CHAMPION)
+    return f"version {version} in {project.store.address}"

@@ -23,7 +23,7 @@ from ..bundle import Bundle
 from ..bundle import write as write_files
 from ..contract import Columns, Figure, Files
 from ..errors import UserError
-from ..settings import Settings
+from ..settings import Settings, shown
 from .report import canvas
 from .search import Choice
 from .workspace import Dataset, Workspace
@@ -126,7 +126,8 @@ def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
         location = local if address.startswith("sqlite:") else None
         return Tracking(client, client.create_experiment(name, artifact_location=location))
     except MlflowException as error:
-        raise UserError(f"MLflow at {address} cannot be used: {error}") from error
+        reason = str(error).replace(address, shown(address))
+        raise UserError(f"MLflow at {shown(address)} cannot be used: {reason}") from error
 
 
 def commit() -> str:

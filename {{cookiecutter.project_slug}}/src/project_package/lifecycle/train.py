@@ -23,7 +23,6 @@ from .search import Choice, Search, open_storage, out_of_fold
 from .tracking import Run, commit
 from .workspace import Dataset
 
-HOW_MANY_EXAMPLES = 8
 PARITY_ROWS = 20_000
 
 
@@ -53,7 +52,8 @@ def _search(project: Project, splits: Splits, dataset: Dataset, progress: Progre
     use_case, candidates = project.use_case, _candidates(project)
     with project.workspace.lock():
         storage = open_storage(project.settings.studies(project.workspace.root))
-    what = {k: v for k, v in flatten(project.params).items() if not k.startswith("promote.")}
+    other = ("promote.", "train.")  # they change no trial
+    what = {k: v for k, v in flatten(project.params).items() if not k.startswith(other)}
     search = Search(
         metric=use_case.metric(use_case.goal.metric),
         folds=splits.folds,
@@ -138,7 +138,7 @@ def _parity(project: Project, bundle: Bundle, rows: Columns, original: Columns) 
 
 def _examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns) -> bytes:
     """Keep a few requests with their answers: golden examples for server, docs and tests."""
-    requests = project.use_case.examples(dataset.path, rows, HOW_MANY_EXAMPLES)
+    requests = project.use_case.examples(dataset.path, rows, project.params.train.examples)
     answers = Predictor(bundle, project.use_case.api).answer(requests)
     pairs = [
         {"request": request.model_dump(mode="json"), "response": answer.model_dump(mode="json")}

@@ -7,6 +7,7 @@ reports/           what people open
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from uuid import uuid4
 from filelock import FileLock
 
 from ..errors import UserError
+
+SECONDS_A_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Workspace:
 
     def new_dataset(self, fill: Callable[[Path], None]) -> Dataset:
         """Let `fill` write a new folder, name it by its content and make it the latest."""
+        self._remove_leftovers()
         partial = self.data / f".partial-{uuid4().hex}"
         partial.mkdir(parents=True)
         try:
@@ -58,6 +62,12 @@ class Workspace:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return dataset
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a kill left behind: what was begun more than a day ago runs no more."""
+        for path in self.data.glob(".*-*"):
+            if path.is_dir() and path.stat().st_mtime < time.time() - SECONDS_A_DAY:
+                shutil.rmtree(path, ignore_errors=True)
 
     def dataset(self, digest: str = "") -> Dataset:
         """Find a data set, the latest unless a digest is given.

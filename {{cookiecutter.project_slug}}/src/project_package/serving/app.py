@@ -4,6 +4,9 @@ ONNX runs in the event loop: a row takes tens of microseconds, less than a threa
 """
 
 import json
+import socket
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Generic
 
@@ -12,16 +15,16 @@ from fastapi import Body, FastAPI, HTTPException
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..bundle import EXAMPLES, unpack
+from ..bundle import EXAMPLES
 from ..contract import Api, Request, Response
 from ..errors import UserError
 from ..predictor import Predictor
-from ..settings import Settings
-from ..store import Store
+from ..settings import read
+from ..store import CHAMPION, EVIDENCE, Store
 
-CHAMPION = "champion"
 MAX_INSTANCES = 1000
 
 AnyApi = Api[Any, Any, Any]
@@ -54,12 +57,9 @@ class Champion:
             self.reason = str(error)
 
     def _load(self, api: AnyApi, store: Store) -> None:
-        pointer = store.pointer(CHAMPION)
-        if pointer is None:
-            raise UserError(f"There is no champion in {store.address}: run `ml pipeline`.")
-        predictor = Predictor(unpack(store.fetch(pointer.version, "bundle")), api)
-        self.card = store.fetch(pointer.version, "evidence")["card.md"].decode()
-        self.predictor, self.version = predictor, str(pointer.version)
+        version, bundle = store.load(CHAMPION)
+        self.card = store.fetch(version, EVIDENCE)["card.md"].decode()
+        self.predictor, self.version = Predictor(bundle, api), str(version)
 
     def ready(self) -> Predictor[Any, Any, Any]:
         """Give the predictor, or answer 503 with the reason."""
@@ -78,7 +78,7 @@ class Champion:
         }
 
 
-async def refuse(_: HttpRequest, error: Exception) -> JSONResponse:
+async def invalid(_: HttpRequest, error: Exception) -> JSONResponse:
     """Answer 422 with field and rule of each mistake; what was sent is not echoed."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this only
     found = [{key: e[key] for key in ("loc", "msg", "type")} for e in error.errors()]
@@ -88,8 +88,14 @@ async def refuse(_: HttpRequest, error: Exception) -> JSONResponse:
 def create_app(api: AnyApi, store: Store) -> FastAPI:
     """Build the application for the champion of a store."""
     champion = Champion(api, store)
-    app = FastAPI(title=api.name, version=champion.version or "none")
-    app.add_exception_handler(RequestValidationError, refuse)
+    app = FastAPIOffline(  # /docs loads nothing from other hosts
+        title=api.name,
+        version=champion.version or "none",
+        redoc_url=None,
+        swagger_ui_parameters={"validatorUrl": None},
+    )
+    app.state.champion = champion
+    app.add_exception_handler(RequestValidationError, invalid)
 
     async def predict(body: Any) -> Any:
         """Answer rows: a refused row is a 422 that names its field and rule."""
@@ -123,13 +129,35 @@ def create_app(api: AnyApi, store: Store) -> FastAPI:
     return app
 
 
-def serve(api: AnyApi, host: str, port: int) -> None:
-    """Serve until interrupted; an empty host or a negative port is taken from the settings."""
-    settings = Settings()
+def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
+    """Serve until interrupted; an empty host or a negative port is taken from the settings.
+
+    Raises:
+        UserError: nobody may listen there, or a setting is wrong.
+    """
+    settings = read()
     app = create_app(api, Store(settings.store(Path.cwd())))
-    uvicorn.run(
-        app,
-        host=host or settings.serve_host,
-        port=settings.serve_port if port < 0 else port,
-        log_level="warning",
-    )
+    with _listen(host or settings.serve_host, settings.serve_port if port < 0 else port) as opened:
+        if not quiet:
+            _greet(app.state.champion, opened)
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[opened])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"Nobody can listen on {host}, port {port}: {error}. Give others with --host and "
+            "--port, or SERVE_HOST and SERVE_PORT."
+        ) from error
+
+
+def _greet(champion: Champion, opened: socket.socket) -> None:
+    host, port = opened.getsockname()[:2]
+    where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    what = f"Version {champion.version}" if champion.version else f"Nothing ({champion.reason})"
+    sys.stdout.write(f"{what} is served on {where}; try requests on {where}/docs.\n")
+    sys.stdout.flush()
