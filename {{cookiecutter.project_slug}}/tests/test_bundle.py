@@ -22,7 +22,13 @@ from project_package.errors import UserError
 
 def bundle() -> Bundle:
     manifest = Manifest(
-        name="demo", candidate="trees", settings={"depth": 3}, created="", commit="", data="d"
+        name="demo",
+        candidate="trees",
+        settings={"depth": 3},
+        created="",
+        commit="",
+        data="d",
+        test="t",
     )
     return Bundle(b"graph", {"assets.json": b"{}"}, manifest)
 

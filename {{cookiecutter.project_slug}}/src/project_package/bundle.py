@@ -40,6 +40,8 @@ class Manifest(Frozen):
     """Git commit of the code, or an empty text outside a repository."""
     data: str
     """Digest of the data set it was trained on."""
+    test: str
+    """Digest of the test rows, which had no part in its training."""
     parity: Parity | None = None
     """None until the export was checked."""
     files: dict[str, str] = Field(default_factory=dict)

@@ -10,7 +10,7 @@ import pytest
 
 from project_package.contract import Columns, Goal, Metric, UseCase
 from project_package.errors import UserError
-from project_package.lifecycle.evaluation import Slice, assess, assess_slices
+from project_package.lifecycle.evaluation import Slice, assess, assess_slices, digest
 
 WEEK, LATE = np.array([0, 0, 1, 1]), np.array([False, True, False, True])
 
@@ -112,3 +112,17 @@ def test_a_period_without_a_score_is_told_instead_of_hidden() -> None:
     rows = {**ROWS, "truth": np.array([True, True, False, False])}
     with pytest.raises(UserError, match="Accuracy is not defined in every period"):
         assess(FAKE, rows, PREDICTIONS)
+
+
+def test_a_digest_is_of_names_types_and_values() -> None:
+    known = {"a": np.array([1, 2]), "b": np.array(["x", "yz"], object)}
+    others = [
+        {**known, "a": np.array([2, 1])},
+        {**known, "a": np.array([1, 2], np.uint64)},
+        {**known, "b": np.array(["xy", "z"], object)},
+        {"c": known["a"], "b": known["b"]},
+    ]
+    assert len({digest(columns) for columns in (known, *others)}) == 5
+    assert digest(dict(reversed(known.items()))) == digest(known)
+    copied = np.array(["x", "".join(["y", "z"])], object)  # the same text at another address
+    assert digest({**known, "b": copied}) == digest(known)

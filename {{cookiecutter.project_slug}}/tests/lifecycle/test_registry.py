@@ -13,6 +13,7 @@ import pytest
 from project_package.bundle import unpack
 from project_package.contract import Splits, length, take
 from project_package.errors import UserError
+from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.registry import (
@@ -187,19 +188,21 @@ def test_a_killed_rollback_leaves_the_old_or_the_new_champion(
     assert [crowned(project) for project in projects] == [2, 1, 1]
 
 
-def test_other_test_rows_than_those_of_the_report_are_refused(
-    retrained: Path, clone: Callable[[Path], Project]
+@pytest.mark.parametrize("stage", [evaluate, promote])
+def test_other_test_rows_than_those_of_the_training_are_refused(
+    retrained: Path, opened: Callable[[Path], Project], stage: Callable[[Project], object]
 ) -> None:
-    project = clone(retrained)
+    project = opened(retrained)
     cut = project.use_case.split
 
-    def shorter(params: Any, folder: Path) -> Splits:
+    def other(params: Any, folder: Path) -> Splits:
         splits = cut(params, folder)
-        return replace(splits, test=take(splits.test, np.arange(length(splits.test) - 1)))
+        as_many = np.maximum(np.arange(length(splits.test)), 1)
+        return replace(splits, test=take(splits.test, as_many))
 
-    other = replace(project, use_case=replace(project.use_case, split=shorter))
-    with pytest.raises(UserError, match="run `ml evaluate` again"):
-        promote(other)
+    changed = replace(project, use_case=replace(project.use_case, split=other))
+    with pytest.raises(UserError, match="other test rows than the model was made beside"):
+        stage(changed)
 
 
 def test_a_store_of_other_models_with_the_same_numbers_is_refused(registry: Registry) -> None:

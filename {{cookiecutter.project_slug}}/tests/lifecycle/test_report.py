@@ -33,6 +33,7 @@ def document(*scores: Score, slices: tuple[Slice, ...] = ()) -> Document:
         created="2026-01-02T03:04:05+00:00",
         commit="c0ffee",
         data="d1ge57",
+        test="",
     )
     evaluation = Evaluation(rows=1234, goal="ap", scores=scores or (score(),), slices=slices)
     return Document(about, manifest, evaluation, (Figure("one", "One", "A line.", line),))

@@ -7,9 +7,8 @@ from ..contract import Columns, Files
 from ..errors import UserError
 from ..predictor import Predictor
 from .document import Document, number
-from .evaluation import BASELINE, MODEL, NAIVE, Evaluation, assess
+from .evaluation import BASELINE, MODEL, NAIVE, Evaluation, assess, digest
 from .project import Project
-from .registry import BASELINE as BASELINE_FOLDER
 from .registry import CHALLENGER, EVALUATION, EVIDENCE, Version
 from .report import card, render
 from .workspace import replace_text
@@ -19,7 +18,7 @@ def evaluate(project: Project) -> Evaluation:
     """Evaluate the challenger: add scores, report and model card to the run that trained it.
 
     Raises:
-        UserError: there is no challenger, or its data set is gone.
+        UserError: there is no challenger, or its test rows cannot be had.
     """
     version = challenger(project)
     bundle = project.registry.bundle(version)
@@ -52,15 +51,25 @@ def challenger(project: Project) -> Version:
 
 
 def test_rows(project: Project, bundle: Bundle) -> Columns:
-    """Give the test rows of the data set that a bundle was trained on."""
+    """Give the test rows that a bundle was made beside.
+
+    Raises:
+        UserError: its data set is gone, or the parameters of today give other rows.
+    """
     dataset = project.workspace.dataset(bundle.manifest.data)
-    return project.use_case.split(project.params, dataset.path).test
+    rows = project.use_case.split(project.params, dataset.path).test
+    if digest(rows) != bundle.manifest.test:
+        raise UserError(
+            "These parameters give other test rows than the model was made beside: put those of "
+            "the split back as they were, or run `ml train` again."
+        )
+    return rows
 
 
 def _contenders(
     project: Project, version: Version, bundle: Bundle, rows: Columns
 ) -> Mapping[str, Columns]:
-    simple = project.registry.bundle(version, BASELINE_FOLDER)
+    simple = project.registry.bundle(version, BASELINE)
     return {
         MODEL: Predictor(bundle, project.use_case.api).predict(rows),
         BASELINE: Predictor(simple, project.use_case.api).predict(rows),

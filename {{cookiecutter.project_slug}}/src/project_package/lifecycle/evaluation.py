@@ -1,5 +1,6 @@
 """Scores of the model beside the baseline and the naive answer: whole, by period and by slice."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -119,3 +120,13 @@ def _score(metric: Metric, parts: Sequence[tuple[Columns, Mapping[str, Columns]]
         naive=naive.mean(),
         ceiling=np.mean([metric.ceiling(rows) for rows in kept]) if metric.ceiling else None,
     )
+
+
+def digest(columns: Columns) -> str:
+    """Give the SHA-256 of the names, types and values of all columns."""
+    total = hashlib.sha256()
+    for name, values in sorted(columns.items()):
+        total.update(f"{name} {values.dtype} {values.shape}\n".encode())
+        text = values.dtype.kind in "OTU"  # as bytes, objects are addresses
+        total.update("\0".join(map(str, values.flat)).encode() if text else values.tobytes())
+    return total.hexdigest()

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..bundle import Bundle, pack
-from ..contract import Columns, length, take
-from ..errors import GateRefused, UserError
+from ..contract import Columns, take
+from ..errors import GateRefused
 from ..predictor import Predictor
 from . import gate
 from .evaluate import challenger, test_rows
@@ -22,7 +22,7 @@ def promote(project: Project) -> int:
 
     Raises:
         GateRefused: a rule said no; the message names each with its numbers.
-        UserError: there is no challenger, or it was not evaluated.
+        UserError: there is no challenger, it was not evaluated, or its test rows cannot be had.
     """
     registry, version = project.registry, challenger(project)
     registry.mend()
@@ -62,11 +62,6 @@ def _verdicts(project: Project, version: Version) -> list[Verdict]:
     evaluation = project.registry.evaluation(version)
     bundle = project.registry.bundle(version)
     rows = test_rows(project, bundle)
-    if length(rows) != evaluation.rows:
-        raise UserError(
-            f"Version {version.number} was evaluated on {evaluation.rows:,} rows and these "
-            f"parameters give {length(rows):,}: run `ml evaluate` again."
-        )
     predictor, parts = Predictor(bundle, use_case.api), evaluation.slices
     verdicts = gate.beats(metric, evaluation, use_case.goal)
     if (old := project.registry.find(CHAMPION)) and old.number != version.number:

@@ -19,7 +19,7 @@ from ..store import Pointer, Store
 from .evaluation import Evaluation
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-BUNDLE, BASELINE, EVIDENCE = "bundle", "baseline", "evidence"
+BUNDLE, EVIDENCE = "bundle", "evidence"
 EVALUATION = "evaluation.json"
 
 

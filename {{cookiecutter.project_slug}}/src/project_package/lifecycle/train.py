@@ -16,9 +16,10 @@ from ..contract import Candidate, Columns, Progress, Splits, length, take
 from ..errors import GateRefused, UserError
 from ..predictor import Predictor
 from . import gate
+from .evaluation import BASELINE, digest
 from .params import flatten
 from .project import Project
-from .registry import BASELINE, BUNDLE
+from .registry import BUNDLE
 from .search import Choice, Search, open_storage, out_of_fold
 from .tracking import Run, commit
 from .workspace import Dataset
@@ -115,6 +116,7 @@ def _fit(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> 
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit(),
         data=dataset.digest,
+        test=digest(splits.test),
     )
     bundle = Bundle(candidate.export(model, splits.train), assets, manifest)
     rows = take(splits.test, np.arange(min(PARITY_ROWS, length(splits.test))))
