@@ -28,9 +28,9 @@ from project_package.errors import UserError
 from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.registry import BUNDLE, CHAMPION
 from project_package.predictor import Predictor
 from project_package.serving.app import create_app
+from project_package.store import BUNDLE, CHAMPION
 
 AnyUseCase = UseCase[Any, Any, Any, Any]
 

@@ -63,8 +63,9 @@ class Promote(Frozen):
     slice_margin: float = Field(default=0.05, ge=0, description="loss allowed on a guarded slice")
     guarded: tuple[str, ...] = Field(default=(), description="slices that may not lose more")
     max_difference: float = Field(default=1e-5, gt=0, description="largest |ONNX - original|")
+    min_parity_rows: int = Field(default=10_000, ge=1, description="to compare them on")
     max_bundle_mb: float = Field(default=20.0, gt=0, description="size of the bundle, MB")
-    max_latency_ms: float = Field(default=10.0, gt=0, description="median time of one row, ms")
+    max_latency_ms: float = Field(default=10.0, gt=0, description="median time of a request, ms")
 
 
 class Params(Frozen):
@@ -165,7 +166,7 @@ class Goal:
     metric: str
     floor: float
     weighted: Callable[[Columns, Columns], Callable[[NDArray[np.float64]], float]]
-    """Give the score of predictions as a function of row weights, for the bootstrap."""
+    """Give the score of predictions as a function of row weights, NaN where it is not defined."""
 
 
 @dataclass(frozen=True)

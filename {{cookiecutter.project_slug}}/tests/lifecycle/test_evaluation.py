@@ -2,15 +2,20 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from project_package.contract import Columns, Goal, Metric, UseCase
+from project_package.contract import Columns, Fold, Goal, Metric, Splits, UseCase, length, take
 from project_package.errors import UserError
+from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.evaluation import Slice, assess, assess_slices, digest
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.promote import promote
+from project_package.lifecycle.train import parity_rows
 
 WEEK, LATE = np.array([0, 0, 1, 1]), np.array([False, True, False, True])
 
@@ -126,3 +131,29 @@ def test_a_digest_is_of_names_types_and_values() -> None:
     assert digest(dict(reversed(known.items()))) == digest(known)
     copied = np.array(["x", "".join(["y", "z"])], object)  # the same text at another address
     assert digest({**known, "b": copied}) == digest(known)
+
+
+@pytest.mark.parametrize("stage", [evaluate, promote])
+def test_other_test_rows_than_those_of_the_training_are_refused(
+    retrained: Path, opened: Callable[[Path], Project], stage: Callable[[Project], object]
+) -> None:
+    project = opened(retrained)
+    cut = project.use_case.split
+
+    def other(params: Any, folder: Path) -> Splits:
+        splits = cut(params, folder)
+        as_many = np.maximum(np.arange(length(splits.test)), 1)
+        return replace(splits, test=take(splits.test, as_many))
+
+    changed = replace(project, use_case=replace(project.use_case, split=other))
+    with pytest.raises(UserError, match="other test rows than the model was made beside"):
+        stage(changed)
+
+
+def test_parity_is_seen_on_test_rows_first_and_then_on_those_before() -> None:
+    sizes = (4, 3, 2, 9)
+    test, train, valid, fitted = ({"x": np.full(size, n)} for n, size in enumerate(sizes))
+    splits = Splits(train, (Fold(fitted, valid),), test)
+    assert parity_rows(splits, 3)["x"].tolist() == [0, 0, 0]
+    assert parity_rows(splits, 10)["x"].tolist() == [0] * 4 + [1] * 3 + [2] * 2 + [3]
+    assert length(parity_rows(splits, 99)) == 18

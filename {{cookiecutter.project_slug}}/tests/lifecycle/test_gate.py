@@ -1,6 +1,11 @@
 """Each rule of the gate says no, with its numbers; parity sees every difference."""
 
-from typing import Any
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -8,34 +13,57 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from project_package.bundle import Parity
-from project_package.contract import Columns, Goal, Metric, Promote
+from project_package.bundle import EXAMPLES, Bundle, Parity, unpack
+from project_package.contract import Columns, Goal, Metric, Progress, Promote
+from project_package.errors import GateRefused
 from project_package.lifecycle import gate
-from project_package.lifecycle.evaluation import Evaluation, Score, Slice
+from project_package.lifecycle.console import Console
+from project_package.lifecycle.evaluation import AnyUseCase, Evaluation, Score, Slice
 from project_package.lifecycle.gate import Interval, paired_bootstrap
 from project_package.lifecycle.gate import parity as compare
 from project_package.lifecycle.gate import same_answers as verdict
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.promote import promote
+from project_package.lifecycle.registry import Registry, Version
+from project_package.store import BUNDLE
 
 
 def mean(_: Columns, predictions: Columns) -> Any:
-    """Score by the weighted mean of `hit`."""
+    """Score by the weighted mean of `hit`, which rows of no weight do not define."""
 
     def score(weights: NDArray[np.float64]) -> float:
-        return float(np.average(predictions["hit"], weights=weights))
+        hits = predictions["hit"]
+        return float(np.average(hits, weights=weights)) if weights.any() else math.nan
 
     return score
 
 
 METRIC = Metric("hit", "Hits", lambda _, p: float(p["hit"].mean()))
-LOWER = Metric("cost", "Cost", lambda _, p: float(p["hit"].mean()), higher_is_better=False)
+LOWER = replace(METRIC, label="Cost", higher_is_better=False)
 GOAL = Goal("hit", 0.5, mean)
 HITS = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
 
-def bootstrap(mine: Any, theirs: Any, units: Any = None, **limits: Any) -> Interval:
+@dataclass(frozen=True)
+class Fake:
+    """The part of a use case that a bootstrap asks."""
+
+    only: Metric = METRIC
+    goal: Goal = GOAL
+    periods: Callable[[Columns], Any] = lambda rows: rows["period"]
+    units: Callable[[Columns], Any] = lambda rows: rows["unit"]
+
+    def metric(self, _: str) -> Metric:
+        return self.only
+
+
+def bootstrap(mine: Any, theirs: Any, metric: Metric = METRIC, **known: Any) -> Interval:
+    """Compare hits of one period and a unit a row, unless `unit` or `period` say otherwise."""
+    rows = {"unit": np.arange(len(mine)), "period": np.zeros(len(mine))}
+    rows |= {name: np.asarray(known.pop(name)) for name in tuple(rows) if name in known}
     contenders = ({"hit": np.asarray(mine)}, {"hit": np.asarray(theirs)})
-    drawn = np.arange(len(mine)) if units is None else np.asarray(units)
-    return paired_bootstrap(GOAL, {}, contenders, drawn, Promote(resamples=50, **limits))
+    use_case = cast("AnyUseCase", Fake(metric))
+    return paired_bootstrap(use_case, rows, contenders, Promote(resamples=50, **known))
 
 
 def score(model: float, baseline: float, naive: float = 0.1) -> Score:
@@ -79,7 +107,7 @@ def test_more_confidence_gives_wider_bounds() -> None:
 
 def test_rows_of_one_unit_stay_together() -> None:
     hits = np.tile([0.0, 1.0], 50)
-    apart, together = (bootstrap(hits, 0 * hits, u) for u in (np.arange(100), np.zeros(100)))
+    apart, together = (bootstrap(hits, 0 * hits, unit=u) for u in (np.arange(100), np.zeros(100)))
     assert apart.low < 0.5 < apart.high
     assert together == Interval(0.5, 0.5, 0.5)
 
@@ -90,30 +118,49 @@ def test_the_bounds_cover_as_often_as_they_promise() -> None:
     assert 0.8 <= np.mean(np.array(lows) < 0) <= 0.97  # one-sided, 0.9
 
 
+def test_the_gain_is_the_mean_over_the_periods_however_many_rows_each_has() -> None:
+    period = [0] * 90 + [1] * 10
+    hits = np.array([0.0] * 90 + [1.0] * 10)
+    found = bootstrap(hits, 0 * hits, period=period)
+    assert (found.estimate, found.low, found.high) == (0.5, 0.5, 0.5)  # of all rows, 0.1
+
+
+def test_a_resample_that_leaves_a_period_without_a_score_is_left_out() -> None:
+    hits = np.array([0.0] * 20 + [1.0])
+    found = bootstrap(hits, 0 * hits, period=hits)  # one row is the whole of its period
+    assert found == Interval(0.5, 0.5, 0.5)
+
+
+@settings(max_examples=30)
+@given(HITS, st.randoms(use_true_random=False))
+def test_where_lower_is_better_the_gain_is_what_is_lost(hits: list[float], random: Any) -> None:
+    others = [random.random() for _ in hits]
+    assert bootstrap(hits, others, LOWER) == bootstrap(others, hits)
+
+
 @pytest.mark.parametrize(
     ("model", "refused"),
-    [(0.6, []), (0.5, ["goal"]), (0.45, ["goal"]), (0.4, ["goal", "baseline"]),
+    [(0.6, []), (0.5, []), (0.49, ["goal"]), (0.4, ["goal", "baseline"]),
      (0.1, ["goal", "naive", "baseline"]), (float("nan"), ["goal", "naive", "baseline"])],
 )  # fmt: skip
-def test_goal_naive_and_baseline_must_be_beaten(model: float, refused: list[str]) -> None:
+def test_the_goal_must_be_reached_and_naive_and_baseline_beaten(
+    model: float, refused: list[str]
+) -> None:
     verdicts = gate.beats(METRIC, evaluation(model), GOAL)
     assert [verdict.rule for verdict in verdicts if not verdict.passed] == refused
     assert verdicts[2].detail == f"Hits {model:.3f} against 0.400, the simple model"
 
 
-@pytest.mark.parametrize(("low", "passed"), [(0.02, True), (-0.01, True), (-0.011, False)])
+@pytest.mark.parametrize(
+    ("low", "passed"), [(0.02, True), (-0.01, True), (-0.011, False), (float("nan"), False)]
+)
 def test_a_challenger_may_lose_the_margin_and_no_more(low: float, passed: bool) -> None:
-    verdict = gate.champion(METRIC, Interval(0.0, low, 0.1), Promote(margin=0.01))
+    verdict = gate.champion(LOWER, Interval(0.02, low, 0.1), Promote(margin=0.01))
     assert verdict.passed is passed
-    assert f"with 90% confidence at least {low:+.4f}, allowed -0.0100" in verdict.detail
-
-
-def test_for_a_cost_the_bounds_change_places() -> None:
-    promote = Promote(margin=0.01)
-    cheaper, dearer = Interval(-5.0, -6.0, -4.0), Interval(5.0, 4.0, 6.0)
-    assert gate.champion(LOWER, cheaper, promote).passed
-    assert not gate.champion(LOWER, dearer, promote).passed
-    assert "Cost +5.0000 against the champion" in gate.champion(LOWER, cheaper, promote).detail
+    assert verdict.detail == (
+        "Cost better than the champion's by +0.0200, with 90% confidence by "
+        f"{low:+.4f} at least; may lose 0.01"
+    )
 
 
 def part(name: str, score: Score | None) -> list[Slice]:
@@ -144,10 +191,10 @@ def test_slices_that_nobody_guards_may_lose() -> None:
     [(2.0, 5.0, []), (2.01, 5.0, ["size"]), (1.0, 5.1, ["latency"]), (3.0, 9, ["size", "latency"])],
 )
 def test_budgets_are_kept(size: float, time: float, refused: list[str]) -> None:
-    verdicts = gate.budgets(size, time, Promote(max_bundle_mb=2, max_latency_ms=5))
+    verdicts = gate.budgets(size, time, "a row", Promote(max_bundle_mb=2, max_latency_ms=5))
     assert [verdict.rule for verdict in verdicts if not verdict.passed] == refused
     assert verdicts[0].detail == f"{size:.2f} MB of 2 MB"
-    assert verdicts[1].detail == f"{time:.2f} ms a row of 5 ms"
+    assert verdicts[1].detail == f"{time:.2f} ms of 5 ms for a row"
 
 
 def test_latency_is_a_median_after_warming_up() -> None:
@@ -190,18 +237,63 @@ def test_outputs_that_only_the_graph_has_are_not_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("difference", "changed", "passed"),
-    [(9e-6, 0, True), (1e-5, 0, False), (0.0, 1, False), (float("nan"), 0, False)],
-)
-def test_a_difference_or_a_changed_decision_is_refused(
-    difference: float, changed: int, passed: bool
+    ("rows", "difference", "changed", "passed"),
+    [(10_000, 9e-6, 0, True), (10_000, 1e-5, 0, False), (10_000, 0.0, 1, False),
+     (10_000, float("nan"), 0, False), (9_999, 0.0, 0, False)],
+)  # fmt: skip
+def test_a_difference_a_changed_decision_or_too_few_rows_are_refused(
+    rows: int, difference: float, changed: int, passed: bool
 ) -> None:
-    found = Parity(rows=10_000, largest_difference=difference, changed_decisions=changed)
-    said = verdict(found, 1e-5)
+    found = Parity(rows=rows, largest_difference=difference, changed_decisions=changed)
+    said = verdict(found, Promote())
     assert said.passed is passed
-    assert f"on 10,000 rows, {changed} decisions changed" in said.detail
+    assert f"{changed} decisions changed, on {rows:,} rows of 10,000 at least" in said.detail
 
 
 def test_an_answer_that_is_no_number_is_refused() -> None:
     found = compare(outputs(0.1, np.nan), outputs(0.1, 0.9), (decided(True),) * 2)
-    assert not verdict(found, 1e-5).passed
+    assert not verdict(found, Promote(min_parity_rows=1)).passed
+
+
+@dataclass
+class Heard(Console):
+    """A console that keeps what it was told."""
+
+    lines: list[str] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    @contextmanager
+    def step(self, _: str) -> Iterator[Progress]:
+        yield self.shares.append
+
+
+RULES = ["goal", "naive", "baseline", "champion", "slice", "parity", "size", "latency"]
+
+
+def test_a_promotion_says_every_rule_and_how_far_it_is(
+    retrained: Path, clone: Callable[[Path], Project]
+) -> None:
+    promote(replace(clone(retrained), console=(heard := Heard())))
+    rules = [line.split(":")[0].split()[0] for line in heard.lines[:-1]]
+    assert list(dict.fromkeys(rules)) == RULES
+    assert heard.lines[-2].endswith("ms for a request, features included")
+    assert heard.shares == sorted(heard.shares)
+    assert len(heard.shares) >= 3
+
+
+def test_without_an_example_the_time_of_finished_features_is_told(
+    retrained: Path, opened: Callable[[Path], Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bare(registry: Registry, version: Version) -> Bundle:
+        bundle = unpack(registry.files(version, BUNDLE))
+        return replace(bundle, assets={**bundle.assets, EXAMPLES: b"[]"})
+
+    monkeypatch.setattr(Registry, "bundle", bare)
+    project = opened(retrained)
+    limits = project.params.promote.model_copy(update={"max_latency_ms": 1e-9})
+    strict = project.params.model_copy(update={"promote": limits})
+    with pytest.raises(GateRefused, match="ms of 1e-09 ms for a row of finished features"):
+        promote(replace(project, params=strict))

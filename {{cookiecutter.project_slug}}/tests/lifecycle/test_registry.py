@@ -1,31 +1,39 @@
 """Champions come and go; a kill at any moment leaves the old one or the new one."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
+import obstore
 import pytest
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import RegisteredModel
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    PERMISSION_DENIED,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+)
 
 from project_package.bundle import unpack
-from project_package.contract import Splits, length, take
 from project_package.errors import UserError
-from project_package.lifecycle.evaluate import evaluate
+from project_package.lifecycle import stages
+from project_package.lifecycle.console import Console
+from project_package.lifecycle.params import read
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
-from project_package.lifecycle.registry import (
-    BUNDLE,
-    CHALLENGER,
-    CHAMPION,
-    Registry,
-    Version,
-)
+from project_package.lifecycle.registry import Registry, Version
 from project_package.lifecycle.status import models
+from project_package.lifecycle.workspace import Workspace
 from project_package.settings import Settings
-from project_package.store import Pointer, Store
+from project_package.store import BUNDLE, CHALLENGER, CHAMPION, Pointer, Store
 
 
 @pytest.fixture
@@ -81,11 +89,22 @@ def test_rollback_goes_to_the_champion_before_and_back_no_further(registry: Regi
         registry.rollback()
 
 
-def test_a_version_that_was_rolled_back_may_be_crowned_again(registry: Registry) -> None:
-    registry.crown(found(registry, 2))
+def test_a_version_that_was_rolled_back_is_no_challenger_and_may_be_crowned_again(
+    registry: Registry,
+) -> None:
+    registry.crown(two := found(registry, 2))
     registry.rollback()
-    registry.crown(found(registry, 2))
+    assert registry.find(CHALLENGER) is None
+    registry.crown(two)
     assert (pointer(registry).version, pointer(registry).previous) == (2, (1,))
+
+
+def test_another_challenger_stays_when_the_champion_is_rolled_back(registry: Registry) -> None:
+    registry.crown(found(registry, 2))
+    source = registry.client.get_model_version(registry.name, "2").source
+    registry.register(str(source), found(registry, 2).run)
+    registry.rollback()
+    assert found(registry, CHALLENGER).number == 3
 
 
 def test_a_rollback_to_a_damaged_version_is_refused(registry: Registry) -> None:
@@ -111,11 +130,55 @@ def test_a_store_that_knows_more_than_mlflow_is_told_in_words(registry: Registry
         registry.mend()
 
 
+def test_a_store_of_other_models_with_the_same_numbers_is_refused(registry: Registry) -> None:
+    registry.store.point(CHAMPION, Pointer(version=2, digest="another"))
+    with pytest.raises(UserError, match="which MLflow does not know"):
+        registry.mend()
+    assert registry.find(CHAMPION) == registry.find(1)
+
+
 def test_a_model_without_versions_has_none(registry: Registry, tmp_path: Path) -> None:
     other = Registry(registry.client, "other", Store(str(tmp_path / "other")))
     assert other.versions() == []
     with pytest.raises(UserError, match="There is no earlier champion"):
         other.rollback()
+
+
+class Failing:
+    """A client of a registry that answers with errors of these codes, and then with a model."""
+
+    def __init__(self, *codes: int) -> None:
+        self._codes = [*codes]
+
+    def _answer(self, name: str) -> RegisteredModel:
+        if self._codes:
+            raise MlflowException("no", self._codes.pop(0))
+        return RegisteredModel(name)
+
+    get_registered_model = create_registered_model = _answer
+
+    def search_model_versions(self, _: str) -> list[Any]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("codes", "refused"),
+    [
+        ((RESOURCE_DOES_NOT_EXIST,), False),
+        ((RESOURCE_DOES_NOT_EXIST, RESOURCE_ALREADY_EXISTS), False),  # another was first
+        ((RESOURCE_DOES_NOT_EXIST, PERMISSION_DENIED), True),
+        ((PERMISSION_DENIED,), True),
+    ],
+)
+def test_only_a_model_that_is_missing_is_created(
+    registry: Registry, codes: tuple[int, ...], refused: bool
+) -> None:
+    other = replace(registry, client=cast("MlflowClient", Failing(*codes)))
+    if refused:
+        with pytest.raises(MlflowException, match="no"):
+            other.versions()
+    else:
+        assert other.versions() == []
 
 
 def test_a_version_that_was_not_evaluated_says_what_to_run(registry: Registry) -> None:
@@ -124,20 +187,57 @@ def test_a_version_that_was_not_evaluated_says_what_to_run(registry: Registry) -
         registry.evaluation(Version(7, unknown, 0, ()))
 
 
-SCRIPT = Path(__file__).with_name("killed.py")
 KILLED = -9
+CHILD = """
+import os, sys
+from runpy import run_path
+file, name, stage, *folders = sys.argv[1:]
+work = run_path(file)["work"]
+children = []
+for before, folder in enumerate(folders):
+    if not (child := os.fork()):
+        code = 1
+        try:
+            work(name, stage, folder, before)
+            code = 0
+        finally:
+            os._exit(code)
+    children.append(child)
+for child in children:
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def work(name: str, stage: str, folder: str, before: int) -> None:
+    """Run a stage that dies before a later step: a write to the store, an alias in MLflow."""
+    steps = count()
+    setattr(obstore, "put", deadly(obstore.put, before, steps))  # noqa: B010  mypy forbids the other
+    for step in ("set_registered_model_alias", "delete_registered_model_alias"):
+        setattr(MlflowClient, step, deadly(getattr(MlflowClient, step), before, steps))
+    package = Project.__module__.partition(".")[0]
+    use_case = import_module(f"{package}.{name}.use_case").USE_CASE
+    params = read(use_case.params, Path(folder, "params.toml"))
+    local = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")
+    project = Project(use_case, params, Workspace(Path(folder)), local, Console(quiet=True))
+    getattr(stages, stage)(project)
+
+
+def deadly(call: Callable[..., Any], before: int, steps: "count[int]") -> Callable[..., Any]:
+    """Die instead of the step that is `before` others away."""
+
+    def step(*arguments: Any, **options: Any) -> Any:
+        if next(steps) == before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*arguments, **options)
+
+    return step
 
 
 def run_killed(stage: str, projects: list[Project]) -> list[int]:
     """Kill the stage before its first step in the first project, and so on; give exit codes."""
     folders = [project.workspace.root for project in projects]
-    command: list[str | Path] = [
-        sys.executable,
-        SCRIPT,
-        projects[0].use_case.api.name,
-        stage,
-        *folders,
-    ]
+    name = projects[0].use_case.api.name
+    command: list[str | Path] = [sys.executable, "-c", CHILD, __file__, name, stage, *folders]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return [int(line) for line in done.stdout.splitlines()]
 
@@ -159,12 +259,6 @@ def crowned(project: Project) -> int:
     return version.number
 
 
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 def test_a_killed_promote_leaves_the_old_or_the_new_champion(
     retrained: Path, clone: Callable[[Path], Project]
 ) -> None:
@@ -182,31 +276,9 @@ def test_a_killed_rollback_leaves_the_old_or_the_new_champion(
     retrained: Path, clone: Callable[[Path], Project]
 ) -> None:
     promote(promoted := clone(retrained))
-    projects = [clone(promoted.workspace.root) for _ in range(3)]
-    assert run_killed("rollback", projects) == [KILLED, KILLED, 0]
-    assert [served(project) for project in projects] == [2, 1, 1]
-    assert [crowned(project) for project in projects] == [2, 1, 1]
-
-
-@pytest.mark.parametrize("stage", [evaluate, promote])
-def test_other_test_rows_than_those_of_the_training_are_refused(
-    retrained: Path, opened: Callable[[Path], Project], stage: Callable[[Project], object]
-) -> None:
-    project = opened(retrained)
-    cut = project.use_case.split
-
-    def other(params: Any, folder: Path) -> Splits:
-        splits = cut(params, folder)
-        as_many = np.maximum(np.arange(length(splits.test)), 1)
-        return replace(splits, test=take(splits.test, as_many))
-
-    changed = replace(project, use_case=replace(project.use_case, split=other))
-    with pytest.raises(UserError, match="other test rows than the model was made beside"):
-        stage(changed)
-
-
-def test_a_store_of_other_models_with_the_same_numbers_is_refused(registry: Registry) -> None:
-    registry.store.point(CHAMPION, Pointer(version=2, digest="another"))
-    with pytest.raises(UserError, match="which MLflow does not know"):
-        registry.mend()
-    assert registry.find(CHAMPION) == registry.find(1)
+    projects = [clone(promoted.workspace.root) for _ in range(4)]
+    assert run_killed("rollback", projects) == [KILLED] * 3 + [0]
+    assert [served(project) for project in projects] == [2, 2, 1, 1]
+    assert [crowned(project) for project in projects] == [2, 2, 1, 1]
+    for project in projects[2:]:
+        assert project.registry.find(CHALLENGER) is None

@@ -12,8 +12,8 @@ import pytest
 from project_package.errors import UserError
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.registry import CHAMPION
 from project_package.lifecycle.status import doctor, models
+from project_package.store import CHAMPION
 
 
 @dataclass

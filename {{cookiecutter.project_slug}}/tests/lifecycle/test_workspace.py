@@ -1,6 +1,7 @@
-"""Data sets appear whole or not at all."""
+"""Data sets appear whole or not at all, and two commands at once spoil nothing."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from project_package.errors import UserError
+from project_package.lifecycle.project import Project
 from project_package.lifecycle.workspace import Workspace, replace_text
+from project_package.settings import Settings
+from project_package.store import CHALLENGER, CHAMPION
+
+PACKAGE = Project.__module__.partition(".")[0]
 
 KILLED_WHILE_FILLING = """
 import os, signal, sys
@@ -101,3 +107,53 @@ def test_a_text_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> Non
     for text in ("old", "new"):
         replace_text(tmp_path / "deep" / "file", text)
     assert [path.read_text() for path in (tmp_path / "deep").iterdir()] == ["new"]
+
+
+def at_once(project: Project, stage: str) -> list[str]:
+    """Run a stage twice at once, as commands in the project's folder; give what each printed."""
+    module = f"{PACKAGE}.{project.use_case.api.name}"
+    command, root = [sys.executable, "-m", module, stage], project.workspace.root
+    environment = {k: v for k, v in os.environ.items() if k.lower() not in Settings.model_fields}
+    both = [
+        subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    printed = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    return printed
+
+
+def aliases(project: Project) -> list[tuple[int, tuple[str, ...]]]:
+    return [(version.number, version.aliases) for version in project.registry.versions()]
+
+
+def test_of_two_promotes_at_once_one_crowns_and_the_other_sees_it(
+    retrained: Path, clone: Callable[[Path], Project]
+) -> None:
+    project = clone(retrained)
+    printed = at_once(project, "promote")
+    assert sorted("Version 2 is the champion already." in text for text in printed) == [False, True]
+    assert aliases(project) == [(2, (CHALLENGER, CHAMPION)), (1, ())]
+    pointer = project.store.pointer(CHAMPION)
+    assert pointer is not None
+    assert (pointer.version, pointer.previous) == (2, (1,))
+    assert project.store.load(CHAMPION)[0] == 2  # and verified
+
+
+def test_two_trainings_at_once_give_two_whole_versions(
+    trained: Path, clone: Callable[[Path], Project]
+) -> None:
+    project = clone(trained)
+    (project.workspace.root / "optuna.db").unlink()  # so that they share a search too
+    said = sorted(re.findall(r"Version (\d) is", "".join(at_once(project, "train"))))
+    assert said == ["2", "3"]
+    assert aliases(project) == [(3, (CHALLENGER,)), (2, ()), (1, (CHAMPION,))]
+    registry = project.registry
+    assert len({registry.bundle(version).manifest.test for version in registry.versions()}) == 1
+    assert project.store.load(CHAMPION)[0] == 1
+
+
+def test_who_has_the_lock_may_take_it_again(tmp_path: Path) -> None:
+    space = Workspace(tmp_path)
+    with space.lock(), space.lock().acquire(timeout=0):
+        assert space.lock().is_locked

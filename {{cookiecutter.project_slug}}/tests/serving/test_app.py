@@ -16,9 +16,8 @@ from fastapi.testclient import TestClient
 from project_package.bundle import EXAMPLES
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.registry import BUNDLE
 from project_package.serving.app import MAX_INSTANCES, create_app, serve
-from project_package.store import CHAMPION, Store
+from project_package.store import BUNDLE, CHAMPION, Store
 
 TRAINING = {"duckdb", "matplotlib", "mlflow", "optuna", "pandas", "polars", "pyarrow", "sklearn"}
 FRESH_SERVER = """

@@ -35,17 +35,9 @@ def number(value: float | None) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def gain(score: Score) -> float:
-    """Say by how much the model is better than the baseline; negative when it is worse."""
-    difference = score.model - score.baseline
-    return difference if score.higher_is_better else -difference
-
-
 def verdict(document: Document) -> str:
     """Give the answer in one sentence."""
-    better, spread = gain(document.goal), document.goal.spread
-    if math.isnan(better):
-        return "This test cannot tell the model from the simple baseline."
+    better, spread = document.goal.gain, document.goal.spread
     if better <= 0:
         return "The model is no better than the simple baseline."
     if better <= spread:
@@ -56,25 +48,24 @@ def verdict(document: Document) -> str:
 def findings(document: Document) -> tuple[str, ...]:
     """Give what the test showed, in plain words, the most important first."""
     goal = document.goal
-    direction = "Higher" if goal.higher_is_better else "Lower"
     first = (
         f"{goal.label}: the model reaches {number(goal.model)}, the simple baseline "
         f"{number(goal.baseline)}, and an answer without a model {number(goal.naive)}. "
-        f"{direction} is better."
+        f"{'Higher' if goal.higher_is_better else 'Lower'} is better."
     )
     others = (_difference(goal), _weakest(document))
     return (*document.words, first, *(text for text in others if text))
 
 
 def _difference(score: Score) -> str:
-    share = gain(score) / abs(score.baseline) if score.baseline else math.nan
+    share = score.gain / abs(score.baseline) if score.baseline else math.nan
     if not math.isfinite(share):
         return ""
     side = "better" if share > 0 else "worse"
     text = f"That is {abs(share):.0%} {side} than the simple baseline"
     if len(score.periods) < 2:
         return f"{text}."
-    size = "more" if abs(gain(score)) > score.spread else "no more"
+    size = "more" if abs(score.gain) > score.spread else "no more"
     low, high = number(min(score.periods)), number(max(score.periods))
     return (
         f"{text}, {size} than the score moves by itself: over {len(score.periods)} test periods "

@@ -1,15 +1,14 @@
 """evaluate: score the challenger on the test rows and write what people read about it."""
 
-from collections.abc import Mapping
-
 from ..bundle import Bundle
 from ..contract import Columns, Files
 from ..errors import UserError
 from ..predictor import Predictor
+from ..store import CHALLENGER, EVIDENCE
 from .document import Document, number
-from .evaluation import BASELINE, MODEL, NAIVE, Evaluation, assess, digest
+from .evaluation import BASELINE, MODEL, NAIVE, Evaluation, Predictions, assess, digest
 from .project import Project
-from .registry import CHALLENGER, EVALUATION, EVIDENCE, Version
+from .registry import EVALUATION, Version
 from .report import card, render
 from .workspace import replace_text
 
@@ -22,16 +21,21 @@ def evaluate(project: Project) -> Evaluation:
     """
     version = challenger(project)
     bundle = project.registry.bundle(version)
+    use_case = project.use_case
     with project.console.step("evaluate") as progress:
         rows = test_rows(project, bundle)
+        progress(0.2)
         predictions = _contenders(project, version, bundle, rows)
         progress(0.3)
-        evaluation = assess(project.use_case, rows, predictions)
-        progress(0.6)
-        document = _document(project, bundle, evaluation, (rows, predictions))
+        evaluation = assess(use_case, rows, predictions)
+        progress(0.7)
+        words, figures = use_case.words(rows, predictions), use_case.figures(rows, predictions)
+        about = use_case.about(project.params)
+        document = Document(about, bundle.manifest, evaluation, figures, words)
         with project.tracking.resume(version.run) as run:
             run.metrics({f"test.{score.name}": score.model for score in evaluation.scores})
             run.files(_write(project, document), EVIDENCE)
+            progress(0.9)
             for figure in document.figures:
                 run.figure(figure)
     _show(project, version, evaluation)
@@ -66,26 +70,13 @@ def test_rows(project: Project, bundle: Bundle) -> Columns:
     return rows
 
 
-def _contenders(
-    project: Project, version: Version, bundle: Bundle, rows: Columns
-) -> Mapping[str, Columns]:
+def _contenders(project: Project, version: Version, bundle: Bundle, rows: Columns) -> Predictions:
     simple = project.registry.bundle(version, BASELINE)
     return {
         MODEL: Predictor(bundle, project.use_case.api).predict(rows),
         BASELINE: Predictor(simple, project.use_case.api).predict(rows),
         NAIVE: project.use_case.naive(rows),
     }
-
-
-def _document(
-    project: Project,
-    bundle: Bundle,
-    evaluation: Evaluation,
-    scored: tuple[Columns, Mapping[str, Columns]],
-) -> Document:
-    use_case = project.use_case
-    about, figures, words = use_case.about(project.params), use_case.figures, use_case.words
-    return Document(about, bundle.manifest, evaluation, figures(*scored), words(*scored))
 
 
 def _write(project: Project, document: Document) -> Files:

@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Columns, Frozen, Metric, UseCase, length, take
 from ..errors import UserError
+
+AnyUseCase: TypeAlias = UseCase[Any, Any, Any, Any]
+Predictions: TypeAlias = Mapping[str, Columns]
 
 MODEL, BASELINE, NAIVE = "model", "baseline", "naive"
 CONTENDERS = (MODEL, BASELINE, NAIVE)
@@ -27,6 +30,11 @@ class Score(Frozen):
     baseline: float
     naive: float
     ceiling: float | None
+
+    @property
+    def gain(self) -> float:
+        """By how much the model is better than the baseline; below 0 where it is worse."""
+        return (self.model - self.baseline) * (1 if self.higher_is_better else -1)
 
 
 class Slice(Frozen):
@@ -50,22 +58,18 @@ class Evaluation(Frozen):
         return next(score for score in self.scores if score.name == name)
 
 
-def assess(
-    use_case: UseCase[Any, Any, Any, Any], rows: Columns, predictions: Mapping[str, Columns]
-) -> Evaluation:
+def assess(use_case: AnyUseCase, rows: Columns, predictions: Predictions) -> Evaluation:
     """Score the predictions of the three contenders on test rows.
 
     Raises:
         UserError: a metric is not defined in a period of the test.
     """
-    everywhere = np.ones(length(rows), np.bool_)
-    found = _scores(use_case, rows, predictions, everywhere)
-    scores = tuple(score for score in found.values() if score)
+    found = _scores(use_case, rows, predictions, np.ones(length(rows), np.bool_))
     count = len(np.unique(use_case.periods(rows)))
-    whole = {score.name for score in scores if len(score.periods) == count}
-    if lost := [metric.label for metric in use_case.metrics if metric.name not in whole]:
+    scores = tuple(score for score in found.values() if score and len(score.periods) == count)
+    if lost := [metric for metric in use_case.metrics if found[metric.name] not in scores]:
         raise UserError(
-            f"{lost[0]} is not defined in every period of the test: one may hold no positive "
+            f"{lost[0].label} is not defined in every period of the test: one may hold no positive "
             "row. Use more data, or fewer and longer periods."
         )
     slices = assess_slices(use_case, rows, predictions)
@@ -73,7 +77,7 @@ def assess(
 
 
 def assess_slices(
-    use_case: UseCase[Any, Any, Any, Any], rows: Columns, predictions: Mapping[str, Columns]
+    use_case: AnyUseCase, rows: Columns, predictions: Predictions
 ) -> tuple[Slice, ...]:
     """Score the three contenders with every metric on every slice of the rows."""
     return tuple(
@@ -84,10 +88,7 @@ def assess_slices(
 
 
 def _scores(
-    use_case: UseCase[Any, Any, Any, Any],
-    rows: Columns,
-    predictions: Mapping[str, Columns],
-    part: NDArray[np.bool_],
+    use_case: AnyUseCase, rows: Columns, predictions: Predictions, part: NDArray[np.bool_]
 ) -> dict[str, Score | None]:
     """Score the rows of `part` by every metric, in the periods of the whole test."""
     periods = use_case.periods(rows)
@@ -99,7 +100,7 @@ def _scores(
     return {metric.name: _score(metric, parts) for metric in use_case.metrics}
 
 
-def _score(metric: Metric, parts: Sequence[tuple[Columns, Mapping[str, Columns]]]) -> Score | None:
+def _score(metric: Metric, parts: Sequence[tuple[Columns, Predictions]]) -> Score | None:
     """Score rows and predictions of the periods in which all contenders have a score."""
     scored = np.array(
         [[metric.score(rows, given[name]) for name in CONTENDERS] for rows, given in parts]

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from timeit import repeat
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Parity
-from ..contract import Columns, Goal, Metric, Promote, length
-from .evaluation import Evaluation, Slice
+from ..contract import Columns, Goal, Metric, Promote, length, take
+from .evaluation import AnyUseCase, Evaluation, Slice
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Interval:
-    """Challenger minus champion, in the direction that is better: estimate and bounds."""
+    """The challenger's gain on the champion, above 0 where it is better: estimate and bounds."""
 
     estimate: float
     low: float
@@ -32,33 +31,42 @@ class Interval:
 
 
 def paired_bootstrap(
-    goal: Goal,
+    use_case: AnyUseCase,
     rows: Columns,
     contenders: tuple[Columns, Columns],
-    units: NDArray[Any],
     promote: Promote,
 ) -> Interval:
-    """Compare two predictions of the same rows by resampling units (Efron 1979).
+    """Bound the gain of the first of two predictions by resampling units (Efron 1979).
 
-    Each resample draws the units with replacement and weighs both contenders' rows alike, so what
-    the rows have in common cancels out. The bounds hold with `promote.confidence`, one-sided.
+    The gain is in the mean over the periods, as in the report. Each resample draws the units with
+    replacement and weighs both contenders' rows alike, so what the rows have in common cancels
+    out; one that leaves a period without a score is left out. Each bound holds with
+    `promote.confidence`.
     """
-    challenger, champion = (goal.weighted(rows, predictions) for predictions in contenders)
-    codes = np.unique(units, return_inverse=True)[1]
+    goal, periods = use_case.goal, use_case.periods(rows)
+    metric = use_case.metric(goal.metric)
+    parts = []
+    for mask in (periods == period for period in np.unique(periods)):
+        mine, theirs = (goal.weighted(take(rows, mask), take(p, mask)) for p in contenders)
+        parts.append((mask, mine, theirs))
+
+    def gain(weights: NDArray[np.float64]) -> float:
+        scores = [(mine(weights[mask]), theirs(weights[mask])) for mask, mine, theirs in parts]
+        return float(np.mean([metric.gain(*pair) for pair in scores]))
+
+    codes = np.unique(use_case.units(rows), return_inverse=True)[1]
     count = int(codes.max()) + 1
     random = np.random.default_rng(0)
-    even = np.ones(len(codes))
-    differences = np.empty(promote.resamples)
+    gains = np.empty(promote.resamples)
     for index in range(promote.resamples):
         drawn = np.bincount(random.integers(0, count, count), minlength=count)
-        weights = drawn[codes].astype(np.float64)
-        differences[index] = challenger(weights) - champion(weights)
-    low, high = np.quantile(differences, [1 - promote.confidence, promote.confidence])
-    return Interval(challenger(even) - champion(even), float(low), float(high))
+        gains[index] = gain(drawn[codes].astype(np.float64))
+    low, high = np.nanquantile(gains, [1 - promote.confidence, promote.confidence])
+    return Interval(gain(np.ones(len(codes))), float(low), float(high))
 
 
 def beats(metric: Metric, evaluation: Evaluation, goal: Goal) -> list[Verdict]:
-    """Demand the goal's floor, and a better score than naive and baseline."""
+    """Demand the goal's floor at least, and more than naive and baseline have."""
     score = evaluation.score(metric.name)
     rivals = {
         "goal": (goal.floor, "the least to accept"),
@@ -67,20 +75,21 @@ def beats(metric: Metric, evaluation: Evaluation, goal: Goal) -> list[Verdict]:
     }
     verdicts = []
     for rule, (value, meaning) in rivals.items():
+        gain = metric.gain(score.model, value)
+        passed = gain >= 0 if rule == "goal" else gain > 0
         detail = f"{metric.label} {score.model:.3f} against {value:.3f}, {meaning}"
-        verdicts.append(Verdict(rule, metric.gain(score.model, value) > 0, detail))
+        verdicts.append(Verdict(rule, passed, detail))
     return verdicts
 
 
-def champion(metric: Metric, difference: Interval, promote: Promote) -> Verdict:
+def champion(metric: Metric, gain: Interval, promote: Promote) -> Verdict:
     """Demand that the challenger is not worse than the champion by more than the margin."""
-    low = difference.low if metric.higher_is_better else -difference.high
-    estimate = difference.estimate if metric.higher_is_better else -difference.estimate
     return Verdict(
         "champion",
-        low >= -promote.margin,
-        f"{metric.label} {estimate:+.4f} against the champion; with {promote.confidence:.0%} "
-        f"confidence at least {low:+.4f}, allowed {-promote.margin:+.4f}",
+        gain.low >= -promote.margin,
+        f"{metric.label} better than the champion's by {gain.estimate:+.4f}, with "
+        f"{promote.confidence:.0%} confidence by {gain.low:+.4f} at least; may lose "
+        f"{promote.margin:g}",
     )
 
 
@@ -95,12 +104,11 @@ def slices(metric: Metric, parts: Sequence[Slice], promote: Promote) -> list[Ver
         if (score := scores.get(name)) is None:
             verdicts.append(Verdict(f"slice {name}", False, "cannot be scored on these rows"))
             continue
-        gain = metric.gain(score.model, score.baseline)
         detail = (
             f"{metric.label} {score.model:.3f} against {score.baseline:.3f}, "
             f"may lose {promote.slice_margin:g}"
         )
-        verdicts.append(Verdict(f"slice {name}", gain >= -promote.slice_margin, detail))
+        verdicts.append(Verdict(f"slice {name}", score.gain >= -promote.slice_margin, detail))
     return verdicts
 
 
@@ -109,10 +117,8 @@ def parity(graph: Columns, original: Columns, decisions: tuple[Columns, Columns]
 
     A decision is any prediction that is not a floating-point number.
     """
-    largest = max(
-        float(np.max(np.abs(graph[name].astype(np.float64) - values.astype(np.float64))))
-        for name, values in original.items()
-    )
+    differences = (np.subtract(graph[k], v, dtype=np.float64) for k, v in original.items())
+    largest = max(float(np.max(np.abs(difference))) for difference in differences)
     mine, theirs = decisions
     changed = sum(
         int(np.sum(values != theirs[name]))
@@ -122,23 +128,24 @@ def parity(graph: Columns, original: Columns, decisions: tuple[Columns, Columns]
     return Parity(rows=length(graph), largest_difference=largest, changed_decisions=changed)
 
 
-def same_answers(found: Parity | None, limit: float) -> Verdict:
-    """Demand a difference under the limit and no changed decision, both measured."""
+def same_answers(found: Parity | None, promote: Promote) -> Verdict:
+    """Demand a difference under the limit and no changed decision, on enough rows."""
     if found is None:
         return Verdict("parity", False, "the graph was never compared with the model it is from")
-    return Verdict(
-        "parity",
-        found.largest_difference < limit and found.changed_decisions == 0,
-        f"largest difference {found.largest_difference:.1e} of {limit:.0e} on {found.rows:,} "
-        f"rows, {found.changed_decisions} decisions changed",
+    limit, least = promote.max_difference, promote.min_parity_rows
+    same = found.largest_difference < limit and found.changed_decisions == 0
+    detail = (
+        f"largest difference {found.largest_difference:.1e} of {limit:.0e}, "
+        f"{found.changed_decisions} decisions changed, on {found.rows:,} rows of {least:,} at least"
     )
+    return Verdict("parity", same and found.rows >= least, detail)
 
 
-def budgets(megabytes: float, milliseconds: float, promote: Promote) -> list[Verdict]:
-    """Demand that the bundle's size and the time of one row stay within their budgets."""
+def budgets(megabytes: float, milliseconds: float, what: str, promote: Promote) -> list[Verdict]:
+    """Demand that the bundle's size and the time of `what` stay within their budgets."""
     most, longest = promote.max_bundle_mb, promote.max_latency_ms
     size = f"{megabytes:.2f} MB of {most:g} MB"
-    time = f"{milliseconds:.2f} ms a row of {longest:g} ms"
+    time = f"{milliseconds:.2f} ms of {longest:g} ms for {what}"
     return [
         Verdict("size", megabytes <= most, size),
         Verdict("latency", milliseconds <= longest, time),

@@ -10,16 +10,15 @@ from pathlib import Path
 
 import mlflow.artifacts
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 
 from ..bundle import Bundle, read, unpack
 from ..contract import Files
 from ..errors import UserError
-from ..store import Pointer, Store
+from ..store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer, Store
 from .evaluation import Evaluation
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-BUNDLE, EVIDENCE = "bundle", "evidence"
 EVALUATION = "evaluation.json"
 
 
@@ -44,23 +43,19 @@ class Registry:
 
     def register(self, model: str, run: str) -> int:
         """Register a logged model as the next version: it becomes the challenger."""
-        self._create()
+        self._model()
         version = self.client.create_model_version(self.name, model, run)
         self.client.set_registered_model_alias(self.name, CHALLENGER, version.version)
         return int(version.version)
 
     def versions(self) -> list[Version]:
         """Give all versions, newest first."""
-        self._create()
-        aliases: dict[int, list[str]] = {}
-        for alias, number in self.client.get_registered_model(self.name).aliases.items():
-            aliases.setdefault(int(number), []).append(alias)
-        found = self.client.search_model_versions(f"name = '{self.name}'")
+        aliases: dict[int, tuple[str, ...]] = {}
+        for alias, number in self._model().aliases.items():
+            aliases[int(number)] = (*aliases.get(int(number), ()), alias)
         versions = [
-            Version(
-                n := int(v.version), str(v.run_id), v.creation_timestamp, tuple(aliases.get(n, ()))
-            )
-            for v in found
+            Version(n := int(v.version), str(v.run_id), v.creation_timestamp, aliases.get(n, ()))
+            for v in self.client.search_model_versions(f"name = '{self.name}'")
         ]
         return sorted(versions, key=lambda version: -version.number)
 
@@ -106,6 +101,8 @@ class Registry:
     def rollback(self) -> tuple[int, int]:
         """Make the previous champion the champion again; give the old and the new version.
 
+        The old one is no challenger any more, or the next promote would crown it again.
+
         Raises:
             UserError: there is no champion, or none before it.
         """
@@ -114,6 +111,8 @@ class Registry:
             raise UserError("There is no earlier champion to go back to: `ml models` lists all.")
         number, *earlier = old.previous
         digest = unpack(self.store.fetch(number, BUNDLE)).digest
+        if (challenger := self.find(CHALLENGER)) and challenger.number == old.version:
+            self.client.delete_registered_model_alias(self.name, CHALLENGER)
         pointer = Pointer(version=number, digest=digest, previous=tuple(earlier))
         self.store.point(CHAMPION, pointer)
         self.mend()
@@ -136,8 +135,16 @@ class Registry:
             )
         self.client.set_registered_model_alias(self.name, CHAMPION, str(pointer.version))
 
-    def _create(self) -> None:
+    def _model(self) -> RegisteredModel:
+        """Get the model of that name, which the first to ask for it creates."""
         try:
-            self.client.get_registered_model(self.name)
-        except MlflowException:
-            self.client.create_registered_model(self.name)
+            return self.client.get_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+        try:
+            return self.client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another was first
+                raise
+        return self.client.get_registered_model(self.name)

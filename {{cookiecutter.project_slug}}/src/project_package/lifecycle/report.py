@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure as Canvas
 
 from ..contract import Figure
-from .document import Document, findings, gain, number, verdict
+from .document import Document, findings, number, verdict
 from .evaluation import Evaluation, Score
 
 NAMES = MappingProxyType({"model": "Model", "baseline": "Simple baseline", "naive": "No model"})
@@ -24,24 +24,43 @@ NAMES = MappingProxyType({"model": "Model", "baseline": "Simple baseline", "naiv
 
 def render(document: Document) -> str:
     """Write the report of a model: the same document gives the same text."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"number": number, "gain": gain}
-    source = resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
-        about=document.about,
-        manifest=document.manifest,
-        evaluation=document.evaluation,
-        parity=document.manifest.parity,
-        goal=document.goal,
+    return _fill(
+        "report.html",
+        document,
         names=NAMES,
-        verdict=verdict(document),
-        findings=findings(document),
         bars={score.name: bars(score) for score in document.evaluation.scores},
         slice_bars=slice_bars(document.evaluation),
         figures=[(figure, svg(figure)) for figure in document.figures],
     )
+
+
+def card(document: Document) -> str:
+    """Write the model card: the same document gives the same text."""
+    return _fill("card.jinja", document)
+
+
+def _fill(name: str, document: Document, **more: object) -> str:
+    """Fill a template; Markdown has its own escapes, in `_text`."""
+    environment = Environment(
+        autoescape=name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": number, "text": _text}
+    source = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        vars(document) | more,
+        goal=document.goal,
+        verdict=verdict(document),
+        findings=findings(document),
+    )
+
+
+def _text(text: str) -> str:
+    """Keep text on its line and in its cell, and keep tags from being tags."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def bars(score: Score) -> Mapping[str, float]:
@@ -50,15 +69,9 @@ def bars(score: Score) -> Mapping[str, float]:
     Beside the three contenders: `low` and `high`, the model one spread down and up, and
     `ceiling`, which is 0 where there is none.
     """
-    values = {
-        "model": score.model,
-        "low": score.model - score.spread,
-        "high": score.model + score.spread,
-        "baseline": score.baseline,
-        "naive": score.naive,
-        "ceiling": score.ceiling,
-    }
-    return _lengths(values)
+    values = score.model_dump(include={"model", "baseline", "naive", "ceiling"})
+    low, high = score.model - score.spread, score.model + score.spread
+    return _lengths({**values, "low": low, "high": high})
 
 
 def slice_bars(evaluation: Evaluation) -> Mapping[str, Mapping[str, float]]:
@@ -75,28 +88,6 @@ def _lengths(values: Mapping[str, float | None]) -> dict[str, float]:
     positive = {name: v if v is not None and v > 0 else 0.0 for name, v in values.items()}
     longest = max(positive.values(), default=0.0) or 1.0
     return {name: round(100 * value / longest, 2) for name, value in positive.items()}
-
-
-def card(document: Document) -> str:
-    """Write the model card: the same document gives the same text."""
-    environment = Environment(  # noqa: S701 - Markdown has its own escapes, in `_text`
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    environment.filters |= {"number": number, "text": _text}
-    source = resources.files(__package__).joinpath("card.jinja").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
-        about=document.about,
-        manifest=document.manifest,
-        evaluation=document.evaluation,
-        goal=document.goal,
-        verdict=verdict(document),
-        findings=findings(document),
-    )
-
-
-def _text(text: str) -> str:
-    """Keep text on its line and in its cell, and keep tags from being tags."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 # Blue, orange and grey stay apart for colour-blind readers; line styles tell them apart in print.

@@ -1,25 +1,23 @@
 """train: search, fit, export, check the export, track and register a challenger."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from itertools import count
 from typing import Any
 
 import numpy as np
 
 from .. import bundle as bundles
-from ..bundle import EXAMPLES, Bundle, Manifest, Parity
+from ..bundle import EXAMPLES, Bundle, Manifest, Parity, sha256
 from ..contract import Candidate, Columns, Progress, Splits, length, take
 from ..errors import GateRefused, UserError
 from ..predictor import Predictor
+from ..store import BUNDLE
 from . import gate
 from .evaluation import BASELINE, digest
 from .params import flatten
 from .project import Project
-from .registry import BUNDLE
 from .search import Choice, Search, open_storage, out_of_fold
 from .tracking import Run, commit
 from .workspace import Dataset
@@ -55,13 +53,14 @@ def _search(project: Project, splits: Splits, dataset: Dataset, progress: Progre
         storage = open_storage(project.settings.studies(project.workspace.root))
     other = ("promote.", "train.")  # they change no trial
     what = {k: v for k, v in flatten(project.params).items() if not k.startswith(other)}
+    parameters = sha256(json.dumps(what, sort_keys=True).encode())
     search = Search(
         metric=use_case.metric(use_case.goal.metric),
         folds=splits.folds,
         seed=project.params.seed,
         trials=project.params.train.trials,
         storage=storage,
-        study=f"{project.params.name}/{dataset.digest}/{_digest(what)}",
+        study=f"{project.params.name}/{dataset.digest}/{parameters[:8]}",
     )
     total = sum(search.trials if c.space else 1 for c in candidates) + 1  # and the final fit
     done = count(1)
@@ -79,10 +78,6 @@ def _candidates(project: Project) -> list[Candidate[Any]]:
     return [simple, *(c for c in others if not chosen or c.name in chosen)]
 
 
-def _digest(what: Mapping[str, object]) -> str:
-    return sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
-
-
 def _register(
     project: Project, splits: Splits, dataset: Dataset, choices: list[Choice], run: Run
 ) -> int:
@@ -97,7 +92,9 @@ def _register(
     run.files(bundles.pack(replace(best, assets={**best.assets, EXAMPLES: examples})), BUNDLE)
     sample = take(splits.test, np.arange(3))
     inputs = project.use_case.api.encode(sample, predictor.assets)
-    return project.registry.register(run.model(best, inputs, predictor.outputs(sample)), run.id)
+    model = run.model(best, inputs, predictor.outputs(sample))
+    with project.workspace.lock():  # of two at once, the later one is the challenger
+        return project.registry.register(model, run.id)
 
 
 def _fit(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> Bundle:
@@ -119,9 +116,17 @@ def _fit(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> 
         test=digest(splits.test),
     )
     bundle = Bundle(candidate.export(model, splits.train), assets, manifest)
-    rows = take(splits.test, np.arange(min(PARITY_ROWS, length(splits.test))))
+    rows = parity_rows(splits, max(PARITY_ROWS, project.params.promote.min_parity_rows))
     found = _parity(project, bundle, rows, candidate.predict(model, rows))
     return replace(bundle, manifest=manifest.model_copy(update={"parity": found}))
+
+
+def parity_rows(splits: Splits, count: int) -> Columns:
+    """Give that many rows of the test; where it has not so many, more from before it."""
+    folds = (rows for fold in splits.folds for rows in (fold.valid, fold.train))
+    parts = [splits.test, splits.train, *folds]
+    rows = {name: np.concatenate([part[name][:count] for part in parts]) for name in splits.test}
+    return take(rows, np.arange(min(count, length(rows))))
 
 
 def _parity(project: Project, bundle: Bundle, rows: Columns, original: Columns) -> Parity:
@@ -132,7 +137,7 @@ def _parity(project: Project, bundle: Bundle, rows: Columns, original: Columns) 
         for outputs in ({}, original)
     )
     found = gate.parity(graph, original, (decisions, others))
-    verdict = gate.same_answers(found, project.params.promote.max_difference)
+    verdict = gate.same_answers(found, project.params.promote)
     if not verdict.passed:
         raise GateRefused(f"The ONNX graph of {bundle.manifest.candidate}: {verdict.detail}.")
     return found

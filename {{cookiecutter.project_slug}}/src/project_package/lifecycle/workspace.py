@@ -45,8 +45,8 @@ class Workspace:
         return self.root / "reports"
 
     def lock(self) -> FileLock:
-        """Give the lock for what two commands must not create at once, a database say."""
-        return FileLock(self.root / ".lock")
+        """Give the lock for what two commands must not do at once; who has it may take it again."""
+        return FileLock(self.root / ".lock", is_singleton=True)
 
     def new_dataset(self, fill: Callable[[Path], None]) -> Dataset:
         """Let `fill` write a new folder, name it by its content and make it the latest."""
