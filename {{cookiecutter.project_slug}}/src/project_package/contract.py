@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 Files: TypeAlias = Mapping[str, bytes]
-Settings: TypeAlias = Mapping[str, float | int | str]
+Hyperparameters: TypeAlias = Mapping[str, float | int | str]
 Progress: TypeAlias = Callable[[float], None]
 
 Request = TypeVar("Request", bound=BaseModel)
@@ -113,11 +113,11 @@ class Candidate(Generic[Model]):
     """One family of models: how to search, fit, ask and export it."""
 
     name: str
-    start: Settings
+    start: Hyperparameters
     """Settings known to be good: the first trial, and the only one when there is no space."""
-    space: Callable[[Suggest], Settings] | None
+    space: Callable[[Suggest], Hyperparameters] | None
     """Suggest settings; None when there is nothing to search."""
-    fit: Callable[[Columns, Settings, int], Model]
+    fit: Callable[[Columns, Hyperparameters, int], Model]
     """Fit on rows with settings and a seed."""
     predict: Callable[[Model, Columns], Columns]
     """Give the outputs of the fitted model, named as the graph names them."""

@@ -1,7 +1,8 @@
 """How a command stops without a traceback, its exit code, and how bad rows are told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 class UserError(Exception):
@@ -16,7 +17,16 @@ class GateRefused(Exception):
     exit_code = 1
 
 
+def near(name: str, known: Iterable[str]) -> str:
+    """Ask whether the nearest known name was meant, or list them all."""
+    names = {other.lower(): other for other in known}
+    if found := get_close_matches(name.lower(), names, n=1, cutoff=0.5):
+        return f'did you mean "{names[found[0]]}"?'
+    return f"there are {', '.join(names.values())}."
+
+
 SHOWN = 3
+"""How many rows that break a rule are shown."""
 
 
 @dataclass(frozen=True)

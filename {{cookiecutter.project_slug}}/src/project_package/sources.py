@@ -10,10 +10,9 @@ CSV is read strictly and as text, since DuckDB's own guessing skips lines that d
 import csv
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from glob import escape, glob
 from io import TextIOWrapper
 from itertools import chain
@@ -26,7 +25,7 @@ import duckdb
 import pyarrow as pa
 from duckdb import ColumnExpression, DuckDBPyConnection, DuckDBPyRelation
 
-from .errors import SHOWN, UserError, Violation, refuse
+from .errors import SHOWN, UserError, Violation, near, refuse
 
 Type: TypeAlias = Literal["VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN"]
 RULES: Mapping[Type, str] = MappingProxyType(
@@ -136,7 +135,7 @@ def _rows(
         for ours, own in names.items():
             if own not in header:
                 raise UserError(
-                    f'{where} has no column "{own}" for {ours}; {_near(own, header)} '
+                    f'{where} has no column "{own}" for {ours}; {near(own, header)} '
                     f"Write its name under data.columns: {ours} = ..."
                 )
         columns = [ColumnExpression(own).alias(ours) for ours, own in names.items()]
@@ -162,18 +161,10 @@ def _names(source: Source, layout: Layout, header: Sequence[str]) -> dict[str, s
     for ours in source.columns:
         if ours not in layout.types:
             raise UserError(
-                f'data.columns: "{ours}" is no column of ours; {_near(ours, layout.types)}'
+                f'data.columns: "{ours}" is no column of ours; {near(ours, layout.types)}'
             )
     names = {ours: source.columns.get(ours, ours) for ours in layout.types}
     return {o: own for o, own in names.items() if o not in layout.optional or own in header}
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    """Ask whether the nearest name was meant, or list them all."""
-    lower = {other.lower(): other for other in known}
-    if near := get_close_matches(name.lower(), lower, n=1):
-        return f'did you mean "{lower[near[0]]}"?'
-    return f"there are {', '.join(lower.values())}."
 
 
 def _reading(column: str, kind: str, wanted: Type) -> str:

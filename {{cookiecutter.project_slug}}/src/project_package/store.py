@@ -9,6 +9,7 @@ of the training side but this.
 """
 
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -21,6 +22,7 @@ from .errors import UserError
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 BUNDLE, EVIDENCE = "bundle", "evidence"
+Mode: TypeAlias = Literal["create", "overwrite"]
 
 
 class Pointer(Frozen):
@@ -51,9 +53,9 @@ class Store:
         Raises:
             UserError: the store cannot be reached, or has the bundle with other bytes.
         """
-        put = self._put_once if folder == BUNDLE else self._put
         for name, content in files.items():
-            put(f"versions/{version}/{folder}/{name}", content)
+            mode: Mode = "create" if folder == BUNDLE else "overwrite"
+            self._put(f"versions/{version}/{folder}/{name}", content, mode)
 
     def load(self, alias: str) -> tuple[int, Bundle]:
         """Get the version that an alias points to, and its bundle, verified.
@@ -106,20 +108,14 @@ class Store:
 
     def point(self, alias: str, pointer: Pointer) -> None:
         """Move an alias: readers see the old pointer or the new one, nothing between."""
-        self._put(f"{alias}.json", pointer.model_dump_json().encode())
+        self._put(f"{alias}.json", pointer.model_dump_json().encode(), "overwrite")
 
     def _get(self, path: str) -> bytes:
         return bytes(obstore.get(self._objects, path).bytes())
 
-    def _put(self, path: str, content: bytes) -> None:
+    def _put(self, path: str, content: bytes, mode: Mode) -> None:
         try:
-            obstore.put(self._objects, path, content)
-        except BaseError as error:
-            raise self._unreachable(error) from error
-
-    def _put_once(self, path: str, content: bytes) -> None:
-        try:
-            obstore.put(self._objects, path, content, mode="create")
+            obstore.put(self._objects, path, content, mode=mode)
         except AlreadyExistsError as error:
             if self._get(path) != content:
                 raise UserError(

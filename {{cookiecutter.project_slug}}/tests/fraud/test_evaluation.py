@@ -22,6 +22,7 @@ from project_package.fraud.evaluation import (
     naive,
     slices,
     threshold,
+    threshold_costs,
     weeks,
 )
 
@@ -109,6 +110,13 @@ def test_no_threshold_costs_less_than_the_chosen_one(rows: Rows, review_cost: fl
     chosen = cost(columns, scores >= threshold(columns, scores))
     every = [cost(columns, scores >= value) for value in (*np.unique(scores), 2.0)]
     assert chosen == pytest.approx(min(every))
+
+
+@given(SCORED)
+def test_the_cost_of_a_threshold_is_the_cost_of_its_decisions(rows: Rows) -> None:
+    columns, scores = priced(rows)
+    for value, cost_there in zip(*threshold_costs(columns, scores), strict=True):
+        assert cost_there == pytest.approx(cost(columns, scores >= value))
 
 
 def test_a_threshold_lies_midway_between_two_scores() -> None:

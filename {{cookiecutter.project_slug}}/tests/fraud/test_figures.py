@@ -6,13 +6,10 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from project_package.contract import Columns
-from project_package.fraud.evaluation import average_precision, cost
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
 from project_package.fraud.figures import (
     figures,
-    precision_recall,
     reliability,
-    threshold_costs,
 )
 from project_package.windows import MILLISECONDS_A_DAY
 
@@ -56,22 +53,6 @@ def test_a_test_without_fraud_or_alarm_can_be_drawn(name: str) -> None:
     quiet = {**rows, "is_fraud": np.zeros(50, dtype=np.bool_)}
     model = {**predictions["model"], "decision": np.zeros(50, dtype=np.bool_)}
     drawn(name, quiet, {**predictions, "model": model})
-
-
-def test_precision_over_recall_has_the_area_of_average_precision() -> None:
-    rows, predictions = scored()
-    labels, score = rows["is_fraud"], predictions["model"]["score"]
-    precision, recall = precision_recall(labels, score)
-    area = np.sum(np.diff(recall, prepend=0) * precision)
-    assert area == pytest.approx(average_precision(labels, score))
-
-
-def test_the_cost_of_a_threshold_is_the_cost_of_its_decisions() -> None:
-    rows, predictions = scored()
-    score = predictions["model"]["score"]
-    thresholds, costs = threshold_costs(rows, score)
-    for place in (0, 700, -1):
-        assert costs[place] == pytest.approx(cost(rows, score >= thresholds[place]))
 
 
 def test_a_score_that_is_a_probability_lies_on_the_diagonal() -> None:

@@ -97,8 +97,3 @@ def test_time_starts_where_it_is_told() -> None:
         "2024-02-29",
         "2024-03-01",
     ]
-
-
-def test_a_size_below_1_is_refused() -> None:
-    with pytest.raises(ValueError, match="must be at least 1, not 0, 5, 5"):
-        simulate(0, 5, 5, seed=1)

@@ -62,14 +62,14 @@ def test_a_change_goes_over_the_file_and_the_last_one_wins(tmp_path: Path) -> No
     [("data.dayz", "data.days"), ("train.trails", "train.trials"), ("sead", "seed")],
 )
 def test_an_unknown_key_names_the_nearest(tmp_path: Path, key: str, near: str) -> None:
-    sentence = f"{key} is no parameter: did you mean {near}?"
+    sentence = f'{key} is no parameter: did you mean "{near}"?'
     with pytest.raises(UserError) as refusal:
         reading(tmp_path, 'name = "demo"', f"{key}=1")
     assert str(refusal.value) == sentence
 
 
 def test_a_key_that_is_near_to_none_lists_them(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"zzzzqqqq is no parameter: did you mean name, seed, "):
+    with pytest.raises(UserError, match=r"zzzzqqqq is no parameter: there are name, seed, "):
         reading(tmp_path, 'name = "demo"\nzzzzqqqq = 1')
 
 

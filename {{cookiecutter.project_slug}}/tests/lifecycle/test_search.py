@@ -18,8 +18,8 @@ from project_package.contract import (
     Candidate,
     Columns,
     Fold,
+    Hyperparameters,
     Metric,
-    Settings,
     Suggest,
 )
 from project_package.errors import UserError
@@ -38,7 +38,7 @@ tests["search"](storage).run(tests["Recorder"](Path(folder, "fits"), int(deadly)
 """
 
 
-def space(suggest: Suggest) -> Settings:
+def space(suggest: Suggest) -> Hyperparameters:
     return {"a": suggest.suggest_float("a", 0, 1), "b": suggest.suggest_int("b", 1, 9)}
 
 
@@ -52,14 +52,14 @@ class Recorder:
     def candidate(self) -> Candidate[Any]:
         return Candidate("fake", {"a": 0.5, "b": 5}, space, self.fit, self.predict, self.export)
 
-    def fit(self, rows: Columns, settings: Settings, seed: int) -> Settings:
+    def fit(self, rows: Columns, settings: Hyperparameters, seed: int) -> Hyperparameters:
         with self.file.open("a") as file:
             file.write(f"{rows['x'][0]:g} {settings['a']} {settings['b']} {seed}\n")
         if len(self.fits()) == self.deadly:
             os.kill(os.getpid(), signal.SIGKILL)
         return settings
 
-    def predict(self, model: Settings, _: Columns) -> Columns:
+    def predict(self, model: Hyperparameters, _: Columns) -> Columns:
         return {"score": np.array([-((float(model["a"]) - 0.3) ** 2)])}
 
     def export(self, *_: object) -> bytes:

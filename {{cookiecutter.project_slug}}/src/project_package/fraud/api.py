@@ -7,7 +7,7 @@ them, at most `MAX_HISTORY`, with their labels where those are known by now.
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,48 +124,28 @@ def write_assets(found: FraudAssets) -> Files:
 def features(requests: Sequence[FraudRequest]) -> Columns:
     """Compute the features of each request's payment from its history: shape (requests,) each."""
     rows = [row for number, request in enumerate(requests) for row in _rows(number, request)]
-    rows.sort(key=lambda row: row.time)  # stable: a payment stays behind its history
-    computed = feature_columns(
-        {
-            "timestamp": np.array([row.time for row in rows], np.int64),
-            CARD: np.array([row.card for row in rows]),
-            TERMINAL: np.array([row.terminal for row in rows]),
-            "amount": np.array([row.amount for row in rows]),
-            "is_fraud": np.array([row.is_fraud for row in rows]),
-        }
-    )
-    asked = sorted((row.asks, place) for place, row in enumerate(rows) if row.asks >= 0)
-    places = np.array([place for _, place in asked], np.int64)
-    times = [_milliseconds(request.transaction.timestamp) for request in requests]
-    timestamp = {"timestamp": np.array(times, np.int64)}
-    return {name: values[places] for name, values in computed.items()} | timestamp
+    rows.sort(key=lambda row: row[0])  # stable: a payment stays behind its history
+    times, cards, terminals, amounts, frauds, asked = map(np.array, zip(*rows, strict=True))
+    known = {CARD: cards, TERMINAL: terminals, "amount": amounts, "is_fraud": frauds}
+    computed = feature_columns({"timestamp": times, **known})
+    places = np.flatnonzero(asked >= 0)
+    places = places[np.argsort(asked[places])]
+    return {name: values[places] for name, values in {**computed, "timestamp": times}.items()}
 
 
-class _Row(NamedTuple):
-    time: int
-    card: int
-    terminal: int
-    amount: float
-    is_fraud: bool
-    asks: int
-    """Number of the request that this payment is asked about in; -1 for history."""
+def _rows(number: int, request: FraudRequest) -> Iterator[tuple[int, int, int, float, bool, int]]:
+    """Give time, card, terminal, amount, label and -1 of the history; then the payment itself.
 
-
-def _rows(number: int, request: FraudRequest) -> Iterator[_Row]:
-    """Give the history in the order of the table, then the payment itself.
-
-    Only its own card and terminal matter, so each request has two codes: its own and any other.
+    The history is in the order of the table, and the payment has its request's number for -1. Only
+    its own card and terminal matter, so each request has two codes: its own and any other.
     """
-    mine = request.transaction
-    for payment in sorted(
-        request.history, key=lambda p: (_milliseconds(p.timestamp), p.transaction_id)
-    ):
-        card = 2 * number + (payment.customer_id == mine.customer_id)
-        terminal = 2 * number + (payment.terminal_id == mine.terminal_id)
-        time = _milliseconds(payment.timestamp)
-        yield _Row(time, card, terminal, payment.amount, bool(payment.is_fraud), -1)
-    own = 2 * number + 1
-    yield _Row(_milliseconds(mine.timestamp), own, own, mine.amount, False, number)
+    mine, own = request.transaction, 2 * number + 1
+    history = [(_milliseconds(past.timestamp), past) for past in request.history]
+    for time, past in sorted(history, key=lambda pair: (pair[0], pair[1].transaction_id)):
+        card = own - (past.customer_id != mine.customer_id)
+        terminal = own - (past.terminal_id != mine.terminal_id)
+        yield time, card, terminal, past.amount, bool(past.is_fraud), -1
+    yield _milliseconds(mine.timestamp), own, own, mine.amount, False, number
 
 
 def _milliseconds(moment: datetime) -> int:

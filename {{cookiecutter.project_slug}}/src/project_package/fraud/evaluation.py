@@ -91,17 +91,23 @@ def calibration_error(labels: Bools, scores: Numbers, bins: int = 20) -> float:
     return float(sum(gaps) / len(labels))
 
 
-def threshold(rows: Columns, scores: Numbers) -> float:
-    """Give the threshold of least cost: flag what scores at least that much.
+def threshold_costs(rows: Columns, scores: Numbers) -> tuple[Numbers, Numbers]:
+    """Give every distinct score as a threshold, highest first, and what 1,000 payments cost there.
 
-    Thresholds lie midway between neighbouring scores, so that a score in its last bit decides
-    nothing.
+    Both of shape (distinct scores,): a payment is flagged when it scores at least that much.
     """
     falling, place = np.unique(-scores.astype(np.float64), return_inverse=True)
-    saved = np.where(rows["is_fraud"], rows["amount"], 0.0) - rows["review_cost"]
-    gain = np.append(0.0, np.cumsum(np.bincount(place, saved)))  # 0 for flagging nothing
-    best = int(np.argmax(gain))
-    bounds = -np.concatenate([falling[:1] - 1, falling, falling[-1:]])
+    losses = np.where(rows["is_fraud"], rows["amount"], 0.0)
+    spent = np.cumsum(np.bincount(place, rows["review_cost"] - losses))
+    return -falling, (losses.sum() + spent) / len(scores) * 1000
+
+
+def threshold(rows: Columns, scores: Numbers) -> float:
+    """Give the threshold of least cost, midway between two scores: a last bit decides nothing."""
+    falling, costs = threshold_costs(rows, scores)
+    nothing = cost(rows, np.zeros(len(scores), np.bool_))
+    best = int(np.argmin([nothing, *costs]))
+    bounds = np.concatenate([falling[:1] + 1, falling, falling[-1:]])
     return float((bounds[best] + bounds[best + 1]) / 2)
 
 

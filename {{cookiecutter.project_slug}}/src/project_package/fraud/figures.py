@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_curve
 
 from ..contract import Columns, Figure
-from .evaluation import average_precision
+from .evaluation import average_precision, threshold_costs
 from .features import DESCRIPTIONS, INPUTS
 
 Values: TypeAlias = NDArray[Any]
@@ -60,8 +61,8 @@ def finding(labels: Values, scores: Scores, decision: Values) -> Figure:
 
     def draw(axes: Any) -> None:
         for name, text in CONTENDERS.items():
-            precision, recall = precision_recall(labels, scores[name])
-            shown = _thin(recall)
+            precision, recall, _ = precision_recall_curve(labels, scores[name])
+            shown = _thin(-recall)
             label = f"{text}, AP {average_precision(labels, scores[name]):.2f}"
             axes.plot(recall[shown], precision[shown], label=label)
         if hits:
@@ -140,22 +141,6 @@ def importance(contributions: Values) -> Figure:
     return Figure("features", "What the model looks at", caption, draw)
 
 
-def precision_recall(labels: Values, scores: Values) -> tuple[Values, Values]:
-    """Give precision and recall at each distinct score, from the highest down."""
-    order, ends = _ranked(scores)
-    hits = np.cumsum(labels[order])[ends]
-    return hits / (ends + 1), hits / max(hits[-1], 1)
-
-
-def threshold_costs(rows: Columns, scores: Values) -> tuple[Values, Values]:
-    """Give every distinct score as a threshold, highest first, and its cost per 1,000 payments."""
-    order, ends = _ranked(scores)
-    loss = (rows["amount"] * rows["is_fraud"])[order]
-    missed = loss.sum() - np.cumsum(loss)[ends]
-    reviews = np.cumsum(rows["review_cost"][order])[ends]
-    return scores[order][ends], 1000 * (reviews + missed) / len(order)
-
-
 def reliability(labels: Values, scores: Values) -> tuple[Values, Values]:
     """Give mean score and share of frauds of groups with a fraud, down to 20 rows at the top.
 
@@ -167,12 +152,6 @@ def reliability(labels: Values, scores: Values) -> tuple[Values, Values]:
     size, frauds, total = (np.bincount(group, weights) for weights in (None, labels, scores))
     kept = frauds > 0
     return total[kept] / size[kept], frauds[kept] / size[kept]
-
-
-def _ranked(scores: Values) -> tuple[Values, Values]:
-    """Give the order from the highest score down, and the last place of each distinct score."""
-    order = np.argsort(-scores, kind="stable")
-    return order, np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
 
 
 def _thin(positions: Values) -> Values:

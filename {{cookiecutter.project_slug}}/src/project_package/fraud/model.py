@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
-from ..contract import Candidate, Columns, Settings, Suggest
+from ..contract import Candidate, Columns, Hyperparameters, Suggest
 from ..explain import CONTRIBUTIONS, finish, with_contributions
 from .features import INPUTS
 
@@ -34,13 +34,13 @@ def predict(model: Any, rows: Columns) -> Columns:
     return {"score": model.predict_proba(matrix(rows))[:, 1].astype(np.float32)}
 
 
-def fit_logistic(rows: Columns, settings: Settings, seed: int) -> Pipeline:
+def fit_logistic(rows: Columns, settings: Hyperparameters, seed: int) -> Pipeline:
     """Fit a logistic regression on standardised features."""
     logistic = LogisticRegression(C=float(settings["C"]), max_iter=1000, random_state=seed)
     return make_pipeline(StandardScaler(), logistic).fit(matrix(rows), rows["is_fraud"])
 
 
-def fit_hist(rows: Columns, settings: Settings, seed: int) -> HistGradientBoostingClassifier:
+def fit_hist(rows: Columns, settings: Hyperparameters, seed: int) -> HistGradientBoostingClassifier:
     """Fit scikit-learn's histogram gradient boosting."""
     model = HistGradientBoostingClassifier(
         **settings, max_depth=3, early_stopping=False, random_state=seed
@@ -48,7 +48,7 @@ def fit_hist(rows: Columns, settings: Settings, seed: int) -> HistGradientBoosti
     return model.fit(matrix(rows), rows["is_fraud"])
 
 
-def fit_xgboost(rows: Columns, settings: Settings, seed: int) -> XGBClassifier:
+def fit_xgboost(rows: Columns, settings: Hyperparameters, seed: int) -> XGBClassifier:
     """Fit XGBoost. Many bins: rare frauds hide between the cuts of the default 256."""
     model = XGBClassifier(
         **settings, max_bin=4096, subsample=0.7, colsample_bynode=0.5, random_state=seed
@@ -56,7 +56,7 @@ def fit_xgboost(rows: Columns, settings: Settings, seed: int) -> XGBClassifier:
     return model.fit(matrix(rows), rows["is_fraud"])
 
 
-def hist_space(suggest: Suggest) -> Settings:
+def hist_space(suggest: Suggest) -> Hyperparameters:
     """Suggest settings of the histogram gradient boosting."""
     return {
         "learning_rate": suggest.suggest_float("learning_rate", 0.02, 0.2, log=True),
@@ -65,7 +65,7 @@ def hist_space(suggest: Suggest) -> Settings:
     }
 
 
-def xgboost_space(suggest: Suggest) -> Settings:
+def xgboost_space(suggest: Suggest) -> Hyperparameters:
     """Suggest settings of XGBoost."""
     return {
         "max_depth": suggest.suggest_int("max_depth", 2, 5),

@@ -62,14 +62,7 @@ def simulate(
     timestamp (milliseconds, whole seconds), amount (two decimals), is_fraud, scenario (0 genuine,
     1 to 3 the kind of fraud). At other sizes than the book's the map keeps its density and the
     frauds keep their share. A customer with no terminal near pays nothing.
-
-    Raises ValueError when a size is below 1.
     """
-    if min(customers, terminals, days) < 1:
-        raise ValueError(
-            f"customers, terminals and days must be at least 1, not {customers}, {terminals}, "
-            f"{days}: give larger sizes"
-        )
     rng = np.random.default_rng(seed)
     people = _customers(customers, terminals, rng)
     drawn = list(_days(people, terminals, days, rng))

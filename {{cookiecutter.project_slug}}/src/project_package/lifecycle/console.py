@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -27,7 +28,8 @@ class Console:
         """Print a table."""
         table = Table(title=title, title_justify="left")
         for index, name in enumerate(header):
-            table.add_column(name, justify="left" if index == 0 else "right")
+            justify: Literal["left", "right"] = "right" if index else "left"
+            table.add_column(name, justify=justify, overflow="fold")  # nothing is cut off
         for row in rows:
             table.add_row(*row)
         self._rich.print(table)

@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..contract import ParamsOf
-from ..errors import UserError
+from ..errors import UserError, near
 
 
 def read(model: type[ParamsOf], path: Path, changes: Sequence[str] = ()) -> ParamsOf:
@@ -69,9 +68,7 @@ def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
         return f"{where} = {error['input']!r}: {error['msg']}."
-    known = list(_names(model, ""))
-    near = get_close_matches(where, known, n=1, cutoff=0.3)
-    return f"{where} is no parameter: did you mean {near[0] if near else ', '.join(known)}?"
+    return f"{where} is no parameter: {near(where, _names(model, ''))}"
 
 
 def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..contract import Candidate, Columns, Fold, Metric, Settings
+from ..contract import Candidate, Columns, Fold, Hyperparameters, Metric
 from ..errors import UserError
 from ..settings import shown
 
@@ -27,7 +27,7 @@ class Choice:
     """The best settings of one candidate and its score on each fold."""
 
     candidate: Candidate[Any]
-    settings: Settings
+    settings: Hyperparameters
     folds: tuple[float, ...]
     trials: Mapping[int, tuple[float, ...]]
     """The scores of every trial on the folds that it came to, by the trial's number."""
@@ -113,6 +113,8 @@ def open_storage(address: str) -> optuna.storages.BaseStorage:
         raise UserError(f"The search database {shown(address)} cannot be used: {reason}") from error
 
 
-def out_of_fold(candidate: Candidate[Any], settings: Settings, fold: Fold, seed: int) -> Columns:
+def out_of_fold(
+    candidate: Candidate[Any], settings: Hyperparameters, fold: Fold, seed: int
+) -> Columns:
     """Fit on the fold's training rows and give the outputs for its validation rows."""
     return candidate.predict(candidate.fit(fold.train, settings, seed), fold.valid)

@@ -1,4 +1,4 @@
-"""The stages of the project, in their order. Each is a command, a module here and a test.
+"""The stages of the project, in their order: each word is a command and a function.
 
 data      raw rows, checked, and their features
 train     search, fit, export, check the export, track and register: a challenger
@@ -6,6 +6,8 @@ evaluate  score the challenger on the test beside the baselines; write report an
 promote   let the gate decide whether the challenger becomes the champion
 rollback  go back to the champion before
 predict   answer a file of raw rows with the champion
+
+Serving is none of them: it needs nothing from here (see serving/app.py).
 """
 
 import json

@@ -146,7 +146,7 @@ def _parity(project: Project, bundle: Bundle, rows: Columns, original: Columns) 
 def _examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns) -> bytes:
     """Keep a few requests with their answers: golden examples for server, docs and tests."""
     requests = project.use_case.examples(dataset.path, rows, project.params.train.examples)
-    answers = Predictor(bundle, project.use_case.api).answer(requests)
+    answers = Predictor(bundle, project.use_case.api).answer(requests) if requests else []
     pairs = [
         {"request": request.model_dump(mode="json"), "response": answer.model_dump(mode="json")}
         for request, answer in zip(requests, answers, strict=True)
