@@ -26,7 +26,7 @@ from .api import MAX_HISTORY, FraudRequest
 from .features import CARD, LABEL_DELAY_DAYS, LOOKBACK_DAYS, TERMINAL
 from .schema import LABEL_RULE, LAYOUT, check
 from .simulator import simulate
-from .table import build_feature_table
+from .table import PROGRAM_MIB, build_feature_table
 
 ROWS, FEATURES = "rows.parquet", "features.parquet"
 SIMULATOR = "simulator"
@@ -44,7 +44,12 @@ class Data(Frozen):
     terminals: int = Field(default=10_000, ge=200, description="simulated terminals")
     days: int = Field(default=183, ge=1, description="simulated days")
     seed: int = Field(default=7, ge=0, description="of the simulator")
-    memory_limit_mib: int = Field(default=1024, ge=512, description="of reading and feature step")
+    memory_limit_mib: int = Field(default=1024, ge=512, description="of the whole process")
+
+    @property
+    def duckdb_mib(self) -> int:
+        """What the limit leaves to DuckDB, beside the program with its libraries."""
+        return self.memory_limit_mib - PROGRAM_MIB
 
 
 class Split(Frozen):
@@ -75,13 +80,13 @@ def collect(params: FraudParams, folder: Path, progress: Progress) -> None:
     Raises:
         UserError: a source that cannot be read, or rows that break the schema.
     """
-    rows, limit = folder / ROWS, params.data.memory_limit_mib
-    _read(params.data, rows)
+    rows, data = folder / ROWS, params.data
+    _read(data, rows)
     progress(0.4)
-    check(rows, limit)
+    check(rows, data.duckdb_mib)
     progress(0.5)
-    table = pl.scan_parquet(rows)
-    build_feature_table(table, folder / FEATURES, limit, lambda done: progress(0.5 + done / 2))
+    table, target = pl.scan_parquet(rows), folder / FEATURES
+    build_feature_table(table, target, data.memory_limit_mib, lambda d: progress(0.5 + d / 2))
 
 
 def _read(data: Data, rows: Path) -> None:
@@ -90,7 +95,7 @@ def _read(data: Data, rows: Path) -> None:
         return
     url = settings.read().data_url.get_secret_value()
     source = Source(data.source, data.columns, data.query, url)
-    copy(source, LAYOUT, rows, data.memory_limit_mib)
+    copy(source, LAYOUT, rows, data.duckdb_mib)
 
 
 def split(params: FraudParams, folder: Path) -> Splits:
@@ -174,14 +179,13 @@ def batch(params: FraudParams, source: Path, folder: Path) -> Columns:
     Raises:
         UserError: a file that cannot be read, columns that are missing, or rows that break a rule.
     """
-    limit = params.data.memory_limit_mib
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         fresh, target = Path(scratch) / ROWS, Path(scratch) / FEATURES
         layout = replace(LAYOUT, optional=("is_fraud",))
-        copy(Source(str(source), params.data.columns), layout, fresh, limit)
-        check(fresh, limit, labelled=False)
+        copy(Source(str(source), params.data.columns), layout, fresh, params.data.duckdb_mib)
+        check(fresh, params.data.duckdb_mib, labelled=False)
         both, ids = _with_history(pl.read_parquet(fresh), pl.scan_parquet(folder / ROWS))
-        build_feature_table(both.lazy(), target, limit)
+        build_feature_table(both.lazy(), target, params.data.memory_limit_mib)
         mine = pl.scan_parquet(target).filter(pl.col("transaction_id").is_in(ids.implode()))
         return columns(params, mine.collect())
 
