@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -28,8 +27,8 @@ class Console:
         """Print a table."""
         table = Table(title=title, title_justify="left")
         for index, name in enumerate(header):
-            justify: Literal["left", "right"] = "right" if index else "left"
-            table.add_column(name, justify=justify, overflow="fold")  # nothing is cut off
+            numbers = all(row[index][:1] in "0123456789-–" for row in rows)  # noqa: RUF001
+            table.add_column(name, justify="right" if numbers else "left", overflow="fold")
         for row in rows:
             table.add_row(*row)
         self._rich.print(table)
