@@ -46,7 +46,9 @@ def test_a_bundle_that_was_published_is_never_overwritten(store: Store) -> None:
 
 
 def test_what_an_alias_points_to_is_loaded_and_verified(store: Store) -> None:
-    manifest = Manifest(name="m", candidate="c", settings={}, created="", commit="", data="")
+    manifest = Manifest(
+        name="m", candidate="c", settings={}, created="", commit="", data="", test=""
+    )
     bundle = Bundle(b"graph", {}, manifest)
     store.publish(3, "bundle", pack(bundle))
     store.point("champion", Pointer(version=3, digest=bundle.digest))
