@@ -37,6 +37,32 @@ LAYOUT = Layout(
 )
 EARLIEST, GRACE = datetime(1990, 1, 1), timedelta(days=1)
 LABEL_RULE = f"must be known when the payment is older than {LABEL_DELAY_DAYS} days"
+TABLE_RULES = (
+    (
+        "transaction_id",
+        "must be unique",
+        "transaction_id IN (SELECT transaction_id FROM payments GROUP BY ALL HAVING count(*) > 1)",
+    ),
+)
+LABEL_RULES = (
+    (
+        "is_fraud",
+        LABEL_RULE,
+        "is_fraud IS NULL AND timestamp <= getvariable('delay_before') + "
+        "(SELECT max(timestamp) FROM payments WHERE timestamp <= getvariable('latest'))",
+    ),
+    (
+        "is_fraud",
+        "must be true in at least one row",
+        "NOT EXISTS (SELECT 1 FROM payments WHERE is_fraud)",
+    ),
+    (
+        "is_fraud",
+        "must be false in at least one row",
+        "NOT EXISTS (SELECT 1 FROM payments WHERE NOT is_fraud)",
+    ),
+)
+"""Column, rule, and which rows break it, in SQL."""
 BATCH_ROWS = 2**18
 
 
@@ -44,30 +70,29 @@ def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> No
     """Refuse the payments of a canonical Parquet file that break a rule.
 
     Without `labelled`, nothing is asked of is_fraud, which may be absent. The memory limit (MiB)
-    is that of the search for repeated ids; a batch of rows needs about 100 MiB beside it.
+    is that of the rules about the table; a batch of rows needs about 100 MiB beside it.
 
     Raises:
         UserError: broken rules, each with its column, how many rows break it and three of them.
         SchemaErrors: a column is missing or of another type: the file is not canonical.
     """
     latest = datetime.now(UTC).replace(tzinfo=None) + GRACE
+    broken = _broken_by_rows(path, _schema(latest, labelled))
     with (
         TemporaryDirectory(prefix=".check-", dir=path.parent) as scratch,
         open_duckdb(Path(scratch), memory_limit_mib) as duck,
     ):
         duck.read_parquet(str(path)).create_view("payments")
-        schema = _schema(latest)
-        if labelled:
-            schema = schema.add_columns({"is_fraud": _label(duck, latest)})
-        broken = _broken_by_rows(path, schema)
-        broken += _repeated(duck)
-        broken += _missing_class(duck) if labelled else []
+        duck.execute("SET VARIABLE latest = ?", [latest])
+        duck.execute("SET VARIABLE delay_before = ?", [-timedelta(days=LABEL_DELAY_DAYS)])
+        for rule in TABLE_RULES + (LABEL_RULES if labelled else ()):
+            broken += _broken_by_table(duck, *rule)
     if broken:
         raise refuse("The payments", broken)
 
 
-def _schema(latest: datetime) -> pa.DataFrameSchema:
-    """Declare what every row must keep."""
+def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
+    """Declare what every row must keep by itself."""
     length = f"must have 1 to {LONGEST_ID} characters"
     name = pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length))
     period = f"must lie between {EARLIEST:%Y-%m-%d} and today (UTC)"
@@ -87,6 +112,7 @@ def _schema(latest: datetime) -> pa.DataFrameSchema:
                     pa.Check(_has_four_decimals, error="must have four decimals at most"),
                 ],
             ),
+            **({"is_fraud": pa.Column(pl.Boolean, nullable=True)} if labelled else {}),
         }
     )
 
@@ -95,19 +121,6 @@ def _has_four_decimals(data: pa.PolarsData) -> pl.LazyFrame:
     """Tell amounts that are whole ten-thousandths, as features count, up to float noise."""
     value = pl.col(data.key).clip(0, AMOUNT_LIMIT)  # what lies outside breaks another rule
     return data.lazyframe.select((value.round(4) - value).abs() < 1e-6)
-
-
-def _label(duck: DuckDBPyConnection, latest: datetime) -> pa.Column:
-    """Ask for the labels of payments older, at the time of the newest, than the delay."""
-    query = "SELECT max(timestamp) FROM payments WHERE timestamp <= ?"
-    newest: datetime = duck.execute(query, [latest]).fetchall()[0][0] or latest
-    known_until = newest - timedelta(days=LABEL_DELAY_DAYS)
-
-    def is_known(data: pa.PolarsData) -> pl.LazyFrame:
-        known = pl.col(data.key).is_not_null() | (pl.col("timestamp") > known_until)
-        return data.lazyframe.select(known)
-
-    return pa.Column(pl.Boolean, pa.Check(is_known, error=LABEL_RULE), nullable=True)
 
 
 def _broken_by_rows(path: Path, schema: pa.DataFrameSchema) -> list[Violation]:
@@ -136,25 +149,10 @@ def _violations(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Viol
             yield Violation(error.schema.name, words, len(bad), bad.head(SHOWN).to_dicts())
 
 
-def _repeated(duck: DuckDBPyConnection) -> list[Violation]:
-    """Find ids that more than one payment has."""
-    rows = duck.sql(
-        "SELECT *, count(*) OVER () AS total FROM payments WHERE transaction_id IN "
-        "(SELECT transaction_id FROM payments GROUP BY ALL HAVING count(*) > 1)"
-    )
-    found = rows.order("transaction_id, timestamp").limit(SHOWN).pl()
-    if found.is_empty():
-        return []
-    examples = found.drop("total").to_dicts()
-    return [Violation("transaction_id", "must be unique", found["total"][0], examples)]
-
-
-def _missing_class(duck: DuckDBPyConnection) -> list[Violation]:
-    """Ask for at least one fraud and one genuine payment: a model learns the difference."""
-    query = "SELECT count(*), count_if(is_fraud), count_if(NOT is_fraud) FROM payments"
-    rows, frauds, genuine = duck.execute(query).fetchall()[0]
-    return [
-        Violation("is_fraud", f"must be {value} in at least one row", rows)
-        for value, count in (("true", frauds), ("false", genuine))
-        if not count
-    ]
+def _broken_by_table(
+    duck: DuckDBPyConnection, column: str, rule: str, condition: str
+) -> list[Violation]:
+    bad = duck.view("payments").filter(condition)
+    rows = bad.count("*").fetchall()[0][0]
+    examples = bad.order("transaction_id, timestamp").limit(SHOWN).pl().to_dicts() if rows else []
+    return [Violation(column, rule, rows, examples)] if rows else []
