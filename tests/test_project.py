@@ -83,9 +83,10 @@ def test_environment_is_of_the_chosen_python(project: Path) -> None:
 
 def test_server_needs_few_packages(project: Path) -> None:
     serving_set = ("uv", "export", "--quiet", "--no-default-groups", "--no-hashes", "--no-annotate")
-    packages = [line for line in run(project, *serving_set).splitlines() if "==" in line]
+    locked = [line for line in run(project, *serving_set).splitlines() if "==" in line]
+    packages = {line.partition("==")[0] for line in locked}  # one may differ by Python
     assert len(packages) <= 35
-    assert not [line for line in packages if line.startswith(("mlflow", "polars", "scikit-learn"))]
+    assert not packages & {"mlflow", "polars", "scikit-learn"}
 
 
 def test_cut_is_real(project: Path) -> None:

@@ -9,10 +9,24 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from project_package.contract import Columns, Fold, Goal, Metric, Splits, UseCase, length, take
+from project_package.contract import (
+    Columns,
+    Fold,
+    Goal,
+    Metric,
+    Splits,
+    UseCase,
+    length,
+    take,
+)
 from project_package.errors import UserError
 from project_package.lifecycle.evaluate import evaluate
-from project_package.lifecycle.evaluation import Slice, assess, assess_slices, digest
+from project_package.lifecycle.evaluation import (
+    Slice,
+    assess,
+    assess_slices,
+    digest,
+)
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.train import parity_rows

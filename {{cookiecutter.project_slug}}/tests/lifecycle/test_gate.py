@@ -18,7 +18,12 @@ from project_package.contract import Columns, Goal, Metric, Progress, Promote
 from project_package.errors import GateRefused
 from project_package.lifecycle import gate
 from project_package.lifecycle.console import Console
-from project_package.lifecycle.evaluation import AnyUseCase, Evaluation, Score, Slice
+from project_package.lifecycle.evaluation import (
+    AnyUseCase,
+    Evaluation,
+    Score,
+    Slice,
+)
 from project_package.lifecycle.gate import Interval, paired_bootstrap
 from project_package.lifecycle.gate import parity as compare
 from project_package.lifecycle.gate import same_answers as verdict
