@@ -172,8 +172,8 @@ def show(project: Path, seconds: dict[str, float]) -> None:
     console.print(f"Champion: version {report['champion']['version']}")
     console.print(f"The project is in {os.path.relpath(project)}. Try next:")
     console.print(f"  cd {os.path.relpath(project)}")
+    console.print("  make install         # once more: it fetches uv when you have none")
     console.print("  make serve           # then open http://127.0.0.1:8000/docs")
-    console.print("  uv run ml models     # versions, aliases, scores")
     console.print("  make check test      # style, types, tests")
 
 

@@ -17,6 +17,8 @@ GRAPH = "model.onnx"
 MANIFEST = "manifest.json"
 EXAMPLES = "examples.json"
 """A few requests with their answers, in raw form."""
+PARAMS = "params.json"
+"""The parameters that the model was trained with."""
 
 
 class Parity(Frozen):

@@ -18,8 +18,8 @@ class Settings(BaseSettings):
     """MLflow server; empty means a SQLite file beside the project."""
     optuna_storage: str = ""
     """Database of the search; empty means a SQLite file beside the project."""
-    model_store: str = "store"
-    """Folder, s3://, gs:// or az:// that champions are published to and served from."""
+    model_store: str = ""
+    """Folder, s3://, gs:// or az:// that champions are served from; empty means `store`."""
     data_url: SecretStr = SecretStr("")
     """postgresql:// or sqlite:// address for `data.source = "sql"`."""
     serve_host: str = "127.0.0.1"
@@ -35,7 +35,8 @@ class Settings(BaseSettings):
 
     def store(self, root: Path) -> str:
         """Give the address of the model store; a folder is absolute."""
-        return self.model_store if "://" in self.model_store else str(root / self.model_store)
+        address = self.model_store or "store"
+        return address if "://" in address else str(root / Path(address).expanduser())
 
 
 def read() -> Settings:
@@ -46,8 +47,10 @@ def read() -> Settings:
     """
     try:
         return Settings()
-    except ValidationError as error:
-        found = [f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+    except UnicodeDecodeError as error:
+        raise UserError(f".env is not UTF-8: {error}. Write it again.") from error
+    except ValidationError as error:  # of a number: no address or secret is among these
+        found = [f"{str(e['loc'][0]).upper()}={e['input']}: {e['msg']}" for e in error.errors()]
         raise UserError(f"{'; '.join(found)}. Mend it in the environment or in .env.") from None
 
 

@@ -219,7 +219,7 @@ def find(location: str) -> list[Path]:
     found = [pattern] if Path(pattern).is_file() else sorted(matches)
     if not (files := [path for path in map(Path, found) if path.is_file()]):
         raise UserError(
-            f'data.source: no file matches "{location}": give a Parquet or CSV file, or a pattern '
+            f'No file matches "{location}": give a Parquet or CSV file, or a pattern '
             "such as folder/*.parquet."
         )
     return files

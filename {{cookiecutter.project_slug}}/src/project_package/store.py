@@ -44,7 +44,7 @@ class Store:
                 if "://" in address
                 else LocalStore(Path(address).absolute(), mkdir=True)
             )
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise self._unreachable(error) from error
 
     def publish(self, version: int, folder: str, files: Files) -> None:
@@ -70,7 +70,7 @@ class Store:
         if bundle.digest != pointer.digest:
             raise UserError(
                 f"{alias}.json in {self.address} names another graph than version "
-                f"{pointer.version} has there: promote again."
+                f"{pointer.version} has there: delete it and promote again."
             )
         return pointer.version, bundle
 
@@ -102,7 +102,9 @@ class Store:
         except FileNotFoundError:
             return None
         except ValidationError as error:
-            raise UserError(f"{alias}.json in {self.address} is damaged: promote again.") from error
+            raise UserError(
+                f"{alias}.json in {self.address} is damaged: delete it and promote again."
+            ) from error
         except BaseError as error:
             raise self._unreachable(error) from error
 
@@ -122,9 +124,9 @@ class Store:
                     f"The store {self.address} has another {path}: name the store and the MLflow "
                     "that belong together."
                 ) from error
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise self._unreachable(error) from error
 
-    def _unreachable(self, error: BaseError) -> UserError:
+    def _unreachable(self, error: Exception) -> UserError:
         reason = str(error).splitlines()[0]
         return UserError(f"The model store {self.address} cannot be used: {reason}")

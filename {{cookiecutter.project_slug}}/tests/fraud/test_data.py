@@ -118,6 +118,25 @@ def test_a_batch_of_weeks_counts_its_own_early_labels(
     assert all(np.array_equal(found[name], table[name].to_numpy()) for name in INPUTS)
 
 
+def test_an_old_label_that_no_payment_is_judged_by_may_lack(folder: Path, tmp_path: Path) -> None:
+    new = pl.read_parquet(folder / "rows.parquet").tail(2).drop("is_fraud", "scenario")
+    late = pl.Series([timedelta(days=1), timedelta(days=12)])
+    new = new.with_columns(
+        transaction_id="N" + pl.col("transaction_id"),
+        timestamp=pl.col("timestamp") + late,
+        terminal_id=pl.Series(["new one", "new other"]),
+    )
+    new.write_parquet(tmp_path / "new.parquet")
+    assert length(batch(params(), tmp_path / "new.parquet", folder)) == 2
+
+
+def test_an_id_of_another_payment_of_the_data_set_is_refused(folder: Path, tmp_path: Path) -> None:
+    new = pl.read_parquet(folder / "rows.parquet").tail(3).drop("is_fraud", "scenario")
+    new.with_columns(amount=pl.col("amount") + 1).write_parquet(tmp_path / "new.parquet")
+    with pytest.raises(UserError, match="must not be that of another payment: 3 rows"):
+        batch(params(), tmp_path / "new.parquet", folder)
+
+
 def test_labels_that_should_have_arrived_are_asked_for(folder: Path, tmp_path: Path) -> None:
     new = pl.read_parquet(folder / "rows.parquet").tail(2).drop("is_fraud", "scenario")
     late = pl.Series([timedelta(days=1), timedelta(days=9)])
@@ -125,7 +144,9 @@ def test_labels_that_should_have_arrived_are_asked_for(folder: Path, tmp_path: P
         transaction_id="N" + pl.col("transaction_id"), timestamp=pl.col("timestamp") + late
     )
     new.with_columns(terminal_id=pl.lit("T")).write_parquet(tmp_path / "new.parquet")
-    with pytest.raises(UserError, match="is_fraud must be known when the payment is older than 7"):
+    with pytest.raises(
+        UserError, match="is_fraud must be known 7 days before a payment at its terminal"
+    ):
         batch(params(), tmp_path / "new.parquet", folder)
 
 

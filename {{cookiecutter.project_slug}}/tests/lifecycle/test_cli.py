@@ -155,7 +155,7 @@ def test_doctor_exits_with_2_when_something_is_broken(ml: Ml) -> None:
 def test_a_setting_that_cannot_be_is_told_by_its_name(ml: Ml) -> None:
     Path(".env").write_text("SERVE_PORT=much\n")
     assert ml("data") == 2
-    assert ml.err.startswith("SERVE_PORT: Input should be a valid integer")
+    assert ml.err.startswith("SERVE_PORT=much: Input should be a valid integer")
 
 
 @pytest.mark.usefixtures("new")
@@ -165,6 +165,26 @@ def test_a_library_that_is_missing_is_named(ml: Ml, monkeypatch: pytest.MonkeyPa
     assert "is missing: run `uv sync`" in ml.err
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        (".env", b"MODEL_STORE=\xff", ".env is not UTF-8"),
+        ("params.toml", b"name = '\xff'", "params.toml is not valid TOML in UTF-8"),
+        ("mlflow.db", b"no database", "cannot be used"),
+        ("data", b"in the way", "The disk refused: "),
+        ("store", b"in the way", "The model store "),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told(
+    ml: Ml, new: Path, file: str, content: bytes, sentence: str
+) -> None:
+    (new / file).write_bytes(content)
+    command = ["predict", "in.csv", "out.csv"] if file == "store" else ["data"]
+    assert ml(*(["models"] if file == "mlflow.db" else command)) == 2
+    assert sentence in ml.err
+    assert ml("doctor") == 2
+
+
 @pytest.mark.usefixtures("here")
 def test_a_failure_of_mlflow_is_told_in_words(ml: Ml, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
@@ -172,7 +192,7 @@ def test_a_failure_of_mlflow_is_told_in_words(ml: Ml, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(MlflowClient, "search_model_versions", fail)
     assert ml("models") == 2
-    assert ml.err == "MLflow failed: the connection was lost. `ml doctor` says more.\n"
+    assert ml.err == "MLflow refused: the connection was lost. `ml doctor` says more.\n"
 
 
 @pytest.mark.usefixtures("here")

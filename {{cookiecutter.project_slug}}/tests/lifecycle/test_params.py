@@ -103,7 +103,7 @@ def test_a_change_that_makes_no_sense_is_refused(
 
 
 def test_bad_toml_names_the_place(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"params.toml is not valid TOML: .*line 2"):
+    with pytest.raises(UserError, match=r"params.toml is not valid TOML in UTF-8: .*line 2"):
         reading(tmp_path, 'name = "demo"\ndays = = 3')
 
 

@@ -120,20 +120,30 @@ def test_the_alias_follows_the_pointer(registry: Registry) -> None:
     moved = pointer(registry).model_copy(update={"version": 2})
     registry.store.point(CHAMPION, moved)
     assert found(registry, CHAMPION).number == 1
-    registry.mend()
+    registry.champion()
     assert found(registry, CHAMPION).number == 2
 
 
 def test_a_store_that_knows_more_than_mlflow_is_told_in_words(registry: Registry) -> None:
     registry.store.point(CHAMPION, pointer(registry).model_copy(update={"version": 9}))
     with pytest.raises(UserError, match="version 9"):
-        registry.mend()
+        registry.champion()
+
+
+def test_a_new_store_gets_its_champion(
+    trained: Path, clone: Callable[[Path], Project], tmp_path: Path
+) -> None:
+    project = clone(trained)
+    elsewhere = project.settings.model_copy(update={"model_store": str(tmp_path / "bucket")})
+    moved = replace(project, settings=elsewhere)
+    assert promote(moved) == 1
+    assert served(moved) == crowned(moved) == 1
 
 
 def test_a_store_of_other_models_with_the_same_numbers_is_refused(registry: Registry) -> None:
     registry.store.point(CHAMPION, Pointer(version=2, digest="another"))
     with pytest.raises(UserError, match="which MLflow does not know"):
-        registry.mend()
+        registry.champion()
     assert registry.find(CHAMPION) == registry.find(1)
 
 
@@ -262,12 +272,12 @@ def crowned(project: Project) -> int:
 def test_a_killed_promote_leaves_the_old_or_the_new_champion(
     retrained: Path, clone: Callable[[Path], Project]
 ) -> None:
-    projects = [clone(retrained) for _ in range(11)]
+    projects = [clone(retrained) for _ in range(12)]
     codes = run_killed("promote", projects)
-    assert codes == [KILLED] * 10 + [0]  # the alias is mended, eight writes, and it moves
-    assert [served(project) for project in projects] == [1] * 9 + [2] * 2
-    assert [crowned(project) for project in projects] == [1] * 9 + [2] * 2
-    for project in (projects[5], projects[9]):
+    assert codes == [KILLED] * 11 + [0]  # the alias is mended, nine writes, and it moves
+    assert [served(project) for project in projects] == [1] * 10 + [2] * 2
+    assert [crowned(project) for project in projects] == [1] * 10 + [2] * 2
+    for project in (projects[5], projects[10]):
         assert promote(project) == served(project) == crowned(project) == 2
         assert project.registry.rollback() == (2, 1)
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from project_package.contract import (
 )
 from project_package.errors import UserError
 from project_package.lifecycle.search import Search, open_storage, out_of_fold
+from project_package.lifecycle.train import code_of
 
 METRIC = Metric("m", "M", lambda _, outputs: float(outputs["score"].mean()))
 FOLDS = tuple(Fold({"x": np.array([10.0 * n])}, {"x": np.array([10.0 * n + 5])}) for n in range(3))
@@ -124,6 +126,18 @@ def test_a_search_in_parts_is_the_search_in_one_go(memory: BaseStorage, tmp_path
     assert [t.params for t in trials(memory)] == [t.params for t in trials(whole)]
 
 
+def test_another_code_is_another_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kind").mkdir()
+    (tmp_path / "kind" / "__init__.py").write_text("from .data import Own")
+    (tmp_path / "kind" / "data.py").write_text("class Own: pass")
+    monkeypatch.syspath_prepend(tmp_path)
+    params = import_module("kind").Own
+    before = code_of(params)
+    assert before == code_of(params)
+    (tmp_path / "kind" / "model.py").write_text("MAX_BIN = 4")
+    assert code_of(params) != before
+
+
 def test_a_candidate_without_a_space_is_tried_once(memory: BaseStorage, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "fits")
     choice = search(memory).run(replace(recorder.candidate(), space=None), lambda: None)
@@ -175,6 +189,12 @@ def test_a_killed_search_goes_on_where_it_stopped(tmp_path: Path, deadly: int) -
     assert (len(kept), len(done)) == (deadly // len(FOLDS), 4)
     assert [trial.params for trial in done[: len(kept)]] == [trial.params for trial in kept]
     assert {"a": 0.5, "b": 5} in [trial.params for trial in done]
+
+
+def test_workers_may_share_a_database_server(postgres: str, tmp_path: Path) -> None:
+    storage = open_storage(postgres.replace("postgresql:", "postgresql+psycopg:"))
+    search(storage, trials=3).run(Recorder(tmp_path / "fits").candidate(), lambda: None)
+    assert len(trials(open_storage(postgres.replace("postgresql:", "postgresql+psycopg:")))) == 3
 
 
 def test_a_finished_search_fits_nothing_more(memory: BaseStorage, tmp_path: Path) -> None:

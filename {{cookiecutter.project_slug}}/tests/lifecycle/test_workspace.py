@@ -44,6 +44,14 @@ def test_a_new_data_set_is_named_by_its_content_and_the_latest(tmp_path: Path) -
     assert workspace.dataset(one.digest).path.joinpath("rows").read_text() == "one"
 
 
+def test_an_empty_pointer_is_no_data_set(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.new_dataset(writing("one"))
+    (workspace.data / "latest").write_text("")
+    with pytest.raises(UserError, match="There is no data yet"):
+        workspace.dataset()
+
+
 def test_what_a_kill_left_a_day_ago_is_removed(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     old, new = workspace.data / ".partial-1", workspace.data / ".batch-2"

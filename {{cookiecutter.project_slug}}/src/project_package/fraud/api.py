@@ -20,11 +20,17 @@ from .features import CARD, DESCRIPTIONS, LABEL_DELAY_DAYS, TERMINAL, feature_co
 LONGEST_ID, AMOUNT_LIMIT, MAX_HISTORY = 64, 1e9, 2_000
 REASONS = 3
 ASSETS = "assets.json"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH, EARLIEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(1990, 1, 1, tzinfo=UTC)
+GRACE = timedelta(days=1)
+PERIOD = f"must lie between {EARLIEST:%Y-%m-%d} and tomorrow (UTC)"
 
 
 def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if 1900 < moment.year < 9000:  # no other has a UTC time for sure
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        if EARLIEST <= moment <= datetime.now(UTC) + GRACE:
+            return moment
+    raise ValueError(PERIOD)
 
 
 def _four_decimals(amount: float) -> float:

@@ -6,7 +6,7 @@ features.parquet   the same with their features
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from ..errors import SHOWN, UserError, Violation, refuse
 from ..sources import Source, copy
 from .api import MAX_HISTORY, FraudRequest
 from .features import CARD, LABEL_DELAY_DAYS, LOOKBACK_DAYS, TERMINAL
-from .schema import LABEL_RULE, LAYOUT, check
+from .schema import LAYOUT, check
 from .simulator import simulate
 from .table import PROGRAM_MIB, build_feature_table
 
@@ -182,7 +182,12 @@ def batch(params: FraudParams, source: Path, folder: Path) -> Columns:
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         fresh, target = Path(scratch) / ROWS, Path(scratch) / FEATURES
         layout = replace(LAYOUT, optional=("is_fraud",))
-        copy(Source(str(source), params.data.columns), layout, fresh, params.data.duckdb_mib)
+        copy(
+            Source(str(source.absolute()), params.data.columns),
+            layout,
+            fresh,
+            params.data.duckdb_mib,
+        )
         check(fresh, params.data.duckdb_mib, labelled=False)
         both, ids = _with_history(pl.read_parquet(fresh), pl.scan_parquet(folder / ROWS))
         build_feature_table(both.lazy(), target, params.data.memory_limit_mib)
@@ -193,31 +198,34 @@ def batch(params: FraudParams, source: Path, folder: Path) -> Columns:
 def _with_history(fresh: pl.DataFrame, past: pl.LazyFrame) -> tuple[pl.DataFrame, pl.Series]:
     """Put what the fresh rows look back on before them, sorted by time; give their ids too.
 
-    A label is the file's own, or else the one that the data set knows.
+    A label is the file's own, or else the one that the data set knows of the same payment.
     """
     time, ids = pl.col("timestamp"), fresh["transaction_id"]
     if "is_fraud" not in fresh.columns:
         fresh = fresh.with_columns(pl.lit(None, pl.Boolean).alias("is_fraud"))
     first, last = fresh.select(time.min().alias("first"), time.max().alias("last")).row(0)
     again = pl.col("transaction_id").is_in(ids.implode())
-    known = past.filter(again).select("transaction_id", known="is_fraud").collect()
-    fresh = fresh.join(known, on="transaction_id", how="left").with_columns(
+    raw = [name for name in LAYOUT.types if name != "is_fraud"]
+    known = past.filter(again).select(*raw, known="is_fraud").collect()
+    _refuse("transaction_id", "must not be that of another payment", known.join(fresh, raw, "anti"))
+    fresh = fresh.join(known, on=raw, how="left").with_columns(
         pl.coalesce("is_fraud", "known").alias("is_fraud")
     )
     start = first - timedelta(days=max(LOOKBACK_DAYS.values()))
     recent = past.filter(time.is_between(start, last) & ~again)
     names = list(LAYOUT.types)
     both = pl.concat([recent.select(names).collect(), fresh.select(names)])
-    _refuse_unknown_labels(both.filter(pl.col(TERMINAL).is_in(fresh[TERMINAL].implode())), last)
+    newest = fresh.group_by(TERMINAL).agg(time.max().alias("newest"))
+    due = time <= pl.col("newest") - timedelta(days=LABEL_DELAY_DAYS)
+    unknown = both.join(newest, on=TERMINAL).filter(due & pl.col("is_fraud").is_null())
+    rule = f"must be known {LABEL_DELAY_DAYS} days before a payment at its terminal: give labels, "
+    _refuse("is_fraud", f"{rule}or fewer days a file", unknown.select(names))
     return both.sort(LAYOUT.order), ids
 
 
-def _refuse_unknown_labels(rows: pl.DataFrame, last: datetime) -> None:
-    """Refuse payments that a risk counts without its label: it would count as genuine."""
-    due = last - timedelta(days=LABEL_DELAY_DAYS)
-    broken = rows.filter((pl.col("timestamp") <= due) & pl.col("is_fraud").is_null())
+def _refuse(column: str, rule: str, broken: pl.DataFrame) -> None:
     if len(broken):
-        found = Violation("is_fraud", LABEL_RULE, len(broken), broken.head(SHOWN).to_dicts())
+        found = Violation(column, rule, len(broken), broken.head(SHOWN).to_dicts())
         raise refuse("The payments and their history", [found])
 
 

@@ -19,7 +19,7 @@ from pandera.errors import SchemaErrors
 
 from ..errors import SHOWN, Violation, refuse
 from ..sources import Layout, open_duckdb
-from .api import AMOUNT_LIMIT, LONGEST_ID
+from .api import AMOUNT_LIMIT, EARLIEST, GRACE, LONGEST_ID, PERIOD
 from .features import LABEL_DELAY_DAYS
 
 LAYOUT = Layout(
@@ -35,7 +35,6 @@ LAYOUT = Layout(
     ),
     order=("timestamp", "transaction_id"),
 )
-EARLIEST, GRACE = datetime(1990, 1, 1), timedelta(days=1)
 LABEL_RULE = f"must be known when the payment is older than {LABEL_DELAY_DAYS} days"
 TABLE_RULES = (
     (
@@ -95,7 +94,7 @@ def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
     """Declare what every row must keep by itself."""
     length = f"must have 1 to {LONGEST_ID} characters"
     name = pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length))
-    period = f"must lie between {EARLIEST:%Y-%m-%d} and today (UTC)"
+    earliest = EARLIEST.replace(tzinfo=None)
     amounts = f"must be a number from 0 to less than {AMOUNT_LIMIT:,.0f}"
     return pa.DataFrameSchema(
         {
@@ -103,7 +102,7 @@ def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
             "customer_id": name,
             "terminal_id": name,
             "timestamp": pa.Column(
-                pl.Datetime("ms"), pa.Check.in_range(EARLIEST, latest, error=period)
+                pl.Datetime("ms"), pa.Check.in_range(earliest, latest, error=PERIOD)
             ),
             "amount": pa.Column(
                 pl.Float64,

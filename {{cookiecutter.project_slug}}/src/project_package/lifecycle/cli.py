@@ -3,7 +3,6 @@
 Exit codes: 0 done, 1 a gate said no, 2 something the user can mend.
 """
 
-import errno
 import os
 import sys
 from collections.abc import Callable
@@ -113,11 +112,4 @@ def run(entry: Entry) -> None:
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         sys.stderr.write(f"The library {error.name} is missing: run `uv sync`.\n")
-        sys.exit(UserError.exit_code)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        sys.stderr.write(
-            f"The disk refused: {error}. Free some space, or allow writing, and run this again.\n"
-        )
         sys.exit(UserError.exit_code)

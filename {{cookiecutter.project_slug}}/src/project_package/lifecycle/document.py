@@ -53,7 +53,7 @@ def findings(document: Document) -> tuple[str, ...]:
         f"{number(goal.baseline)}, and an answer without a model {number(goal.naive)}. "
         f"{'Higher' if goal.higher_is_better else 'Lower'} is better."
     )
-    others = (_difference(goal), _weakest(document))
+    others = (_difference(goal), _behind(document), _weakest(document))
     return (*document.words, first, *(text for text in others if text))
 
 
@@ -71,6 +71,11 @@ def _difference(score: Score) -> str:
         f"{text}, {size} than the score moves by itself: over {len(score.periods)} test periods "
         f"it lay between {low} and {high}."
     )
+
+
+def _behind(document: Document) -> str:
+    names = [score.label for score in document.evaluation.scores if score.gain < 0]
+    return f"The simple baseline is better in: {', '.join(names)}." if names else ""
 
 
 def _weakest(document: Document) -> str:

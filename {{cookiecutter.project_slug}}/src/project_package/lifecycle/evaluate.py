@@ -1,6 +1,6 @@
 """evaluate: score the challenger on the test rows and write what people read about it."""
 
-from ..bundle import Bundle
+from ..bundle import PARAMS, Bundle
 from ..contract import Columns, Files
 from ..errors import UserError
 from ..predictor import Predictor
@@ -30,7 +30,7 @@ def evaluate(project: Project) -> Evaluation:
         evaluation = assess(use_case, rows, predictions)
         progress(0.7)
         words, figures = use_case.words(rows, predictions), use_case.figures(rows, predictions)
-        about = use_case.about(project.params)
+        about = use_case.about(use_case.params.model_validate_json(bundle.assets[PARAMS]))
         document = Document(about, bundle.manifest, evaluation, figures, words)
         with project.tracking.resume(version.run) as run:
             run.metrics({f"test.{score.name}": score.model for score in evaluation.scores})
@@ -64,8 +64,8 @@ def test_rows(project: Project, bundle: Bundle) -> Columns:
     rows = project.use_case.split(project.params, dataset.path).test
     if digest(rows) != bundle.manifest.test:
         raise UserError(
-            "These parameters give other test rows than the model was made beside: put those of "
-            "the split back as they were, or run `ml train` again."
+            "These parameters give other test rows than the model was made beside: put them back "
+            f"as they were ({PARAMS} in its bundle has them), or run `ml train` again."
         )
     return rows
 

@@ -22,8 +22,8 @@ def read(model: type[ParamsOf], path: Path, changes: Sequence[str] = ()) -> Para
         values = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
         raise UserError(f"There is no {path}: run `ml` in the project's folder.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path.name} is not valid TOML: {error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{path.name} is not valid TOML in UTF-8: {error}.") from error
     for change in changes:
         _apply(values, change)
     try:

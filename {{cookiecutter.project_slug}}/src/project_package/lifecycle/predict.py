@@ -36,7 +36,10 @@ def predict(project: Project, source: Path, target: Path) -> int:
         table = pl.DataFrame(dict(project.use_case.table(rows, predictor.predict(rows))))
         progress(0.9)
         beside = target.with_name(f".{target.name}-{uuid4().hex}")
-        WRITERS[target.suffix](table, beside)
-        beside.replace(target)
+        try:
+            WRITERS[target.suffix](table, beside)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
     project.console.say(f"{length(rows):,} predictions of version {version}: {target}")
     return length(rows)

@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from mlflow.exceptions import MlflowException
+from polars.exceptions import ComputeError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..contract import Params, UseCase
 from ..errors import UserError
@@ -15,6 +17,9 @@ from .console import Console
 from .registry import Registry
 from .tracking import Tracking, connect
 from .workspace import Workspace
+
+FAILURES = (MlflowException, SQLAlchemyError, ComputeError, OSError)
+"""What the disk, MLflow and its database raise when they fail."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,13 @@ class Project:
     console: Console
 
     def run(self, stage: Callable[..., object], *arguments: object) -> None:
-        """Run a stage; a failure of MLflow on the way is told in words."""
+        """Run a stage; what fails outside of it, MLflow or the disk, is told in words."""
         try:
             stage(self, *arguments)
-        except MlflowException as error:
-            raise UserError(f"MLflow failed: {error}. `ml doctor` says more.") from error
+        except FAILURES as error:
+            what = "The disk" if isinstance(error, (OSError, ComputeError)) else "MLflow"
+            said = str(error).partition("\n")[0]
+            raise UserError(f"{what} refused: {said}. `ml doctor` says more.") from error
 
     @cached_property
     def tracking(self) -> Tracking:

@@ -10,7 +10,6 @@ from ..bundle import EXAMPLES, pack
 from ..contract import Columns, Progress, take
 from ..errors import GateRefused
 from ..predictor import Predictor
-from ..store import CHAMPION
 from . import gate
 from .evaluate import challenger, test_rows
 from .evaluation import BASELINE, MODEL, NAIVE, assess_slices
@@ -28,9 +27,7 @@ def promote(project: Project) -> int:
     """
     registry = project.registry
     with project.workspace.lock():  # another promote sees what this one decided
-        version = challenger(project)
-        registry.mend()
-        old = registry.find(CHAMPION)
+        version, old = challenger(project), registry.champion()
         if old is not None and old.number == version.number:
             project.console.say(f"Version {version.number} is the champion already.")
             return version.number

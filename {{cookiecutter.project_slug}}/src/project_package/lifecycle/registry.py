@@ -2,7 +2,7 @@
 
 The store's pointer is what serves, so moving it is the one act that makes a champion: the files
 are put first, then the pointer moves (atomically), then MLflow's alias follows. A kill between
-the last two leaves a new champion with an old alias; `mend` sets that right on the next command.
+the last two leaves a new champion with an old alias; `champion` sets that right, when next asked.
 """
 
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class Registry:
             previous = (old.version, *old.previous) if old else ()
             pointer = Pointer(version=version.number, digest=digest, previous=previous)
             self.store.point(CHAMPION, pointer)
-        self.mend()
+        self.champion()
 
     def rollback(self) -> tuple[int, int]:
         """Make the previous champion the champion again; give the old and the new version.
@@ -115,18 +115,18 @@ class Registry:
             self.client.delete_registered_model_alias(self.name, CHALLENGER)
         pointer = Pointer(version=number, digest=digest, previous=tuple(earlier))
         self.store.point(CHAMPION, pointer)
-        self.mend()
+        self.champion()
         return old.version, number
 
-    def mend(self) -> None:
-        """Let the alias in MLflow follow the store's pointer.
+    def champion(self) -> Version | None:
+        """Find the version that the store serves, and let the alias in MLflow follow.
 
         Raises:
             UserError: MLflow does not know the version that the store serves.
         """
         pointer = self.store.pointer(CHAMPION)
         if pointer is None:
-            return
+            return None
         version = self.find(pointer.version)
         if version is None or self.bundle(version).digest != pointer.digest:
             raise UserError(
@@ -134,6 +134,7 @@ class Registry:
                 "which MLflow does not know: name the store and the MLflow that belong together."
             )
         self.client.set_registered_model_alias(self.name, CHAMPION, str(pointer.version))
+        return version
 
     def _model(self) -> RegisteredModel:
         """Get the model of that name, which the first to ask for it creates."""

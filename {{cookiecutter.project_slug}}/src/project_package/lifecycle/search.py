@@ -48,7 +48,7 @@ class Search:
     trials: int
     storage: optuna.storages.BaseStorage
     study: str
-    """Names data and parameters, but not how many trials: more of them continue the study."""
+    """Names data, parameters and code, but not how many trials: more of them continue it."""
 
     def run(self, candidate: Candidate[Any], tick: Callable[[], None]) -> Choice:
         """Search one candidate; `tick` is called after each trial."""

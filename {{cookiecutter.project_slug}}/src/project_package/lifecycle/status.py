@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from ..errors import UserError
 from ..settings import shown
 from ..store import CHAMPION
-from .project import Project
+from .project import FAILURES, Project
+from .search import open_storage
 
 
 def models(project: Project) -> None:
     """Show every registered version, newest first."""
     registry = project.registry
-    registry.mend()
+    registry.champion()
     goal = project.use_case.metric(project.use_case.goal.metric)
     rows = []
     for version in registry.versions():
@@ -41,13 +42,14 @@ def doctor(project: Project) -> None:
         "versions": _versions,
         "data": _data,
         "tracking": _tracking,
+        "search": _search,
         "champion": _champion,
     }
     rows, broken = [], []
     for name, check in checks.items():
         try:
             rows.append((name, "ok", check(project)))
-        except UserError as error:
+        except (UserError, *FAILURES) as error:
             broken.append(name)
             rows.append((name, "broken", str(error)))
     project.console.table("doctor", ("check", "state", "finding"), rows)
@@ -68,7 +70,15 @@ def _data(project: Project) -> str:
 
 def _tracking(project: Project) -> str:
     versions = len(project.registry.versions())
+    project.registry.champion()  # is of these versions
     return f"{shown(project.settings.tracking(project.workspace.root))}, {versions} versions"
+
+
+def _search(project: Project) -> str:
+    address = project.settings.studies(project.workspace.root)
+    with project.workspace.lock():
+        studies = len(open_storage(address).get_all_studies())
+    return f"{shown(address)}, {studies} studies"
 
 
 def _champion(project: Project) -> str:

@@ -18,6 +18,7 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..bundle import Bundle
 from ..bundle import write as write_files
@@ -125,15 +126,15 @@ def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
         local = (workspace.root / "mlartifacts").absolute().as_uri()
         location = local if address.startswith("sqlite:") else None
         return Tracking(client, client.create_experiment(name, artifact_location=location))
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         reason = str(error).replace(address, shown(address))
         raise UserError(f"MLflow at {shown(address)} cannot be used: {reason}") from error
 
 
 def commit() -> str:
-    """Give the git commit of the working folder; empty where there is none."""
+    """Give the git commit of the working folder, with -dirty after changes; empty without one."""
     try:
-        command = ["git", "rev-parse", "HEAD"]
+        command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
         found = subprocess.run(command, capture_output=True, text=True, check=True)
     except (FileNotFoundError, subprocess.CalledProcessError):
         return ""

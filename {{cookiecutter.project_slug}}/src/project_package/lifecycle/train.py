@@ -1,16 +1,18 @@
 """train: search, fit, export, check the export, track and register a challenger."""
 
+import inspect
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import bundle as bundles
-from ..bundle import EXAMPLES, Bundle, Manifest, Parity, sha256
-from ..contract import Candidate, Columns, Progress, Splits, length, take
+from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, Parity, sha256
+from ..contract import Candidate, Columns, Params, Progress, Splits, length, take
 from ..errors import GateRefused, UserError
 from ..predictor import Predictor
 from ..store import BUNDLE
@@ -53,18 +55,24 @@ def _search(project: Project, splits: Splits, dataset: Dataset, progress: Progre
         storage = open_storage(project.settings.studies(project.workspace.root))
     other = ("promote.", "train.")  # they change no trial
     what = {k: v for k, v in flatten(project.params).items() if not k.startswith(other)}
-    parameters = sha256(json.dumps(what, sort_keys=True).encode())
+    identity = sha256(json.dumps(what, sort_keys=True).encode() + code_of(use_case.params))
     search = Search(
         metric=use_case.metric(use_case.goal.metric),
         folds=splits.folds,
         seed=project.params.seed,
         trials=project.params.train.trials,
         storage=storage,
-        study=f"{project.params.name}/{dataset.digest}/{parameters[:8]}",
+        study=f"{project.params.name}/{dataset.digest}/{identity[:8]}",
     )
     total = sum(search.trials if c.space else 1 for c in candidates) + 1  # and the final fit
     done = count(1)
     return [search.run(c, lambda: progress(min(next(done) / total, 1.0))) for c in candidates]
+
+
+def code_of(params: type[Params]) -> bytes:
+    """Give the code of the use case: what another code scored says nothing about this one."""
+    folder = Path(inspect.getfile(params)).parent
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
 
 
 def _candidates(project: Project) -> list[Candidate[Any]]:
@@ -89,7 +97,8 @@ def _register(
     run.files(bundles.pack(simple), BASELINE)
     predictor = Predictor(best, project.use_case.api)
     examples = _examples(project, best, dataset, splits.test)
-    run.files(bundles.pack(replace(best, assets={**best.assets, EXAMPLES: examples})), BUNDLE)
+    more = {EXAMPLES: examples, PARAMS: project.params.model_dump_json(indent=2).encode()}
+    run.files(bundles.pack(replace(best, assets={**best.assets, **more})), BUNDLE)
     sample = take(splits.test, np.arange(3))
     inputs = project.use_case.api.encode(sample, predictor.assets)
     model = run.model(best, inputs, predictor.outputs(sample))

@@ -76,9 +76,10 @@ class Workspace:
             UserError: there is none.
         """
         latest = self.data / "latest"
-        if not digest and not latest.exists():
+        digest = digest or (latest.read_text() if latest.exists() else "")
+        if not digest:
             raise UserError("There is no data yet: run `ml data` first.")
-        found = Dataset(digest := digest or latest.read_text(), self.data / digest)
+        found = Dataset(digest, self.data / digest)
         if not found.path.exists():
             raise UserError(f"The data set {digest} is gone from {self.data}: run `ml data` again.")
         return found
