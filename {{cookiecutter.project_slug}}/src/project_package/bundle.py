@@ -26,6 +26,7 @@ class Parity(Frozen):
 
     rows: int
     largest_difference: float
+    """Of values up to 1; of a larger value, as a share of it."""
     changed_decisions: int
 
 

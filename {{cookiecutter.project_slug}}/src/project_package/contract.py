@@ -62,7 +62,7 @@ class Promote(Frozen):
     resamples: int = Field(default=200, ge=50, description="of the paired bootstrap")
     slice_margin: float = Field(default=0.05, ge=0, description="loss allowed on a guarded slice")
     guarded: tuple[str, ...] = Field(default=(), description="slices that may not lose more")
-    max_difference: float = Field(default=1e-5, gt=0, description="largest |ONNX - original|")
+    max_difference: float = Field(default=1e-5, gt=0, description="ONNX to original")
     min_parity_rows: int = Field(default=10_000, ge=1, description="to compare them on")
     max_bundle_mb: float = Field(default=20.0, gt=0, description="size of the bundle, MB")
     max_latency_ms: float = Field(default=10.0, gt=0, description="median time of a request, ms")

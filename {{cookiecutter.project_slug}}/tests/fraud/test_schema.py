@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from pandera.errors import SchemaErrors
 
+from project_package import checks
 from project_package.errors import UserError
-from project_package.fraud import schema
 from project_package.fraud.schema import LAYOUT, check
 from project_package.fraud.simulator import simulate
 from project_package.sources import Source, copy
@@ -97,7 +97,7 @@ def test_no_number_is_no_amount(payments: pl.DataFrame, tmp_path: Path) -> None:
 def test_counts_add_up_over_batches(
     payments: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "BATCH_ROWS", 500)
+    monkeypatch.setattr(checks, "BATCH_ROWS", 500)
     said = refusal(payments.with_columns(amount=-pl.lit(1.0)), tmp_path)
     assert f"{len(payments):,} rows break this rule" in said[1]
     assert len(said) == 5
@@ -106,7 +106,7 @@ def test_counts_add_up_over_batches(
 def test_ids_are_unique_over_the_whole_table(
     payments: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "BATCH_ROWS", 500)
+    monkeypatch.setattr(checks, "BATCH_ROWS", 500)
     said = refusal(pl.concat([payments, payments.head(2)]), tmp_path)
     assert said[1] == "- transaction_id must be unique: 4 rows break this rule"
     assert "transaction_id='P000000001'" in said[2]

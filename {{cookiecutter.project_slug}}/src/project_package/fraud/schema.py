@@ -5,7 +5,6 @@ unique ids, are queries to DuckDB. Every broken rule is reported at once, with e
 takes two seconds to import: only the data stage should import this module.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,11 +12,9 @@ from types import MappingProxyType
 
 import pandera.polars as pa
 import polars as pl
-import pyarrow.parquet as pq
-from duckdb import DuckDBPyConnection
-from pandera.errors import SchemaErrors
 
-from ..errors import SHOWN, Violation, refuse
+from ..checks import broken_by_rows, broken_by_table
+from ..errors import refuse
 from ..sources import Layout, open_duckdb
 from .api import AMOUNT_LIMIT, EARLIEST, GRACE, LONGEST_ID, PERIOD
 from .features import LABEL_DELAY_DAYS
@@ -62,7 +59,6 @@ LABEL_RULES = (
     ),
 )
 """Column, rule, and which rows break it, in SQL."""
-BATCH_ROWS = 2**18
 
 
 def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> None:
@@ -76,16 +72,16 @@ def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> No
         SchemaErrors: a column is missing or of another type: the file is not canonical.
     """
     latest = datetime.now(UTC).replace(tzinfo=None) + GRACE
-    broken = _broken_by_rows(path, _schema(latest, labelled))
+    broken = broken_by_rows(path, _schema(latest, labelled))
     with (
         TemporaryDirectory(prefix=".check-", dir=path.parent) as scratch,
         open_duckdb(Path(scratch), memory_limit_mib) as duck,
     ):
-        duck.read_parquet(str(path)).create_view("payments")
+        payments = duck.read_parquet(str(path)).create_view("payments")
         duck.execute("SET VARIABLE latest = ?", [latest])
         duck.execute("SET VARIABLE delay_before = ?", [-timedelta(days=LABEL_DELAY_DAYS)])
-        for rule in TABLE_RULES + (LABEL_RULES if labelled else ()):
-            broken += _broken_by_table(duck, *rule)
+        rules = TABLE_RULES + (LABEL_RULES if labelled else ())
+        broken += broken_by_table(payments, rules, LAYOUT.order)
     if broken:
         raise refuse("The payments", broken)
 
@@ -120,38 +116,3 @@ def _has_four_decimals(data: pa.PolarsData) -> pl.LazyFrame:
     """Tell amounts that are whole ten-thousandths, as features count, up to float noise."""
     value = pl.col(data.key).clip(0, AMOUNT_LIMIT)  # what lies outside breaks another rule
     return data.lazyframe.select((value.round(4) - value).abs() < 1e-6)
-
-
-def _broken_by_rows(path: Path, schema: pa.DataFrameSchema) -> list[Violation]:
-    """Validate batch by batch and add up what is broken, rule by rule."""
-    broken: dict[tuple[str, str], Violation] = {}
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH_ROWS, columns=list(schema.columns)):
-            for found in _violations(pl.DataFrame(batch), schema):
-                place = (found.column, found.rule)
-                before = broken.get(place, Violation(*place, rows=0))
-                examples = [*before.examples, *found.examples][:SHOWN]
-                broken[place] = Violation(*place, before.rows + found.rows, examples)
-    return list(broken.values())
-
-
-def _violations(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Violation]:
-    """Put what Pandera finds into words, with the first rows that it is about."""
-    try:
-        schema.validate(rows, lazy=True)
-    except SchemaErrors as errors:
-        for error in errors.schema_errors:
-            if error.check_output is None:
-                raise
-            bad = rows.filter(~error.check_output["check_output"])
-            words = "must not be missing" if isinstance(error.check, str) else error.check.error
-            yield Violation(error.schema.name, words, len(bad), bad.head(SHOWN).to_dicts())
-
-
-def _broken_by_table(
-    duck: DuckDBPyConnection, column: str, rule: str, condition: str
-) -> list[Violation]:
-    bad = duck.view("payments").filter(condition)
-    rows = bad.count("*").fetchall()[0][0]
-    examples = bad.order("transaction_id, timestamp").limit(SHOWN).pl().to_dicts() if rows else []
-    return [Violation(column, rule, rows, examples)] if rows else []

@@ -115,10 +115,15 @@ def slices(metric: Metric, parts: Sequence[Slice], promote: Promote) -> list[Ver
 def parity(graph: Columns, original: Columns, decisions: tuple[Columns, Columns]) -> Parity:
     """Compare outputs, and the decisions that follow from each, row by row.
 
-    A decision is any prediction that is not a floating-point number.
+    A difference counts as it is up to a value of 1, and as a share of the value above that: float32
+    has seven digits, whatever the size. A decision is any prediction that is not a floating-point
+    number.
     """
-    differences = (np.subtract(graph[k], v, dtype=np.float64) for k, v in original.items())
-    largest = max(float(np.max(np.abs(difference))) for difference in differences)
+    differences = (
+        np.abs(np.subtract(graph[name], values, dtype=np.float64)) / np.maximum(1, np.abs(values))
+        for name, values in original.items()
+    )
+    largest = max(float(np.max(difference)) for difference in differences)
     mine, theirs = decisions
     changed = sum(
         int(np.sum(values != theirs[name]))
