@@ -42,15 +42,16 @@ def test_a_failure_keeps_the_old_answers(project: Project, tmp_path: Path) -> No
 
 
 def test_a_failure_while_writing_leaves_nothing_beside(project: Project, tmp_path: Path) -> None:
-    dataset = project.workspace.dataset().path
+    rows = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
+    rows.tail(50).write_parquet(tmp_path / "rows.parquet")
 
     def table(*_: Any) -> Any:
         return {"nested": [[1], [2]]}
 
     broken = replace(project, use_case=replace(project.use_case, table=table))
     with pytest.raises(pl.exceptions.ComputeError, match="nested data"):
-        predict(broken, dataset / "rows.parquet", tmp_path / "answers.csv")
-    assert list(tmp_path.iterdir()) == []
+        predict(broken, tmp_path / "rows.parquet", tmp_path / "answers.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
 
 
 def test_a_damaged_champion_answers_nothing(
