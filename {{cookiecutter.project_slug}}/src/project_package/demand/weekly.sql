@@ -26,8 +26,8 @@ SELECT
   product_id,
   week,
   sum(quantity) AS units,
-  sum(sales_value + coupon_match_disc) AS sales,  -- what the product costs with its discount
-  sum(retail_disc) AS discount
+  sum(sales_value) AS sales,  -- what the store was paid
+  sum(retail_disc + coupon_match_disc) AS discount  -- what it let the buyers off
 FROM transactions
 SEMI JOIN kept USING (product_id)
 WHERE week >= 2
