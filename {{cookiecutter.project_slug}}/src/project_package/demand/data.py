@@ -26,6 +26,8 @@ from .weekly import build_weekly, package_data
 ROWS, FEATURES = "rows.parquet", "features.parquet"
 PURCHASES = "completejourney"
 KEY = (PRODUCT, "week")
+PROGRAM_MIB = 400
+"""Memory of the program with its libraries, measured."""
 
 
 class Data(Frozen):
@@ -37,7 +39,12 @@ class Data(Frozen):
         default_factory=dict, description="our column name = own column name"
     )
     products: int = Field(default=600, ge=20, description="best-sold products of the purchases")
-    memory_limit_mib: int = Field(default=1024, ge=256, description="of DuckDB")
+    memory_limit_mib: int = Field(default=1024, ge=512, description="of the whole process")
+
+    @property
+    def duckdb_mib(self) -> int:
+        """What the limit leaves to DuckDB, beside the program with its libraries."""
+        return self.memory_limit_mib - PROGRAM_MIB
 
 
 class Split(Frozen):
@@ -63,14 +70,14 @@ def collect(params: DemandParams, folder: Path, progress: Progress) -> None:
     """
     rows, data = folder / ROWS, params.data
     if data.source == PURCHASES:
-        tests, limit = params.split.test_weeks, data.memory_limit_mib
-        build_weekly(package_data(), rows, data.products, tests, limit)
+        tests = params.split.test_weeks
+        build_weekly(package_data(), rows, data.products, tests, data.duckdb_mib)
     else:
         url = settings.read().data_url.get_secret_value()
         source = Source(data.source, data.columns, data.query, url)
-        copy(source, LAYOUT, rows, data.memory_limit_mib)
+        copy(source, LAYOUT, rows, data.duckdb_mib)
     progress(0.5)
-    check(rows, data.memory_limit_mib)
+    check(rows, data.duckdb_mib)
     progress(0.7)
     with_features(pl.read_parquet(rows)).write_parquet(folder / FEATURES)
 
@@ -133,7 +140,7 @@ def batch(params: DemandParams, source: Path, folder: Path) -> Columns:
         UserError: a file that cannot be read, columns that are missing, rows that break a rule, or
             a week before which some week's sales are not known.
     """
-    limit = params.data.memory_limit_mib
+    limit = params.data.duckdb_mib
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         fresh = Path(scratch) / ROWS
         layout = replace(LAYOUT, optional=(*SOLD, "department"))

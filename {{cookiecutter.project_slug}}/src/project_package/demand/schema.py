@@ -37,7 +37,8 @@ TABLE_RULES = (
     (
         "week",
         "must be there once for each product",
-        "(product_id, week) IN (SELECT (product_id, week) FROM weekly GROUP BY ALL HAVING count(*) > 1)",
+        "(product_id, week) IN "
+        "(SELECT (product_id, week) FROM weekly GROUP BY ALL HAVING count(*) > 1)",
     ),
 )
 SOLD_RULES = (
@@ -45,8 +46,9 @@ SOLD_RULES = (
         "week",
         "must come a week after the product's week before it: give 0 units where none were sold",
         "(product_id, week) NOT IN "
-        "(SELECT (product_id, (week + INTERVAL 7 DAY)::TIMESTAMP_MS) FROM weekly) AND "
-        "(product_id, week) NOT IN (SELECT (product_id, min(week)) FROM weekly GROUP BY product_id)",
+        "(SELECT (product_id, (week + INTERVAL 7 DAY)::TIMESTAMP_MS) FROM weekly) "
+        "AND (product_id, week) NOT IN "
+        "(SELECT (product_id, min(week)) FROM weekly GROUP BY product_id)",
     ),
 )
 
