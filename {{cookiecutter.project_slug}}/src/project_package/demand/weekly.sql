@@ -8,7 +8,8 @@
 -- Week 1 is left out, because its data is of one day. Promotions are 20.9 million rows: they are
 -- read once, joined to the few products that are kept, and added up.
 
-SET VARIABLE known_until = (SELECT max(week) - getvariable('test_weeks') FROM transactions);
+SET VARIABLE last_week = (SELECT max(week) FROM transactions);
+SET VARIABLE known_until = getvariable('last_week') - getvariable('test_weeks');
 
 -- What sells best, among what is sold by the piece: fuel and coupons are counted otherwise.
 CREATE TEMP TABLE kept AS
@@ -101,6 +102,6 @@ SELECT
   round(coalesce(display_end, 0), 4) AS display_end,
   round(coalesce(display_other, 0), 4) AS display_other
 FROM kept
-CROSS JOIN (SELECT DISTINCT week FROM transactions WHERE week >= 2) AS weeks
+CROSS JOIN range(2, getvariable('last_week') + 1) AS weeks (week)
 LEFT JOIN sold USING (product_id, week)
 LEFT JOIN planned USING (product_id, week);

@@ -1,0 +1,139 @@
+"""The features of a product's week: what they mean, and what they must not see."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from project_package.contract import Columns, take
+from project_package.demand.features import (
+    DESCRIPTIONS,
+    FEATURES,
+    INPUTS,
+    KEPT,
+    LOOKBACK_DAYS,
+    PLANS,
+    PRODUCT,
+    SOLD,
+    WEEK_DAYS,
+    feature_columns,
+    first_days,
+)
+from project_package.windows import MILLISECONDS_A_DAY, Window, compute
+
+WEEK = WEEK_DAYS * MILLISECONDS_A_DAY
+MONDAY = 4 * MILLISECONDS_A_DAY  # 5 January 1970
+
+
+def weeks(count: int = 60, products: int = 4, seed: int = 0) -> Columns:
+    """Give random weeks of a few products, in order of time."""
+    random = np.random.default_rng(seed)
+    size = count * products
+    units = random.poisson(5, size).astype(np.float64)
+    plans = {name: np.round(random.random(size) * (random.random(size) < 0.3), 4) for name in PLANS}
+    return {
+        "timestamp": np.repeat(MONDAY + WEEK * np.arange(count), products),
+        PRODUCT: np.tile(np.arange(products), count),
+        "units": units,
+        "sales": np.round(units * 2.5, 2),
+        "discount": np.round(units * 0.5 * (random.random(size) < 0.2), 2),
+        **plans,
+    }
+
+
+def one_product(*units: float, **plans: list[float]) -> dict[str, NDArray[np.float32]]:
+    """Give the features of a product that costs 2, a week after the other."""
+    count = len(units)
+    sold = {"units": np.array(units), "sales": 2.0 * np.array(units), "discount": np.zeros(count)}
+    planned = {name: np.array(plans.get(name, [0.0] * count)) for name in PLANS}
+    time = {"timestamp": MONDAY + WEEK * np.arange(count), PRODUCT: np.zeros(count, np.int64)}
+    return feature_columns({**time, **sold, **planned})
+
+
+def test_every_column_is_finite_float32_and_described() -> None:
+    columns = feature_columns(weeks())
+    assert set(columns) == {*INPUTS, *KEPT}
+    assert all(column.dtype == np.float32 for column in columns.values())
+    assert all(np.isfinite(column).all() for column in columns.values())
+    assert all(DESCRIPTIONS[name] for name in INPUTS)
+
+
+def test_what_is_sold_in_the_week_itself_changes_nothing() -> None:
+    rows = weeks()
+    last = rows["timestamp"] == rows["timestamp"][-1]
+    hidden = {**rows, **{name: np.where(last, 99.0, rows[name]) for name in SOLD}}
+    before, after = feature_columns(rows), feature_columns(hidden)
+    assert all(np.array_equal(before[name], after[name]) for name in INPUTS)
+
+
+def test_the_price_of_the_week_itself_would_tell_whether_anything_was_sold() -> None:
+    rows = weeks()
+    sold = np.maximum(rows["units"], 1)
+    leak = Window("price_now", "", PRODUCT, "mean", WEEK_DAYS, value="price")
+    price = compute([leak], {**rows, "price": rows["sales"] / sold})["price_now"]
+    assert np.array_equal(price == 0, rows["units"] == 0)  # it is known when the week is over
+    assert not any("price_now" in feature.inputs for feature in FEATURES)
+
+
+def test_every_window_over_sales_waits_until_the_week_is_over() -> None:
+    after: set[str] = set(SOLD)
+    for feature in FEATURES:
+        if not isinstance(feature, Window) and after & set(feature.inputs):
+            after.add(feature.name)
+    windows = [feature for feature in FEATURES if isinstance(feature, Window)]
+    assert {feature.name for feature in windows if feature.value in after}
+    assert all(feature.delay >= WEEK_DAYS for feature in windows if feature.value in after)
+    assert not after & set(INPUTS)
+
+
+def test_later_weeks_change_nothing() -> None:
+    rows = weeks()
+    whole, early = feature_columns(rows), feature_columns(take(rows, np.arange(160)))
+    assert all(np.array_equal(whole[name][:160], early[name]) for name in INPUTS)
+
+
+@pytest.mark.parametrize("i", [0, 37, 130, 239])
+def test_a_request_with_its_history_equals_the_whole_table(i: int) -> None:
+    rows = weeks()
+    reach = LOOKBACK_DAYS[PRODUCT] * MILLISECONDS_A_DAY
+    near = rows["timestamp"] > rows["timestamp"][i] - reach
+    mine = np.flatnonzero(near & (rows[PRODUCT] == rows[PRODUCT][i]))
+    found = feature_columns(take(rows, mine[mine <= i]))
+    whole = feature_columns(rows)
+    assert all(found[name][-1] == whole[name][i] for name in INPUTS)
+
+
+def test_levels_by_hand() -> None:
+    columns = one_product(*range(1, 15), 0)  # 1 to 14, and the week to forecast
+    assert columns["mean_1w"][-1] == 14
+    assert columns["mean_4w"][-1] == 12.5
+    assert columns["mean_13w"][-1] == 8
+    assert columns["mean_4w_ratio"][-1] == 1.5
+    assert columns["lag_2w_ratio"][-1] == np.float32(14 / 9)
+    assert columns["deviation_13w"][-1] == pytest.approx(np.std(np.arange(2, 15)))
+
+
+def test_a_price_lasts_while_nothing_is_sold() -> None:
+    columns = one_product(0, 3, 0, 0)
+    assert columns["price_1w"].tolist() == [0, 0, 2, 2]
+    assert columns["discount_share_1w"].tolist() == [0, 0, 0, 0]
+
+
+def test_what_advertisements_did_is_remembered() -> None:
+    promoted = [0.0, 1, 0, 1, 0, 0.9]
+    columns = one_product(4, 20, 4, 20, 4, 0, ad_inside=promoted)
+    level = (4 + 20 + 4 + 20 + 4) / 5
+    assert columns["weeks_is_ad"][-1] == 2
+    assert columns["with_ad"][-1] == pytest.approx((40 + level + 1) / (3 * (level + 1)))
+    assert columns["without_ad"][-1] == pytest.approx((12 + level + 1) / (4 * (level + 1)))
+    assert columns["expected_ad"][-1] == columns["with_ad"][-1]
+    assert columns["expected_ad"][-2] == columns["without_ad"][-2]
+
+
+def test_days_of_the_first_week_of_a_month_are_counted() -> None:
+    def monday(day: str) -> Any:
+        return np.array([day], "datetime64[ms]").astype(np.int64)
+
+    days = ("2017-01-02", "2017-01-09", "2017-01-30", "2017-02-27")
+    assert [first_days(monday(day)).item() for day in days] == [6, 0, 5, 5]
