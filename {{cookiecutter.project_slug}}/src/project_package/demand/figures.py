@@ -130,7 +130,7 @@ def promises(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
     """Show the share of weeks that the interval held, by the level of the product."""
     level = rows["mean_13w"]
     edges = np.unique(np.quantile(level, np.linspace(0, 1, 9)[1:-1]))
-    group = np.searchsorted(edges, level, side="right")
+    group = np.unique(np.searchsorted(edges, level, side="right"), return_inverse=True)[1]
 
     def draw(axes: Any) -> None:
         for name, text in CONTENDERS.items():
