@@ -96,9 +96,10 @@ def blank(*names: str) -> Callable[[Columns], Columns]:
 
 
 def leak(rows: Columns) -> Columns:
-    """Put the price paid in the week itself in the place of last week's price."""
-    paid = rows["sales"] / np.maximum(rows["units"], 1)
-    return {**rows, "price_1w": paid.astype(np.float32)}
+    """Put the price paid in the week itself, 0 where nothing was sold, in the place of the last."""
+    paid = (rows["sales"] / np.maximum(rows["units"], 1)).astype(np.float32)
+    ratio = rows["price_ratio"] * (paid + 1) / (rows["price_1w"] + 1)
+    return {**rows, "price_1w": paid, "price_ratio": ratio}
 
 
 LINEAR, BOOSTED = CANDIDATES
