@@ -8,38 +8,46 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import Bake, bake_from, texts
+from conftest import TEMPLATE, Bake, bake_from, texts
 from cookiecutter.exceptions import FailedHookException
 
 PLACEHOLDERS = re.compile(r"\b(TODO|FIXME|XXX|lorem|project_package|changeme)\b", re.IGNORECASE)
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints", "*.pyc", ".venv")
+USE_CASES = json.loads((TEMPLATE / "cookiecutter.json").read_text())["use_case"]
+EACH = pytest.mark.parametrize("use_case", USE_CASES)
 PAPERS = {".md", ".toml", ".yml", ".yaml", ".example", ""}
 
 
+@EACH
 @pytest.mark.parametrize("name", ["aa", "zz" * 16])
-def test_style_holds_for_the_shortest_and_the_longest_name(name: str, bake: Bake) -> None:
-    project = bake(package_name=name)
+def test_style_holds_for_the_shortest_and_the_longest_name(
+    name: str, use_case: str, bake: Bake
+) -> None:
+    project = bake(package_name=name, use_case=use_case)
     for command in (["check"], ["format", "--check", "--diff"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
         done = subprocess.run(ruff, cwd=project, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_no_placeholder_is_left(bake: Bake) -> None:
-    found = {path: PLACEHOLDERS.findall(text) for path, text in texts(bake()).items()}
+@EACH
+def test_no_placeholder_is_left(use_case: str, bake: Bake) -> None:
+    found = {p: PLACEHOLDERS.findall(text) for p, text in texts(bake(use_case=use_case)).items()}
     assert not {path: words for path, words in found.items() if words}
 
 
-def test_no_jinja_is_left(bake: Bake) -> None:
-    for path, text in texts(bake()).items():
+@EACH
+def test_no_jinja_is_left(use_case: str, bake: Bake) -> None:
+    for path, text in texts(bake(use_case=use_case)).items():
         assert "{{ cookiecutter" not in text, path
         assert "{{" not in str(path)
         if path.suffix in PAPERS:
             assert not re.search(r"\{\{|\{%|\{#", text), path
 
 
-def test_no_line_of_a_paper_ends_in_blanks(bake: Bake) -> None:
-    for path, text in texts(bake()).items():
+@EACH
+def test_no_line_of_a_paper_ends_in_blanks(use_case: str, bake: Bake) -> None:
+    for path, text in texts(bake(use_case=use_case)).items():
         assert not re.search(r"[ \t]+$", text, re.MULTILINE), path
 
 
