@@ -115,7 +115,7 @@ def test_mlflow_loads_the_champion_and_gives_the_same_scores(
     given = model.predict(dict(use_case.api.encode(few, predictor.assets)))
     for name, values in predictor.outputs(few).items():
         # MLflow adds up in more threads
-        assert given[name] == pytest.approx(values, rel=1e-6, abs=1e-6)
+        assert given[name] == pytest.approx(values, rel=1e-5, abs=1e-6)
 
 
 def test_the_graph_answers_as_the_model_it_was_made_from(bundle: Bundle) -> None:
@@ -253,4 +253,4 @@ def test_a_plain_onnx_session_gives_the_scores_of_the_table(
     expected = predictor.outputs(sample)
     for name, values in zip(names, session.run(names, inputs), strict=True):
         # it adds up in more threads
-        assert values == pytest.approx(expected[name], rel=1e-6, abs=1e-6)
+        assert values == pytest.approx(expected[name], rel=1e-5, abs=1e-6)

@@ -100,7 +100,7 @@ def test_each_code_counts_for_one_plan(
 
 def test_a_store_weighs_as_it_sold_before_the_test(tmp_path: Path) -> None:
     early = [purchase(1, 3, 15, store=1), purchase(1, 4, 5, store=2)]
-    late = [purchase(1, 9, 1_000, store=2)]
+    late = [purchase(1, week, 1_000, store=2) for week in (8, 9, 10)]
     twice = [promotion(1, 5, mailer="A"), promotion(1, 5, mailer="C")]
     found = table(tmp_path, [*early, *late], twice)
     # Half of the weight is the product's own units, 15 of 20; half all purchases, 1 of 2.
