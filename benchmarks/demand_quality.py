@@ -80,6 +80,11 @@ The last line is what must not be: it sees the price paid in the very week that 
 price comes from the sales, and is missing where nothing was sold."""
 
 
+ORIGIN_NOTE = """\
+Here the best naive forecast is chosen anew for each origin, and *products better* is of one week
+each, which is mostly chance; above it is of the 13 weeks of a product together."""
+
+
 @dataclass(frozen=True, eq=False)  # a key by itself: settings have no hash
 class Entry:
     """A model under test, and what is done to the rows before it sees them."""
@@ -227,6 +232,7 @@ def main() -> None:
         LEAK,
         "## Each origin, with xgboost",
         origin_table(results[OURS]),
+        ORIGIN_NOTE,
         CHOICES,
     ]
     report.write(Path(__file__).with_suffix(".md"), parts)
