@@ -214,8 +214,9 @@ class UseCase(Generic[ParamsOf, Request, Response, Assets]):
     """Read the folder's rows, cut honestly: by time, by group or by document."""
     candidates: tuple[Candidate[Any], ...]
     """The first is the simple baseline that the others must beat."""
-    assets: Callable[[ParamsOf, Sequence[tuple[Columns, Columns]]], Files]
-    """Choose what decode needs (a threshold, say) from validation rows and outputs."""
+    assets: Callable[[ParamsOf, Columns, Sequence[tuple[Columns, Columns]]], Files]
+    """Make what encode and decode need: from the training rows (a vocabulary, say), and from
+    validation rows with their outputs (a threshold)."""
 
     naive: Callable[[Columns], Columns]
     """Predict without a model."""

@@ -39,7 +39,7 @@ def about(params: DemandParams) -> About:
     )
 
 
-def assets(_: DemandParams, validation: Sequence[tuple[Columns, Columns]]) -> Files:
+def assets(_: DemandParams, __: Columns, validation: Sequence[tuple[Columns, Columns]]) -> Files:
     """Measure on the validation weeks by what factors the bounds must move to keep their word."""
     sold = np.concatenate([rows["units"] for rows, _ in validation])
     bounds = {

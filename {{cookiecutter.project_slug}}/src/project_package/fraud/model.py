@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
 from ..contract import Candidate, Columns, Hyperparameters, Suggest
-from ..explain import CONTRIBUTIONS, finish, with_contributions
+from .explain import CONTRIBUTIONS, finish, with_contributions
 from .features import INPUTS
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}

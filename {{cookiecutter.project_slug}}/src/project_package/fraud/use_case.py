@@ -37,7 +37,7 @@ def about(params: FraudParams) -> About:
     )
 
 
-def assets(_: FraudParams, validation: Sequence[tuple[Columns, Columns]]) -> Files:
+def assets(_: FraudParams, __: Columns, validation: Sequence[tuple[Columns, Columns]]) -> Files:
     """Choose the threshold of least cost on the validation weeks."""
     rows = {
         name: np.concatenate([rows[name] for rows, _ in validation])

@@ -113,7 +113,7 @@ def _fit(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> 
     validation = [
         (fold.valid, out_of_fold(candidate, settings, fold, seed)) for fold in splits.folds
     ]
-    assets = use_case.assets(project.params, validation)
+    assets = use_case.assets(project.params, splits.train, validation)
     model = candidate.fit(splits.train, settings, seed)
     manifest = Manifest(
         name=project.params.name,

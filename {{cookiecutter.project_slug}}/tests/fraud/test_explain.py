@@ -12,7 +12,7 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from project_package.explain import with_contributions
+from project_package.fraud.explain import with_contributions
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 
