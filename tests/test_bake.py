@@ -70,7 +70,8 @@ def add_use_case(template: Path, name: str) -> None:
     """Give a template a second use case: a row, a folder and files that bear its name."""
     sheet = template / "cookiecutter.json"
     answers = json.loads(sheet.read_text())
-    answers["_use_cases"][name] = {"title": name, "teaches": name, "requirements": ["tomli>=2"]}
+    needs = {"requirements": ["tomli>=2"], "serving": ["tomli-w>=1"]}
+    answers["_use_cases"][name] = {"title": name, "teaches": name, **needs}
     answers["use_case"].append(name)
     sheet.write_text(json.dumps(answers))
     for path in (
@@ -109,8 +110,10 @@ def test_chosen_use_case_gets_the_plain_names(copied_template: Path, tmp_path: P
     assert (project / "tests" / "orbit" / "test_orbit.py").is_file()
     names = {part for path in texts(project) for name in path.parts for part in name.split(".")}
     assert "fraud" not in names
-    train = tomllib.loads((project / "pyproject.toml").read_text())["dependency-groups"]["train"]
+    metadata = tomllib.loads((project / "pyproject.toml").read_text())
+    train = metadata["dependency-groups"]["train"]
     assert "tomli>=2" in train
+    assert "tomli-w>=1" in metadata["project"]["dependencies"]
     assert not [requirement for requirement in train if requirement.startswith("xgboost")]
 
 
