@@ -130,8 +130,9 @@ def forecast(entry: Entry, rows: Columns, week: int, seed: int) -> Forecast:
 
     starts = [start - fold * FOLD_WEEKS * WEEK for fold in range(1, FOLDS + 1)]
     earlier = [predicted(origin(rows, begin, FOLD_WEEKS)) for begin in starts]
-    known = assets(USE_CASE.assets(DemandParams(name="benchmark"), earlier))
-    now, outputs = predicted(origin(rows, start, 1))
+    params, final = DemandParams(name="benchmark"), origin(rows, start, 1)
+    known = assets(USE_CASE.assets(params, final.train, earlier))
+    now, outputs = predicted(final)
     return now, decode(outputs, now, known)
 
 

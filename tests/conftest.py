@@ -1,15 +1,19 @@
 """How the tests bake a project, and what they do when the machine lacks a tool."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 PROGRAM = TEMPLATE / "{{cookiecutter.project_slug}}"
+ANSWERS: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text())
+USE_CASES: list[str] = ANSWERS["use_case"]
 
 Bake = Callable[..., Path]
 

@@ -2,7 +2,6 @@
 
 import ast
 import itertools
-import json
 import re
 import subprocess
 import sys
@@ -12,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PROGRAM, TEMPLATE, Bake, bake_from
+from conftest import PROGRAM, TEMPLATE, USE_CASES, Bake, bake_from
 
-ANSWERS = json.loads((TEMPLATE / "cookiecutter.json").read_text())
-USE_CASES = sorted(ANSWERS["_use_cases"])
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints", "mlruns", "*.db")
 MOST_LINES = 5_000  # that hold something: nobody reads a blank line
 MOST_FILES = 100

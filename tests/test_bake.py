@@ -8,12 +8,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATE, Bake, bake_from, texts
+from conftest import USE_CASES, Bake, bake_from, texts
 from cookiecutter.exceptions import FailedHookException
 
 PLACEHOLDERS = re.compile(r"\b(TODO|FIXME|XXX|lorem|project_package|changeme)\b", re.IGNORECASE)
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints", "*.pyc", ".venv")
-USE_CASES = json.loads((TEMPLATE / "cookiecutter.json").read_text())["use_case"]
 EACH = pytest.mark.parametrize("use_case", USE_CASES)
 PAPERS = {".md", ".toml", ".yml", ".yaml", ".example", ""}
 

@@ -1,15 +1,13 @@
 """The questions, and every answer that is refused before anything is written."""
 
-import json
 from pathlib import Path
 
 import pytest
-from conftest import PROGRAM, TEMPLATE, Bake
+from conftest import ANSWERS, PROGRAM, TEMPLATE, Bake
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
 
-ANSWERS = json.loads((TEMPLATE / "cookiecutter.json").read_text())
 QUESTIONS = [name for name in ANSWERS if not name.startswith("_")]
 
 REFUSED = [
