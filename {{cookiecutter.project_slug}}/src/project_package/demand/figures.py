@@ -141,6 +141,7 @@ def promises(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
         axes.axhline(COVERED, color="C2", linewidth=1)
         axes.set(xscale="log", ylim=(0, 1.02))
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:.0%}")
         _label(axes, "units a week of the product", "weeks inside the interval")
 
