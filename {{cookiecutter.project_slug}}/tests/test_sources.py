@@ -247,7 +247,7 @@ def test_a_pattern_finds_files_by_name_and_a_path_is_no_pattern(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["nothing.csv", "*.parquet", "", "s3://bucket/rows.parquet"])
 def test_a_path_that_matches_nothing_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match="no file matches"):
+    with pytest.raises(UserError, match="No file matches"):
         find(name if "://" in name else f"{tmp_path}/{name}")
 
 
