@@ -32,7 +32,7 @@ check: install  ## style and types of the template, and of the program where it 
 	cd '$(PROGRAM)' && $(TOOLS)/mypy
 
 test: check  ## all tests: of the template, of the program where it stands, inside generated projects
-	cd '$(PROGRAM)' && $(TOOLS)/pytest -o cache_dir='$(CURDIR)/build/pytest'
+	cd '$(PROGRAM)' && $(TOOLS)/pytest -n 2 -o cache_dir='$(CURDIR)/build/pytest'
 	uv run pytest
 
 bench: install  ## measure quality and speed again, into benchmarks/*.md
