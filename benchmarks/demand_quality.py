@@ -17,7 +17,7 @@ import report
 from numpy.typing import NDArray
 from rich.progress import track
 
-from project_package.contract import Candidate, Columns, Fold
+from project_package.contract import Candidate, Columns, Fold, Outcome
 from project_package.demand.api import assets, decode
 from project_package.demand.data import FEATURES, DemandParams, Split, collect, columns, origin
 from project_package.demand.evaluation import (
@@ -124,16 +124,16 @@ def forecast(entry: Entry, rows: Columns, week: int, seed: int) -> Forecast:
     """Forecast the week after an origin, with corrected bounds."""
     candidate, start = entry.candidate, WEEK_1 + week * WEEK
 
-    def predicted(fold: Fold) -> Forecast:
+    def predicted(fold: Fold) -> Outcome:
         model = candidate.fit(entry.change(fold.train), candidate.start, seed)
-        return fold.valid, candidate.predict(model, entry.change(fold.valid))
+        return Outcome(fold.valid, candidate.predict(model, entry.change(fold.valid)))
 
     starts = [start - fold * FOLD_WEEKS * WEEK for fold in range(1, FOLDS + 1)]
     earlier = [predicted(origin(rows, begin, FOLD_WEEKS)) for begin in starts]
     params, final = DemandParams(name="benchmark"), origin(rows, start, 1)
-    known = assets(USE_CASE.assets(params, final.train, earlier))
-    now, outputs = predicted(final)
-    return now, decode(outputs, now, known)
+    now = predicted(final)
+    known = assets(USE_CASE.assets(params, now, earlier))  # it reads the earlier ones only
+    return now.rows, decode(now.outputs, now.rows, known)
 
 
 def run(entry: Entry, rows: Columns) -> Runs:

@@ -13,7 +13,7 @@ sequence is a row of an array with more axes). The path of a prediction is the s
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,11 @@ class Promote(Frozen):
     resamples: int = Field(default=200, ge=50, description="of the paired bootstrap")
     slice_margin: float = Field(default=0.05, ge=0, description="loss allowed on a guarded slice")
     guarded: tuple[str, ...] = Field(default=(), description="slices that may not lose more")
+    max_loss: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict, description="of other metrics, by name, against the champion"
+    )
+    max_changed: float = Field(default=1, ge=0, le=1, description="share of answers that change")
+    reason: str = Field(default="", description="why more answers may change than that")
     max_difference: float = Field(default=1e-5, gt=0, description="ONNX to original")
     min_parity_rows: int = Field(default=10_000, ge=1, description="to compare them on")
     max_bundle_mb: float = Field(default=20.0, gt=0, description="size of the bundle, MB")
@@ -143,6 +148,14 @@ class Splits:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """Rows, and what a model's graph gives for them."""
+
+    rows: Columns
+    outputs: Columns
+
+
+@dataclass(frozen=True)
 class Metric:
     """One number about predictions on rows."""
 
@@ -214,9 +227,9 @@ class UseCase(Generic[ParamsOf, Request, Response, Assets]):
     """Read the folder's rows, cut honestly: by time, by group or by document."""
     candidates: tuple[Candidate[Any], ...]
     """The first is the simple baseline that the others must beat."""
-    assets: Callable[[ParamsOf, Columns, Sequence[tuple[Columns, Columns]]], Files]
-    """Make what encode and decode need: from the training rows (a vocabulary, say), and from
-    validation rows with their outputs (a threshold)."""
+    assets: Callable[[ParamsOf, Outcome, Sequence[Outcome]], Files]
+    """Make what encode and decode need: from the rows that the model was fitted on (a vocabulary,
+    a profile), and from validation rows that it was not fitted on (a threshold)."""
 
     naive: Callable[[Columns], Columns]
     """Predict without a model."""
@@ -224,6 +237,8 @@ class UseCase(Generic[ParamsOf, Request, Response, Assets]):
     """The part of the test (a week, a fold) that each row is in: scores get a spread."""
     units: Callable[[Columns], NDArray[Any]]
     """What the bootstrap draws: rows of one customer or document stay together."""
+    changed: Callable[[Columns, Columns], NDArray[np.bool_]]
+    """Tell the rows that get another answer from the second predictions than from the first."""
     slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]]
     """Named parts of the rows on which quality is looked at separately."""
     words: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]]

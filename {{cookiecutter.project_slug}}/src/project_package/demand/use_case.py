@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..contract import About, Columns, Files, UseCase
+from ..contract import About, Columns, Files, Outcome, UseCase
 from .api import API, DemandAssets, write_assets
 from .data import PURCHASES, DemandParams, batch, collect, examples, split
 from .evaluation import GOAL, METRICS, factors, naive, slices, weeks
@@ -39,11 +39,11 @@ def about(params: DemandParams) -> About:
     )
 
 
-def assets(_: DemandParams, __: Columns, validation: Sequence[tuple[Columns, Columns]]) -> Files:
+def assets(_: DemandParams, __: Outcome, validation: Sequence[Outcome]) -> Files:
     """Measure on the validation weeks by what factors the bounds must move to keep their word."""
-    sold = np.concatenate([rows["units"] for rows, _ in validation])
+    sold = np.concatenate([part.rows["units"] for part in validation])
     bounds = {
-        name: np.concatenate([outputs[name] for _, outputs in validation])
+        name: np.concatenate([part.outputs[name] for part in validation])
         for name in ("low", "high")
     }
     low, high = factors(sold, bounds)
@@ -69,6 +69,7 @@ USE_CASE = UseCase(
     naive=naive,
     periods=weeks,
     units=lambda rows: rows["product_id"],
+    changed=lambda old, new: np.rint(old["value"]) != np.rint(new["value"]),
     slices=slices,
     words=words,
     figures=figures,

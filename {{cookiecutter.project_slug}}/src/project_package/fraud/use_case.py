@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..contract import About, Columns, Files, UseCase
+from ..contract import About, Columns, Files, Outcome, UseCase
 from .api import API, REASONS, FraudAssets, top, write_assets
 from .data import SIMULATOR, FraudParams, batch, collect, examples, split
 from .evaluation import GOAL, METRICS, naive, slices, threshold, weeks
@@ -37,13 +37,13 @@ def about(params: FraudParams) -> About:
     )
 
 
-def assets(_: FraudParams, __: Columns, validation: Sequence[tuple[Columns, Columns]]) -> Files:
+def assets(_: FraudParams, __: Outcome, validation: Sequence[Outcome]) -> Files:
     """Choose the threshold of least cost on the validation weeks."""
     rows = {
-        name: np.concatenate([rows[name] for rows, _ in validation])
+        name: np.concatenate([part.rows[name] for part in validation])
         for name in ("is_fraud", "amount", "review_cost")
     }
-    scores = np.concatenate([outputs["score"] for _, outputs in validation])
+    scores = np.concatenate([part.outputs["score"] for part in validation])
     chosen = threshold(rows, scores)
     return write_assets(FraudAssets(features=INPUTS, threshold=chosen))
 
@@ -73,6 +73,7 @@ USE_CASE = UseCase(
     naive=naive,
     periods=weeks,
     units=lambda rows: rows["customer"],
+    changed=lambda old, new: old["decision"] != new["decision"],
     slices=slices,
     words=words,
     figures=figures,

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import bundle as bundles
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, Parity, sha256
-from ..contract import Candidate, Columns, Params, Progress, Splits, length, take
+from ..contract import Candidate, Columns, Outcome, Params, Progress, Splits, length, take
 from ..errors import GateRefused, UserError
 from ..predictor import Predictor
 from ..store import BUNDLE
@@ -111,10 +111,11 @@ def _fit(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> 
     use_case, seed = project.use_case, project.params.seed
     candidate, settings = choice.candidate, choice.settings
     validation = [
-        (fold.valid, out_of_fold(candidate, settings, fold, seed)) for fold in splits.folds
+        Outcome(fold.valid, out_of_fold(candidate, settings, fold, seed)) for fold in splits.folds
     ]
-    assets = use_case.assets(project.params, splits.train, validation)
     model = candidate.fit(splits.train, settings, seed)
+    fitted = Outcome(splits.train, candidate.predict(model, splits.train))
+    assets = use_case.assets(project.params, fitted, validation)
     manifest = Manifest(
         name=project.params.name,
         candidate=candidate.name,
