@@ -14,16 +14,16 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ..contract import Api, Columns, Files, Frozen
+from ..fields import EPOCH, Identifier, Money
 from ..windows import MILLISECONDS_A_DAY
 from .features import LEVEL, PLANS, PRODUCT, SOLD, WEEK_DAYS, feature_columns
 
-LONGEST_ID, UNITS_LIMIT, MONEY_LIMIT = 64, 1e6, 1e9
+UNITS_LIMIT = 1e6
 LEAST_HISTORY, MAX_HISTORY = 8, 104
 """Weeks that a forecast needs before it, and that a request may carry."""
 ASSETS = "assets.json"
 OUTPUTS = ("value", "low", "high")
 """In units a week; the graph has them before, and the answer after the bounds were corrected."""
-EPOCH = date(1970, 1, 1)
 
 
 def _monday(day: date) -> date:
@@ -36,9 +36,6 @@ Week = Annotated[date, AfterValidator(_monday), Field(description="the Monday it
 Share = Annotated[
     float,
     Field(default=0, ge=0, le=1, allow_inf_nan=False, description="of the product's sales, 0 to 1"),
-]
-Money = Annotated[
-    float, Field(ge=0, lt=MONEY_LIMIT, allow_inf_nan=False, description="in one currency")
 ]
 
 
@@ -64,7 +61,7 @@ class PastWeek(Plan):
 class DemandRequest(Frozen):
     """A product's recent weeks, the oldest first, and the plan of the week to forecast."""
 
-    product_id: str = Field(min_length=1, max_length=LONGEST_ID)
+    product_id: Identifier
     history: list[PastWeek] = Field(min_length=LEAST_HISTORY, max_length=MAX_HISTORY)
     plan: Plan
 
@@ -128,7 +125,7 @@ def _rows(number: int, request: DemandRequest) -> Iterator[dict[str, Any]]:
 
 
 def _row(number: int, plan: Plan) -> dict[str, Any]:
-    since = (plan.week - EPOCH).days * MILLISECONDS_A_DAY
+    since = (plan.week - EPOCH.date()).days * MILLISECONDS_A_DAY
     shares = {name: float(getattr(plan, name)) for name in PLANS}
     return {"timestamp": since, PRODUCT: number} | shares
 

@@ -14,8 +14,9 @@ import polars as pl
 
 from ..checks import broken_by_rows, broken_by_table
 from ..errors import refuse
+from ..fields import EARLIEST, LONGEST_ID, MONEY_LIMIT
 from ..sources import Layout, open_duckdb
-from .api import LONGEST_ID, MONEY_LIMIT, UNITS_LIMIT
+from .api import UNITS_LIMIT
 from .features import PLANS
 
 LAYOUT = Layout(
@@ -32,7 +33,7 @@ LAYOUT = Layout(
     ),
     order=("week", "product_id"),
 )
-EARLIEST, AHEAD = datetime(1990, 1, 1), timedelta(days=366)
+AHEAD = timedelta(days=366)
 TABLE_RULES = (
     (
         "week",
@@ -77,7 +78,7 @@ def _schema(there: set[str], sold: bool) -> pa.DataFrameSchema:
     """Declare what every row must keep."""
     period = f"must lie between {EARLIEST:%Y-%m-%d} and a year from today"
     length = f"must have 1 to {LONGEST_ID} characters"
-    latest = datetime.now(UTC).replace(tzinfo=None) + AHEAD
+    earliest, now = EARLIEST.replace(tzinfo=None), datetime.now(UTC).replace(tzinfo=None)
     limits = {"units": UNITS_LIMIT, "sales": MONEY_LIMIT, "discount": MONEY_LIMIT}
     numbers = {
         name: pa.Column(
@@ -99,7 +100,7 @@ def _schema(there: set[str], sold: bool) -> pa.DataFrameSchema:
         "week": pa.Column(
             pl.Datetime("ms"),
             [
-                pa.Check.in_range(EARLIEST, latest, error=period),
+                pa.Check.in_range(earliest, now + AHEAD, error=period),
                 pa.Check(_is_monday, error="must be a Monday at 0:00, the first day of the week"),
             ],
         ),

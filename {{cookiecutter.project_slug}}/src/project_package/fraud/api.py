@@ -6,7 +6,7 @@ them, at most `MAX_HISTORY`, with their labels where those are known by now.
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Self
 
 import numpy as np
@@ -14,23 +14,12 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ..contract import Api, Columns, Files, Frozen
-from ..windows import MILLISECONDS_A_DAY
+from ..fields import Identifier, Moment, Money, milliseconds
 from .features import CARD, DESCRIPTIONS, LABEL_DELAY_DAYS, TERMINAL, feature_columns
 
-LONGEST_ID, AMOUNT_LIMIT, MAX_HISTORY = 64, 1e9, 2_000
+MAX_HISTORY = 2_000
 REASONS = 3
 ASSETS = "assets.json"
-EPOCH, EARLIEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(1990, 1, 1, tzinfo=UTC)
-GRACE = timedelta(days=1)
-PERIOD = f"must lie between {EARLIEST:%Y-%m-%d} and tomorrow (UTC)"
-
-
-def _utc(moment: datetime) -> datetime:
-    if 1900 < moment.year < 9000:  # no other has a UTC time for sure
-        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-        if EARLIEST <= moment <= datetime.now(UTC) + GRACE:
-            return moment
-    raise ValueError(PERIOD)
 
 
 def _four_decimals(amount: float) -> float:
@@ -39,13 +28,7 @@ def _four_decimals(amount: float) -> float:
     return amount
 
 
-Moment = Annotated[datetime, AfterValidator(_utc), Field(description="UTC unless it says a zone")]
-Identifier = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
-Amount = Annotated[
-    float,
-    Field(ge=0, lt=AMOUNT_LIMIT, allow_inf_nan=False, description="in one currency"),
-    AfterValidator(_four_decimals),
-]
+Amount = Annotated[Money, AfterValidator(_four_decimals)]
 
 
 class Payment(Frozen):
@@ -146,17 +129,12 @@ def _rows(number: int, request: FraudRequest) -> Iterator[tuple[int, int, int, f
     its own card and terminal matter, so each request has two codes: its own and any other.
     """
     mine, own = request.transaction, 2 * number + 1
-    history = [(_milliseconds(past.timestamp), past) for past in request.history]
+    history = [(milliseconds(past.timestamp), past) for past in request.history]
     for time, past in sorted(history, key=lambda pair: (pair[0], pair[1].transaction_id)):
         card = own - (past.customer_id != mine.customer_id)
         terminal = own - (past.terminal_id != mine.terminal_id)
         yield time, card, terminal, past.amount, bool(past.is_fraud), -1
-    yield _milliseconds(mine.timestamp), own, own, mine.amount, False, number
-
-
-def _milliseconds(moment: datetime) -> int:
-    since = moment - EPOCH
-    return since.days * MILLISECONDS_A_DAY + since.seconds * 1000 + since.microseconds // 1000
+    yield milliseconds(mine.timestamp), own, own, mine.amount, False, number
 
 
 def encode(columns: Columns, known: FraudAssets) -> Columns:

@@ -15,8 +15,8 @@ import polars as pl
 
 from ..checks import broken_by_rows, broken_by_table
 from ..errors import refuse
+from ..fields import EARLIEST, GRACE, LONGEST_ID, MONEY_LIMIT, PERIOD
 from ..sources import Layout, open_duckdb
-from .api import AMOUNT_LIMIT, EARLIEST, GRACE, LONGEST_ID, PERIOD
 from .features import LABEL_DELAY_DAYS
 
 LAYOUT = Layout(
@@ -91,7 +91,7 @@ def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
     length = f"must have 1 to {LONGEST_ID} characters"
     name = pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length))
     earliest = EARLIEST.replace(tzinfo=None)
-    amounts = f"must be a number from 0 to less than {AMOUNT_LIMIT:,.0f}"
+    amounts = f"must be a number from 0 to less than {MONEY_LIMIT:,.0f}"
     return pa.DataFrameSchema(
         {
             "transaction_id": name,
@@ -103,7 +103,7 @@ def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
             "amount": pa.Column(
                 pl.Float64,
                 [
-                    pa.Check.in_range(0, AMOUNT_LIMIT, include_max=False, error=amounts),
+                    pa.Check.in_range(0, MONEY_LIMIT, include_max=False, error=amounts),
                     pa.Check(_has_four_decimals, error="must have four decimals at most"),
                 ],
             ),
@@ -114,5 +114,5 @@ def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
 
 def _has_four_decimals(data: pa.PolarsData) -> pl.LazyFrame:
     """Tell amounts that are whole ten-thousandths, as features count, up to float noise."""
-    value = pl.col(data.key).clip(0, AMOUNT_LIMIT)  # what lies outside breaks another rule
+    value = pl.col(data.key).clip(0, MONEY_LIMIT)  # what lies outside breaks another rule
     return data.lazyframe.select((value.round(4) - value).abs() < 1e-6)

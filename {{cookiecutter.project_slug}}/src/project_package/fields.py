@@ -1,0 +1,56 @@
+"""Fields that the requests of several use cases share: names, times and amounts of money.
+
+Each has the limits that its table has too, so that a value which the table refuses is refused in a
+request with the same words.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from .windows import MILLISECONDS_A_DAY
+
+LONGEST_ID = 64
+"""Characters of an identifier."""
+MONEY_LIMIT = 1e9
+"""Amounts are less than this."""
+EPOCH, EARLIEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(1990, 1, 1, tzinfo=UTC)
+GRACE = timedelta(days=1)
+"""How far ahead of ours the clock of a sender may be."""
+PERIOD = f"must lie between {EARLIEST:%Y-%m-%d} and tomorrow (UTC)"
+
+
+def until(grace: timedelta, period: str) -> Callable[[datetime], datetime]:
+    """Give the validator of times from `EARLIEST` to now + `grace`; it turns them to UTC.
+
+    A time without a zone is in UTC already. The validator raises ValueError with the text `period`
+    for a time outside.
+    """
+
+    def check(moment: datetime) -> datetime:
+        if 1900 < moment.year < 9000:  # no other has a UTC time for sure
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+            if EARLIEST <= moment <= datetime.now(UTC) + grace:
+                return moment
+        raise ValueError(period)
+
+    return check
+
+
+Moment = Annotated[
+    datetime,
+    AfterValidator(until(GRACE, PERIOD)),
+    Field(description="UTC unless it says a zone"),
+]
+Identifier = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+Money = Annotated[
+    float, Field(ge=0, lt=MONEY_LIMIT, allow_inf_nan=False, description="in one currency")
+]
+
+
+def milliseconds(moment: datetime) -> int:
+    """Give the whole milliseconds since 1970 of a time with a zone."""
+    since = moment - EPOCH
+    return since.days * MILLISECONDS_A_DAY + since.seconds * 1000 + since.microseconds // 1000
