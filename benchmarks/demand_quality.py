@@ -19,7 +19,15 @@ from rich.progress import track
 
 from project_package.contract import Candidate, Columns, Fold, Outcome
 from project_package.demand.api import assets, decode
-from project_package.demand.data import FEATURES, DemandParams, Split, collect, columns, origin
+from project_package.demand.data import (
+    FEATURES,
+    FIRST_MONDAY,
+    DemandParams,
+    Split,
+    collect,
+    columns,
+    origin,
+)
 from project_package.demand.evaluation import (
     best_naive,
     coverage,
@@ -32,7 +40,6 @@ from project_package.demand.evaluation import (
 from project_package.demand.features import INPUTS, PLANS
 from project_package.demand.model import CANDIDATES
 from project_package.demand.use_case import USE_CASE
-from project_package.demand.weekly import FIRST_MONDAY
 from project_package.windows import MILLISECONDS_A_DAY
 
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "xgboost-cpu")

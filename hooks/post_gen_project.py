@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
-CHOSEN, PACKAGE = ANSWERS["use_case"], ANSWERS["package_name"]
-OTHERS = set(ANSWERS["_use_cases"]) - {CHOSEN}
+CHOSEN, PACKAGE, ROWS = (ANSWERS[key] for key in ("use_case", "package_name", "_use_cases"))
+OTHERS = set(ROWS) - {CHOSEN}
+UNUSED = {name for other in OTHERS for name in ROWS[other]["modules"]} - {*ROWS[CHOSEN]["modules"]}
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints")
 NOT_OURS = {".git", ".venv"}  # there when an existing project is generated over
 
@@ -23,6 +24,10 @@ def project_paths() -> list[Path]:
 for path in project_paths():
     if OTHERS & {*path.name.split(".")} or any(path.match(cache) for cache in CACHES):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+for module in UNUSED:  # which only other use cases need
+    Path("src", "project_package", f"{module}.py").unlink()
+    Path("tests", f"test_{module}.py").unlink()
 
 # `params.fraud.toml` is `params.toml` now.
 for path in project_paths():

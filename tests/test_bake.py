@@ -69,7 +69,7 @@ def add_use_case(template: Path, name: str) -> None:
     """Give a template a second use case: a row, a folder and files that bear its name."""
     sheet = template / "cookiecutter.json"
     answers = json.loads(sheet.read_text())
-    needs = {"requirements": ["tomli>=2"], "serving": ["tomli-w>=1"]}
+    needs = {"requirements": ["tomli>=2"], "serving": ["tomli-w>=1"], "modules": []}
     answers["_use_cases"][name] = {"title": name, "teaches": name, **needs}
     answers["use_case"].append(name)
     sheet.write_text(json.dumps(answers))
@@ -89,6 +89,16 @@ def test_another_use_case_leaves_no_file(copied_template: Path, tmp_path: Path) 
     add_use_case(copied_template, "orbit")
     project = bake_from(copied_template, tmp_path, use_case="fraud")
     assert not [path for path, text in texts(project).items() if "orbit" in f"{path} {text}"]
+
+
+def test_a_shared_module_comes_with_the_use_cases_that_need_it(bake: Bake) -> None:
+    for use_case, needed in (("fraud", False), ("demand", True)):
+        found = texts(bake(use_case=use_case))
+        assert [path for path in found if "published" in path.name] == needed * [
+            Path("src", "weekly_demand", "published.py"),
+            Path("tests", "test_published.py"),
+        ]
+        assert ("published.py" in found[Path("README.md")]) == needed
 
 
 def test_package_may_not_bear_the_name_of_another_use_case(

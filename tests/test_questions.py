@@ -97,7 +97,8 @@ def test_no_input_gives_an_answer_to_every_question() -> None:
 def test_each_use_case_is_a_row_a_choice_and_a_folder() -> None:
     rows = ANSWERS["_use_cases"]
     assert ANSWERS["use_case"] == list(rows)
-    assert all(set(row) == {"title", "teaches", "requirements", "serving"} for row in rows.values())
+    keys = {"title", "teaches", "requirements", "serving", "modules"}
+    assert all(set(row) == keys for row in rows.values())
     package = PROGRAM / "src" / "project_package"
     folders = {path.name for path in package.iterdir() if path.is_dir()}
     assert folders - {"__pycache__", "lifecycle", "serving"} == set(rows)

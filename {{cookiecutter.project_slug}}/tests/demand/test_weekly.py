@@ -1,5 +1,6 @@
 """The weekly table against a few purchases that can be counted by hand."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from project_package.demand import weekly
+from project_package.demand.data import (
+    FIRST_MONDAY,
+    Data,
+    DemandParams,
+    Split,
+    weekly,
+)
 from project_package.demand.features import PLANS
-from project_package.demand.weekly import FIRST_MONDAY, build_weekly, package_data
-from project_package.errors import UserError
+from project_package.published import build, package_data
 
 WEEKS = 12
 START = datetime(FIRST_MONDAY.year, FIRST_MONDAY.month, FIRST_MONDAY.day)
@@ -49,7 +55,9 @@ def table(
         ("promotions", planned),
     ):
         pl.DataFrame(rows).write_parquet(folder / f"{name}.parquet")
-    build_weekly(folder, folder / "rows.parquet", products, test_weeks=5, limit=512)
+    script = weekly(DemandParams(name="tiny", split=Split(test_weeks=5)))
+    few = replace(script, variables={**script.variables, "most_products": products})
+    build(few, folder, folder / "rows.parquet", 512)
     return pl.read_parquet(folder / "rows.parquet")
 
 
@@ -107,14 +115,9 @@ def test_a_store_weighs_as_it_sold_before_the_test(tmp_path: Path) -> None:
     assert found.filter(week=START + timedelta(weeks=4))["ad_inside"].item() == 0.625
 
 
-def test_a_missing_package_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weekly, "PACKAGE", "no_such_package")
-    with pytest.raises(UserError, match="no_such_package is not installed: run `make install`"):
-        package_data()
-
-
 def test_all_promotions_fit_in_half_a_gibibyte(tmp_path: Path) -> None:
-    build_weekly(package_data(), tmp_path / "rows.parquet", 20, test_weeks=8, limit=512)
+    params = DemandParams(name="tiny", data=Data(products=20))
+    build(weekly(params), package_data(), tmp_path / "rows.parquet", 512)
     found = pl.read_parquet(tmp_path / "rows.parquet")
     assert found.height == 20 * 52
     assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]

@@ -5,7 +5,7 @@ features.parquet   the same with their features
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,14 +17,16 @@ from pydantic import Field
 from .. import settings
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits, take
 from ..errors import SHOWN, UserError, Violation, refuse
+from ..published import Script, build, package_data
 from ..sources import Source, copy
 from .api import LEAST_HISTORY, MAX_HISTORY, DemandRequest
 from .features import LOOKBACK_DAYS, PLANS, PRODUCT, SOLD, WEEK_DAYS, feature_columns
 from .schema import LAYOUT, check
-from .weekly import build_weekly, package_data
 
 ROWS, FEATURES = "rows.parquet", "features.parquet"
 PURCHASES = "completejourney"
+FIRST_MONDAY = date(2016, 12, 26)
+"""When week 1 of the purchases begins, which is of 2017 and has one day only of that week."""
 KEY = (PRODUCT, "week")
 PROGRAM_MIB = 400
 """Memory of the program with its libraries, measured."""
@@ -70,8 +72,7 @@ def collect(params: DemandParams, folder: Path, progress: Progress) -> None:
     """
     rows, data = folder / ROWS, params.data
     if data.source == PURCHASES:
-        tests = params.split.test_weeks
-        build_weekly(package_data(), rows, data.products, tests, data.duckdb_mib)
+        build(weekly(params), package_data(), rows, data.duckdb_mib)
     else:
         url = settings.read().data_url.get_secret_value()
         source = Source(data.source, data.columns, data.query, url)
@@ -80,6 +81,25 @@ def collect(params: DemandParams, folder: Path, progress: Progress) -> None:
     check(rows, data.duckdb_mib)
     progress(0.7)
     with_features(pl.read_parquet(rows)).write_parquet(folder / FEATURES)
+
+
+def weekly(params: DemandParams) -> Script:
+    """Say how the purchases become the weekly rows of the products that sell best.
+
+    Only what was sold before the weeks of the test decides which products these are.
+    """
+    return Script(
+        folder=__package__,
+        file="weekly.sql",
+        tables=("transactions", "products", "promotions"),
+        variables={
+            "first_monday": FIRST_MONDAY,
+            "test_weeks": params.split.test_weeks,
+            "most_products": params.data.products,
+        },
+        result="weekly",
+        order="week, product_id",
+    )
 
 
 def with_features(table: pl.DataFrame) -> pl.DataFrame:
