@@ -22,7 +22,7 @@ uv:
 install: uv  ## install the template's environment: its tools, and all that a project needs
 	uv sync --quiet
 
-demo: uv  ## generate a project, run its pipeline, serve it and ask it (USE_CASE=fraud or demand)
+demo: uv  ## generate a project, run its pipeline, serve it and ask it (USE_CASE=fraud, demand or segments)
 	@uv run --quiet --only-group generate python tests/demo.py --use-case $(USE_CASE)
 
 check: install  ## style and types of the template, and of the program where it stands

@@ -8,6 +8,7 @@ from cookiecutter.exceptions import FailedHookException
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
 
+ROWS = ANSWERS["_use_cases"]
 QUESTIONS = [name for name in ANSWERS if not name.startswith("_")]
 
 REFUSED = [
@@ -88,6 +89,12 @@ def test_every_question_has_a_prompt_and_nothing_private_is_asked() -> None:
     assert list(ANSWERS["__prompts__"]) == QUESTIONS
 
 
+def test_each_use_case_is_offered_with_what_it_teaches() -> None:
+    labels = {name: f"{row['title']}: {row['teaches']}" for name, row in ROWS.items()}
+    offered = ANSWERS["__prompts__"]["use_case"]
+    assert offered == {"__prompt__": offered["__prompt__"], **labels}
+
+
 def test_no_input_gives_an_answer_to_every_question() -> None:
     context = generate_context(str(TEMPLATE / "cookiecutter.json"))
     answers = prompt_for_config(context, no_input=True)
@@ -95,10 +102,9 @@ def test_no_input_gives_an_answer_to_every_question() -> None:
 
 
 def test_each_use_case_is_a_row_a_choice_and_a_folder() -> None:
-    rows = ANSWERS["_use_cases"]
-    assert ANSWERS["use_case"] == list(rows)
+    assert ANSWERS["use_case"] == list(ROWS)
     keys = {"title", "teaches", "requirements", "serving", "modules"}
-    assert all(set(row) == keys for row in rows.values())
+    assert all(set(row) == keys for row in ROWS.values())
     package = PROGRAM / "src" / "project_package"
     folders = {path.name for path in package.iterdir() if path.is_dir()}
-    assert folders - {"__pycache__", "lifecycle", "serving"} == set(rows)
+    assert folders - {"__pycache__", "lifecycle", "serving"} == set(ROWS)

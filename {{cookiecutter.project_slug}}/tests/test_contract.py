@@ -157,11 +157,11 @@ def sample(project: Project, predictor: AnyPredictor) -> Columns:
 
 
 def raw_file(project: Project, sample: Columns, answers: Columns, target: Path) -> Path:
-    """Write the sample's raw rows, with their labels: they are the history of one another."""
+    """Write all raw rows of the sample, with their labels: they are the history of one another."""
     raw = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
     key = [name for name in answers if name in raw.columns]
     mine = raw.join(pl.DataFrame({name: answers[name] for name in key}), on=key, how="semi")
-    assert len(mine) == length(sample)
+    assert mine.n_unique(key) == length(sample)  # of a household, all baskets
     mine.write_csv(target) if target.suffix == ".csv" else mine.write_parquet(target)
     return target
 

@@ -1,0 +1,195 @@
+"""Metrics, answers without a model and slices of the segments project.
+
+Nobody knows the true segment of a household, so there is nothing to be right about. What can be
+measured: whether segments are apart (silhouette), whether other households would have given the
+same ones (stability), and whether they differ in what the model never saw (the outside check).
+
+Rows carry the features, `part` and the traits; predictions carry segment (rows,) and resampled
+(rows, resamples): the segment in clusterings of resampled households.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from scipy.stats import rankdata
+
+from ..contract import Columns, Goal, Metric, length
+from .features import TRAITS, positions
+
+Bools = NDArray[np.bool_]
+Numbers = NDArray[Any]
+
+RESAMPLES = 20
+"""Clusterings of resampled households, for the stability."""
+TIERS = 3
+"""Segments of the answer without a model: thirds of spending."""
+BASKET_BANDS = {"under 10 baskets": (0, 10), "10-39 baskets": (10, 40), "40+ baskets": (40, np.inf)}
+
+
+def standard(rows: Columns) -> Numbers:
+    """Give positions with mean 0 and standard deviation 1: shape (rows, features)."""
+    placed = positions(rows)
+    spread = placed.std(axis=0)
+    return np.asarray((placed - placed.mean(axis=0)) / np.where(spread > 0, spread, 1))
+
+
+def silhouette(rows: Columns, segment: Numbers) -> Callable[[Numbers], float]:
+    """Give the mean silhouette (Rousseeuw 1987) as a function of row weights; NaN for one segment.
+
+    A weight counts a row several times, but never as its own neighbour. Distances are between
+    standardised positions, all features alike: the same yardstick for every model. A row that is
+    alone in its segment has 0.
+    """
+    placed = standard(rows)
+    apart = cdist(placed, placed)
+    found, codes = np.unique(segment, return_inverse=True)
+    member = codes[:, None] == np.arange(len(found))
+
+    def score(weights: Numbers) -> float:
+        masses = member * weights[:, None]
+        size = masses.sum(axis=0) - masses  # of each segment, without the row itself
+        there = size > 0
+        mean = np.divide(apart @ masses, size, out=np.full(size.shape, np.inf), where=there)
+        inside = np.where(member, mean, 0).sum(axis=1)
+        nearest = np.where(member, np.inf, mean).min(axis=1)
+        counts = (weights > 0) & np.isfinite(nearest)
+        if not counts.any():
+            return float("nan")
+        alone = ~np.isfinite(inside)
+        larger = np.maximum(np.where(alone, 1, inside), nearest)
+        values = np.where(alone, 0, (nearest - inside) / np.where(larger > 0, larger, 1))
+        return float(np.average(values[counts], weights=weights[counts]))
+
+    with np.errstate(invalid="ignore"):
+        return score
+
+
+def agreement(one: Numbers, two: Numbers, weights: Numbers) -> float:
+    """Give the adjusted Rand index (Hubert and Arabie 1985) of two partitions of weighted rows.
+
+    1 for equal partitions, about 0 for independent ones; NaN when there are fewer than two rows.
+    """
+    first, second = (np.unique(codes, return_inverse=True)[1] for codes in (one, two))
+    shape = (int(first.max()) + 1, int(second.max()) + 1)
+    cells = np.bincount(np.ravel_multi_index((first, second), shape), weights, shape[0] * shape[1])
+    table = cells.reshape(shape)
+    together, rows, columns, pairs = (
+        float(np.sum(counts * (counts - 1))) / 2
+        for counts in (table, table.sum(axis=1), table.sum(axis=0), table.sum())
+    )
+    if pairs <= 0:
+        return float("nan")
+    by_chance, most = rows * columns / pairs, (rows + columns) / 2
+    return (together - by_chance) / (most - by_chance) if most > by_chance else 1.0
+
+
+def stability(predictions: Columns) -> Callable[[Numbers], float]:
+    """Give the mean agreement with the resampled clusterings as a function of row weights."""
+    segment, others = predictions["segment"], predictions["resampled"].T
+    return lambda weights: float(np.mean([agreement(segment, o, weights) for o in others]))
+
+
+def quality(rows: Columns, predictions: Columns) -> Callable[[Numbers], float]:
+    """Give silhouette times stability, or the silhouette where it is negative, by row weights."""
+    apart, stable = silhouette(rows, predictions["segment"]), stability(predictions)
+
+    def score(weights: Numbers) -> float:
+        value = apart(weights)
+        return value * stable(weights) if value > 0 else value
+
+    return score
+
+
+def _plain(rows: Columns) -> Numbers:
+    return np.ones(length(rows))
+
+
+METRICS = (
+    Metric("quality", "Silhouette times stability", lambda r, p: quality(r, p)(_plain(r))),
+    Metric("silhouette", "Silhouette", lambda r, p: silhouette(r, p["segment"])(_plain(r))),
+    Metric("stability", "Stability, adjusted Rand index", lambda r, p: stability(p)(_plain(r))),
+)
+GOAL = Goal("quality", 0.05, quality)
+
+
+def naive(rows: Columns) -> Columns:
+    """Without a model: thirds of spending, with cuts of these rows and of resamples of them."""
+    spending, random = rows["spending"], np.random.default_rng(0)
+    levels = np.arange(1, TIERS) / TIERS
+
+    def tiers(sample: Numbers) -> Numbers:
+        return np.searchsorted(np.quantile(sample, levels), spending, side="right")
+
+    drawn = [random.choice(spending, len(spending)) for _ in range(RESAMPLES)]
+    resampled = np.column_stack([tiers(sample) for sample in drawn])
+    return {"segment": tiers(spending).astype(np.int64), "resampled": resampled.astype(np.int64)}
+
+
+def matched(old: Numbers, new: Numbers) -> Numbers:
+    """Give new segments the numbers of the old ones that they share most rows with.
+
+    Shape (rows,) each. New segments that are left over, when there are more, keep out of the old
+    numbers.
+    """
+    size = int(max(old.max(), new.max())) + 1
+    shared = np.bincount(old * size + new, minlength=size * size).reshape(size, size)
+    numbers = np.empty(size, np.int64)
+    rows, columns = linear_sum_assignment(shared, maximize=True)
+    numbers[columns] = rows
+    known = np.isin(numbers, np.unique(old))
+    return np.asarray(np.where(known, numbers, size + np.arange(size))[new])
+
+
+def changed(old: Columns, new: Columns) -> Bools:
+    """Tell the households that moved, whatever the numbers of the segments are: shape (rows,)."""
+    return np.asarray(matched(old["segment"], new["segment"]) != old["segment"])
+
+
+def explained(values: Numbers, segment: Numbers) -> float:
+    """Give the share of the variance of ranks that segments explain: eta squared.
+
+    It is Kruskal and Wallis's statistic (1952) over the number of rows less one.
+    """
+    ranks, codes = rankdata(values), np.unique(segment, return_inverse=True)[1]
+    means = np.bincount(codes, ranks) / np.bincount(codes)
+    return float(np.sum((means[codes] - ranks.mean()) ** 2) / np.sum((ranks - ranks.mean()) ** 2))
+
+
+def outside(rows: Columns, segment: Numbers, draws: int = 999) -> dict[str, tuple[float, float]]:
+    """Check whether segments differ in what the model never saw: share explained and p, by trait.
+
+    The p is of a permutation test: how often segments dealt out anew explain as much, Laplace's one
+    added. The entry `all` is of the mean share over the traits, one test for all of them. Traits
+    that no two households differ in are left out; nothing is known, nothing is given.
+    """
+    known = np.all([np.isfinite(rows[name]) for name in TRAITS], axis=0)
+    there = {name: rows[name][known] for name in TRAITS if len(np.unique(rows[name][known])) > 1}
+    if not there or len(np.unique(segment[known])) < 2:
+        return {}
+    random = np.random.default_rng(0)
+
+    def shares(dealt: Numbers) -> Numbers:
+        each = [explained(values, dealt) for values in there.values()]
+        return np.array([*each, np.mean(each)])
+
+    mine = shares(segment[known])
+    dealt = np.array([shares(random.permutation(segment[known])) for _ in range(draws)])
+    p = (1 + np.sum(dealt >= mine, axis=0)) / (draws + 1)
+    return {name: (float(mine[i]), float(p[i])) for i, name in enumerate((*there, "all"))}
+
+
+def parts(rows: Columns) -> Numbers:
+    """Give the part of the test that each row is in."""
+    return rows["part"]
+
+
+def slices(rows: Columns) -> Mapping[str, Bools]:
+    """Cut by the number of baskets, and by whether traits are known."""
+    count = rows["baskets"]
+    bands = {name: (count >= low) & (count < high) for name, (low, high) in BASKET_BANDS.items()}
+    known = np.isfinite(rows[TRAITS[0]])
+    return {**bands, "traits known": known, "traits not known": ~known}
