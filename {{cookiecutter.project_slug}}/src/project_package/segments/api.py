@@ -161,16 +161,17 @@ def encode(columns: Columns, _: SegmentsAssets) -> Columns:
     return {"positions": positions(columns)}
 
 
-def decode(outputs: Columns, columns: Columns, _: SegmentsAssets) -> Columns:
-    """Add distance and certainty of the segment, (rows,) each, and keep the features.
+def decode(outputs: Columns, columns: Columns, known: SegmentsAssets) -> Columns:
+    """Add name, distance and certainty of the segment, (rows,) each, and keep the features.
 
     The graph gives segment (rows,), distances (rows, segments) and resampled (rows, resamples).
     """
     segment = outputs["segment"]
     mine = np.take_along_axis(outputs["distances"], segment[:, None], axis=1)[:, 0]
     agree = outputs["resampled"] == segment[:, None]
-    values = {name: columns[name] for name in DESCRIPTIONS}
-    return {**outputs, **values, "distance": mine, "certainty": agree.mean(axis=1)}
+    names = np.array([profile.name for profile in known.profiles])
+    more = {"name": names[segment], "distance": mine, "certainty": agree.mean(axis=1)}
+    return {**outputs, **{name: columns[name] for name in DESCRIPTIONS}, **more}
 
 
 def respond(predictions: Columns, known: SegmentsAssets) -> list[SegmentsResponse]:
@@ -178,7 +179,7 @@ def respond(predictions: Columns, known: SegmentsAssets) -> list[SegmentsRespons
     return [
         SegmentsResponse(
             segment=int(segment),
-            name=known.profiles[segment].name,
+            name=str(predictions["name"][row]),
             distance=float(predictions["distance"][row]),
             certainty=float(predictions["certainty"][row]),
             typical=[

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..contract import Columns, Figure, length
 from .evaluation import outside, silhouette, stability, standard
 from .features import INPUTS, TRAITS
-from .profiles import deviations, name_all
+from .profiles import deviations
 
 Values: TypeAlias = NDArray[Any]
 
@@ -28,7 +28,7 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
     """Give the pictures of test rows and the predictions of model, baseline and naive.
 
     `rows`: the features, the traits and the part, of shape (rows,); `predictions`: segment (rows,)
-    and resampled (rows, resamples); of the model certainty (rows,) too.
+    and resampled (rows, resamples); of the model name and certainty, (rows,) each, too.
     """
     model = predictions["model"]
     return (profiles(rows, model), map_of(rows, model), sureness(model), traits(rows, model))
@@ -37,7 +37,7 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
 def words(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
     """Say how large the segments are, how stable, and whether they differ in unseen traits."""
     model = predictions["model"]
-    names, shares = _names(rows, model), _shares(model)
+    names, shares = _names(model), _shares(model)
     largest = int(np.argmax(shares))
     everyone = np.ones(length(rows))
     found = [
@@ -57,21 +57,23 @@ def _outside_words(rows: Columns, model: Columns) -> tuple[str, ...]:
     if not shares:
         return ()
     share, p = shares["all"]
-    best = max((name for name in shares if name != "all"), key=lambda name: shares[name][0])
+    each = [name for name in shares if name != "all"]
+    best = max(each, key=lambda name: shares[name][0])
     known = int(np.sum(np.isfinite(rows[TRAITS[0]])))
     verdict = "so seldom by chance" if p < SURE else "by chance often enough"
     return (
         f"On the {known:,} households whose traits are known, which the model never saw, segments "
-        f"explain {share:.1%} of how their traits vary, {shares[best][0]:.1%} of {_plain(best)}. "
-        f"That much comes {verdict} (p = {p:.3f}).",
+        f"explain {share:.1%} of how their traits vary. That much comes {verdict} (p = {p:.3f}). "
+        f"Of {_plain(best)}, the one of {len(each)} that they tell most about, they explain "
+        f"{shares[best][0]:.1%} (p = {shares[best][1]:.3f}).",
     )
 
 
 def profiles(rows: Columns, model: Columns) -> Figure:
     """Show how far each segment is from the mean, feature by feature."""
-    names, shares = _names(rows, model), _shares(model)
-    away = deviations(rows, model["segment"], len(names))
-    there = np.flatnonzero(shares > 0)
+    names, shares = _names(model), _shares(model)
+    away = deviations(rows, model["segment"], len(shares))
+    there = np.flatnonzero(shares > 0).tolist()
 
     def draw(axes: Any) -> None:
         axes.grid(visible=False)
@@ -101,15 +103,18 @@ def map_of(rows: Columns, model: Columns) -> Figure:
     placed = standard(rows)
     _, _, axes_of = np.linalg.svd(placed - placed.mean(axis=0), full_matrices=False)
     plane = placed @ axes_of[:2].T
-    names, segment = _names(rows, model), model["segment"]
+    names, segment = _names(model), model["segment"]
 
     def draw(axes: Any) -> None:
-        marks = "os^DvPX*"
+        marks = "os^"  # three colours, then the same with a hole
         for number in np.unique(segment):
             mine = segment == number
-            mark = marks[number % len(marks)]
-            style = {"marker": mark, "s": 12, "linewidths": 0, "alpha": 0.55}
-            axes.scatter(*plane[mine].T, color=f"C{number % 4}", label=names[number], **style)
+            style = {"marker": marks[number % 3], "s": 12, "linewidths": 0.8, "alpha": 0.6}
+            colour = f"C{number % 3}"
+            inside = "none" if number // 3 % 2 else colour
+            axes.scatter(
+                *plane[mine].T, color=inside, edgecolors=colour, label=names[number], **style
+            )
         axes.set(xlabel=_axis(axes_of[0]), ylabel=_axis(axes_of[1]))
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
 
@@ -164,9 +169,10 @@ def traits(rows: Columns, model: Columns) -> Figure:
     return Figure("traits", "Whether segments differ in what the model never saw", caption, draw)
 
 
-def _names(rows: Columns, model: Columns) -> list[str]:
-    """Name the segments after the test's households; those of nobody are average."""
-    return name_all(deviations(rows, model["segment"], model["distances"].shape[1]))
+def _names(model: Columns) -> dict[int, str]:
+    """Give the names of the segments that there are households of."""
+    numbers, first = np.unique(model["segment"], return_index=True)
+    return dict(zip(numbers.tolist(), model["name"][first].tolist(), strict=True))
 
 
 def _shares(model: Columns) -> Values:

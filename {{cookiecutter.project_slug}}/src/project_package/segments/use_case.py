@@ -46,7 +46,7 @@ def assets(_: SegmentsParams, fitted: Outcome, __: Sequence[Outcome]) -> Files:
 
 def table(rows: Columns, predictions: Columns) -> Columns:
     """Give the columns of the batch file."""
-    answers = {name: predictions[name] for name in ("segment", "distance", "certainty")}
+    answers = {name: predictions[name] for name in ("segment", "name", "distance", "certainty")}
     return {HOUSEHOLD: rows[HOUSEHOLD], **answers}
 
 
