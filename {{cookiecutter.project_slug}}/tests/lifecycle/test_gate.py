@@ -1,10 +1,8 @@
 """Each rule of the gate says no, with its numbers; parity sees every difference."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from project_package.bundle import EXAMPLES, Bundle, Parity, unpack
-from project_package.contract import Columns, Goal, Metric, Progress, Promote
-from project_package.errors import GateRefused
+from project_package.bundle import Parity
+from project_package.contract import Columns, Goal, Metric, Promote
 from project_package.lifecycle import gate
-from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluation import (
     AnyUseCase,
     Evaluation,
@@ -27,10 +23,6 @@ from project_package.lifecycle.evaluation import (
 from project_package.lifecycle.gate import Interval, paired_bootstrap
 from project_package.lifecycle.gate import parity as compare
 from project_package.lifecycle.gate import same_answers as verdict
-from project_package.lifecycle.project import Project
-from project_package.lifecycle.promote import promote
-from project_package.lifecycle.registry import Registry, Version
-from project_package.store import BUNDLE
 
 
 def mean(_: Columns, predictions: Columns) -> Any:
@@ -153,7 +145,7 @@ def test_the_goal_must_be_reached_and_naive_and_baseline_beaten(
 ) -> None:
     verdicts = gate.beats(METRIC, evaluation(model), GOAL)
     assert [verdict.rule for verdict in verdicts if not verdict.passed] == refused
-    assert verdicts[2].detail == f"Hits {model:.3f} against 0.400, the simple model"
+    assert verdicts[2].detail == f"Hits {model:g} against 0.4, the simple model"
 
 
 @pytest.mark.parametrize(
@@ -163,9 +155,55 @@ def test_a_challenger_may_lose_the_margin_and_no_more(low: float, passed: bool) 
     verdict = gate.champion(LOWER, Interval(0.02, low, 0.1), Promote(margin=0.01))
     assert verdict.passed is passed
     assert verdict.detail == (
-        "Cost better than the champion's by +0.0200, with 90% confidence by "
-        f"{low:+.4f} at least; may lose 0.01"
+        "Cost better than the champion's by +0.02, with 90% confidence by "
+        f"{low:+g} at least; may lose 0.01"
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "lower", "passed"),
+    [(0.6, False, True), (0.46, False, True), (0.44, False, False), (0.54, True, True),
+     (0.56, True, False)],
+)  # fmt: skip
+def test_a_limited_metric_may_lose_its_limit_and_no_more(
+    model: float, lower: bool, passed: bool
+) -> None:
+    found = score(model, 0.5).model_copy(update={"higher_is_better": not lower})
+    (verdict,) = gate.losses({"hit": found, "cost": None}, Promote(max_loss={"hit": 0.05}))
+    assert str(verdict) == f"metric hit: Hits {model:g} against 0.5, may lose 0.05"
+    assert verdict.passed is passed
+
+
+def test_a_limited_metric_that_cannot_be_scored_is_refused() -> None:
+    (verdict,) = gate.losses({"hit": None}, Promote(max_loss={"hit": 9}))
+    assert not verdict.passed
+    assert verdict.detail == "cannot be scored on these rows"
+
+
+@pytest.mark.parametrize(
+    ("share", "reason", "passed"),
+    [(0.25, "", True), (0.26, "", False), (0.26, " \n", False), (0.26, "new\nprices", True)],
+)
+def test_answers_may_change_to_a_share_or_for_a_reason(
+    share: float, reason: str, passed: bool
+) -> None:
+    rows = np.arange(100) < 100 * share
+    verdict = gate.changed(rows, Promote(max_changed=0.25, reason=reason))
+    assert verdict.passed is passed
+    said = f"{100 * share:g}% of the rows get another answer than the champion's; 25% may"
+    assert verdict.detail == said + ", or more for a reason: new prices" * bool(reason.strip())
+
+
+def test_without_a_limit_all_answers_may_change() -> None:
+    assert gate.changed(np.ones(3, np.bool_), Promote()).passed
+
+
+def test_small_scores_keep_their_digits() -> None:
+    small = score(0.09124, 0.00123, naive=0.0)
+    found = Evaluation(rows=9, goal="hit", scores=(small,), slices=())
+    details = [verdict.detail for verdict in gate.beats(METRIC, found, GOAL)]
+    assert details[0].startswith("Hits 0.09124 against 0.5,")
+    assert details[2].startswith("Hits 0.09124 against 0.00123,")
 
 
 def part(name: str, score: Score | None) -> list[Slice]:
@@ -177,7 +215,7 @@ def test_a_guarded_slice_may_lose_its_limit_and_no_more(model: float, passed: bo
     promote = Promote(guarded=("night",), slice_margin=0.05)
     (verdict,) = gate.slices(METRIC, part("night", score(model, 0.5)), promote)
     assert (verdict.rule, verdict.passed) == ("slice night", passed)
-    assert verdict.detail == f"Hits {model:.3f} against 0.500, may lose 0.05"
+    assert verdict.detail == f"Hits {model:g} against 0.5, may lose 0.05"
 
 
 def test_a_guarded_slice_that_cannot_be_scored_is_refused() -> None:
@@ -258,47 +296,3 @@ def test_a_difference_a_changed_decision_or_too_few_rows_are_refused(
 def test_an_answer_that_is_no_number_is_refused() -> None:
     found = compare(outputs(0.1, np.nan), outputs(0.1, 0.9), (decided(True),) * 2)
     assert not verdict(found, Promote(min_parity_rows=1)).passed
-
-
-@dataclass
-class Heard(Console):
-    """A console that keeps what it was told."""
-
-    lines: list[str] = field(default_factory=list)
-    shares: list[float] = field(default_factory=list)
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-    @contextmanager
-    def step(self, _: str) -> Iterator[Progress]:
-        yield self.shares.append
-
-
-RULES = ["goal", "naive", "baseline", "champion", "slice", "parity", "size", "latency"]
-
-
-def test_a_promotion_says_every_rule_and_how_far_it_is(
-    retrained: Path, clone: Callable[[Path], Project]
-) -> None:
-    promote(replace(clone(retrained), console=(heard := Heard())))
-    rules = [line.split(":")[0].split()[0] for line in heard.lines[:-1]]
-    assert list(dict.fromkeys(rules)) == RULES
-    assert heard.lines[-2].endswith("ms for a request, features included")
-    assert heard.shares == sorted(heard.shares)
-    assert len(heard.shares) >= 3
-
-
-def test_without_an_example_the_time_of_finished_features_is_told(
-    retrained: Path, opened: Callable[[Path], Project], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def bare(registry: Registry, version: Version) -> Bundle:
-        bundle = unpack(registry.files(version, BUNDLE))
-        return replace(bundle, assets={**bundle.assets, EXAMPLES: b"[]"})
-
-    monkeypatch.setattr(Registry, "bundle", bare)
-    project = opened(retrained)
-    limits = project.params.promote.model_copy(update={"max_latency_ms": 1e-9})
-    strict = project.params.model_copy(update={"promote": limits})
-    with pytest.raises(GateRefused, match="ms of 1e-09 ms for a row of finished features"):
-        promote(replace(project, params=strict))

@@ -198,6 +198,7 @@ def test_a_version_that_was_not_evaluated_says_what_to_run(registry: Registry) -
 
 
 KILLED = -9
+WRITES = ("set_registered_model_alias", "delete_registered_model_alias", "update_model_version")
 CHILD = """
 import os, sys
 from runpy import run_path
@@ -219,10 +220,10 @@ for child in children:
 
 
 def work(name: str, stage: str, folder: str, before: int) -> None:
-    """Run a stage that dies before a later step: a write to the store, an alias in MLflow."""
+    """Run a stage that dies before a later step: a write to the store or to MLflow."""
     steps = count()
     setattr(obstore, "put", deadly(obstore.put, before, steps))  # noqa: B010  mypy forbids the other
-    for step in ("set_registered_model_alias", "delete_registered_model_alias"):
+    for step in WRITES:
         setattr(MlflowClient, step, deadly(getattr(MlflowClient, step), before, steps))
     package = Project.__module__.partition(".")[0]
     use_case = import_module(f"{package}.{name}.use_case").USE_CASE
@@ -272,12 +273,14 @@ def crowned(project: Project) -> int:
 def test_a_killed_promote_leaves_the_old_or_the_new_champion(
     retrained: Path, clone: Callable[[Path], Project]
 ) -> None:
-    projects = [clone(retrained) for _ in range(12)]
+    projects = [clone(retrained) for _ in range(13)]
     codes = run_killed("promote", projects)
-    assert codes == [KILLED] * 11 + [0]  # the alias is mended, nine writes, and it moves
-    assert [served(project) for project in projects] == [1] * 10 + [2] * 2
-    assert [crowned(project) for project in projects] == [1] * 10 + [2] * 2
-    for project in (projects[5], projects[10]):
+    assert codes == [KILLED] * 12 + [0]  # the alias, the description, nine writes, the alias
+    assert [served(project) for project in projects] == [1] * 11 + [2] * 2
+    assert [crowned(project) for project in projects] == [1] * 11 + [2] * 2
+    texts = [p.registry.client.get_model_version(p.params.name, "2").description for p in projects]
+    assert [bool(text) for text in texts] == [False] * 2 + [True] * 11
+    for project in (projects[5], projects[11]):
         assert promote(project) == served(project) == crowned(project) == 2
         assert project.registry.rollback() == (2, 1)
 

@@ -64,7 +64,7 @@ def assess(use_case: AnyUseCase, rows: Columns, predictions: Predictions) -> Eva
     Raises:
         UserError: a metric is not defined in a period of the test.
     """
-    found = _scores(use_case, rows, predictions, np.ones(length(rows), np.bool_))
+    found = by_period(use_case, rows, predictions)
     count = len(np.unique(use_case.periods(rows)))
     scores = tuple(score for score in found.values() if score and len(score.periods) == count)
     if lost := [metric for metric in use_case.metrics if found[metric.name] not in scores]:
@@ -74,6 +74,16 @@ def assess(use_case: AnyUseCase, rows: Columns, predictions: Predictions) -> Eva
         )
     slices = assess_slices(use_case, rows, predictions)
     return Evaluation(rows=length(rows), goal=use_case.goal.metric, scores=scores, slices=slices)
+
+
+def by_period(
+    use_case: AnyUseCase, rows: Columns, predictions: Predictions
+) -> dict[str, Score | None]:
+    """Score the three contenders with every metric on all rows, period by period.
+
+    A metric that no period defines has None.
+    """
+    return _scores(use_case, rows, predictions, np.ones(length(rows), np.bool_))
 
 
 def assess_slices(

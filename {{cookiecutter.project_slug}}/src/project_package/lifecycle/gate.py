@@ -1,6 +1,6 @@
 """The gate: every rule a challenger must pass before it becomes the champion. Pure functions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from timeit import repeat
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..bundle import Parity
 from ..contract import Columns, Goal, Metric, Promote, length, take
-from .evaluation import AnyUseCase, Evaluation, Slice
+from .evaluation import AnyUseCase, Evaluation, Score, Slice
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,10 @@ class Verdict:
     rule: str
     passed: bool
     detail: str
+
+    def __str__(self) -> str:
+        """Give the rule and the numbers in one line."""
+        return f"{self.rule}: {self.detail}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def beats(metric: Metric, evaluation: Evaluation, goal: Goal) -> list[Verdict]:
     for rule, (value, meaning) in rivals.items():
         gain = metric.gain(score.model, value)
         passed = gain >= 0 if rule == "goal" else gain > 0
-        detail = f"{metric.label} {score.model:.3f} against {value:.3f}, {meaning}"
+        detail = f"{metric.label} {score.model:.4g} against {value:.4g}, {meaning}"
         verdicts.append(Verdict(rule, passed, detail))
     return verdicts
 
@@ -87,10 +91,31 @@ def champion(metric: Metric, gain: Interval, promote: Promote) -> Verdict:
     return Verdict(
         "champion",
         gain.low >= -promote.margin,
-        f"{metric.label} better than the champion's by {gain.estimate:+.4f}, with "
-        f"{promote.confidence:.0%} confidence by {gain.low:+.4f} at least; may lose "
+        f"{metric.label} better than the champion's by {gain.estimate:+.4g}, with "
+        f"{promote.confidence:.0%} confidence by {gain.low:+.4g} at least; may lose "
         f"{promote.margin:g}",
     )
+
+
+def losses(scores: Mapping[str, Score | None], promote: Promote) -> list[Verdict]:
+    """Demand that no limited metric loses more than its limit against the champion.
+
+    `scores` has every metric that `promote.max_loss` names; the champion stands in the place of
+    the baseline.
+    """
+    limits = promote.max_loss.items()
+    return [_limited(f"metric {name}", scores[name], limit) for name, limit in limits]
+
+
+def changed(rows: NDArray[np.bool_], promote: Promote) -> Verdict:
+    """Demand that few rows, (rows,), get another answer than the champion gives, or a reason."""
+    share, limit = float(np.mean(rows)), promote.max_changed
+    reason = " ".join(promote.reason.split())
+    detail = (
+        f"{100 * share:.4g}% of the rows get another answer than the champion's; "
+        f"{100 * limit:.4g}% may" + (f", or more for a reason: {reason}" if reason else "")
+    )
+    return Verdict("changed", share <= limit or bool(reason), detail)
 
 
 def slices(metric: Metric, parts: Sequence[Slice], promote: Promote) -> list[Verdict]:
@@ -99,17 +124,16 @@ def slices(metric: Metric, parts: Sequence[Slice], promote: Promote) -> list[Ver
     The reference stands in the place of the baseline: the champion, while there is one.
     """
     scores = {part.name: part.scores[metric.name] for part in parts}
-    verdicts = []
-    for name in promote.guarded:
-        if (score := scores.get(name)) is None:
-            verdicts.append(Verdict(f"slice {name}", False, "cannot be scored on these rows"))
-            continue
-        detail = (
-            f"{metric.label} {score.model:.3f} against {score.baseline:.3f}, "
-            f"may lose {promote.slice_margin:g}"
-        )
-        verdicts.append(Verdict(f"slice {name}", score.gain >= -promote.slice_margin, detail))
-    return verdicts
+    limit = promote.slice_margin
+    return [_limited(f"slice {name}", scores.get(name), limit) for name in promote.guarded]
+
+
+def _limited(rule: str, score: Score | None, limit: float) -> Verdict:
+    """Demand that a score is not worse than its reference by more than the limit."""
+    if score is None:
+        return Verdict(rule, False, "cannot be scored on these rows")
+    detail = f"{score.label} {score.model:.4g} against {score.baseline:.4g}, may lose {limit:g}"
+    return Verdict(rule, score.gain >= -limit, detail)
 
 
 def parity(graph: Columns, original: Columns, decisions: tuple[Columns, Columns]) -> Parity:

@@ -7,12 +7,20 @@ from typing import Any
 import numpy as np
 
 from ..bundle import EXAMPLES, pack
-from ..contract import Columns, Progress, take
-from ..errors import GateRefused
+from ..contract import Columns, Progress, Promote, take
+from ..errors import GateRefused, UserError, near
 from ..predictor import Predictor
 from . import gate
 from .evaluate import challenger, test_rows
-from .evaluation import BASELINE, MODEL, NAIVE, assess_slices
+from .evaluation import (
+    BASELINE,
+    MODEL,
+    NAIVE,
+    AnyUseCase,
+    Predictions,
+    assess_slices,
+    by_period,
+)
 from .gate import Verdict
 from .project import Project
 from .registry import Version
@@ -23,8 +31,10 @@ def promote(project: Project) -> int:
 
     Raises:
         GateRefused: a rule said no; the message names each with its numbers.
-        UserError: there is no challenger, it was not evaluated, or its test rows cannot be had.
+        UserError: there is no challenger, it was not evaluated, its test rows cannot be had, or
+            promote.max_loss names no metric.
     """
+    _refuse_unknown(project.use_case, project.params.promote)
     registry = project.registry
     with project.workspace.lock():  # another promote sees what this one decided
         version, old = challenger(project), registry.champion()
@@ -35,12 +45,13 @@ def promote(project: Project) -> int:
             verdicts = _verdicts(project, version, old, progress)
             refusals = [verdict for verdict in verdicts if not verdict.passed]
             if not refusals:
+                registry.describe(version, "\n".join(f"- {verdict}" for verdict in verdicts))
                 registry.crown(version)
     if refusals:
-        lines = "\n".join(f"  {verdict.rule}: {verdict.detail}" for verdict in refusals)
+        lines = "\n".join(f"  {verdict}" for verdict in refusals)
         raise GateRefused(f"Version {version.number} does not become the champion:\n{lines}")
     for verdict in verdicts:
-        project.console.say(f"  {verdict.rule}: {verdict.detail}")
+        project.console.say(f"  {verdict}")
     project.console.say(f"Version {version.number} is the champion.")
     return version.number
 
@@ -57,6 +68,14 @@ def rollback(project: Project) -> int:
     return new
 
 
+def _refuse_unknown(use_case: AnyUseCase, limits: Promote) -> None:
+    """Refuse limits of metrics that there are not."""
+    names = [metric.name for metric in use_case.metrics]
+    for name in limits.max_loss:
+        if name not in names:
+            raise UserError(f'promote.max_loss: "{name}" is no metric; {near(name, names)}')
+
+
 def _verdicts(
     project: Project, version: Version, old: Version | None, progress: Progress
 ) -> list[Verdict]:
@@ -68,18 +87,30 @@ def _verdicts(
     predictor, parts = Predictor(bundle, use_case.api), evaluation.slices
     verdicts = gate.beats(metric, evaluation, use_case.goal)
     if old is not None:
-        mine = predictor.predict(rows)
         theirs = Predictor(registry.bundle(old), use_case.api).predict(rows)
+        # The champion is what to compare with.
+        rivals = {MODEL: predictor.predict(rows), BASELINE: theirs, NAIVE: use_case.naive(rows)}
         progress(0.3)
-        gain = gate.paired_bootstrap(use_case, rows, (mine, theirs), limits)
-        verdicts.append(gate.champion(metric, gain, limits))
+        verdicts += _against_champion(use_case, rows, rivals, limits)
         progress(0.6)
-        rivals = {MODEL: mine, BASELINE: theirs, NAIVE: use_case.naive(rows)}
-        parts = assess_slices(use_case, rows, rivals)  # the champion is what to compare with
+        parts = assess_slices(use_case, rows, rivals)
     verdicts += gate.slices(metric, parts, limits)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
     megabytes = sum(map(len, pack(bundle).values())) / 1e6
     return verdicts + gate.budgets(megabytes, *_latency(predictor, rows), limits)
+
+
+def _against_champion(
+    use_case: AnyUseCase, rows: Columns, rivals: Predictions, limits: Promote
+) -> list[Verdict]:
+    mine, theirs = rivals[MODEL], rivals[BASELINE]
+    metric = use_case.metric(use_case.goal.metric)
+    gain = gate.paired_bootstrap(use_case, rows, (mine, theirs), limits)
+    return [
+        gate.champion(metric, gain, limits),
+        *gate.losses(by_period(use_case, rows, rivals), limits),
+        gate.changed(use_case.changed(theirs, mine), limits),
+    ]
 
 
 def _latency(predictor: Predictor[Any, Any, Any], rows: Columns) -> tuple[float, str]:

@@ -85,6 +85,10 @@ class Registry:
         path = mlflow.artifacts.download_artifacts(run_id=version.run, artifact_path=folder)
         return read(Path(path))
 
+    def describe(self, version: Version, text: str) -> None:
+        """Keep a text with a version, in the place of the one before; MLflow shows it."""
+        self.client.update_model_version(self.name, str(version.number), text)
+
     def crown(self, version: Version) -> None:
         """Publish a version and make it the champion."""
         bundle = self.files(version, BUNDLE)
