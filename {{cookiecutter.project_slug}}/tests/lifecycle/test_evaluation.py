@@ -164,10 +164,10 @@ def test_other_test_rows_than_those_of_the_training_are_refused(
         stage(changed)
 
 
-def test_parity_is_seen_on_test_rows_first_and_then_on_those_before() -> None:
-    sizes = (4, 3, 2, 9)
-    test, train, valid, fitted = ({"x": np.full(size, n)} for n, size in enumerate(sizes))
-    splits = Splits(train, (Fold(fitted, valid),), test)
-    assert parity_rows(splits, 3)["x"].tolist() == [0, 0, 0]
-    assert parity_rows(splits, 10)["x"].tolist() == [0] * 4 + [1] * 3 + [2] * 2 + [3]
-    assert length(parity_rows(splits, 99)) == 18
+def test_parity_is_seen_on_test_rows_first_and_on_each_row_once() -> None:
+    test, train = {"x": np.arange(4)}, {"x": np.arange(4, 9)}
+    fold = Fold(take(train, np.arange(3)), take(train, np.arange(3, 5)))
+    splits = Splits(train, (fold, fold), test)
+    assert parity_rows(splits, 3)["x"].tolist() == [0, 1, 2]
+    assert parity_rows(splits, 6)["x"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert parity_rows(splits, 99)["x"].tolist() == [*range(9)]

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from project_package.bundle import Manifest, Parity
 from project_package.contract import About, Figure
 from project_package.lifecycle.document import DASH, Document, findings, verdict
@@ -114,6 +116,22 @@ def test_findings_name_what_is_lost_and_what_is_weak() -> None:
     parts = (part("a", 9, model=0.8), part("b", 9, model=0.2), part("c", 9, None))
     said = " ".join(findings(document(score(), score("auc", model=0.5), slices=parts)))
     assert "weakest on “b”: 0.200 on 9 rows" in said
+
+
+@pytest.mark.parametrize(
+    ("model", "baseline", "much"),
+    [(0.75, 0.5, "50% better"), (0.4, 0.5, "20% worse"), (0.25, -0.5, "0.750 better"),
+     (-0.75, -0.5, "0.250 worse"), (0.25, 0.0, "0.250 better")],
+)  # fmt: skip
+def test_a_difference_is_a_share_only_of_what_is_above_zero(
+    model: float, baseline: float, much: str
+) -> None:
+    said = " ".join(findings(document(score(model=model, baseline=baseline))))
+    assert f"That is {much} than the simple baseline" in said
+
+
+def test_a_difference_that_is_no_number_is_not_told() -> None:
+    assert "That is" not in " ".join(findings(document(score(baseline=float("nan")))))
 
 
 def test_bars_share_one_scale_from_zero() -> None:

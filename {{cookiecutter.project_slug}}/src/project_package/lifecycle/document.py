@@ -58,14 +58,14 @@ def findings(document: Document) -> tuple[str, ...]:
 
 
 def _difference(score: Score) -> str:
-    share = score.gain / abs(score.baseline) if score.baseline else math.nan
-    if not math.isfinite(share):
+    if not math.isfinite(score.gain):
         return ""
-    side = "better" if share > 0 else "worse"
-    text = f"That is {abs(share):.0%} {side} than the simple baseline"
+    gain, side = abs(score.gain), "better" if score.gain > 0 else "worse"
+    much = f"{gain / score.baseline:.0%}" if score.baseline > 0 else number(gain)
+    text = f"That is {much} {side} than the simple baseline"
     if len(score.periods) < 2:
         return f"{text}."
-    size = "more" if abs(score.gain) > score.spread else "no more"
+    size = "more" if gain > score.spread else "no more"
     low, high = number(min(score.periods)), number(max(score.periods))
     return (
         f"{text}, {size} than the score moves by itself: over {len(score.periods)} test periods "

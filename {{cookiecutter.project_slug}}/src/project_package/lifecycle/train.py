@@ -132,9 +132,11 @@ def _fit(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> 
 
 
 def parity_rows(splits: Splits, count: int) -> Columns:
-    """Give that many rows of the test; where it has not so many, more from before it."""
-    folds = (rows for fold in splits.folds for rows in (fold.valid, fold.train))
-    parts = [splits.test, splits.train, *folds]
+    """Give that many rows of the test; where it has not so many, training rows too.
+
+    The folds are left out: they repeat training rows, and a row that counts twice shows nothing.
+    """
+    parts = (splits.test, splits.train)
     rows = {name: np.concatenate([part[name][:count] for part in parts]) for name in splits.test}
     return take(rows, np.arange(min(count, length(rows))))
 
