@@ -106,7 +106,8 @@ def households(baskets: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
 
     Columns: household_id, the features (float64) and the traits (float64, NaN where not known).
     """
-    lately = baskets.filter(pl.col("timestamp") > as_of - timedelta(days=DAYS))
+    since = as_of - timedelta(days=DAYS)
+    lately = baskets.filter(pl.col("timestamp").is_between(since, as_of, closed="right"))
     unknown = [pl.lit(float("nan")).alias(n) for n in TRAITS if n not in baskets.columns]
     looked_at = (
         lately.with_columns(unknown)

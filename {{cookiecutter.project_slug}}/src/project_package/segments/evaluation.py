@@ -27,6 +27,8 @@ RESAMPLES = 20
 """Clusterings of resampled households, for the stability."""
 TIERS = 3
 """Segments of the answer without a model: thirds of spending."""
+ROUNDING = 1e-9
+"""By which two shares may differ that would be equal without rounding."""
 BASKET_BANDS = {"under 10 baskets": (0, 10), "10-39 baskets": (10, 40), "40+ baskets": (40, np.inf)}
 
 
@@ -64,8 +66,7 @@ def silhouette(rows: Columns, segment: Numbers) -> Callable[[Numbers], float]:
         values = np.where(alone, 0, (nearest - inside) / np.where(larger > 0, larger, 1))
         return float(np.average(values[counts], weights=weights[counts]))
 
-    with np.errstate(invalid="ignore"):
-        return score
+    return score
 
 
 def agreement(one: Numbers, two: Numbers, weights: Numbers) -> float:
@@ -159,6 +160,13 @@ def explained(values: Numbers, segment: Numbers) -> float:
     return float(np.sum((means[codes] - ranks.mean()) ** 2) / np.sum((ranks - ranks.mean()) ** 2))
 
 
+def known(rows: Columns) -> Bools:
+    """Tell the households of which every trait is known that is known of anybody: shape (rows,)."""
+    finite = np.isfinite([rows[name] for name in TRAITS])
+    there = finite.any(axis=1)
+    return np.asarray(finite[there].all(axis=0) & there.any())
+
+
 def outside(rows: Columns, segment: Numbers, draws: int = 999) -> dict[str, tuple[float, float]]:
     """Check whether segments differ in what the model never saw: share explained and p, by trait.
 
@@ -166,9 +174,9 @@ def outside(rows: Columns, segment: Numbers, draws: int = 999) -> dict[str, tupl
     added. The entry `all` is of the mean share over the traits, one test for all of them. Traits
     that no two households differ in are left out; nothing is known, nothing is given.
     """
-    known = np.all([np.isfinite(rows[name]) for name in TRAITS], axis=0)
-    there = {name: rows[name][known] for name in TRAITS if len(np.unique(rows[name][known])) > 1}
-    if not there or len(np.unique(segment[known])) < 2:
+    mask = known(rows)
+    there = {name: rows[name][mask] for name in TRAITS if len(np.unique(rows[name][mask])) > 1}
+    if not there or len(np.unique(segment[mask])) < 2:
         return {}
     random = np.random.default_rng(0)
 
@@ -176,9 +184,9 @@ def outside(rows: Columns, segment: Numbers, draws: int = 999) -> dict[str, tupl
         each = [explained(values, dealt) for values in there.values()]
         return np.array([*each, np.mean(each)])
 
-    mine = shares(segment[known])
-    dealt = np.array([shares(random.permutation(segment[known])) for _ in range(draws)])
-    p = (1 + np.sum(dealt >= mine, axis=0)) / (draws + 1)
+    mine = shares(segment[mask])
+    dealt = np.array([shares(random.permutation(segment[mask])) for _ in range(draws)])
+    p = (1 + np.sum(dealt >= mine - ROUNDING, axis=0)) / (draws + 1)
     return {name: (float(mine[i]), float(p[i])) for i, name in enumerate((*there, "all"))}
 
 
@@ -191,5 +199,5 @@ def slices(rows: Columns) -> Mapping[str, Bools]:
     """Cut by the number of baskets, and by whether traits are known."""
     count = rows["baskets"]
     bands = {name: (count >= low) & (count < high) for name, (low, high) in BASKET_BANDS.items()}
-    known = np.isfinite(rows[TRAITS[0]])
-    return {**bands, "traits known": known, "traits not known": ~known}
+    mask = known(rows)
+    return {**bands, "traits known": mask, "traits not known": ~mask}

@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Columns, Figure, length
-from .evaluation import outside, silhouette, stability, standard
-from .features import INPUTS, TRAITS
+from .evaluation import known, outside, silhouette, stability, standard
+from .features import INPUTS
 from .profiles import deviations
 
 Values: TypeAlias = NDArray[Any]
 
-CONTENDERS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
 LOUDEST = 1.5
 """Standard deviations at which a colour is full."""
+SEPARATE = 0.5
+"""A silhouette above it speaks of clouds of their own (Kaufman and Rousseeuw 1990)."""
 SURE = 0.05
 """A p below it is called a difference that chance seldom makes."""
 
@@ -40,13 +41,14 @@ def words(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
     names, shares = _names(model), _shares(model)
     largest = int(np.argmax(shares))
     everyone = np.ones(length(rows))
+    apart = silhouette(rows, model["segment"])(everyone)
+    clouds = "clouds apart" if apart > SEPARATE else "regions of one cloud, not separate clouds"
     found = [
         f"{np.sum(shares > 0)} segments; the largest, “{names[largest]}”, holds "
         f"{shares[largest]:.0%} of the households.",
         f"Two clusterings of other samples of households agree to {stability(model)(everyone):.2f} "
         "(1 is the same, 0 is chance); how far apart segments are is "
-        f"{silhouette(rows, model['segment'])(everyone):.2f} of 1: they are regions of one cloud, "
-        "not separate clouds.",
+        f"{apart:.2f} of 1: they are {clouds}.",
     ]
     return (*found, *_outside_words(rows, model))
 
@@ -59,10 +61,10 @@ def _outside_words(rows: Columns, model: Columns) -> tuple[str, ...]:
     share, p = shares["all"]
     each = [name for name in shares if name != "all"]
     best = max(each, key=lambda name: shares[name][0])
-    known = int(np.sum(np.isfinite(rows[TRAITS[0]])))
+    count = int(np.sum(known(rows)))
     verdict = "so seldom by chance" if p < SURE else "by chance often enough"
     return (
-        f"On the {known:,} households whose traits are known, which the model never saw, segments "
+        f"On the {count:,} households whose traits are known, which the model never saw, segments "
         f"explain {share:.1%} of how their traits vary. That much comes {verdict} (p = {p:.3f}). "
         f"Of {_plain(best)}, the one of {len(each)} that they tell most about, they explain "
         f"{shares[best][0]:.1%} (p = {shares[best][1]:.3f}).",

@@ -79,15 +79,18 @@ def telling(away: Numbers) -> tuple[str, ...]:
 
 
 def name_all(away: Numbers) -> list[str]:
-    """Name each segment after its two most telling features, or more until no two names are equal.
+    """Name each segment after its two most telling features, or more where two names are equal.
 
-    A segment that is nowhere far from the mean is called average.
+    A segment that is nowhere far from the mean is called average. Names that stay equal, such as
+    those of segments of nobody, get the segment's number.
     """
-    for words in range(2, len(INPUTS) + 1):
-        names = [name(line, words) for line in away]
-        if len(set(names)) == len(names):
-            return names
-    return [f"{name} ({number})" for number, name in enumerate(names)]
+    names = [name(line, 2) for line in away]
+    for words in range(3, len(INPUTS) + 1):
+        names = [
+            name(line, words) if names.count(said) > 1 else said
+            for line, said in zip(away, names, strict=True)
+        ]
+    return [f"{said} ({n})" if names.count(said) > 1 else said for n, said in enumerate(names)]
 
 
 def name(away: Numbers, words: int) -> str:
