@@ -1,5 +1,6 @@
 """The table of baskets against a few purchases that can be counted by hand."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def table(
     folder: Path,
     purchases: list[dict[str, Any]],
     people: dict[str, Any] | None = None,
-    products: list[tuple[int, str, str, str | None]] = PRODUCTS,
+    products: Sequence[tuple[int, str, str, str | None]] = PRODUCTS,
 ) -> pl.DataFrame:
     names = ["product_id", "department", "brand", "product_category"]
     pl.DataFrame(purchases).write_parquet(folder / "transactions.parquet")
@@ -67,7 +68,7 @@ def test_a_basket_is_the_sum_of_its_purchases(tmp_path: Path) -> None:
 
 
 def test_all_three_kinds_of_discounts_are_added_up(tmp_path: Path) -> None:
-    let_off = {"retail_disc": 0.4, "coupon_disc": 0.25, "coupon_match_disc": 0.1}
+    let_off: dict[str, Any] = {"retail_disc": 0.4, "coupon_disc": 0.25, "coupon_match_disc": 0.1}
     found = table(tmp_path, [purchase(GROCERY, **let_off), purchase(BRAND, retail_disc=1.0)])
     assert found["discount"].to_list() == [1.75]
 
