@@ -35,8 +35,8 @@ BASKET_BANDS = {"under 10 baskets": (0, 10), "10-39 baskets": (10, 40), "40+ bas
 def standard(rows: Columns) -> Numbers:
     """Give positions with mean 0 and standard deviation 1: shape (rows, features)."""
     placed = positions(rows)
-    spread = placed.std(axis=0)
-    return np.asarray((placed - placed.mean(axis=0)) / np.where(spread > 0, spread, 1))
+    spread = np.where(np.ptp(placed, axis=0) > 0, placed.std(axis=0), 1)
+    return np.asarray((placed - placed.mean(axis=0)) / spread)
 
 
 def silhouette(rows: Columns, segment: Numbers) -> Callable[[Numbers], float]:
