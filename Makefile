@@ -39,6 +39,7 @@ bench: install  ## measure quality and speed again, into benchmarks/*.md
 	uv run python -B benchmarks/fraud_speed.py
 	uv run python -B benchmarks/fraud_quality.py
 	uv run python -B benchmarks/demand_quality.py
+	uv run python -B benchmarks/segments_quality.py
 
 refresh: uv  ## move the date that installs are as of to today
 	sed -i.old "s/^exclude-newer = \"[^\"]*\"/exclude-newer = \"$$(date -u +%F)T00:00:00Z\"/" \
