@@ -42,16 +42,15 @@ def test_a_failure_keeps_the_old_answers(project: Project, tmp_path: Path) -> No
 
 
 def test_a_failure_while_writing_leaves_nothing_beside(project: Project, tmp_path: Path) -> None:
-    rows = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
-    rows.tail(50).write_parquet(tmp_path / "rows.parquet")
+    rows = project.use_case.split(project.params, project.workspace.dataset().path).test
 
     def table(*_: Any) -> Any:
         return {"nested": [[1], [2]]}
 
-    broken = replace(project, use_case=replace(project.use_case, table=table))
+    use_case = replace(project.use_case, batch=lambda *_: rows, table=table)
     with pytest.raises(pl.exceptions.ComputeError, match="nested data"):
-        predict(broken, tmp_path / "rows.parquet", tmp_path / "answers.csv")
-    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+        predict(replace(project, use_case=use_case), tmp_path, tmp_path / "answers.csv")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_champion_answers_nothing(

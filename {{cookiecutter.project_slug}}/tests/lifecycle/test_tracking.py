@@ -44,7 +44,7 @@ def test_an_address_of_another_kind_is_named(tmp_path: Path) -> None:
 def test_a_run_knows_parameters_data_and_commit(project: Project) -> None:
     (version,) = project.registry.versions()
     run = project.tracking.client.get_run(version.run).data
-    assert run.params["train.trials"] == "1"
+    assert run.params["train.trials"] == str(project.params.train.trials)
     assert run.tags["data"] == project.workspace.dataset().digest
     assert run.tags["commit"] == commit()
     assert f"test.{project.use_case.goal.metric}" in run.metrics
