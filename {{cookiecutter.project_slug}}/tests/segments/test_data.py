@@ -21,7 +21,13 @@ from project_package.segments.data import (
     midnight_after,
     split,
 )
-from project_package.segments.features import DAYS, INPUTS, LEAST_BASKETS, SPENT, TRAITS
+from project_package.segments.features import (
+    DAYS,
+    INPUTS,
+    LEAST_BASKETS,
+    SPENT,
+    TRAITS,
+)
 
 AS_OF = datetime(2024, 7, 1)
 COUNT, EACH = 160, 6
