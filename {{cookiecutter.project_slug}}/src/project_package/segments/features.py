@@ -3,7 +3,7 @@
 A row is a basket, or the moment at which a household is looked at: such a row has no sales and is
 marked by `is_now`. What a household did is told by windows over its baskets of the last half year,
 which end at that moment. The model sees positions: logarithms of amounts and roots of shares, so
-that the step from 1 to 2 baskets is as long as that from 20 to 40.
+that ratios count, and a few large households do not stretch the whole map.
 """
 
 from collections.abc import Mapping, Sequence

