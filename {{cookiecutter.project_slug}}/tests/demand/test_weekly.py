@@ -10,7 +10,7 @@ import pytest
 
 from project_package.demand.data import (
     FIRST_MONDAY,
-    Data,
+    DemandData,
     DemandParams,
     Split,
     weekly,
@@ -116,7 +116,7 @@ def test_a_store_weighs_as_it_sold_before_the_test(tmp_path: Path) -> None:
 
 
 def test_all_promotions_fit_in_half_a_gibibyte(tmp_path: Path) -> None:
-    params = DemandParams(name="tiny", data=Data(products=20))
+    params = DemandParams(name="tiny", data=DemandData(products=20))
     build(weekly(params), package_data(), tmp_path / "rows.parquet", 512)
     found = pl.read_parquet(tmp_path / "rows.parquet")
     assert found.height == 20 * 52

@@ -14,39 +14,24 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from .. import settings
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits, take
 from ..errors import SHOWN, UserError, Violation, refuse
-from ..published import Script, build, package_data
+from ..published import Data, Script, gather
 from ..sources import Source, copy
 from .api import LEAST_HISTORY, MAX_HISTORY, DemandRequest
 from .features import LOOKBACK_DAYS, PLANS, PRODUCT, SOLD, WEEK_DAYS, feature_columns
 from .schema import LAYOUT, check
 
 ROWS, FEATURES = "rows.parquet", "features.parquet"
-PURCHASES = "completejourney"
 FIRST_MONDAY = date(2016, 12, 26)
 """When week 1 of the purchases begins, which is of 2017 and has one day only of that week."""
 KEY = (PRODUCT, "week")
-PROGRAM_MIB = 400
-"""Memory of the program with its libraries, measured."""
 
 
-class Data(Frozen):
+class DemandData(Data):
     """Where the weekly rows come from, and how many products are kept of the purchases."""
 
-    source: str = Field(default=PURCHASES, description=f"{PURCHASES}, sql, or a path or glob")
-    query: str = Field(default="", description="for sql: the query; DATA_URL has the address")
-    columns: dict[str, str] = Field(
-        default_factory=dict, description="our column name = own column name"
-    )
     products: int = Field(default=600, ge=20, description="best-sold products of the purchases")
-    memory_limit_mib: int = Field(default=1024, ge=512, description="of the whole process")
-
-    @property
-    def duckdb_mib(self) -> int:
-        """What the limit leaves to DuckDB, beside the program with its libraries."""
-        return self.memory_limit_mib - PROGRAM_MIB
 
 
 class Split(Frozen):
@@ -60,7 +45,7 @@ class Split(Frozen):
 class DemandParams(Params):
     """All parameters."""
 
-    data: Data = Data()
+    data: DemandData = DemandData()
     split: Split = Split()
 
 
@@ -71,12 +56,7 @@ def collect(params: DemandParams, folder: Path, progress: Progress) -> None:
         UserError: a source that cannot be read, or rows that break the schema.
     """
     rows, data = folder / ROWS, params.data
-    if data.source == PURCHASES:
-        build(weekly(params), package_data(), rows, data.duckdb_mib)
-    else:
-        url = settings.read().data_url.get_secret_value()
-        source = Source(data.source, data.columns, data.query, url)
-        copy(source, LAYOUT, rows, data.duckdb_mib)
+    gather(data, weekly(params), LAYOUT, rows)
     progress(0.5)
     check(rows, data.duckdb_mib)
     progress(0.7)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..contract import About, Columns, Files, Outcome, UseCase
+from ..published import PURCHASES
 from .api import API, DemandAssets, write_assets
-from .data import PURCHASES, DemandParams, batch, collect, examples, split
+from .data import DemandParams, batch, collect, examples, split
 from .evaluation import GOAL, METRICS, factors, naive, slices, weeks
 from .features import INPUTS
 from .figures import figures, words

@@ -18,17 +18,15 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from .. import settings
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits, take
 from ..errors import SHOWN, UserError, Violation, refuse
-from ..published import Script, build, package_data
+from ..published import Data, Script, gather
 from ..sources import Source, copy
 from .api import MAX_BASKETS, SegmentsRequest
 from .features import DAYS, HOUSEHOLD, LEAST_BASKETS, SPENT, TRAITS, feature_columns
 from .schema import LAYOUT, check
 
 ROWS, FEATURES = "rows.parquet", "features.parquet"
-PURCHASES = "completejourney"
 BASKETS = Script(
     folder=str(__package__),
     file="baskets.sql",
@@ -39,24 +37,6 @@ BASKETS = Script(
 )
 FEWEST_HOUSEHOLDS = 30
 """In a part of the test: fewer say nothing about clusters."""
-PROGRAM_MIB = 400
-"""Memory of the program with its libraries, measured."""
-
-
-class Data(Frozen):
-    """Where the baskets come from."""
-
-    source: str = Field(default=PURCHASES, description=f"{PURCHASES}, sql, or a path or glob")
-    query: str = Field(default="", description="for sql: the query; DATA_URL has the address")
-    columns: dict[str, str] = Field(
-        default_factory=dict, description="our column name = own column name"
-    )
-    memory_limit_mib: int = Field(default=1024, ge=512, description="of the whole process")
-
-    @property
-    def duckdb_mib(self) -> int:
-        """What the limit leaves to DuckDB, beside the program with its libraries."""
-        return self.memory_limit_mib - PROGRAM_MIB
 
 
 class Split(Frozen):
@@ -81,12 +61,7 @@ def collect(params: SegmentsParams, folder: Path, progress: Progress) -> None:
         UserError: a source that cannot be read, or rows that break the schema.
     """
     rows, data = folder / ROWS, params.data
-    if data.source == PURCHASES:
-        build(BASKETS, package_data(), rows, data.duckdb_mib)
-    else:
-        url = settings.read().data_url.get_secret_value()
-        source = Source(data.source, data.columns, data.query, url)
-        copy(source, LAYOUT, rows, data.duckdb_mib)
+    gather(data, BASKETS, LAYOUT, rows)
     progress(0.5)
     check(rows, data.duckdb_mib)
     progress(0.7)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from ..contract import About, Columns, Files, Outcome, UseCase
+from ..published import PURCHASES
 from . import profiles
 from .api import API
-from .data import PURCHASES, SegmentsParams, batch, collect, examples, split
+from .data import SegmentsParams, batch, collect, examples, split
 from .evaluation import GOAL, METRICS, changed, naive, parts, slices
 from .features import DAYS, HOUSEHOLD, LEAST_BASKETS
 from .figures import figures, words

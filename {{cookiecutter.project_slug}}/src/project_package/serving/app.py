@@ -109,6 +109,13 @@ def create_app(api: AnyApi, store: Store) -> FastAPI:
     ]
     app.post("/v1/predict", response_model=Predictions[api.response])(predict)  # type: ignore[name-defined]
 
+    _add_status(app, champion)
+    return app
+
+
+def _add_status(app: FastAPI, champion: Champion) -> None:
+    """Add the routes that say how the server is."""
+
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         """Say that the process lives."""
@@ -125,8 +132,6 @@ def create_app(api: AnyApi, store: Store) -> FastAPI:
         """Give the manifest and the model card of the champion."""
         manifest = champion.ready().bundle.manifest.model_dump(mode="json")
         return {"model_version": champion.version, "manifest": manifest, "card": champion.card}
-
-    return app
 
 
 def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
