@@ -5,27 +5,56 @@ from typing import Generic
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
+from pydantic import ValidationError
 
 from .bundle import Bundle
 from .contract import Api, Assets, Columns, Request, Response, length, take
+from .errors import UserError
 
 ROWS_AT_ONCE = 65_536
+UNFIT = (
+    KeyError,  # an asset that is not there
+    ValidationError,
+    onnx_errors.Fail,
+    onnx_errors.InvalidArgument,
+    onnx_errors.InvalidGraph,
+    onnx_errors.InvalidProtobuf,
+    onnx_errors.NotImplemented,
+    onnx_errors.RuntimeException,
+)
+"""What reading or running a bundle raises that is not of this use case; they share no base."""
 
 
 class Predictor(Generic[Request, Response, Assets]):
-    """A bundle, loaded and ready: used by evaluation, batch, HTTP and shadow alike."""
+    """A bundle, loaded and ready: used by evaluation, batch, HTTP and shadow alike.
+
+    `signature` names inputs and outputs of the graph with their types.
+    """
 
     def __init__(self, bundle: Bundle, api: Api[Request, Response, Assets]) -> None:
+        """Load it; raise UserError when it is no bundle of this use case."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # scale by processes: facts of serving beat one pool
         options.inter_op_num_threads = 1
         self.api = api
         self.bundle = bundle
-        self.assets = api.assets(bundle.assets)
-        self._session = onnxruntime.InferenceSession(
-            bundle.graph, options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self.assets = api.assets(bundle.assets)
+            self._session = onnxruntime.InferenceSession(
+                bundle.graph, options, providers=["CPUExecutionProvider"]
+            )
+        except UNFIT as error:
+            first = str(error).splitlines()[0]
+            raise UserError(f"This bundle cannot be used for {api.name}: {first}") from error
         self._outputs = [output.name for output in self._session.get_outputs()]
+        self.signature = {
+            what: tuple((end.name, end.type) for end in ends)
+            for what, ends in (
+                ("inputs", self._session.get_inputs()),
+                ("outputs", self._session.get_outputs()),
+            )
+        }
 
     def outputs(self, features: Columns) -> Columns:
         """Give the named outputs of the graph, one row per row of `features`."""

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import UserError
@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     """postgresql:// or sqlite:// address for `data.source = "sql"`."""
     serve_host: str = "127.0.0.1"
     serve_port: int = 8000
+    serve_follow_seconds: float = Field(default=2, gt=0)
+    """How often the server looks for another champion."""
 
     def tracking(self, root: Path) -> str:
         """Give the MLflow address, absolute."""

@@ -25,6 +25,10 @@ BUNDLE, EVIDENCE = "bundle", "evidence"
 Mode: TypeAlias = Literal["create", "overwrite"]
 
 
+class StoreUnreachable(UserError):
+    """The store cannot be read or written now; later it may be."""
+
+
 class Pointer(Frozen):
     """What an alias points to, and the versions it pointed to before, newest first."""
 
@@ -85,7 +89,7 @@ class Store:
             batches = obstore.list(self._objects, prefix)
             paths = [item["path"] for batch in batches for item in batch]
             files = {path.removeprefix(prefix): self._get(path) for path in paths}
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise self._unreachable(error) from error
         if not files:
             raise UserError(f"The store {self.address} has no {folder} of version {version}.")
@@ -105,7 +109,7 @@ class Store:
             raise UserError(
                 f"{alias}.json in {self.address} is damaged: delete it and promote again."
             ) from error
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise self._unreachable(error) from error
 
     def point(self, alias: str, pointer: Pointer) -> None:
@@ -127,6 +131,6 @@ class Store:
         except (BaseError, OSError) as error:
             raise self._unreachable(error) from error
 
-    def _unreachable(self, error: Exception) -> UserError:
+    def _unreachable(self, error: Exception) -> StoreUnreachable:
         reason = str(error).splitlines()[0]
-        return UserError(f"The model store {self.address} cannot be used: {reason}")
+        return StoreUnreachable(f"The model store {self.address} cannot be used: {reason}")

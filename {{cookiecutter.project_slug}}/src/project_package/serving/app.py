@@ -3,12 +3,13 @@
 ONNX runs in the event loop: a row takes tens of microseconds, less than a thread would cost.
 """
 
-import json
+import asyncio
 import socket
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, Generic
+from typing import Annotated, Any, Generic, Literal
 
 import uvicorn
 from fastapi import Body, FastAPI, HTTPException
@@ -18,16 +19,13 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..bundle import EXAMPLES
-from ..contract import Api, Request, Response
+from ..contract import Request, Response
 from ..errors import UserError
-from ..predictor import Predictor
 from ..settings import read
-from ..store import CHAMPION, EVIDENCE, Store
+from ..store import CHAMPION, Store
+from .follower import AnyApi, Follower, Served
 
 MAX_INSTANCES = 1000
-
-AnyApi = Api[Any, Any, Any]
 
 
 class Instances(BaseModel, Generic[Request]):
@@ -45,37 +43,39 @@ class Predictions(BaseModel, Generic[Response]):
     predictions: list[Response]
 
 
-class Champion:
-    """The champion of a store, loaded; `reason` says why there is none."""
+class Ready(BaseModel):
+    """Who answers; and, when that is not the newest champion, why."""
 
-    def __init__(self, api: AnyApi, store: Store) -> None:
-        self.predictor: Predictor[Any, Any, Any] | None = None
-        self.version, self.card, self.reason = "", "", ""
-        try:
-            self._load(api, store)
-        except UserError as error:
-            self.reason = str(error)
+    status: Literal["ready"] = "ready"
+    model_version: str
+    refused: str = ""
+    """Why the newest version is not served."""
+    unreachable: str = ""
+    """Why nobody knows which the newest version is."""
 
-    def _load(self, api: AnyApi, store: Store) -> None:
-        version, bundle = store.load(CHAMPION)
-        self.card = store.fetch(version, EVIDENCE)["card.md"].decode()
-        self.predictor, self.version = Predictor(bundle, api), str(version)
 
-    def ready(self) -> Predictor[Any, Any, Any]:
-        """Give the predictor, or answer 503 with the reason."""
-        if self.predictor is None:
-            raise HTTPException(503, self.reason)
-        return self.predictor
+class Model(BaseModel):
+    """What is served: its manifest and its model card."""
 
-    def examples(self) -> dict[str, Any]:
-        """Give the bundle's examples as bodies for the OpenAPI document."""
-        if self.predictor is None:
-            return {}
-        pairs = json.loads(self.predictor.bundle.assets[EXAMPLES])
-        return {
-            f"example {number}": {"value": {"instances": [pair["request"]]}}
-            for number, pair in enumerate(pairs, 1)
-        }
+    model_version: str
+    manifest: dict[str, Any]
+    card: str
+
+
+def ready(champion: Follower) -> Served:
+    """Give the version that answers, or answer 503 with the reason."""
+    if champion.served is None:
+        raise HTTPException(503, champion.refused or champion.unreachable)
+    return champion.served
+
+
+def bodies(champion: Follower) -> dict[str, Any]:
+    """Give the golden examples as bodies for the OpenAPI document."""
+    pairs = champion.served.examples if champion.served else []
+    return {
+        f"example {number}": {"value": {"instances": [pair["request"]]}}
+        for number, pair in enumerate(pairs, 1)
+    }
 
 
 async def invalid(_: HttpRequest, error: Exception) -> JSONResponse:
@@ -85,12 +85,21 @@ async def invalid(_: HttpRequest, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": found}, status_code=422)
 
 
-def create_app(api: AnyApi, store: Store) -> FastAPI:
-    """Build the application for the champion of a store."""
-    champion = Champion(api, store)
+def create_app(api: AnyApi, store: Store, follow_seconds: float = 2) -> FastAPI:
+    """Build the application; it looks for another champion every `follow_seconds`."""
+    champion = Follower(api, store, CHAMPION)
+
+    @asynccontextmanager
+    async def following(_: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(champion.follow(follow_seconds))
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
     app = FastAPIOffline(  # /docs loads nothing from other hosts
         title=api.name,
-        version=champion.version or "none",
+        lifespan=following,
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},
     )
@@ -99,13 +108,14 @@ def create_app(api: AnyApi, store: Store) -> FastAPI:
 
     async def predict(body: Any) -> Any:
         """Answer rows: a refused row is a 422 that names its field and rule."""
-        answers = champion.ready().answer(body.instances)
-        return {"model_version": champion.version, "predictions": answers}
+        served = ready(champion)
+        answers = served.predictor.answer(body.instances)
+        return {"model_version": served.version, "predictions": answers}
 
     # The types are the use case's own, known only now.
     predict.__annotations__["body"] = Annotated[
         Instances[api.request],  # type: ignore[name-defined]
-        Body(openapi_examples=champion.examples()),
+        Body(openapi_examples=bodies(champion)),
     ]
     app.post("/v1/predict", response_model=Predictions[api.response])(predict)  # type: ignore[name-defined]
 
@@ -122,16 +132,18 @@ def _add_status(app: FastAPI, champion: Champion) -> None:
         return {"status": "alive"}
 
     @app.get("/readyz")
-    async def readyz() -> dict[str, str]:
+    async def readyz() -> Ready:
         """Say that a champion is loaded, or answer 503 with the reason."""
-        champion.ready()
-        return {"status": "ready", "model_version": champion.version}
+        version = ready(champion).version
+        refused, unreachable = champion.refused, champion.unreachable
+        return Ready(model_version=version, refused=refused, unreachable=unreachable)
 
     @app.get("/v1/model")
-    async def model() -> dict[str, Any]:
+    async def model() -> Model:
         """Give the manifest and the model card of the champion."""
-        manifest = champion.ready().bundle.manifest.model_dump(mode="json")
-        return {"model_version": champion.version, "manifest": manifest, "card": champion.card}
+        served = ready(champion)
+        manifest = served.predictor.bundle.manifest.model_dump(mode="json")
+        return Model(model_version=served.version, manifest=manifest, card=served.card)
 
 
 def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
@@ -141,7 +153,7 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
         UserError: nobody may listen there, or a setting is wrong.
     """
     settings = read()
-    app = create_app(api, Store(settings.store(Path.cwd())))
+    app = create_app(api, Store(settings.store(Path.cwd())), settings.serve_follow_seconds)
     with _listen(host or settings.serve_host, settings.serve_port if port < 0 else port) as opened:
         if not quiet:
             _greet(app.state.champion, opened)
@@ -160,9 +172,10 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _greet(champion: Champion, opened: socket.socket) -> None:
+def _greet(champion: Follower, opened: socket.socket) -> None:
     host, port = opened.getsockname()[:2]
     where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    what = f"Version {champion.version}" if champion.version else f"Nothing ({champion.reason})"
+    served, reason = champion.served, champion.refused or champion.unreachable
+    what = f"Version {served.version}" if served else f"Nothing ({reason})"
     sys.stdout.write(f"{what} is served on {where}; try requests on {where}/docs.\n")
     sys.stdout.flush()
