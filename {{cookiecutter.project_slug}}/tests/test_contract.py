@@ -28,7 +28,7 @@ from project_package.errors import UserError
 from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
-from project_package.predictor import Predictor
+from project_package.predictor import Predictor, features
 from project_package.serving.app import create_app
 from project_package.store import BUNDLE, CHAMPION
 
@@ -222,7 +222,7 @@ def test_requests_have_the_features_of_the_table(
     folder = project.workspace.dataset().path
     requests = project.use_case.examples(folder, sample, length(sample))
     inputs = predictor.api.encode(sample, predictor.assets)
-    found = predictor.api.encode(predictor.api.features(requests), predictor.assets)
+    found = predictor.api.encode(features(predictor.api, requests), predictor.assets)
     for name, values in found.items():
         assert values.tobytes() == inputs[name].tobytes()
 

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
+Past: TypeAlias = Mapping[str, Columns]
+"""Earlier rows of each entity, in order of time: timestamp and the columns that are remembered."""
 Files: TypeAlias = Mapping[str, bytes]
 Hyperparameters: TypeAlias = Mapping[str, float | int | str]
 Progress: TypeAlias = Callable[[float], None]
@@ -83,6 +85,24 @@ class Params(Frozen):
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What the server remembers, so that a request need not carry its past."""
+
+    entities: Mapping[str, tuple[str, ...]]
+    """Whose rows are remembered, and which raw columns of them."""
+    days: Mapping[str, float]
+    """How long the rows of each entity are needed."""
+    event: type[BaseModel]
+    """A row of the past, as POST /v1/events takes it."""
+    rows: Callable[[Sequence[Any]], Columns]
+    """Turn events into rows as `Api.rows` gives them, with the name of each event."""
+    label: type[BaseModel] | None = None
+    """What becomes known of an event later, as POST /v1/labels takes it."""
+    labels: Callable[[Sequence[Any]], Columns] | None = None
+    """Turn labels into the names of events and the columns that they set."""
+
+
+@dataclass(frozen=True)
 class Api(Generic[Request, Response, Assets]):
     """What the server needs. It imports numpy and pydantic only."""
 
@@ -91,8 +111,16 @@ class Api(Generic[Request, Response, Assets]):
     response: type[Response]
     assets: Callable[[Files], Assets]
     """Parse the bundle's asset files once, when the bundle is loaded."""
-    features: Callable[[Sequence[Request]], Columns]
-    """Compute the features of requests from what they carry; a table has its own in `rows`."""
+    memory: Memory
+    rows: Callable[[Sequence[Request]], Columns]
+    """Give the rows that requests are about: timestamp (int64, milliseconds), the name of each
+    entity, the raw columns, and `event`: the name to remember the row by, or an empty one."""
+    carried: Callable[[Request], Past | None]
+    """Give the past that a request carries; None when the server is to remember it."""
+    lacks: Callable[[Request, Past], str]
+    """Say what a remembered past lacks, as the end of a sentence; nothing when it is enough."""
+    features: Callable[[Columns], Columns]
+    """Compute the features of rows in order of time, with an integer code for each entity."""
     encode: Callable[[Columns, Assets], Columns]
     """Turn features into the named inputs of the ONNX graph."""
     decode: Callable[[Columns, Columns, Assets], Columns]

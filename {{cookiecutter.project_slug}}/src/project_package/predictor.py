@@ -1,7 +1,7 @@
 """The one way to predict: features -> encode -> ONNX -> decode -> predictions."""
 
 from collections.abc import Sequence
-from typing import Generic
+from typing import Any, Generic
 
 import numpy as np
 import onnxruntime
@@ -9,8 +9,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 from pydantic import ValidationError
 
 from .bundle import Bundle
-from .contract import Api, Assets, Columns, Request, Response, length, take
+from .contract import Api, Assets, Columns, Past, Request, Response, length, take
 from .errors import UserError
+from .history import joined, nothing
 
 ROWS_AT_ONCE = 65_536
 UNFIT = (
@@ -69,6 +70,19 @@ class Predictor(Generic[Request, Response, Assets]):
             parts.append(self.api.decode(self.outputs(part), part, self.assets))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def answer(self, requests: Sequence[Request]) -> list[Response]:
-        """Give one response per request."""
-        return self.api.respond(self.predict(self.api.features(requests)), self.assets)
+    def answer(
+        self, requests: Sequence[Request], pasts: Sequence[Past] | None = None
+    ) -> list[Response]:
+        """Give one response per request; without `pasts`, with the past that each carries."""
+        return self.api.respond(self.predict(features(self.api, requests, pasts)), self.assets)
+
+
+def features(
+    api: Api[Request, Any, Any], requests: Sequence[Request], pasts: Sequence[Past] | None = None
+) -> Columns:
+    """Compute the features of the rows that requests are about: shape (requests,) each."""
+    entities = api.memory.entities
+    if pasts is None:
+        pasts = [api.carried(request) or nothing(entities) for request in requests]
+    rows, places = joined(api.rows(requests), pasts, entities)
+    return take(api.features(rows), places)

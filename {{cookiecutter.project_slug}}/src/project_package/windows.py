@@ -103,6 +103,25 @@ def lookback(features: Sequence[Feature]) -> dict[str, float]:
     return longest
 
 
+def kept(features: Sequence[Feature]) -> dict[str, tuple[str, ...]]:
+    """Give for each entity the raw columns of its earlier rows that change a feature later."""
+    declared = {feature.name: feature for feature in features}
+    found: dict[str, list[str]] = {}
+
+    def raw(names: Sequence[str], entity: str) -> None:
+        for name in names:
+            if feature := declared.get(name):
+                raw(feature.inputs, entity)
+            elif name != "timestamp" and name not in found[entity]:
+                found[entity].append(name)
+
+    for feature in features:
+        if isinstance(feature, Window):
+            found.setdefault(feature.entity, [])
+            raw(feature.inputs, feature.entity)
+    return {entity: tuple(names) for entity, names in found.items()}
+
+
 def compute(features: Sequence[Feature], rows: Columns) -> dict[str, NDArray[Any]]:
     """Compute every declared feature, each of shape (rows,) in the order of `rows`.
 

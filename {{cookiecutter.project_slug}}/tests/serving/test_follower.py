@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from pydantic import BaseModel
 
 from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
-from project_package.contract import Api, Files
+from project_package.contract import Api, Columns, Files, Memory
 from project_package.serving.app import create_app
 from project_package.serving.follower import Follower, same
 from project_package.store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
@@ -48,12 +48,22 @@ def times(factor: float, name: str = "y") -> bytes:
     return bytes(model.SerializeToString())
 
 
+def rows(asked: Sequence[Number]) -> Columns:
+    """Give a row a number, all at one time."""
+    x = np.array([request.x for request in asked])
+    return {"timestamp": np.zeros(len(x), np.int64), "x": x}
+
+
 API: Api[Number, Product, Files] = Api(
     name="times",
     request=Number,
     response=Product,
     assets=lambda files: files,
-    features=lambda asked: {"x": np.array([request.x for request in asked])},
+    memory=Memory({}, {}, Number, rows),
+    rows=rows,
+    carried=lambda _: {},
+    lacks=lambda _, __: "",
+    features=lambda columns: columns,
     encode=lambda columns, _: {"x": columns["x"].astype(np.float32)},
     decode=lambda outputs, _, __: outputs,
     respond=lambda given, _: [Product(y=float(y)) for y in given["y"]],

@@ -1,22 +1,32 @@
 """What a request carries and what an answer says; the way from one to the other.
 
-A request is one product: its recent weeks, what was sold and promoted in each, and the promotions
-that are planned for the week to come.
+A request is one product and the promotions that are planned for the week to come. The server
+remembers what was sold and promoted in its recent weeks, or the request carries them.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from ..contract import Api, Columns, Files, Frozen
+from ..contract import Api, Columns, Files, Frozen, Memory, Past
 from ..fields import EPOCH, Identifier, Money
-from ..windows import MILLISECONDS_A_DAY
-from .features import LEVEL, PLANS, PRODUCT, SOLD, WEEK_DAYS, feature_columns
+from ..history import EVENT
+from ..windows import MILLISECONDS_A_DAY, kept
+from .features import (
+    FEATURES,
+    LEVEL,
+    LOOKBACK_DAYS,
+    PLANS,
+    PRODUCT,
+    SOLD,
+    WEEK_DAYS,
+    feature_columns,
+)
 
 UNITS_LIMIT = 1e6
 LEAST_HISTORY, MAX_HISTORY = 8, 104
@@ -58,15 +68,28 @@ class PastWeek(Plan):
     discount: Money = 0
 
 
-class DemandRequest(Frozen):
-    """A product's recent weeks, the oldest first, and the plan of the week to forecast."""
+class SoldWeek(PastWeek):
+    """A week of a product that is over, for the server to remember."""
 
     product_id: Identifier
-    history: list[PastWeek] = Field(min_length=LEAST_HISTORY, max_length=MAX_HISTORY)
+
+
+class DemandRequest(Frozen):
+    """A product, and the plan of the week to forecast."""
+
+    product_id: Identifier
+    history: list[PastWeek] | None = Field(
+        default=None,
+        min_length=LEAST_HISTORY,
+        max_length=MAX_HISTORY,
+        description="recent weeks, the oldest first; none: those the server knows",
+    )
     plan: Plan
 
     @model_validator(mode="after")
     def _weeks_follow_one_another(self) -> Self:
+        if self.history is None:
+            return self
         weeks = [*(past.week for past in self.history), self.plan.week]
         for index, (week, after) in enumerate(pairwise(weeks), 1):
             if after - week != timedelta(days=WEEK_DAYS):
@@ -105,29 +128,44 @@ def write_assets(found: DemandAssets) -> Files:
     return {ASSETS: json.dumps(found.model_dump(mode="json"), indent=2).encode()}
 
 
-def features(requests: Sequence[DemandRequest]) -> Columns:
-    """Compute the features of each request's coming week: shape (requests,) each."""
-    rows = [row for number, request in enumerate(requests) for row in _rows(number, request)]
-    rows.sort(key=lambda row: row["timestamp"])
-    names = ("timestamp", PRODUCT, *SOLD, *PLANS)
-    columns = {name: np.array([row[name] for row in rows]) for name in names}
-    computed = feature_columns(columns)
-    asked = sorted((row["asks"], place) for place, row in enumerate(rows) if row["asks"] >= 0)
-    places = np.array([place for _, place in asked], np.int64)
-    return {name: values[places] for name, values in computed.items()}
+def week_rows(products: Sequence[str], weeks: Sequence[Plan]) -> Columns:
+    """Turn weeks of products into rows of the weekly table; what is not sold yet is 0."""
+    days = [(week.week - EPOCH.date()).days for week in weeks]
+    columns = {
+        name: np.array([float(getattr(week, name, 0)) for week in weeks])
+        for name in (*SOLD, *PLANS)
+    }
+    timestamp = np.array(days, np.int64) * MILLISECONDS_A_DAY
+    return {"timestamp": timestamp, PRODUCT: np.array(products, object), **columns}
 
 
-def _rows(number: int, request: DemandRequest) -> Iterator[dict[str, Any]]:
-    """Give the weeks of a request as rows of the weekly table; `asks` marks the one to forecast."""
-    for past in request.history:
-        yield _row(number, past) | {name: getattr(past, name) for name in SOLD} | {"asks": -1}
-    yield _row(number, request.plan) | dict.fromkeys(SOLD, 0.0) | {"asks": number}
+def event_rows(events: Sequence[SoldWeek]) -> Columns:
+    """Turn weeks that are over into rows; a week of a product is there once."""
+    names = np.array([f"{event.product_id} {event.week}" for event in events], object)
+    return {**week_rows([event.product_id for event in events], events), EVENT: names}
 
 
-def _row(number: int, plan: Plan) -> dict[str, Any]:
-    since = (plan.week - EPOCH.date()).days * MILLISECONDS_A_DAY
-    shares = {name: float(getattr(plan, name)) for name in PLANS}
-    return {"timestamp": since, PRODUCT: number} | shares
+def request_rows(requests: Sequence[DemandRequest]) -> Columns:
+    """Give the rows of the weeks to forecast; what will be sold is not known, so none is kept."""
+    products, plans = [r.product_id for r in requests], [r.plan for r in requests]
+    return {**week_rows(products, plans), EVENT: np.full(len(requests), "", object)}
+
+
+def carried(request: DemandRequest) -> Past | None:
+    """Give the weeks that a request carries."""
+    if request.history is None:
+        return None
+    rows = week_rows([request.product_id] * len(request.history), request.history)
+    return {PRODUCT: {name: rows[name] for name in ("timestamp", *MEMORY.entities[PRODUCT])}}
+
+
+def lacks(request: DemandRequest, past: Past) -> str:
+    """Demand the weeks right before the one to forecast, one after the other."""
+    week = (request.plan.week - EPOCH.date()).days * MILLISECONDS_A_DAY
+    ago = np.arange(LEAST_HISTORY, 0, -1) * WEEK_DAYS * MILLISECONDS_A_DAY
+    if np.array_equal(past[PRODUCT]["timestamp"][-LEAST_HISTORY:], week - ago):
+        return ""
+    return f"needs the {LEAST_HISTORY} weeks before the plan's; send them to /v1/events"
 
 
 def encode(columns: Columns, known: DemandAssets) -> Columns:
@@ -172,12 +210,22 @@ def signals(columns: Columns, predictions: Columns) -> Columns:
     }
 
 
+MEMORY = Memory(
+    entities=kept(FEATURES),
+    days=LOOKBACK_DAYS,
+    event=SoldWeek,
+    rows=event_rows,
+)
 API = Api(
     name="demand",
     request=DemandRequest,
     response=DemandResponse,
     assets=assets,
-    features=features,
+    memory=MEMORY,
+    rows=request_rows,
+    carried=carried,
+    lacks=lacks,
+    features=feature_columns,
     encode=encode,
     decode=decode,
     respond=respond,

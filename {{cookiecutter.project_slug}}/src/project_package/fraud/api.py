@@ -1,11 +1,12 @@
 """What a request carries and what an answer says; the way from one to the other.
 
-A request is one payment and the recent payments of its card and its terminal: `LOOKBACK_DAYS` of
-them, at most `MAX_HISTORY`, with their labels where those are known by now.
+A request is one payment, as a card network sends it. The server remembers the recent payments of
+its card and its terminal, or the request carries them: `LOOKBACK_DAYS` of them, at most
+`MAX_HISTORY`, with their labels where those are known by now.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Self
 
@@ -13,9 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from ..contract import Api, Columns, Files, Frozen
+from ..contract import Api, Columns, Files, Frozen, Memory, Past
 from ..fields import Identifier, Moment, Money, milliseconds
-from .features import CARD, DESCRIPTIONS, LABEL_DELAY_DAYS, TERMINAL, feature_columns
+from ..history import EVENT
+from ..windows import kept
+from .features import (
+    CARD,
+    DESCRIPTIONS,
+    FEATURES,
+    LABEL_DELAY_DAYS,
+    LOOKBACK_DAYS,
+    TERMINAL,
+    feature_columns,
+)
 
 MAX_HISTORY = 2_000
 REASONS = 3
@@ -48,16 +59,20 @@ class PastPayment(Payment):
 
 
 class FraudRequest(Frozen):
-    """A payment to judge, and the recent payments of its card and its terminal."""
+    """A payment to judge."""
 
     transaction: Payment
-    history: list[PastPayment] = Field(default_factory=list, max_length=MAX_HISTORY)
+    history: list[PastPayment] | None = Field(
+        default=None,
+        max_length=MAX_HISTORY,
+        description="recent payments of its card and its terminal; none: those the server knows",
+    )
 
     @model_validator(mode="after")
     def _history_is_of_the_past(self) -> Self:
         mine, seen = self.transaction, {self.transaction.transaction_id}
         due = mine.timestamp - timedelta(days=LABEL_DELAY_DAYS)
-        for index, past in enumerate(self.history):
+        for index, past in enumerate(self.history or ()):
             here = past.terminal_id == mine.terminal_id
             if past.timestamp > mine.timestamp:
                 raise ValueError(f"history[{index}].timestamp is later than the transaction")
@@ -110,31 +125,52 @@ def write_assets(found: FraudAssets) -> Files:
     return {ASSETS: json.dumps(found.model_dump(mode="json"), indent=2).encode()}
 
 
-def features(requests: Sequence[FraudRequest]) -> Columns:
-    """Compute the features of each request's payment from its history: shape (requests,) each."""
-    rows = [row for number, request in enumerate(requests) for row in _rows(number, request)]
-    rows.sort(key=lambda row: row[0])  # stable: a payment stays behind its history
-    times, cards, terminals, amounts, frauds, asked = map(np.array, zip(*rows, strict=True))
-    known = {CARD: cards, TERMINAL: terminals, "amount": amounts, "is_fraud": frauds}
-    computed = feature_columns({"timestamp": times, **known})
-    places = np.flatnonzero(asked >= 0)
-    places = places[np.argsort(asked[places])]
-    return {name: values[places] for name, values in {**computed, "timestamp": times}.items()}
+class Label(Frozen):
+    """What a payment turned out to be."""
+
+    transaction_id: Identifier
+    is_fraud: bool
 
 
-def _rows(number: int, request: FraudRequest) -> Iterator[tuple[int, int, int, float, bool, int]]:
-    """Give time, card, terminal, amount, label and -1 of the history; then the payment itself.
+def payment_rows(payments: Sequence[PastPayment | Payment]) -> Columns:
+    """Turn payments into rows; a label that is not known yet is none."""
+    labels = [float(getattr(payment, "is_fraud", None) or False) for payment in payments]
+    return {
+        "timestamp": np.array([milliseconds(payment.timestamp) for payment in payments], np.int64),
+        CARD: np.array([payment.customer_id for payment in payments], object),
+        TERMINAL: np.array([payment.terminal_id for payment in payments], object),
+        "amount": np.array([payment.amount for payment in payments]),
+        "is_fraud": np.array(labels),
+        EVENT: np.array([payment.transaction_id for payment in payments], object),
+    }
 
-    The history is in the order of the table, and the payment has its request's number for -1. Only
-    its own card and terminal matter, so each request has two codes: its own and any other.
-    """
-    mine, own = request.transaction, 2 * number + 1
-    history = [(milliseconds(past.timestamp), past) for past in request.history]
-    for time, past in sorted(history, key=lambda pair: (pair[0], pair[1].transaction_id)):
-        card = own - (past.customer_id != mine.customer_id)
-        terminal = own - (past.terminal_id != mine.terminal_id)
-        yield time, card, terminal, past.amount, bool(past.is_fraud), -1
-    yield milliseconds(mine.timestamp), own, own, mine.amount, False, number
+
+def label_rows(labels: Sequence[Label]) -> Columns:
+    """Turn labels into rows."""
+    return {
+        EVENT: np.array([label.transaction_id for label in labels], object),
+        "is_fraud": np.array([float(label.is_fraud) for label in labels]),
+    }
+
+
+def carried(request: FraudRequest) -> Past | None:
+    """Give the payments of card and terminal that a request carries, in the order of the table."""
+    if request.history is None:
+        return None
+    history = sorted(
+        request.history, key=lambda past: (milliseconds(past.timestamp), past.transaction_id)
+    )
+    rows, mine = payment_rows(history), request.transaction
+    own = {CARD: rows[CARD] == mine.customer_id, TERMINAL: rows[TERMINAL] == mine.terminal_id}
+    return {
+        entity: {name: rows[name][own[entity]] for name in ("timestamp", *names)}
+        for entity, names in MEMORY.entities.items()
+    }
+
+
+def features(rows: Columns) -> Columns:
+    """Compute the features of payments; the hour is watched too."""
+    return {**feature_columns(rows), "timestamp": rows["timestamp"]}
 
 
 def encode(columns: Columns, known: FraudAssets) -> Columns:
@@ -182,11 +218,23 @@ def signals(columns: Columns, predictions: Columns) -> Columns:
     return {"amount": columns["amount"], "hour": hour, "score": predictions["score"]}
 
 
+MEMORY = Memory(
+    entities=kept(FEATURES),
+    days=LOOKBACK_DAYS,
+    event=PastPayment,
+    rows=payment_rows,
+    label=Label,
+    labels=label_rows,
+)
 API = Api(
     name="fraud",
     request=FraudRequest,
     response=FraudResponse,
     assets=assets,
+    memory=MEMORY,
+    rows=lambda requests: payment_rows([request.transaction for request in requests]),
+    carried=carried,
+    lacks=lambda _, __: "",
     features=features,
     encode=encode,
     decode=decode,

@@ -1,26 +1,31 @@
 """What a request carries and what an answer says; the way from one to the other.
 
-A request is one household, the moment at which to look at it, and its baskets of the half year
-before. The graph gives its segment, its distance from the centre of every segment, and the segment
-that it has in clusterings of resampled households, which tells how sure the first one is.
+A request is one household and the moment at which to look at it. The server remembers its baskets
+of the half year before, or the request carries them. The graph gives its segment, its distance from
+the centre of every segment, and the segment that it has in clusterings of resampled households,
+which tells how sure the first one is.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from ..contract import Api, Columns, Files, Frozen
+from ..contract import Api, Columns, Files, Frozen, Memory, Past
 from ..fields import EARLIEST, GRACE, Identifier, Moment, Money, milliseconds, until
+from ..history import EVENT
+from ..windows import MILLISECONDS_A_DAY, kept
 from .features import (
     DAYS,
     DESCRIPTIONS,
+    FEATURES,
     HOUSEHOLD,
     KINDS,
     LEAST_BASKETS,
+    LOOKBACK_DAYS,
     SPENT,
     feature_columns,
     positions,
@@ -61,17 +66,28 @@ class Basket(Frozen):
         return self
 
 
+class BoughtBasket(Basket):
+    """A basket of a household, for the server to remember."""
+
+    household_id: Identifier
+
+
 class SegmentsRequest(Frozen):
-    """A household and its baskets of the half year before a moment."""
+    """A household and the moment at which to look at it."""
 
     household_id: Identifier
     as_of: AsOf
-    baskets: list[Basket] = Field(min_length=LEAST_BASKETS, max_length=MAX_BASKETS)
+    baskets: list[Basket] | None = Field(
+        default=None,
+        min_length=LEAST_BASKETS,
+        max_length=MAX_BASKETS,
+        description="of the half year before that moment; none: those the server knows",
+    )
 
     @model_validator(mode="after")
     def _baskets_are_recent(self) -> Self:
         seen: set[str] = set()
-        for index, basket in enumerate(self.baskets):
+        for index, basket in enumerate(self.baskets or ()):
             if basket.timestamp > self.as_of:
                 raise ValueError(f"baskets[{index}].timestamp is later than as_of")
             if basket.timestamp <= self.as_of - timedelta(days=DAYS):
@@ -136,24 +152,45 @@ def write_assets(found: SegmentsAssets) -> Files:
     return {ASSETS: json.dumps(found.model_dump(mode="json"), indent=2).encode()}
 
 
-def features(requests: Sequence[SegmentsRequest]) -> Columns:
-    """Compute the features of each request's household: shape (requests,) each."""
-    rows = [row for number, request in enumerate(requests) for row in _rows(number, request)]
-    rows.sort(key=lambda row: (row["timestamp"], row["is_now"]))  # a moment after its baskets
-    names = ("timestamp", HOUSEHOLD, "is_now", *SPENT)
-    columns = {name: np.array([row[name] for row in rows]) for name in names}
-    order = np.argsort(columns[HOUSEHOLD][columns["is_now"] > 0], kind="stable")
-    return {name: values[order] for name, values in feature_columns(columns).items()}
+def basket_rows(households: Sequence[str], baskets: Sequence[Basket]) -> Columns:
+    """Turn baskets of households into rows."""
+    spent = {name: np.array([float(getattr(basket, name)) for basket in baskets]) for name in SPENT}
+    return {
+        "timestamp": np.array([milliseconds(basket.timestamp) for basket in baskets], np.int64),
+        HOUSEHOLD: np.array(households, object),
+        "is_now": np.zeros(len(baskets)),
+        **spent,
+        EVENT: np.array([basket.basket_id for basket in baskets], object),
+    }
 
 
-def _rows(number: int, request: SegmentsRequest) -> Iterator[dict[str, Any]]:
-    """Give baskets and moment as rows of the table; the request's number is the household's."""
-    for basket in request.baskets:
-        spent = {name: float(getattr(basket, name)) for name in SPENT}
-        time = milliseconds(basket.timestamp)
-        yield {"timestamp": time, HOUSEHOLD: number, "is_now": 0.0} | spent
-    now = {"timestamp": milliseconds(request.as_of), HOUSEHOLD: number, "is_now": 1.0}
-    yield now | dict.fromkeys(SPENT, 0.0)
+def request_rows(requests: Sequence[SegmentsRequest]) -> Columns:
+    """Give the rows of the moments at which households are looked at: nothing to remember."""
+    count = len(requests)
+    return {
+        "timestamp": np.array([milliseconds(request.as_of) for request in requests], np.int64),
+        HOUSEHOLD: np.array([request.household_id for request in requests], object),
+        "is_now": np.ones(count),
+        **{name: np.zeros(count) for name in SPENT},
+        EVENT: np.full(count, "", object),
+    }
+
+
+def carried(request: SegmentsRequest) -> Past | None:
+    """Give the baskets that a request carries, in order of time."""
+    if request.baskets is None:
+        return None
+    baskets = sorted(request.baskets, key=lambda basket: milliseconds(basket.timestamp))
+    rows = basket_rows([request.household_id] * len(baskets), baskets)
+    return {HOUSEHOLD: {name: rows[name] for name in ("timestamp", *MEMORY.entities[HOUSEHOLD])}}
+
+
+def lacks(request: SegmentsRequest, past: Past) -> str:
+    """Demand some baskets in the half year before the moment."""
+    since = milliseconds(request.as_of) - DAYS * MILLISECONDS_A_DAY
+    if np.sum(past[HOUSEHOLD]["timestamp"] > since) >= LEAST_BASKETS:
+        return ""
+    return f"needs {LEAST_BASKETS} baskets in the {DAYS} days before as_of; send them to /v1/events"
 
 
 def encode(columns: Columns, _: SegmentsAssets) -> Columns:
@@ -202,12 +239,22 @@ def signals(_: Columns, predictions: Columns) -> Columns:
     return {name: predictions[name] for name in ("distance", "certainty", "segment")}
 
 
+MEMORY = Memory(
+    entities=kept(FEATURES),
+    days=LOOKBACK_DAYS,
+    event=BoughtBasket,
+    rows=lambda events: basket_rows([event.household_id for event in events], events),
+)
 API = Api(
     name="segments",
     request=SegmentsRequest,
     response=SegmentsResponse,
     assets=assets,
-    features=features,
+    memory=MEMORY,
+    rows=request_rows,
+    carried=carried,
+    lacks=lacks,
+    features=feature_columns,
     encode=encode,
     decode=decode,
     respond=respond,

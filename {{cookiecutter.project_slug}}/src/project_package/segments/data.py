@@ -105,7 +105,9 @@ def households(baskets: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
             **{name: both[name].to_numpy() for name in ("is_now", *SPENT)},
         }
     )
-    return looked_at.with_columns(pl.Series(name, values) for name, values in computed.items())
+    moments_of = np.flatnonzero(both["is_now"].to_numpy())
+    found = [pl.Series(name, values[moments_of]) for name, values in computed.items()]
+    return looked_at.with_columns(found)
 
 
 def split(params: SegmentsParams, folder: Path) -> Splits:

@@ -84,17 +84,17 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
 def feature_columns(
     rows: Columns, features: Sequence[Feature] = FEATURES
 ) -> dict[str, NDArray[np.float64]]:
-    """Compute the features of the moments among `rows`: float64 of shape (moments,) each.
+    """Compute the features of a household at each row: float64 of shape (rows,) each.
 
     `rows` are baskets and moments, in order of time: timestamp (int64, milliseconds UTC),
     household_id (one integer code each), is_now (1.0 for a moment, 0.0 for a basket) and the money
     in `SPENT` (0 at a moment). With `LOOKBACK_DAYS` of a household's baskets before it, the result
-    of a moment is that of the whole table to the bit. Recency is in days, spending in money.
+    of a moment is that of the whole table to the bit; at baskets it means nothing. Recency is in
+    days, spending in money.
 
     Raises ValueError when the rows are not in order of time.
     """
-    now = rows["is_now"] > 0
-    return {name: values[now] for name, values in stream(features, rows) if name in INPUTS}
+    return {name: values for name, values in stream(features, rows) if name in INPUTS}
 
 
 def positions(columns: Columns) -> NDArray[np.float64]:
