@@ -30,6 +30,7 @@ from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
 from project_package.predictor import Predictor, features
 from project_package.serving.app import create_app
+from project_package.state import State
 from project_package.store import BUNDLE, CHAMPION
 
 AnyUseCase = UseCase[Any, Any, Any, Any]
@@ -228,11 +229,12 @@ def test_requests_have_the_features_of_the_table(
 
 
 def test_http_gives_the_answers_of_the_table(
-    project: Project, predictor: AnyPredictor, sample: Columns
+    project: Project, predictor: AnyPredictor, sample: Columns, tmp_path: Path
 ) -> None:
     folder = project.workspace.dataset().path
     requests = project.use_case.examples(folder, sample, length(sample))
-    client = TestClient(create_app(predictor.api, project.registry.store))
+    state = State(tmp_path / "state.db", predictor.api.memory)
+    client = TestClient(create_app(predictor.api, project.registry.store, state))
     body = {"instances": [request.model_dump(mode="json") for request in requests]}
     expected = predictor.api.respond(predictor.predict(sample), predictor.assets)
     found = client.post("/v1/predict", json=body).json()

@@ -96,10 +96,12 @@ class Memory:
     """A row of the past, as POST /v1/events takes it."""
     rows: Callable[[Sequence[Any]], Columns]
     """Turn events into rows as `Api.rows` gives them, with the name of each event."""
+    late: tuple[str, ...] = ()
+    """Columns of one entity that become known later."""
     label: type[BaseModel] | None = None
     """What becomes known of an event later, as POST /v1/labels takes it."""
     labels: Callable[[Sequence[Any]], Columns] | None = None
-    """Turn labels into the names of events and the columns that they set."""
+    """Turn labels into rows: the name of the event, and the late columns."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     """Folder, s3://, gs:// or az:// that champions are served from; empty means `store`."""
     data_url: SecretStr = SecretStr("")
     """postgresql:// or sqlite:// address for `data.source = "sql"`."""
+    state_url: str = ""
+    """SQLite file of what the server remembers; empty means `state.db` beside the project."""
     serve_host: str = "127.0.0.1"
     serve_port: int = 8000
     serve_follow_seconds: float = Field(default=2, gt=0)
@@ -39,6 +41,10 @@ class Settings(BaseSettings):
         """Give the address of the model store; a folder is absolute."""
         address = self.model_store or "store"
         return address if "://" in address else str(root / Path(address).expanduser())
+
+    def state(self, root: Path) -> Path:
+        """Give the file of the server's state, absolute."""
+        return root.absolute() / (self.state_url.removeprefix("sqlite:///") or "state.db")
 
 
 def read() -> Settings:

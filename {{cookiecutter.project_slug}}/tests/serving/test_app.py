@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,24 @@ from fastapi.testclient import TestClient
 from project_package.bundle import EXAMPLES
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
-from project_package.serving.app import MAX_INSTANCES, create_app, serve
+from project_package.serving.app import create_app, serve
+from project_package.serving.routes import MAX_INSTANCES
+from project_package.state import State
 from project_package.store import BUNDLE, CHAMPION, Store
 
 TRAINING = {"duckdb", "matplotlib", "mlflow", "optuna", "pandas", "polars", "pyarrow", "sklearn"}
 FRESH_SERVER = """
 import json, sys
 from importlib import import_module
+from pathlib import Path
 from fastapi.testclient import TestClient
 package, name, address, body = sys.argv[1:]
 api = import_module(f"{package}.{name}.api").API
 app = import_module(f"{package}.serving.app")
 store = import_module(f"{package}.store").Store(address)
-answer = TestClient(app.create_app(api, store)).post("/v1/predict", json=json.loads(body))
+state = import_module(f"{package}.state").State(Path("state.db"), api.memory)
+with TestClient(app.create_app(api, store, state)) as client:
+    answer = client.post("/v1/predict", json=json.loads(body))
 print(answer.status_code, *sorted({module.partition(".")[0] for module in sys.modules}))
 """
 
@@ -41,14 +47,23 @@ def pairs(project: Project) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def client(project: Project) -> TestClient:
-    return TestClient(create_app(project.use_case.api, project.registry.store))
+def state(project: Project, tmp_path: Path) -> Iterator[State]:
+    opened = State(tmp_path / "state.db", project.use_case.api.memory)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def empty(project: Project, tmp_path: Path) -> TestClient:
+def client(project: Project, state: State) -> Iterator[TestClient]:
+    app = create_app(project.use_case.api, project.registry.store, state)
+    with TestClient(app) as opened:
+        yield opened
+
+
+@pytest.fixture
+def empty(project: Project, state: State, tmp_path: Path) -> TestClient:
     """Serve a store without a champion."""
-    return TestClient(create_app(project.use_case.api, Store(str(tmp_path))))
+    return TestClient(create_app(project.use_case.api, Store(str(tmp_path)), state))
 
 
 def test_examples_get_the_recorded_answers(client: TestClient, pairs: list[dict[str, Any]]) -> None:
@@ -151,13 +166,13 @@ def test_without_a_champion_it_lives_but_says_why_it_is_not_ready(
         assert "There is no champion" in answer.json()["detail"]
 
 
-def test_a_damaged_champion_is_not_served(project: Project, tmp_path: Path) -> None:
+def test_a_damaged_champion_is_not_served(project: Project, state: State, tmp_path: Path) -> None:
     store, damaged = project.registry.store, Store(str(tmp_path))
     pointer = store.pointer(CHAMPION)
     assert pointer is not None
     damaged.publish(1, BUNDLE, {**store.fetch(1, BUNDLE), EXAMPLES: b"[]"})
     damaged.point(CHAMPION, pointer)
-    answer = TestClient(create_app(project.use_case.api, damaged)).get("/readyz")
+    answer = TestClient(create_app(project.use_case.api, damaged, state)).get("/readyz")
     assert answer.status_code == 503
     assert f"{EXAMPLES} of this bundle was changed" in answer.json()["detail"]
 

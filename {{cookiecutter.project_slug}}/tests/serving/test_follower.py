@@ -20,6 +20,7 @@ from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
 from project_package.contract import Api, Columns, Files, Memory
 from project_package.serving.app import create_app
 from project_package.serving.follower import Follower, same
+from project_package.state import State
 from project_package.store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
 
 SWAPS, CLIENTS = 20, 8
@@ -190,7 +191,9 @@ def test_answers_are_compared_with_a_little_room(one: Any, two: Any, equal: bool
 @contextmanager
 def running(store: Store) -> Iterator[str]:
     """Serve on a free loopback port, in a thread."""
-    config = uvicorn.Config(create_app(API, store, 0.01), port=0, log_level="warning")
+    state = State(Path(store.address) / "state.db", API.memory)
+    app = create_app(API, store, state, follow_seconds=0.01)
+    config = uvicorn.Config(app, port=0, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

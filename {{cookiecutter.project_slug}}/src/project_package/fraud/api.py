@@ -223,6 +223,7 @@ MEMORY = Memory(
     days=LOOKBACK_DAYS,
     event=PastPayment,
     rows=payment_rows,
+    late=("is_fraud",),
     label=Label,
     labels=label_rows,
 )
