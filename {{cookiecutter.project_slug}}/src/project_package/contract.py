@@ -280,6 +280,9 @@ class UseCase(Generic[ParamsOf, Request, Response, Assets]):
     """Read a file of raw rows and compute their features with the folder's rows as history."""
     table: Callable[[Columns, Columns], Columns]
     """Turn rows and their predictions into the columns of the file that `predict` writes."""
+    history: Callable[[Path], Columns]
+    """Give the newest of the folder's raw rows, in order of time, as `Memory.rows` gives events: as
+    many days of them as a server must remember."""
     examples: Callable[[Path, Columns, int], list[Request]]
     """Build requests for some of the rows, each with the history it needs."""
 

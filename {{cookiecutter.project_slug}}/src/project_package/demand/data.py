@@ -16,6 +16,7 @@ from pydantic import Field
 
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits, take
 from ..errors import SHOWN, UserError, Violation, refuse
+from ..history import EVENT
 from ..published import Data, Script, gather
 from ..sources import Source, copy
 from .api import LEAST_HISTORY, MAX_HISTORY, DemandRequest
@@ -187,6 +188,19 @@ def _refuse_short_history(rows: pl.DataFrame) -> None:
 def _refuse(rule: str, broken: pl.DataFrame) -> UserError:
     examples = broken.head(SHOWN).select(KEY).to_dicts()
     return refuse("The weeks to forecast", [Violation("week", rule, len(broken), examples)])
+
+
+def history(folder: Path) -> Columns:
+    """Give the weeks that the features of new ones depend on."""
+    table, week = pl.scan_parquet(folder / ROWS), pl.col("week")
+    days = LOOKBACK_DAYS[PRODUCT]
+    rows = table.filter(week > week.max() - timedelta(days=days)).collect()
+    names = rows.select(pl.format("{} {}", PRODUCT, week.dt.date()).alias(EVENT))
+    return {
+        "timestamp": rows["week"].dt.cast_time_unit("ms").to_physical().to_numpy(),
+        **{name: rows[name].to_numpy() for name in (PRODUCT, *SOLD, *PLANS)},
+        EVENT: names[EVENT].to_numpy(),
+    }
 
 
 def examples(folder: Path, rows: Columns, count: int) -> list[DemandRequest]:

@@ -7,7 +7,7 @@ import numpy as np
 from ..contract import About, Columns, Files, Outcome, UseCase
 from ..published import PURCHASES
 from .api import API, DemandAssets, write_assets
-from .data import DemandParams, batch, collect, examples, split
+from .data import DemandParams, batch, collect, examples, history, split
 from .evaluation import GOAL, METRICS, factors, naive, slices, weeks
 from .features import INPUTS
 from .figures import figures, words
@@ -76,5 +76,6 @@ USE_CASE = UseCase(
     figures=figures,
     batch=batch,
     table=table,
+    history=history,
     examples=examples,
 )

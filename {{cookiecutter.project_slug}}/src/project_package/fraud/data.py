@@ -21,6 +21,7 @@ from pydantic import Field
 from .. import settings
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits
 from ..errors import SHOWN, UserError, Violation, refuse
+from ..history import EVENT
 from ..sources import Source, copy
 from .api import MAX_HISTORY, FraudRequest
 from .features import CARD, LABEL_DELAY_DAYS, LOOKBACK_DAYS, TERMINAL
@@ -227,6 +228,19 @@ def _refuse(column: str, rule: str, broken: pl.DataFrame) -> None:
     if len(broken):
         found = Violation(column, rule, len(broken), broken.head(SHOWN).to_dicts())
         raise refuse("The payments and their history", [found])
+
+
+def history(folder: Path) -> Columns:
+    """Give the payments that the features of new ones depend on; an unknown label is none."""
+    table, time = pl.scan_parquet(folder / ROWS), pl.col("timestamp")
+    days = max(LOOKBACK_DAYS.values())
+    rows = table.filter(time > time.max() - timedelta(days=days)).collect()
+    return {
+        "timestamp": rows["timestamp"].to_physical().to_numpy(),
+        **{name: rows[name].to_numpy() for name in (CARD, TERMINAL, "amount")},
+        "is_fraud": rows["is_fraud"].fill_null(value=False).cast(pl.Float64).to_numpy(),
+        EVENT: rows["transaction_id"].to_numpy(),
+    }
 
 
 def examples(folder: Path, rows: Columns, count: int) -> list[FraudRequest]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..contract import About, Columns, Files, Outcome, UseCase
 from .api import API, REASONS, FraudAssets, top, write_assets
-from .data import SIMULATOR, FraudParams, batch, collect, examples, split
+from .data import SIMULATOR, FraudParams, batch, collect, examples, history, split
 from .evaluation import GOAL, METRICS, naive, slices, threshold, weeks
 from .features import INPUTS
 from .figures import figures, words
@@ -79,5 +79,6 @@ USE_CASE = UseCase(
     figures=figures,
     batch=batch,
     table=table,
+    history=history,
     examples=examples,
 )

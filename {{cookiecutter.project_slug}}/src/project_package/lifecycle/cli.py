@@ -76,6 +76,7 @@ stage("train", "`ml train --set train.trials=40`", "Search, fit, export and regi
 stage("evaluate", "`ml evaluate`", "Score the challenger beside its baselines; write the report.")
 stage("promote", "`ml promote --set promote.margin=0`", "Let the gate decide on the challenger.")
 stage("promote", "`ml rollback`", "Make the champion before the champion again.", "rollback")
+stage("remember", "`ml remember`", "Give the server's state the past that new requests need.")
 stage("stages", "`ml pipeline --set seed=1`", "Run data, train, evaluate and promote.", "pipeline")
 stage("status", "`ml models`", "List the versions with their aliases and scores.", "models")
 stage("status", "`ml doctor`", "Explain a broken set-up; something broken exits with 2.", "doctor")

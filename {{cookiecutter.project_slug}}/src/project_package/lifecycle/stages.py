@@ -6,6 +6,7 @@ evaluate  score the challenger on the test beside the baselines; write report an
 promote   let the gate decide whether the challenger becomes the champion
 rollback  go back to the champion before
 predict   answer a file of raw rows with the champion
+remember  give the server's state the past that new requests need
 
 Serving is none of them: it needs nothing from here (see serving/app.py).
 """
@@ -17,10 +18,11 @@ from .evaluate import evaluate
 from .predict import predict
 from .project import Project
 from .promote import promote, rollback
+from .remember import remember
 from .train import train
 from .workspace import replace_text
 
-__all__ = ["data", "evaluate", "pipeline", "predict", "promote", "rollback", "train"]
+__all__ = ["data", "evaluate", "pipeline", "predict", "promote", "remember", "rollback", "train"]
 
 
 def pipeline(project: Project) -> None:

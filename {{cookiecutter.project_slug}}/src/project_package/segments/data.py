@@ -20,6 +20,7 @@ from pydantic import Field
 
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits, take
 from ..errors import SHOWN, UserError, Violation, refuse
+from ..history import EVENT
 from ..published import Data, Script, gather
 from ..sources import Source, copy
 from .api import MAX_BASKETS, SegmentsRequest
@@ -176,6 +177,18 @@ def _refuse_absent(baskets: pl.DataFrame, as_of: datetime) -> None:
         rule = f"must have {LEAST_BASKETS} baskets in the {DAYS} days before {as_of:%Y-%m-%d}"
         examples = baskets.head(SHOWN).select("basket_id", HOUSEHOLD, "timestamp").to_dicts()
         raise refuse("The baskets", [Violation(HOUSEHOLD, rule, len(baskets), examples)])
+
+
+def history(folder: Path) -> Columns:
+    """Give the baskets that households are looked at by."""
+    table, time = pl.scan_parquet(folder / ROWS), pl.col("timestamp")
+    rows = table.filter(time > time.max() - timedelta(days=DAYS)).collect()
+    return {
+        "timestamp": rows["timestamp"].to_physical().to_numpy(),
+        **{name: rows[name].to_numpy() for name in (HOUSEHOLD, *SPENT)},
+        "is_now": np.zeros(len(rows)),
+        EVENT: rows["basket_id"].to_numpy(),
+    }
 
 
 def examples(folder: Path, rows: Columns, count: int) -> list[SegmentsRequest]:

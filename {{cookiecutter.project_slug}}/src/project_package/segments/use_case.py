@@ -6,7 +6,7 @@ from ..contract import About, Columns, Files, Outcome, UseCase
 from ..published import PURCHASES
 from . import profiles
 from .api import API
-from .data import SegmentsParams, batch, collect, examples, split
+from .data import SegmentsParams, batch, collect, examples, history, split
 from .evaluation import GOAL, METRICS, changed, naive, parts, slices
 from .features import DAYS, HOUSEHOLD, LEAST_BASKETS
 from .figures import figures, words
@@ -70,5 +70,6 @@ USE_CASE = UseCase(
     figures=figures,
     batch=batch,
     table=table,
+    history=history,
     examples=examples,
 )
