@@ -16,12 +16,12 @@ from project_package.demand.api import (
     DemandRequest,
     assets,
     decode,
-    features,
     respond,
     signals,
     write_assets,
 )
 from project_package.demand.features import INPUTS
+from project_package.predictor import features
 
 MONDAY = date(2024, 5, 6)
 KNOWN = DemandAssets(features=INPUTS, low_factor=0.9, high_factor=1.2)
@@ -83,7 +83,7 @@ def test_a_history_too_short_or_too_long_is_refused() -> None:
 
 
 def test_the_plan_and_the_history_reach_the_features() -> None:
-    found = features([request(plan={"ad_front": 0.5}, units=50.0, ad_inside=0.4)])
+    found = features(API, [request(plan={"ad_front": 0.5}, units=50.0, ad_inside=0.4)])
     assert found["mean_1w"].tolist() == [50]
     assert found["mean_4w"].tolist() == [20]
     assert found["ad_front"].tolist() == [0.5]
@@ -91,13 +91,13 @@ def test_the_plan_and_the_history_reach_the_features() -> None:
 
 
 def test_weeks_beyond_the_lookback_change_nothing() -> None:
-    long, longer = features([request(27)]), features([request(60)])
+    long, longer = features(API, [request(27)]), features(API, [request(60)])
     assert all(long[name] == longer[name] for name in INPUTS)
 
 
 def test_requests_do_not_see_one_another() -> None:
     mine, other = request(), request(30, {"display_end": 1}, units=99.0)
-    together, alone = features([mine, other, mine]), features([other])
+    together, alone = features(API, [mine, other, mine]), features(API, [other])
     assert all(together[name][1] == alone[name][0] for name in INPUTS)
     assert all(together[name][0] == together[name][2] for name in INPUTS)
 
@@ -127,7 +127,7 @@ def test_an_answer_says_value_low_and_high() -> None:
 
 def test_level_and_width_are_watched() -> None:
     predictions = {"value": np.array([21.0]), "low": np.array([10.0]), "high": np.array([32.0])}
-    watched = signals(features([request()]), predictions)
+    watched = signals(features(API, [request()]), predictions)
     assert {name: values.tolist() for name, values in watched.items()} == {
         "level": [10],
         "ratio": [2],
@@ -140,7 +140,7 @@ def test_assets_are_read_as_they_were_written() -> None:
 
 
 def test_inputs_are_stacked_in_the_order_of_training() -> None:
-    columns = features([request(), request(units=30.0)])
+    columns = features(API, [request(), request(units=30.0)])
     turned = DemandAssets(features=INPUTS[::-1], low_factor=1, high_factor=1)
     stacked = API.encode(columns, turned)["features"]
     assert stacked.dtype == np.float32

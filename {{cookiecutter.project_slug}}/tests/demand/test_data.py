@@ -164,6 +164,7 @@ def test_examples_carry_the_weeks_before_and_no_sales_of_the_plan(
     requests = examples(folder, splits.test, 4)
     assert len(requests) == 4
     for request in requests:
+        assert request.history is not None
         assert request.history[0].week == date(2024, 1, 1)
         assert not hasattr(request.plan, "units")
     assert any(request.plan.ad_front + request.plan.ad_inside > 0 for request in requests)

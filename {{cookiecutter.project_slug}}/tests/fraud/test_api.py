@@ -15,12 +15,12 @@ from project_package.fraud.api import (
     FraudRequest,
     assets,
     decode,
-    features,
     respond,
     signals,
     write_assets,
 )
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
+from project_package.predictor import features
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 CARD, TERMINAL = "card", "terminal"
@@ -40,7 +40,7 @@ def request(*history: dict[str, Any], **changes: Any) -> FraudRequest:
 
 
 def computed(*requests: FraudRequest) -> dict[str, list[float]]:
-    return {name: features(requests)[name].tolist() for name in (*INPUTS, "timestamp")}
+    return {name: features(API, requests)[name].tolist() for name in (*INPUTS, "timestamp")}
 
 
 @pytest.mark.parametrize(
@@ -175,13 +175,13 @@ def test_assets_are_read_as_they_were_written() -> None:
 
 def test_the_watched_hour_is_that_of_utc() -> None:
     zone = timezone(timedelta(hours=5))
-    columns = features([request(timestamp=datetime(2024, 5, 1, 3, tzinfo=zone))])
+    columns = features(API, [request(timestamp=datetime(2024, 5, 1, 3, tzinfo=zone))])
     watched = signals(columns, {"score": np.array([0.5])})
     assert (watched["hour"].tolist(), watched["amount"].tolist()) == ([22], [50])
 
 
 def test_inputs_are_stacked_in_the_order_of_training() -> None:
-    columns = features([request(), request(amount=7.0)])
+    columns = features(API, [request(), request(amount=7.0)])
     stacked = API.encode(columns, FraudAssets(features=INPUTS[::-1], threshold=0.5))["features"]
     assert stacked.dtype == np.float32
     assert stacked[:, INPUTS[::-1].index("amount")].tolist() == [50, 7]

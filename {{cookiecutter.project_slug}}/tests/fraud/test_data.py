@@ -188,17 +188,17 @@ def test_half_of_the_examples_are_frauds_with_their_history(folder: Path, splits
 def test_an_example_carries_no_longer_history_than_a_request_may(
     folder: Path, splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lengths = sorted(len(request.history) for request in examples(folder, splits.test, 8))
+    lengths = sorted(len(request.history or ()) for request in examples(folder, splits.test, 8))
     monkeypatch.setattr("project_package.fraud.data.MAX_HISTORY", lengths[3])
     fitting = examples(folder, splits.test, 8)
     assert fitting
-    assert max(len(request.history) for request in fitting) <= lengths[3] < lengths[-1]
+    assert max(len(request.history or ()) for request in fitting) <= lengths[3] < lengths[-1]
 
 
 def test_a_request_tells_no_label_that_is_not_known_yet(folder: Path, splits: Splits) -> None:
     for request in examples(folder, splits.test, 8):
         known = request.transaction.timestamp - timedelta(days=LABEL_DELAY_DAYS)
-        for past in request.history:
+        for past in request.history or ():
             assert (past.is_fraud is None) == (past.timestamp > known)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from project_package.contract import Columns
+from project_package.predictor import features
 from project_package.segments.api import (
     API,
     MAX_BASKETS,
@@ -19,7 +20,6 @@ from project_package.segments.api import (
     SegmentsRequest,
     assets,
     decode,
-    features,
     respond,
     signals,
     write_assets,
@@ -85,7 +85,7 @@ def test_a_basket_that_cannot_be_is_refused(last: dict[str, Any], rule: str) -> 
 def test_a_basket_at_the_edge_of_the_half_year_counts() -> None:
     oldest = AS_OF - timedelta(days=DAYS) + timedelta(milliseconds=1)
     for time in (AS_OF, oldest):
-        found = features([request(timestamp=time, fresh=8, drugstore=2.01)])
+        found = features(API, [request(timestamp=time, fresh=8, drugstore=2.01)])
         assert (found["baskets"].item(), found["spending"].item()) == (5, 50)
 
 
@@ -155,27 +155,30 @@ def test_requests_have_the_features_of_the_table_in_any_order(
         for name in names
     ]
     if asked:
-        found, place = features(asked), {name: n for n, name in enumerate(table["household_id"])}
+        found, place = (
+            features(API, asked),
+            {name: n for n, name in enumerate(table["household_id"])},
+        )
         order = [place[name] for name in names]
         assert all(found[n].tolist() == table[n].to_numpy()[order].tolist() for n in INPUTS)
 
 
 def test_a_household_that_is_asked_about_twice_is_two_rows() -> None:
     later = request(as_of=AS_OF + timedelta(days=30))
-    found = features([request(), later, request()])
+    found = features(API, [request(), later, request()])
     assert found["recency"].tolist() == [1, 31, 1]
     assert found["baskets"].tolist() == [5, 5, 5]
 
 
 def test_the_graph_gets_positions_in_float64() -> None:
-    stacked = API.encode(features([request(), request(8)]), KNOWN)["positions"]
+    stacked = API.encode(features(API, [request(), request(8)]), KNOWN)["positions"]
     assert stacked.shape == (2, len(INPUTS))
     assert stacked.dtype == np.float64
     assert stacked[:, INPUTS.index("baskets")] == pytest.approx(np.log1p([5, 8]))
 
 
 def test_an_answer_has_the_distance_of_its_segment_and_how_many_agree() -> None:
-    columns = features([request(), request(8)])
+    columns = features(API, [request(), request(8)])
     found = decode(OUTPUTS, columns, KNOWN)
     assert found["distance"].tolist() == [1.5, 0.5]
     assert found["certainty"].tolist() == [0.75, 1]
@@ -184,7 +187,7 @@ def test_an_answer_has_the_distance_of_its_segment_and_how_many_agree() -> None:
 
 
 def test_an_answer_says_what_is_typical_of_its_segment() -> None:
-    first, second = respond(decode(OUTPUTS, features([request(), request(8)]), KNOWN), KNOWN)
+    first, second = respond(decode(OUTPUTS, features(API, [request(), request(8)]), KNOWN), KNOWN)
     assert first.model_dump() == {
         "segment": 1,
         "name": "High spending",
@@ -204,7 +207,7 @@ def test_an_answer_says_what_is_typical_of_its_segment() -> None:
 
 
 def test_distance_certainty_and_segment_are_watched() -> None:
-    columns = features([request(), request(8)])
+    columns = features(API, [request(), request(8)])
     watched = signals(columns, decode(OUTPUTS, columns, KNOWN))
     assert {name: values.tolist() for name, values in watched.items()} == {
         "distance": [1.5, 0.5],

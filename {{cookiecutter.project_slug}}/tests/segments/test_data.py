@@ -10,7 +10,8 @@ import pytest
 
 from project_package.contract import Columns, Splits, length
 from project_package.errors import UserError
-from project_package.segments.api import MAX_BASKETS, features
+from project_package.predictor import features
+from project_package.segments.api import API, MAX_BASKETS
 from project_package.segments.data import (
     SegmentsParams,
     batch,
@@ -229,7 +230,7 @@ def test_a_batch_leaves_the_data_set_alone(folder: Path, tmp_path: Path) -> None
 def test_examples_have_the_features_of_the_table(folder: Path, table: Columns) -> None:
     requests = examples(folder, table, 20)
     assert [request.household_id for request in requests] == table["household_id"][:20].tolist()
-    found: Any = features(requests)
+    found: Any = features(API, requests)
     assert all(np.array_equal(found[name], table[name][:20]) for name in INPUTS)
 
 

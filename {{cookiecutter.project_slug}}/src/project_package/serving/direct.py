@@ -22,24 +22,32 @@ class Direct(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Give the function that answers a request.
 
-        It raises RequestValidationError for a body of another content type or one that breaks a
+        It raises RequestValidationError for a body of another content type, or one that breaks a
         rule.
         """
         endpoint = self.endpoint
-        body_type: type[BaseModel] = endpoint.__annotations__["body"]
+        body_type: type[BaseModel] = self.body_field.field_info.annotation  # type: ignore[union-attr, assignment]
 
         async def handle(request: Request) -> Response:
-            content = await request.body()
-            if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-                raise RequestValidationError([_error((), f"content-type must be {JSON}")])
+            if not _is_json(request.headers.get("content-type", "")):
+                raise RequestValidationError([_mistake((), f"must be {JSON}", "content_type")])
             try:
-                body = body_type.model_validate_json(content)
+                body = body_type.model_validate_json(await request.body())
             except ValidationError as error:
                 found = error.errors(include_url=False, include_context=False, include_input=False)
-                raise RequestValidationError([_error(e["loc"], e["msg"]) | e | {"loc": ("body", *e["loc"])} for e in found]) from None
+                mistakes = [_mistake(e["loc"], e["msg"], e["type"]) for e in found]
+                raise RequestValidationError(mistakes) from None
             answer = await endpoint(body)
             if isinstance(answer, Response):
                 return answer
             return Response(answer.model_dump_json(), media_type=JSON)
 
         return handle
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == JSON
+
+
+def _mistake(place: tuple[int | str, ...], message: str, kind: str) -> dict[str, Any]:
+    return {"loc": ("body", *place), "msg": message, "type": kind}
