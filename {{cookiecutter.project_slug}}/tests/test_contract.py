@@ -103,7 +103,7 @@ def test_the_examples_of_a_bundle_get_their_recorded_answers(
     requests = [use_case.api.request.model_validate(pair["request"]) for pair in pairs]
     answers = Predictor(bundle, use_case.api).answer(requests)
     assert len(pairs) >= 2
-    assert [answer.model_dump(mode="json") for answer in answers] == [p["response"] for p in pairs]
+    assert answers == [p["response"] for p in pairs]
 
 
 def test_mlflow_loads_the_champion_and_gives_the_same_scores(
@@ -239,7 +239,7 @@ def test_http_gives_the_answers_of_the_table(
     expected = predictor.api.respond(predictor.predict(sample), predictor.assets)
     found = client.post("/v1/predict", json=body).json()
     assert found["model_version"] == "1"
-    assert found["predictions"] == [answer.model_dump(mode="json") for answer in expected]
+    assert found["predictions"] == expected
 
 
 def test_one_row_at_a_time_gives_the_answers_of_all(

@@ -27,7 +27,7 @@ Hyperparameters: TypeAlias = Mapping[str, float | int | str]
 Progress: TypeAlias = Callable[[float], None]
 
 Request = TypeVar("Request", bound=BaseModel)
-Response = TypeVar("Response", bound=BaseModel)
+Response = TypeVar("Response", bound=Mapping[str, object])
 Assets = TypeVar("Assets")
 Model = TypeVar("Model")
 
@@ -92,6 +92,8 @@ class Memory:
     """Whose rows are remembered, and which raw columns of them."""
     days: Mapping[str, float]
     """How long the rows of each entity are needed."""
+    subject: str
+    """The entity that an answer is about: the card, the product, the household."""
     event: type[BaseModel]
     """A row of the past, as POST /v1/events takes it."""
     rows: Callable[[Sequence[Any]], Columns]
@@ -118,7 +120,8 @@ class Api(Generic[Request, Response, Assets]):
     """Give the rows that requests are about: timestamp (int64, milliseconds), the name of each
     entity, the raw columns, and `event`: the name to remember the row by, or an empty one."""
     carried: Callable[[Request], Past | None]
-    """Give the past that a request carries; None when the server is to remember it."""
+    """Give the past that a request carries, empty when it has none; None when the server is to
+    remember it."""
     lacks: Callable[[Request, Past], str]
     """Say what a remembered past lacks, as the end of a sentence; nothing when it is enough."""
     features: Callable[[Columns], Columns]
@@ -128,7 +131,7 @@ class Api(Generic[Request, Response, Assets]):
     decode: Callable[[Columns, Columns, Assets], Columns]
     """Turn the named outputs of the graph, and the features, into predictions."""
     respond: Callable[[Columns, Assets], list[Response]]
-    """Turn predictions into one response a row."""
+    """Turn predictions into one response a row, of plain values that JSON can hold."""
     signals: Callable[[Columns, Columns], Columns]
     """Pick the numbers of features and predictions that are worth watching."""
 

@@ -4,13 +4,13 @@ Each has the limits that its table has too, so that a value which the table refu
 request with the same words.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
-
-from .windows import MILLISECONDS_A_DAY
 
 LONGEST_ID = 64
 """Characters of an identifier."""
@@ -50,7 +50,7 @@ Money = Annotated[
 ]
 
 
-def milliseconds(moment: datetime) -> int:
-    """Give the whole milliseconds since 1970 of a time with a zone."""
-    since = moment - EPOCH
-    return since.days * MILLISECONDS_A_DAY + since.seconds * 1000 + since.microseconds // 1000
+def milliseconds(moments: Sequence[datetime]) -> NDArray[np.int64]:
+    """Give the whole milliseconds since 1970 of times with a zone, (moments,)."""
+    seconds = np.array([moment.timestamp() for moment in moments])
+    return np.rint(seconds * 1e6).astype(np.int64) // 1000  # doubles hold microseconds exactly

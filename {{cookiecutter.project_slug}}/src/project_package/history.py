@@ -23,13 +23,14 @@ def joined(
 ) -> tuple[Columns, NDArray[np.int64]]:
     """Put rows among their pasts; give all in order of time, and the places of the rows.
 
-    `rows`: timestamp (int64, milliseconds) and raw columns, (requests,) each; a past has for each
-    entity timestamp and the columns of `entities`, in order of time and none later than its row.
+    `rows`: timestamp (int64, milliseconds) and raw columns, (requests,) each; a past has for an
+    entity timestamp and the columns of `entities`, in order of time and none later than its row, or
+    lacks the entity when it has no such rows.
     The result has one integer code a row for each entity: that of the request, or 0 where a row is
     there for another entity of the request. Rows of one millisecond stay as they came, and a
     request's row comes after its past.
     """
-    blocks = [(n, entity, past[entity]) for n, past in enumerate(pasts, 1) for entity in entities]
+    blocks = [(n, *block) for n, past in enumerate(pasts, 1) for block in past.items()]
     count = len(rows["timestamp"])
     total = sum(len(block["timestamp"]) for _, _, block in blocks) + count
     names = [name for name in rows if name not in (*entities, EVENT)]
@@ -49,11 +50,3 @@ def joined(
     places = np.empty(total, np.int64)
     places[order] = np.arange(total)
     return {name: values[order] for name, values in found.items()}, places[end:]
-
-
-def nothing(entities: Entities) -> Past:
-    """Give the past of a row that has none."""
-    return {
-        entity: {"timestamp": np.empty(0, np.int64), **{n: np.empty(0) for n in names}}
-        for entity, names in entities.items()
-    }

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from .bundle import Bundle
 from .contract import Api, Assets, Columns, Past, Request, Response, length, take
 from .errors import UserError
-from .history import joined, nothing
+from .history import joined
 
 ROWS_AT_ONCE = 65_536
 UNFIT = (
@@ -81,8 +81,11 @@ def features(
     api: Api[Request, Any, Any], requests: Sequence[Request], pasts: Sequence[Past] | None = None
 ) -> Columns:
     """Compute the features of the rows that requests are about: shape (requests,) each."""
-    entities = api.memory.entities
-    if pasts is None:
-        pasts = [api.carried(request) or nothing(entities) for request in requests]
-    rows, places = joined(api.rows(requests), pasts, entities)
-    return take(api.features(rows), places)
+    pasts = pasts or [api.carried(request) or {} for request in requests]
+    return features_after(api, api.rows(requests), pasts)
+
+
+def features_after(api: Api[Any, Any, Any], rows: Columns, pasts: Sequence[Past]) -> Columns:
+    """Compute the features of rows, each after its own past: shape (rows,) each."""
+    together, places = joined(rows, pasts, api.memory.entities)
+    return take(api.features(together), places)

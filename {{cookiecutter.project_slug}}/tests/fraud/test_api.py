@@ -163,9 +163,9 @@ def test_the_reasons_are_the_three_that_moved_the_score_most() -> None:
     score, decision = np.array([0.5]), np.array([True])
     predictions = {"score": score, "decision": decision, "contributions": moves}
     (answer,) = respond(predictions, FraudAssets(features=INPUTS, threshold=0.5))
-    assert [reason.feature for reason in answer.reasons] == [INPUTS[5], INPUTS[7], INPUTS[2]]
-    assert [reason.effect for reason in answer.reasons] == [-2.0, 1.0, 0.5]
-    assert answer.reasons[0].meaning == DESCRIPTIONS[INPUTS[5]]
+    assert [reason["feature"] for reason in answer["reasons"]] == [INPUTS[5], INPUTS[7], INPUTS[2]]
+    assert [reason["effect"] for reason in answer["reasons"]] == [-2.0, 1.0, 0.5]
+    assert answer["reasons"][0]["meaning"] == DESCRIPTIONS[INPUTS[5]]
 
 
 def test_assets_are_read_as_they_were_written() -> None:

@@ -130,4 +130,4 @@ def test_features_and_answers_of_four_weeks_are_those_of_the_table(
     assert inputs.tobytes() == expected.tobytes()
     told = predictor.api.respond(predictor.predict(test), predictor.assets)
     answers = [replay.answers[place] for place in np.flatnonzero(rows)]
-    assert answers == [answer.model_dump(mode="json") for answer in told]
+    assert answers == told

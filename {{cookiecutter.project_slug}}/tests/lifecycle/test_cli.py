@@ -62,7 +62,7 @@ def new(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_there_is_a_command_for_every_stage() -> None:
     stages = {"data", "train", "evaluate", "promote", "rollback", "predict", "serve", "pipeline"}
-    assert set(STAGES) == stages | {"models", "doctor"}
+    assert set(STAGES) == stages | {"models", "doctor", "remember"}
 
 
 @pytest.mark.parametrize("stage", STAGES)

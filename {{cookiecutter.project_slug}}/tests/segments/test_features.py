@@ -41,9 +41,14 @@ def rows(*baskets: Mapping[str, float]) -> Columns:
     return {"timestamp": time.astype(np.int64), HOUSEHOLD: who, **money}
 
 
+def at_moments(table: Columns) -> Columns:
+    """Give the features at the moments of a table."""
+    return take(feature_columns(table), table["is_now"] > 0)
+
+
 def at(*baskets: Mapping[str, float]) -> dict[str, float]:
     """Give the features of one household."""
-    return {name: values.item() for name, values in feature_columns(rows(*baskets)).items()}
+    return {name: values.item() for name, values in at_moments(rows(*baskets)).items()}
 
 
 def test_features_by_hand() -> None:
@@ -88,9 +93,9 @@ def test_a_household_has_the_same_features_alone_and_among_others(
 ) -> None:
     names = ("who", "ago", "sales", "discount")
     table = rows(*(dict(zip(names, map(float, basket), strict=True)) for basket in told))
-    together = feature_columns(table)
+    together = at_moments(table)
     for place, who in enumerate(table[HOUSEHOLD][table["is_now"] > 0]):
-        alone = feature_columns(take(table, table[HOUSEHOLD] == who))
+        alone = at_moments(take(table, table[HOUSEHOLD] == who))
         assert all(alone[name][0] == together[name][place] for name in INPUTS)
 
 

@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
 from project_package.contract import Api, Columns, Files, Memory
@@ -30,7 +31,7 @@ class Number(BaseModel):
     x: float
 
 
-class Product(BaseModel):
+class Product(TypedDict):
     y: float
 
 
@@ -52,7 +53,8 @@ def times(factor: float, name: str = "y") -> bytes:
 def rows(asked: Sequence[Number]) -> Columns:
     """Give a row a number, all at one time."""
     x = np.array([request.x for request in asked])
-    return {"timestamp": np.zeros(len(x), np.int64), "x": x}
+    who = np.array([f"{value}" for value in x], object)
+    return {"timestamp": np.zeros(len(x), np.int64), "who": who, "x": x}
 
 
 API: Api[Number, Product, Files] = Api(
@@ -60,14 +62,14 @@ API: Api[Number, Product, Files] = Api(
     request=Number,
     response=Product,
     assets=lambda files: files,
-    memory=Memory({}, {}, Number, rows),
+    memory=Memory(entities={}, days={}, subject="who", event=Number, rows=rows),
     rows=rows,
     carried=lambda _: {},
     lacks=lambda _, __: "",
     features=lambda columns: columns,
     encode=lambda columns, _: {"x": columns["x"].astype(np.float32)},
     decode=lambda outputs, _, __: outputs,
-    respond=lambda given, _: [Product(y=float(y)) for y in given["y"]],
+    respond=lambda given, _: [{"y": y} for y in given["y"].tolist()],
     signals=lambda _, given: given,
 )
 

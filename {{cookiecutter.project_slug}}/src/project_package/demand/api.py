@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Annotated, Self
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from typing_extensions import TypedDict
 
 from ..contract import Api, Columns, Files, Frozen, Memory, Past
 from ..fields import EPOCH, Identifier, Money
@@ -98,7 +99,7 @@ class DemandRequest(Frozen):
         return self
 
 
-class DemandResponse(BaseModel):
+class DemandResponse(TypedDict):
     """The answer for one product: units in the coming week."""
 
     value: float
@@ -195,8 +196,8 @@ def decode(outputs: Columns, _: Columns, known: DemandAssets) -> Columns:
 def respond(predictions: Columns, _: DemandAssets) -> list[DemandResponse]:
     """Give one response a row."""
     return [
-        DemandResponse(value=float(value), low=float(low), high=float(high))
-        for value, low, high in zip(*map(predictions.__getitem__, OUTPUTS), strict=True)
+        {"value": value, "low": low, "high": high}
+        for value, low, high in zip(*(predictions[name].tolist() for name in OUTPUTS), strict=True)
     ]
 
 
@@ -213,6 +214,7 @@ def signals(columns: Columns, predictions: Columns) -> Columns:
 MEMORY = Memory(
     entities=kept(FEATURES),
     days=LOOKBACK_DAYS,
+    subject=PRODUCT,
     event=SoldWeek,
     rows=event_rows,
 )

@@ -12,7 +12,8 @@ from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from typing_extensions import TypedDict
 
 from ..contract import Api, Columns, Files, Frozen, Memory, Past
 from ..fields import Identifier, Moment, Money, milliseconds
@@ -89,7 +90,7 @@ class FraudRequest(Frozen):
         return self
 
 
-class Reason(BaseModel):
+class Reason(TypedDict):
     """A feature that moved the score."""
 
     feature: str
@@ -98,7 +99,7 @@ class Reason(BaseModel):
     """Change of the log-odds; above 0 is towards fraud."""
 
 
-class FraudResponse(BaseModel):
+class FraudResponse(TypedDict):
     """The answer for one payment."""
 
     score: float
@@ -132,17 +133,22 @@ class Label(Frozen):
     is_fraud: bool
 
 
-def payment_rows(payments: Sequence[PastPayment | Payment]) -> Columns:
-    """Turn payments into rows; a label that is not known yet is none."""
-    labels = [float(getattr(payment, "is_fraud", None) or False) for payment in payments]
+def payment_rows(payments: Sequence[Payment]) -> Columns:
+    """Turn payments into rows; their labels are not known yet."""
     return {
-        "timestamp": np.array([milliseconds(payment.timestamp) for payment in payments], np.int64),
+        "timestamp": milliseconds([payment.timestamp for payment in payments]),
         CARD: np.array([payment.customer_id for payment in payments], object),
         TERMINAL: np.array([payment.terminal_id for payment in payments], object),
         "amount": np.array([payment.amount for payment in payments]),
-        "is_fraud": np.array(labels),
+        "is_fraud": np.zeros(len(payments)),
         EVENT: np.array([payment.transaction_id for payment in payments], object),
     }
+
+
+def past_rows(payments: Sequence[PastPayment]) -> Columns:
+    """Turn payments of the past into rows; a label that is not known yet is none."""
+    labels = np.array([float(payment.is_fraud or False) for payment in payments])
+    return {**payment_rows(payments), "is_fraud": labels}
 
 
 def label_rows(labels: Sequence[Label]) -> Columns:
@@ -155,15 +161,13 @@ def label_rows(labels: Sequence[Label]) -> Columns:
 
 def carried(request: FraudRequest) -> Past | None:
     """Give the payments of card and terminal that a request carries, in the order of the table."""
-    if request.history is None:
-        return None
-    history = sorted(
-        request.history, key=lambda past: (milliseconds(past.timestamp), past.transaction_id)
-    )
-    rows, mine = payment_rows(history), request.transaction
+    if not request.history:
+        return None if request.history is None else {}
+    rows, mine = past_rows(request.history), request.transaction
+    order = np.lexsort((rows[EVENT].astype(str), rows["timestamp"]))
     own = {CARD: rows[CARD] == mine.customer_id, TERMINAL: rows[TERMINAL] == mine.terminal_id}
     return {
-        entity: {name: rows[name][own[entity]] for name in ("timestamp", *names)}
+        entity: {name: rows[name][order][own[entity][order]] for name in ("timestamp", *names)}
         for entity, names in MEMORY.entities.items()
     }
 
@@ -193,21 +197,24 @@ def top(contributions: NDArray[np.float32]) -> NDArray[np.int64]:
 def respond(predictions: Columns, known: FraudAssets) -> list[FraudResponse]:
     """Give one response a row."""
     contributions = predictions["contributions"]
+    places = top(contributions)
+    effects = np.take_along_axis(contributions, places, axis=1)
+    told = [(name, DESCRIPTIONS[name]) for name in known.features]
     return [
-        FraudResponse(
-            score=float(score),
-            decision="review" if flagged else "approve",
-            reasons=[
-                Reason(
-                    feature=known.features[place],
-                    meaning=DESCRIPTIONS[known.features[place]],
-                    effect=float(contributions[row, place]),
-                )
-                for place in places
+        {
+            "score": score,
+            "decision": "review" if flagged else "approve",
+            "reasons": [
+                {"feature": told[place][0], "meaning": told[place][1], "effect": effect}
+                for place, effect in zip(mine, moved, strict=True)
             ],
-        )
-        for row, (score, flagged, places) in enumerate(
-            zip(predictions["score"], predictions["decision"], top(contributions), strict=True)
+        }
+        for score, flagged, mine, moved in zip(
+            predictions["score"].tolist(),
+            predictions["decision"].tolist(),
+            places.tolist(),
+            effects.tolist(),
+            strict=True,
         )
     ]
 
@@ -221,8 +228,9 @@ def signals(columns: Columns, predictions: Columns) -> Columns:
 MEMORY = Memory(
     entities=kept(FEATURES),
     days=LOOKBACK_DAYS,
+    subject=CARD,
     event=PastPayment,
-    rows=payment_rows,
+    rows=past_rows,
     late=("is_fraud",),
     label=Label,
     labels=label_rows,

@@ -160,7 +160,7 @@ def _examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns)
     requests = project.use_case.examples(dataset.path, rows, project.params.train.examples)
     answers = Predictor(bundle, project.use_case.api).answer(requests) if requests else []
     pairs = [
-        {"request": request.model_dump(mode="json"), "response": answer.model_dump(mode="json")}
+        {"request": request.model_dump(mode="json"), "response": answer}
         for request, answer in zip(requests, answers, strict=True)
     ]
     return json.dumps(pairs, indent=2).encode()

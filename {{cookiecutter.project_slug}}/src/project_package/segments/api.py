@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Annotated, Self
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from typing_extensions import TypedDict
 
 from ..contract import Api, Columns, Files, Frozen, Memory, Past
 from ..fields import EARLIEST, GRACE, Identifier, Moment, Money, milliseconds, until
@@ -35,6 +36,7 @@ MAX_BASKETS = 1_000
 CENT = 0.01
 """By which a sum of rounded amounts may exceed the whole."""
 ASSETS = "assets.json"
+ANSWER = ("segment", "name", "distance", "certainty")
 AS_OF_PERIOD = f"must lie between {EARLIEST:%Y-%m-%d} and the day after tomorrow (UTC)"
 AsOf = Annotated[
     datetime,
@@ -98,7 +100,7 @@ class SegmentsRequest(Frozen):
         return self
 
 
-class Typical(BaseModel):
+class Typical(TypedDict):
     """A feature that sets a segment apart."""
 
     feature: str
@@ -111,7 +113,7 @@ class Typical(BaseModel):
     """The median of all households."""
 
 
-class SegmentsResponse(BaseModel):
+class SegmentsResponse(TypedDict):
     """The answer for one household."""
 
     segment: int
@@ -156,7 +158,7 @@ def basket_rows(households: Sequence[str], baskets: Sequence[Basket]) -> Columns
     """Turn baskets of households into rows."""
     spent = {name: np.array([float(getattr(basket, name)) for basket in baskets]) for name in SPENT}
     return {
-        "timestamp": np.array([milliseconds(basket.timestamp) for basket in baskets], np.int64),
+        "timestamp": milliseconds([basket.timestamp for basket in baskets]),
         HOUSEHOLD: np.array(households, object),
         "is_now": np.zeros(len(baskets)),
         **spent,
@@ -168,7 +170,7 @@ def request_rows(requests: Sequence[SegmentsRequest]) -> Columns:
     """Give the rows of the moments at which households are looked at: nothing to remember."""
     count = len(requests)
     return {
-        "timestamp": np.array([milliseconds(request.as_of) for request in requests], np.int64),
+        "timestamp": milliseconds([request.as_of for request in requests]),
         HOUSEHOLD: np.array([request.household_id for request in requests], object),
         "is_now": np.ones(count),
         **{name: np.zeros(count) for name in SPENT},
@@ -180,14 +182,14 @@ def carried(request: SegmentsRequest) -> Past | None:
     """Give the baskets that a request carries, in order of time."""
     if request.baskets is None:
         return None
-    baskets = sorted(request.baskets, key=lambda basket: milliseconds(basket.timestamp))
+    baskets = sorted(request.baskets, key=lambda basket: basket.timestamp)
     rows = basket_rows([request.household_id] * len(baskets), baskets)
     return {HOUSEHOLD: {name: rows[name] for name in ("timestamp", *MEMORY.entities[HOUSEHOLD])}}
 
 
 def lacks(request: SegmentsRequest, past: Past) -> str:
     """Demand some baskets in the half year before the moment."""
-    since = milliseconds(request.as_of) - DAYS * MILLISECONDS_A_DAY
+    since = milliseconds([request.as_of]) - DAYS * MILLISECONDS_A_DAY
     if np.sum(past[HOUSEHOLD]["timestamp"] > since) >= LEAST_BASKETS:
         return ""
     return f"needs {LEAST_BASKETS} baskets in the {DAYS} days before as_of; send them to /v1/events"
@@ -213,24 +215,25 @@ def decode(outputs: Columns, columns: Columns, known: SegmentsAssets) -> Columns
 
 def respond(predictions: Columns, known: SegmentsAssets) -> list[SegmentsResponse]:
     """Give one response a row."""
+    given = {name: predictions[name].tolist() for name in (*ANSWER, *DESCRIPTIONS)}
     return [
-        SegmentsResponse(
-            segment=int(segment),
-            name=str(predictions["name"][row]),
-            distance=float(predictions["distance"][row]),
-            certainty=float(predictions["certainty"][row]),
-            typical=[
-                Typical(
-                    feature=name,
-                    meaning=DESCRIPTIONS[name],
-                    household=float(predictions[name][row]),
-                    segment=known.profiles[segment].medians[name],
-                    everyone=known.medians[name],
-                )
+        {
+            "segment": segment,
+            "name": given["name"][row],
+            "distance": given["distance"][row],
+            "certainty": given["certainty"][row],
+            "typical": [
+                {
+                    "feature": name,
+                    "meaning": DESCRIPTIONS[name],
+                    "household": given[name][row],
+                    "segment": known.profiles[segment].medians[name],
+                    "everyone": known.medians[name],
+                }
                 for name in known.profiles[segment].telling
             ],
-        )
-        for row, segment in enumerate(predictions["segment"])
+        }
+        for row, segment in enumerate(given["segment"])
     ]
 
 
@@ -242,6 +245,7 @@ def signals(_: Columns, predictions: Columns) -> Columns:
 MEMORY = Memory(
     entities=kept(FEATURES),
     days=LOOKBACK_DAYS,
+    subject=HOUSEHOLD,
     event=BoughtBasket,
     rows=lambda events: basket_rows([event.household_id for event in events], events),
 )

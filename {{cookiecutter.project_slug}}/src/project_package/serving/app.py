@@ -22,9 +22,13 @@ from ..errors import UserError
 from ..settings import read
 from ..state import State, StateUnusable
 from ..store import CHAMPION, Store
+from .batch import Watch
+from .direct import Direct
 from .follower import AnyApi, Follower
 from .live import Live
 from .routes import Services, add_memory, add_predict, add_status
+from .together import Together
+from .versions import Versions
 
 RETRY_SECONDS = 1
 
@@ -44,7 +48,9 @@ async def unusable(_: HttpRequest, error: Exception) -> JSONResponse:
 
 def create_app(api: AnyApi, store: Store, state: State, follow_seconds: float = 2) -> FastAPI:
     """Build the application; it looks for another champion every `follow_seconds`."""
-    champion, live = Follower(api, store, CHAMPION), Live(api, state)
+    champion, watch = Follower(api, store, CHAMPION), Watch()
+    versions = Versions(champion)
+    together, live = Together(api, versions, watch), Live(api, state, versions, watch)
 
     @asynccontextmanager
     async def working(_: FastAPI) -> AsyncIterator[None]:
@@ -67,7 +73,8 @@ def create_app(api: AnyApi, store: Store, state: State, follow_seconds: float = 
     app.state.champion = champion
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(StateUnusable, unusable)
-    services = Services(api, champion, live)
+    app.router.route_class = Direct
+    services = Services(api, champion, together, live)
     for add in (add_predict, add_memory, add_status):
         add(app, services)
     return app

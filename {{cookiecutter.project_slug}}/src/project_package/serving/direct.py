@@ -17,7 +17,7 @@ JSON = "application/json"
 
 
 class Direct(APIRoute):
-    """A route with one parameter, `body`, that gives a model or a finished response."""
+    """A route whose one parameter, if it has a body, is `body`; it gives a model or a response."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Give the function that answers a request.
@@ -25,8 +25,10 @@ class Direct(APIRoute):
         It raises RequestValidationError for a body of another content type, or one that breaks a
         rule.
         """
+        if self.body_field is None:
+            return super().get_route_handler()
         endpoint = self.endpoint
-        body_type: type[BaseModel] = self.body_field.field_info.annotation  # type: ignore[union-attr, assignment]
+        body_type: type[BaseModel] = self.body_field.field_info.annotation  # type: ignore[assignment]
 
         async def handle(request: Request) -> Response:
             if not _is_json(request.headers.get("content-type", "")):

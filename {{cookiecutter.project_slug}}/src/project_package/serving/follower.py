@@ -138,7 +138,7 @@ def prove(fresh: Served, old: Served | None) -> None:
 def answer(predictor: AnyPredictor, request: Any) -> Any:
     """Answer one request in raw form."""
     parsed = predictor.api.request.model_validate(request)
-    return predictor.answer([parsed])[0].model_dump(mode="json")
+    return predictor.answer([parsed])[0]
 
 
 def same(one: Any, two: Any) -> bool:

@@ -3,6 +3,7 @@
 Bodies are the use case's own types, known only when the application is built.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -12,8 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import Request
 from ..contract import Response as Prediction
+from .batch import Answers
 from .follower import AnyApi, Follower, Served
-from .live import Answers, Live, Refused
+from .live import Live
+from .together import Together
+from .work import Refused
 
 MAX_INSTANCES, MAX_EVENTS = 1_000, 10_000
 Event = TypeVar("Event", bound=BaseModel)
@@ -25,6 +29,7 @@ class Services:
 
     api: AnyApi
     champion: Follower
+    together: Together
     live: Live
 
     def ready(self) -> Served:
@@ -32,6 +37,18 @@ class Services:
         if self.champion.served is None:
             raise HTTPException(503, self.champion.refused or self.champion.unreachable)
         return self.champion.served
+
+    async def answer(self, instances: list[Any]) -> Answers:
+        """Answer instances; 422 for one that lacks its past, 503 while nobody can answer."""
+        self.ready()
+        pasts = [self.api.carried(instance) for instance in instances]
+        if None not in pasts:
+            return await self.together.answer(instances, [past or {} for past in pasts])
+        try:
+            return await self.live.answer(instances, pasts)
+        except Refused as refused:
+            told = {"loc": ("body", "instances", refused.place), "msg": refused.reason}
+            raise RequestValidationError([{**told, "type": "past"}]) from refused
 
 
 class Strict(BaseModel):
@@ -47,10 +64,12 @@ class Instances(Strict, Generic[Request]):
 
 
 class Predictions(BaseModel, Generic[Prediction]):
-    """The answer: one prediction per instance, all by one version of the model."""
+    """The answer: one prediction per instance."""
 
     model_version: str
     predictions: list[Prediction]
+    versions: list[str] | None = None
+    """Of the model, a prediction each, where they differ: the challenger answers some."""
 
 
 class Events(Strict, Generic[Event]):
@@ -107,30 +126,21 @@ def add_predict(app: FastAPI, services: Services) -> None:
 
         One that brings no past is answered with what the server remembers, and remembered.
         """
-        served = services.ready()
-        answered = await answer(services, served, body.instances)
-        joined = ",".join(answered.predictions)
-        return Response(
-            f'{{"model_version":"{answered.version}","predictions":[{joined}]}}',
-            media_type="application/json",
-        )
+        answers = await services.answer(body.instances)
+        return Response(_written(answers), media_type="application/json")
 
     examples = Body(openapi_examples=bodies(services.champion))
     predict.__annotations__["body"] = Annotated[Instances[api.request], examples]  # type: ignore[name-defined]
     app.post("/v1/predict", response_model=Predictions[api.response])(predict)  # type: ignore[name-defined]
 
 
-async def answer(services: Services, served: Served, instances: list[Any]) -> Answers:
-    """Answer instances, at once when all bring their past; 422 for one that lacks it."""
-    if all(services.api.carried(instance) is not None for instance in instances):
-        given = served.predictor.answer(instances)
-        return Answers(served.version, [one.model_dump_json() for one in given])
-    answered = await services.live.predict(served, instances)
-    if isinstance(answered, Refused):
-        place = ("body", "instances", answered.place)
-        told = {"loc": place, "msg": answered.reason, "type": "past"}
-        raise RequestValidationError([told])
-    return answered
+def _written(answers: Answers) -> str:
+    """Write an answer; when versions differ, with the version of each prediction."""
+    first, given = answers.versions[0], ",".join(answers.predictions)
+    more = ""
+    if any(version != first for version in answers.versions):
+        more = f',"versions":{json.dumps(answers.versions)}'
+    return f'{{"model_version":"{first}","predictions":[{given}]{more}}}'
 
 
 def bodies(champion: Follower) -> dict[str, Any]:

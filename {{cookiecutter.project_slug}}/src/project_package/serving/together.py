@@ -1,58 +1,75 @@
 """Requests that arrive together are answered together: one run of features and graph for all.
 
-Whoever asks first schedules the run for the end of this round of the event loop; what other
-connections bring in the same round goes along. Alone, a request waits for nobody.
+Whoever asks first starts the run at the end of this round of the event loop; what other connections
+bring in the same round goes along. Alone, a request waits for nobody.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from .follower import Served
-
-
-class AnswerFailed(Exception):
-    """Something else went wrong while several requests were answered; the log has it."""
+from ..contract import Past
+from .batch import Answers, Watch, run_each
+from .follower import AnyApi
+from .versions import Versions
 
 
 @dataclass(frozen=True)
 class _Waiting:
-    served: Served
     requests: Sequence[Any]
-    answers: asyncio.Future[list[str]]
+    pasts: Sequence[Past]
+    done: asyncio.Future[Answers]
 
 
 class Together:
     """Those who wait for the end of the round."""
 
-    def __init__(self) -> None:
+    def __init__(self, api: AnyApi, versions: Versions, watch: Watch) -> None:
+        self.api, self.versions, self.watch = api, versions, watch
         self._waiting: list[_Waiting] = []
+        self._rounds: set[asyncio.Task[None]] = set()
 
-    async def answer(self, served: Served, requests: Sequence[Any]) -> list[str]:
-        """Answer requests that bring their past: one JSON text each."""
+    async def answer(self, requests: Sequence[Any], pasts: Sequence[Past]) -> Answers:
+        """Answer requests that bring their pasts."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_soon(self._run)
-        waiting = _Waiting(served, requests, loop.create_future())
+            loop.call_soon(self._start)
+        waiting = _Waiting(requests, pasts, loop.create_future())
         self._waiting.append(waiting)
-        return await waiting.answers
+        return await waiting.done
 
-    def _run(self) -> None:
-        """Answer all of one version, then all of the next, should it have changed in this round."""
+    def _start(self) -> None:
         round_, self._waiting = self._waiting, []
+        task = asyncio.create_task(self._run(round_))
+        self._rounds.add(task)  # else nobody would hold it
+        task.add_done_callback(self._rounds.discard)
+
+    async def _run(self, round_: Sequence[_Waiting]) -> None:
+        """Answer all who wait; what goes wrong, they are told too."""
         try:
-            for served in {id(one.served): one.served for one in round_}.values():
-                _answer(served, [one for one in round_ if one.served is served])
-        finally:  # an error goes to the loop's log; those who wait must not wait for ever
+            answers = await self._answer(
+                [request for one in round_ for request in one.requests],
+                [past for one in round_ for past in one.pasts],
+            )
+        except BaseException as error:
             for one in round_:
-                if not one.answers.done():
-                    one.answers.set_exception(AnswerFailed())
+                if not one.done.done():
+                    one.done.set_exception(error)
+            raise
+        ends = accumulate(len(one.requests) for one in round_)
+        for one, end in zip(round_, ends, strict=True):
+            mine = slice(end - len(one.requests), end)
+            if not one.done.done():
+                one.done.set_result(Answers(answers.predictions[mine], answers.versions[mine]))
 
-
-def _answer(served: Served, group: Sequence[_Waiting]) -> None:
-    answers = iter(served.predictor.answer([r for one in group for r in one.requests]))
-    for one in group:
-        texts = [next(answers).model_dump_json() for _ in one.requests]
-        if not one.answers.cancelled():
-            one.answers.set_result(texts)
+    async def _answer(self, requests: Sequence[Any], pasts: Sequence[Past]) -> Answers:
+        rows = self.api.rows(requests)
+        served = self.versions.choose(rows[self.api.memory.subject].tolist())
+        batches, answers = run_each(rows, pasts, served)
+        if self.watch.before:
+            await asyncio.to_thread(self.watch.before, batches)
+        if self.watch.after:
+            self.watch.after(batches)
+        return answers

@@ -1,0 +1,74 @@
+"""A batch: rows of requests that one version answers in one run of features and graph."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from pydantic_core import to_json
+
+from ..contract import Columns, Past, take
+from ..predictor import features_after
+from .follower import Served
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What was asked, of which version, and what came of it; one of each per row."""
+
+    served: Served
+    rows: Columns
+    pasts: Sequence[Past]
+    features: Columns
+    predictions: Columns
+    answers: Sequence[str]
+    """As JSON."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answer to each row, as JSON, and the version that gave it."""
+
+    predictions: Sequence[str]
+    versions: Sequence[str]
+
+
+Tell: TypeAlias = Callable[[Sequence[Batch]], None]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told of answers.
+
+    `before` they are given: what it raises, the client gets, and no answer. `after`: it must be
+    quick, and never fail. Both may be called in any thread.
+    """
+
+    before: Tell | None = None
+    after: Tell | None = None
+
+
+def run(served: Served, rows: Columns, pasts: Sequence[Past]) -> Batch:
+    """Answer rows, each after its past."""
+    predictor = served.predictor
+    features = features_after(predictor.api, rows, pasts)
+    predictions = predictor.predict(features)
+    responses = predictor.api.respond(predictions, predictor.assets)
+    answers = [to_json(response).decode() for response in responses]
+    return Batch(served, rows, pasts, features, predictions, answers)
+
+
+def run_each(
+    rows: Columns, pasts: Sequence[Past], served: Sequence[Served]
+) -> tuple[list[Batch], Answers]:
+    """Answer each row by its version: a batch for each, and the answers in the order of rows."""
+    if all(one is served[0] for one in served):
+        batch = run(served[0], rows, pasts)
+        return [batch], Answers(batch.answers, [served[0].version] * len(served))
+    batches, answers = list[Batch](), [""] * len(served)
+    for version in {id(one): one for one in served}.values():
+        mine = [place for place, one in enumerate(served) if one is version]
+        batches.append(run(version, take(rows, np.array(mine)), [pasts[place] for place in mine]))
+        for place, answer in zip(mine, batches[-1].answers, strict=True):
+            answers[place] = answer
+    return batches, Answers(answers, [one.version for one in served])

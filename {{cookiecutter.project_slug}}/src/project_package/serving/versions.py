@@ -1,0 +1,36 @@
+"""Which version answers whom: the champion, or for a share of customers the challenger (canary)."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from .follower import Follower, Served
+
+WHOLE = 2**64
+
+
+class Versions:
+    """The versions that may answer."""
+
+    def __init__(
+        self, champion: Follower, challenger: Follower | None = None, canary: float = 0
+    ) -> None:
+        """Take the followers, and the share of subjects (0 to 1) that the challenger answers."""
+        self.champion, self.challenger = champion, challenger
+        self._limit = canary * WHOLE
+
+    def choose(self, subjects: Sequence[str]) -> list[Served]:
+        """Give the version that answers each subject: a card, a product or a household.
+
+        The same subject is always on the same side. The champion must be there.
+        """
+        champion = self.champion.served
+        assert champion is not None  # noqa: S101 - a request is refused before while it is not
+        challenger = self.challenger.served if self.challenger and self._limit else None
+        if challenger is None:
+            return [champion] * len(subjects)
+        return [challenger if _place(s) < self._limit else champion for s in subjects]
+
+
+def _place(subject: str) -> int:
+    """Give a place on the whole that depends on the name only."""
+    return int.from_bytes(blake2b(subject.encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,144 @@
+"""The work that the state sees: requests without a past, events, labels; each a body, whole.
+
+Within a turn, which is one transaction, works happen one after the other: each sees what those
+before it have changed. Requests are gathered, and answered by one run of the graph at the end.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from ..contract import Columns, Past, length
+from ..history import EVENT
+from ..state import State
+from .batch import Answers
+from .follower import AnyApi, Served
+
+
+class Refused(Exception):
+    """An instance of a body that is not answered, and why."""
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place, self.reason = place, reason
+
+
+@dataclass
+class Turn:
+    """The state in a transaction, and the requests that wait for the run of the graph."""
+
+    state: State
+    requests: list[Any] = field(default_factory=list)
+    pasts: list[Past] = field(default_factory=list)
+    served: list[Served] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+    """Where a request stands, by the name that it is remembered by."""
+    answers: Answers = field(default_factory=lambda: Answers([], []))
+
+    def keep_answers(self) -> None:
+        """Keep the answers for those who ask again; the version stands before each."""
+        given = self.answers
+        kept = {n: f"{given.versions[p]} {given.predictions[p]}" for n, p in self.places.items()}
+        self.state.keep_answers(kept)
+
+
+Finish: TypeAlias = Callable[[], Any]
+"""Gives what the client is told, after the graph ran."""
+
+
+class Work(Protocol):
+    """What a body asks for; `changed` says whether the turn is another since."""
+
+    changed: bool
+
+    def do(self, turn: Turn) -> Finish:
+        """Do all that the state must see in order; raise Refused, and the body is refused."""
+
+
+class Predict:
+    """Answer requests: one that brings no past with what is remembered, and remember it."""
+
+    def __init__(
+        self,
+        api: AnyApi,
+        requests: Sequence[Any],
+        pasts: Sequence[Past | None],
+        rows: Columns,
+        served: Sequence[Served],
+    ) -> None:
+        self.api, self.requests, self.pasts = api, requests, pasts
+        self.rows, self.served, self.changed = rows, served, False
+
+    def do(self, turn: Turn) -> Finish:
+        """Gather those that were not answered before."""
+        self.changed = False
+        found = [self._gather(turn, place) for place in range(len(self.requests))]
+        return lambda: _answers(turn, found)
+
+    def _gather(self, turn: Turn, place: int) -> int | str:
+        """Give the place of a request in the turn, or the answer that it had before."""
+        if (past := self.pasts[place]) is not None:
+            return self._put(turn, place, past, "")
+        name = str(self.rows[EVENT][place])
+        if name in turn.places:
+            return turn.places[name]
+        if name and (answer := turn.state.answer(name)) is not None:
+            return answer
+        return self._put(turn, place, self._remembered(turn.state, place, name), name)
+
+    def _remembered(self, state: State, place: int, name: str) -> Past:
+        """Give the past that is remembered, and remember the row."""
+        past = state.past(self.rows, place)
+        if reason := self.api.lacks(self.requests[place], past):
+            raise Refused(place, reason)
+        if name:
+            if not state.add(self.rows, place):
+                raise Refused(place, "is remembered, but its answer is not kept any more")
+            self.changed = True
+        return past
+
+    def _put(self, turn: Turn, place: int, past: Past, name: str) -> int:
+        self.changed = True
+        turn.requests.append(self.requests[place])
+        turn.pasts.append(past)
+        turn.served.append(self.served[place])
+        if name:
+            turn.places[name] = len(turn.requests) - 1
+        return len(turn.requests) - 1
+
+
+def _answers(turn: Turn, found: Sequence[int | str]) -> Answers:
+    """Pick the answers from the turn, or read those that were kept."""
+    given = turn.answers
+    pairs = [
+        (given.versions[known], given.predictions[known])
+        if isinstance(known, int)
+        else known.split(" ", 1)
+        for known in found
+    ]
+    return Answers([answer for _, answer in pairs], [version for version, _ in pairs])
+
+
+class Remember:
+    """Remember events; gives how many were new."""
+
+    def __init__(self, rows: Columns) -> None:
+        self.rows, self.changed = rows, False
+
+    def do(self, turn: Turn) -> Finish:
+        """Add them."""
+        new = sum(turn.state.add(self.rows, place) for place in range(length(self.rows)))
+        return lambda: new
+
+
+class Label:
+    """Set labels; gives the places of those whose event is not remembered."""
+
+    def __init__(self, rows: Columns) -> None:
+        self.rows, self.changed = rows, False
+
+    def do(self, turn: Turn) -> Finish:
+        """Set them."""
+        places = range(length(self.rows))
+        unknown = [place for place in places if not turn.state.label(self.rows, place)]
+        return lambda: unknown
