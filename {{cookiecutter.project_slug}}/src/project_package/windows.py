@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .contract import Columns
 
 Ends: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+Prepare: TypeAlias = Callable[[NDArray[Any]], NDArray[np.int64]]
 Aggregate = Literal["count", "sum", "mean", "run_length", "run_age_days", "days_since_false"]
 
 MILLISECONDS_A_DAY = 86_400_000
@@ -177,11 +178,13 @@ class _Timeline:
         step[entity[1:] != entity[:-1]] = _milliseconds(reach)
         self.time = np.zeros(len(entity), dtype=np.int64)
         np.cumsum(step, out=self.time[1:])
+        self._next = np.arange(1, len(entity) + 1)
         self._until: dict[float, NDArray[np.int64]] = {}
+        self._shared: tuple[tuple[str, Prepare] | None, NDArray[np.int64]] = None, self.time
 
     def ends(self, window: Window) -> Ends:
         """Give the first row of each row's window and the row after its last."""
-        end = self.until(window.delay) if window.delay else np.arange(1, len(self.time) + 1)
+        end = self.until(window.delay) if window.delay else self._next
         return self.until(window.delay + window.days), end
 
     def until(self, days: float) -> NDArray[np.int64]:
@@ -196,30 +199,29 @@ class _Timeline:
         first, end = self.ends(window)
         if window.value is None:
             aggregated = (end - first).astype(np.float64)
+        elif window.aggregate in ("sum", "mean"):
+            running = self._of(window.value, columns, _running)
+            aggregated = (running[end] - running[first]) / UNIT
+            if window.aggregate == "mean":
+                aggregated /= np.maximum(end - first, 1)
         else:
-            values = columns[window.value][self.order]
-            if not np.isfinite(values).all():
-                raise ValueError(
-                    f"{window.value} has missing or infinite values: fill or drop them"
-                )
-            if window.aggregate in ("sum", "mean"):
-                aggregated = _total(values, first, end)
-                if window.aggregate == "mean":
-                    aggregated /= np.maximum(end - first, 1)
-            else:
-                aggregated = self._run(window, values != 0)
+            aggregated = self._run(window, self._of(window.value, columns, _last_false)[end])
         result = np.empty_like(aggregated)
         result[self.order] = aggregated
         return result
 
-    def _run(self, window: Window, true: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def _of(self, name: str, columns: Columns, prepare: Prepare) -> NDArray[np.int64]:
+        """Give what windows over a column share; the latest is kept, for they stand together."""
+        if self._shared[0] != (name, prepare):
+            values = columns[name][self.order]
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} has missing or infinite values: fill or drop them")
+            self._shared = (name, prepare), prepare(values)
+        return self._shared[1]
+
+    def _run(self, window: Window, last_false: NDArray[np.int64]) -> NDArray[np.float64]:
         """Give an aggregate of the true rows at the end of every window."""
         first, end = self.ends(window)
-        place = np.arange(len(true))
-        # The last row not true before each place, -1 where there is none.
-        last_false = np.full(len(true) + 1, -1)
-        np.maximum.accumulate(np.where(true, -1, place), out=last_false[1:])
-        last_false = last_false[end]
         if window.aggregate == "days_since_false":
             since = self.time - self.time[last_false]
             none = _milliseconds(window.delay + window.days)
@@ -227,18 +229,22 @@ class _Timeline:
         run: NDArray[np.int64] = np.maximum(last_false + 1, first)
         if window.aggregate == "run_length":
             return (end - run).astype(np.float64)
-        age = self.time - self.time[np.minimum(run, place)]
+        age = self.time - self.time[np.minimum(run, np.arange(len(run)))]
         return np.where(run < end, age, 0) / MILLISECONDS_A_DAY
 
 
-def _total(
-    values: NDArray[Any], first: NDArray[np.int64], end: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Sum values[first:end] for every row, in whole ten-thousandths."""
+def _running(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Sum up to each place, in whole ten-thousandths: (rows + 1,)."""
     running = np.zeros(len(values) + 1, dtype=np.int64)
     running[1:] = np.rint(values * UNIT)
-    np.cumsum(running, out=running)
-    return (running[end] - running[first]) / UNIT
+    return np.cumsum(running, out=running)
+
+
+def _last_false(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Give the last row not true before each place, -1 where there is none: (rows + 1,)."""
+    last = np.full(len(values) + 1, -1)
+    np.maximum.accumulate(np.where(values != 0, -1, np.arange(len(values))), out=last[1:])
+    return last
 
 
 def _milliseconds(days: float) -> int:

@@ -71,9 +71,11 @@ class FraudRequest(Frozen):
 
     @model_validator(mode="after")
     def _history_is_of_the_past(self) -> Self:
+        if not self.history:
+            return self
         mine, seen = self.transaction, {self.transaction.transaction_id}
         due = mine.timestamp - timedelta(days=LABEL_DELAY_DAYS)
-        for index, past in enumerate(self.history or ()):
+        for index, past in enumerate(self.history):
             here = past.terminal_id == mine.terminal_id
             if past.timestamp > mine.timestamp:
                 raise ValueError(f"history[{index}].timestamp is later than the transaction")

@@ -5,6 +5,7 @@ than a thread would cost. What the state must know goes through `Live`, many req
 """
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -31,6 +32,8 @@ from .together import Together
 from .versions import Versions
 
 RETRY_SECONDS = 1
+OBJECTS_A_COLLECTION = 20_000
+"""That a body of a thousand instances makes some thousands of is no reason to collect."""
 
 
 async def invalid(_: HttpRequest, error: Exception) -> JSONResponse:
@@ -89,6 +92,9 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
     settings, root = read(), Path.cwd()
     state = State(settings.state(root), api.memory)
     app = create_app(api, Store(settings.store(root)), state, settings.serve_follow_seconds)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: the collector need not look at it with every 700 objects
+    gc.set_threshold(OBJECTS_A_COLLECTION)
     with _listen(host or settings.serve_host, settings.serve_port if port < 0 else port) as opened:
         if not quiet:
             _greet(app.state.champion, opened)
