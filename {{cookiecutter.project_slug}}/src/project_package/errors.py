@@ -11,6 +11,10 @@ class UserError(Exception):
     exit_code = 2
 
 
+class Unavailable(UserError):
+    """Something that is needed cannot be used now; later it may be."""
+
+
 class GateRefused(Exception):
     """A gate said no: the message names the rules and the numbers."""
 

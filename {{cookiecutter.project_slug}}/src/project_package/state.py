@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contract import Columns, Memory, Past
-from .errors import UserError
+from .errors import Unavailable, UserError
 from .history import EVENT
 from .windows import MILLISECONDS_A_DAY
 
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS answers (id INTEGER PRIMARY KEY, answer TEXT);
 """
 
 
-class StateUnusable(UserError):
+class StateUnusable(Unavailable):
     """The state cannot be read or written now; nothing of the transaction happened."""
 
 

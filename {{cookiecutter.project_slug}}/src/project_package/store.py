@@ -18,14 +18,14 @@ from pydantic import ValidationError
 
 from .bundle import Bundle, unpack
 from .contract import Files, Frozen
-from .errors import UserError
+from .errors import Unavailable, UserError
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 BUNDLE, EVIDENCE = "bundle", "evidence"
 Mode: TypeAlias = Literal["create", "overwrite"]
 
 
-class StoreUnreachable(UserError):
+class StoreUnreachable(Unavailable):
     """The store cannot be read or written now; later it may be."""
 
 

@@ -14,39 +14,23 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
-from fastapi import Request as HttpRequest
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from ..errors import UserError
 from ..settings import read
-from ..state import State, StateUnusable
+from ..state import State
 from ..store import CHAMPION, Store
 from .batch import Watch
 from .direct import Direct
 from .follower import AnyApi, Follower
 from .live import Live
+from .problems import answer_problems
 from .routes import Services, add_memory, add_predict, add_status
 from .together import Together
 from .versions import Versions
 
-RETRY_SECONDS = 1
 OBJECTS_A_COLLECTION = 20_000
 """That a body of a thousand instances makes some thousands of is no reason to collect."""
-
-
-async def invalid(_: HttpRequest, error: Exception) -> JSONResponse:
-    """Answer 422 with field and rule of each mistake; what was sent is not echoed."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this only
-    found = [{key: e[key] for key in ("loc", "msg", "type")} for e in error.errors()]
-    return JSONResponse({"detail": found}, status_code=422)
-
-
-async def unusable(_: HttpRequest, error: Exception) -> JSONResponse:
-    """Answer 503 when the state can be neither read nor written: nothing was remembered."""
-    headers = {"Retry-After": str(RETRY_SECONDS)}
-    return JSONResponse({"detail": str(error)}, status_code=503, headers=headers)
 
 
 def create_app(api: AnyApi, store: Store, state: State, follow_seconds: float = 2) -> FastAPI:
@@ -74,8 +58,7 @@ def create_app(api: AnyApi, store: Store, state: State, follow_seconds: float = 
         swagger_ui_parameters={"validatorUrl": None},
     )
     app.state.champion = champion
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(StateUnusable, unusable)
+    answer_problems(app)
     app.router.route_class = Direct
     services = Services(api, champion, together, live)
     for add in (add_predict, add_memory, add_status):

@@ -1,54 +1,74 @@
 """A route whose body goes straight from bytes to its type, in pydantic's own JSON parser.
 
-FastAPI reads a body into Python objects and then validates these, and resolves dependencies, which
-these routes have none of. Leaving that out saves half of the time of a small request. What the
-document says of the route stays FastAPI's.
+FastAPI reads a body into Python objects and then validates these, resolves dependencies, which
+these routes have none of, and closes what they opened. Leaving that out saves half of the time of a
+small request. What the document says of the route stays FastAPI's.
 """
 
-from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from .problems import PROBLEMS, response
 
 JSON = "application/json"
+HEADER = (b"content-type", JSON.encode())
 
 
 class Direct(APIRoute):
-    """A route whose one parameter, if it has a body, is `body`; it gives a model or a response."""
+    """A route whose one parameter, if it has a body, is `body`; it gives a model or JSON."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Give the function that answers a request.
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.body_field is not None:
+            self._type: type[BaseModel] = self.body_field.field_info.annotation  # type: ignore[assignment]
+            self.app = self.answer
 
-        It raises RequestValidationError for a body of another content type, or one that breaks a
-        rule.
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; this is a whole ASGI application, and fails as one only by mistake."""
+        try:
+            content = await self._content(scope, receive)
+        except PROBLEMS as problem:
+            await response(problem)(scope, receive, send)
+            return
+        length = (b"content-length", str(len(content)).encode())
+        start = {"type": "http.response.start", "status": 200, "headers": [HEADER, length]}
+        await send(start)
+        await send({"type": "http.response.body", "body": content})
+
+    async def _content(self, scope: Scope, receive: Receive) -> bytes:
+        """Give what the endpoint answers to the body.
+
+        Raises:
+            RequestValidationError: it is of another content type, or breaks a rule.
         """
-        if self.body_field is None:
-            return super().get_route_handler()
-        endpoint = self.endpoint
-        body_type: type[BaseModel] = self.body_field.field_info.annotation  # type: ignore[assignment]
-
-        async def handle(request: Request) -> Response:
-            if not _is_json(request.headers.get("content-type", "")):
-                raise RequestValidationError([_mistake((), f"must be {JSON}", "content_type")])
-            try:
-                body = body_type.model_validate_json(await request.body())
-            except ValidationError as error:
-                found = error.errors(include_url=False, include_context=False, include_input=False)
-                mistakes = [_mistake(e["loc"], e["msg"], e["type"]) for e in found]
-                raise RequestValidationError(mistakes) from None
-            answer = await endpoint(body)
-            if isinstance(answer, Response):
-                return answer
-            return Response(answer.model_dump_json(), media_type=JSON)
-
-        return handle
+        types = [value for name, value in scope["headers"] if name == b"content-type"]
+        if not types or types[0].partition(b";")[0].strip().lower() != JSON.encode():
+            raise RequestValidationError([_mistake((), f"must be {JSON}", "content_type")])
+        try:
+            body = self._type.model_validate_json(await _body(receive))
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            mistakes = [_mistake(e["loc"], e["msg"], e["type"]) for e in found]
+            raise RequestValidationError(mistakes) from None
+        answer: BaseModel | str = await self.endpoint(body)
+        return (answer if isinstance(answer, str) else answer.model_dump_json()).encode()
 
 
-def _is_json(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == JSON
+async def _body(receive: Receive) -> bytes:
+    """Read all of a body."""
+    parts, more = list[bytes](), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
 
 
 def _mistake(place: tuple[int | str, ...], message: str, kind: str) -> dict[str, Any]:

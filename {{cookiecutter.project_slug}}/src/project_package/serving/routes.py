@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from fastapi import Body, FastAPI, HTTPException, Response
+from fastapi import Body, FastAPI, HTTPException
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -121,13 +121,12 @@ def add_predict(app: FastAPI, services: Services) -> None:
     """Add the route that answers instances."""
     api = services.api
 
-    async def predict(body: Any) -> Response:
+    async def predict(body: Any) -> str:
         """Answer instances: a refused one is a 422 that names its field and rule.
 
         One that brings no past is answered with what the server remembers, and remembered.
         """
-        answers = await services.answer(body.instances)
-        return Response(_written(answers), media_type="application/json")
+        return _written(await services.answer(body.instances))
 
     examples = Body(openapi_examples=bodies(services.champion))
     predict.__annotations__["body"] = Annotated[Instances[api.request], examples]  # type: ignore[name-defined]
