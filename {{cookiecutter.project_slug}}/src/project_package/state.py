@@ -2,11 +2,13 @@
 
 Rows of one entity lie together, packed, a stretch of time in one blob; so a look at the past reads
 a few blobs, and what is kept of a row takes its columns' bytes. What was read stays in memory.
-Everything happens in a transaction, which is on disk (fsync) when it ends; a process that dies
-before leaves nothing of it. Several processes may share the file: each sees in its transaction what
-the others committed before.
+Everything happens in a transaction; a process that dies before its end leaves nothing of it. What
+was committed when `sync` is called is on disk when that returns, whatever happens to the machine;
+transactions go on meanwhile. Several processes may share the file: each sees in its transaction
+what the others committed before.
 """
 
+import os
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -61,14 +63,15 @@ class State:
             self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._file.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
             self._file.execute("PRAGMA journal_mode = WAL")
-            self._file.execute("PRAGMA synchronous = FULL")
+            self._file.execute("PRAGMA synchronous = NORMAL")
             self._file.executescript(SCHEMA)
+            self._journal = path.with_name(f"{path.name}-wal").open("rb")
         except (sqlite3.Error, OSError) as error:
             raise UserError(f"The state {path} cannot be opened: {error}.") from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do what is inside whole or not at all; it is on disk when this ends.
+        """Do what is inside whole or not at all.
 
         Raises:
             StateUnusable: the file cannot be read or written, or another process holds it too long.
@@ -118,6 +121,17 @@ class State:
             self._file.execute("ROLLBACK")
         self._changed.clear()
         self._cache.clear()
+
+    def sync(self) -> None:
+        """Return when all that was committed is on disk: what SQLite does itself when it is FULL.
+
+        Raises:
+            StateUnusable: the disk fails.
+        """
+        try:
+            os.fsync(self._journal.fileno())
+        except OSError as error:
+            raise StateUnusable(f"The state cannot be kept: {error}.") from error
 
     def close(self) -> None:
         """Close the file."""

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..contract import Past
@@ -34,7 +35,7 @@ class Live:
     def __init__(self, api: AnyApi, state: State, versions: Versions, watch: Watch) -> None:
         self.api, self.state, self.versions, self.watch = api, state, versions, watch
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
-        self._thread = ThreadPoolExecutor(1, "state")
+        self._thread, self._disk = ThreadPoolExecutor(1, "state"), ThreadPoolExecutor(1, "disk")
 
     async def answer(self, requests: Sequence[Any], pasts: Sequence[Past | None]) -> Answers:
         """Answer requests; one without a past with what is remembered, and it is remembered.
@@ -59,7 +60,7 @@ class Live:
         return unknown
 
     async def run(self) -> None:
-        """Work off what waits, until cancelled."""
+        """Work off what waits, until cancelled; a turn begins while the disk has the one before."""
         loop = asyncio.get_running_loop()
         while True:
             waiting = [await self._waiting.get()]
@@ -68,14 +69,14 @@ class Live:
             works = [one.work for one in waiting]
             turn = loop.run_in_executor(self._thread, self._results, works)
             await asyncio.wait([turn])
-            results = [turn.exception()] * len(works) if turn.exception() else turn.result()
-            for one, result in zip(waiting, results, strict=True):
-                if one.done.cancelled():
-                    continue
-                if isinstance(result, BaseException):
-                    one.done.set_exception(result)
-                else:
-                    one.done.set_result(result)
+            kept = loop.run_in_executor(self._disk, self._kept, turn)
+            kept.add_done_callback(partial(_tell, waiting))
+
+    def _kept(self, turn: asyncio.Future[list[Any]]) -> list[Any]:
+        """Give the results of a turn once they are on disk."""
+        results = turn.result()
+        self.state.sync()
+        return results
 
     async def _put(self, size: int, work: Work) -> Any:
         done = asyncio.get_running_loop().create_future()
@@ -122,3 +123,17 @@ class Live:
             self.watch.before(batches)
         turn.keep_answers()
         return batches
+
+
+def _tell(waiting: Sequence[_Waiting], kept: asyncio.Future[list[Any]]) -> None:
+    """Give each who waits the result, or the error."""
+    error = kept.exception()
+    for one, result in zip(
+        waiting, [error] * len(waiting) if error else kept.result(), strict=True
+    ):
+        if one.done.cancelled():
+            continue
+        if isinstance(result, BaseException):
+            one.done.set_exception(result)
+        else:
+            one.done.set_result(result)
