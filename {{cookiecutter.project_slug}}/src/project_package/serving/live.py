@@ -128,6 +128,10 @@ class Live:
                 if not task.done.cancelled():
                     task.done.set_exception(error)  # type: ignore[arg-type]  # it is none
 
+    async def finish(self) -> None:
+        """Return when all that waits by now is done."""
+        await self._put(0, lambda _: lambda: None)
+
     async def _put(self, size: int, work: Callable[[Turn], Callable[[], Any]]) -> Any:
         done = asyncio.get_running_loop().create_future()
         await self._waiting.put(Task(size, work, done))

@@ -8,12 +8,15 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Body, FastAPI, HTTPException, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import Request
 from ..contract import Response as Prediction
 from .follower import AnyApi, Follower, Served
 from .live import Answers, Live, Refused
+from .metrics import Metrics
 
 MAX_INSTANCES, MAX_EVENTS = 1_000, 10_000
 Event = TypeVar("Event", bound=BaseModel)
@@ -26,6 +29,7 @@ class Services:
     api: AnyApi
     champion: Follower
     live: Live
+    metrics: Metrics
 
     def ready(self) -> Served:
         """Give the version that answers, or answer 503 with the reason."""
@@ -185,3 +189,12 @@ def add_status(app: FastAPI, services: Services) -> None:
         served = services.ready()
         manifest = served.predictor.bundle.manifest.model_dump(mode="json")
         return Model(model_version=served.version, manifest=manifest, card=served.card)
+
+
+def add_metrics(app: FastAPI, services: Services) -> None:
+    """Add the route that Prometheus asks."""
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Give the server's numbers in Prometheus' text form."""
+        return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)
