@@ -118,7 +118,7 @@ def test_a_server_says_what_it_serves_and_ends_when_interrupted(
         ({"instances": []}, ["body", "instances"], "at least 1 item"),
         ({"more": 1}, ["body", "more"], "not permitted"),
         ({"instances": [{"odd": 1}]}, ["body", "instances", 0, "odd"], "not permitted"),
-        ({"instances": "text"}, ["body", "instances"], "a valid list"),
+        ({"instances": "text"}, ["body", "instances"], "a valid array"),
         ({"instances": [3] * (MAX_INSTANCES + 1)}, ["body", "instances"], "at most 1000 items"),
     ],
 )
@@ -136,7 +136,7 @@ def test_a_body_that_is_no_json_is_told_so(client: TestClient) -> None:
     headers = {"content-type": "application/json"}
     answer = client.post("/v1/predict", content=b'{"instances": [', headers=headers)
     assert answer.status_code == 422
-    assert "JSON decode error" in answer.json()["detail"][0]["msg"]
+    assert "Invalid JSON" in answer.json()["detail"][0]["msg"]
 
 
 def test_a_server_with_a_champion_is_alive_and_ready(client: TestClient) -> None:

@@ -3,6 +3,7 @@
 Bodies are the use case's own types, known only when the application is built.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import Request
 from ..contract import Response as Prediction
+from .direct import Direct
 from .follower import AnyApi, Follower, Served
 from .live import Answers, Live, Refused
 from .metrics import Metrics
@@ -121,7 +123,14 @@ def add_predict(app: FastAPI, services: Services) -> None:
 
     examples = Body(openapi_examples=bodies(services.champion))
     predict.__annotations__["body"] = Annotated[Instances[api.request], examples]  # type: ignore[name-defined]
-    app.post("/v1/predict", response_model=Predictions[api.response])(predict)  # type: ignore[name-defined]
+    _post(app, "/v1/predict", predict, Predictions[api.response])  # type: ignore[name-defined]
+
+
+def _post(app: FastAPI, path: str, answer: Callable[..., Any], model: type[BaseModel]) -> None:
+    """Add a route that goes straight from bytes to its body."""
+    app.router.add_api_route(
+        path, answer, methods=["POST"], response_model=model, route_class_override=Direct
+    )
 
 
 async def answer(services: Services, served: Served, instances: list[Any]) -> Answers:
@@ -161,10 +170,10 @@ def add_memory(app: FastAPI, services: Services) -> None:
         return Labelled(set=len(body.labels) - len(unknown), unknown=unknown)
 
     events.__annotations__["body"] = Events[memory.event]  # type: ignore[name-defined]
-    app.post("/v1/events")(events)
+    _post(app, "/v1/events", events, Remembered)
     if memory.label is not None:
         labels.__annotations__["body"] = Labels[memory.label]  # type: ignore[name-defined]
-        app.post("/v1/labels")(labels)
+        _post(app, "/v1/labels", labels, Labelled)
 
 
 def add_status(app: FastAPI, services: Services) -> None:
