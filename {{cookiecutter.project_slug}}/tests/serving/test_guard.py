@@ -179,7 +179,8 @@ def test_a_body_that_does_not_arrive_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "taken"), [("abcdef-0.1_2", True), ("", False), ("a b", False), ("x" * 65, False)]
+    ("given", "taken"),
+    [("abcdef-0.1_2", True), ("", False), ("a b", False), ("x" * 65, False), ("4" * 16, False)],
 )
 def test_every_answer_has_an_id(given: str, taken: bool) -> None:
     client = opened(Limits())

@@ -21,7 +21,8 @@ from .logs import REQUEST_ID
 from .metrics import Metrics
 
 log = logging.getLogger(__name__)
-SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+SANE_ID = re.compile(rb"(?![0-9]*$)[A-Za-z0-9._-]{8,64}")
+"""Not of digits only: that may be the number of a card, and an id goes to the log."""
 SECURITY: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
