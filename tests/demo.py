@@ -122,7 +122,7 @@ def serving(project: Path) -> Iterator[str]:
             server = subprocess.Popen(
                 ["uv", "run", "ml", "serve", "--port", str(port)],
                 cwd=project,
-                env=environment(),
+                env=environment() | {"SERVE_KEYS": "off"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

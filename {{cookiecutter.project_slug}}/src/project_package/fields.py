@@ -44,7 +44,10 @@ Moment = Annotated[
     AfterValidator(until(GRACE, PERIOD)),
     Field(description="UTC unless it says a zone"),
 ]
-Identifier = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+Identifier = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$"),  # which no database takes
+]
 Money = Annotated[
     float, Field(ge=0, lt=MONEY_LIMIT, allow_inf_nan=False, description="in one currency")
 ]

@@ -27,7 +27,19 @@ class Settings(BaseSettings):
     serve_host: str = "127.0.0.1"
     serve_port: int = 8000
     serve_follow_seconds: float = Field(default=2, gt=0)
-    """How often the server looks for another champion."""
+    """How often the server looks for another champion, and for other API keys."""
+    serve_keys: str = ""
+    """File of API keys; empty means `keys.json` beside the project; `off` asks nobody for one."""
+    serve_max_body_mb: float = Field(default=8, gt=0)
+    """The largest body that is read."""
+    serve_rate: float = Field(default=0, ge=0)
+    """Requests a second that each key may make, in bursts of as many; 0 sets no limit."""
+    serve_max_waiting: int = Field(default=256, ge=1)
+    """Requests that may be at work at once; more are refused at once."""
+    serve_body_seconds: float = Field(default=10, gt=0)
+    """How long a body may take to arrive."""
+    serve_answer_seconds: float = Field(default=30, gt=0)
+    """How long an answer may take."""
 
     def tracking(self, root: Path) -> str:
         """Give the MLflow address, absolute."""
@@ -45,6 +57,12 @@ class Settings(BaseSettings):
     def state(self, root: Path) -> Path:
         """Give the file of the server's state, absolute."""
         return root.absolute() / (self.state_url.removeprefix("sqlite:///") or "state.db")
+
+    def keys(self, root: Path) -> Path | None:
+        """Give the file of API keys, absolute; None when nobody is asked for one."""
+        if self.serve_keys.lower() == "off":
+            return None
+        return root.absolute() / Path(self.serve_keys or "keys.json").expanduser()
 
 
 def read() -> Settings:

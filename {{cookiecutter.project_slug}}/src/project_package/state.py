@@ -58,6 +58,7 @@ class State:
         self._cache: OrderedDict[Key, Rows] = OrderedDict()
         self._changed: set[tuple[Key, int]] = set()
         self._version = -1
+        self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -132,6 +133,11 @@ class State:
             os.fsync(self._journal.fileno())
         except OSError as error:
             raise StateUnusable(f"The state cannot be kept: {error}.") from error
+
+    def size(self) -> int:
+        """Give the bytes of the file and of what is on its way into it."""
+        parts = (self._path, self._path.with_name(f"{self._path.name}-wal"))
+        return sum(part.stat().st_size for part in parts if part.exists())
 
     def close(self) -> None:
         """Close the file."""

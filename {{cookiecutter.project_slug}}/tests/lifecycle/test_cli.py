@@ -62,7 +62,7 @@ def new(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_there_is_a_command_for_every_stage() -> None:
     stages = {"data", "train", "evaluate", "promote", "rollback", "predict", "serve", "pipeline"}
-    assert set(STAGES) == stages | {"models", "doctor", "remember"}
+    assert set(STAGES) == stages | {"remember", "models", "doctor", "key"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -207,3 +207,15 @@ def test_rollback_in_a_project_with_one_champion_is_refused(
     monkeypatch.chdir(clone(trained).workspace.root)
     assert ml("rollback") == 2
     assert "There is no earlier champion" in ml.err
+
+
+@pytest.mark.usefixtures("new")
+def test_a_key_is_made_and_removed(ml: Ml) -> None:
+    assert ml("key", "shop", "--scope", "predict", "--scope", "labels") == 0
+    token = ml.out.strip()
+    kept = Path("keys.json").read_text()
+    assert len(token) == 43
+    assert token not in kept
+    assert '"labels"' in kept
+    assert ml("key", "shop", "--remove") == 0
+    assert Path("keys.json").read_text() == "[]\n"

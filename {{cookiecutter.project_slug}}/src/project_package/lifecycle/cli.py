@@ -26,6 +26,9 @@ Set = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Source = Annotated[Path, typer.Argument(help="Raw rows: a .parquet or .csv file.")]
 Target = Annotated[Path, typer.Argument(help="Where the predictions go: .parquet or .csv.")]
+KeyName = Annotated[str, typer.Argument(help="Who will have the key.", metavar="NAME")]
+Scopes = Annotated[list[str] | None, typer.Option("--scope", help="predict, labels or admin.")]
+Remove = Annotated[bool, typer.Option("--remove", help="Take the key away.")]
 Host = Annotated[str, typer.Option(help="Address; SERVE_HOST, or loopback, by default.")]
 Port = Annotated[
     int, typer.Option(help="Port; SERVE_PORT, or 8000, by default; 0 takes a free one.")
@@ -100,6 +103,20 @@ def predict(
 def serve(context: typer.Context, host: Host = "", port: Port = -1, quiet: Quiet = False) -> None:
     """Serve the champion over HTTP. Its settings are those of the environment."""
     context.obj.serve(host, port, quiet)
+
+
+@app.command(epilog="Example: `ml key shop --scope predict --scope labels`")
+def key(name: KeyName, scopes: Scopes = None, remove: Remove = False) -> None:
+    """Make an API key and print it, this once; a server that runs takes it up by itself."""
+    from .. import keys, settings
+
+    path = settings.read().keys(Path.cwd())
+    if path is None:
+        raise UserError("SERVE_KEYS is off: nobody is asked for a key. Name a file instead.")
+    if remove:
+        keys.remove(path, name)
+    else:
+        sys.stdout.write(f"{keys.add(path, name, scopes or ())}\n")
 
 
 def run(entry: Entry) -> None:

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ..contract import Past
+from ..history import EVENT
 from ..state import State
 from .batch import Answers, Batch, Watch, run_each
 from .follower import AnyApi
@@ -77,6 +80,10 @@ class Live:
         results = turn.result()
         self.state.sync()
         return results
+
+    async def finish(self) -> None:
+        """Return when all that waits by now is done."""
+        await self._put(0, Remember({EVENT: np.empty(0, object)}))
 
     async def _put(self, size: int, work: Work) -> Any:
         done = asyncio.get_running_loop().create_future()

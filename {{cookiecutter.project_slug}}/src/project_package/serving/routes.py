@@ -4,18 +4,23 @@ Bodies are the use case's own types, known only when the application is built.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from fastapi import Body, FastAPI, HTTPException
+from fastapi import Body, FastAPI, HTTPException, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import Request
 from ..contract import Response as Prediction
 from .batch import Answers
+from .direct import Direct
 from .follower import AnyApi, Follower, Served
 from .live import Live
+from .metrics import Metrics
 from .together import Together
 from .work import Refused
 
@@ -31,6 +36,7 @@ class Services:
     champion: Follower
     together: Together
     live: Live
+    metrics: Metrics
 
     def ready(self) -> Served:
         """Give the version that answers, or answer 503 with the reason."""
@@ -130,7 +136,14 @@ def add_predict(app: FastAPI, services: Services) -> None:
 
     examples = Body(openapi_examples=bodies(services.champion))
     predict.__annotations__["body"] = Annotated[Instances[api.request], examples]  # type: ignore[name-defined]
-    app.post("/v1/predict", response_model=Predictions[api.response])(predict)  # type: ignore[name-defined]
+    _post(app, "/v1/predict", predict, Predictions[api.response])  # type: ignore[name-defined]
+
+
+def _post(app: FastAPI, path: str, answer: Callable[..., Any], model: type[BaseModel]) -> None:
+    """Add a route that goes straight from bytes to its body."""
+    app.router.add_api_route(
+        path, answer, methods=["POST"], response_model=model, route_class_override=Direct
+    )
 
 
 def _written(answers: Answers) -> str:
@@ -166,10 +179,10 @@ def add_memory(app: FastAPI, services: Services) -> None:
         return Labelled(set=len(body.labels) - len(unknown), unknown=unknown)
 
     events.__annotations__["body"] = Events[memory.event]  # type: ignore[name-defined]
-    app.post("/v1/events")(events)
+    _post(app, "/v1/events", events, Remembered)
     if memory.label is not None:
         labels.__annotations__["body"] = Labels[memory.label]  # type: ignore[name-defined]
-        app.post("/v1/labels")(labels)
+        _post(app, "/v1/labels", labels, Labelled)
 
 
 def add_status(app: FastAPI, services: Services) -> None:
@@ -194,3 +207,12 @@ def add_status(app: FastAPI, services: Services) -> None:
         served = services.ready()
         manifest = served.predictor.bundle.manifest.model_dump(mode="json")
         return Model(model_version=served.version, manifest=manifest, card=served.card)
+
+
+def add_metrics(app: FastAPI, services: Services) -> None:
+    """Add the route that Prometheus asks."""
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Give the server's numbers in Prometheus' text form."""
+        return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,135 @@
+"""What /metrics tells. A request adds to plain numbers; Prometheus' form is made when it asks.
+
+Every application has its own numbers. A server of several processes has as
+many: ask each, or add up.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from .door import Door
+from .follower import Follower
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+EDGES = (
+    0,
+    0.001,
+    0.005,
+    0.01,
+    *(n / 20 for n in range(1, 21)),
+    *(step * 10**power for power in range(6) for step in (2, 5, 10)),
+)
+"""Upper ends of the buckets of signals: twentieths up to 1, then three a power of ten."""
+Values: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+@dataclass
+class Histogram:
+    """How many values lie in each bucket, and their sum."""
+
+    ends: Sequence[float]
+    counts: NDArray[np.int64]
+    total: float = 0
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Give the running totals as Prometheus wants them."""
+        names = [*(f"{end:g}" for end in self.ends), "+Inf"]
+        return list(zip(names, map(float, accumulate(self.counts)), strict=True))
+
+
+def empty(ends: Sequence[float]) -> Histogram:
+    """Give a histogram of nothing; the last of its buckets has no end."""
+    return Histogram(ends, np.zeros(len(ends) + 1, np.int64))
+
+
+@dataclass(eq=False)
+class Metrics(Collector):
+    """The numbers of one application."""
+
+    champion: Follower
+    door: Door
+    state_size: Callable[[], int]
+    requests: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """By route and status."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    seconds: dict[str, Histogram] = field(default_factory=dict)
+    """By route."""
+    signals: dict[tuple[str, str], Histogram] = field(default_factory=dict)
+    """By version and name."""
+
+    def count(self, route: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        self.requests[route, status] += 1
+        if (found := self.seconds.get(route)) is None:
+            found = self.seconds[route] = empty(SECONDS)
+        found.counts[bisect_left(SECONDS, seconds)] += 1
+        found.total += seconds
+
+    def observe(self, version: str, signals: Values) -> None:
+        """Add the signals of answers, (rows,) each, to their histograms; call from one thread."""
+        for name, values in signals.items():
+            if (found := self.signals.get((version, name))) is None:
+                found = self.signals[version, name] = empty(EDGES)
+            places = np.searchsorted(EDGES, values)
+            found.counts += np.bincount(places, minlength=len(EDGES) + 1)
+            found.total += float(np.sum(values))
+
+    def text(self) -> bytes:
+        """Give all of it in Prometheus' text form."""
+        return generate_latest(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family of numbers."""
+        yield from self._requests()
+        yield from self._model()
+        distribution = HistogramMetricFamily(
+            "signal_value", "Numbers of features and answers", labels=["version", "signal"]
+        )
+        for labels, values in self.signals.items():
+            distribution.add_metric(labels, values.buckets(), values.total)
+        yield distribution
+
+    def _requests(self) -> Iterator[Metric]:
+        answered = CounterMetricFamily("requests", "Answers", labels=["route", "status"])
+        for (route, status), count in self.requests.items():
+            answered.add_metric([route, str(status)], count)
+        yield answered
+        seconds = HistogramMetricFamily("request_seconds", "Time to answer", labels=["route"])
+        for route, histogram in self.seconds.items():
+            seconds.add_metric([route], histogram.buckets(), histogram.total)
+        yield seconds
+        refused = CounterMetricFamily("refused", "Requests refused at the door", labels=["reason"])
+        for reason, count in self.refused.items():
+            refused.add_metric([reason], count)
+        yield refused
+        yield GaugeMetricFamily("requests_inside", "Requests at work now", self.door.inside)
+
+    def _model(self) -> Iterator[Metric]:
+        champion, labels = self.champion, ["alias", "version"]
+        model = GaugeMetricFamily("model", "The version that answers", labels=labels)
+        if champion.served:
+            model.add_metric([champion.alias, champion.served.version], 1)
+        yield model
+        yield CounterMetricFamily("model_swaps", "Versions taken up", champion.swaps)
+        yield CounterMetricFamily("model_refusals", "Versions refused", champion.refusals)
+        degraded = GaugeMetricFamily("degraded", "1 while something is amiss", labels=["what"])
+        degraded.add_metric(["refused"], bool(champion.refused))
+        degraded.add_metric(["unreachable"], bool(champion.unreachable))
+        yield degraded
+        yield GaugeMetricFamily("state_bytes", "Size of the state's file", self.state_size())
