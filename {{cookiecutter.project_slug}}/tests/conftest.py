@@ -1,13 +1,14 @@
-"""What several tests need: a small finished project of each use case, and a PostgreSQL server."""
+"""What several tests need: a small finished project of each use case, PostgreSQL and Redis."""
 
 import os
 import pkgutil
+import shlex
 import shutil
 import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import count
@@ -19,6 +20,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # is read when the librarie
 
 import pytest
 from hypothesis import settings
+from redis import Redis
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 import project_package
 from project_package.contract import UseCase
@@ -130,8 +134,7 @@ def postgres() -> Iterator[str]:
     """Start a server on a free loopback port; give the address of its empty database."""
     programs = sorted(POSTGRESQL.glob("*/bin"))
     if not programs:
-        leave_out = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        leave_out(f"there is no PostgreSQL in {POSTGRESQL}: apt-get install postgresql")
+        _leave_out(f"there is no PostgreSQL in {POSTGRESQL}: apt-get install postgresql")
     with (
         TemporaryDirectory(prefix="postgres-") as name,
         socket.create_server(("127.0.0.1", 0)) as s,
@@ -148,6 +151,42 @@ def postgres() -> Iterator[str]:
             yield f"postgresql://reader:{PASSWORD}@127.0.0.1:{port}/postgres"
         finally:
             _run(folder, control, "stop", "--wait", "--mode=immediate")
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[str]:
+    """Start a Redis on a free loopback port that forgets nothing; give its address."""
+    if shutil.which("redis-server") is None:
+        _leave_out("there is no redis-server on PATH: apt-get install redis-server")
+    with TemporaryDirectory(prefix="redis-") as folder:
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = s.getsockname()[1]
+        with redis_server(Path(folder), port):
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def redis_server(folder: Path, port: int) -> Iterator[None]:
+    """Run a Redis whose data lie in a folder until it is left."""
+    options = f"--port {port} --bind 127.0.0.1 --appendonly yes --appendfsync always --save ''"
+    command = ["redis-server", *shlex.split(options), "--dir", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        with Redis(port=port) as client:
+            while not _answers(client):
+                assert server.poll() is None, "the Redis ended"
+        yield
+        server.terminate()
+
+
+def _answers(client: Redis) -> bool:
+    with suppress(RedisConnectionError, BusyLoadingError):
+        return bool(client.ping())
+    return False
+
+
+def _leave_out(reason: str) -> None:
+    """Fail where all tests must run, else skip; say why."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 def _run(folder: Path, program: Path, *arguments: str) -> None:

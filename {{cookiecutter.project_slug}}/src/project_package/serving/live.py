@@ -155,6 +155,8 @@ class Live:
                 found.append(turn.put(request, past, ""))
             elif name and (before := turn.places.get(name, self.state.answer(name))) is not None:
                 found.append(before)
+            elif not self.state.covers(rows, place):
+                return Refused(place, "is too old: what came before it is remembered no more")
             else:
                 past = self.state.past(rows, place)
                 if reason := self.api.lacks(request, past):
