@@ -22,8 +22,8 @@ LIBRARIES = set(
     importlinter ipykernel ipykernel_launcher jinja2 matplotlib mlflow mpl_toolkits mypy mypyc
     nbclient nbformat nbstripout numpy obstore onnx onnxmltools onnxruntime optuna pandas pandera
     polars pre_commit pre_commit_hooks psycopg py pyarrow pydantic pydantic_core pydantic_settings
-    pylab pytest rich ruff scipy skl2onnx sklearn sqlalchemy starlette threadpoolctl typer uvicorn
-    uvloop xdist xgboost yaml
+    pylab pytest redis rich ruff scipy skl2onnx sklearn sqlalchemy starlette threadpoolctl typer
+    uvicorn uvloop xdist xgboost yaml
     """.split()
 )
 

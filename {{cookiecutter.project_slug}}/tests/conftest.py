@@ -1,27 +1,36 @@
-"""What several tests need: a small finished project of each use case, and a PostgreSQL server."""
+"""What several tests need: a small finished project of each use case, PostgreSQL and Redis."""
 
 import os
 import pkgutil
+import shlex
 import shutil
 import socket
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeAlias
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # is read when the libraries are loaded
 
+import httpx
+import numpy as np
 import pytest
+import uvicorn
 from hypothesis import settings
+from redis import Redis
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 import project_package
-from project_package.contract import UseCase
+from project_package.contract import Columns, UseCase
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.params import read
@@ -29,7 +38,10 @@ from project_package.lifecycle.project import Project
 from project_package.lifecycle.stages import pipeline
 from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
+from project_package.predictor import Predictor
+from project_package.serving.app import create_app
 from project_package.settings import Settings
+from project_package.state import State
 
 HERE = Path(__file__).parent
 PACKAGE = project_package.__name__
@@ -113,6 +125,56 @@ def clone(opened: Callable[[Path], Project], tmp_path: Path) -> Callable[[Path],
     return lambda root: opened(_copy(root, tmp_path / f"clone-{next(numbers)}"))
 
 
+class Watched(Predictor[Any, Any, Any]):
+    """A predictor that keeps the features that it was asked with."""
+
+    seen: list[Columns]
+
+    def predict(self, features: Columns) -> Columns:
+        self.seen.append(features)
+        return super().predict(features)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that was asked over HTTP, and the features that it computed."""
+
+    client: httpx.Client
+    seen: list[Columns]
+
+    def post(self, route: str, rows: list[dict[str, Any]]) -> Any:
+        """Post rows and give the answer, which must be one."""
+        key = "instances" if route == "predict" else route
+        answer = self.client.post(f"/v1/{route}", json={key: rows})
+        answer.raise_for_status()
+        return answer.json()
+
+    def features(self) -> Columns:
+        """Give the features of all instances, in the order in which they came."""
+        return {name: np.concatenate([part[name] for part in self.seen]) for name in self.seen[0]}
+
+
+@pytest.fixture
+def served(project: Project, tmp_path: Path) -> Iterator[Served]:
+    """Serve on a free loopback port, with an empty state."""
+    state = State(tmp_path / "state.db", project.use_case.api.memory)
+    app = create_app(project.use_case.api, project.registry.store, state)
+    champion = app.state.champion
+    watched = Watched(champion.served.predictor.bundle, project.use_case.api)
+    watched.seen = []
+    object.__setattr__(champion.served, "predictor", watched)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.01)
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    with httpx.Client(base_url=url, timeout=60) as client:
+        yield Served(client, watched.seen)
+    server.should_exit = True
+    thread.join()
+
+
 def _copy(root: Path, target: Path) -> Path:
     """Copy a project; MLflow's database holds absolute paths, which move along."""
     shutil.copytree(root, target)
@@ -130,8 +192,7 @@ def postgres() -> Iterator[str]:
     """Start a server on a free loopback port; give the address of its empty database."""
     programs = sorted(POSTGRESQL.glob("*/bin"))
     if not programs:
-        leave_out = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        leave_out(f"there is no PostgreSQL in {POSTGRESQL}: apt-get install postgresql")
+        _leave_out(f"there is no PostgreSQL in {POSTGRESQL}: apt-get install postgresql")
     with (
         TemporaryDirectory(prefix="postgres-") as name,
         socket.create_server(("127.0.0.1", 0)) as s,
@@ -148,6 +209,51 @@ def postgres() -> Iterator[str]:
             yield f"postgresql://reader:{PASSWORD}@127.0.0.1:{port}/postgres"
         finally:
             _run(folder, control, "stop", "--wait", "--mode=immediate")
+
+
+StartRedis: TypeAlias = Callable[[Path, int], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session")
+def start_redis() -> StartRedis:
+    """Give what runs a Redis that forgets nothing: on a folder and a loopback port."""
+    if shutil.which("redis-server") is None:
+        _leave_out("there is no redis-server on PATH: apt-get install redis-server")
+    return _redis
+
+
+@pytest.fixture(scope="session")
+def redis(start_redis: StartRedis) -> Iterator[str]:
+    """Start a Redis on a free port; give its address."""
+    with TemporaryDirectory(prefix="redis-") as folder:
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = s.getsockname()[1]
+        with start_redis(Path(folder), port):
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def _redis(folder: Path, port: int) -> Iterator[None]:
+    """Run a Redis whose data lie in a folder until it is left."""
+    options = f"--port {port} --bind 127.0.0.1 --appendonly yes --appendfsync always --save ''"
+    command = ["redis-server", *shlex.split(options), "--dir", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        with Redis(port=port) as client:
+            while not _answers(client):
+                assert server.poll() is None, "the Redis ended"
+        yield
+        server.terminate()
+
+
+def _answers(client: Redis) -> bool:
+    with suppress(RedisConnectionError, BusyLoadingError):
+        return bool(client.ping())
+    return False
+
+
+def _leave_out(reason: str) -> None:
+    """Fail where all tests must run, else skip; say why."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 def _run(folder: Path, program: Path, *arguments: str) -> None:

@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     data_url: SecretStr = SecretStr("")
     """postgresql:// or sqlite:// address for `data.source = "sql"`."""
     state_url: str = ""
-    """SQLite file of what the server remembers; empty means `state.db` beside the project."""
+    """SQLite file or redis:// address of what the server remembers; empty means `state.db`."""
     serve_host: str = "127.0.0.1"
     serve_port: int = 8000
     serve_follow_seconds: float = Field(default=2, gt=0)
@@ -54,9 +54,10 @@ class Settings(BaseSettings):
         address = self.model_store or "store"
         return address if "://" in address else str(root / Path(address).expanduser())
 
-    def state(self, root: Path) -> Path:
-        """Give the file of the server's state, absolute."""
-        return root.absolute() / (self.state_url.removeprefix("sqlite:///") or "state.db")
+    def state(self, root: Path) -> str:
+        """Give the address of the server's state; a file is absolute."""
+        address = self.state_url.removeprefix("sqlite:///") or "state.db"
+        return address if "://" in address else str(root.absolute() / address)
 
     def keys(self, root: Path) -> Path | None:
         """Give the file of API keys, absolute; None when nobody is asked for one."""

@@ -1,6 +1,7 @@
 """remember: give the server's state the past that new requests need, from the latest data set."""
 
 from ..contract import length
+from ..settings import shown
 from ..state import State
 from .project import Project
 
@@ -17,8 +18,8 @@ def remember(project: Project) -> int:
         UserError: there is no data set, or the state cannot be written.
     """
     folder = project.workspace.dataset().path
-    path = project.settings.state(project.workspace.root)
-    state, new = State(path, project.use_case.api.memory), 0
+    address = project.settings.state(project.workspace.root)
+    state, new = State(address, project.use_case.api.memory), 0
     with project.console.step("remember") as progress:
         rows = project.use_case.history(folder)
         count = length(rows)
@@ -27,6 +28,7 @@ def remember(project: Project) -> int:
             with state.transaction():
                 new += sum(state.add(rows, place) for place in places)
             progress(places.stop / count)
+    state.sync()
     state.close()
-    project.console.say(f"{new:,} of {count:,} rows are new to {path}.")
+    project.console.say(f"{new:,} of {count:,} rows are new to {shown(address)}.")
     return new

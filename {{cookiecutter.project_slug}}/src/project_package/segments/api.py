@@ -18,11 +18,10 @@ from typing_extensions import TypedDict
 from ..contract import Api, Columns, Files, Frozen, Memory, Past
 from ..fields import EARLIEST, GRACE, Identifier, Moment, Money, milliseconds, until
 from ..history import EVENT
-from ..windows import MILLISECONDS_A_DAY, kept
+from ..windows import MILLISECONDS_A_DAY
 from .features import (
     DAYS,
     DESCRIPTIONS,
-    FEATURES,
     HOUSEHOLD,
     KINDS,
     LEAST_BASKETS,
@@ -243,7 +242,7 @@ def signals(_: Columns, predictions: Columns) -> Columns:
 
 
 MEMORY = Memory(
-    entities=kept(FEATURES),
+    entities={HOUSEHOLD: SPENT},  # all that is kept is of baskets, whose is_now is 0
     days=LOOKBACK_DAYS,
     subject=HOUSEHOLD,
     event=BoughtBasket,

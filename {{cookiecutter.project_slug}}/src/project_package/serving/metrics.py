@@ -63,7 +63,7 @@ class Metrics(Collector):
 
     champion: Follower
     door: Door
-    state_size: Callable[[], int]
+    state_size: Callable[[], int | None]
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
     """By route and status."""
     refused: Counter[str] = field(default_factory=Counter)
@@ -132,4 +132,5 @@ class Metrics(Collector):
         degraded.add_metric(["refused"], bool(champion.refused))
         degraded.add_metric(["unreachable"], bool(champion.unreachable))
         yield degraded
-        yield GaugeMetricFamily("state_bytes", "Size of the state's file", self.state_size())
+        if (size := self.state_size()) is not None:
+            yield GaugeMetricFamily("state_bytes", "Size of the state's file", size)

@@ -85,7 +85,7 @@ class Events(Strict, Generic[Event]):
 
 
 class Remembered(BaseModel):
-    """How many events were new; the others were known by their name."""
+    """How many events were new; the others were known by their name, or are too old to matter."""
 
     new: int
     known: int
@@ -169,7 +169,7 @@ def add_memory(app: FastAPI, services: Services) -> None:
     memory, live = services.api.memory, services.live
 
     async def events(body: Any) -> Remembered:
-        """Remember events; one whose name is known changes nothing."""
+        """Remember events; one whose name is known, or that is too old, changes nothing."""
         new = await live.remember(body.events)
         return Remembered(new=new, known=len(body.events) - new)
 

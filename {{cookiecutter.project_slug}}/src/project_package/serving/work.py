@@ -88,6 +88,8 @@ class Predict:
 
     def _remembered(self, state: State, place: int, name: str) -> Past:
         """Give the past that is remembered, and remember the row."""
+        if not state.covers(self.rows, place):
+            raise Refused(place, "is too old: what came before it is remembered no more")
         past = state.past(self.rows, place)
         if reason := self.api.lacks(self.requests[place], past):
             raise Refused(place, reason)
