@@ -14,11 +14,11 @@ request may come late by a stretch and still find all it needs.
 import math
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,13 @@ from numpy.typing import NDArray
 from .contract import Columns, Memory, Past
 from .errors import UserError
 from .history import EVENT
+from .keeper import Keeper, Shelf
 from .state_sqlite import SqliteKeeper
 from .windows import MILLISECONDS_A_DAY
 
 Rows: TypeAlias = NDArray[Any]
 Key: TypeAlias = tuple[str, str]
 """An entity and a name of it: a column, and one of its values."""
-Shelf: TypeAlias = tuple[int, int]
-"""Where values lie that are dropped together: of one kind and one stretch of time."""
 Event: TypeAlias = tuple[int, int, str]
 """Stretch and day of a row, and its name in the entity whose rows labels change."""
 
@@ -51,29 +50,6 @@ CACHED = 50_000
 
 class StateUnusable(UserError):
     """The state cannot be read or written now; nothing of the transaction happened."""
-
-
-class Keeper(Protocol):
-    """Where values lie, by shelf and key. All but `close` happens in a transaction."""
-
-    @property
-    def failures(self) -> tuple[type[Exception], ...]:
-        """What any of these raise when the place cannot be used now."""
-
-    def begin(self) -> bool:
-        """Start a transaction; tell whether others wrote since the last one."""
-
-    def read(self, kind: int, stretches: Sequence[int], key: bytes) -> Mapping[int, bytes]:
-        """Give the values of a key in shelves of one kind, by stretch, where there is one."""
-
-    def commit(self, values: Mapping[Shelf, Mapping[bytes, bytes]], drop: Sequence[Shelf]) -> None:
-        """Write values, drop shelves and end the transaction: all is safe, or nothing happened."""
-
-    def rollback(self) -> None:
-        """End the transaction; raise nothing."""
-
-    def close(self) -> None:
-        """Let go of the place."""
 
 
 class State:
