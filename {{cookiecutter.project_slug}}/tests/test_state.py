@@ -1,6 +1,5 @@
 """The state against all rows that it was ever given, in a SQLite file and in a real Redis."""
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -286,43 +285,3 @@ def test_a_file_that_another_holds_cannot_be_used_until_it_is_free(tmp_path: Pat
         with pytest.raises(StateUnusable, match="locked"), two.transaction():
             pass
     assert amounts(two) == [1]
-
-
-def test_a_redis_that_goes_away_is_told_and_used_again_when_it_is_back(
-    start_redis: Any, tmp_path: Path
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    state = State(f"redis://127.0.0.1:{port}/0", MEMORY)
-    with start_redis(tmp_path, port):
-        put(state, row("a", START))
-    with pytest.raises(StateUnusable, match="refused"):
-        put(state, row("b", START))
-    with start_redis(tmp_path, port):
-        put(state, row("b", START, amount=2))
-        assert amounts(state) == [1, 2]
-    state.close()
-
-
-def overtaken(slow: State, other: State, client: Any) -> None:
-    """Let another in before a transaction ends."""
-    with slow.transaction():
-        slow.add(row("slow", START), 0)
-        client.delete("{state}lock")
-        put(other, row("other", START, amount=2))
-
-
-def test_a_transaction_whose_lock_ran_out_changes_nothing(redis: str) -> None:
-    with Redis.from_url(redis) as client:
-        client.flushall()
-        slow, other = State(redis, MEMORY), State(redis, MEMORY)
-        with pytest.raises(StateUnusable):
-            overtaken(slow, other, client)
-    assert amounts(slow) == [2]
-    slow.close()
-    other.close()
-
-
-def test_an_address_of_no_redis_is_told() -> None:
-    with pytest.raises(UserError, match="STATE_URL cannot be understood"):
-        State("redis://127.0.0.1:port/0", MEMORY)

@@ -15,11 +15,11 @@ request may come late by a stretch and still find all it needs.
 import math
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +27,13 @@ from numpy.typing import NDArray
 from .contract import Columns, Memory, Past
 from .errors import Unavailable, UserError
 from .history import EVENT
+from .keeper import Keeper, Shelf
 from .state_sqlite import SqliteKeeper
 from .windows import MILLISECONDS_A_DAY
 
 Rows: TypeAlias = NDArray[Any]
 Key: TypeAlias = tuple[str, str]
 """An entity and a name of it: a column, and one of its values."""
-Shelf: TypeAlias = tuple[int, int]
-"""Where values lie that are dropped together: of one kind and one stretch of time."""
 Event: TypeAlias = tuple[int, int, str]
 """Stretch and day of a row, and its name in the entity whose rows labels change."""
 
@@ -52,35 +51,6 @@ CACHED = 50_000
 
 class StateUnusable(Unavailable):
     """The state cannot be read or written now; nothing of the transaction happened."""
-
-
-class Keeper(Protocol):
-    """Where values lie, by shelf and key. What reads and writes them happens in a transaction."""
-
-    @property
-    def failures(self) -> tuple[type[Exception], ...]:
-        """What any of these raise when the place cannot be used now."""
-
-    def begin(self) -> bool:
-        """Start a transaction; tell whether others wrote since the last one."""
-
-    def read(self, kind: int, stretches: Sequence[int], key: bytes) -> Mapping[int, bytes]:
-        """Give the values of a key in shelves of one kind, by stretch, where there is one."""
-
-    def commit(self, values: Mapping[Shelf, Mapping[bytes, bytes]], drop: Sequence[Shelf]) -> None:
-        """Write values, drop shelves and end the transaction: all of it happens, or nothing."""
-
-    def rollback(self) -> None:
-        """End the transaction; raise nothing."""
-
-    def sync(self) -> None:
-        """Return when what was committed is safe from a failing machine; from any thread."""
-
-    def size(self) -> int | None:
-        """Give the bytes that all takes, when that is known at once; from any thread."""
-
-    def close(self) -> None:
-        """Let go of the place."""
 
 
 class State:

@@ -17,6 +17,7 @@ from redis.exceptions import LockError
 from redis.retry import Retry
 
 from .errors import UserError
+from .keeper import Shelf, Values
 
 SECONDS = 5
 """How long one answer of the Redis may take."""
@@ -63,11 +64,7 @@ class RedisKeeper:
         found = zip(stretches, pipeline.execute(), strict=True)
         return {stretch: value for stretch, value in found if value is not None}
 
-    def commit(
-        self,
-        values: Mapping[tuple[int, int], Mapping[bytes, bytes]],
-        drop: Sequence[tuple[int, int]],
-    ) -> None:
+    def commit(self, values: Values, drop: Sequence[Shelf]) -> None:
         """Write values, drop shelves and end the transaction."""
         self._watched.multi()
         for shelf, pairs in values.items():
@@ -100,5 +97,5 @@ class RedisKeeper:
         self._redis.close()
 
 
-def _name(shelf: tuple[int, int]) -> str:
+def _name(shelf: Shelf) -> str:
     return f"{{state}}{shelf[0]}:{shelf[1]}"

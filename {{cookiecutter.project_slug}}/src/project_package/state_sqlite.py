@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .errors import UserError
+from .keeper import Shelf, Values
 
 PAGE = 1_024
 """Bytes. A transaction writes a page for every value, so small ones are less to write."""
@@ -62,11 +63,7 @@ class SqliteKeeper:
         query = READ.replace("...", marks)
         return dict(self._file.execute(query, (kind, *stretches, key)))
 
-    def commit(
-        self,
-        values: Mapping[tuple[int, int], Mapping[bytes, bytes]],
-        drop: Sequence[tuple[int, int]],
-    ) -> None:
+    def commit(self, values: Values, drop: Sequence[Shelf]) -> None:
         """Write values, drop shelves and end the transaction."""
         rows = ((*shelf, *pair) for shelf, pairs in values.items() for pair in pairs.items())
         self._file.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", rows)

@@ -5,8 +5,8 @@ from ..settings import shown
 from ..state import State
 from .project import Project
 
-TOGETHER = 10_000
-"""Rows of one transaction."""
+TOGETHER = 2_000
+"""Rows of one transaction: a server that shares the state waits that long."""
 
 
 def remember(project: Project) -> int:
