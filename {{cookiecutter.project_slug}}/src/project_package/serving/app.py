@@ -37,6 +37,8 @@ from .routes import Services, add_memory, add_metrics, add_predict, add_status
 from .stopping import Server
 
 RETRY_SECONDS = 1
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 log = logging.getLogger(__name__)
 
 
@@ -132,7 +134,7 @@ def _door(settings: Settings, root: Path) -> Door:
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         raise UserError(
             f"Nobody can listen on {host}, port {port}: {error}. Give others with --host and "
