@@ -1,15 +1,18 @@
-"""What several tests need: a small finished project of each use case, PostgreSQL and Redis."""
+"""What several tests need: a small finished project of each use case, databases and servers."""
 
 import os
 import pkgutil
+import re
 import shlex
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -31,6 +34,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 import project_package
 from project_package.contract import Columns, UseCase
+from project_package.keys import SCOPES, add
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.params import read
@@ -270,3 +274,53 @@ def _run(folder: Path, program: Path, *arguments: str) -> None:
         cwd=folder,
         stdout=subprocess.DEVNULL,
     )
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs."""
+
+    url: str
+    token: str
+    process: "subprocess.Popen[str]"
+    stderr: Path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The key, as a request presents it."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def stop(self) -> int:
+        """Ask it to end; give its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def started(project: Project, tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start servers of the trained project, with settings of their own."""
+    package, name = Project.__module__.partition(".")[0], project.use_case.api.name
+    command = [sys.executable, "-u", "-m", f"{package}.{name}", "serve", "--port", "0"]
+    keys, stderr = tmp_path / "keys.json", tmp_path / "stderr"
+    token = add(keys, "all", SCOPES)
+    own = {"SERVE_KEYS": str(keys), "STATE_URL": f"sqlite:///{tmp_path / 'state.db'}"}
+    with ExitStack() as stack:
+
+        def start(**settings: str) -> Server:
+            process = stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    cwd=project.workspace.root,
+                    env=os.environ | own | settings,
+                    stdout=subprocess.PIPE,
+                    stderr=stack.enter_context(stderr.open("w")),
+                    text=True,
+                )
+            )
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            url = re.search(r"http://[\d.:]+", process.stdout.readline())
+            assert url, stderr.read_text()
+            return Server(url[0], token, process, stderr)
+
+        yield start

@@ -15,7 +15,13 @@ from project_package.history import EVENT
 from project_package.state import State, StateUnusable
 
 START = 10**12
-MEMORY = Memory({"card": ("amount",)}, {"card": 2}, BaseModel, lambda _: {})
+MEMORY = Memory(
+    entities={"card": ("amount",)},
+    days={"card": 2},
+    subject="card",
+    event=BaseModel,
+    rows=lambda _: {},
+)
 
 
 def row(name: str, timestamp: int, amount: float = 1) -> Columns:

@@ -10,7 +10,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from math import ceil
 from pathlib import Path
@@ -24,7 +24,7 @@ from ..settings import Settings, read
 from ..state import State
 from ..store import CHAMPION, Store
 from . import logs
-from .batch import Watch
+from .batch import Batch, Watch
 from .document import describe
 from .door import Door, Limits, limits
 from .follower import AnyApi, Follower
@@ -40,6 +40,8 @@ from .versions import Versions
 
 OBJECTS_A_COLLECTION = 20_000
 """That a body of a thousand instances makes some thousands of is no reason to collect."""
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 log = logging.getLogger(__name__)
 
 
@@ -50,11 +52,16 @@ def create_app(
 
     Without a door, nobody is asked for a key.
     """
-    champion, watch = Follower(api, store, CHAMPION), Watch()
-    versions = Versions(champion)
-    together, live = Together(api, versions, watch), Live(api, state, versions, watch)
-    door = door or Door(None, Limits())
+    champion, door = Follower(api, store, CHAMPION), door or Door(None, Limits())
     metrics = Metrics(champion, door, state.size)
+
+    def observe(batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            signals = api.signals(batch.features, batch.predictions)
+            metrics.observe(batch.served.version, signals)
+
+    versions, watch = Versions(champion), Watch(after=observe)
+    together, live = Together(api, versions, watch), Live(api, state, versions, watch)
 
     @asynccontextmanager
     async def working(_: FastAPI) -> AsyncIterator[None]:
@@ -126,7 +133,7 @@ def _door(settings: Settings, root: Path) -> Door:
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         raise UserError(
             f"Nobody can listen on {host}, port {port}: {error}. Give others with --host and "

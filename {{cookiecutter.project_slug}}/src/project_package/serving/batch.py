@@ -40,8 +40,8 @@ Tell: TypeAlias = Callable[[Sequence[Batch]], None]
 class Watch:
     """Who is told of answers.
 
-    `before` they are given: what it raises, the client gets, and no answer. `after`: it must be
-    quick, and never fail. Both may be called in any thread.
+    `before` they are given, in any thread: what it raises, the client gets, and no answer. `after`,
+    in the event loop: it must be quick, and never fail.
     """
 
     before: Tell | None = None

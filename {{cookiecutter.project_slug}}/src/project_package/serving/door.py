@@ -106,6 +106,8 @@ class Door:
     def refuse(self, path: str, headers: Mapping[bytes, bytes]) -> Refusal | None:
         """Say why a request for a guarded path is not let in; None lets it in."""
         name, needed = "", SCOPES.get(path, "predict")
+        if self.inside >= self.limits.inside and needed != "admin":
+            return BUSY  # first: a refusal must cost as little as can be
         if self.keys is not None:
             key = self.keys.find(headers)
             if key is None:
@@ -116,8 +118,6 @@ class Door:
         if self.limits.rate and (seconds := self._wait(name)):
             detail = f"This key made more than {self.limits.rate:g} requests a second."
             return Refusal(429, "rate", detail, (retry_after(seconds),))
-        if self.inside >= self.limits.inside and needed != "admin":
-            return BUSY
         return self.measure(int(headers.get(b"content-length", b"0")))
 
     def measure(self, size: int) -> Refusal | None:

@@ -38,6 +38,7 @@ class Live:
     def __init__(self, api: AnyApi, state: State, versions: Versions, watch: Watch) -> None:
         self.api, self.state, self.versions, self.watch = api, state, versions, watch
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread, self._disk = ThreadPoolExecutor(1, "state"), ThreadPoolExecutor(1, "disk")
 
     async def answer(self, requests: Sequence[Any], pasts: Sequence[Past | None]) -> Answers:
@@ -64,7 +65,7 @@ class Live:
 
     async def run(self) -> None:
         """Work off what waits, until cancelled; a turn begins while the disk has the one before."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         while True:
             waiting = [await self._waiting.get()]
             while not self._waiting.empty() and sum(one.size for one in waiting) < MOST_TOGETHER:
@@ -116,8 +117,8 @@ class Live:
                     if work.changed:
                         raise
             batches = self._answer(turn)
-        if batches and self.watch.after:
-            self.watch.after(batches)
+        if batches and self.watch.after and self._loop:
+            self._loop.call_soon_threadsafe(self.watch.after, batches)
         return finish
 
     def _answer(self, turn: Turn) -> list[Batch]:
