@@ -24,6 +24,13 @@ class Settings(BaseSettings):
     """postgresql:// or sqlite:// address for `data.source = "sql"`."""
     state_url: str = ""
     """SQLite file of what the server remembers; empty means `state.db` beside the project."""
+    log_url: SecretStr = SecretStr("")
+    """Where predictions are logged: sqlite:///file, postgresql://... or `off`; empty means
+    `predictions.db` beside the project."""
+    log_key: SecretStr = SecretStr("")
+    """Of the hashes that stand in the log for names; empty means one made beside the log."""
+    log_days: float = Field(default=90, gt=0)
+    """How long a logged prediction is kept."""
     serve_host: str = "127.0.0.1"
     serve_port: int = 8000
     serve_follow_seconds: float = Field(default=2, gt=0)

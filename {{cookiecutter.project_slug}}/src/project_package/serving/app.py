@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -26,11 +27,20 @@ from .batch import Watch
 from .direct import Direct
 from .follower import AnyApi, Follower
 from .live import Live
+from .outbox import Log, open_log
+from .record import LogUnusable
 from .routes import Services, add_memory, add_predict, add_status
 from .together import Together
 from .versions import Versions
 
 RETRY_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What goes along with answers: the prediction log."""
+
+    log: Log | None = None
 
 
 async def invalid(_: HttpRequest, error: Exception) -> JSONResponse:
@@ -41,23 +51,31 @@ async def invalid(_: HttpRequest, error: Exception) -> JSONResponse:
 
 
 async def unusable(_: HttpRequest, error: Exception) -> JSONResponse:
-    """Answer 503 when the state can be neither read nor written: nothing was remembered."""
+    """Answer 503 when the state or the log cannot be used: nothing was remembered."""
     headers = {"Retry-After": str(RETRY_SECONDS)}
     return JSONResponse({"detail": str(error)}, status_code=503, headers=headers)
 
 
-def create_app(api: AnyApi, store: Store, state: State, follow_seconds: float = 2) -> FastAPI:
+def create_app(
+    api: AnyApi,
+    store: Store,
+    state: State,
+    follow_seconds: float = 2,
+    beside: Beside = Beside(),
+) -> FastAPI:
     """Build the application; it looks for another champion every `follow_seconds`."""
-    champion, watch = Follower(api, store, CHAMPION), Watch()
+    champion, log = Follower(api, store, CHAMPION), beside.log
+    watch = Watch(before=log.record.write if log else None)
     versions = Versions(champion)
     together, live = Together(api, versions, watch), Live(api, state, versions, watch)
 
     @asynccontextmanager
     async def working(_: FastAPI) -> AsyncIterator[None]:
         """Follow the store and work off what waits, while the application runs."""
-        tasks = [
-            asyncio.create_task(work) for work in (champion.follow(follow_seconds), live.run())
-        ]
+        works = [champion.follow(follow_seconds), live.run()]
+        if log:
+            works.append(log.outbox.run())
+        tasks = [asyncio.create_task(work) for work in works]
         yield
         for task in tasks:
             task.cancel()
@@ -73,8 +91,9 @@ def create_app(api: AnyApi, store: Store, state: State, follow_seconds: float = 
     app.state.champion = champion
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(StateUnusable, unusable)
+    app.add_exception_handler(LogUnusable, unusable)
     app.router.route_class = Direct
-    services = Services(api, champion, together, live)
+    services = Services(api, champion, together, live, log)
     for add in (add_predict, add_memory, add_status):
         add(app, services)
     return app
@@ -88,7 +107,9 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
     """
     settings, root = read(), Path.cwd()
     state = State(settings.state(root), api.memory)
-    app = create_app(api, Store(settings.store(root)), state, settings.serve_follow_seconds)
+    beside = Beside(open_log(settings, root))
+    follow_seconds = settings.serve_follow_seconds
+    app = create_app(api, Store(settings.store(root)), state, follow_seconds, beside)
     with _listen(host or settings.serve_host, settings.serve_port if port < 0 else port) as opened:
         if not quiet:
             _greet(app.state.champion, opened)

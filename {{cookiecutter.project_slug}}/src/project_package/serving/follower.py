@@ -17,7 +17,7 @@ from ..bundle import EXAMPLES
 from ..contract import Api
 from ..errors import UserError
 from ..predictor import UNFIT, Predictor
-from ..store import EVIDENCE, Pointer, Store, StoreUnreachable
+from ..store import CHAMPION, EVIDENCE, Pointer, Store, StoreUnreachable
 
 AnyPredictor: TypeAlias = Predictor[Any, Any, Any]
 AnyApi: TypeAlias = Api[Any, Any, Any]
@@ -36,6 +36,7 @@ class Served:
     predictor: AnyPredictor
     card: str
     digest: str
+    alias: str = CHAMPION
 
     @property
     def examples(self) -> list[dict[str, Any]]:
@@ -110,7 +111,7 @@ def load(api: AnyApi, store: Store, alias: str) -> Served:
     """
     version, bundle = store.load(alias)
     card = store.fetch(version, EVIDENCE).get(CARD, b"").decode()
-    return Served(str(version), Predictor(bundle, api), card, bundle.digest)
+    return Served(str(version), Predictor(bundle, api), card, bundle.digest, alias)
 
 
 def prove(fresh: Served, old: Served | None) -> None:

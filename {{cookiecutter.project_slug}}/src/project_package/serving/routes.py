@@ -16,6 +16,7 @@ from ..contract import Response as Prediction
 from .batch import Answers
 from .follower import AnyApi, Follower, Served
 from .live import Live
+from .outbox import Log
 from .together import Together
 from .work import Refused
 
@@ -31,6 +32,7 @@ class Services:
     champion: Follower
     together: Together
     live: Live
+    log: Log | None = None
 
     def ready(self) -> Served:
         """Give the version that answers, or answer 503 with the reason."""
@@ -107,6 +109,8 @@ class Ready(BaseModel):
     """Why the newest version is not served."""
     unreachable: str = ""
     """Why nobody knows which the newest version is."""
+    log: str = ""
+    """Why logged predictions do not get where they are to go; none is lost."""
 
 
 class Model(BaseModel):
@@ -186,8 +190,12 @@ def add_status(app: FastAPI, services: Services) -> None:
     async def readyz() -> Ready:
         """Say that a champion is loaded, or answer 503 with the reason."""
         version = services.ready().version
-        refused, unreachable = champion.refused, champion.unreachable
-        return Ready(model_version=version, refused=refused, unreachable=unreachable)
+        return Ready(
+            model_version=version,
+            refused=champion.refused,
+            unreachable=champion.unreachable,
+            log=services.log.outbox.away if services.log else "",
+        )
 
     @app.get("/v1/model")
     async def model() -> Model:
