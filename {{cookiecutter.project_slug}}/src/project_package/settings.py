@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     serve_port: int = 8000
     serve_follow_seconds: float = Field(default=2, gt=0)
     """How often the server looks for another champion."""
+    serve_canary: float = Field(default=0, ge=0, le=1)
+    """Share of subjects that the challenger answers."""
 
     def tracking(self, root: Path) -> str:
         """Give the MLflow address, absolute."""

@@ -22,7 +22,7 @@ from fastapi_offline import FastAPIOffline
 from ..errors import UserError
 from ..settings import read
 from ..state import State, StateUnusable
-from ..store import CHAMPION, Store
+from ..store import CHALLENGER, CHAMPION, Store
 from .batch import Watch
 from .direct import Direct
 from .follower import AnyApi, Follower
@@ -30,6 +30,7 @@ from .live import Live
 from .outbox import Log, open_log
 from .record import LogUnusable
 from .routes import Services, add_memory, add_predict, add_status
+from .shadow import Shadow
 from .together import Together
 from .versions import Versions
 
@@ -38,9 +39,11 @@ RETRY_SECONDS = 1
 
 @dataclass(frozen=True)
 class Beside:
-    """What goes along with answers: the prediction log."""
+    """What goes along with answers: the prediction log, and what the challenger answers."""
 
     log: Log | None = None
+    canary: float = 0
+    """Share of subjects (0 to 1)."""
 
 
 async def invalid(_: HttpRequest, error: Exception) -> JSONResponse:
@@ -65,14 +68,17 @@ def create_app(
 ) -> FastAPI:
     """Build the application; it looks for another champion every `follow_seconds`."""
     champion, log = Follower(api, store, CHAMPION), beside.log
-    watch = Watch(before=log.record.write if log else None)
-    versions = Versions(champion)
+    challenger = Follower(api, store, CHALLENGER, optional=True)
+    shadow = Shadow(challenger, log.record if log else None)
+    watch = Watch(log.record.write if log else None, shadow.tell)
+    versions = Versions(champion, challenger, beside.canary)
     together, live = Together(api, versions, watch), Live(api, state, versions, watch)
 
     @asynccontextmanager
     async def working(_: FastAPI) -> AsyncIterator[None]:
         """Follow the store and work off what waits, while the application runs."""
-        works = [champion.follow(follow_seconds), live.run()]
+        followers = (champion, challenger)
+        works = [live.run(), *(follower.follow(follow_seconds) for follower in followers)]
         if log:
             works.append(log.outbox.run())
         tasks = [asyncio.create_task(work) for work in works]
@@ -81,6 +87,7 @@ def create_app(
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        shadow.close()
 
     app = FastAPIOffline(  # /docs loads nothing from other hosts
         title=api.name,
@@ -88,12 +95,12 @@ def create_app(
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},
     )
-    app.state.champion = champion
+    app.state.champion, app.state.shadow = champion, shadow
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(StateUnusable, unusable)
     app.add_exception_handler(LogUnusable, unusable)
     app.router.route_class = Direct
-    services = Services(api, champion, together, live, log)
+    services = Services(api, champion, together, live, challenger, log)
     for add in (add_predict, add_memory, add_status):
         add(app, services)
     return app
@@ -107,7 +114,7 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
     """
     settings, root = read(), Path.cwd()
     state = State(settings.state(root), api.memory)
-    beside = Beside(open_log(settings, root))
+    beside = Beside(open_log(settings, root), settings.serve_canary)
     follow_seconds = settings.serve_follow_seconds
     app = create_app(api, Store(settings.store(root)), state, follow_seconds, beside)
     with _listen(host or settings.serve_host, settings.serve_port if port < 0 else port) as opened:

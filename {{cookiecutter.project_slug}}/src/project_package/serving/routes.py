@@ -32,6 +32,7 @@ class Services:
     champion: Follower
     together: Together
     live: Live
+    challenger: Follower
     log: Log | None = None
 
     def ready(self) -> Served:
@@ -109,6 +110,8 @@ class Ready(BaseModel):
     """Why the newest version is not served."""
     unreachable: str = ""
     """Why nobody knows which the newest version is."""
+    challenger: str = ""
+    """Why the challenger answers nobody."""
     log: str = ""
     """Why logged predictions do not get where they are to go; none is lost."""
 
@@ -194,6 +197,7 @@ def add_status(app: FastAPI, services: Services) -> None:
             model_version=version,
             refused=champion.refused,
             unreachable=champion.unreachable,
+            challenger=services.challenger.refused,
             log=services.log.outbox.away if services.log else "",
         )
 
