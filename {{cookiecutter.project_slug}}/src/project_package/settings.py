@@ -31,12 +31,27 @@ class Settings(BaseSettings):
     """Of the hashes that stand in the log for names; empty means one made beside the log."""
     log_days: float = Field(default=90, gt=0)
     """How long a logged prediction is kept."""
-    serve_host: str = "127.0.0.1"
+    serve_host: str = ""
+    """Empty means loopback, and every address in a container of Vertex AI."""
     serve_port: int = 8000
     serve_follow_seconds: float = Field(default=2, gt=0)
     """How often the server looks for another champion."""
     serve_canary: float = Field(default=0, ge=0, le=1)
     """Share of subjects that the challenger answers."""
+    aip_http_port: int = 0
+    """Vertex AI sets it, and the two routes, in its containers."""
+    aip_predict_route: str = ""
+    aip_health_route: str = ""
+
+    @property
+    def host(self) -> str:
+        """Where the server listens."""
+        return self.serve_host or ("0.0.0.0" if self.aip_http_port else "127.0.0.1")  # noqa: S104
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self.aip_http_port or self.serve_port
 
     def tracking(self, root: Path) -> str:
         """Give the MLflow address, absolute."""

@@ -24,6 +24,7 @@ from ..settings import read
 from ..state import State, StateUnusable
 from ..store import CHALLENGER, CHAMPION, Store
 from .batch import Watch
+from .dialects import add_kserve, add_mlflow, add_vertex
 from .direct import Direct
 from .follower import AnyApi, Follower
 from .live import Live
@@ -39,11 +40,13 @@ RETRY_SECONDS = 1
 
 @dataclass(frozen=True)
 class Beside:
-    """What goes along with answers: the prediction log, and what the challenger answers."""
+    """What goes along with answers: the prediction log, the challenger's share, more routes."""
 
     log: Log | None = None
     canary: float = 0
-    """Share of subjects (0 to 1)."""
+    """Share of subjects (0 to 1) that the challenger answers."""
+    routes: tuple[str, str] = ("", "")
+    """Of Vertex AI: to predict, and to ask how the server is."""
 
 
 async def invalid(_: HttpRequest, error: Exception) -> JSONResponse:
@@ -101,8 +104,9 @@ def create_app(
     app.add_exception_handler(LogUnusable, unusable)
     app.router.route_class = Direct
     services = Services(api, champion, together, live, challenger, log)
-    for add in (add_predict, add_memory, add_status):
+    for add in (add_predict, add_memory, add_status, add_mlflow, add_kserve):
         add(app, services)
+    add_vertex(app, services, *beside.routes)
     return app
 
 
@@ -114,10 +118,11 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
     """
     settings, root = read(), Path.cwd()
     state = State(settings.state(root), api.memory)
-    beside = Beside(open_log(settings, root), settings.serve_canary)
+    routes = (settings.aip_predict_route, settings.aip_health_route)
+    beside = Beside(open_log(settings, root), settings.serve_canary, routes)
     follow_seconds = settings.serve_follow_seconds
     app = create_app(api, Store(settings.store(root)), state, follow_seconds, beside)
-    with _listen(host or settings.serve_host, settings.serve_port if port < 0 else port) as opened:
+    with _listen(host or settings.host, settings.port if port < 0 else port) as opened:
         if not quiet:
             _greet(app.state.champion, opened)
         with suppress(KeyboardInterrupt):

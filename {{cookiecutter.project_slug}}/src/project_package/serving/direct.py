@@ -17,7 +17,10 @@ JSON = "application/json"
 
 
 class Direct(APIRoute):
-    """A route whose one parameter, if it has a body, is `body`; it gives a model or a response."""
+    """A route that, if it has a body, takes it as `body`, and texts of its path; nothing else.
+
+    It gives a model or a response.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Give the function that answers a request.
@@ -39,7 +42,7 @@ class Direct(APIRoute):
                 found = error.errors(include_url=False, include_context=False, include_input=False)
                 mistakes = [_mistake(e["loc"], e["msg"], e["type"]) for e in found]
                 raise RequestValidationError(mistakes) from None
-            answer = await endpoint(body)
+            answer = await endpoint(body, **request.path_params)
             if isinstance(answer, Response):
                 return answer
             return Response(answer.model_dump_json(), media_type=JSON)

@@ -133,21 +133,21 @@ def add_predict(app: FastAPI, services: Services) -> None:
 
         One that brings no past is answered with what the server remembers, and remembered.
         """
-        answers = await services.answer(body.instances)
-        return Response(_written(answers), media_type="application/json")
+        return written(await services.answer(body.instances))
 
     examples = Body(openapi_examples=bodies(services.champion))
     predict.__annotations__["body"] = Annotated[Instances[api.request], examples]  # type: ignore[name-defined]
     app.post("/v1/predict", response_model=Predictions[api.response])(predict)  # type: ignore[name-defined]
 
 
-def _written(answers: Answers) -> str:
+def written(answers: Answers) -> Response:
     """Write an answer; when versions differ, with the version of each prediction."""
     first, given = answers.versions[0], ",".join(answers.predictions)
     more = ""
     if any(version != first for version in answers.versions):
         more = f',"versions":{json.dumps(answers.versions)}'
-    return f'{{"model_version":"{first}","predictions":[{given}]{more}}}'
+    text = f'{{"model_version":"{first}","predictions":[{given}]{more}}}'
+    return Response(text, media_type="application/json")
 
 
 def bodies(champion: Follower) -> dict[str, Any]:
