@@ -7,6 +7,7 @@ PostgreSQL is away the outbox grows and predictions go on; afterwards it empties
 import asyncio
 import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -74,8 +75,8 @@ class Outbox:
             self.away = ""
         except (Away, sqlite3.Error) as error:  # the next turn tries again
             self.away = f"Predictions wait in the log: {error}"
-        if self._archive:
-            self.waiting = int(self._file.execute(WAITING).fetchone()[0])
+        with suppress(sqlite3.Error):  # it said so above
+            self.waiting = int(self._file.execute(WAITING).fetchone()[0]) if self._archive else 0
 
     def close(self) -> None:
         """Close the file."""

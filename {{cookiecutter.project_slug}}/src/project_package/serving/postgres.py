@@ -9,7 +9,7 @@ from ..errors import UserError
 from .record import Away
 
 CONNECT_SECONDS = 5
-ANSWER_MS = 30_000
+ANSWER_MS = 10_000
 """How long the server may take to work, or to receive, before it counts as away."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS prediction_batches (
