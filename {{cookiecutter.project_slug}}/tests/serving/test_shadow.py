@@ -114,14 +114,19 @@ def test_without_a_challenger_nothing_is_compared_or_complained_of(
 
 
 def test_the_share_is_stable_and_each_subject_stays_on_its_side(
-    multiplying: Any, record: Record, running: Any
+    multiplying: Any, record: Record, running: Any, until: Any
 ) -> None:
+    application = app(multiplying, record, canary=0.2)
+    shadow: Shadow = application.state.shadow
     numbers = [{"x": 1, "who": f"subject {number}"} for number in range(SUBJECTS)]
-    with running(app(multiplying, record, canary=0.2)) as url:
+    with running(application) as url:
         parts = [ask(url, *numbers[at : at + 500]) for at in range(0, SUBJECTS, 500)]
         versions = [version for part in parts for version in part["versions"]]
         answers = [answer["y"] for part in parts for answer in part["predictions"]]
         again = [ask(url, number)["model_version"] for number in numbers[:50]]
+        champions = [*versions, *again].count("1")
+        until(lambda: shadow.compared + shadow.dropped >= champions)
+    assert shadow.compared + shadow.dropped == champions  # none that the challenger answered
     deviation = (0.2 * 0.8 / SUBJECTS) ** 0.5
     assert versions.count("6") / SUBJECTS == pytest.approx(0.2, abs=4 * deviation)
     assert answers == [int(version) for version in versions]
