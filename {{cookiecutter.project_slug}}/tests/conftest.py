@@ -163,7 +163,7 @@ def served(project: Project, tmp_path: Path) -> Iterator[Served]:
     """Serve on a free loopback port, with an empty state."""
     state = State(tmp_path / "state.db", project.use_case.api.memory)
     app = create_app(project.use_case.api, project.registry.store, state)
-    champion = app.state.champion
+    champion = app.state.services.champion
     watched = Watched(champion.served.predictor.bundle, project.use_case.api)
     watched.seen = []
     object.__setattr__(champion.served, "predictor", watched)

@@ -77,6 +77,13 @@ def test_an_alias_points_where_it_was_set_last(store: Store) -> None:
     assert store.pointer("challenger") is None
 
 
+def test_an_alias_that_was_taken_away_points_nowhere(store: Store) -> None:
+    store.point("challenger", pointer(1))
+    for _ in range(2):
+        store.unpoint("challenger")
+        assert store.pointer("challenger") is None
+
+
 def test_readers_of_a_moving_pointer_see_the_old_or_the_new(tmp_path: Path) -> None:
     store, seen, done = Store(str(tmp_path)), set(), threading.Event()
     versions = [pointer(version) for version in range(1, 9)]

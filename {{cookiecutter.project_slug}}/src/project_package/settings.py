@@ -24,10 +24,20 @@ class Settings(BaseSettings):
     """postgresql:// or sqlite:// address for `data.source = "sql"`."""
     state_url: str = ""
     """SQLite file or redis:// address of what the server remembers; empty means `state.db`."""
-    serve_host: str = "127.0.0.1"
+    log_url: SecretStr = SecretStr("")
+    """Where predictions are logged: sqlite:///file, postgresql://... or `off`; empty means
+    `predictions.db` beside the project."""
+    log_key: SecretStr = SecretStr("")
+    """Of the hashes that stand in the log for names; empty means one made beside the log."""
+    log_days: float = Field(default=90, gt=0)
+    """How long a logged prediction is kept."""
+    serve_host: str = ""
+    """Empty means loopback, and every address in a container of Vertex AI."""
     serve_port: int = 8000
     serve_follow_seconds: float = Field(default=2, gt=0)
-    """How often the server looks for another champion, and for other API keys."""
+    """How often the server looks for other versions, and for other API keys."""
+    serve_canary: float = Field(default=0, ge=0, le=1)
+    """Share of subjects that the challenger answers."""
     serve_keys: str = ""
     """File of API keys; empty means `keys.json` beside the project; `off` asks nobody for one."""
     serve_max_body_mb: float = Field(default=8, gt=0)
@@ -40,6 +50,20 @@ class Settings(BaseSettings):
     """How long a body may take to arrive."""
     serve_answer_seconds: float = Field(default=30, gt=0)
     """How long an answer may take."""
+    aip_http_port: int = 0
+    """Vertex AI sets it, and the two routes, in its containers."""
+    aip_predict_route: str = ""
+    aip_health_route: str = ""
+
+    @property
+    def host(self) -> str:
+        """Where the server listens."""
+        return self.serve_host or ("0.0.0.0" if self.aip_http_port else "127.0.0.1")  # noqa: S104
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self.aip_http_port or self.serve_port
 
     def tracking(self, root: Path) -> str:
         """Give the MLflow address, absolute."""

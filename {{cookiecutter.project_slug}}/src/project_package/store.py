@@ -116,6 +116,15 @@ class Store:
         """Move an alias: readers see the old pointer or the new one, nothing between."""
         self._put(f"{alias}.json", pointer.model_dump_json().encode(), "overwrite")
 
+    def unpoint(self, alias: str) -> None:
+        """Take an alias away, if it is there."""
+        try:
+            obstore.delete(self._objects, f"{alias}.json")
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise self._unreachable(error) from error
+
     def _get(self, path: str) -> bytes:
         return bytes(obstore.get(self._objects, path).bytes())
 

@@ -97,9 +97,12 @@ def test_quiet_prints_nothing(ml: Ml) -> None:
 
 
 def test_a_refusal_of_the_gate_exits_with_1_and_its_numbers(
-    ml: Ml, retrained: Path, monkeypatch: pytest.MonkeyPatch
+    ml: Ml,
+    retrained: Path,
+    clone: Callable[[Path], Project],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(retrained)
+    monkeypatch.chdir(clone(retrained).workspace.root)
     assert ml("promote", "--set", "promote.max_bundle_mb=0.001") == 1
     assert re.search(r"size: \d\.\d+ MB of 0\.001 MB", ml.err)
     assert "does not become the champion" in ml.err

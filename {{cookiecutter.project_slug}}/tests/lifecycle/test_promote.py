@@ -17,7 +17,7 @@ from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.registry import Registry, Version
-from project_package.store import BUNDLE
+from project_package.store import BUNDLE, CHALLENGER
 
 
 @dataclass
@@ -87,6 +87,7 @@ def test_a_promotion_that_changes_too_many_answers_needs_a_reason(
     with pytest.raises(GateRefused, match=r"changed: 100% of the rows .* 30% may"):
         promote(project)
     assert description(project) == ""
+    assert project.registry.store.pointer(CHALLENGER) is None
     assert promote(limited(project, reason="the new price list")) == 2
 
 
@@ -115,7 +116,7 @@ def test_a_limit_of_a_metric_that_there_is_not_is_refused(project: Project) -> N
 
 
 def test_without_an_example_the_time_of_finished_features_is_told(
-    retrained: Path, opened: Callable[[Path], Project], monkeypatch: pytest.MonkeyPatch
+    retrained: Path, clone: Callable[[Path], Project], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def bare(registry: Registry, version: Version) -> Bundle:
         bundle = unpack(registry.files(version, BUNDLE))
@@ -123,4 +124,4 @@ def test_without_an_example_the_time_of_finished_features_is_told(
 
     monkeypatch.setattr(Registry, "bundle", bare)
     with pytest.raises(GateRefused, match="ms of 1e-09 ms for a row of finished features"):
-        promote(limited(opened(retrained), max_latency_ms=1e-9))
+        promote(limited(clone(retrained), max_latency_ms=1e-9))

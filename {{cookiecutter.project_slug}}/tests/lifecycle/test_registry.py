@@ -68,6 +68,14 @@ def test_a_crowned_version_is_published_whole(registry: Registry) -> None:
     assert registry.store.fetch(2, "evidence").keys() >= {"card.md", "report.html"}
 
 
+def test_an_evaluated_challenger_is_in_the_store_until_it_is_crowned(registry: Registry) -> None:
+    assert registry.store.load(CHALLENGER)[0] == 2
+    registry.challenge(found(registry, 1))  # evaluated again, it stays the champion
+    assert registry.store.load(CHALLENGER)[0] == 2
+    registry.crown(found(registry, 2))
+    assert registry.store.pointer(CHALLENGER) is None
+
+
 def test_a_crown_remembers_who_wore_it_and_moves_the_alias(registry: Registry) -> None:
     registry.crown(found(registry, 2))
     assert (pointer(registry).version, pointer(registry).previous) == (2, (1,))

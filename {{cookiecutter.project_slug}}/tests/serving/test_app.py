@@ -142,7 +142,8 @@ def test_a_body_that_is_no_json_is_told_so(client: TestClient) -> None:
 def test_a_server_with_a_champion_is_alive_and_ready(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
     found = client.get("/readyz").json()
-    assert found == {"status": "ready", "model_version": "1", "refused": "", "unreachable": ""}
+    well = dict.fromkeys(("refused", "unreachable", "challenger", "log"), "")
+    assert found == {"status": "ready", "model_version": "1", **well}
 
 
 def test_the_model_shows_its_manifest_and_card(project: Project, client: TestClient) -> None:

@@ -21,6 +21,7 @@ from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
 from project_package.contract import Api, Columns, Files, Memory
 from project_package.serving.app import create_app
 from project_package.serving.follower import Follower, same
+from project_package.serving.services import Options
 from project_package.state import State
 from project_package.store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
 
@@ -194,7 +195,7 @@ def test_answers_are_compared_with_a_little_room(one: Any, two: Any, equal: bool
 def running(store: Store) -> Iterator[str]:
     """Serve on a free loopback port, in a thread."""
     state = State(Path(store.address) / "state.db", API.memory)
-    app = create_app(API, store, state, follow_seconds=0.01)
+    app = create_app(API, store, state, Options(follow_seconds=0.01))
     config = uvicorn.Config(app, port=0, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

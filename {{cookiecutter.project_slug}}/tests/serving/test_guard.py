@@ -15,10 +15,10 @@ from pydantic import BaseModel
 
 from project_package.keys import add
 from project_package.serving.door import Door, Limits
-from project_package.serving.follower import Follower
 from project_package.serving.guard import Guard
 from project_package.serving.keys import Ring
 from project_package.serving.metrics import Metrics
+from project_package.serving.shadow import Shadow
 
 NEVER = asyncio.Event
 
@@ -37,7 +37,7 @@ def app_behind(door: Door) -> FastAPI:
         task.cancel()
 
     app = FastAPI(lifespan=sweeping)
-    app.add_middleware(Guard, door=door, metrics=Metrics(cast(Follower, None), door, lambda: 0))
+    app.add_middleware(Guard, door=door, metrics=Metrics([], door, lambda: 0, cast(Shadow, None)))
     for path in ("/v1/predict", "/v1/labels", "/v1/events", "/invocations"):
         app.post(path)(answer)
     for path in ("/v1/model", "/metrics", "/healthz"):

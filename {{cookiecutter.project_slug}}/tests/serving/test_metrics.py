@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from project_package.serving.door import Door, Limits
 from project_package.serving.follower import Follower
 from project_package.serving.metrics import EDGES, Metrics
+from project_package.serving.shadow import Shadow
 from project_package.store import CHAMPION, Store
 
 
@@ -17,7 +18,7 @@ from project_package.store import CHAMPION, Store
 def metrics(tmp_path: Path) -> Metrics:
     """Watch a follower of an empty store."""
     follower = Follower(cast(Any, None), Store(str(tmp_path)), CHAMPION)
-    return Metrics(follower, Door(None, Limits(), inside=3), lambda: 4096)
+    return Metrics([follower], Door(None, Limits(), inside=3), lambda: 4096, Shadow(follower))
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float:
@@ -38,8 +39,8 @@ def test_requests_are_counted_and_timed(metrics: Metrics) -> None:
 
 
 def test_what_is_amiss_can_be_seen(metrics: Metrics) -> None:
-    assert value(metrics, "degraded", what="refused") == 1  # there is no champion
-    assert value(metrics, "degraded", what="unreachable") == 0
+    assert value(metrics, "degraded", what="champion refused") == 1  # there is no champion
+    assert value(metrics, "degraded", what="store unreachable") == 0
     assert value(metrics, "model_refusals_total") == 1
     assert value(metrics, "requests_inside") == 3
     assert value(metrics, "state_bytes") == 4096
@@ -60,6 +61,6 @@ def test_signals_are_counted_by_version_and_name(metrics: Metrics) -> None:
 
 
 def test_two_applications_share_nothing(metrics: Metrics) -> None:
-    other = Metrics(metrics.champion, metrics.door, lambda: 0)
+    other = Metrics(metrics.followers, metrics.door, lambda: 0, metrics.shadow)
     other.count("/v1/predict", 200, 0.1)
     assert b'route="/v1/predict"' not in metrics.text()

@@ -16,6 +16,8 @@ from .workspace import replace_text
 def evaluate(project: Project) -> Evaluation:
     """Evaluate the challenger: add scores, report and model card to the run that trained it.
 
+    From then on the store has it, so that a server may try it in the shadow.
+
     Raises:
         UserError: there is no challenger, or its test rows cannot be had.
     """
@@ -38,6 +40,8 @@ def evaluate(project: Project) -> Evaluation:
             progress(0.9)
             for figure in document.figures:
                 run.figure(figure)
+    with project.workspace.lock():
+        project.registry.challenge(version)
     _show(project, version, evaluation)
     return evaluation
 

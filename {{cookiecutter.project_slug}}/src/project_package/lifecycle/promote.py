@@ -10,6 +10,7 @@ from ..bundle import EXAMPLES, pack
 from ..contract import Columns, Progress, Promote, take
 from ..errors import GateRefused, UserError, near
 from ..predictor import Predictor
+from ..store import CHALLENGER
 from . import gate
 from .evaluate import challenger, test_rows
 from .evaluation import (
@@ -47,6 +48,8 @@ def promote(project: Project) -> int:
             if not refusals:
                 registry.describe(version, "\n".join(f"- {verdict}" for verdict in verdicts))
                 registry.crown(version)
+            else:
+                registry.store.unpoint(CHALLENGER)
     if refusals:
         lines = "\n".join(f"  {verdict}" for verdict in refusals)
         raise GateRefused(f"Version {version.number} does not become the champion:\n{lines}")

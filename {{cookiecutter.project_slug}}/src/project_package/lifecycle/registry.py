@@ -89,12 +89,24 @@ class Registry:
         """Keep a text with a version, in the place of the one before; MLflow shows it."""
         self.client.update_model_version(self.name, str(version.number), text)
 
-    def crown(self, version: Version) -> None:
-        """Publish a version and make it the champion."""
+    def challenge(self, version: Version) -> None:
+        """Publish a version and make it the store's challenger, unless it is the champion."""
+        champion = self.store.pointer(CHAMPION)
+        if champion is None or champion.version != version.number:
+            digest = self._publish(version)
+            self.store.point(CHALLENGER, Pointer(version=version.number, digest=digest))
+
+    def _publish(self, version: Version) -> str:
+        """Put a version's files into the store; give the digest of its graph."""
         bundle = self.files(version, BUNDLE)
         digest = unpack(bundle).digest
         self.store.publish(version.number, EVIDENCE, self.files(version, EVIDENCE))
         self.store.publish(version.number, BUNDLE, bundle)
+        return digest
+
+    def crown(self, version: Version) -> None:
+        """Publish a version and make it the champion; it is the challenger no more."""
+        digest = self._publish(version)
         old = self.store.pointer(CHAMPION)
         if old is None or old.version != version.number:  # it may be, if promote was killed
             previous = (old.version, *old.previous) if old else ()
@@ -123,7 +135,7 @@ class Registry:
         return old.version, number
 
     def champion(self) -> Version | None:
-        """Find the version that the store serves, and let the alias in MLflow follow.
+        """Find the version that the store serves; let MLflow's alias and the challenger follow.
 
         Raises:
             UserError: MLflow does not know the version that the store serves.
@@ -138,6 +150,9 @@ class Registry:
                 "which MLflow does not know: name the store and the MLflow that belong together."
             )
         self.client.set_registered_model_alias(self.name, CHAMPION, str(pointer.version))
+        challenger = self.store.pointer(CHALLENGER)
+        if challenger is not None and challenger.version == pointer.version:
+            self.store.unpoint(CHALLENGER)
         return version
 
     def _model(self) -> RegisteredModel:

@@ -1,17 +1,11 @@
-"""The server: one champion and the Api of the use case; nothing of the training side is imported.
+"""The server: the champion and the Api of a use case; nothing of the training side is imported."""
 
-A request that brings its past is answered in the event loop: a row takes tens of microseconds, less
-than a thread would cost. What the state must know goes through `Live`, many requests at a time.
-"""
-
-import asyncio
 import gc
 import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 
@@ -22,22 +16,21 @@ from fastapi_offline import FastAPIOffline
 from ..errors import UserError
 from ..settings import Settings, read
 from ..state import State
-from ..store import CHAMPION, Store
+from ..store import Store
 from . import logs
-from .batch import Batch, Watch
+from .dialects import add_kserve, add_mlflow, add_vertex
 from .document import describe
-from .door import Door, Limits, limits
+from .door import Door, limits
 from .follower import AnyApi, Follower
 from .guard import Guard
 from .keys import Ring
-from .live import Live
-from .metrics import Metrics
+from .outbox import open_log
 from .problems import answer_problems
-from .routes import Services, add_memory, add_metrics, add_predict, add_status
+from .routes import add_memory, add_metrics, add_predict, add_status
+from .services import Options, Services
 from .stopping import Server
-from .together import Together
-from .versions import Versions
 
+PLAIN = Options()
 OBJECTS_A_COLLECTION = 20_000
 """That a body of a thousand instances makes some thousands of is no reason to collect."""
 BACKLOG = 2048
@@ -45,51 +38,22 @@ BACKLOG = 2048
 log = logging.getLogger(__name__)
 
 
-def create_app(
-    api: AnyApi, store: Store, state: State, follow_seconds: float = 2, door: Door | None = None
-) -> FastAPI:
-    """Build the application; it looks for another champion every `follow_seconds`.
-
-    Without a door, nobody is asked for a key.
-    """
-    champion, door = Follower(api, store, CHAMPION), door or Door(None, Limits())
-    metrics = Metrics(champion, door, state.size)
-
-    def observe(batches: Sequence[Batch]) -> None:
-        for batch in batches:
-            signals = api.signals(batch.features, batch.predictions)
-            metrics.observe(batch.served.version, signals)
-
-    versions, watch = Versions(champion), Watch(after=observe)
-    together, live = Together(api, versions, watch), Live(api, state, versions, watch)
-
-    @asynccontextmanager
-    async def working(_: FastAPI) -> AsyncIterator[None]:
-        """Follow the store and work off what waits, while the application runs."""
-        works = [champion.follow(follow_seconds), live.run(), door.sweep()]
-        if door.keys is not None:
-            works.append(door.keys.follow(follow_seconds))
-        tasks = [asyncio.create_task(work) for work in works]
-        yield
-        await live.finish()
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
+def create_app(api: AnyApi, store: Store, state: State, options: Options = PLAIN) -> FastAPI:
+    """Build the application."""
+    services = Services(api, store, state, options)
     app = FastAPIOffline(  # /docs loads nothing from other hosts
         title=api.name,
-        lifespan=working,
+        lifespan=services.working,
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},
     )
-    app.state.champion = champion
-    describe(app, keys=door.keys is not None)
+    app.state.services = services
+    describe(app, keys=services.door.keys is not None)
     answer_problems(app)
-    services = Services(api, champion, together, live, metrics)
-    for add in (add_predict, add_memory, add_status, add_metrics):
+    for add in (add_predict, add_memory, add_status, add_metrics, add_mlflow, add_kserve):
         add(app, services)
-    app.add_middleware(Guard, door=door, metrics=metrics, routes=app.routes)
+    add_vertex(app, services, *options.routes)
+    app.add_middleware(Guard, door=services.door, metrics=services.metrics, routes=app.routes)
     return app
 
 
@@ -101,14 +65,15 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
     """
     settings, root = read(), Path.cwd()
     logs.start(quiet)
-    door, state = _door(settings, root), State(settings.state(root), api.memory)
-    app = create_app(api, Store(settings.store(root)), state, settings.serve_follow_seconds, door)
+    state, options = State(settings.state(root), api.memory), _options(settings, root)
+    app = create_app(api, Store(settings.store(root)), state, options)
+    services: Services = app.state.services
     gc.collect()
     gc.freeze()  # what is loaded stays: the collector need not look at it with every 700 objects
     gc.set_threshold(OBJECTS_A_COLLECTION)
-    with _listen(host or settings.serve_host, settings.serve_port if port < 0 else port) as opened:
+    with _listen(host or settings.host, settings.port if port < 0 else port) as opened:
         if not quiet:
-            _greet(app.state.champion, opened)
+            _greet(services.champion, opened)
         config = uvicorn.Config(
             app,
             log_config=None,  # its records go where ours go
@@ -118,16 +83,24 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
         )
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # which uvicorn asks at the end
         with suppress(KeyboardInterrupt):
-            Server(config, door).run(sockets=[opened])
+            Server(config, services.door).run(sockets=[opened])
     state.close()
 
 
-def _door(settings: Settings, root: Path) -> Door:
-    """Open the door to whoever has a key; or to all, with a warning."""
+def _options(settings: Settings, root: Path) -> Options:
+    """Give what the settings say; without keys, with a warning."""
     path = settings.keys(root)
     if path is None:
         log.warning("API keys are off: who reaches this address may ask, feed and read everything")
-    return Door(None if path is None else Ring(path), limits(settings))
+    return Options(
+        follow_seconds=settings.serve_follow_seconds,
+        door=Door(
+            None if path is None else Ring(path), limits(settings), settings.aip_health_route
+        ),
+        log=open_log(settings, root),
+        canary=settings.serve_canary,
+        routes=(settings.aip_predict_route, settings.aip_health_route),
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

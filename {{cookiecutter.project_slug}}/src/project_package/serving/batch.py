@@ -50,8 +50,12 @@ class Watch:
 
 def run(served: Served, rows: Columns, pasts: Sequence[Past]) -> Batch:
     """Answer rows, each after its past."""
+    return scored(served, rows, pasts, features_after(served.predictor.api, rows, pasts))
+
+
+def scored(served: Served, rows: Columns, pasts: Sequence[Past], features: Columns) -> Batch:
+    """Answer rows whose features are known."""
     predictor = served.predictor
-    features = features_after(predictor.api, rows, pasts)
     predictions = predictor.predict(features)
     responses = predictor.api.respond(predictions, predictor.assets)
     answers = [to_json(response).decode() for response in responses]

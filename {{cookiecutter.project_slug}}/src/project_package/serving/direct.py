@@ -23,7 +23,10 @@ MOST_TOLD, MOST_LISTED = 100, 10_000
 
 
 class Direct(APIRoute):
-    """A route whose one parameter, if it has a body, is `body`; it gives a model or JSON."""
+    """A route that, if it has a body, takes it as `body`, and texts of its path; nothing else.
+
+    It gives a model or JSON.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,12 +54,12 @@ class Direct(APIRoute):
         """
         types = [value for name, value in scope["headers"] if name == b"content-type"]
         if not types or types[0].partition(b";")[0].strip().lower() != JSON.encode():
-            raise RequestValidationError([_mistake((), f"must be {JSON}", "content_type")])
+            raise RequestValidationError([mistake((), f"must be {JSON}", "content_type")])
         try:
             body = self._type.model_validate_json(await _body(receive), strict=True)
         except ValidationError as error:
-            raise RequestValidationError(_mistakes(error)) from None
-        answer: BaseModel | str = await self.endpoint(body)
+            raise RequestValidationError(mistakes(error)) from None
+        answer: BaseModel | str = await self.endpoint(body, **scope.get("path_params", {}))
         return (answer if isinstance(answer, str) else answer.model_dump_json()).encode()
 
 
@@ -72,16 +75,17 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _mistakes(error: ValidationError) -> list[dict[str, Any]]:
+def mistakes(error: ValidationError, *within: str) -> list[dict[str, Any]]:
     """Give the first mistakes of a body; of far too many, which take seconds to list, the number.
 
     What was sent is not among them, but for the name of an unknown field.
     """
     if (count := error.error_count()) > MOST_LISTED:
-        return [_mistake((), f"has {count:,} mistakes", "too_many")]
+        return [mistake(within, f"has {count:,} mistakes", "too_many")]
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [_mistake(e["loc"], e["msg"], e["type"]) for e in found[:MOST_TOLD]]
+    return [mistake((*within, *e["loc"]), e["msg"], e["type"]) for e in found[:MOST_TOLD]]
 
 
-def _mistake(place: tuple[int | str, ...], message: str, kind: str) -> dict[str, Any]:
+def mistake(place: tuple[int | str, ...], message: str, kind: str) -> dict[str, Any]:
+    """Give a mistake as an answer tells it."""
     return {"loc": ("body", *place), "msg": message, "type": kind}

@@ -94,6 +94,8 @@ class Door:
     keys: Ring | None
     """None lets everybody in."""
     limits: Limits
+    health: str = ""
+    """One more path that is open: where the platform asks how the server is."""
     closing: bool = False
     """The server is about to stop: each answer ends its connection."""
     inside: int = 0

@@ -17,7 +17,7 @@ from ..bundle import EXAMPLES
 from ..contract import Api
 from ..errors import UserError
 from ..predictor import UNFIT, Predictor
-from ..store import EVIDENCE, Pointer, Store, StoreUnreachable
+from ..store import CHAMPION, EVIDENCE, Pointer, Store, StoreUnreachable
 
 AnyPredictor: TypeAlias = Predictor[Any, Any, Any]
 AnyApi: TypeAlias = Api[Any, Any, Any]
@@ -36,6 +36,7 @@ class Served:
     predictor: AnyPredictor
     card: str
     digest: str
+    alias: str = CHAMPION
 
     @property
     def examples(self) -> list[dict[str, Any]]:
@@ -47,13 +48,16 @@ class Served:
 class Follower:
     """What an alias of a store points to, loaded and proven.
 
+    Of an `optional` alias only what the pointer names is served: nothing while there is none, or
+    while what it names is refused.
+
     `served` is the version that answers, None before the first; a request takes it once and is
     answered by it whole. `refused` says why the newest is not served, and `unreachable` why nobody
     knows which the newest is; both are empty when all is well.
     """
 
-    def __init__(self, api: AnyApi, store: Store, alias: str) -> None:
-        self.api, self.store, self.alias = api, store, alias
+    def __init__(self, api: AnyApi, store: Store, alias: str, optional: bool = False) -> None:
+        self.api, self.store, self.alias, self.optional = api, store, alias, optional
         self.served: Served | None = None
         self.refused = self.unreachable = ""
         self.swaps = self.refusals = 0
@@ -64,7 +68,9 @@ class Follower:
         """Look where the pointer is; load, prove and serve what it names when it has moved."""
         try:
             pointer = self.store.pointer(self.alias)
-            if pointer is None or pointer != self._seen:
+            if pointer is None and self.optional:
+                self._let_go()
+            elif pointer is None or pointer != self._seen:
                 self._move()
             self._seen = pointer
             self._say_unreachable("")
@@ -84,7 +90,14 @@ class Follower:
             self.swaps += 1
             log.info("serves", extra={"alias": self.alias, "model_version": fresh.version})
 
+    def _let_go(self) -> None:
+        if self.served is not None:
+            log.info("lets go", extra={"alias": self.alias, "model_version": self.served.version})
+        self.served, self.refused = None, ""
+
     def _refuse(self, reason: str) -> None:
+        if self.optional:
+            self.served = None
         if reason != self.refused:
             self.refused = reason
             self.refusals += 1
@@ -110,7 +123,7 @@ def load(api: AnyApi, store: Store, alias: str) -> Served:
     """
     version, bundle = store.load(alias)
     card = store.fetch(version, EVIDENCE).get(CARD, b"").decode()
-    return Served(str(version), Predictor(bundle, api), card, bundle.digest)
+    return Served(str(version), Predictor(bundle, api), card, bundle.digest, alias)
 
 
 def prove(fresh: Served, old: Served | None) -> None:

@@ -144,7 +144,8 @@ class Guard:
 
     async def _enter(self, visit: Visit, headers: dict[bytes, bytes]) -> Refusal | None:
         """Let a request in, or say why not; no longer than it may take."""
-        if not is_open(visit.path) and (refusal := self.door.refuse(visit.path, headers)):
+        is_guarded = not is_open(visit.path) and visit.path != self.door.health
+        if is_guarded and (refusal := self.door.refuse(visit.path, headers)):
             return refusal
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - uvicorn answers each request in a task

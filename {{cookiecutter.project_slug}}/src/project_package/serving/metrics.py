@@ -24,6 +24,8 @@ from prometheus_client.registry import Collector
 
 from .door import Door
 from .follower import Follower
+from .outbox import Outbox
+from .shadow import Shadow
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 EDGES = (
@@ -61,9 +63,12 @@ def empty(ends: Sequence[float]) -> Histogram:
 class Metrics(Collector):
     """The numbers of one application."""
 
-    champion: Follower
+    followers: Sequence[Follower]
+    """Of champion and challenger."""
     door: Door
     state_size: Callable[[], int | None]
+    shadow: Shadow
+    outbox: Outbox | None = None
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
     """By route and status."""
     refused: Counter[str] = field(default_factory=Counter)
@@ -98,6 +103,7 @@ class Metrics(Collector):
         """Yield every family of numbers."""
         yield from self._requests()
         yield from self._model()
+        yield from self._parts()
         distribution = HistogramMetricFamily(
             "signal_value", "Numbers of features and answers", labels=["version", "signal"]
         )
@@ -121,16 +127,35 @@ class Metrics(Collector):
         yield GaugeMetricFamily("requests_inside", "Requests at work now", self.door.inside)
 
     def _model(self) -> Iterator[Metric]:
-        champion, labels = self.champion, ["alias", "version"]
+        labels = ["alias", "version"]
         model = GaugeMetricFamily("model", "The version that answers", labels=labels)
-        if champion.served:
-            model.add_metric([champion.alias, champion.served.version], 1)
-        yield model
-        yield CounterMetricFamily("model_swaps", "Versions taken up", champion.swaps)
-        yield CounterMetricFamily("model_refusals", "Versions refused", champion.refusals)
+        swaps = CounterMetricFamily("model_swaps", "Versions taken up", labels=["alias"])
+        refusals = CounterMetricFamily("model_refusals", "Versions refused", labels=["alias"])
         degraded = GaugeMetricFamily("degraded", "1 while something is amiss", labels=["what"])
-        degraded.add_metric(["refused"], bool(champion.refused))
-        degraded.add_metric(["unreachable"], bool(champion.unreachable))
-        yield degraded
+        for follower in self.followers:
+            if follower.served:
+                model.add_metric([follower.alias, follower.served.version], 1)
+            swaps.add_metric([follower.alias], follower.swaps)
+            refusals.add_metric([follower.alias], follower.refusals)
+            degraded.add_metric([f"{follower.alias} refused"], bool(follower.refused))
+        degraded.add_metric(["store unreachable"], bool(self.followers[0].unreachable))
+        degraded.add_metric(["log"], bool(self.outbox and self.outbox.away))
+        yield from (model, swaps, refusals, degraded)
+
+    def _parts(self) -> Iterator[Metric]:
         if (size := self.state_size()) is not None:
             yield GaugeMetricFamily("state_bytes", "Size of the state's file", size)
+        if self.outbox:
+            waiting = self.outbox.waiting
+            yield GaugeMetricFamily("log_waiting", "Batches that PostgreSQL lacks", waiting)
+        rows = CounterMetricFamily("shadow_rows", "What the challenger answered", labels=["what"])
+        for what in ("compared", "changed", "dropped"):
+            rows.add_metric([what], getattr(self.shadow, what))
+        yield rows
+        yield CounterMetricFamily("shadow_failures", "Batches it failed on", self.shadow.failed)
+        apart = CounterMetricFamily(
+            "shadow_difference", "Sum of absolute differences of a signal", labels=["signal"]
+        )
+        for name, total in self.shadow.differences.items():
+            apart.add_metric([name], total)
+        yield apart

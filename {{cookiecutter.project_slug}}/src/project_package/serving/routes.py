@@ -5,11 +5,9 @@ Bodies are the use case's own types, known only when the application is built.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from fastapi import Body, FastAPI, HTTPException, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import Body, FastAPI, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,43 +16,11 @@ from ..contract import Request
 from ..contract import Response as Prediction
 from .batch import Answers
 from .direct import Direct
-from .follower import AnyApi, Follower, Served
-from .live import Live
-from .metrics import Metrics
-from .together import Together
-from .work import Refused
+from .follower import Follower
+from .services import Services
 
 MAX_INSTANCES, MAX_EVENTS = 1_000, 10_000
 Event = TypeVar("Event", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Services:
-    """What the routes work with."""
-
-    api: AnyApi
-    champion: Follower
-    together: Together
-    live: Live
-    metrics: Metrics
-
-    def ready(self) -> Served:
-        """Give the version that answers, or answer 503 with the reason."""
-        if self.champion.served is None:
-            raise HTTPException(503, self.champion.refused or self.champion.unreachable)
-        return self.champion.served
-
-    async def answer(self, instances: list[Any]) -> Answers:
-        """Answer instances; 422 for one that lacks its past, 503 while nobody can answer."""
-        self.ready()
-        pasts = [self.api.carried(instance) for instance in instances]
-        if None not in pasts:
-            return await self.together.answer(instances, [past or {} for past in pasts])
-        try:
-            return await self.live.answer(instances, pasts)
-        except Refused as refused:
-            told = {"loc": ("body", "instances", refused.place), "msg": refused.reason}
-            raise RequestValidationError([{**told, "type": "past"}]) from refused
 
 
 class Strict(BaseModel):
@@ -113,6 +79,10 @@ class Ready(BaseModel):
     """Why the newest version is not served."""
     unreachable: str = ""
     """Why nobody knows which the newest version is."""
+    challenger: str = ""
+    """Why the challenger answers nobody."""
+    log: str = ""
+    """Why logged predictions do not get where they are to go; none is lost."""
 
 
 class Model(BaseModel):
@@ -132,21 +102,19 @@ def add_predict(app: FastAPI, services: Services) -> None:
 
         One that brings no past is answered with what the server remembers, and remembered.
         """
-        return _written(await services.answer(body.instances))
+        return written(await services.answer(body.instances))
 
     examples = Body(openapi_examples=bodies(services.champion))
     predict.__annotations__["body"] = Annotated[Instances[api.request], examples]  # type: ignore[name-defined]
-    _post(app, "/v1/predict", predict, Predictions[api.response])  # type: ignore[name-defined]
+    post(app, "/v1/predict", predict, response_model=Predictions[api.response])  # type: ignore[name-defined]
 
 
-def _post(app: FastAPI, path: str, answer: Callable[..., Any], model: type[BaseModel]) -> None:
+def post(app: FastAPI, path: str, answer: Callable[..., Any], **more: Any) -> None:
     """Add a route that goes straight from bytes to its body."""
-    app.router.add_api_route(
-        path, answer, methods=["POST"], response_model=model, route_class_override=Direct
-    )
+    app.router.add_api_route(path, answer, methods=["POST"], route_class_override=Direct, **more)
 
 
-def _written(answers: Answers) -> str:
+def written(answers: Answers) -> str:
     """Write an answer; when versions differ, with the version of each prediction."""
     first, given = answers.versions[0], ",".join(answers.predictions)
     more = ""
@@ -179,10 +147,10 @@ def add_memory(app: FastAPI, services: Services) -> None:
         return Labelled(set=len(body.labels) - len(unknown), unknown=unknown)
 
     events.__annotations__["body"] = Events[memory.event]  # type: ignore[name-defined]
-    _post(app, "/v1/events", events, Remembered)
+    post(app, "/v1/events", events, response_model=Remembered)
     if memory.label is not None:
         labels.__annotations__["body"] = Labels[memory.label]  # type: ignore[name-defined]
-        _post(app, "/v1/labels", labels, Labelled)
+        post(app, "/v1/labels", labels, response_model=Labelled)
 
 
 def add_status(app: FastAPI, services: Services) -> None:
@@ -198,8 +166,13 @@ def add_status(app: FastAPI, services: Services) -> None:
     async def readyz() -> Ready:
         """Say that a champion is loaded, or answer 503 with the reason."""
         version = services.ready().version
-        refused, unreachable = champion.refused, champion.unreachable
-        return Ready(model_version=version, refused=refused, unreachable=unreachable)
+        return Ready(
+            model_version=version,
+            refused=champion.refused,
+            unreachable=champion.unreachable,
+            challenger=services.challenger.refused,
+            log=services.log.outbox.away if services.log else "",
+        )
 
     @app.get("/v1/model")
     async def model() -> Model:

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from ..contract import Past
+from ..errors import UserError
 from .batch import Answers, Watch, run_each
 from .follower import AnyApi
 from .versions import Versions
@@ -57,6 +58,8 @@ class Together:
             for one in round_:
                 if not one.done.done():
                     one.done.set_exception(error)
+            if isinstance(error, UserError):  # who waits says it; the round is done
+                return
             raise
         ends = accumulate(len(one.requests) for one in round_)
         for one, end in zip(round_, ends, strict=True):
