@@ -304,6 +304,7 @@ def started(project: Project, tmp_path: Path) -> Iterator[Callable[..., Server]]
     keys, stderr = tmp_path / "keys.json", tmp_path / "stderr"
     token = add(keys, "all", SCOPES)
     own = {"SERVE_KEYS": str(keys), "STATE_URL": f"sqlite:///{tmp_path / 'state.db'}"}
+    own["LOG_URL"] = f"sqlite:///{tmp_path / 'predictions.db'}"
     with ExitStack() as stack:
 
         def start(**settings: str) -> Server:

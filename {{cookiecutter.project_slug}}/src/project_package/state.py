@@ -122,7 +122,7 @@ class State:
         for key, stretch in self._changed:
             rows = self._cache[key]
             ends = (stretch * self._span, (stretch + 1) * self._span)
-            first, end = np.searchsorted(rows["timestamp"], ends)
+            first, end = rows["timestamp"].searchsorted(ends)
             self._put((self._kinds[key[0]], stretch), key[1].encode(), _packed(rows[first:end]))
         self._keeper.commit(self._values, self._drop)
         while len(self._cache) > CACHED:
@@ -159,7 +159,7 @@ class State:
         for entity, names in self._memory.entities.items():
             mine = self._rows((entity, str(rows[entity][place])))
             since = until - round(self._memory.days[entity] * MILLISECONDS_A_DAY)
-            first, end = np.searchsorted(mine["timestamp"], (since, until), side="right")
+            first, end = mine["timestamp"].searchsorted((since, until), side="right")
             found[entity] = {name: mine[name][first:end] for name in ("timestamp", *names)}
         return found
 
@@ -176,12 +176,16 @@ class State:
         for entity, kind in self._types.items():
             key = (entity, str(rows[entity][place]))
             mine = self._rows(key)
-            record = np.zeros(1, kind)
-            for name in kind.names or ():
-                record[name] = int.from_bytes(number) if name == EVENT else rows[name][place]
-            first = np.searchsorted(mine["timestamp"], self._stretches[0] * self._span)
-            where = np.searchsorted(mine["timestamp"], timestamp, side="right")
-            self._cache[key] = np.concatenate([mine[first:where], record, mine[where:]])
+            first = int(mine["timestamp"].searchsorted(self._stretches[0] * self._span))
+            where = int(mine["timestamp"].searchsorted(timestamp, side="right"))
+            grown = np.empty(len(mine) - first + 1, kind)
+            grown[: where - first] = mine[first:where]
+            grown[where - first] = tuple(
+                int.from_bytes(number) if name == EVENT else rows[name][place]
+                for name in kind.names or ()
+            )
+            grown[where - first + 1 :] = mine[where:]
+            self._cache[key] = grown
             self._changed.add((key, stretch))
         return True
 

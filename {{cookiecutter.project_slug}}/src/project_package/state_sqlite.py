@@ -15,9 +15,8 @@ from pathlib import Path
 from .errors import UserError
 from .keeper import Shelf, Values
 
-PAGE = 1_024
-"""Bytes. A transaction writes a page for every value, so small ones are less to write."""
-JOURNAL = 4 * 2**20
+PAGE = 4_096
+JOURNAL = 1_000 * PAGE
 """Bytes of the journal that are moved to the file at once, by `sync`; or, when it cannot keep up,
 at eight times as many by a transaction."""
 SYNCS_A_LOOK = 100
@@ -95,7 +94,6 @@ class SqliteKeeper:
 
 def _connect(path: Path) -> sqlite3.Connection:
     file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    file.execute(f"PRAGMA page_size = {PAGE}")
     file.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     file.execute("PRAGMA journal_mode = WAL")
     file.execute("PRAGMA synchronous = NORMAL")

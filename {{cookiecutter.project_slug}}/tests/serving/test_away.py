@@ -105,12 +105,12 @@ def test_postgresql(
     assert found == (2, 2)
 
 
-@pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
 def test_mlflow(project: Project, tmp_path: Path) -> None:
     request = json.loads(project.registry.store.fetch(1, BUNDLE)[EXAMPLES])[0]["request"]
     package, name = Project.__module__.partition(".")[0], project.use_case.api.name
     command = [sys.executable, "-u", "-m", f"{package}.{name}", "serve", "--port", "0"]
     away = {"MODEL_STORE": project.registry.store.address, "MLFLOW_TRACKING_URI": NOWHERE}
+    away["SERVE_KEYS"] = "off"
     with subprocess.Popen(
         command, cwd=tmp_path, env={**os.environ, **away}, stdout=subprocess.PIPE, text=True
     ) as server:

@@ -130,7 +130,7 @@ def test_a_killed_server_has_logged_all_that_it_answered(project: Project, tmp_p
     body = {"instances": [pairs[0]["request"]] * 3}
     package, name = Project.__module__.partition(".")[0], project.use_case.api.name
     command = [sys.executable, "-u", "-m", f"{package}.{name}", "serve", "--port", "0"]
-    address = {"MODEL_STORE": project.registry.store.address}
+    address = {"MODEL_STORE": project.registry.store.address, "SERVE_KEYS": "off"}
     given = list[int]()
 
     def ask(url: str) -> None:
@@ -146,10 +146,11 @@ def test_a_killed_server_has_logged_all_that_it_answered(project: Project, tmp_p
         clients = [threading.Thread(target=ask, args=(url,)) for _ in range(CLIENTS)]
         for client in clients:
             client.start()
-        while len(given) < KILLED_AFTER:
+        while len(given) < KILLED_AFTER and any(client.is_alive() for client in clients):
             threading.Event().wait(0.01)
         server.send_signal(signal.SIGKILL)
         for client in clients:
             client.join()
     found = len(logged(tmp_path / "predictions.db"))
+    assert len(given) >= KILLED_AFTER
     assert sum(given) <= found <= sum(given) + 3 * CLIENTS

@@ -1,0 +1,141 @@
+"""How the benchmarks ask a server: it runs on the first core, and `wrk` asks from the last."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+SECONDS = 5
+TICK = os.sysconf("SC_CLK_TCK")
+CONSTANT = """
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = '%s'
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one server did in one round."""
+
+    requests: float
+    """A second."""
+    p50: float
+    p99: float
+    """Milliseconds."""
+    processor: float
+    """Microseconds a request, all processes of the server."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs."""
+
+    url: str
+    pid: int
+    started: float
+    """Seconds from its start to its first answer."""
+
+    def memory(self) -> float:
+        """Give the resident memory of all its processes, MB."""
+        return sum(_status(pid, "VmRSS") for pid in tree(self.pid)) / 1024
+
+    def processor(self) -> float:
+        """Give the processor time that all its processes have used, seconds."""
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in tree(self.pid)]
+        return sum(int(s.split()[11]) + int(s.split()[12]) for s in stats) / TICK
+
+
+def _status(pid: int, name: str) -> int:
+    found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found.group(1)) if found else 0
+
+
+def tree(pid: int) -> list[int]:
+    """Give a process and all that it started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(found for child in children for found in tree(int(child)))]
+
+
+@contextmanager
+def served(
+    command: Sequence[str], folder: Path, env: Mapping[str, str], ready: str
+) -> Iterator[Served]:
+    """Start a server on the first core, wait for its answer, and stop it in the end."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        ["taskset", "-c", "0", *(part.replace("PORT", str(port)) for part in command)],
+        cwd=folder,
+        env=os.environ | env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while not answers(url + ready):
+            if process.poll() is not None:
+                sys.exit(f"{' '.join(command)} stopped with code {process.returncode}")
+            time.sleep(0.01)
+        yield Served(url, process.pid, time.perf_counter() - start)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def answers(url: str) -> bool:
+    """Tell whether an address answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def ask(server: Served, path: str, script: str, connections: int = 16) -> Load:
+    """Ask a server for some seconds over connections that stay open."""
+    with TemporaryDirectory() as folder:
+        lua = Path(folder) / "ask.lua"
+        lua.write_text(script)
+        last = str((os.cpu_count() or 1) - 1)
+        command = ["taskset", "-c", last, "wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s"]
+        command += ["--latency", "-s", str(lua), server.url + path]
+        before = server.processor()
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        used = server.processor() - before
+    if "Non-2xx" in told:
+        sys.exit(f"{path} refused requests: {told}")
+    count, rate = found(r"(\d+) requests in", told), found(r"Requests/sec:\s+([\d.]+)", told)
+    p50, p99 = (milliseconds(told, share) for share in ("50%", "99%"))
+    return Load(rate, p50, p99, used / count * 1e6)
+
+
+def found(pattern: str, told: str) -> float:
+    """Read a number of what wrk tells."""
+    match = re.search(pattern, told)
+    if match is None:
+        sys.exit(f"wrk tells something else than it used to: {told}")
+    return float(match.group(1))
+
+
+def milliseconds(told: str, share: str) -> float:
+    """Read a quantile of the time to answer."""
+    units = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+    for unit, scale in units.items():
+        if re.search(rf"{share}\s+[\d.]+{unit}\b", told):
+            return found(rf"{share}\s+([\d.]+){unit}\b", told) * scale
+    sys.exit(f"wrk tells no {share}: {told}")
