@@ -90,7 +90,10 @@ def test_the_page_of_the_document_loads_nothing_from_elsewhere(client: TestClien
     assert "://" not in page
 
 
-def test_a_place_where_nobody_can_listen_is_told(project: Project) -> None:
+def test_a_place_where_nobody_can_listen_is_told(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"Nobody can listen on 127.0.0.1, port {port}"):
@@ -179,13 +182,13 @@ def test_a_damaged_champion_is_not_served(project: Project, state: State, tmp_pa
 
 
 def test_a_server_imports_nothing_of_the_training_side(
-    project: Project, pairs: list[dict[str, Any]]
+    project: Project, pairs: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     package, name = Project.__module__.partition(".")[0], project.use_case.api.name
     body = json.dumps({"instances": [pairs[0]["request"]]})
     arguments = [package, name, project.registry.store.address, body]
     command = [sys.executable, "-c", FRESH_SERVER, *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     status, *modules = done.stdout.split()
     assert status == "200"
     assert not TRAINING & set(modules)

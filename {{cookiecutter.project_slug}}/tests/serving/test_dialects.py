@@ -72,12 +72,12 @@ def test_every_form_of_mlflow_gets_the_same_answers(
 @pytest.mark.parametrize(
     ("body", "rule"),
     [
-        ([], "must have one of inputs, instances"),
+        ([], "should be an object"),
         ({}, "must have one of inputs, instances"),
-        ({"inputs": [{}], "instances": [{}]}, "must have one of"),
+        ({"inputs": None}, "must have one of"),
         ({"dataframe_split": {"columns": ["x"], "data": [[1, 2]]}}, "a value of each"),
-        ({"dataframe_split": {"columns": [[]], "data": [[1]]}}, "a value of each"),
-        ({"dataframe_split": 3}, "a value of each"),
+        ({"dataframe_split": {"columns": [[]], "data": [[1]]}}, "a valid string"),
+        ({"dataframe_split": 3}, "dataframe_split"),
         ({"inputs": [{"odd": 1}]}, "not permitted"),
         ({"inputs": [3] * (MAX_INSTANCES + 1)}, "at most 1000 items"),
     ],

@@ -41,7 +41,7 @@ def test_requests_are_counted_and_timed(metrics: Metrics) -> None:
 def test_what_is_amiss_can_be_seen(metrics: Metrics) -> None:
     assert value(metrics, "degraded", what="champion refused") == 1  # there is no champion
     assert value(metrics, "degraded", what="store unreachable") == 0
-    assert value(metrics, "model_refusals_total") == 1
+    assert value(metrics, "model_refusals_total", alias="champion") == 1
     assert value(metrics, "requests_inside") == 3
     assert value(metrics, "state_bytes") == 4096
     metrics.refused["rate"] += 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +24,11 @@ class Batch:
     predictions: Columns
     answers: Sequence[str]
     """As JSON."""
+
+    @cached_property
+    def signals(self) -> Columns:
+        """The numbers that are worth watching, (rows,) each."""
+        return self.served.predictor.api.signals(self.features, self.predictions)
 
 
 @dataclass(frozen=True)

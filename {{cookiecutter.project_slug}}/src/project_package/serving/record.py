@@ -89,8 +89,7 @@ class Record:
 
     def _row(self, batch: Batch, now: int, role: str) -> tuple[str | int, ...]:
         """Write a batch as a row of the table."""
-        api = batch.served.predictor.api
-        signals = api.signals(batch.features, batch.predictions)
+        signals, subject = batch.signals, batch.served.predictor.api.memory.subject
         values = zip(*(column.tolist() for column in signals.values()), strict=True)
         told = [dict(zip(signals, row, strict=True)) for row in values]
         return (
@@ -99,7 +98,7 @@ class Record:
             batch.served.version,
             role,
             self._hashes(batch.rows[EVENT].tolist()),
-            self._hashes(batch.rows[api.memory.subject].tolist()),
+            self._hashes(batch.rows[subject].tolist()),
             to_json(told, inf_nan_mode="null").decode(),
             f"[{','.join(batch.answers)}]",
         )

@@ -63,8 +63,7 @@ class Services:
     def _tell(self, batches: Sequence[Batch]) -> None:
         """Tell metrics and shadow of answers that are given."""
         for batch in batches:
-            signals = self.api.signals(batch.features, batch.predictions)
-            self.metrics.observe(batch.served.version, signals)
+            self.metrics.observe(batch.served.version, batch.signals)
         self.shadow.tell(batches)
 
     def ready(self) -> Served:

@@ -57,10 +57,7 @@ class Shadow:
 
     def _compare(self, batch: Batch, served: Served) -> None:
         other = scored(served, batch.rows, batch.pasts, batch.features)
-        one, two = (
-            served.predictor.api.signals(batch.features, predictions)
-            for predictions in (batch.predictions, other.predictions)
-        )
+        one, two = batch.signals, other.signals
         for name in one:
             difference = np.abs(np.subtract(one[name], two[name], dtype=np.float64))
             self.differences[name] += float(difference.sum())
