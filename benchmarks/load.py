@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,11 +47,13 @@ class Served:
 
     def memory(self) -> float:
         """Give the resident memory of all its processes, MB."""
-        return sum(_status(pid, "VmRSS") for pid in tree(self.pid)) / 1024
+        return sum(_status(pid, "VmRSS") for pid in session(self.pid)) / 1024
 
     def processor(self) -> float:
         """Give the processor time that all its processes have used, seconds."""
-        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in tree(self.pid)]
+        stats = [
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in session(self.pid)
+        ]
         return sum(int(s.split()[11]) + int(s.split()[12]) for s in stats) / TICK
 
 
@@ -60,10 +62,14 @@ def _status(pid: int, name: str) -> int:
     return int(found.group(1)) if found else 0
 
 
-def tree(pid: int) -> list[int]:
-    """Give a process and all that it started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(found for child in children for found in tree(int(child)))]
+def session(leader: int) -> list[int]:
+    """Give all processes of a session: the server, and whatever it started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
+                found.append(int(stat.parent.name))
+    return found
 
 
 @contextmanager

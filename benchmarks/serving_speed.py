@@ -156,7 +156,14 @@ def rivals(project: Project) -> dict[str, Rival]:
             project.script("B"),
         ),
         MLFLOW: Rival(
-            (*mlflow, "local", "--model-uri", f"models:/{bundle.manifest.name}@champion", "--port", "PORT"),
+            (
+                *mlflow,
+                "local",
+                "--model-uri",
+                f"models:/{bundle.manifest.name}@champion",
+                "--port",
+                "PORT",
+            ),
             "/ping",
             "/invocations",
             CONSTANT % json.dumps({"inputs": {"features": row}}),

@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.errors import ServerErrorMiddleware
 
 from ..errors import UserError
 from ..settings import Settings, read
@@ -53,7 +54,9 @@ def create_app(api: AnyApi, store: Store, state: State, options: Options = PLAIN
     for add in (add_predict, add_memory, add_status, add_metrics, add_mlflow, add_kserve):
         add(app, services)
     add_vertex(app, services, *options.routes)
-    app.add_middleware(Guard, door=services.door, metrics=services.metrics, routes=app.routes)
+    stack = app.build_middleware_stack()
+    assert isinstance(stack, ServerErrorMiddleware)  # noqa: S101 - Starlette puts it outermost
+    app.middleware_stack = Guard(stack.app, services.door, services.metrics, app.routes)
     return app
 
 

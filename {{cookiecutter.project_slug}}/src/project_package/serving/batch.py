@@ -46,8 +46,8 @@ Tell: TypeAlias = Callable[[Sequence[Batch]], None]
 class Watch:
     """Who is told of answers.
 
-    `before` they are given, in any thread: what it raises, the client gets, and no answer. `after`,
-    in the event loop: it must be quick, and never fail.
+    `before` they are given, in any thread, the event loop's too: what it raises, the client gets,
+    and no answer. `after`, in the event loop: it must never fail. Both must be quick.
     """
 
     before: Tell | None = None

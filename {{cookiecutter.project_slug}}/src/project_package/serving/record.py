@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 from secrets import token_bytes
 from uuid import uuid4
@@ -28,7 +29,8 @@ from .batch import Batch
 
 SHADOW = "shadow"
 """The role of an answer that nobody was given."""
-BUSY_MS = 5_000
+BUSY_MS, HELD_MS = 5_000, 250
+"""How long others wait for the file, and an answer: the event loop waits with it."""
 HASH_BYTES = 8
 NAMELESS = " " * 2 * HASH_BYTES
 SCHEMA = """
@@ -67,7 +69,9 @@ class Record:
         """Open or make the file; raise UserError when it cannot be."""
         self.path = path
         self._hash, self._lock = blake2b(key=key, digest_size=HASH_BYTES), threading.Lock()
+        self._name, self._numbers = uuid4().hex, count()
         self._file = connect(path)
+        self._file.execute(f"PRAGMA busy_timeout = {HELD_MS}")
 
     def write(self, batches: Sequence[Batch], role: str = "") -> None:
         """Log batches; without a role, each has that of the version that answered.
@@ -93,7 +97,7 @@ class Record:
         values = zip(*(column.tolist() for column in signals.values()), strict=True)
         told = [dict(zip(signals, row, strict=True)) for row in values]
         return (
-            uuid4().hex,
+            f"{self._name}-{next(self._numbers)}",
             now,
             batch.served.version,
             role,
