@@ -31,9 +31,10 @@ def until(grace: timedelta, period: str) -> Callable[[datetime], datetime]:
 
     def check(moment: datetime) -> datetime:
         if 1900 < moment.year < 9000:  # no other has a UTC time for sure
-            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
             if EARLIEST <= moment <= datetime.now(UTC) + grace:
-                return moment
+                return moment.astimezone(UTC) if moment.utcoffset() else moment
         raise ValueError(period)
 
     return check

@@ -67,14 +67,25 @@ class Live:
         """Work off what waits, until cancelled; a turn begins while the disk has the one before."""
         loop = self._loop = asyncio.get_running_loop()
         while True:
-            waiting = [await self._waiting.get()]
-            while not self._waiting.empty() and sum(one.size for one in waiting) < MOST_TOGETHER:
-                waiting.append(self._waiting.get_nowait())
+            waiting = await self._gather()
             works = [one.work for one in waiting]
             turn = loop.run_in_executor(self._thread, self._results, works)
             await asyncio.wait([turn])
             kept = loop.run_in_executor(self._disk, self._kept, turn)
             kept.add_done_callback(partial(_tell, waiting))
+
+    async def _gather(self) -> list[_Waiting]:
+        """Give what waits, and what comes while the rounds of the event loop bring more."""
+        waiting, size = list[_Waiting](), 0
+        more = await self._waiting.get()
+        while True:
+            waiting.append(more)
+            size += more.size
+            if self._waiting.empty():
+                await asyncio.sleep(0)
+            if self._waiting.empty() or size >= MOST_TOGETHER:
+                return waiting
+            more = self._waiting.get_nowait()
 
     def _kept(self, turn: asyncio.Future[list[Any]]) -> list[Any]:
         """Give the results of a turn once they are on disk."""
