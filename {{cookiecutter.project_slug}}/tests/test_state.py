@@ -271,7 +271,7 @@ def test_a_state_of_other_columns_is_refused(fresh: Fresh) -> None:
     put(State(address, MEMORY), row("a", START))
     other = replace(MEMORY, entities={"card": ("amount", "hour")}, late=())
     with (
-        pytest.raises(UserError, match="for other entities or columns"),
+        pytest.raises(StateUnusable, match="for other entities or columns"),
         State(address, other).transaction(),
     ):
         pass
