@@ -179,13 +179,21 @@ def test_a_damaged_champion_is_not_served(project: Project, state: State, tmp_pa
 
 
 def test_a_server_imports_nothing_of_the_training_side(
-    project: Project, pairs: list[dict[str, Any]]
+    project: Project, pairs: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     package, name = Project.__module__.partition(".")[0], project.use_case.api.name
     body = json.dumps({"instances": [pairs[0]["request"]]})
     arguments = [package, name, project.registry.store.address, body]
     command = [sys.executable, "-c", FRESH_SERVER, *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     status, *modules = done.stdout.split()
     assert status == "200"
     assert not TRAINING & set(modules)
+
+
+def test_the_page_tells_every_route_and_every_refusal(client: TestClient) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+    paths = client.get("/openapi.json").json()["paths"]
+    told = [one["responses"] for operations in paths.values() for one in operations.values()]
+    statuses = {status for responses in told for status in responses} - {"200"}
+    assert not [word for word in (*paths, *statuses) if word not in page]

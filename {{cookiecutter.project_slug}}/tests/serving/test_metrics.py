@@ -1,5 +1,6 @@
 """What /metrics tells: of requests, of the model, of the signals."""
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,7 +42,7 @@ def test_requests_are_counted_and_timed(metrics: Metrics) -> None:
 def test_what_is_amiss_can_be_seen(metrics: Metrics) -> None:
     assert value(metrics, "degraded", what="champion refused") == 1  # there is no champion
     assert value(metrics, "degraded", what="store unreachable") == 0
-    assert value(metrics, "model_refusals_total") == 1
+    assert value(metrics, "model_refusals_total", alias="champion") == 1
     assert value(metrics, "requests_inside") == 3
     assert value(metrics, "state_bytes") == 4096
     metrics.refused["rate"] += 2
@@ -58,6 +59,13 @@ def test_signals_are_counted_by_version_and_name(metrics: Metrics) -> None:
     assert value(metrics, "signal_value_sum", version="2", signal="score") == pytest.approx(
         values.sum()
     )
+
+
+def test_the_page_names_every_number(metrics: Metrics) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+    names = re.findall(r"^# HELP (\S+)", metrics.text().decode(), re.MULTILINE)
+    assert len(names) > 10
+    assert not [name for name in names if f"`{name}`" not in page]
 
 
 def test_two_applications_share_nothing(metrics: Metrics) -> None:
