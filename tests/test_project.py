@@ -16,8 +16,8 @@ import pytest
 from conftest import TEMPLATE, USE_CASES, bake_from, require
 from demo import ask, environment, running_python, serving
 
-READMES = [Path("README.md"), Path("CONTRIBUTING.md")]
-SERVES = re.compile(r"^(make serve|uv run ml serve)\b")
+PAPERS = [Path("README.md"), Path("docs", "serve.md"), Path("CONTRIBUTING.md")]
+SERVES = re.compile(r"^(make serve|(\w+=\S+ )*uv run ml serve)\b")
 PUBLIC_ADDRESS = "1.1.1.1"
 
 
@@ -49,9 +49,9 @@ def without_network(*command: str) -> tuple[str, ...]:
     return ("unshare", *user, *alone, "sh", "-c", loopback, "sh", *command)
 
 
-def commands_of(readme: str) -> list[str]:
-    """Give the lines of the bash blocks of a README."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+def commands_of(paper: str) -> list[str]:
+    """Give the lines of the bash blocks of a paper."""
+    blocks = re.findall(r"^```bash\n(.*?)^```", paper, re.MULTILINE | re.DOTALL)
     lines = [re.sub(r"\s+#.*", "", line) for block in blocks for line in block.splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -154,10 +154,10 @@ def test_everything_runs_without_network(project: Path) -> None:
     assert "Champion: version" in said
 
 
-@pytest.mark.parametrize("readme", READMES, ids=str)
-def test_commands_of_the_readme_run_without_network(readme: Path, project: Path) -> None:
-    require("curl", "a README asks the server with it")
-    commands = commands_of((project / readme).read_text())
+@pytest.mark.parametrize("paper", PAPERS, ids=str)
+def test_commands_of_a_paper_run_without_network(paper: Path, project: Path) -> None:
+    require("curl", "a paper asks the server with it")
+    commands = commands_of((project / paper).read_text())
     assert commands
     run(project, *without_network("bash", "-c", script_of(commands)))
 

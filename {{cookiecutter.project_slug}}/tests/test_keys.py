@@ -42,7 +42,7 @@ def test_no_two_tokens_are_equal_and_a_removed_one_is_gone(path: Path) -> None:
     [
         ("shop", ["predict"], "There is a key shop already"),
         ("new", ["predicts"], "'predicts' is no scope: did you mean \"predict\"?"),
-        ("new", [], "The key's scopes cannot be: Tuple should have at least 1 item"),
+        ("new", [], "The key needs a --scope, one or more: predict, labels, admin."),
         ("a key", ["predict"], "The key's name cannot be"),
     ],
 )

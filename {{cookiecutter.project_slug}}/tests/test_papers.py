@@ -1,4 +1,4 @@
-"""The notebook runs, and the papers tell the truth: the tree, the links, the files they name."""
+"""The notebook runs, and the papers tell the truth: tree, links, files and settings they name."""
 
 import re
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 import project_package
+from project_package.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
 PACKAGE = Path(project_package.__path__[0])
@@ -75,3 +76,12 @@ def test_links_lead_somewhere(paper: Path) -> None:
 def test_files_that_are_named_exist(paper: Path) -> None:
     for name in re.findall(r"`([\w./-]+\.(?:py|yml|ipynb))`", paper.read_text(encoding="utf-8")):
         assert exists(PROJECT / name) or exists(PACKAGE / name), name
+
+
+def test_settings_that_are_named_are_those_of_the_program() -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    example = (PROJECT / ".env.example").read_text(encoding="utf-8")
+    given = set(re.findall(r"^# ([A-Z_]+)=", example, re.MULTILINE))
+    assert given == {name for name in known if not name.startswith("AIP_")}  # a platform's own
+    papers = "".join(paper.read_text(encoding="utf-8") for paper in PAPERS)
+    assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)", papers)) <= known

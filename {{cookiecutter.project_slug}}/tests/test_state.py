@@ -17,7 +17,13 @@ from project_package.contract import Columns, Memory, Past
 from project_package.errors import UserError
 from project_package.history import EVENT, joined
 from project_package.state import ANSWER_DAYS, STRETCHES, State, StateUnusable
-from project_package.windows import MILLISECONDS_A_DAY, Window, compute, kept, lookback
+from project_package.windows import (
+    MILLISECONDS_A_DAY,
+    Window,
+    compute,
+    kept,
+    lookback,
+)
 
 DAY = MILLISECONDS_A_DAY
 HOUR = DAY // 24
@@ -265,7 +271,7 @@ def test_a_state_of_other_columns_is_refused(fresh: Fresh) -> None:
     put(State(address, MEMORY), row("a", START))
     other = replace(MEMORY, entities={"card": ("amount", "hour")}, late=())
     with (
-        pytest.raises(UserError, match="for other entities or columns"),
+        pytest.raises(StateUnusable, match="for other entities or columns"),
         State(address, other).transaction(),
     ):
         pass

@@ -58,9 +58,11 @@ def add(path: Path, name: str, scopes: Sequence[str]) -> str:
     """Make a key and give its token, which is nowhere else.
 
     Raises:
-        UserError: a scope that there is not, or a name that is taken or cannot be.
+        UserError: no scope or one that there is not, or a name that is taken or cannot be.
     """
     known = read(path)
+    if not scopes:
+        raise UserError(f"The key needs a --scope, one or more: {', '.join(SCOPES)}.")
     for scope in scopes:
         if scope not in SCOPES:
             raise UserError(f"{scope!r} is no scope: {near(scope, SCOPES)}")
@@ -71,8 +73,8 @@ def add(path: Path, name: str, scopes: Sequence[str]) -> str:
     try:
         _write(path, (*known, Key.model_validate(made)))
     except ValidationError as error:
-        found = error.errors()[0]
-        raise UserError(f"The key's {found['loc'][0]} cannot be: {found['msg']}.") from None
+        said = error.errors()[0]["msg"]
+        raise UserError(f"The key's name cannot be: {said}.") from None
     return token
 
 

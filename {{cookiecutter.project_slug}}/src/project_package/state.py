@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contract import Columns, Memory, Past
-from .errors import Unavailable, UserError
+from .errors import Unavailable
 from .history import EVENT
 from .keeper import Keeper, Shelf
 from .state_sqlite import SqliteKeeper
@@ -83,8 +83,8 @@ class State:
         """Do what is inside whole or not at all.
 
         Raises:
-            StateUnusable: the state cannot be read or written, or another holds it too long.
-            UserError: it was written for other entities or columns.
+            StateUnusable: the state cannot be read or written, another holds it too long, or it
+                was written for other entities or columns.
         """
         done = False
         try:
@@ -107,7 +107,7 @@ class State:
         self._cache.clear()
         layout = repr((self._types, self._span)).encode()
         if self._keeper.read(ABOUT, [0], b"layout").get(0, layout) != layout:
-            raise UserError(
+            raise StateUnusable(
                 "The state was written for other entities or columns than the program has: name "
                 "another with STATE_URL, and fill it with `ml remember`."
             )

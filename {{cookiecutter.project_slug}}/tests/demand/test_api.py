@@ -1,6 +1,6 @@
 """A request: what is refused, what of its history counts, and what the bounds become."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from project_package.demand.api import (
     LEAST_HISTORY,
     DemandAssets,
     DemandRequest,
+    SoldWeek,
     assets,
     decode,
     respond,
@@ -73,6 +74,26 @@ def test_a_week_that_cannot_be_is_refused(last: dict[str, Any], rule: str) -> No
 def test_a_plan_that_cannot_be_is_refused(plan: dict[str, Any], rule: str) -> None:
     with pytest.raises(ValidationError, match=rule):
         request(plan=plan)
+
+
+@pytest.mark.parametrize("year", [1989, 2999, 9999])
+def test_a_week_of_no_known_time_is_refused(year: int) -> None:
+    day = next(date(year, 3, day) for day in range(1, 8) if not date(year, 3, day).weekday())
+    sold = {"product_id": "P", "week": day, "units": 1.0, "sales": 1.0}
+    for kind, told in (
+        (DemandRequest, {"product_id": "P", "plan": {"week": day}}),
+        (SoldWeek, sold),
+    ):
+        with pytest.raises(ValidationError, match="must lie between 1990-01-01 and"):
+            kind.model_validate(told)
+
+
+def test_what_is_sold_is_told_of_no_week_to_come() -> None:
+    today = datetime.now(UTC).date()
+    week = today + timedelta(days=14 - today.weekday())
+    assert DemandRequest.model_validate({"product_id": "P", "plan": {"week": week}})
+    with pytest.raises(ValidationError, match="1990-01-01 and tomorrow"):
+        SoldWeek.model_validate({"product_id": "P", "week": week, "units": 1.0, "sales": 1.0})
 
 
 def test_a_history_too_short_or_too_long_is_refused() -> None:

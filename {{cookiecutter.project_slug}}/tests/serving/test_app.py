@@ -192,3 +192,11 @@ def test_a_server_imports_nothing_of_the_training_side(
     status, *modules = done.stdout.split()
     assert status == "200"
     assert not TRAINING & set(modules)
+
+
+def test_the_page_tells_every_route_and_every_refusal(client: TestClient) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+    paths = client.get("/openapi.json").json()["paths"]
+    told = [one["responses"] for operations in paths.values() for one in operations.values()]
+    statuses = {status for responses in told for status in responses} - {"200"}
+    assert not [word for word in (*paths, *statuses) if word not in page]

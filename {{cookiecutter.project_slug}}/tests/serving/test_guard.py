@@ -128,8 +128,8 @@ def test_a_large_body_is_refused_however_it_comes(chunked: bool) -> None:
 def test_a_key_that_asks_too_often_is_told_when_to_ask_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now = [1000.0]
-    monkeypatch.setattr("project_package.serving.door.time.monotonic", lambda: now[0])
+    now, clock = [1000.0], "project_package.serving.door.time.monotonic"
+    monkeypatch.setattr(clock, lambda: now[0])
     client = opened(Limits(rate=2))
     assert [client.get("/v1/model").status_code for _ in range(3)] == [200, 200, 429]
     assert client.get("/v1/model").headers["retry-after"] == "1"

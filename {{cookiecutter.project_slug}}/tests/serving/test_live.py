@@ -25,7 +25,13 @@ from project_package.history import EVENT
 from project_package.serving.app import serve
 from project_package.state import State
 from project_package.store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
-from project_package.windows import MILLISECONDS_A_DAY, Window, compute, kept, lookback
+from project_package.windows import (
+    MILLISECONDS_A_DAY,
+    Window,
+    compute,
+    kept,
+    lookback,
+)
 
 START = 20_000 * MILLISECONDS_A_DAY
 FEATURES = (

@@ -1,5 +1,6 @@
 """What /metrics tells: of requests, of the model, of the signals."""
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,6 +59,13 @@ def test_signals_are_counted_by_version_and_name(metrics: Metrics) -> None:
     assert value(metrics, "signal_value_sum", version="2", signal="score") == pytest.approx(
         values.sum()
     )
+
+
+def test_the_page_names_every_number(metrics: Metrics) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+    names = re.findall(r"^# HELP (\S+)", metrics.text().decode(), re.MULTILINE)
+    assert len(names) > 10
+    assert not [name for name in names if f"`{name}`" not in page]
 
 
 def test_two_applications_share_nothing(metrics: Metrics) -> None:

@@ -6,7 +6,7 @@ remembers what was sold and promoted in its recent weeks, or the request carries
 
 import json
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Annotated, Self
 
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import TypedDict
 
 from ..contract import Api, Columns, Files, Frozen, Memory, Past
-from ..fields import EPOCH, Identifier, Money
+from ..fields import EARLIEST, EPOCH, GRACE, PERIOD, Identifier, Money, until
 from ..history import EVENT
 from ..windows import MILLISECONDS_A_DAY, kept
 from .features import (
@@ -37,9 +37,19 @@ OUTPUTS = ("value", "low", "high")
 """In units a week; the graph has them before, and the answer after the bounds were corrected."""
 
 
+AHEAD = timedelta(days=366)
+AHEAD_PERIOD = f"must lie between {EARLIEST:%Y-%m-%d} and a year from today"
+
+
 def _monday(day: date) -> date:
     if day.weekday():
         raise ValueError("must be a Monday, the first day of the week")
+    until(AHEAD, AHEAD_PERIOD)(datetime.combine(day, time(), UTC))
+    return day
+
+
+def _begun(day: date) -> date:
+    until(GRACE, PERIOD)(datetime.combine(day, time(), UTC))
     return day
 
 
@@ -64,6 +74,7 @@ class Plan(Frozen):
 class PastWeek(Plan):
     """A week that is over: what was promoted and what was sold."""
 
+    week: Annotated[Week, AfterValidator(_begun)]
     units: float = Field(ge=0, lt=UNITS_LIMIT, allow_inf_nan=False)
     sales: Money
     discount: Money = 0

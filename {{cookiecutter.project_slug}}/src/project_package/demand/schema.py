@@ -4,7 +4,7 @@ Rules about a row are a Pandera schema; rules about the whole table, such as no 
 missing, are queries to DuckDB. Every broken rule is reported at once, with example rows.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from ..checks import broken_by_rows, broken_by_table
 from ..errors import refuse
 from ..fields import EARLIEST, LONGEST_ID, MONEY_LIMIT
 from ..sources import Layout, open_duckdb
-from .api import UNITS_LIMIT
+from .api import AHEAD, AHEAD_PERIOD, UNITS_LIMIT
 from .features import PLANS
 
 LAYOUT = Layout(
@@ -33,7 +33,6 @@ LAYOUT = Layout(
     ),
     order=("week", "product_id"),
 )
-AHEAD = timedelta(days=366)
 TABLE_RULES = (
     (
         "week",
@@ -76,7 +75,6 @@ def check(path: Path, memory_limit_mib: int = 1024, sold: bool = True) -> None:
 
 def _schema(there: set[str], sold: bool) -> pa.DataFrameSchema:
     """Declare what every row must keep."""
-    period = f"must lie between {EARLIEST:%Y-%m-%d} and a year from today"
     length = f"must have 1 to {LONGEST_ID} characters"
     earliest, now = EARLIEST.replace(tzinfo=None), datetime.now(UTC).replace(tzinfo=None)
     limits = {"units": UNITS_LIMIT, "sales": MONEY_LIMIT, "discount": MONEY_LIMIT}
@@ -100,7 +98,7 @@ def _schema(there: set[str], sold: bool) -> pa.DataFrameSchema:
         "week": pa.Column(
             pl.Datetime("ms"),
             [
-                pa.Check.in_range(earliest, now + AHEAD, error=period),
+                pa.Check.in_range(earliest, now + AHEAD, error=AHEAD_PERIOD),
                 pa.Check(_is_monday, error="must be a Monday at 0:00, the first day of the week"),
             ],
         ),
