@@ -1,0 +1,68 @@
+"""Requests of one round are one batch, and each gets its own answers."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from project_package.errors import UserError
+from project_package.serving.batch import Answers, Batch, Watch
+from project_package.serving.follower import Follower
+from project_package.serving.together import Together
+from project_package.serving.versions import Versions
+from project_package.store import CHALLENGER, CHAMPION
+
+
+def versions(multiplying: Any, canary: float = 0) -> Versions:
+    """Give version 1, and version 6 for a share of the subjects."""
+    multiplying.publish(6, CHALLENGER)
+    one, two = (
+        Follower(multiplying.api, multiplying.store, alias) for alias in (CHAMPION, CHALLENGER)
+    )
+    return Versions(one, two, canary)
+
+
+def ask(multiplying: Any, together: Together, *bodies: Sequence[float]) -> list[Answers]:
+    """Answer bodies that come in one round."""
+
+    async def all_() -> list[Answers]:
+        return await asyncio.gather(
+            *(
+                together.answer(
+                    [multiplying.api.request(x=x, who=f"{x}") for x in body], [{} for _ in body]
+                )
+                for body in bodies
+            )
+        )
+
+    return asyncio.run(all_())
+
+
+def test_bodies_of_one_round_are_one_batch(multiplying: Any) -> None:
+    told: list[Batch] = []
+    together = Together(multiplying.api, versions(multiplying), Watch(told.extend, told.extend))
+    answers = ask(multiplying, together, [1, 2], [3], [4, 5, 6])
+    assert [list(map(float, batch.features["x"])) for batch in told] == [[1, 2, 3, 4, 5, 6]] * 2
+    given = [[f'{{"y":{x}.0}}' for x in body] for body in ([1, 2], [3], [4, 5, 6])]
+    assert [list(one.predictions) for one in answers] == given
+
+
+def test_versions_of_one_round_are_batches_of_their_own(multiplying: Any) -> None:
+    told: list[Batch] = []
+    together = Together(multiplying.api, versions(multiplying, 0.5), Watch(after=told.extend))
+    (answer,) = ask(multiplying, together, range(1, 41))
+    assert sorted(batch.served.version for batch in told) == ["1", "6"]
+    factors = [float(text[5:-1]) / x for x, text in enumerate(answer.predictions, 1)]
+    assert factors == [float(version) for version in answer.versions]
+
+
+def test_what_cannot_be_logged_is_told_to_all_and_answered_to_none(multiplying: Any) -> None:
+    def full(_: Sequence[Batch]) -> None:
+        raise UserError("full")
+
+    told: list[Batch] = []
+    together = Together(multiplying.api, versions(multiplying), Watch(full, told.extend))
+    with pytest.raises(UserError, match="full"):
+        ask(multiplying, together, [1])
+    assert told == []
