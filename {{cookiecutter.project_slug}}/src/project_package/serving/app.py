@@ -32,8 +32,8 @@ from .services import Options, Services
 from .stopping import Server
 
 PLAIN = Options()
-OBJECTS_A_COLLECTION = 20_000
-"""That a body of a thousand instances makes some thousands of is no reason to collect."""
+OBJECTS_A_COLLECTION = 200_000
+"""Some bodies of a thousand instances make tens of thousands: no reason to look for garbage."""
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
     app = create_app(api, Store(settings.store(root)), state, options)
     services: Services = app.state.services
     gc.collect()
-    gc.freeze()  # what is loaded stays: the collector need not look at it with every 700 objects
+    gc.freeze()  # what is loaded stays: the collector need not look at it again and again
     gc.set_threshold(OBJECTS_A_COLLECTION)
     with _listen(host or settings.host, settings.port if port < 0 else port) as opened:
         if not quiet:
