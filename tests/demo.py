@@ -67,7 +67,7 @@ def generate(use_case: str) -> Path:
 
 def environment() -> dict[str, str]:
     """Give the environment of a project's own commands: uv on the path, nothing of the template."""
-    ours = ("VIRTUAL_ENV", "FUZZ_", "MAKE", "MFLAGS", "MYPY_", "RUFF_", "HYPOTHESIS_", "PYTHONDONTWRITE")
+    ours = ("VIRTUAL_ENV", "FUZZ_", "MAKE", "MFLAGS", "MYPY_", "RUFF_", "HYPOTHESIS_", "PYTHONDONT")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     if uv := os.environ.get("UV"):  # `uv run` tells where it is
         variables["PATH"] = f"{Path(uv).parent}{os.pathsep}{variables['PATH']}"
