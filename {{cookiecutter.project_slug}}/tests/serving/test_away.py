@@ -66,8 +66,10 @@ def test_the_state(multiplying: Any, running: Any) -> None:
             refused = ask(url, alone=False, name="a")
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
             assert "The state cannot be used" in refused.json()["detail"]
+            assert "The state cannot be used" in httpx.get(f"{url}/readyz").json()["state"]
             assert ask(url).status_code == 200
         assert ask(url, alone=False, name="a").status_code == 200
+        assert httpx.get(f"{url}/readyz").json()["state"] == ""
 
 
 def test_the_prediction_log(multiplying: Any, running: Any, tmp_path: Path) -> None:

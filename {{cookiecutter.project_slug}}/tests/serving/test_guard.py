@@ -37,7 +37,9 @@ def app_behind(door: Door) -> FastAPI:
         task.cancel()
 
     app = FastAPI(lifespan=sweeping)
-    app.add_middleware(Guard, door=door, metrics=Metrics([], door, lambda: 0, cast(Shadow, None)))
+    app.add_middleware(
+        Guard, door=door, metrics=Metrics([], door, lambda: 0, str, cast(Shadow, None))
+    )
     for path in ("/v1/predict", "/v1/labels", "/v1/events", "/invocations"):
         app.post(path)(answer)
     for path in ("/v1/model", "/metrics", "/healthz"):

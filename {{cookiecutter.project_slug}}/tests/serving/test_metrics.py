@@ -19,7 +19,7 @@ from project_package.store import CHAMPION, Store
 def metrics(tmp_path: Path) -> Metrics:
     """Watch a follower of an empty store."""
     follower = Follower(cast(Any, None), Store(str(tmp_path)), CHAMPION)
-    return Metrics([follower], Door(None, Limits(), inside=3), lambda: 4096, Shadow(follower))
+    return Metrics([follower], Door(None, Limits(), inside=3), lambda: 4096, str, Shadow(follower))
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float:
@@ -69,6 +69,6 @@ def test_the_page_names_every_number(metrics: Metrics) -> None:
 
 
 def test_two_applications_share_nothing(metrics: Metrics) -> None:
-    other = Metrics(metrics.followers, metrics.door, lambda: 0, metrics.shadow)
+    other = Metrics(metrics.followers, metrics.door, lambda: 0, str, metrics.shadow)
     other.count("/v1/predict", 200, 0.1)
     assert b'route="/v1/predict"' not in metrics.text()

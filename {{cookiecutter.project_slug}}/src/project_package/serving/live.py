@@ -15,7 +15,7 @@ import numpy as np
 
 from ..contract import Past
 from ..history import EVENT
-from ..state import State
+from ..state import State, StateUnusable
 from .batch import Answers, Batch, Watch, run_each
 from .follower import AnyApi
 from .versions import Versions
@@ -33,10 +33,14 @@ class _Waiting:
 
 
 class Live:
-    """The one who reads and writes the state, turn after turn."""
+    """The one who reads and writes the state, turn after turn.
+
+    `away` says why the last turn could not; it is empty when all is well.
+    """
 
     def __init__(self, api: AnyApi, state: State, versions: Versions, watch: Watch) -> None:
         self.api, self.state, self.versions, self.watch = api, state, versions, watch
+        self.away = ""
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread, self._disk = ThreadPoolExecutor(1, "state"), ThreadPoolExecutor(1, "disk")
@@ -72,7 +76,7 @@ class Live:
             turn = loop.run_in_executor(self._thread, self._results, works)
             await asyncio.wait([turn])
             kept = loop.run_in_executor(self._disk, self._kept, turn)
-            kept.add_done_callback(partial(_tell, waiting))
+            kept.add_done_callback(partial(self._tell, waiting))
 
     async def _gather(self) -> list[_Waiting]:
         """Give what waits, and what comes while the rounds of the event loop bring more."""
@@ -92,6 +96,19 @@ class Live:
         results = turn.result()
         self.state.sync()
         return results
+
+    def _tell(self, waiting: Sequence[_Waiting], kept: asyncio.Future[list[Any]]) -> None:
+        """Give each who waits the result, or the error."""
+        error = kept.exception()
+        self.away = str(error) if isinstance(error, StateUnusable) else ""
+        results = [error] * len(waiting) if error else kept.result()
+        for one, result in zip(waiting, results, strict=True):
+            if one.done.cancelled():
+                continue
+            if isinstance(result, BaseException):
+                one.done.set_exception(result)
+            else:
+                one.done.set_result(result)
 
     async def finish(self) -> None:
         """Return when all that waits by now is done."""
@@ -142,17 +159,3 @@ class Live:
             self.watch.before(batches)
         turn.keep_answers()
         return batches
-
-
-def _tell(waiting: Sequence[_Waiting], kept: asyncio.Future[list[Any]]) -> None:
-    """Give each who waits the result, or the error."""
-    error = kept.exception()
-    for one, result in zip(
-        waiting, [error] * len(waiting) if error else kept.result(), strict=True
-    ):
-        if one.done.cancelled():
-            continue
-        if isinstance(result, BaseException):
-            one.done.set_exception(result)
-        else:
-            one.done.set_result(result)

@@ -67,6 +67,7 @@ class Metrics(Collector):
     """Of champion and challenger."""
     door: Door
     state_size: Callable[[], int | None]
+    state_away: Callable[[], str]
     shadow: Shadow
     outbox: Outbox | None = None
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -139,6 +140,7 @@ class Metrics(Collector):
             refusals.add_metric([follower.alias], follower.refusals)
             degraded.add_metric([f"{follower.alias} refused"], bool(follower.refused))
         degraded.add_metric(["store unreachable"], bool(self.followers[0].unreachable))
+        degraded.add_metric(["state"], bool(self.state_away()))
         degraded.add_metric(["log"], bool(self.outbox and self.outbox.away))
         yield from (model, swaps, refusals, degraded)
 

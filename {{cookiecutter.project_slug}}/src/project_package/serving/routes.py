@@ -79,6 +79,8 @@ class Ready(BaseModel):
     """Why the newest version is not served."""
     unreachable: str = ""
     """Why nobody knows which the newest version is."""
+    state: str = ""
+    """Why the last request that needed the state was not answered."""
     challenger: str = ""
     """Why the challenger answers nobody."""
     log: str = ""
@@ -170,6 +172,7 @@ def add_status(app: FastAPI, services: Services) -> None:
             model_version=version,
             refused=champion.refused,
             unreachable=champion.unreachable,
+            state=services.live.away,
             challenger=services.challenger.refused,
             log=services.log.outbox.away if services.log else "",
         )

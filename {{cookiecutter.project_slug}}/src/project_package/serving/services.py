@@ -54,11 +54,13 @@ class Services:
         self.shadow = Shadow(self.challenger, self.log.record if self.log else None)
         followers = (self.champion, self.challenger)
         outbox = self.log.outbox if self.log else None
-        self.metrics = Metrics(followers, self.door, state.size, self.shadow, outbox)
         versions = Versions(self.champion, self.challenger, options.canary)
         watch = Watch(self.log.record.write if self.log else None, self._tell)
         self.together = Together(api, versions, watch)
-        self.live = Live(api, state, versions, watch)
+        self.live = live = Live(api, state, versions, watch)
+        self.metrics = Metrics(
+            followers, self.door, state.size, lambda: live.away, self.shadow, outbox
+        )
 
     def _tell(self, batches: Sequence[Batch]) -> None:
         """Tell metrics and shadow of answers that are given."""
