@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from project_package.errors import UserError
 from project_package.serving.batch import Answers, Batch, Watch
@@ -14,12 +16,11 @@ from project_package.serving.versions import Versions
 from project_package.store import CHALLENGER, CHAMPION
 
 
-def versions(multiplying: Any, canary: float = 0) -> Versions:
+def versions(multiplying: Any, canary: float = 0, graph: bytes = b"") -> Versions:
     """Give version 1, and version 6 for a share of the subjects."""
-    multiplying.publish(6, CHALLENGER)
-    one, two = (
-        Follower(multiplying.api, multiplying.store, alias) for alias in (CHAMPION, CHALLENGER)
-    )
+    multiplying.publish(6, CHALLENGER, graph)
+    one = Follower(multiplying.api, multiplying.store, CHAMPION)
+    two = Follower(multiplying.api, multiplying.store, CHALLENGER, optional=True)
     return Versions(one, two, canary)
 
 
@@ -66,3 +67,37 @@ def test_what_cannot_be_logged_is_told_to_all_and_answered_to_none(multiplying: 
     with pytest.raises(UserError, match="full"):
         ask(multiplying, together, [1])
     assert told == []
+
+
+def frail(factor: float) -> bytes:
+    """Give a graph that answers one row, and fails on more."""
+    floats = TensorProto.FLOAT
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", ["x", "one"], ["z"]),
+            helper.make_node("Mul", ["z", "f"], ["y"]),
+        ],
+        "frail",
+        [helper.make_tensor_value_info("x", floats, ["rows"])],
+        [helper.make_tensor_value_info("y", floats, ["rows"])],
+        [
+            numpy_helper.from_array(np.array([1], np.int64), "one"),
+            numpy_helper.from_array(np.array(factor, np.float32), "f"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def test_the_champion_stands_in_for_a_challenger_that_fails(multiplying: Any) -> None:
+    both = versions(multiplying, 1, frail(6))
+    together = Together(multiplying.api, both, Watch())
+    assert ask(multiplying, together, [1])[0].versions == ["6"]
+    (answer,) = ask(multiplying, together, [1, 2])
+    assert (list(answer.versions), list(answer.predictions)) == (
+        ["1"] * 2,
+        ['{"y":1.0}', '{"y":2.0}'],
+    )
+    assert both.challenger is not None
+    assert "Version 6 failed on a request" in both.challenger.refused
+    assert ask(multiplying, together, [1])[0].versions == ["1"]

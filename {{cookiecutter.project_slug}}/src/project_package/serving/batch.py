@@ -9,8 +9,9 @@ import numpy as np
 from pydantic_core import to_json
 
 from ..contract import Columns, Past, take
-from ..predictor import features_after
+from ..predictor import UNFIT, features_after
 from .follower import Served
+from .versions import Versions
 
 
 @dataclass(frozen=True)
@@ -69,16 +70,25 @@ def scored(served: Served, rows: Columns, pasts: Sequence[Past], features: Colum
 
 
 def run_each(
-    rows: Columns, pasts: Sequence[Past], served: Sequence[Served]
+    rows: Columns, pasts: Sequence[Past], served: Sequence[Served], versions: Versions
 ) -> tuple[list[Batch], Answers]:
     """Answer each row by its version: a batch for each, and the answers in the order of rows."""
     if all(one is served[0] for one in served):
-        batch = run(served[0], rows, pasts)
-        return [batch], Answers(batch.answers, [served[0].version] * len(served))
-    batches, answers = list[Batch](), [""] * len(served)
+        batch = _run(served[0], rows, pasts, versions)
+        return [batch], Answers(batch.answers, [batch.served.version] * len(served))
+    batches, answers, names = list[Batch](), [""] * len(served), [""] * len(served)
     for version in {id(one): one for one in served}.values():
         mine = [place for place, one in enumerate(served) if one is version]
-        batches.append(run(version, take(rows, np.array(mine)), [pasts[place] for place in mine]))
-        for place, answer in zip(mine, batches[-1].answers, strict=True):
-            answers[place] = answer
-    return batches, Answers(answers, [one.version for one in served])
+        own = take(rows, np.array(mine)), [pasts[place] for place in mine]
+        batch = _run(version, *own, versions)
+        for place, answer in zip(mine, batch.answers, strict=True):
+            answers[place], names[place] = answer, batch.served.version
+        batches.append(batch)
+    return batches, Answers(answers, names)
+
+
+def _run(served: Served, rows: Columns, pasts: Sequence[Past], versions: Versions) -> Batch:
+    try:
+        return run(served, rows, pasts)
+    except UNFIT as error:
+        return run(versions.stand_in(served, error), rows, pasts)

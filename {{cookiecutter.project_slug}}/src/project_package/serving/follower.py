@@ -84,7 +84,7 @@ class Follower:
         except StoreUnreachable:
             raise
         except UserError as error:
-            self._refuse(str(error))
+            self.refuse(str(error))
         else:
             self.served, self.refused = fresh, ""
             self.swaps += 1
@@ -95,7 +95,8 @@ class Follower:
             log.info("lets go", extra={"alias": self.alias, "model_version": self.served.version})
         self.served, self.refused = None, ""
 
-    def _refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> None:
+        """Say why the newest version does not answer, until the pointer moves."""
         if self.optional:
             self.served = None
         if reason != self.refused:

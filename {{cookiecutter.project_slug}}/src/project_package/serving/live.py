@@ -154,7 +154,7 @@ class Live:
         if not turn.requests:
             return []
         rows = self.api.rows(turn.requests)
-        batches, turn.answers = run_each(rows, turn.pasts, turn.served)
+        batches, turn.answers = run_each(rows, turn.pasts, turn.served, self.versions)
         if self.watch.before:
             self.watch.before(batches)
         turn.keep_answers()

@@ -73,7 +73,7 @@ class Together:
     def _answer(self, requests: Sequence[Any], pasts: Sequence[Past]) -> Answers:
         rows = self.api.rows(requests)
         served = self.versions.choose(rows[self.api.memory.subject].tolist())
-        batches, answers = run_each(rows, pasts, served)
+        batches, answers = run_each(rows, pasts, served, self.versions)
         if self.watch.before:
             self.watch.before(batches)
         if self.watch.after:

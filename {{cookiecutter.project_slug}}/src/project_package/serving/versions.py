@@ -30,6 +30,18 @@ class Versions:
             return [champion] * len(subjects)
         return [challenger if _place(s) < self._limit else champion for s in subjects]
 
+    def stand_in(self, failed: Served, error: Exception) -> Served:
+        """Give the champion for a challenger that failed, which answers nobody any more.
+
+        The champion's own error is raised.
+        """
+        champion = self.champion.served
+        if champion is None or self.challenger is None or failed.alias == self.champion.alias:
+            raise error
+        reason = f"Version {failed.version} failed on a request: {type(error).__name__}."
+        self.challenger.refuse(reason)
+        return champion
+
 
 def _place(subject: str) -> int:
     """Give a place on the whole that depends on the name only."""
