@@ -65,13 +65,13 @@ API: Api[Number, Product, Files] = Api(
 )
 
 
-def _times(factor: float) -> bytes:
+def _times(factor: float, name: str = "y") -> bytes:
     floats = TensorProto.FLOAT
     made = helper.make_graph(
-        [helper.make_node("Mul", ["x", "factor"], ["y"])],
+        [helper.make_node("Mul", ["x", "factor"], [name])],
         "times",
         [helper.make_tensor_value_info("x", floats, ["rows"])],
-        [helper.make_tensor_value_info("y", floats, ["rows"])],
+        [helper.make_tensor_value_info(name, floats, ["rows"])],
         [numpy_helper.from_array(np.array(factor, np.float32), "factor")],
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
@@ -87,9 +87,14 @@ class Multiplying:
     state: Path
     api: Api[Number, Product, Files] = API
 
-    def publish(self, version: int, alias: str = CHAMPION, graph: bytes = b"") -> None:
-        """Put a version that multiplies by its number, and point to it."""
-        pair = {"request": {"x": 2.0}, "response": {"y": 2.0 * version}}
+    graph: Callable[..., bytes] = _times
+    """Gives the graph of a multiplication by a factor; its output may have another name than y."""
+
+    def publish(
+        self, version: int, alias: str = CHAMPION, graph: bytes = b"", answer: float = 0
+    ) -> None:
+        """Put a version that multiplies by its number, unless told otherwise, and point to it."""
+        pair = {"request": {"x": 2.0}, "response": {"y": answer or 2.0 * version}}
         about = {"created": "", "commit": "", "data": "", "test": ""}
         manifest = Manifest(name="t", candidate="c", settings={}, **about)
         assets = {EXAMPLES: json.dumps([pair]).encode()}
