@@ -35,11 +35,12 @@ test: check  ## all tests: of the template, of the program where it stands, insi
 	cd '$(PROGRAM)' && $(TOOLS)/pytest -n 2 -o cache_dir='$(CURDIR)/build/pytest'
 	uv run pytest
 
-bench: install  ## measure quality and speed again, into benchmarks/*.md
+bench: install  ## measure quality and speed again, into benchmarks/*.md (the last asks with wrk)
 	uv run python -B benchmarks/fraud_speed.py
 	uv run python -B benchmarks/fraud_quality.py
 	uv run python -B benchmarks/demand_quality.py
 	uv run python -B benchmarks/segments_quality.py
+	uv run python -B benchmarks/serving_speed.py
 
 refresh: uv  ## move the date that installs are as of to today
 	sed -i.old "s/^exclude-newer = \"[^\"]*\"/exclude-newer = \"$$(date -u +%F)T00:00:00Z\"/" \

@@ -320,7 +320,7 @@ def main() -> None:
         loads = measure(project)
     parts = (
         "# The server: speed and size",
-        report.measured_on(LIBRARIES, "make bench-serving"),
+        report.measured_on(LIBRARIES, "make bench"),
         PROTOCOL,
         rates(loads),
         goals(project, loads, sizes),
