@@ -47,14 +47,11 @@ class Served:
 
     def memory(self) -> float:
         """Give the resident memory of all its processes, MB."""
-        return sum(_status(pid, "VmRSS") for pid in session(self.pid)) / 1024
+        return sum(_status(pid, "VmRSS") for pid in tree(self.pid)) / 1024
 
     def processor(self) -> float:
         """Give the processor time that all its processes have used, seconds."""
-        stats = [
-            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in session(self.pid)
-        ]
-        return sum(int(s.split()[11]) + int(s.split()[12]) for s in stats) / TICK
+        return sum(stat[10] + stat[11] for stat in tree(self.pid).values()) / TICK
 
 
 def _status(pid: int, name: str) -> int:
@@ -62,14 +59,18 @@ def _status(pid: int, name: str) -> int:
     return int(found.group(1)) if found else 0
 
 
-def session(leader: int) -> list[int]:
-    """Give all processes of a session: the server, and whatever it started."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+def tree(root: int) -> dict[int, list[int]]:
+    """Give the numbers of /proc/<pid>/stat, from the parent on, of a server and all it started."""
+    stats = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
-                found.append(int(stat.parent.name))
-    return found
+            fields = path.read_text().rpartition(")")[2].split()[1:]
+            stats[int(path.parent.name)] = [int(field) for field in fields]
+
+    def within(pid: int) -> bool:
+        return pid == root or (pid in stats and within(stats[pid][0]))
+
+    return {pid: stat for pid, stat in stats.items() if within(pid)}
 
 
 @contextmanager
