@@ -145,7 +145,7 @@ def test_a_body_that_is_no_json_is_told_so(client: TestClient) -> None:
 def test_a_server_with_a_champion_is_alive_and_ready(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
     found = client.get("/readyz").json()
-    well = dict.fromkeys(("refused", "unreachable", "challenger", "log"), "")
+    well = dict.fromkeys(("refused", "unreachable", "state", "challenger", "log"), "")
     assert found == {"status": "ready", "model_version": "1", **well}
 
 
