@@ -94,6 +94,23 @@ def test_damaged_bytes_are_refused_until_they_are_whole(
     assert "model.onnx of this bundle was changed" in follower.refused
 
 
+def test_a_damaged_pointer_or_card_is_refused_until_it_is_mended(
+    multiplying: Any, follower: Follower, tmp_path: Path
+) -> None:
+    pointer = tmp_path / "store" / "champion.json"
+    whole = pointer.read_bytes()
+    pointer.write_text("{}")
+    follower.check()
+    assert (serves(follower), "champion.json" in follower.refused) == ("1", True)
+    multiplying.publish(2)
+    (tmp_path / "store" / "versions" / "2" / "evidence" / "card.md").write_bytes(b"\xff")
+    follower.check()
+    assert (serves(follower), "utf-8" in follower.refused) == ("1", True)
+    pointer.write_bytes(whole)
+    follower.check()
+    assert (serves(follower), follower.refused) == ("1", "")
+
+
 def test_a_store_that_goes_away_changes_nothing_and_is_told(
     multiplying: Any, store: Store, follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,8 @@ class Follower:
             self._say_unreachable("")
         except StoreUnreachable as error:  # the next look tries again
             self._say_unreachable(str(error))
+        except UserError as error:  # the pointer is damaged
+            self.refuse(str(error))
 
     def _move(self) -> None:
         try:
@@ -83,8 +85,8 @@ class Follower:
             prove(fresh, self.served)
         except StoreUnreachable:
             raise
-        except UserError as error:
-            self.refuse(str(error))
+        except (UserError, ValueError) as error:  # of texts that are none, of inputs that lack
+            self.refuse(str(error).splitlines()[0])
         else:
             self.served, self.refused = fresh, ""
             self.swaps += 1

@@ -152,7 +152,7 @@ class Guard:
         entry = Entry(task, time.monotonic() + self.door.limits.body_seconds)
         self.door.entries[id(entry)] = entry
         try:
-            if b"content-length" in headers or b"transfer-encoding" in headers:
+            if is_guarded and (b"content-length" in headers or b"transfer-encoding" in headers):
                 refusal = await visit.read()
                 if refusal or visit.status:
                     return refusal

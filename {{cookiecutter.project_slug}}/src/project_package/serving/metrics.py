@@ -134,8 +134,8 @@ class Metrics(Collector):
         refusals = CounterMetricFamily("model_refusals", "Versions refused", labels=["alias"])
         degraded = GaugeMetricFamily("degraded", "1 while something is amiss", labels=["what"])
         for follower in self.followers:
-            if follower.served:
-                model.add_metric([follower.alias, follower.served.version], 1)
+            if served := follower.served:
+                model.add_metric([follower.alias, served.version], 1)
             swaps.add_metric([follower.alias], follower.swaps)
             refusals.add_metric([follower.alias], follower.refusals)
             degraded.add_metric([f"{follower.alias} refused"], bool(follower.refused))
@@ -158,6 +158,6 @@ class Metrics(Collector):
         apart = CounterMetricFamily(
             "shadow_difference", "Sum of absolute differences of a signal", labels=["signal"]
         )
-        for name, total in self.shadow.differences.items():
+        for name, total in list(self.shadow.differences.items()):
             apart.add_metric([name], total)
         yield apart

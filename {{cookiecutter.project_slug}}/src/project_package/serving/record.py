@@ -31,7 +31,7 @@ SHADOW = "shadow"
 """The role of an answer that nobody was given."""
 BUSY_MS, HELD_MS = 5_000, 250
 """How long others wait for the file, and an answer: the event loop waits with it."""
-HASH_BYTES = 8
+HASH_BYTES, KEY_BYTES = 8, 32
 NAMELESS = " " * 2 * HASH_BYTES
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS prediction_batches (
@@ -135,7 +135,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def key_of(path: Path, given: str) -> bytes:
     """Give the key of the hashes: from the text that was given, or else from a file beside the log.
 
-    The file is made once, and only its owner may read it.
+    The file is made once, and only its owner may read it. Raises UserError when it is damaged.
     """
     if given:
         return blake2b(given.encode()).digest()
@@ -143,8 +143,10 @@ def key_of(path: Path, given: str) -> bytes:
     fresh = path.with_suffix(f".{uuid4().hex}")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh.touch(mode=0o600)
-    fresh.write_bytes(token_bytes(32))
+    fresh.write_bytes(token_bytes(KEY_BYTES))
     with suppress(FileExistsError):  # another was first, and all use that
         os.link(fresh, file)
     fresh.unlink()
-    return file.read_bytes()
+    if len(key := file.read_bytes()) < KEY_BYTES:
+        raise UserError(f"{file} is damaged: give LOG_KEY, or delete it and begin other hashes.")
+    return key

@@ -106,7 +106,9 @@ def add_predict(app: FastAPI, services: Services) -> None:
         """
         return written(await services.answer(body.instances))
 
-    examples = Body(openapi_examples=bodies(services.champion))
+    # The examples are rows of the data: where keys are asked for, the document does not show them.
+    shown = bodies(services.champion) if services.door.keys is None else None
+    examples = Body(openapi_examples=shown)
     predict.__annotations__["body"] = Annotated[Instances[api.request], examples]  # type: ignore[name-defined]
     post(app, "/v1/predict", predict, response_model=Predictions[api.response])  # type: ignore[name-defined]
 

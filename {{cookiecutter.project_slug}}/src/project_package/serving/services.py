@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 
-from ..state import State
+from ..state import State, StateUnusable
 from ..store import CHALLENGER, CHAMPION, Store
 from .batch import Answers, Batch, Watch
 from .door import Door, Limits
@@ -21,6 +21,7 @@ from .follower import AnyApi, Follower, Served
 from .live import Live
 from .metrics import Metrics
 from .outbox import Log
+from .problems import RETRY_SECONDS
 from .shadow import Shadow
 from .together import Together
 from .versions import Versions
@@ -71,7 +72,8 @@ class Services:
     def ready(self) -> Served:
         """Give the version that answers, or answer 503 with the reason."""
         if self.champion.served is None:
-            raise HTTPException(503, self.champion.refused or self.champion.unreachable)
+            reason = self.champion.refused or self.champion.unreachable
+            raise HTTPException(503, reason, {"Retry-After": str(RETRY_SECONDS)})
         return self.champion.served
 
     async def answer(self, instances: Sequence[Any]) -> Answers:
@@ -98,7 +100,8 @@ class Services:
             works.append(self.log.outbox.run())
         tasks = [asyncio.create_task(work) for work in works]
         yield
-        await self.live.finish()
+        with suppress(StateUnusable):  # who waits is told so
+            await self.live.finish()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
