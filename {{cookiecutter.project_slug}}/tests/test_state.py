@@ -266,6 +266,16 @@ def test_what_nobody_can_look_back_to_is_dropped(state: State) -> None:
     assert max(sizes[20:]) <= max(sizes[10:20]) < 40
 
 
+def test_the_answer_to_a_late_row_is_kept_as_long_as_another(fresh: Fresh) -> None:
+    state = State(fresh(), replace(MEMORY, days=dict.fromkeys(MEMORY.days, 60)))
+    put(state, row("new", START + 20 * DAY))
+    with state.transaction():
+        assert state.add(row("late", START + 8 * DAY), 0)
+        state.keep_answers({"late": "{}"})
+    with state.transaction():
+        assert state.answer("late") == "{}"
+
+
 def test_a_state_of_other_columns_is_refused(fresh: Fresh) -> None:
     address = fresh()
     put(State(address, MEMORY), row("a", START))

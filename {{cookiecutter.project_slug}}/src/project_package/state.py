@@ -35,7 +35,7 @@ Rows: TypeAlias = NDArray[Any]
 Key: TypeAlias = tuple[str, str]
 """An entity and a name of it: a column, and one of its values."""
 Event: TypeAlias = tuple[int, int, str]
-"""Stretch and day of a row, and its name in the entity whose rows labels change."""
+"""Stretch of a row, day on which it came, and its name in the entity whose rows labels change."""
 
 EVENTS, ANSWERS, ABOUT, ENTITIES = range(4)
 """Kinds of values; the entities follow."""
@@ -166,10 +166,11 @@ class State:
     def add(self, rows: Columns, place: int) -> bool:
         """Remember a row; False when its name is known or it is too old, and nothing changes."""
         number, timestamp = _number(rows[EVENT][place]), int(rows["timestamp"][place])
-        stretch, day = timestamp // self._span, timestamp // MILLISECONDS_A_DAY
+        stretch = timestamp // self._span
         if self._event(number) or (self._stretches and stretch < self._stretches[0]):
             return False
         self._go_on(timestamp)
+        day = _day(self._newest or 0)  # of the answer, which a late row has late
         late = str(rows[self._late][place]) if self._late else ""
         self._events[number] = stretch, day, late
         self._put((EVENTS, stretch), number, day.to_bytes(2) + late.encode())

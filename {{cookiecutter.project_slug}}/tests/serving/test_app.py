@@ -18,7 +18,10 @@ from project_package.bundle import EXAMPLES
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
 from project_package.serving.app import create_app, serve
+from project_package.serving.door import Door, Limits
+from project_package.serving.keys import Ring
 from project_package.serving.routes import MAX_INSTANCES
+from project_package.serving.services import Options
 from project_package.state import State
 from project_package.store import BUNDLE, CHAMPION, Store
 
@@ -80,6 +83,17 @@ def test_every_example_of_the_document_works(client: TestClient) -> None:
     assert len(examples) >= 2
     for example in examples.values():
         assert client.post("/v1/predict", json=example["value"]).status_code == 200
+
+
+def test_a_document_behind_keys_shows_no_rows_of_the_data(
+    project: Project, state: State, tmp_path: Path, pairs: list[dict[str, Any]]
+) -> None:
+    options = Options(door=Door(Ring(tmp_path / "keys.json"), Limits()))
+    app = create_app(project.use_case.api, project.registry.store, state, options)
+    document = TestClient(app).get("/openapi.json").json()
+    content = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
+    assert pairs
+    assert "examples" not in content["application/json"]
 
 
 def test_the_page_of_the_document_loads_nothing_from_elsewhere(client: TestClient) -> None:

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .direct import Direct
-from .door import OPEN, STATIC, Door, Entry, Header, Refusal, is_open, retry_after
+from .door import BUSY, OPEN, STATIC, Door, Entry, Header, Refusal, is_open, retry_after
 from .logs import REQUEST_ID
 from .metrics import Metrics
 
@@ -156,6 +156,8 @@ class Guard:
                 refusal = await visit.read()
                 if refusal or visit.status:
                     return refusal
+                if self.door.inside >= self.door.limits.inside:  # it was not when the body began
+                    return BUSY
             await self._work(visit, entry)
         except asyncio.CancelledError:
             if not entry.expired or visit.status:
