@@ -193,8 +193,7 @@ class State:
     def label(self, labels: Columns, place: int) -> bool:
         """Set what became known of a row; False when no such row is remembered."""
         number = _number(labels[EVENT][place])
-        event = self._event(number)
-        if event is None:
+        if (event := self._event(number)) is None:
             return False
         stretch, _, name = event
         mine = self._rows((self._late, name)).copy()  # a past that was given stays as it was
@@ -207,8 +206,7 @@ class State:
     def answer(self, name: str) -> str | None:
         """Give the answer that was kept for a row."""
         number = _number(name)
-        event = self._event(number)
-        if event is None:
+        if (event := self._event(number)) is None:
             return None
         pending = self._values.get((ANSWERS, event[1]), {}).get(number)
         found = pending or self._keeper.read(ANSWERS, [event[1]], number).get(event[1])
@@ -263,8 +261,7 @@ class State:
         read = self._keeper.read(self._kinds[entity], self._stretches, name.encode())
         kind = self._types[entity]
         parts = (_unpacked(read[stretch], kind) for stretch in sorted(read))
-        rows = np.frombuffer(b"".join(parts), kind)
-        self._cache[key] = rows
+        rows = self._cache[key] = np.frombuffer(b"".join(parts), kind)
         return rows
 
 

@@ -8,11 +8,11 @@ same round, too: into a file of this machine, that takes less time than a thread
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 from ..contract import Past
-from ..errors import UserError
 from .batch import Answers, Watch, run_each
 from .follower import AnyApi
 from .versions import Versions
@@ -52,25 +52,12 @@ class Together:
     def _run(self) -> None:
         """Answer all who wait; what goes wrong, they are told too."""
         round_, self._waiting = self._waiting, []
-        try:
-            answers = self._answer(
-                [request for one in round_ for request in one.requests],
-                [past for one in round_ for past in one.pasts],
-            )
-        except BaseException as error:
-            for one in round_:
-                if not one.done.done():
-                    one.done.set_exception(error)
-            if isinstance(error, UserError):  # who waits says it
-                return
-            raise
-        ends = accumulate(len(one.requests) for one in round_)
-        for one, end in zip(round_, ends, strict=True):
-            mine = slice(end - len(one.requests), end)
-            if not one.done.done():
-                one.done.set_result(Answers(answers.predictions[mine], answers.versions[mine]))
+        requests = [request for one in round_ for request in one.requests]
+        pasts = [past for one in round_ for past in one.pasts]
+        answers = asyncio.get_running_loop().create_task(self._answer(requests, pasts))
+        answers.add_done_callback(partial(_tell, round_))
 
-    def _answer(self, requests: Sequence[Any], pasts: Sequence[Past]) -> Answers:
+    async def _answer(self, requests: Sequence[Any], pasts: Sequence[Past]) -> Answers:
         rows = self.api.rows(requests)
         served = self.versions.choose(rows[self.api.memory.subject].tolist())
         batches, answers = run_each(rows, pasts, served, self.versions)
@@ -79,3 +66,18 @@ class Together:
         if self.watch.after:
             self.watch.after(batches)
         return answers
+
+
+def _tell(round_: Sequence[_Waiting], answers: asyncio.Future[Answers]) -> None:
+    """Give each who waits its answers, or the error."""
+    error = answers.exception()
+    ends = accumulate(len(one.requests) for one in round_)
+    for one, end in zip(round_, ends, strict=True):
+        mine = slice(end - len(one.requests), end)
+        if one.done.done():
+            continue
+        if error:
+            one.done.set_exception(error)
+        else:
+            given = answers.result()
+            one.done.set_result(Answers(given.predictions[mine], given.versions[mine]))
