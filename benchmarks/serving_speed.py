@@ -7,7 +7,6 @@ of the same round; beside them stand those of the processor time a request, whic
 machine hardly changes.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -25,20 +24,17 @@ from time import perf_counter
 import numpy as np
 import report
 from cookiecutter.main import cookiecutter
-from load import CONSTANT, SECONDS, Load, Served, ask, served
+from load import SECONDS, Load, Served, ask, served
 from rich.progress import track
+from rivals import BARE, BENTOML, MLFLOW, rivals
 
-from project_package.bundle import EXAMPLES
 from project_package.fraud.api import API, FraudRequest
-from project_package.predictor import Predictor, features
 from project_package.state import State
-from project_package.store import CHAMPION, Store
 
 HERE = Path(__file__).resolve().parent
 LIBRARIES = ("fastapi", "uvicorn", "pydantic", "onnxruntime", "numpy", "mlflow")
 ROUNDS, MANY, LOOKS = 3, 1_000, 5_000
 NOW = "2018-09-30T23:59:59Z"
-BARE, MLFLOW, BENTOML = "FastAPI, constant answer", "mlflow models serve", "BentoML, ONNX"
 STATELESS, LIVE, THOUSAND = "stateless", "live features", "stateless, bodies of 1,000"
 PROTOCOL = f"""\
 A fraud project with default parameters; one worker on one core, the load from another. `wrk` kept
@@ -125,61 +121,6 @@ def run(command: Sequence[str], folder: Path) -> str:
     return done.stdout
 
 
-@dataclass(frozen=True)
-class Rival:
-    """Another way to serve: how it starts, what it is asked."""
-
-    command: tuple[str, ...]
-    ready: str
-    path: str
-    script: str
-    folder: Path = HERE
-    env: Mapping[str, str] = field(default_factory=dict)
-
-
-def rivals(project: Project) -> dict[str, Rival]:
-    """Give those that the server is compared with."""
-    version, bundle = Store(str(project.folder / "store")).load(CHAMPION)
-    example = FraudRequest.model_validate(json.loads(bundle.assets[EXAMPLES])[0]["request"])
-    assets = Predictor(bundle, API).assets
-    row = API.encode(features(API, [example]), assets)["features"].tolist()
-    graph = project.folder / f"store/versions/{version}/bundle/model.onnx"
-    uvicorn = (sys.executable, "-m", "uvicorn", "--log-level", "warning")
-    tracking = f"sqlite:///{project.folder}/mlflow.db"
-    bento = ("uv", "run", "--no-project", "--with", "bentoml,numpy,onnxruntime", "bentoml", "serve")
-    mlflow = (str(Path(sys.executable).with_name("mlflow")), "models", "serve", "--env-manager")
-    return {
-        BARE: Rival(
-            (*uvicorn, "bare_endpoint:app", "--port", "PORT", "--no-access-log"),
-            "/docs",
-            "/v1/predict",
-            project.script("B"),
-        ),
-        MLFLOW: Rival(
-            (
-                *mlflow,
-                "local",
-                "--model-uri",
-                f"models:/{bundle.manifest.name}@champion",
-                "--port",
-                "PORT",
-            ),
-            "/ping",
-            "/invocations",
-            CONSTANT % json.dumps({"inputs": {"features": row}}),
-            project.folder,
-            {"MLFLOW_TRACKING_URI": tracking},
-        ),
-        BENTOML: Rival(
-            (*bento, "bentoml_service:Fraud", "--port", "PORT"),
-            "/readyz",
-            "/predict",
-            CONSTANT % json.dumps({"features": row}),
-            env={"GRAPH": str(graph)},
-        ),
-    }
-
-
 def measure(project: Project) -> dict[str, list[Load]]:
     """Ask all in turn, round after round."""
     loads: dict[str, list[Load]] = defaultdict(list)
@@ -189,7 +130,7 @@ def measure(project: Project) -> dict[str, list[Load]]:
                 rival,
                 stack.enter_context(served(rival.command, rival.folder, rival.env, rival.ready)),
             )
-            for name, rival in rivals(project).items()
+            for name, rival in rivals(project.folder, project.script("B")).items()
         }
         mine = stack.enter_context(project.serve())
         for turn in track(range(ROUNDS), "rounds"):
