@@ -1,9 +1,8 @@
 """The state against all rows that it was ever given, in a SQLite file and in a real Redis."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from redis import Redis
 
+from project_package import state_sqlite
 from project_package.contract import Columns, Memory, Past
-from project_package.errors import UserError
 from project_package.history import EVENT, joined
 from project_package.state import ANSWER_DAYS, STRETCHES, State, StateUnusable
 from project_package.windows import (
@@ -57,11 +56,16 @@ Fresh = Callable[[], str]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "redis"])
-def fresh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
-    """Give the address of a place that is empty, anew at each call."""
+def fresh(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fresh]:
+    """Give the address of a place that is empty, anew at each call; a file moves values often."""
     folder, numbers = tmp_path_factory.mktemp("states"), count()
     if request.param == "sqlite":
-        return lambda: str(folder / f"{next(numbers)}.db")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(state_sqlite, "FRESH", 9)
+            yield lambda: str(folder / f"{next(numbers)}.db")
+        return
     address: str = request.getfixturevalue("redis")
 
     def flushed() -> str:
@@ -69,7 +73,7 @@ def fresh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             client.flushall()
         return address
 
-    return flushed
+    yield flushed
 
 
 def row(name: str, timestamp: int, card: int = 0, shop: int = 0, amount: float = 1) -> Columns:
@@ -233,6 +237,44 @@ def test_a_replica_sees_what_another_committed(fresh: Fresh) -> None:
     two.close()
 
 
+def test_a_row_that_says_what_the_remembered_one_says_is_told_from_another(state: State) -> None:
+    put(state, row("a", START, card=1, amount=2), row("b", START + 1, card=2, amount=3))
+    with state.transaction():
+        state.label(label("a"), 0)
+        assert state.holds(row("a", START, card=1, amount=2), 0)
+        others = [(START, 1, 0, 3), (START, 2, 0, 2), (START + 1, 1, 0, 2), (START, 1, 1, 2)]
+        assert not any(state.holds(row("a", *other), 0) for other in others)
+
+
+def test_what_was_looked_up_is_not_read_again(fresh: Fresh, monkeypatch: Any) -> None:
+    address = fresh()
+    put(State(address, MEMORY), row("a", START, shop=1))
+    again = State(address, MEMORY)
+    asked = [row("b", START), row("a", START, card=1), label("a")]
+    with again.transaction():
+        again.look_up(asked)
+        monkeypatch.setattr(again._keeper, "read", None)
+        assert again.add(asked[0], 0)
+        assert not again.add(asked[1], 0)
+        assert again.label(asked[2], 0)
+    again.close()
+
+
+def test_what_was_known_is_known_after_an_error_and_a_row_of_another(fresh: Fresh) -> None:
+    address = fresh()
+    one, two = State(address, MEMORY), State(address, MEMORY)
+    put(one, row("a", START, card=1), row("other", START, card=2))
+    with pytest.raises(ZeroDivisionError):
+        break_off(one)
+    assert {name for _, name in one._cache} == {b"c0", b"c1", b"c2", b"s0"}
+    put(two, row("c", START, card=1, shop=1))
+    assert amounts(one) == []
+    if "redis" not in address:
+        assert {name for _, name in one._cache} == {b"c0", b"c2", b"s0"}
+    one.close()
+    two.close()
+
+
 def test_an_answer_is_kept_with_its_row_for_some_days(state: State) -> None:
     put(state, row("a", START))
     with state.transaction():
@@ -285,19 +327,3 @@ def test_a_state_of_other_columns_is_refused(fresh: Fresh) -> None:
         State(address, other).transaction(),
     ):
         pass
-
-
-def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
-    (tmp_path / "state.db").write_text("no database" * 100)
-    with pytest.raises(UserError, match=r"state.db cannot be opened: file is not a database"):
-        State(tmp_path / "state.db", MEMORY)
-
-
-def test_a_file_that_another_holds_cannot_be_used_until_it_is_free(tmp_path: Path) -> None:
-    one, two = State(tmp_path / "state.db", MEMORY), State(tmp_path / "state.db", MEMORY)
-    two._keeper._file.execute("PRAGMA busy_timeout = 1")  # type: ignore[attr-defined]
-    with one.transaction():
-        one.add(row("a", START), 0)
-        with pytest.raises(StateUnusable, match="locked"), two.transaction():
-            pass
-    assert amounts(two) == [1]

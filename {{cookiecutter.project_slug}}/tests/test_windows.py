@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from project_package.contract import Columns
 from project_package.windows import (
     MILLISECONDS_A_DAY,
+    NOBODY,
     Aggregate,
     Derived,
     Window,
@@ -147,3 +148,15 @@ def test_no_rows_give_no_features() -> None:
 def test_any_two_codes_are_two_entities(other: int) -> None:
     rows = {"timestamp": np.arange(3), "card": np.array([0, other, 0])}
     assert compute([window("count")], rows)["feature"].tolist() == [1, 1, 2]
+
+
+@pytest.mark.parametrize("other", [-2, 1, 2**16 - 1, 2**40])
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+def test_a_row_of_nobody_is_in_no_window(aggregate: Aggregate, other: int) -> None:
+    cards = np.array([0, NOBODY, other, NOBODY, 0, other, NOBODY])
+    flag = np.array([1, 0, 1, np.nan, 1, 0, 1])  # and nobody asks what it says
+    rows = {"timestamp": np.arange(7) * HOUR, "card": cards, "amount": flag * 2.5, "flag": flag}
+    some = {name: values[cards != NOBODY] for name, values in rows.items()}
+    found = compute([window(aggregate)], rows)["feature"]
+    assert found[cards != NOBODY].tolist() == compute([window(aggregate)], some)["feature"].tolist()
+    assert found[cards == NOBODY].tolist() == [0, 0, 0]

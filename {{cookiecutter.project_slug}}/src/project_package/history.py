@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contract import Columns, Past
+from .windows import NOBODY
 
 EVENT = "event"
 """The column with the name of a row, by which it is remembered once."""
@@ -26,8 +27,8 @@ def joined(
     `rows`: timestamp (int64, milliseconds) and raw columns, (requests,) each; a past has for an
     entity timestamp and the columns of `entities`, in order of time and none later than its row, or
     lacks the entity when it has no such rows.
-    The result has one integer code a row for each entity: that of the request, or 0 where a row is
-    there for another entity of the request. Rows of one millisecond stay as they came, and a
+    The result has one integer code a row for each entity: that of the request, or `NOBODY` where a
+    row is there for another entity of the request. Rows of one millisecond stay as they came, and a
     request's row comes after its past.
     """
     blocks = [(n, *block) for n, past in enumerate(pasts, 1) for block in past.items()]
@@ -35,7 +36,7 @@ def joined(
     total = sum(len(block["timestamp"]) for _, _, block in blocks) + count
     names = [name for name in rows if name not in (*entities, EVENT)]
     found: dict[str, NDArray[Any]] = {name: np.zeros(total, rows[name].dtype) for name in names}
-    found |= {entity: np.zeros(total, np.int64) for entity in entities}
+    found |= {entity: np.full(total, NOBODY) for entity in entities}
     end = 0
     for number, entity, block in blocks:
         start, end = end, end + len(block["timestamp"])

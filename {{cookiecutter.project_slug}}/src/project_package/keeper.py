@@ -1,11 +1,15 @@
 """What the state needs of the place where it lies: a SQLite file and a Redis both give it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 Shelf: TypeAlias = tuple[int, int]
 """Where values lie that are dropped together: of one kind and one stretch of time."""
+Key: TypeAlias = tuple[int, bytes]
+"""A kind, and what a value is found by in each shelf of it."""
 Values: TypeAlias = Mapping[Shelf, Mapping[bytes, bytes]]
+Found: TypeAlias = Mapping[int, bytes]
+"""The values of a key, by stretch, where there is one."""
 
 
 class Keeper(Protocol):
@@ -15,11 +19,11 @@ class Keeper(Protocol):
     def failures(self) -> tuple[type[Exception], ...]:
         """What any of these raise when the place cannot be used now."""
 
-    def begin(self) -> bool:
-        """Start a transaction; tell whether others wrote since the last one."""
+    def begin(self) -> Collection[Key] | None:
+        """Start a transaction; give what others wrote since the last one, None if it may be all."""
 
-    def read(self, kind: int, stretches: Sequence[int], key: bytes) -> Mapping[int, bytes]:
-        """Give the values of a key in shelves of one kind, by stretch, where there is one."""
+    def read(self, kind: int, stretches: Sequence[int], keys: Sequence[bytes]) -> list[Found]:
+        """Give what each of the keys has in shelves of one kind."""
 
     def commit(self, values: Values, drop: Sequence[Shelf]) -> None:
         """Write values, drop shelves and end the transaction: all of it happens, or nothing."""

@@ -6,7 +6,7 @@ fails. A transaction is as durable as the Redis is: `appendonly yes` with `appen
 `maxmemory-policy noeviction`, lose nothing that was acknowledged.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from secrets import token_bytes
 
@@ -17,7 +17,7 @@ from redis.exceptions import LockError
 from redis.retry import Retry
 
 from .errors import UserError
-from .keeper import Shelf, Values
+from .keeper import Found, Key, Shelf, Values
 
 SECONDS = 5
 """How long one answer of the Redis may take."""
@@ -46,23 +46,24 @@ class RedisKeeper:
         self._watched: Pipeline = self._redis.pipeline()
         self._version: bytes | str | None = None
 
-    def begin(self) -> bool:
-        """Start a transaction; tell whether others wrote since the last one."""
+    def begin(self) -> Collection[Key] | None:
+        """Start a transaction; nobody knows what others wrote since the last one, only whether."""
         if not self._lock.acquire():
             raise LockError("another replica holds it too long")
         self._watched.watch(VERSION, LOCK)  # type: ignore[no-untyped-call]
         before, self._version = self._version, self._watched.get(VERSION)
-        return self._version is None or self._version != before
+        return None if self._version is None or self._version != before else ()
 
-    def read(self, kind: int, stretches: Sequence[int], key: bytes) -> Mapping[int, bytes]:
-        """Give the values of a key in shelves of one kind, by stretch, where there is one."""
-        if not stretches:
-            return {}
+    def read(self, kind: int, stretches: Sequence[int], keys: Sequence[bytes]) -> list[Found]:
+        """Give what each of the keys has in shelves of one kind; all are asked for at once."""
         pipeline = self._redis.pipeline(transaction=False)
-        for stretch in stretches:
-            pipeline.hget(_name((kind, stretch)), key)
-        found = zip(stretches, pipeline.execute(), strict=True)
-        return {stretch: value for stretch, value in found if value is not None}
+        for stretch in stretches if keys else ():
+            pipeline.hmget(_name((kind, stretch)), keys)
+        shelves = list(zip(stretches, pipeline.execute(), strict=False))
+        return [
+            {stretch: values[place] for stretch, values in shelves if values[place] is not None}
+            for place in range(len(keys))
+        ]
 
     def commit(self, values: Values, drop: Sequence[Shelf]) -> None:
         """Write values, drop shelves and end the transaction."""

@@ -23,6 +23,8 @@ Prepare: TypeAlias = Callable[[NDArray[Any]], NDArray[np.int64]]
 Aggregate = Literal["count", "sum", "mean", "run_length", "run_age_days", "days_since_false"]
 
 MILLISECONDS_A_DAY = 86_400_000
+NOBODY = -1
+"""The code of a row that has no such entity: no window counts it, and its own are 0."""
 UNIT = 10_000
 """Sums are exact in ten-thousandths: a value with more decimals is rounded to four."""
 
@@ -127,8 +129,8 @@ def compute(features: Sequence[Feature], rows: Columns) -> dict[str, NDArray[Any
     """Compute every declared feature, each of shape (rows,) in the order of `rows`.
 
     `rows` holds timestamp (int64 milliseconds, not decreasing), one integer code a row for each
-    entity, and the raw columns. Raises ValueError when the rows are not in order of time, or when
-    a window reads a value that is missing or infinite.
+    entity (`NOBODY` where there is none), and the raw columns. Raises ValueError when the rows are
+    not in order of time, or when a window reads a value that is missing or infinite.
     """
     return dict(stream(features, rows))
 
@@ -170,9 +172,12 @@ class _Timeline:
         With the gap, a search on the one axis stays inside the entity; as the axis spends on an
         entity only the time it was active, it cannot overflow.
         """
-        if len(entity) and entity.min() >= 0 and entity.max() < 2**16:
-            entity = entity.astype(np.uint16)  # which numpy sorts by radix, several times faster
-        self.order = np.argsort(entity, kind="stable")
+        self._count, codes, lowest = len(entity), entity, entity.min(initial=0)
+        if lowest >= NOBODY and entity.max(initial=0) < 2**16:
+            codes = entity.astype(np.uint16)  # which numpy sorts by radix, several times faster
+        self.order = np.argsort(codes, kind="stable")
+        if lowest <= NOBODY:
+            self.order = self.order[entity[self.order] != NOBODY]
         entity = entity[self.order]
         step = np.diff(timestamp[self.order])
         step[entity[1:] != entity[:-1]] = _milliseconds(reach)
@@ -206,7 +211,7 @@ class _Timeline:
                 aggregated /= np.maximum(end - first, 1)
         else:
             aggregated = self._run(window, self._of(window.value, columns, _last_false)[end])
-        result = np.empty_like(aggregated)
+        result = np.zeros(self._count)
         result[self.order] = aggregated
         return result
 

@@ -49,7 +49,7 @@ CLOSE = (b"connection", b"close")
 LATE_BODY = Refusal(408, "slow", "body: took too long to arrive.", (CLOSE,))
 LATE_ANSWER = Refusal(503, "slow", "The answer took too long: ask again.", (retry_after(0),))
 FAILED = Refusal(500, "failed", "The server failed; its log says where, under this request's id.")
-MANY = {"rate", "busy"}
+MANY = {"auth", "scope", "rate", "busy"}
 TELL_SECONDS = 1
 """Of requests that are too many, one line in this time tells; the metric counts them all."""
 GONE = 499

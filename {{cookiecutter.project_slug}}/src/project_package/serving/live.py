@@ -5,6 +5,7 @@ commit. So the disk is asked once for many, and nobody is told an answer that a 
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from .work import Finish, Label, Predict, Refused, Remember, Turn, Work
 
 MOST_TOGETHER = 256
 """Rows of bodies that one commit may hold."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,15 @@ class _Waiting:
 class Live:
     """The one who reads and writes the state, turn after turn.
 
-    `away` says why the last turn could not; it is empty when all is well.
+    `away` says why the last turn could not; it is empty when all is well. No more than `most`
+    bodies wait: a slow state must not take the places of those who do not need it.
     """
 
-    def __init__(self, api: AnyApi, state: State, versions: Versions, watch: Watch) -> None:
+    def __init__(
+        self, api: AnyApi, state: State, versions: Versions, watch: Watch, most: int = 128
+    ) -> None:
         self.api, self.state, self.versions, self.watch = api, state, versions, watch
-        self.away = ""
+        self.away, self.most, self._count = "", most, 0
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread, self._disk = ThreadPoolExecutor(1, "state"), ThreadPoolExecutor(1, "disk")
@@ -71,7 +76,7 @@ class Live:
         """Work off what waits, until cancelled; a turn begins while the disk has the one before."""
         loop = self._loop = asyncio.get_running_loop()
         while True:
-            waiting = await self._gather()
+            waiting = [one for one in await self._gather() if not one.done.cancelled()]
             works = [one.work for one in waiting]
             turn = loop.run_in_executor(self._thread, self._results, works)
             await asyncio.wait([turn])
@@ -100,7 +105,7 @@ class Live:
     def _tell(self, waiting: Sequence[_Waiting], kept: asyncio.Future[list[Any]]) -> None:
         """Give each who waits the result, or the error."""
         error = kept.exception()
-        self.away = str(error) if isinstance(error, StateUnusable) else ""
+        self._say_away(str(error) if isinstance(error, StateUnusable) else "")
         results = [error] * len(waiting) if error else kept.result()
         for one, result in zip(waiting, results, strict=True):
             if one.done.cancelled():
@@ -110,14 +115,25 @@ class Live:
             else:
                 one.done.set_result(result)
 
+    def _say_away(self, reason: str) -> None:
+        if reason and not self.away:
+            log.warning("state unusable", extra={"reason": reason})
+        self.away = reason
+
     async def finish(self) -> None:
         """Return when all that waits by now is done."""
         await self._put(0, Remember({EVENT: np.empty(0, object)}))
 
     async def _put(self, size: int, work: Work) -> Any:
+        if size and self._count >= self.most:
+            raise StateUnusable("More wait for the state than it can serve: ask again.")
         done = asyncio.get_running_loop().create_future()
-        await self._waiting.put(_Waiting(size, work, done))
-        return await done
+        self._count += 1
+        try:
+            await self._waiting.put(_Waiting(size, work, done))
+            return await done
+        finally:
+            self._count -= 1
 
     def _results(self, works: Sequence[Work]) -> list[Any]:
         """Do works in one transaction; give the result of each, or why it is refused.
@@ -137,6 +153,7 @@ class Live:
         """Do works in one transaction; raise Refused when that must be undone."""
         turn, finish = Turn(self.state), dict[Work, Finish]()
         with self.state.transaction():
+            self.state.look_up([work.rows for work in works])
             for work in works:
                 try:
                     finish[work] = work.do(turn)

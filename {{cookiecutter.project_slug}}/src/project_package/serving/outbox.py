@@ -5,6 +5,7 @@ PostgreSQL is away the outbox grows and predictions go on; afterwards it empties
 """
 
 import asyncio
+import logging
 import sqlite3
 import time
 from contextlib import suppress
@@ -34,6 +35,7 @@ DELETE FROM prediction_batches
 WHERE at < ? AND number < ? + (SELECT min(number) FROM prediction_batches)
 """
 WAITING = "SELECT ifnull(max(number) - min(number) + 1, 0) FROM prediction_batches"
+log = logging.getLogger(__name__)
 
 
 class Archive(Protocol):
@@ -74,6 +76,8 @@ class Outbox:
             self._file.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self.away = ""
         except (Away, sqlite3.Error) as error:  # the next turn tries again
+            if not self.away:
+                log.warning("predictions wait", extra={"reason": str(error)})
             self.away = f"Predictions wait in the log: {error}"
         with suppress(sqlite3.Error):  # it said so above
             self.waiting = int(self._file.execute(WAITING).fetchone()[0]) if self._archive else 0

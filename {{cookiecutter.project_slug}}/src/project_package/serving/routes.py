@@ -159,7 +159,7 @@ def add_memory(app: FastAPI, services: Services) -> None:
 
 def add_status(app: FastAPI, services: Services) -> None:
     """Add the routes that say how the server is."""
-    champion = services.champion
+    champion, told = services.champion, services.told
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -173,10 +173,10 @@ def add_status(app: FastAPI, services: Services) -> None:
         return Ready(
             model_version=version,
             refused=champion.refused,
-            unreachable=champion.unreachable,
-            state=services.live.away,
+            unreachable=told(champion.unreachable),
+            state=told(services.live.away),
             challenger=services.challenger.refused,
-            log=services.log.outbox.away if services.log else "",
+            log=told(services.log.outbox.away) if services.log else "",
         )
 
     @app.get("/v1/model")

@@ -58,7 +58,8 @@ class Services:
         versions = Versions(self.champion, self.challenger, options.canary)
         watch = Watch(self.log.record.write if self.log else None, self._tell)
         self.together = Together(api, versions, watch)
-        self.live = live = Live(api, state, versions, watch)
+        most = max(1, self.door.limits.inside // 2)
+        self.live = live = Live(api, state, versions, watch, most)
         self.metrics = Metrics(
             followers, self.door, state.size, lambda: live.away, self.shadow, outbox
         )
@@ -72,9 +73,13 @@ class Services:
     def ready(self) -> Served:
         """Give the version that answers, or answer 503 with the reason."""
         if self.champion.served is None:
-            reason = self.champion.refused or self.champion.unreachable
+            reason = self.champion.refused or self.told(self.champion.unreachable)
             raise HTTPException(503, reason, {"Retry-After": str(RETRY_SECONDS)})
         return self.champion.served
+
+    def told(self, reason: str) -> str:
+        """Give a reason that names addresses: to nobody where keys are asked for."""
+        return reason if self.door.keys is None or not reason else "The server's log says why."
 
     async def answer(self, instances: Sequence[Any]) -> Answers:
         """Answer instances; 422 for one that lacks its past, 503 while nobody can answer."""

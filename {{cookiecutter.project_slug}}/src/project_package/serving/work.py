@@ -47,8 +47,9 @@ Finish: TypeAlias = Callable[[], Any]
 
 
 class Work(Protocol):
-    """What a body asks for; `changed` says whether the turn is another since."""
+    """What a body asks for, of which rows; `changed` says whether the turn is another since."""
 
+    rows: Columns
     changed: bool
 
     def do(self, turn: Turn) -> Finish:
@@ -80,9 +81,12 @@ class Predict:
         if (past := self.pasts[place]) is not None:
             return self._put(turn, place, past, "")
         name = str(self.rows[EVENT][place])
-        if name in turn.places:
-            return turn.places[name]
-        if name and (answer := turn.state.answer(name)) is not None:
+        answer: int | str | None = turn.places.get(name)
+        if answer is None and name:
+            answer = turn.state.answer(name)
+        if answer is not None:
+            if not turn.state.holds(self.rows, place):
+                raise Refused(place, "differs from what was answered under this name before")
             return answer
         return self._put(turn, place, self._remembered(turn.state, place, name), name)
 

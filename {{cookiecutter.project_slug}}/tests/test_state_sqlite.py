@@ -1,0 +1,96 @@
+"""A state's file that is none, that another holds, and that a disk loses."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+
+from project_package import state_sqlite
+from project_package.contract import Columns, Memory
+from project_package.errors import UserError
+from project_package.history import EVENT
+from project_package.state import State, StateUnusable
+
+MEMORY = Memory(
+    entities={"card": ("amount",)},
+    days={"card": 2},
+    subject="card",
+    event=BaseModel,
+    rows=lambda _: {},
+)
+START = 10**12
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+def row(name: str, amount: float = 1) -> Columns:
+    """Give one row."""
+    return {
+        "timestamp": np.array([START]),
+        "card": np.array(["c"], object),
+        "amount": np.array([amount]),
+        EVENT: np.array([name], object),
+    }
+
+
+def put(state: State, row: Columns) -> None:
+    with state.transaction():
+        state.add(row, 0)
+
+
+def amounts(state: State) -> list[float]:
+    """Give the amounts that are remembered."""
+    with state.transaction():
+        found: list[float] = state.past(row(""), 0)["card"]["amount"].tolist()
+    return found
+
+
+def test_a_file_that_is_none_is_told(path: Path) -> None:
+    path.write_text("no database" * 100)
+    with pytest.raises(UserError, match=r"state.db cannot be opened: file is not a database"):
+        State(path, MEMORY)
+
+
+def test_a_file_that_another_holds_cannot_be_used_until_it_is_free(path: Path) -> None:
+    one, two = State(path, MEMORY), State(path, MEMORY)
+    two._keeper._file.execute("PRAGMA busy_timeout = 1")  # type: ignore[attr-defined]
+    with one.transaction():
+        one.add(row("a"), 0)
+        with pytest.raises(StateUnusable, match="locked"), two.transaction():
+            pass
+    assert amounts(two) == [1]
+
+
+def test_a_disk_that_lost_something_is_not_written_again(path: Path, monkeypatch: Any) -> None:
+    def lose(_: int) -> None:
+        raise OSError("worn out")
+
+    state = State(path, MEMORY)
+    put(state, row("a"))
+    monkeypatch.setattr(os, "fsync", lose)
+    with pytest.raises(StateUnusable, match="worn out"):
+        state.sync()
+    with pytest.raises(StateUnusable, match="start the server again"):
+        put(state, row("b", 2))
+    assert amounts(State(path, MEMORY)) == [1]
+
+
+def test_values_move_when_there_are_many_and_every_process_knows_them(
+    path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(state_sqlite, "FRESH", 4)
+    one, two = State(path, MEMORY), State(path, MEMORY)
+    counts = []
+    for number in range(12):
+        put((one, two)[number % 2], row(f"{number}", number))
+        file: Any = one._keeper._file  # type: ignore[attr-defined]
+        counts.append(file.execute("SELECT count(*) FROM fresh").fetchone()[0])
+        assert amounts(one) == amounts(two) == [*map(float, range(number + 1))]
+    assert counts == [2, 4, 6, 4, 1, 3, 5, 3, 1, 3, 5, 3]
+    assert amounts(State(path, MEMORY)) == [*map(float, range(12))]
