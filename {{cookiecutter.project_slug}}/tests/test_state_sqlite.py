@@ -57,14 +57,22 @@ def test_a_file_that_is_none_is_told(path: Path) -> None:
         State(path, MEMORY)
 
 
-def test_a_file_that_another_holds_cannot_be_used_until_it_is_free(path: Path) -> None:
+def test_a_file_that_another_holds_cannot_be_used_until_it_is_free(
+    path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(state_sqlite, "BUSY_SECONDS", 0)
     one, two = State(path, MEMORY), State(path, MEMORY)
-    two._keeper._file.execute("PRAGMA busy_timeout = 1")  # type: ignore[attr-defined]
     with one.transaction():
         one.add(row("a"), 0)
         with pytest.raises(StateUnusable, match="locked"), two.transaction():
             pass
     assert amounts(two) == [1]
+
+
+def test_only_its_owner_may_read_a_file(path: Path) -> None:
+    put(State(path, MEMORY), row("a"))
+    modes = {file.name: file.stat().st_mode & 0o077 for file in path.parent.iterdir()}
+    assert modes == dict.fromkeys(["state.db", "state.db-wal", "state.db-shm"], 0)
 
 
 def test_a_disk_that_lost_something_is_not_written_again(path: Path, monkeypatch: Any) -> None:

@@ -79,9 +79,19 @@ class Settings(BaseSettings):
         return address if "://" in address else str(root / Path(address).expanduser())
 
     def state(self, root: Path) -> str:
-        """Give the address of the server's state; a file is absolute."""
+        """Give the address of the server's state; a file is absolute.
+
+        Raises:
+            UserError: it is neither a file nor a redis.
+        """
         address = self.state_url.removeprefix("sqlite:///") or "state.db"
-        return address if "://" in address else str(root.absolute() / address)
+        if address.startswith(("redis://", "rediss://")):
+            return address
+        if ":/" in address:
+            raise UserError(
+                f"STATE_URL={shown(address)} is none of redis://, rediss:// and sqlite:///file."
+            )
+        return str(root.absolute() / address)
 
     def keys(self, root: Path) -> Path | None:
         """Give the file of API keys, absolute; None when nobody is asked for one."""

@@ -89,7 +89,7 @@ class State:
             done = True
         except self._keeper.failures as error:
             self._stale = True
-            raise StateUnusable(f"The state cannot be used: {error}.") from error
+            raise StateUnusable(f"The state cannot be used: {str(error).rstrip('.')}.") from error
         finally:
             if not done:
                 self._keeper.rollback()
@@ -163,6 +163,11 @@ class State:
                 names |= {known.late for n in numbers if (known := self._events[n])}
             self._read_rows([(kind, name.encode()) for name in names])
 
+    def is_old(self, rows: Columns, place: int) -> bool:
+        """Tell whether a row is older than all that is kept."""
+        stretches = self._stretches
+        return bool(stretches) and int(rows["timestamp"][place]) // self._span < stretches[0]
+
     def covers(self, rows: Columns, place: int) -> bool:
         """Tell whether all that a row can look back to is kept still; not when it is too late."""
         stretches = self._stretches
@@ -183,7 +188,7 @@ class State:
         """Remember a row; False when its name is known or it is too old, and nothing changes."""
         name, timestamp = number(rows[EVENT][place]), int(rows["timestamp"][place])
         stretch = timestamp // self._span
-        if self._event(name) or (self._stretches and stretch < self._stretches[0]):
+        if self._event(name) or self.is_old(rows, place):
             return False
         self._go_on(timestamp)
         late = str(rows[self._late][place]) if self._late else ""

@@ -12,6 +12,7 @@ the end of each.
 
 import os
 import sqlite3
+import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,8 +29,8 @@ JOURNAL = 1_000 * PAGE
 at eight times as many by a transaction."""
 SYNCS_A_LOOK = 100
 """How often it is looked whether the journal has grown so far."""
-BUSY_MS = 5_000
-"""How long a transaction waits for that of another process."""
+BUSY_SECONDS, LOOK_SECONDS = 5, 0.001
+"""How long a transaction waits for that of another process, and how often it looks."""
 FRESH = 1_000
 """Values of a kind that gather before they move: the more, the less is written and the longer it
 takes."""
@@ -67,8 +68,10 @@ class SqliteKeeper:
         self._lost: OSError | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
             self._file, self._mover = _connect(path), _connect(path)
             self._file.executescript(SCHEMA)
+            self._file.execute("PRAGMA busy_timeout = 0")
             self._paths = path, path.with_name(f"{path.name}-wal")
             self._journal = self._paths[1].open("rb")
             self._syncs = 0
@@ -79,9 +82,22 @@ class SqliteKeeper:
         """Start a transaction; give what others wrote since the last one."""
         if self._lost:
             raise OSError(f"the disk lost what was written ({self._lost}): start the server again")
-        self._file.execute("BEGIN IMMEDIATE")
+        self._wait()
         before, self._version = self._version, self._ask("PRAGMA data_version")
         return () if self._version == before else self._catch_up()
+
+    def _wait(self) -> None:
+        """Begin as soon as nobody else writes; SQLite would look ever more seldom."""
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._file.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(LOOK_SECONDS)
+            else:
+                return
 
     def _catch_up(self) -> Collection[Key] | None:
         """Take in what others wrote."""
@@ -181,7 +197,7 @@ class SqliteKeeper:
 
 def _connect(path: Path) -> sqlite3.Connection:
     file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    file.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    file.execute(f"PRAGMA busy_timeout = {1000 * BUSY_SECONDS}")
     file.execute("PRAGMA journal_mode = WAL")
     file.execute("PRAGMA synchronous = NORMAL")
     file.execute(f"PRAGMA wal_autocheckpoint = {8 * JOURNAL // PAGE}")

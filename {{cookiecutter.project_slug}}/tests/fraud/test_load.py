@@ -55,7 +55,7 @@ async def feed(server: Any, number: int, known: list[Any]) -> None:
         for place in count():
             payment = {"transaction_id": f"P{number}-{place}", "amount": 1, **PLACE}
             answer = await client.post("/v1/events", json={"events": [payment]})
-            assert answer.json() == {"new": 1, "known": 0}
+            assert answer.json() == {"new": 1, "known": 0, "old": 0}
             known.append(payment)
             if answer.headers.get("connection") == "close":
                 return

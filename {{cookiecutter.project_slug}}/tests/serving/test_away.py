@@ -8,21 +8,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from project_package import state_sqlite
 from project_package.bundle import EXAMPLES
 from project_package.lifecycle.project import Project
 from project_package.serving import postgres as databases
 from project_package.serving.app import create_app
+from project_package.serving.door import Door, Limits
+from project_package.serving.keys import Ring
 from project_package.serving.outbox import Log, Outbox
 from project_package.serving.record import Record
 from project_package.serving.services import Options
 from project_package.state import State
-from project_package.state_sqlite import SqliteKeeper
 from project_package.store import BUNDLE
 
 NOWHERE = "http://127.0.0.1:1"
@@ -58,9 +60,9 @@ def held(path: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-def test_the_state(multiplying: Any, running: Any) -> None:
+def test_the_state(multiplying: Any, running: Any, until: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(state_sqlite, "BUSY_SECONDS", 0)
     state = State(multiplying.state, multiplying.api.memory)
-    cast(SqliteKeeper, state._keeper)._file.execute("PRAGMA busy_timeout = 1")
     with running(create_app(multiplying.api, multiplying.store, state)) as url:
         with held(multiplying.state):
             refused = ask(url, alone=False, name="a")
@@ -68,8 +70,29 @@ def test_the_state(multiplying: Any, running: Any) -> None:
             assert "The state cannot be used" in refused.json()["detail"]
             assert "The state cannot be used" in httpx.get(f"{url}/readyz").json()["state"]
             assert ask(url).status_code == 200
+        until(lambda: httpx.get(f"{url}/readyz").json()["state"] == "")
         assert ask(url, alone=False, name="a").status_code == 200
-        assert httpx.get(f"{url}/readyz").json()["state"] == ""
+
+
+def test_a_state_that_is_away_is_told_before_anybody_needs_it(
+    multiplying: Any, running: Any, until: Any, caplog: Any
+) -> None:
+    state = State("redis://127.0.0.1:1/0", multiplying.api.memory)
+    with running(create_app(multiplying.api, multiplying.store, state)) as url:
+        until(lambda: "127.0.0.1:1" in httpx.get(f"{url}/readyz").json()["state"])
+        assert ask(url).status_code == 200
+        assert 'degraded{what="state"} 1.0' in httpx.get(f"{url}/metrics").text
+    assert [r.reason for r in caplog.records if r.message == "state unusable"]
+
+
+def test_where_keys_are_asked_for_nobody_else_learns_an_address(
+    multiplying: Any, running: Any, until: Any, tmp_path: Path
+) -> None:
+    state = State("redis://127.0.0.1:1/0", multiplying.api.memory)
+    options = Options(door=Door(Ring(tmp_path / "keys.json"), Limits()))
+    with running(create_app(multiplying.api, multiplying.store, state, options)) as url:
+        until(lambda: httpx.get(f"{url}/readyz").json()["state"])
+        assert "127.0.0.1" not in httpx.get(f"{url}/readyz").text
 
 
 def test_the_prediction_log(multiplying: Any, running: Any, tmp_path: Path) -> None:

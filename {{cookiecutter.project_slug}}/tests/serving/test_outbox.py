@@ -208,10 +208,10 @@ def settings(url: str) -> Settings:
 def test_the_log_is_a_file_unless_told_otherwise(tmp_path: Path, url: str, file: str) -> None:
     assert open_log(settings(url), tmp_path)
     assert (tmp_path / file).is_file()
-    assert open_log(settings("off"), tmp_path) is None
+    assert open_log(settings("OFF"), tmp_path) is None
 
 
-@pytest.mark.parametrize("url", ["mysql://h/db", "postgresql://w:se cret@h/db"])
+@pytest.mark.parametrize("url", ["mysql://h/db", "file", "postgresql://w:se cret@h/db"])
 def test_an_address_that_is_none_is_told_without_its_password(tmp_path: Path, url: str) -> None:
     with pytest.raises(UserError, match="LOG_URL is n") as refused:
         open_log(settings(url), tmp_path)

@@ -1,7 +1,8 @@
-"""A server that is told to stop, in the middle of many requests: each is answered, and it ends."""
+"""A server that is told to stop amid many requests answers each; one that nobody asks lets go."""
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,18 @@ async def ask(url: str, body: Any, headers: dict[str, str], found: list[httpx.Re
     async with httpx.AsyncClient(limits=limits, timeout=60, headers=headers) as client:
         while not found or found[-1].headers.get("connection") != "close":
             found.append(await client.post(f"{url}/v1/predict", json=body))
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_head_that_does_not_arrive_ends_its_connection(
+    started: Callable[..., Any], first: bytes
+) -> None:
+    server = started(SERVE_BODY_SECONDS="1")
+    address = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((address[0], int(address[1])), timeout=30) as slow:
+        slow.sendall(first + b"GET /healthz HTTP/1.1\r\nHost: ")
+        assert slow.makefile("rb").read().count(b"HTTP/1.1 200") == (first != b"")
+    assert httpx.get(f"{server.url}/healthz").status_code == 200
 
 
 def test_what_was_accepted_is_answered_and_it_ends_well(

@@ -95,11 +95,12 @@ def _options(settings: Settings, root: Path) -> Options:
     path = settings.keys(root)
     if path is None:
         log.warning("API keys are off: who reaches this address may ask, feed and read everything")
+    ring = None if path is None else Ring(path)
+    if ring and not ring.names:
+        log.warning("there is no API key: nobody may ask before `ml key NAME --scope predict`")
     return Options(
         follow_seconds=settings.serve_follow_seconds,
-        door=Door(
-            None if path is None else Ring(path), limits(settings), settings.aip_health_route
-        ),
+        door=Door(ring, limits(settings), settings.aip_health_route),
         log=open_log(settings, root),
         canary=settings.serve_canary,
         routes=(settings.aip_predict_route, settings.aip_health_route),

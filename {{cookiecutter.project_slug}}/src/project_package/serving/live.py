@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -62,9 +63,11 @@ class Live:
         answers: Answers = await self._put(len(requests), work)
         return answers
 
-    async def remember(self, events: Sequence[Any]) -> int:
-        """Remember events; give how many were new."""
-        return int(await self._put(len(events), Remember(self.api.memory.rows(events))))
+    async def remember(self, events: Sequence[Any]) -> tuple[int, int]:
+        """Remember events; give how many were new, and how many too old to be kept."""
+        work = Remember(self.api.memory.rows(events))
+        counts: tuple[int, int] = await self._put(len(events), work)
+        return counts
 
     async def label(self, labels: Sequence[Any]) -> list[int]:
         """Set labels; give the places of those whose event is not remembered."""
@@ -119,6 +122,13 @@ class Live:
         if reason and not self.away:
             log.warning("state unusable", extra={"reason": reason})
         self.away = reason
+
+    async def look(self, seconds: float) -> None:
+        """Find out, again and again, whether the state can be used; until cancelled."""
+        while True:
+            with suppress(StateUnusable):
+                await self.finish()
+            await asyncio.sleep(seconds)
 
     async def finish(self) -> None:
         """Return when all that waits by now is done."""

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import generate_latest
+from prometheus_client import ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -105,6 +105,7 @@ class Metrics(Collector):
         yield from self._requests()
         yield from self._model()
         yield from self._parts()
+        yield from ProcessCollector(registry=None).collect()
         distribution = HistogramMetricFamily(
             "signal_value", "Numbers of features and answers", labels=["version", "signal"]
         )

@@ -125,12 +125,12 @@ def open_log(settings: Settings, root: Path) -> Log | None:
         UserError: it names none, its file cannot be opened, or the driver is not installed.
     """
     url = settings.log_url.get_secret_value()
-    if url == OFF:
+    if url.lower() == OFF:
         return None
     path, archive = root.absolute() / (url.removeprefix(SQLITE) or "predictions.db"), None
     if url.startswith(POSTGRESQL):
         path, archive = root.absolute() / "predictions.db", _postgres(url)
-    elif "://" in url and not url.startswith(SQLITE):
+    elif url and not url.startswith(SQLITE):
         raise UserError(f"LOG_URL is none of {SQLITE}file, postgresql://... and {OFF}: mend it.")
     record = Record(path, key_of(path, settings.log_key.get_secret_value()))
     return Log(record, Outbox(path, settings.log_days, archive))

@@ -121,6 +121,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open or make the file of a log; raise UserError when it cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
         file = sqlite3.connect(path, check_same_thread=False)
         file.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         file.execute("PRAGMA journal_mode = WAL")

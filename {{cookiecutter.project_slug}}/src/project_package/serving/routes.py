@@ -51,10 +51,11 @@ class Events(Strict, Generic[Event]):
 
 
 class Remembered(BaseModel):
-    """How many events were new; the others were known by their name, or are too old to matter."""
+    """How many events were new, known by their name, or older than all that is kept."""
 
     new: int
     known: int
+    old: int
 
 
 class Labels(Strict, Generic[Event]):
@@ -142,8 +143,8 @@ def add_memory(app: FastAPI, services: Services) -> None:
 
     async def events(body: Any) -> Remembered:
         """Remember events; one whose name is known, or that is too old, changes nothing."""
-        new = await live.remember(body.events)
-        return Remembered(new=new, known=len(body.events) - new)
+        new, old = await live.remember(body.events)
+        return Remembered(new=new, known=len(body.events) - new - old, old=old)
 
     async def labels(body: Any) -> Labelled:
         """Set what became known of events; an event that is not remembered is told."""

@@ -97,7 +97,8 @@ class Services:
     async def working(self, _: object) -> AsyncIterator[None]:
         """Let every part work while the application runs; in the end, finish what waits."""
         seconds = self.options.follow_seconds
-        works: list[Coroutine[Any, Any, None]] = [self.live.run(), self.door.sweep()]
+        works: list[Coroutine[Any, Any, None]] = [self.live.run(), self.live.look(seconds)]
+        works.append(self.door.sweep())
         works += [follower.follow(seconds) for follower in (self.champion, self.challenger)]
         if self.door.keys is not None:
             works.append(self.door.keys.follow(seconds))

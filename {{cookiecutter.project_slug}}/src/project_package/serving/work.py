@@ -99,7 +99,7 @@ class Predict:
             raise Refused(place, reason)
         if name:
             if not state.add(self.rows, place):
-                raise Refused(place, "is remembered, but its answer is not kept any more")
+                raise Refused(place, "is remembered already, and no answer to it is kept")
             self.changed = True
         return past
 
@@ -126,15 +126,18 @@ def _answers(turn: Turn, found: Sequence[int | str]) -> Answers:
 
 
 class Remember:
-    """Remember events; gives how many were new."""
+    """Remember events; gives how many were new, and how many too old to be kept."""
 
     def __init__(self, rows: Columns) -> None:
         self.rows, self.changed = rows, False
 
     def do(self, turn: Turn) -> Finish:
         """Add them."""
-        new = sum(turn.state.add(self.rows, place) for place in range(length(self.rows)))
-        return lambda: new
+        new = old = 0
+        for place in range(length(self.rows)):
+            old += turn.state.is_old(self.rows, place)
+            new += turn.state.add(self.rows, place)
+        return lambda: (new, old)
 
 
 class Label:
