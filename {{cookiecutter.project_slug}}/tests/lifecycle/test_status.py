@@ -125,3 +125,20 @@ def test_a_tracking_server_that_cannot_be_used_is_named(copy: Project) -> None:
     found = broken(replace(copy, settings=elsewhere))
     assert "MLflow at nowhere://server cannot be used" in found["tracking"]
     assert found.keys() == {"tracking"}
+
+
+def test_a_state_and_keys_that_cannot_be_read_are_named(copy: Project, tmp_path: Path) -> None:
+    state, keys = tmp_path / "state.db", tmp_path / "keys.json"
+    settings = copy.settings.model_copy(update={"state_url": str(state), "serve_keys": str(keys)})
+    project = replace(copy, settings=settings)
+    findings = examined(project)[1]
+    assert ("not there yet" in findings["state"], "none" in findings["keys"]) == (True, True)
+    state.write_text("no database" * 100)
+    keys.write_text("{")
+    assert "state.db cannot be opened" in broken(project)["state"]
+    assert "keys.json" in broken(project)["keys"]
+
+
+def test_a_state_that_is_away_is_named(copy: Project) -> None:
+    away = copy.settings.model_copy(update={"state_url": "redis://127.0.0.1:1/0"})
+    assert "Connection refused" in broken(replace(copy, settings=away))["state"]

@@ -7,8 +7,8 @@ the last two leaves a new champion with an old alias; `champion` sets that right
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import mlflow.artifacts
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
@@ -82,8 +82,9 @@ class Registry:
         """Get the files of a folder of the version's run; none when it has no such folder."""
         if not self.client.list_artifacts(version.run, folder):
             return {}
-        path = mlflow.artifacts.download_artifacts(run_id=version.run, artifact_path=folder)
-        return read(Path(path))
+        with TemporaryDirectory() as place:  # else MLflow leaves one behind each time
+            path = self.client.download_artifacts(version.run, folder, place)
+            return read(Path(path))
 
     def describe(self, version: Version, text: str) -> None:
         """Keep a text with a version, in the place of the one before; MLflow shows it."""

@@ -4,9 +4,12 @@ import importlib.metadata
 import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ..errors import UserError
+from ..keys import read
 from ..settings import shown
+from ..state import State
 from ..store import CHAMPION
 from .project import FAILURES, Project
 from .search import open_storage
@@ -44,6 +47,8 @@ def doctor(project: Project) -> None:
         "tracking": _tracking,
         "search": _search,
         "champion": _champion,
+        "state": _state,
+        "keys": _keys,
     }
     rows, broken = [], []
     for name, check in checks.items():
@@ -84,3 +89,19 @@ def _search(project: Project) -> str:
 def _champion(project: Project) -> str:
     version, _ = project.store.load(CHAMPION)
     return f"version {version} in {project.store.address}"
+
+
+def _state(project: Project) -> str:
+    address = project.settings.state(project.workspace.root)
+    if "://" not in address and not Path(address).exists():
+        return f"{address} is not there yet: `ml remember` or a server makes it"
+    state = State(address, project.use_case.api.memory)
+    with state.transaction():
+        return shown(address)
+
+
+def _keys(project: Project) -> str:
+    path = project.settings.keys(project.workspace.root)
+    if path is None:
+        return "off: a server asks nobody for one"
+    return f"{path}: {', '.join(key.name for key in read(path)) or 'none, make one by `ml key`'}"
