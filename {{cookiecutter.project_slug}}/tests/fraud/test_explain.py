@@ -76,6 +76,14 @@ def test_a_value_at_the_cut_goes_where_the_test_says(mode: str, answers: list[fl
     assert found["contributions"].tolist() == [answers]  # the mean answer is 0, or 3
 
 
+def test_answers_that_are_no_log_odds_are_refused() -> None:
+    model = two_leaves("BRANCH_LEQ")
+    post = next(a for a in model.graph.node[0].attribute if a.name == "post_transform")
+    post.s = b"NONE"
+    with pytest.raises(ValueError, match="log-odds"):
+        with_contributions(model, np.zeros((1, 2), np.float32))
+
+
 def test_the_background_weighs_the_branches() -> None:
     background = np.array([[9, 0], [9, 1]], np.float32)  # the mean answer is 1
     found = run(with_contributions(two_leaves("BRANCH_LEQ"), background), background)
