@@ -13,6 +13,7 @@ import onnxruntime
 import polars as pl
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import TypeAdapter
 
 from project_package.bundle import (
     EXAMPLES,
@@ -103,6 +104,8 @@ def test_the_examples_of_a_bundle_get_their_recorded_answers(
     requests = [use_case.api.request.model_validate(pair["request"]) for pair in pairs]
     answers = Predictor(bundle, use_case.api).answer(requests)
     assert len(pairs) >= 2
+    type_: TypeAdapter[Any] = TypeAdapter(list[use_case.api.response])  # type: ignore[name-defined]
+    assert type_.validate_python(answers, extra="forbid")
     assert answers == [p["response"] for p in pairs]
 
 
@@ -239,7 +242,7 @@ def test_http_gives_the_answers_of_the_table(
     expected = predictor.api.respond(predictor.predict(sample), predictor.assets)
     found = client.post("/v1/predict", json=body).json()
     assert found["model_version"] == "1"
-    assert found["predictions"] == expected
+    assert found["predictions"] == [json.loads(text) for text in expected]
 
 
 def test_one_row_at_a_time_gives_the_answers_of_all(

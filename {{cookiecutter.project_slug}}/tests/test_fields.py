@@ -1,8 +1,10 @@
 """Shared fields of requests: what is refused, and what becomes of a time."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,6 +17,8 @@ from project_package.fields import (
     Moment,
     Money,
     milliseconds,
+    numbers,
+    objects,
     until,
 )
 
@@ -71,3 +75,15 @@ def test_milliseconds_are_whole_before_and_after_1970() -> None:
     after = datetime(1970, 1, 2, 0, 0, 1, 2999, tzinfo=UTC)
     before = datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
     assert milliseconds([after, before]).tolist() == [86_401_002, -1]
+
+
+def test_numbers_are_written_as_json_writes_them() -> None:
+    values = np.array([1 / 3, 1e-7, np.nan])
+    assert [json.loads(text) for text in numbers(values)] == [1 / 3, 1e-7, None]
+    assert numbers(np.array([2, -3])) == ["2", "-3"]
+
+
+def test_a_row_of_named_numbers_is_an_object() -> None:
+    columns = {"a": np.array([1, 2]), "share": np.array([0.5, np.inf])}
+    told = [json.loads(text) for text in objects(columns)]
+    assert told == [{"a": 1, "share": 0.5}, {"a": 2, "share": None}]

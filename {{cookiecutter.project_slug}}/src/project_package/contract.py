@@ -130,8 +130,8 @@ class Api(Generic[Request, Response, Assets]):
     """Turn features into the named inputs of the ONNX graph."""
     decode: Callable[[Columns, Columns, Assets], Columns]
     """Turn the named outputs of the graph, and the features, into predictions."""
-    respond: Callable[[Columns, Assets], list[Response]]
-    """Turn predictions into one response a row, of plain values that JSON can hold."""
+    respond: Callable[[Columns, Assets], list[str]]
+    """Write predictions as one response a row, in JSON."""
     signals: Callable[[Columns, Columns], Columns]
     """Pick the numbers of features and predictions that are worth watching."""
 

@@ -1,16 +1,20 @@
-"""Fields that the requests of several use cases share: names, times and amounts of money.
+"""Fields that the requests of several use cases share, and how the numbers of answers are written.
 
-Each has the limits that its table has too, so that a value which the table refuses is refused in a
-request with the same words.
+Names, times and amounts of money have the limits that their table has too, so that a value which
+the table refuses is refused in a request with the same words.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
+from pydantic_core import to_json
+
+from .contract import Columns
 
 LONGEST_ID = 64
 """Characters of an identifier."""
@@ -28,13 +32,14 @@ def until(grace: timedelta, period: str) -> Callable[[datetime], datetime]:
     A time without a zone is in UTC already. The validator raises ValueError with the text `period`
     for a time outside.
     """
+    ahead = grace.total_seconds()
 
     def check(moment: datetime) -> datetime:
         if 1900 < moment.year < 9000:  # no other has a UTC time for sure
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=UTC)
-            if EARLIEST <= moment <= datetime.now(UTC) + grace:
-                return moment.astimezone(UTC) if moment.utcoffset() else moment
+            naive = moment.tzinfo is None
+            moment = moment.replace(tzinfo=UTC) if naive else moment.astimezone(UTC)
+            if moment >= EARLIEST and moment.timestamp() <= time.time() + ahead:
+                return moment  # of Python's UTC, which is reckoned with faster than pydantic's
         raise ValueError(period)
 
     return check
@@ -58,3 +63,14 @@ def milliseconds(moments: Sequence[datetime]) -> NDArray[np.int64]:
     """Give the whole milliseconds since 1970 of times with a zone, (moments,)."""
     seconds = np.array([moment.timestamp() for moment in moments])
     return np.rint(seconds * 1e6).astype(np.int64) // 1000  # doubles hold microseconds exactly
+
+
+def numbers(values: NDArray[Any]) -> list[str]:
+    """Write numbers as JSON, (rows,); one that is not finite as null."""
+    return to_json(values.tolist(), inf_nan_mode="null").decode()[1:-1].split(",")
+
+
+def objects(columns: Columns) -> list[str]:
+    """Write named numbers, (rows,) each, as a JSON object a row; whole columns are faster."""
+    form = "{" + ",".join(f'"{name}":%s' for name in columns) + "}"
+    return [form % row for row in zip(*map(numbers, columns.values()), strict=True)]

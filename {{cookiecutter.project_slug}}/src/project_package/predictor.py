@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from .bundle import Bundle
 from .contract import Api, Assets, Columns, Past, Request, Response, length, take
@@ -66,15 +67,18 @@ class Predictor(Generic[Request, Response, Assets]):
         """Give the predictions for features, one row each; memory is bounded by slices of rows."""
         parts = []
         for start in range(0, length(features), ROWS_AT_ONCE):
-            part = take(features, np.arange(start, min(start + ROWS_AT_ONCE, length(features))))
+            part = {name: rows[start : start + ROWS_AT_ONCE] for name, rows in features.items()}
             parts.append(self.api.decode(self.outputs(part), part, self.assets))
+        if len(parts) == 1:
+            return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def answer(
         self, requests: Sequence[Request], pasts: Sequence[Past] | None = None
     ) -> list[Response]:
         """Give one response per request; without `pasts`, with the past that each carries."""
-        return self.api.respond(self.predict(features(self.api, requests, pasts)), self.assets)
+        predictions = self.predict(features(self.api, requests, pasts))
+        return [from_json(text) for text in self.api.respond(predictions, self.assets)]
 
 
 def features(

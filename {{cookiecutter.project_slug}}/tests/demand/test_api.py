@@ -1,5 +1,6 @@
 """A request: what is refused, what of its history counts, and what the bounds become."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -142,8 +143,8 @@ def test_bounds_are_corrected_by_their_factors() -> None:
 
 def test_an_answer_says_value_low_and_high() -> None:
     predictions = {"value": np.array([3.0]), "low": np.array([1.0]), "high": np.array([7.0])}
-    (answer,) = respond(predictions, KNOWN)
-    assert answer == {"value": 3, "low": 1, "high": 7}
+    (told,) = respond(predictions, KNOWN)
+    assert json.loads(told) == {"value": 3, "low": 1, "high": 7}
 
 
 def test_level_and_width_are_watched() -> None:

@@ -1,5 +1,6 @@
 """The weeks of the test through the server, week after week: nothing differs from the table."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -54,4 +55,4 @@ def test_features_and_answers_of_the_test_are_those_of_the_table(
         found = predictor.api.encode(served.features(), predictor.assets)[name]
         assert found.tobytes() == values.tobytes()
     told = predictor.api.respond(predictor.predict(test), predictor.assets)
-    assert answers == told
+    assert answers == [json.loads(text) for text in told]

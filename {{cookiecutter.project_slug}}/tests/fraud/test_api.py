@@ -1,5 +1,6 @@
 """A request: what is refused, and what of its history counts."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -162,7 +163,8 @@ def test_the_reasons_are_the_three_that_moved_the_score_most() -> None:
     moves[0, [2, 5, 7]] = [0.5, -2.0, 1.0]
     score, decision = np.array([0.5]), np.array([True])
     predictions = {"score": score, "decision": decision, "contributions": moves}
-    (answer,) = respond(predictions, FraudAssets(features=INPUTS, threshold=0.5))
+    (told,) = respond(predictions, FraudAssets(features=INPUTS, threshold=0.5))
+    answer = json.loads(told)
     assert [reason["feature"] for reason in answer["reasons"]] == [INPUTS[5], INPUTS[7], INPUTS[2]]
     assert [reason["effect"] for reason in answer["reasons"]] == [-2.0, 1.0, 0.5]
     assert answer["reasons"][0]["meaning"] == DESCRIPTIONS[INPUTS[5]]

@@ -28,8 +28,8 @@ def logit(score: NDArray[Any]) -> NDArray[np.float64]:
     return np.log(wide / (1 - wide))
 
 
-def two_leaves(mode: str) -> onnx.ModelProto:
-    """Ask one question, about the second of two features: -1 where it holds, else 3."""
+def two_leaves(mode: str, holds: float = -1, fails: float = 3) -> onnx.ModelProto:
+    """Ask one question, about the second of two features."""
     node = helper.make_node(
         "TreeEnsembleClassifier",
         ["features"],
@@ -46,7 +46,7 @@ def two_leaves(mode: str) -> onnx.ModelProto:
         class_treeids=[0, 0],
         class_nodeids=[1, 2],
         class_ids=[0, 0],
-        class_weights=[-1.0, 3.0],
+        class_weights=[holds, fails],
         classlabels_int64s=[0, 1],
         post_transform="LOGISTIC",
     )
@@ -74,6 +74,22 @@ def test_a_value_at_the_cut_goes_where_the_test_says(mode: str, answers: list[fl
     background = np.array([[9, 0.5], [9, 0.5], [9, 0.5], [9, 1]], np.float32)
     found = run(with_contributions(two_leaves(mode), background), background[:1])
     assert found["contributions"].tolist() == [answers]  # the mean answer is 0, or 3
+
+
+@pytest.mark.parametrize("log_odds", [0.0, 1.25, 8.875, 16.625, 17.0])
+def test_a_score_is_the_probability_to_the_last_bit(log_odds: float) -> None:
+    rows = np.array([[9, 0], [9, 1]], np.float32)
+    found = run(with_contributions(two_leaves("BRANCH_LEQ", -log_odds, log_odds), rows), rows)
+    expected = 1 / (1 + np.exp([log_odds, -log_odds]))
+    assert found["score"].tolist() == expected.astype(np.float32).tolist()
+
+
+def test_answers_that_are_no_log_odds_are_refused() -> None:
+    model = two_leaves("BRANCH_LEQ")
+    post = next(a for a in model.graph.node[0].attribute if a.name == "post_transform")
+    post.s = b"NONE"
+    with pytest.raises(ValueError, match="log-odds"):
+        with_contributions(model, np.zeros((1, 2), np.float32))
 
 
 def test_the_background_weighs_the_branches() -> None:

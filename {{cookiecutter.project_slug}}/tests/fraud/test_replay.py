@@ -1,5 +1,6 @@
 """Four weeks of payments through the server, in order of time: nothing differs from the table."""
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -82,4 +83,4 @@ def test_features_and_answers_of_four_weeks_are_those_of_the_table(
     assert inputs.tobytes() == expected.tobytes()
     told = predictor.api.respond(predictor.predict(test), predictor.assets)
     answers = [replay.answers[place] for place in np.flatnonzero(rows)]
-    assert answers == told
+    assert answers == [json.loads(text) for text in told]

@@ -1,5 +1,6 @@
 """A request: what is refused, what of it counts, and what the answer says."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -187,7 +188,8 @@ def test_an_answer_has_the_distance_of_its_segment_and_how_many_agree() -> None:
 
 
 def test_an_answer_says_what_is_typical_of_its_segment() -> None:
-    first, second = respond(decode(OUTPUTS, features(API, [request(), request(8)]), KNOWN), KNOWN)
+    told = respond(decode(OUTPUTS, features(API, [request(), request(8)]), KNOWN), KNOWN)
+    first, second = map(json.loads, told)
     assert first == {
         "segment": 1,
         "name": "High spending",

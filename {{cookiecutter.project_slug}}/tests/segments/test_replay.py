@@ -1,5 +1,6 @@
 """Half a year of baskets through the server, in order of time: nothing differs from the table."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -39,4 +40,4 @@ def test_features_and_answers_of_the_test_are_those_of_the_table(
         found = predictor.api.encode(served.features(), predictor.assets)[name]
         assert found.tobytes() == values.tobytes()
     told = predictor.api.respond(predictor.predict(test), predictor.assets)
-    assert answers == told
+    assert answers == [json.loads(text) for text in told]

@@ -19,6 +19,7 @@ from typing_extensions import TypedDict
 
 from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
 from project_package.contract import Api, Columns, Files, Memory
+from project_package.fields import objects
 from project_package.history import EVENT
 from project_package.serving.app import create_app
 from project_package.serving.services import Options
@@ -60,7 +61,7 @@ API: Api[Number, Product, Files] = Api(
     features=lambda columns: columns,
     encode=lambda columns, _: {"x": columns["x"].astype(np.float32)},
     decode=lambda outputs, _, __: {**outputs, "large": outputs["y"] > 10},
-    respond=lambda given, _: [{"y": y} for y in given["y"].tolist()],
+    respond=lambda given, _: objects({"y": given["y"]}),
     signals=lambda columns, given: {"x": columns["x"], "y": given["y"]},
 )
 

@@ -21,6 +21,7 @@ from typing_extensions import TypedDict
 
 from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
 from project_package.contract import Api, Columns, Files, Memory
+from project_package.fields import objects
 from project_package.history import EVENT
 from project_package.serving.app import serve
 from project_package.state import State
@@ -96,7 +97,7 @@ API: Api[Payment, Total, Files] = Api(
     features=lambda columns: compute(FEATURES, columns),
     encode=lambda columns, _: {"x": columns["total"].astype(np.float32)},
     decode=lambda outputs, _, __: outputs,
-    respond=lambda given, _: [{"y": y} for y in given["y"].tolist()],
+    respond=lambda given, _: objects({"y": given["y"]}),
     signals=lambda _, given: given,
 )
 

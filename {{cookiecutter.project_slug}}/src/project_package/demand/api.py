@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import TypedDict
 
 from ..contract import Api, Columns, Files, Frozen, Memory, Past
-from ..fields import EARLIEST, EPOCH, GRACE, PERIOD, Identifier, Money, until
+from ..fields import EARLIEST, EPOCH, GRACE, PERIOD, Identifier, Money, objects, until
 from ..history import EVENT
 from ..windows import MILLISECONDS_A_DAY, kept
 from .features import (
@@ -204,12 +204,9 @@ def decode(outputs: Columns, _: Columns, known: DemandAssets) -> Columns:
     }
 
 
-def respond(predictions: Columns, _: DemandAssets) -> list[DemandResponse]:
-    """Give one response a row."""
-    return [
-        {"value": value, "low": low, "high": high}
-        for value, low, high in zip(*(predictions[name].tolist() for name in OUTPUTS), strict=True)
-    ]
+def respond(predictions: Columns, _: DemandAssets) -> list[str]:
+    """Write one response a row, as JSON."""
+    return objects({name: predictions[name] for name in OUTPUTS})
 
 
 def signals(columns: Columns, predictions: Columns) -> Columns:

@@ -13,10 +13,11 @@ from typing import Annotated, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from ..contract import Api, Columns, Files, Frozen, Memory, Past
-from ..fields import Identifier, Moment, Money, milliseconds
+from ..fields import Identifier, Moment, Money, milliseconds, numbers
 from ..history import EVENT
 from ..windows import kept
 from .features import (
@@ -35,6 +36,8 @@ ASSETS = "assets.json"
 
 
 def _four_decimals(amount: float) -> float:
+    if (amount * 10_000).is_integer():  # so are most, and rounding takes ten times as long
+        return amount
     if abs(round(amount, 4) - amount) >= 1e-6:
         raise ValueError("must have four decimals at most")
     return amount
@@ -109,6 +112,15 @@ class FraudResponse(TypedDict):
     decision: str
     """review or approve."""
     reasons: list[Reason]
+
+
+RESPONSE = '{"score":%s,"decision":"%s","reasons":[' + ",".join(["%s%s}"] * REASONS) + "]}"
+"""A `FraudResponse` as JSON."""
+TOLD = {
+    name: to_json({"feature": name, "meaning": meaning}).decode()[:-1] + ',"effect":'
+    for name, meaning in DESCRIPTIONS.items()
+}
+"""A `Reason` as JSON, up to its effect."""
 
 
 class FraudAssets(Frozen):
@@ -196,29 +208,20 @@ def top(contributions: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :REASONS]
 
 
-def respond(predictions: Columns, known: FraudAssets) -> list[FraudResponse]:
-    """Give one response a row."""
+def respond(predictions: Columns, known: FraudAssets) -> list[str]:
+    """Write one response a row, as JSON: from whole columns, in half of the time."""
     contributions = predictions["contributions"]
     places = top(contributions)
     effects = np.take_along_axis(contributions, places, axis=1)
-    told = [(name, DESCRIPTIONS[name]) for name in known.features]
-    return [
-        {
-            "score": score,
-            "decision": "review" if flagged else "approve",
-            "reasons": [
-                {"feature": told[place][0], "meaning": told[place][1], "effect": effect}
-                for place, effect in zip(mine, moved, strict=True)
-            ],
-        }
-        for score, flagged, mine, moved in zip(
-            predictions["score"].tolist(),
-            predictions["decision"].tolist(),
-            places.tolist(),
-            effects.tolist(),
-            strict=True,
-        )
-    ]
+    told = [TOLD[name] for name in known.features]
+    reasons = (
+        column
+        for rank in range(REASONS)
+        for column in ([told[n] for n in places[:, rank].tolist()], numbers(effects[:, rank]))
+    )
+    decisions = ["review" if flagged else "approve" for flagged in predictions["decision"].tolist()]
+    rows = zip(numbers(predictions["score"]), decisions, *reasons, strict=True)
+    return [RESPONSE % row for row in rows]
 
 
 def signals(columns: Columns, predictions: Columns) -> Columns:

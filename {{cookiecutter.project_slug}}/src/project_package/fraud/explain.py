@@ -1,8 +1,8 @@
 """Contributions: how far each feature moved the log-odds, computed inside the ONNX graph.
 
 A tree's answer is its mean answer plus what each split on the way to the leaf adds; a split's
-share goes to the feature that it asks about (Saabas 2014). That is a constant of the leaf, so it
-becomes a second ensemble on the same nodes, with one target a feature: exact, and one pass more.
+share goes to the feature that it asks about (Saabas 2014). That is a constant of the leaf, so one
+ensemble gives all of it in one pass: a target a feature, and a last one for the log-odds.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 SCORE, CONTRIBUTIONS = "score", "contributions"
+LANES = 16
+"""Copies of each log-odds: vector code meets whole blocks of one value only, so that the last bit
+of a score does not depend on where in a batch its row stands."""
 
 
 @dataclass(frozen=True)
@@ -36,38 +39,62 @@ class Trees:
 def with_contributions(model: onnx.ModelProto, background: NDArray[np.float32]) -> onnx.ModelProto:
     """Give a graph with the outputs `score`, (rows,), and `contributions`, (rows, features).
 
-    `model` is a binary classifier of one TreeEnsembleClassifier, as skl2onnx and onnxmltools write
-    it, with one input of shape (rows, features); `background` rows weigh the branches.
+    `model` is a binary boosting as skl2onnx and onnxmltools write it: a TreeEnsembleClassifier
+    whose answers add up to log-odds, with one input of shape (rows, features). `background` rows
+    weigh the branches. Raises ValueError when the answers are none.
     """
-    node = next(node for node in model.graph.node if node.op_type == "TreeEnsembleClassifier")
+    graph, features = model.graph, background.shape[1]
+    place = [node.op_type for node in graph.node].index("TreeEnsembleClassifier")
+    node = graph.node[place]
     trees = _read(node)
+    if trees.attributes["post_transform"] != b"LOGISTIC":
+        raise ValueError("the trees must add up to log-odds")
     attributes: dict[str, Any] = {
         name: value for name, value in trees.attributes.items() if name.startswith("nodes_")
     }
-    attributes |= _targets(trees, _mean_answers(trees, background))
+    attributes |= _targets(trees, _mean_answers(trees, background), features)
     ensemble = helper.make_node(
         "TreeEnsembleRegressor",
         [node.input[0]],
-        [CONTRIBUTIONS],
+        ["moved"],
         domain="ai.onnx.ml",
-        n_targets=background.shape[1],
+        n_targets=features + 1,
+        base_values=[0.0] * features + list(trees.attributes.get("base_values", [0.0])),
         aggregate_function="SUM",
         post_transform="NONE",
         **attributes,
     )
-    return finish(model, [ensemble], background.shape[1])
+    del graph.node[place:]
+    return finish(model, [ensemble, *_parted(graph, features)], features)
+
+
+def _parted(graph: onnx.GraphProto, features: int) -> list[onnx.NodeProto]:
+    """Give the nodes that part contributions from log-odds and make these the score.
+
+    In float64: ONNX Runtime's float32 sigmoid is off by 2e-7, falls where it should rise, and
+    passes 1.
+    """
+    constants = {"parts": [features, 1], "lanes": [1, LANES], "lane": 0}
+    graph.initializer.extend(
+        numpy_helper.from_array(np.array(value, np.int64), name)
+        for name, value in constants.items()
+    )
+    return [
+        helper.make_node("Split", ["moved", "parts"], [CONTRIBUTIONS, "log_odds"], axis=1),
+        helper.make_node("Cast", ["log_odds"], ["precise"], to=TensorProto.DOUBLE),
+        helper.make_node("Expand", ["precise", "lanes"], ["copies"]),
+        helper.make_node("Sigmoid", ["copies"], ["probabilities_of_fraud"]),
+        helper.make_node("Gather", ["probabilities_of_fraud", "lane"], ["probability"], axis=1),
+        helper.make_node("Cast", ["probability"], [SCORE], to=TensorProto.FLOAT),
+    ]
 
 
 def finish(model: onnx.ModelProto, nodes: list[onnx.NodeProto], features: int) -> onnx.ModelProto:
-    """Add nodes that give contributions, turn probabilities into one score, and check the graph."""
+    """Add nodes that give score and contributions, name them as the outputs, check the graph."""
     graph = model.graph
-    probabilities = graph.output[1].name  # the first is the label
-    one = numpy_helper.from_array(np.array(1, np.int64), "positive_class")
-    graph.initializer.append(one)
-    graph.node.append(helper.make_node("Gather", [probabilities, one.name], [SCORE], axis=1))
     graph.node.extend(nodes)
-    del graph.output[:]
     rows = graph.input[0].type.tensor_type.shape.dim[0].dim_param or "rows"
+    del graph.output[:]
     for name, shape in ((SCORE, [rows]), (CONTRIBUTIONS, [rows, features])):
         graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
     onnx.checker.check_model(model)
@@ -120,18 +147,18 @@ def _mean_answers(trees: Trees, rows: NDArray[np.float32]) -> NDArray[np.float64
     return np.where(trees.leaf, trees.weight, total / np.maximum(count, 1))
 
 
-def _targets(trees: Trees, mean: NDArray[np.float64]) -> dict[str, list[Any]]:
-    """Give every leaf the steps of the mean answer on its way, added up by feature."""
+def _targets(trees: Trees, mean: NDArray[np.float64], features: int) -> dict[str, list[Any]]:
+    """Give every leaf the steps of the mean answer on its way, added up by feature, and itself."""
     ids: dict[str, list[Any]] = {"treeids": [], "nodeids": [], "ids": [], "weights": []}
     for root in trees.roots:
         open_nodes: list[tuple[int, dict[int, float]]] = [(int(root), {})]
         while open_nodes:
             node, steps = open_nodes.pop()
             if trees.leaf[node]:
-                for feature, moved in sorted(steps.items()) or [(0, 0.0)]:
+                for target, moved in [*sorted(steps.items()), (features, trees.weight[node])]:
                     ids["treeids"].append(trees.attributes["nodes_treeids"][node])
                     ids["nodeids"].append(trees.attributes["nodes_nodeids"][node])
-                    ids["ids"].append(feature)
+                    ids["ids"].append(target)
                     ids["weights"].append(float(moved))
                 continue
             feature = int(trees.feature[node])

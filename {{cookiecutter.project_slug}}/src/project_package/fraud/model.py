@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
 from ..contract import Candidate, Columns, Hyperparameters, Suggest
-from .explain import CONTRIBUTIONS, finish, with_contributions
+from .explain import CONTRIBUTIONS, SCORE, finish, with_contributions
 from .features import INPUTS
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -96,9 +96,12 @@ def export_logistic(model: Pipeline, rows: Columns) -> bytes:
     sample = matrix(rows)
     slope = (logistic.coef_[0] / scaler.scale_).astype(np.float32)
     constants = {"mean": scaler.mean_.astype(np.float32), "slope": slope}
+    constants["positive_class"] = np.array(1, np.int64)
     graph = _convert(model, sample)
+    probabilities = graph.graph.output[1].name  # the first is the label
     graph.graph.initializer.extend(numpy_helper.from_array(v, k) for k, v in constants.items())
     nodes = [
+        helper.make_node("Gather", [probabilities, "positive_class"], [SCORE], axis=1),
         helper.make_node("Sub", ["features", "mean"], ["distance"]),
         helper.make_node("Mul", ["distance", "slope"], [CONTRIBUTIONS]),
     ]

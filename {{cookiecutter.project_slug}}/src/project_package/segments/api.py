@@ -13,6 +13,7 @@ from typing import Annotated, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from ..contract import Api, Columns, Files, Frozen, Memory, Past
@@ -212,10 +213,10 @@ def decode(outputs: Columns, columns: Columns, known: SegmentsAssets) -> Columns
     return {**outputs, **{name: columns[name] for name in DESCRIPTIONS}, **more}
 
 
-def respond(predictions: Columns, known: SegmentsAssets) -> list[SegmentsResponse]:
-    """Give one response a row."""
+def respond(predictions: Columns, known: SegmentsAssets) -> list[str]:
+    """Write one response a row, as JSON."""
     given = {name: predictions[name].tolist() for name in (*ANSWER, *DESCRIPTIONS)}
-    return [
+    responses: list[SegmentsResponse] = [
         {
             "segment": segment,
             "name": given["name"][row],
@@ -234,6 +235,7 @@ def respond(predictions: Columns, known: SegmentsAssets) -> list[SegmentsRespons
         }
         for row, segment in enumerate(given["segment"])
     ]
+    return [to_json(response).decode() for response in responses]
 
 
 def signals(_: Columns, predictions: Columns) -> Columns:

@@ -34,6 +34,9 @@ from .stopping import Server
 PLAIN = Options()
 OBJECTS_A_COLLECTION = 200_000
 """Some bodies of a thousand instances make tens of thousands: no reason to look for garbage."""
+BLOCK_BYTES = 2**23
+"""glibc gives the kernel no less back than twice the largest block it ever saw freed: with one of
+this size, never touched, a body finds the memory of the one before it."""
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 log = logging.getLogger(__name__)
@@ -74,6 +77,7 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
     gc.collect()
     gc.freeze()  # what is loaded stays: the collector need not look at it again and again
     gc.set_threshold(OBJECTS_A_COLLECTION)
+    bytes(BLOCK_BYTES)
     with _listen(host or settings.host, settings.port if port < 0 else port) as opened:
         if not quiet:
             _greet(services.champion, opened)

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
-from pydantic_core import to_json
 
 from ..contract import Columns, Past, take
 from ..predictor import UNFIT, features_after
@@ -64,8 +63,7 @@ def scored(served: Served, rows: Columns, pasts: Sequence[Past], features: Colum
     """Answer rows whose features are known."""
     predictor = served.predictor
     predictions = predictor.predict(features)
-    responses = predictor.api.respond(predictions, predictor.assets)
-    answers = [to_json(response).decode() for response in responses]
+    answers = predictor.api.respond(predictions, predictor.assets)
     return Batch(served, rows, pasts, features, predictions, answers)
 
 
