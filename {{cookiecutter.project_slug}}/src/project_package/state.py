@@ -13,7 +13,6 @@ request may come late by a stretch and still find all it needs.
 """
 
 import math
-import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -63,6 +62,7 @@ class State:
         days = max(memory.days.values(), default=1)
         self._span = math.ceil(days * MILLISECONDS_A_DAY / STRETCHES)
         self._newest: int | None = None
+        self._given = 0
         self._stale = True
         self._cache: OrderedDict[Key, Rows] = OrderedDict()
         self._before: dict[Key, Rows] = {}
@@ -70,7 +70,7 @@ class State:
         self._changed: set[tuple[Key, int]] = set()
         self._values: dict[Shelf, dict[bytes, bytes]] = {}
         self._drop: list[Shelf] = []
-        self._keeper = _keeper(address, (EVENTS, *self._types))
+        self._keeper = _keeper(address, (EVENTS, *self._types), [ANSWERS])
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -80,11 +80,13 @@ class State:
             StateUnusable: the state cannot be read or written, another holds it too long, or it
                 was written for other entities or columns.
         """
-        done, newest = False, self._newest
+        done, before = False, (self._newest, self._given)
         try:
             self._refresh(self._keeper.begin())
-            newest = self._newest
+            before = self._newest, self._given
             yield
+            if self._given > before[1]:
+                self._put((ABOUT, 0), b"given", str(self._given).encode())
             self._commit()
             done = True
         except self._keeper.failures as error:
@@ -94,7 +96,7 @@ class State:
             if not done:
                 self._keeper.rollback()
                 self._cache.update(self._before)
-                self._newest = newest
+                self._newest, self._given = before
             for pending in (self._before, self._events, self._changed, self._values, self._drop):
                 pending.clear()
 
@@ -112,13 +114,14 @@ class State:
     def _read_about(self) -> None:
         """Read the newest row's time; refuse a state of another form."""
         mine = repr((FORM, self._types, self._span)).encode()
-        layout, newest = self._keeper.read(ABOUT, [0], [b"layout", b"newest"])
+        names = b"layout", b"newest", b"given"
+        layout, newest, given = self._keeper.read(ABOUT, [0], names)
         if layout.get(0, mine) != mine:
             raise StateUnusable(
                 "The state was written for other entities or columns than the program has: name "
                 "another with STATE_URL, and fill it with `ml remember`."
             )
-        self._newest = int(newest[0]) if newest else None
+        self._newest, self._given = int(newest[0]) if newest else None, int(given.get(0, 0))
         if not newest:
             self._put((ABOUT, 0), b"layout", mine)
 
@@ -192,7 +195,8 @@ class State:
             return False
         self._go_on(timestamp)
         late = str(rows[self._late][place]) if self._late else ""
-        new = Event(stretch, day(self._newest or 0), int(time.time()), late)
+        new = Event(stretch, day(self._newest or 0), self._given, late)
+        self._given += 1
         self._events[name] = new
         self._put((EVENTS, stretch), name, new.packed())
         for entity in self._kinds:
@@ -222,7 +226,7 @@ class State:
         """Give the answer that was kept for a row."""
         if (known := self._event(number(name))) is None:
             return None
-        key, shelf = known.answered(name), (ANSWERS, known.day)
+        key, shelf = known.answered(), (ANSWERS, known.day)
         pending = self._values.get(shelf, {}).get(key)
         found = pending or self._keeper.read(ANSWERS, shelf[1:], [key])[0].get(known.day)
         return None if found is None else found.decode()
@@ -232,7 +236,7 @@ class State:
         for name, answer in answers.items():
             known = self._event(number(name))
             if known and self._newest and known.day >= day(self._newest) - ANSWER_DAYS:
-                self._put((ANSWERS, known.day), known.answered(name), answer.encode())
+                self._put((ANSWERS, known.day), known.answered(), answer.encode())
 
     def _put(self, shelf: Shelf, key: bytes, value: bytes) -> None:
         self._values.setdefault(shelf, {})[key] = value
@@ -297,9 +301,9 @@ class State:
             self._cache[key] = np.frombuffer(b"".join(parts), self._types[kind])
 
 
-def _keeper(address: str | Path, gathered: Sequence[int]) -> Keeper:
+def _keeper(address: str | Path, gathered: Sequence[int], appended: Sequence[int]) -> Keeper:
     if not str(address).startswith(("redis://", "rediss://")):
-        return SqliteKeeper(Path(address), gathered)
+        return SqliteKeeper(Path(address), gathered, appended)
     from .state_redis import RedisKeeper  # noqa: PLC0415 - its library takes a third of a second
 
     return RedisKeeper(str(address))

@@ -21,8 +21,8 @@ from typing import TypeAlias
 from .errors import UserError
 from .keeper import Found, Key, Shelf, Values
 
-Row: TypeAlias = tuple[int, int, int, bytes, bytes]
-"""Kind, number, stretch, key and value."""
+Row: TypeAlias = tuple[int, bytes, bytes]
+"""Stretch, key and value."""
 PAGE = 4_096
 JOURNAL = 1_000 * PAGE
 """Bytes of the journal that are moved to the file at once, by `sync`; or, when it cannot keep up,
@@ -31,25 +31,62 @@ SYNCS_A_LOOK = 100
 """How often it is looked whether the journal has grown so far."""
 BUSY_SECONDS, LOOK_SECONDS = 5, 0.001
 """How long a transaction waits for that of another process, and how often it looks."""
-FRESH = 1_000
+FRESH = 3_000
 """Values of a kind that gather before they move: the more, the less is written and the longer it
 takes."""
-SCHEMA = """
+KEPT = """
 CREATE TABLE IF NOT EXISTS kept (
   kind INTEGER, stretch INTEGER, key BLOB, value BLOB, PRIMARY KEY (kind, stretch, key)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS fresh (
-  kind INTEGER, number INTEGER, stretch INTEGER, key BLOB, value BLOB, PRIMARY KEY (kind, number)
-) WITHOUT ROWID;
+) WITHOUT ROWID
 """
 READ = "SELECT stretch, value FROM kept WHERE kind = ? AND stretch IN (%s) AND key = ?"
 WRITE = "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)"
-GATHER = "INSERT INTO fresh VALUES (?, ?, ?, ?, ?)"
-NEWS = "SELECT number, stretch, key, value FROM fresh WHERE kind = ? AND number > ? ORDER BY number"
+DROP = "DELETE FROM kept WHERE kind = ? AND stretch = ?"
+FRESH_VALUES = """
+CREATE TABLE IF NOT EXISTS fresh_%d (
+  number INTEGER PRIMARY KEY, stretch INTEGER, key BLOB, value BLOB
+)
+"""
+GATHER = "INSERT INTO fresh_%d (stretch, key, value) VALUES (?, ?, ?)"
+NEWS = "SELECT stretch, key, value FROM fresh_%d WHERE number > ? ORDER BY number"
 MOVE = """
-INSERT OR REPLACE INTO kept SELECT kind, stretch, key, value FROM fresh WHERE kind = ?
+INSERT OR REPLACE INTO kept SELECT %d, stretch, key, value FROM fresh_%d
 ORDER BY stretch, key, number
 """
+FORGET = "DELETE FROM fresh_%d"
+IN_ORDER = "CREATE TABLE IF NOT EXISTS kept_%d (place INTEGER PRIMARY KEY, value BLOB)"
+READ_ONE = "SELECT value FROM kept_%d WHERE place = ?"
+WRITE_ONE = "INSERT OR REPLACE INTO kept_%d VALUES (?, ?)"
+DROP_RANGE = "DELETE FROM kept_%d WHERE place BETWEEN ? AND ?"
+
+
+class _Fresh:
+    """Values of a kind that did not move to their shelves yet: a table, and all of it in memory."""
+
+    def __init__(self, file: sqlite3.Connection, kind: int) -> None:
+        self.file, self.kind, self.count = file, kind, 0
+        self.known: dict[bytes, dict[int, bytes]] = {}
+        file.execute(FRESH_VALUES % kind)
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self.file.executemany(GATHER % self.kind, rows)
+
+    def take(self, rows: Sequence[Row]) -> None:
+        for stretch, key, value in rows:
+            self.known.setdefault(key, {})[stretch] = value
+        self.count += len(rows)
+
+    def news(self) -> list[Row]:
+        """Give what others wrote."""
+        return self.file.execute(NEWS % self.kind, [self.count]).fetchall()
+
+    def move(self) -> None:
+        self.file.execute(MOVE % (self.kind, self.kind))
+        self.file.execute(FORGET % self.kind)
+
+    def forget(self) -> None:
+        self.known.clear()
+        self.count = 0
 
 
 class SqliteKeeper:
@@ -57,24 +94,26 @@ class SqliteKeeper:
 
     failures = (sqlite3.Error, OSError)
 
-    def __init__(self, path: Path, gathered: Sequence[int]) -> None:
+    def __init__(self, path: Path, scattered: Sequence[int], in_order: Sequence[int]) -> None:
         """Open or make the file; raise UserError when it cannot be.
 
-        Values of the kinds `gathered` come in no order, so they gather before they move.
+        Values of `scattered` kinds gather before they move. Those of kinds `in_order` have numbers
+        for keys, five bytes each, which grow with the time at which they come.
         """
         self._version = self._moves = -1
-        self._last = dict.fromkeys(gathered, 0)
-        self._fresh: dict[int, dict[bytes, dict[int, bytes]]] = {kind: {} for kind in gathered}
         self._lost: OSError | None = None
+        self._syncs, self._in_order = 0, in_order
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
             self._file, self._mover = _connect(path), _connect(path)
-            self._file.executescript(SCHEMA)
+            self._file.execute(KEPT)
+            self._fresh = {kind: _Fresh(self._file, kind) for kind in scattered}
+            for kind in in_order:
+                self._file.execute(IN_ORDER % kind)
             self._file.execute("PRAGMA busy_timeout = 0")
             self._paths = path, path.with_name(f"{path.name}-wal")
             self._journal = self._paths[1].open("rb")
-            self._syncs = 0
         except (sqlite3.Error, OSError) as error:
             raise UserError(f"The state {path} cannot be opened: {error}.") from error
 
@@ -102,67 +141,74 @@ class SqliteKeeper:
     def _catch_up(self) -> Collection[Key] | None:
         """Take in what others wrote."""
         before, self._moves = self._moves, self._ask("PRAGMA user_version")
-        if self._moves != before:
-            for kind in self._fresh:
-                self._forget(kind)
         changed = set[Key]()
-        for kind, last in self._last.items():
-            for number, stretch, key, value in self._file.execute(NEWS, (kind, last)):
-                self._gather(kind, number, stretch, key, value)
-                changed.add((kind, key))
+        for kind, fresh in self._fresh.items():
+            if self._moves != before:
+                fresh.forget()
+            fresh.take(news := fresh.news())
+            changed |= {(kind, key) for _, key, _ in news}
         return changed if self._moves == before else None
 
     def _ask(self, query: str) -> int:
         return int(self._file.execute(query).fetchone()[0])
 
-    def _gather(self, kind: int, number: int, stretch: int, key: bytes, value: bytes) -> None:
-        self._fresh[kind].setdefault(key, {})[stretch] = value
-        self._last[kind] = number
-
-    def _forget(self, kind: int) -> None:
-        self._fresh[kind].clear()
-        self._last[kind] = 0
-
     def read(self, kind: int, stretches: Sequence[int], keys: Sequence[bytes]) -> list[Found]:
         """Give what each of the keys has in shelves of one kind."""
+        if kind in self._in_order:
+            return [self._read_one(kind, stretches, key) for key in keys]
         query = READ % ",".join("?" * len(stretches))
-        fresh, found = self._fresh.get(kind, {}), list[Found]()
+        known = self._fresh[kind].known if kind in self._fresh else {}
+        found = list[Found]()
         for key in keys:
             moved = dict(self._file.execute(query, (kind, *stretches, key)))
-            mine = fresh.get(key, {})
-            found.append(moved | {s: value for s, value in mine.items() if s in stretches})
+            fresh = known.get(key, {})
+            found.append(moved | {s: value for s, value in fresh.items() if s in stretches})
         return found
+
+    def _read_one(self, kind: int, stretches: Sequence[int], key: bytes) -> Found:
+        rows = [(s, self._file.execute(READ_ONE % kind, [_place(s, key)])) for s in stretches]
+        return {stretch: value for stretch, values in rows for (value,) in values}
 
     def commit(self, values: Values, drop: Sequence[Shelf]) -> None:
         """Write values, drop shelves and end the transaction."""
-        last, gathered, written = dict(self._last), list[Row](), list[tuple[int | bytes, ...]]()
-        for (kind, stretch), pairs in values.items():
-            for key, value in pairs.items():
-                if kind not in last:
-                    written.append((kind, stretch, key, value))
-                    continue
-                last[kind] += 1
-                gathered.append((kind, last[kind], stretch, key, value))
-        self._file.executemany(GATHER, gathered)
-        self._file.executemany(WRITE, written)
-        most = max(last, key=last.__getitem__)
-        moved = [*last] if drop else [most] if gathered and last[most] >= FRESH else []
-        self._move(moved, drop)
-        self._file.execute("COMMIT")
-        self._moves += len(moved) > 0
-        for row in gathered:
-            self._gather(*row)
-        for kind in moved:
-            self._forget(kind)
-
-    def _move(self, kinds: Sequence[int], drop: Sequence[Shelf]) -> None:
-        """Move gathered values to their shelves, and drop shelves."""
-        for kind in kinds:
-            self._file.execute(MOVE, [kind])
-            self._file.execute("DELETE FROM fresh WHERE kind = ?", [kind])
-        if kinds:
+        gathered = self._write(values)
+        sizes = {kind: self._fresh[kind].count + len(rows) for kind, rows in gathered.items()}
+        moving = [kind for kind, size in sizes.items() if size == max(sizes.values()) >= FRESH][:1]
+        moving = [*self._fresh] if drop else moving
+        for kind in moving:
+            self._fresh[kind].move()
+        if moving:
             self._file.execute(f"PRAGMA user_version = {self._moves + 1}")
-        self._file.executemany("DELETE FROM kept WHERE kind = ? AND stretch = ?", drop)
+        self._drop(drop)
+        self._file.execute("COMMIT")
+        self._moves += len(moving) > 0
+        for kind, rows in gathered.items():
+            self._fresh[kind].take(rows)
+        for kind in moving:
+            self._fresh[kind].forget()
+
+    def _write(self, values: Values) -> dict[int, list[Row]]:
+        """Write values, each where its kind goes first; give those that gather."""
+        gathered: dict[int, list[Row]] = {}
+        for (kind, stretch), pairs in values.items():
+            if kind in self._fresh:
+                gathered.setdefault(kind, []).extend((stretch, *pair) for pair in pairs.items())
+            elif kind in self._in_order:
+                places = ((_place(stretch, key), value) for key, value in pairs.items())
+                self._file.executemany(WRITE_ONE % kind, places)
+            else:
+                self._file.executemany(WRITE, ((kind, stretch, *pair) for pair in pairs.items()))
+        for kind, rows in gathered.items():
+            self._fresh[kind].write(rows)
+        return gathered
+
+    def _drop(self, shelves: Sequence[Shelf]) -> None:
+        for kind, stretch in shelves:
+            if kind in self._in_order:
+                ends = _place(stretch, b""), _place(stretch + 1, b"") - 1
+                self._file.execute(DROP_RANGE % kind, ends)
+            else:
+                self._file.execute(DROP, (kind, stretch))
 
     def rollback(self) -> None:
         """End the transaction."""
@@ -193,6 +239,11 @@ class SqliteKeeper:
         """Close the file."""
         for part in (self._journal, self._mover, self._file):
             part.close()
+
+
+def _place(stretch: int, key: bytes) -> int:
+    """Give the row of a key of a kind in order: its stretch, then its number."""
+    return stretch << 40 | int.from_bytes(key)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

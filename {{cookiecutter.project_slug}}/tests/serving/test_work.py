@@ -44,12 +44,10 @@ def rows(*named: tuple[str, float]) -> Columns:
 
 def ask(state: State, *named: tuple[str, float]) -> list[str]:
     """Answer requests of one body, each with the number of its place among those that are new."""
-    asked = rows(*named)
     with state.transaction():
-        turn = Turn(state)
-        work = Predict(API, named, [None] * len(named), asked, [SimpleNamespace()] * len(named))  # type: ignore[list-item]
-        finish = work.do(turn)
-        turn.answers = Answers([f"{n}" for n in range(len(turn.requests))], ["1"] * len(named))
+        turn = Turn(state, rows(*named))
+        finish = Predict(API, named, [None] * len(named)).do(turn)
+        turn.answers = Answers([f"{n}" for n in range(len(turn.new))], ["1"] * len(named))
         turn.keep_answers()
         given: Answers = finish()
     return list(given.predictions)

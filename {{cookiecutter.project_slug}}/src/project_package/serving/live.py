@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..contract import Past
+from ..contract import Columns, Past, take
 from ..history import EVENT
 from ..state import State, StateUnusable
 from .batch import Answers, Batch, Watch, run_each
@@ -57,10 +57,7 @@ class Live:
         Raises:
             Refused: one lacks something; nothing of the body is remembered.
         """
-        rows = self.api.rows(requests)
-        served = self.versions.choose(rows[self.api.memory.subject].tolist())
-        work = Predict(self.api, requests, pasts, rows, served)
-        answers: Answers = await self._put(len(requests), work)
+        answers: Answers = await self._put(len(requests), Predict(self.api, requests, pasts))
         return answers
 
     async def remember(self, events: Sequence[Any]) -> tuple[int, int]:
@@ -161,9 +158,10 @@ class Live:
 
     def _turn(self, works: Sequence[Work], refused: dict[Work, Refused]) -> dict[Work, Finish]:
         """Do works in one transaction; raise Refused when that must be undone."""
-        turn, finish = Turn(self.state), dict[Work, Finish]()
+        turn, finish = Turn(self.state, self._rows(works)), dict[Work, Finish]()
         with self.state.transaction():
-            self.state.look_up([work.rows for work in works])
+            told = [work.rows for work in works if isinstance(work, Remember | Label)]
+            self.state.look_up([turn.rows, *told])
             for work in works:
                 try:
                     finish[work] = work.do(turn)
@@ -176,12 +174,22 @@ class Live:
             self._loop.call_soon_threadsafe(self.watch.after, batches)
         return finish
 
+    def _rows(self, works: Sequence[Work]) -> Columns:
+        """Make the rows of all requests at once."""
+        requests = list[Any]()
+        for work in works:
+            if isinstance(work, Predict):
+                work.start = len(requests)
+                requests += work.requests
+        return self.api.rows(requests)
+
     def _answer(self, turn: Turn) -> list[Batch]:
         """Answer the requests of a turn, and keep the answers."""
-        if not turn.requests:
+        if not turn.new:
             return []
-        rows = self.api.rows(turn.requests)
-        batches, turn.answers = run_each(rows, turn.pasts, turn.served, self.versions)
+        rows = take(turn.rows, np.array(turn.new))
+        served = self.versions.choose(rows[self.api.memory.subject].tolist())
+        batches, turn.answers = run_each(rows, turn.pasts, served, self.versions)
         if self.watch.before:
             self.watch.before(batches)
         turn.keep_answers()

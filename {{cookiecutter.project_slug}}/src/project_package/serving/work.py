@@ -12,7 +12,7 @@ from ..contract import Columns, Past, length
 from ..history import EVENT
 from ..state import State
 from .batch import Answers
-from .follower import AnyApi, Served
+from .follower import AnyApi
 
 
 class Refused(Exception):
@@ -25,14 +25,15 @@ class Refused(Exception):
 
 @dataclass
 class Turn:
-    """The state in a transaction, and the requests that wait for the run of the graph."""
+    """The state in a transaction, the rows of all requests of the turn, and which are answered."""
 
     state: State
-    requests: list[Any] = field(default_factory=list)
+    rows: Columns
+    new: list[int] = field(default_factory=list)
+    """Rows that wait for the run of the graph; the others were answered before."""
     pasts: list[Past] = field(default_factory=list)
-    served: list[Served] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
-    """Where a request stands, by the name that it is remembered by."""
+    """Where an answer stands, by the name that its request is remembered by."""
     answers: Answers = field(default_factory=lambda: Answers([], []))
 
     def keep_answers(self) -> None:
@@ -47,9 +48,8 @@ Finish: TypeAlias = Callable[[], Any]
 
 
 class Work(Protocol):
-    """What a body asks for, of which rows; `changed` says whether the turn is another since."""
+    """What a body asks for; `changed` says whether the turn is another since."""
 
-    rows: Columns
     changed: bool
 
     def do(self, turn: Turn) -> Finish:
@@ -60,15 +60,10 @@ class Predict:
     """Answer requests: one that brings no past with what is remembered, and remember it."""
 
     def __init__(
-        self,
-        api: AnyApi,
-        requests: Sequence[Any],
-        pasts: Sequence[Past | None],
-        rows: Columns,
-        served: Sequence[Served],
+        self, api: AnyApi, requests: Sequence[Any], pasts: Sequence[Past | None], start: int = 0
     ) -> None:
         self.api, self.requests, self.pasts = api, requests, pasts
-        self.rows, self.served, self.changed = rows, served, False
+        self.start, self.changed = start, False  # the first request's row of the turn
 
     def do(self, turn: Turn) -> Finish:
         """Gather those that were not answered before."""
@@ -77,40 +72,41 @@ class Predict:
         return lambda: _answers(turn, found)
 
     def _gather(self, turn: Turn, place: int) -> int | str:
-        """Give the place of a request in the turn, or the answer that it had before."""
+        """Give the place of a request's answer in the turn, or the answer that it had before."""
+        row = self.start + place
         if (past := self.pasts[place]) is not None:
-            return self._put(turn, place, past, "")
-        name = str(self.rows[EVENT][place])
+            return self._put(turn, row, past, "")
+        name = str(turn.rows[EVENT][row])
         answer: int | str | None = turn.places.get(name)
         if answer is None and name:
             answer = turn.state.answer(name)
         if answer is not None:
-            if not turn.state.holds(self.rows, place):
+            if not turn.state.holds(turn.rows, row):
                 raise Refused(place, "differs from what was answered under this name before")
             return answer
-        return self._put(turn, place, self._remembered(turn.state, place, name), name)
+        return self._put(turn, row, self._remembered(turn, place, name), name)
 
-    def _remembered(self, state: State, place: int, name: str) -> Past:
+    def _remembered(self, turn: Turn, place: int, name: str) -> Past:
         """Give the past that is remembered, and remember the row."""
-        if not state.covers(self.rows, place):
+        state, rows, row = turn.state, turn.rows, self.start + place
+        if not state.covers(rows, row):
             raise Refused(place, "is too old: what came before it is remembered no more")
-        past = state.past(self.rows, place)
+        past = state.past(rows, row)
         if reason := self.api.lacks(self.requests[place], past):
             raise Refused(place, reason)
         if name:
-            if not state.add(self.rows, place):
+            if not state.add(rows, row):
                 raise Refused(place, "is remembered already, and no answer to it is kept")
             self.changed = True
         return past
 
-    def _put(self, turn: Turn, place: int, past: Past, name: str) -> int:
+    def _put(self, turn: Turn, row: int, past: Past, name: str) -> int:
         self.changed = True
-        turn.requests.append(self.requests[place])
+        turn.new.append(row)
         turn.pasts.append(past)
-        turn.served.append(self.served[place])
         if name:
-            turn.places[name] = len(turn.requests) - 1
-        return len(turn.requests) - 1
+            turn.places[name] = len(turn.new) - 1
+        return len(turn.new) - 1
 
 
 def _answers(turn: Turn, found: Sequence[int | str]) -> Answers:
