@@ -30,6 +30,7 @@ from .problems import answer_problems
 from .routes import add_memory, add_metrics, add_predict, add_status
 from .services import Options, Services
 from .stopping import Server
+from .workers import supervise
 
 PLAIN = Options()
 OBJECTS_A_COLLECTION = 200_000
@@ -60,8 +61,8 @@ def create_app(api: AnyApi, store: Store, state: State, options: Options = PLAIN
     return app
 
 
-def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
-    """Serve until interrupted; an empty host or a negative port is taken from the settings.
+def serve(api: AnyApi, host: str, port: int, workers: int = 0, quiet: bool = False) -> None:
+    """Serve until interrupted; the settings have what is empty, negative or, of workers, 0.
 
     Raises:
         UserError: nobody may listen there, the state cannot be opened, or a setting is wrong.
@@ -74,9 +75,14 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
     gc.collect()
     gc.freeze()  # what is loaded stays: the collector need not look at it again and again
     gc.set_threshold(OBJECTS_A_COLLECTION)
-    with _listen(host or settings.host, settings.port if port < 0 else port) as opened:
-        if not quiet:
+    count = 1 if settings.worker_board else workers or settings.serve_workers
+    with _listen(host, port, settings) as opened:
+        if not quiet and not settings.worker_board:
             _greet(services.champion, opened)
+        if count > 1:  # each of which begins as this process has
+            state.close()
+            supervise(count, opened)
+            return
         config = uvicorn.Config(
             app,
             log_config=None,  # its records go where ours go
@@ -93,7 +99,7 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
 def _options(settings: Settings, root: Path) -> Options:
     """Give what the settings say; without keys, with a warning."""
     path = settings.keys(root)
-    if path is None:
+    if path is None and not settings.worker_board:
         log.warning("API keys are off: who reaches this address may ask, feed and read everything")
     return Options(
         follow_seconds=settings.serve_follow_seconds,
@@ -103,12 +109,16 @@ def _options(settings: Settings, root: Path) -> Options:
         log=open_log(settings, root),
         canary=settings.serve_canary,
         routes=(settings.aip_predict_route, settings.aip_health_route),
+        board=settings.worker_board,
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, settings: Settings) -> socket.socket:
+    host, port = host or settings.host, settings.port if port < 0 else port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        if settings.worker_board:
+            return socket.socket(fileno=settings.worker_socket)
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         raise UserError(

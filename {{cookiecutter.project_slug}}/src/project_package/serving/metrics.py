@@ -1,7 +1,6 @@
 """What /metrics tells. A request adds to plain numbers; Prometheus' form is made when it asks.
 
-Every application has its own numbers. A server of several processes has as
-many: ask each, or add up.
+Every application has its own numbers; `workers` adds up those of a server's processes.
 """
 
 from bisect import bisect_left
@@ -29,10 +28,7 @@ from .shadow import Shadow
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 EDGES = (
-    0,
-    0.001,
-    0.005,
-    0.01,
+    *(0, 0.001, 0.005, 0.01),
     *(n / 20 for n in range(1, 21)),
     *(step * 10**power for power in range(6) for step in (2, 5, 10)),
 )
@@ -40,23 +36,17 @@ EDGES = (
 Values: TypeAlias = Mapping[str, NDArray[Any]]
 
 
-@dataclass
 class Histogram:
     """How many values lie in each bucket, and their sum."""
 
-    ends: Sequence[float]
-    counts: NDArray[np.int64]
-    total: float = 0
+    def __init__(self, ends: Sequence[float]) -> None:
+        """Begin with none; the last bucket has no end."""
+        self.ends, self.counts, self.total = ends, np.zeros(len(ends) + 1, np.int64), 0.0
 
     def buckets(self) -> list[tuple[str, float]]:
         """Give the running totals as Prometheus wants them."""
         names = [*(f"{end:g}" for end in self.ends), "+Inf"]
         return list(zip(names, map(float, accumulate(self.counts)), strict=True))
-
-
-def empty(ends: Sequence[float]) -> Histogram:
-    """Give a histogram of nothing; the last of its buckets has no end."""
-    return Histogram(ends, np.zeros(len(ends) + 1, np.int64))
 
 
 @dataclass(eq=False)
@@ -83,7 +73,7 @@ class Metrics(Collector):
         """Count an answer."""
         self.requests[route, status] += 1
         if (found := self.seconds.get(route)) is None:
-            found = self.seconds[route] = empty(SECONDS)
+            found = self.seconds[route] = Histogram(SECONDS)
         found.counts[bisect_left(SECONDS, seconds)] += 1
         found.total += seconds
 
@@ -91,7 +81,7 @@ class Metrics(Collector):
         """Add the signals of answers, (rows,) each, to their histograms; call from one thread."""
         for name, values in signals.items():
             if (found := self.signals.get((version, name))) is None:
-                found = self.signals[version, name] = empty(EDGES)
+                found = self.signals[version, name] = Histogram(EDGES)
             places = np.searchsorted(EDGES, values)
             found.counts += np.bincount(places, minlength=len(EDGES) + 1)
             found.total += float(np.sum(values))
@@ -128,8 +118,7 @@ class Metrics(Collector):
         yield GaugeMetricFamily("requests_inside", "Requests at work now", self.door.inside)
 
     def _model(self) -> Iterator[Metric]:
-        labels = ["alias", "version"]
-        model = GaugeMetricFamily("model", "The version that answers", labels=labels)
+        model = GaugeMetricFamily("model", "Who answers", labels=["alias", "version"])
         swaps = CounterMetricFamily("model_swaps", "Versions taken up", labels=["alias"])
         refusals = CounterMetricFamily("model_refusals", "Versions refused", labels=["alias"])
         degraded = GaugeMetricFamily("degraded", "1 while something is amiss", labels=["what"])
