@@ -1,4 +1,4 @@
-"""How the benchmarks ask a server: it runs on the first core, and `wrk` asks from the last."""
+"""How the benchmarks ask a server: it runs on the first cores, and `wrk` asks from the last."""
 
 import os
 import re
@@ -75,14 +75,14 @@ def tree(root: int) -> dict[int, list[int]]:
 
 @contextmanager
 def served(
-    command: Sequence[str], folder: Path, env: Mapping[str, str], ready: str
+    command: Sequence[str], folder: Path, env: Mapping[str, str], ready: str, cores: int = 1
 ) -> Iterator[Served]:
-    """Start a server on the first core, wait for its answer, and stop it in the end."""
+    """Start a server on the first cores, wait for its answer, and stop it in the end."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     start = time.perf_counter()
     process = subprocess.Popen(
-        ["taskset", "-c", "0", *(part.replace("PORT", str(port)) for part in command)],
+        ["taskset", "-c", f"0-{cores - 1}", *(part.replace("PORT", str(port)) for part in command)],
         cwd=folder,
         env=os.environ | env,
         stdout=subprocess.DEVNULL,

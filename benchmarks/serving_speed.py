@@ -36,6 +36,7 @@ LIBRARIES = ("fastapi", "uvicorn", "pydantic", "onnxruntime", "numpy", "mlflow")
 ROUNDS, MANY, LOOKS = 3, 1_000, 5_000
 NOW = "2018-09-30T23:59:59Z"
 STATELESS, LIVE, THOUSAND = "stateless", "live features", "stateless, bodies of 1,000"
+TWO, OF_TWO = 2, ", two workers"
 PROTOCOL = f"""\
 A fraud project with default parameters; one worker on one core, the load from another. `wrk` kept
 16 connections open (four for the bodies of 1,000), {SECONDS} seconds for each server in turn,
@@ -46,6 +47,11 @@ pydantic body and answer type, and a constant for an answer. `mlflow models serv
 the features, ready; both have the same graph, and no log. *By processor* compares the processor
 time of a request, all processes of the server together, which other work on the machine changes
 less than the clock."""
+WORKERS = """\
+Two workers were to answer 1.7 times as many requests as one. They run on the first two cores; where
+there are no more, the load takes from one of them, and what the bare endpoint (`uvicorn --workers`)
+reaches shows how much there is to reach. *By processor* is what two would answer if each had a core
+to itself: it leaves out that they wait for each other, at the log and at the state."""
 PAYMENTS = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
@@ -82,10 +88,11 @@ class Project:
         return PAYMENTS % {"key": self.key, "name": name, "now": NOW, "past": past, "count": count}
 
     @contextmanager
-    def serve(self, **env: str) -> Iterator[Served]:
+    def serve(self, workers: int = 1, **env: str) -> Iterator[Served]:
         """Start its server."""
         command = [str(self.folder / ".venv/bin/ml"), "serve", "--quiet", "--port", "PORT"]
-        with served(command, self.folder, env, "/readyz") as server:
+        env["SERVE_WORKERS"] = str(workers)
+        with served(command, self.folder, env, "/readyz", workers) as server:
             yield server
 
 
@@ -143,6 +150,22 @@ def measure(project: Project) -> dict[str, list[Load]]:
     return loads
 
 
+def measure_workers(project: Project) -> dict[str, list[Load]]:
+    """Ask one worker and two in turn, round after round; and the bare endpoint, likewise."""
+    loads: dict[str, list[Load]] = defaultdict(list)
+    bare = rivals(project.folder, project.script("B"))[BARE]
+    for turn in track(range(ROUNDS), "workers"):
+        for count, name in ((1, ""), (TWO, OF_TWO)):
+            command = (*bare.command, "--workers", str(count))
+            with served(command, bare.folder, bare.env, bare.ready, count) as server:
+                loads[BARE + name].append(ask(server, bare.path, bare.script))
+            with project.serve(count) as server:
+                for kind in (STATELESS, LIVE):
+                    script = project.script(f"{kind}{count}{turn}-", live=kind == LIVE)
+                    loads[kind + name].append(ask(server, "/v1/predict", script))
+    return loads
+
+
 def looks(project: Project, folder: Path) -> tuple[float, float]:
     """Give the microseconds of a look at a payment's past, for the first time and once more."""
     copy = shutil.copy(project.folder / "state.db", folder / "copy.db")
@@ -186,6 +209,25 @@ def ratio(loads: Mapping[str, Sequence[Load]], one: str, other: str, processor: 
     if processor:
         return median(b.processor / a.processor for a, b in pairs)
     return median(a.requests / b.requests for a, b in pairs)
+
+
+def two_of_one(loads: Mapping[str, Sequence[Load]]) -> str:
+    """Give the table of what a second worker adds; by processor, if each had its core whole."""
+    kinds = (BARE, STATELESS, LIVE)
+    return report.table(
+        ("two workers, times one", "by clock", "by processor", "requests/s", "p99, ms", "CPU, us"),
+        (
+            (
+                kind,
+                f"{ratio(loads, kind + OF_TWO, kind, False):.2f}",
+                f"{TWO * ratio(loads, kind + OF_TWO, kind, True):.2f}",
+                f"{middle(loads[kind + OF_TWO], lambda load: load.requests):,.0f}",
+                f"{middle(loads[kind + OF_TWO], lambda load: load.p99):.1f}",
+                f"{middle(loads[kind + OF_TWO], lambda load: load.processor):,.0f}",
+            )
+            for kind in kinds
+        ),
+    )
 
 
 def rates(loads: Mapping[str, Sequence[Load]]) -> str:
@@ -259,12 +301,15 @@ def main() -> None:
         with project.serve(STATE_URL="empty.db") as server:
             sizes = Sizes(server.started, server.memory(), event)
         loads = measure(project)
+        workers = measure_workers(project)
     parts = (
         "# The server: speed and size",
         report.measured_on(LIBRARIES, "make bench"),
         PROTOCOL,
         rates(loads),
         goals(project, loads, sizes),
+        WORKERS,
+        two_of_one(workers),
         f"The state remembered {project.events:,} payments. A look at the past of a card and a "
         f"terminal took {first:.0f} us when it had to be read, {again:.0f} us when it was there.",
     )

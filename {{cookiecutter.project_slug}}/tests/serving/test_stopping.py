@@ -30,10 +30,11 @@ async def ask(url: str, body: Any, headers: dict[str, str], found: list[httpx.Re
             found.append(await client.post(f"{url}/v1/predict", json=body))
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_what_was_accepted_is_answered_and_it_ends_well(
-    started: Callable[..., Any], example: dict[str, Any]
+    started: Callable[..., Any], example: dict[str, Any], workers: str
 ) -> None:
-    server = started()
+    server = started(SERVE_WORKERS=workers)
     found: list[list[httpx.Response]] = [[] for _ in range(CLIENTS)]
 
     async def load() -> None:

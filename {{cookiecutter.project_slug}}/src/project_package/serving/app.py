@@ -75,12 +75,11 @@ def serve(api: AnyApi, host: str, port: int, workers: int = 0, quiet: bool = Fal
     gc.collect()
     gc.freeze()  # what is loaded stays: the collector need not look at it again and again
     gc.set_threshold(OBJECTS_A_COLLECTION)
-    count = 1 if settings.worker_board else workers or settings.serve_workers
-    with _listen(host, port, settings) as opened:
+    with _listen(host or settings.host, settings.port if port < 0 else port, settings) as opened:
         if not quiet and not settings.worker_board:
             _greet(services.champion, opened)
-        if count > 1:  # each of which begins as this process has
-            state.close()
+        if not settings.worker_board and (count := workers or settings.serve_workers) > 1:
+            state.close()  # each of them opens it as this process could
             supervise(count, opened)
             return
         config = uvicorn.Config(
@@ -114,7 +113,6 @@ def _options(settings: Settings, root: Path) -> Options:
 
 
 def _listen(host: str, port: int, settings: Settings) -> socket.socket:
-    host, port = host or settings.host, settings.port if port < 0 else port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         if settings.worker_board:

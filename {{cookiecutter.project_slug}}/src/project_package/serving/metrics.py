@@ -12,13 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
+from prometheus_client import Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from .door import Door
@@ -95,12 +90,12 @@ class Metrics(Collector):
         yield from self._requests()
         yield from self._model()
         yield from self._parts()
-        distribution = HistogramMetricFamily(
-            "signal_value", "Numbers of features and answers", labels=["version", "signal"]
+        seen = HistogramMetricFamily(
+            "signal_value", "Watched numbers", labels=["version", "signal"]
         )
         for labels, values in self.signals.items():
-            distribution.add_metric(labels, values.buckets(), values.total)
-        yield distribution
+            seen.add_metric(labels, values.buckets(), values.total)
+        yield seen
 
     def _requests(self) -> Iterator[Metric]:
         answered = CounterMetricFamily("requests", "Answers", labels=["route", "status"])
@@ -137,16 +132,13 @@ class Metrics(Collector):
         if (size := self.state_size()) is not None:
             yield GaugeMetricFamily("state_bytes", "Size of the state's file", size)
         if self.outbox:
-            waiting = self.outbox.waiting
-            yield GaugeMetricFamily("log_waiting", "Batches that PostgreSQL lacks", waiting)
+            yield GaugeMetricFamily("log_waiting", "Batches PostgreSQL lacks", self.outbox.waiting)
         rows = CounterMetricFamily("shadow_rows", "What the challenger answered", labels=["what"])
         for what in ("compared", "changed", "dropped"):
             rows.add_metric([what], getattr(self.shadow, what))
         yield rows
         yield CounterMetricFamily("shadow_failures", "Batches it failed on", self.shadow.failed)
-        apart = CounterMetricFamily(
-            "shadow_difference", "Sum of absolute differences of a signal", labels=["signal"]
-        )
+        apart = CounterMetricFamily("shadow_difference", "Absolute, added up", labels=["signal"])
         for name, total in list(self.shadow.differences.items()):
             apart.add_metric([name], total)
         yield apart

@@ -31,22 +31,17 @@ log = logging.getLogger(__name__)
 
 
 def supervise(count: int, opened: socket.socket) -> None:
-    """Let workers work until a signal asks for the end; start another for one that is killed.
-
-    Raises:
-        UserError: one ended with an error, as the next would.
-    """
+    """Let workers work until a signal; replace who is killed; raise UserError when one fails."""
     asked = list[int]()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: asked.append(number))
     with TemporaryDirectory() as folder:
-        boards = [f"{folder}/{place}" for place in range(count)]
-        workers = [_start(opened, board) for board in boards]
+        workers = [_start(opened, f"{folder}/{place}") for place in range(count)]
         while not asked and all((worker.poll() or 0) <= 0 for worker in workers):
             for place, worker in enumerate(workers):
                 if worker.returncode is not None:
                     log.warning("a worker was killed", extra={"pid": worker.pid})
-                    workers[place] = _start(opened, boards[place])
+                    workers[place] = _start(opened, f"{folder}/{place}")
             time.sleep(LOOK_SECONDS)
         opened.close()  # or who connects after the workers' end would wait for nobody
         for worker in workers:
