@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 SECONDS = 5
@@ -146,3 +147,19 @@ def milliseconds(told: str, share: str) -> float:
         if re.search(rf"{share}\s+[\d.]+{unit}\b", told):
             return found(rf"{share}\s+([\d.]+){unit}\b", told) * scale
     sys.exit(f"wrk tells no {share}: {told}")
+
+
+def middle(loads: Sequence[Load], read: Callable[[Load], float]) -> float:
+    """Give the median of the rounds."""
+    return median(read(load) for load in loads)
+
+
+def ratio(loads: Mapping[str, Sequence[Load]], one: str, other: str, processor: bool) -> float:
+    """Give how many times as many requests one answers as another: median over the rounds.
+
+    By the clock; or by the time of the processor that a request takes.
+    """
+    pairs = zip(loads[one], loads[other], strict=True)
+    if processor:
+        return median(b.processor / a.processor for a, b in pairs)
+    return median(a.requests / b.requests for a, b in pairs)

@@ -12,21 +12,21 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
 import report
 from cookiecutter.main import cookiecutter
-from load import SECONDS, Load, Served, ask, served
+from load import SECONDS, Load, Served, ask, middle, ratio, served
 from rich.progress import track
 from rivals import BARE, BENTOML, MLFLOW, rivals
+from two_workers import LIVE, STATELESS, WORKERS, measure_workers, two_of_one
 
 from project_package.fraud.api import API, FraudRequest
 from project_package.state import State
@@ -35,8 +35,7 @@ HERE = Path(__file__).resolve().parent
 LIBRARIES = ("fastapi", "uvicorn", "pydantic", "onnxruntime", "numpy", "mlflow")
 ROUNDS, MANY, LOOKS = 3, 1_000, 5_000
 NOW = "2018-09-30T23:59:59Z"
-STATELESS, LIVE, THOUSAND = "stateless", "live features", "stateless, bodies of 1,000"
-TWO, OF_TWO = 2, ", two workers"
+THOUSAND = "stateless, bodies of 1,000"
 PROTOCOL = f"""\
 A fraud project with default parameters; one worker on one core, the load from another. `wrk` kept
 16 connections open (four for the bodies of 1,000), {SECONDS} seconds for each server in turn,
@@ -47,11 +46,6 @@ pydantic body and answer type, and a constant for an answer. `mlflow models serv
 the features, ready; both have the same graph, and no log. *By processor* compares the processor
 time of a request, all processes of the server together, which other work on the machine changes
 less than the clock."""
-WORKERS = """\
-Two workers were to answer 1.7 times as many requests as one. They run on the first two cores; where
-there are no more, the load takes from one of them, and what the bare endpoint (`uvicorn --workers`)
-reaches shows how much there is to reach. *By processor* is what two would answer if each had a core
-to itself: it leaves out that they wait for each other, at the log and at the state."""
 PAYMENTS = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
@@ -150,22 +144,6 @@ def measure(project: Project) -> dict[str, list[Load]]:
     return loads
 
 
-def measure_workers(project: Project) -> dict[str, list[Load]]:
-    """Ask one worker and two in turn, round after round; and the bare endpoint, likewise."""
-    loads: dict[str, list[Load]] = defaultdict(list)
-    bare = rivals(project.folder, project.script("B"))[BARE]
-    for turn in track(range(ROUNDS), "workers"):
-        for count, name in ((1, ""), (TWO, OF_TWO)):
-            command = (*bare.command, "--workers", str(count))
-            with served(command, bare.folder, bare.env, bare.ready, count) as server:
-                loads[BARE + name].append(ask(server, bare.path, bare.script))
-            with project.serve(count) as server:
-                for kind in (STATELESS, LIVE):
-                    script = project.script(f"{kind}{count}{turn}-", live=kind == LIVE)
-                    loads[kind + name].append(ask(server, "/v1/predict", script))
-    return loads
-
-
 def looks(project: Project, folder: Path) -> tuple[float, float]:
     """Give the microseconds of a look at a payment's past, for the first time and once more."""
     copy = shutil.copy(project.folder / "state.db", folder / "copy.db")
@@ -193,41 +171,6 @@ def looks(project: Project, folder: Path) -> tuple[float, float]:
             seconds.append(perf_counter() - start)
     state.close()
     return seconds[0] / LOOKS * 1e6, seconds[1] / LOOKS * 1e6
-
-
-def middle(loads: Sequence[Load], read: Callable[[Load], float]) -> float:
-    """Give the median of the rounds."""
-    return median(read(load) for load in loads)
-
-
-def ratio(loads: Mapping[str, Sequence[Load]], one: str, other: str, processor: bool) -> float:
-    """Give how many times as many requests one answers as another: median over the rounds.
-
-    By the clock; or by the time of the processor that a request takes.
-    """
-    pairs = zip(loads[one], loads[other], strict=True)
-    if processor:
-        return median(b.processor / a.processor for a, b in pairs)
-    return median(a.requests / b.requests for a, b in pairs)
-
-
-def two_of_one(loads: Mapping[str, Sequence[Load]]) -> str:
-    """Give the table of what a second worker adds; by processor, if each had its core whole."""
-    kinds = (BARE, STATELESS, LIVE)
-    return report.table(
-        ("two workers, times one", "by clock", "by processor", "requests/s", "p99, ms", "CPU, us"),
-        (
-            (
-                kind,
-                f"{ratio(loads, kind + OF_TWO, kind, False):.2f}",
-                f"{TWO * ratio(loads, kind + OF_TWO, kind, True):.2f}",
-                f"{middle(loads[kind + OF_TWO], lambda load: load.requests):,.0f}",
-                f"{middle(loads[kind + OF_TWO], lambda load: load.p99):.1f}",
-                f"{middle(loads[kind + OF_TWO], lambda load: load.processor):,.0f}",
-            )
-            for kind in kinds
-        ),
-    )
 
 
 def rates(loads: Mapping[str, Sequence[Load]]) -> str:
@@ -301,7 +244,8 @@ def main() -> None:
         with project.serve(STATE_URL="empty.db") as server:
             sizes = Sizes(server.started, server.memory(), event)
         loads = measure(project)
-        workers = measure_workers(project)
+        bare = rivals(project.folder, project.script("B"))[BARE]
+        workers = measure_workers(bare, project, ROUNDS)
     parts = (
         "# The server: speed and size",
         report.measured_on(LIBRARIES, "make bench"),
