@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -35,8 +36,7 @@ from .workers import supervise
 PLAIN = Options()
 OBJECTS_A_COLLECTION = 200_000
 """Some bodies of a thousand instances make tens of thousands: no reason to look for garbage."""
-BACKLOG = 2048
-"""Connections that may wait to be accepted."""
+BACKLOG = 2048  # connections that may wait to be accepted
 log = logging.getLogger(__name__)
 
 
@@ -71,28 +71,31 @@ def serve(api: AnyApi, host: str, port: int, workers: int = 0, quiet: bool = Fal
     logs.start(quiet)
     state, options = State(settings.state(root), api.memory), _options(settings, root)
     app = create_app(api, Store(settings.store(root)), state, options)
-    services: Services = app.state.services
     gc.collect()
     gc.freeze()  # what is loaded stays: the collector need not look at it again and again
     gc.set_threshold(OBJECTS_A_COLLECTION)
-    with _listen(host or settings.host, settings.port if port < 0 else port, settings) as opened:
-        if not quiet and not settings.worker_board:
-            _greet(services.champion, opened)
-        if not settings.worker_board and (count := workers or settings.serve_workers) > 1:
-            state.close()  # each of them opens it as this process could
-            supervise(count, opened)
-            return
-        config = uvicorn.Config(
-            app,
-            log_config=None,  # its records go where ours go
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=ceil(settings.serve_answer_seconds),
-        )
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # which uvicorn asks at the end
-        with suppress(KeyboardInterrupt):
-            Server(config, services.door).run(sockets=[opened])
+    count = 1 if settings.worker_board else workers or settings.serve_workers
+    opened = _listen(host, port, count, settings)
+    if not quiet and not settings.worker_board:
+        _greet(app.state.services.champion, opened[0])
+    if count > 1:
+        supervise(opened)  # workers begin as this process has
+    else:
+        _run(app, opened, settings)
     state.close()
+
+
+def _run(app: FastAPI, opened: list[socket.socket], settings: Settings) -> None:
+    config = uvicorn.Config(
+        app,
+        log_config=None,  # its records go where ours go
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=ceil(settings.serve_answer_seconds),
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which uvicorn asks at the end
+    with suppress(KeyboardInterrupt):
+        Server(config, app.state.services.door).run(sockets=opened)
 
 
 def _options(settings: Settings, root: Path) -> Options:
@@ -112,12 +115,16 @@ def _options(settings: Settings, root: Path) -> Options:
     )
 
 
-def _listen(host: str, port: int, settings: Settings) -> socket.socket:
+def _listen(host: str, port: int, count: int, settings: Settings) -> list[socket.socket]:
+    host, port = host or settings.host, settings.port if port < 0 else port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    open_ = partial(socket.create_server, family=family, backlog=BACKLOG)
     try:
         if settings.worker_board:
-            return socket.socket(fileno=settings.worker_socket)
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+            return [socket.socket(fileno=settings.worker_socket)]
+        with open_((host, port)) as free:  # which fails where others listen, as the next do not
+            place = free.getsockname()
+        return [open_(place, reuse_port=count > 1) for _ in range(count)]
     except (OSError, OverflowError) as error:
         raise UserError(
             f"Nobody can listen on {host}, port {port}: {error}. Give others with --host and "

@@ -1,7 +1,4 @@
-"""What /metrics tells. A request adds to plain numbers; Prometheus' form is made when it asks.
-
-Every application has its own numbers; `workers` adds up those of a server's processes.
-"""
+"""What /metrics tells of a process: plain numbers, which take Prometheus' form when it asks."""
 
 from bisect import bisect_left
 from collections import Counter

@@ -102,8 +102,7 @@ class Services:
             works.append(self.door.keys.follow(seconds))
         if self.log:
             works.append(self.log.outbox.run())
-        if self.board:
-            works.append(self.board.run())
+        works += [self.board.run()] if self.board else []
         tasks = [asyncio.create_task(work) for work in works]
         yield
         with suppress(StateUnusable):  # who waits is told so

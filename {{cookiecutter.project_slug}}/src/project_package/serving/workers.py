@@ -1,8 +1,8 @@
 """Several processes on one port, and one page of their numbers.
 
 Each is its parent's command again: no session of ONNX Runtime, SQLite connection or event loop is
-forked. They accept from one socket, which the parent opened: so no connection that waits dies with
-one, and a port that is taken is told (with a socket each, SO_REUSEPORT, it is not). uvicorn's
+forked. Each has a socket of its own, so that the kernel deals connections out: of one socket, who
+wakes first takes all. The parent keeps the sockets: what waits is not lost with a worker. uvicorn's
 supervisor will not do: its workers stop without notice, and it starts without end what cannot.
 
 Each writes its numbers to a file, every second and when asked; who is asked adds up all. Another
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,21 +30,21 @@ SUMMED = {"counter", "histogram", "requests_inside"}
 log = logging.getLogger(__name__)
 
 
-def supervise(count: int, opened: socket.socket) -> None:
+def supervise(opened: Sequence[socket.socket]) -> None:
     """Let workers work until a signal; replace who is killed; raise UserError when one fails."""
     asked = list[int]()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: asked.append(number))
     with TemporaryDirectory() as folder:
-        workers = [_start(opened, f"{folder}/{place}") for place in range(count)]
+        workers = [_start(one, f"{folder}/{place}") for place, one in enumerate(opened)]
         while not asked and all((worker.poll() or 0) <= 0 for worker in workers):
             for place, worker in enumerate(workers):
                 if worker.returncode is not None:
                     log.warning("a worker was killed", extra={"pid": worker.pid})
-                    workers[place] = _start(opened, f"{folder}/{place}")
+                    workers[place] = _start(opened[place], f"{folder}/{place}")
             time.sleep(LOOK_SECONDS)
-        opened.close()  # or who connects after the workers' end would wait for nobody
-        for worker in workers:
+        for one, worker in zip(opened, workers, strict=True):
+            one.close()  # or who connects after the worker's end would wait for nobody
             worker.terminate()
         for worker in workers:
             worker.wait()
