@@ -75,7 +75,7 @@ def serve(api: AnyApi, host: str, port: int, workers: int = 0, quiet: bool = Fal
     gc.freeze()  # what is loaded stays: the collector need not look at it again and again
     gc.set_threshold(OBJECTS_A_COLLECTION)
     count = 1 if settings.worker_board else workers or settings.serve_workers
-    opened = _listen(host, port, count, settings)
+    opened = _listen(host or settings.host, settings.port if port < 0 else port, count, settings)
     if not quiet and not settings.worker_board:
         _greet(app.state.services.champion, opened[0])
     if count > 1:
@@ -116,7 +116,6 @@ def _options(settings: Settings, root: Path) -> Options:
 
 
 def _listen(host: str, port: int, count: int, settings: Settings) -> list[socket.socket]:
-    host, port = host or settings.host, settings.port if port < 0 else port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     open_ = partial(socket.create_server, family=family, backlog=BACKLOG)
     try:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,6 @@ EDGES = (
     *(step * 10**power for power in range(6) for step in (2, 5, 10)),
 )
 """Upper ends of the buckets of signals: twentieths up to 1, then three a power of ten."""
-Values: TypeAlias = Mapping[str, NDArray[Any]]
 
 
 class Histogram:
@@ -69,7 +68,7 @@ class Metrics(Collector):
         found.counts[bisect_left(SECONDS, seconds)] += 1
         found.total += seconds
 
-    def observe(self, version: str, signals: Values) -> None:
+    def observe(self, version: str, signals: Mapping[str, NDArray[Any]]) -> None:
         """Add the signals of answers, (rows,) each, to their histograms; call from one thread."""
         for name, values in signals.items():
             if (found := self.signals.get((version, name))) is None:
