@@ -19,7 +19,8 @@ WORKERS = """\
 Two workers were to answer 1.7 times as many requests as one. They run on the first two cores; where
 there are no more, the load takes from one of them, and what the bare endpoint (`uvicorn --workers`)
 reaches shows how much there is to reach. *By processor* is what two would answer if each had a core
-to itself: it leaves out that they wait for each other, at the log and at the state."""
+to itself. Both share the 16 connections of one: fewer requests wait together, and what is done once
+for all of them, such as writing the log, is done more often."""
 
 
 class Project(Protocol):
