@@ -1,4 +1,4 @@
-"""How the benchmarks ask a server: it runs on the first core, and `wrk` asks from the last."""
+"""How the benchmarks ask a server: it runs on the first cores, and `wrk` asks from the last."""
 
 import os
 import re
@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 SECONDS = 5
@@ -75,14 +76,14 @@ def tree(root: int) -> dict[int, list[int]]:
 
 @contextmanager
 def served(
-    command: Sequence[str], folder: Path, env: Mapping[str, str], ready: str
+    command: Sequence[str], folder: Path, env: Mapping[str, str], ready: str, cores: int = 1
 ) -> Iterator[Served]:
-    """Start a server on the first core, wait for its answer, and stop it in the end."""
+    """Start a server on the first cores, wait for its answer, and stop it in the end."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     start = time.perf_counter()
     process = subprocess.Popen(
-        ["taskset", "-c", "0", *(part.replace("PORT", str(port)) for part in command)],
+        ["taskset", "-c", f"0-{cores - 1}", *(part.replace("PORT", str(port)) for part in command)],
         cwd=folder,
         env=os.environ | env,
         stdout=subprocess.DEVNULL,
@@ -146,3 +147,19 @@ def milliseconds(told: str, share: str) -> float:
         if re.search(rf"{share}\s+[\d.]+{unit}\b", told):
             return found(rf"{share}\s+([\d.]+){unit}\b", told) * scale
     sys.exit(f"wrk tells no {share}: {told}")
+
+
+def middle(loads: Sequence[Load], read: Callable[[Load], float]) -> float:
+    """Give the median of the rounds."""
+    return median(read(load) for load in loads)
+
+
+def ratio(loads: Mapping[str, Sequence[Load]], one: str, other: str, processor: bool) -> float:
+    """Give how many times as many requests one answers as another: median over the rounds.
+
+    By the clock; or by the time of the processor that a request takes.
+    """
+    pairs = zip(loads[one], loads[other], strict=True)
+    if processor:
+        return median(b.processor / a.processor for a, b in pairs)
+    return median(a.requests / b.requests for a, b in pairs)

@@ -12,21 +12,21 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
 import report
 from cookiecutter.main import cookiecutter
-from load import SECONDS, Load, Served, ask, served
+from load import SECONDS, Load, Served, ask, middle, ratio, served
 from rich.progress import track
 from rivals import BARE, BENTOML, MLFLOW, rivals
+from two_workers import LIVE, STATELESS, WORKERS, measure_workers, two_of_one
 
 from project_package.fraud.api import API, FraudRequest
 from project_package.state import State
@@ -35,7 +35,7 @@ HERE = Path(__file__).resolve().parent
 LIBRARIES = ("fastapi", "uvicorn", "pydantic", "onnxruntime", "numpy", "mlflow")
 ROUNDS, MANY, LOOKS = 3, 1_000, 5_000
 NOW = "2018-09-30T23:59:59Z"
-STATELESS, LIVE, THOUSAND = "stateless", "live features", "stateless, bodies of 1,000"
+THOUSAND = "stateless, bodies of 1,000"
 PROTOCOL = f"""\
 A fraud project with default parameters; one worker on one core, the load from another. `wrk` kept
 16 connections open (four for the bodies of 1,000), {SECONDS} seconds for each server in turn,
@@ -82,10 +82,11 @@ class Project:
         return PAYMENTS % {"key": self.key, "name": name, "now": NOW, "past": past, "count": count}
 
     @contextmanager
-    def serve(self, **env: str) -> Iterator[Served]:
+    def serve(self, workers: int = 1, **env: str) -> Iterator[Served]:
         """Start its server."""
         command = [str(self.folder / ".venv/bin/ml"), "serve", "--quiet", "--port", "PORT"]
-        with served(command, self.folder, env, "/readyz") as server:
+        env["SERVE_WORKERS"] = str(workers)
+        with served(command, self.folder, env, "/readyz", workers) as server:
             yield server
 
 
@@ -172,22 +173,6 @@ def looks(project: Project, folder: Path) -> tuple[float, float]:
     return seconds[0] / LOOKS * 1e6, seconds[1] / LOOKS * 1e6
 
 
-def middle(loads: Sequence[Load], read: Callable[[Load], float]) -> float:
-    """Give the median of the rounds."""
-    return median(read(load) for load in loads)
-
-
-def ratio(loads: Mapping[str, Sequence[Load]], one: str, other: str, processor: bool) -> float:
-    """Give how many times as many requests one answers as another: median over the rounds.
-
-    By the clock; or by the time of the processor that a request takes.
-    """
-    pairs = zip(loads[one], loads[other], strict=True)
-    if processor:
-        return median(b.processor / a.processor for a, b in pairs)
-    return median(a.requests / b.requests for a, b in pairs)
-
-
 def rates(loads: Mapping[str, Sequence[Load]]) -> str:
     """Give the table of all servers."""
     return report.table(
@@ -259,12 +244,16 @@ def main() -> None:
         with project.serve(STATE_URL="empty.db") as server:
             sizes = Sizes(server.started, server.memory(), event)
         loads = measure(project)
+        bare = rivals(project.folder, project.script("B"))[BARE]
+        workers = measure_workers(bare, project, ROUNDS)
     parts = (
         "# The server: speed and size",
         report.measured_on(LIBRARIES, "make bench"),
         PROTOCOL,
         rates(loads),
         goals(project, loads, sizes),
+        WORKERS,
+        two_of_one(workers),
         f"The state remembered {project.events:,} payments. A look at the past of a card and a "
         f"terminal took {first:.0f} us when it had to be read, {again:.0f} us when it was there.",
     )

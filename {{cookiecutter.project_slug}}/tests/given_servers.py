@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,17 @@ class Server:
     def headers(self) -> dict[str, str]:
         """The key, as a request presents it."""
         return {"Authorization": f"Bearer {self.token}"}
+
+    @contextmanager
+    def each(self, workers: int) -> Iterator[list[httpx.Client]]:
+        """Connect to each of its workers, whose ids of answers begin differently."""
+        found: dict[str, httpx.Client] = {}
+        with ExitStack() as stack:
+            while len(found) < workers:
+                client = httpx.Client(base_url=self.url, headers=self.headers, timeout=60)
+                answer = stack.enter_context(client).get("/healthz")
+                found.setdefault(answer.headers["x-request-id"].partition("-")[0], client)
+            yield list(found.values())
 
     def stop(self) -> int:
         """Ask it to end; give its exit code."""

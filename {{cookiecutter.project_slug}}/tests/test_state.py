@@ -15,7 +15,8 @@ from redis import Redis
 from project_package import state_sqlite
 from project_package.contract import Columns, Memory, Past
 from project_package.history import EVENT, joined
-from project_package.state import ANSWER_DAYS, STRETCHES, State, StateUnusable
+from project_package.keeper import StateUnusable
+from project_package.state import ANSWER_DAYS, STRETCHES, State
 from project_package.windows import (
     MILLISECONDS_A_DAY,
     Window,

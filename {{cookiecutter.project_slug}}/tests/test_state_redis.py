@@ -12,7 +12,8 @@ from redis import Redis
 from project_package.contract import Columns, Memory
 from project_package.errors import UserError
 from project_package.history import EVENT
-from project_package.state import State, StateUnusable
+from project_package.keeper import StateUnusable
+from project_package.state import State
 
 START = 10**12
 MEMORY = Memory(

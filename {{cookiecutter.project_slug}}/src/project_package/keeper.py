@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
+from .errors import Unavailable
+
 Shelf: TypeAlias = tuple[int, int]
 """Where values lie that are dropped together: of one kind and one stretch of time."""
 Key: TypeAlias = tuple[int, bytes]
@@ -10,6 +12,10 @@ Key: TypeAlias = tuple[int, bytes]
 Values: TypeAlias = Mapping[Shelf, Mapping[bytes, bytes]]
 Found: TypeAlias = Mapping[int, bytes]
 """The values of a key, by stretch, where there is one."""
+
+
+class StateUnusable(Unavailable):
+    """The state cannot be read or written now; nothing of the transaction happened."""
 
 
 class Keeper(Protocol):

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     serve_host: str = ""
     """Empty means loopback, and every address in a container of Vertex AI."""
     serve_port: int = 8000
+    serve_workers: int = Field(default=1, ge=1)
+    """Processes that answer."""
     serve_follow_seconds: float = Field(default=2, gt=0)
     """How often the server looks for other versions, and for other API keys."""
     serve_canary: float = Field(default=0, ge=0, le=1)
@@ -50,6 +52,9 @@ class Settings(BaseSettings):
     """How long a body may take to arrive."""
     serve_answer_seconds: float = Field(default=30, gt=0)
     """How long an answer may take."""
+    worker_socket: int = -1
+    """A server of several processes sets it, and the file of its numbers, for each."""
+    worker_board: str = ""
     aip_http_port: int = 0
     """Vertex AI sets it, and the two routes, in its containers."""
     aip_predict_route: str = ""

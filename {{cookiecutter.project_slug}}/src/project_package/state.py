@@ -4,8 +4,7 @@ Rows of one entity lie together, packed, a stretch of time in one value; so a lo
 a few values, and what is kept of a row takes its columns' bytes. Everything happens in a
 transaction; a process that dies before its end leaves nothing of it, and one that dies after takes
 nothing along. `sync` makes that true of the machine too, while the next transaction goes on. What
-was read stays in memory until another process changes it. Where the values lie is the keeper's
-business: a SQLite file, or a Redis that several replicas share.
+was read stays in memory until another process changes it. Where the values lie is up to the keeper.
 
 Time is that of the newest row. A row older than any row can look back to, and a stretch more, is
 not remembered, and what was kept of that time is dropped: rows, the names of events, answers. So a
@@ -21,9 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from .contract import Columns, Memory, Past
-from .errors import Unavailable
 from .history import EVENT
-from .keeper import Keeper, Key, Shelf
+from .keeper import Keeper, Key, Shelf, StateUnusable
 from .packed import Event, Rows, day, event, inserted, number, pack, record, same, unpack
 from .state_sqlite import SqliteKeeper
 from .windows import MILLISECONDS_A_DAY
@@ -36,12 +34,7 @@ ANSWER_DAYS = 7
 """How long the answer to a row is kept for those who ask again."""
 CACHED = 50_000
 """Names whose rows stay in memory; those looked at longest ago make room."""
-FORM = 2
-"""Of what is kept; another one is not read."""
-
-
-class StateUnusable(Unavailable):
-    """The state cannot be read or written now; nothing of the transaction happened."""
+FORM = 2  # of what is kept: another one is not read
 
 
 class State:
@@ -85,8 +78,6 @@ class State:
             self._refresh(self._keeper.begin())
             before = self._newest, self._given
             yield
-            if self._given > before[1]:
-                self._put((ABOUT, 0), b"given", str(self._given).encode())
             self._commit()
             done = True
         except self._keeper.failures as error:
@@ -114,8 +105,7 @@ class State:
     def _read_about(self) -> None:
         """Read the newest row's time; refuse a state of another form."""
         mine = repr((FORM, self._types, self._span)).encode()
-        names = b"layout", b"newest", b"given"
-        layout, newest, given = self._keeper.read(ABOUT, [0], names)
+        layout, newest, given = self._keeper.read(ABOUT, [0], [b"layout", b"newest", b"given"])
         if layout.get(0, mine) != mine:
             raise StateUnusable(
                 "The state was written for other entities or columns than the program has: name "
@@ -197,6 +187,7 @@ class State:
         late = str(rows[self._late][place]) if self._late else ""
         new = Event(stretch, day(self._newest or 0), self._given, late)
         self._given += 1
+        self._put((ABOUT, 0), b"given", str(self._given).encode())
         self._events[name] = new
         self._put((EVENTS, stretch), name, new.packed())
         for entity in self._kinds:

@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -32,21 +33,15 @@ SYNCS_A_LOOK = 100
 BUSY_SECONDS, LOOK_SECONDS = 5, 0.001
 """How long a transaction waits for that of another process, and how often it looks."""
 FRESH = 3_000
-"""Values of a kind that gather before they move: the more, the less is written and the longer it
-takes."""
+"""Values of a kind that gather before they move: the more, the less often and the longer."""
 KEPT = """
-CREATE TABLE IF NOT EXISTS kept (
-  kind INTEGER, stretch INTEGER, key BLOB, value BLOB, PRIMARY KEY (kind, stretch, key)
-) WITHOUT ROWID
+CREATE TABLE IF NOT EXISTS kept (kind, stretch, key, value, PRIMARY KEY (kind, stretch, key))
+WITHOUT ROWID
 """
 READ = "SELECT stretch, value FROM kept WHERE kind = ? AND stretch IN (%s) AND key = ?"
 WRITE = "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)"
 DROP = "DELETE FROM kept WHERE kind = ? AND stretch = ?"
-FRESH_VALUES = """
-CREATE TABLE IF NOT EXISTS fresh_%d (
-  number INTEGER PRIMARY KEY, stretch INTEGER, key BLOB, value BLOB
-)
-"""
+GATHERED = "CREATE TABLE IF NOT EXISTS fresh_%d (number INTEGER PRIMARY KEY, stretch, key, value)"
 GATHER = "INSERT INTO fresh_%d (stretch, key, value) VALUES (?, ?, ?)"
 NEWS = "SELECT stretch, key, value FROM fresh_%d WHERE number > ? ORDER BY number"
 MOVE = """
@@ -54,35 +49,23 @@ INSERT OR REPLACE INTO kept SELECT %d, stretch, key, value FROM fresh_%d
 ORDER BY stretch, key, number
 """
 FORGET = "DELETE FROM fresh_%d"
-IN_ORDER = "CREATE TABLE IF NOT EXISTS kept_%d (place INTEGER PRIMARY KEY, value BLOB)"
+IN_ORDER = "CREATE TABLE IF NOT EXISTS kept_%d (place INTEGER PRIMARY KEY, value)"
 READ_ONE = "SELECT value FROM kept_%d WHERE place = ?"
 WRITE_ONE = "INSERT OR REPLACE INTO kept_%d VALUES (?, ?)"
 DROP_RANGE = "DELETE FROM kept_%d WHERE place BETWEEN ? AND ?"
 
 
+@dataclass
 class _Fresh:
-    """Values of a kind that did not move to their shelves yet: a table, and all of it in memory."""
+    """Values of a kind that did not move to their shelves yet, as the table has them."""
 
-    def __init__(self, file: sqlite3.Connection, kind: int) -> None:
-        self.file, self.kind, self.count = file, kind, 0
-        self.known: dict[bytes, dict[int, bytes]] = {}
-        file.execute(FRESH_VALUES % kind)
-
-    def write(self, rows: Sequence[Row]) -> None:
-        self.file.executemany(GATHER % self.kind, rows)
+    known: dict[bytes, dict[int, bytes]] = field(default_factory=dict)
+    count: int = 0
 
     def take(self, rows: Sequence[Row]) -> None:
         for stretch, key, value in rows:
             self.known.setdefault(key, {})[stretch] = value
         self.count += len(rows)
-
-    def news(self) -> list[Row]:
-        """Give what others wrote."""
-        return self.file.execute(NEWS % self.kind, [self.count]).fetchall()
-
-    def move(self) -> None:
-        self.file.execute(MOVE % (self.kind, self.kind))
-        self.file.execute(FORGET % self.kind)
 
     def forget(self) -> None:
         self.known.clear()
@@ -103,14 +86,15 @@ class SqliteKeeper:
         self._version = self._moves = -1
         self._lost: OSError | None = None
         self._syncs, self._in_order = 0, in_order
+        self._fresh = {kind: _Fresh() for kind in scattered}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
             self._file, self._mover = _connect(path), _connect(path)
             self._file.execute(KEPT)
-            self._fresh = {kind: _Fresh(self._file, kind) for kind in scattered}
-            for kind in in_order:
-                self._file.execute(IN_ORDER % kind)
+            for table, kinds in ((GATHERED, scattered), (IN_ORDER, in_order)):
+                for kind in kinds:
+                    self._file.execute(table % kind)
             self._file.execute("PRAGMA busy_timeout = 0")
             self._paths = path, path.with_name(f"{path.name}-wal")
             self._journal = self._paths[1].open("rb")
@@ -145,7 +129,8 @@ class SqliteKeeper:
         for kind, fresh in self._fresh.items():
             if self._moves != before:
                 fresh.forget()
-            fresh.take(news := fresh.news())
+            news = self._file.execute(NEWS % kind, [fresh.count]).fetchall()
+            fresh.take(news)
             changed |= {(kind, key) for _, key, _ in news}
         return changed if self._moves == before else None
 
@@ -176,7 +161,8 @@ class SqliteKeeper:
         moving = [kind for kind, size in sizes.items() if size == max(sizes.values()) >= FRESH][:1]
         moving = [*self._fresh] if drop else moving
         for kind in moving:
-            self._fresh[kind].move()
+            self._file.execute(MOVE % (kind, kind))
+            self._file.execute(FORGET % kind)
         if moving:
             self._file.execute(f"PRAGMA user_version = {self._moves + 1}")
         self._drop(drop)
@@ -199,7 +185,7 @@ class SqliteKeeper:
             else:
                 self._file.executemany(WRITE, ((kind, stretch, *pair) for pair in pairs.items()))
         for kind, rows in gathered.items():
-            self._fresh[kind].write(rows)
+            self._file.executemany(GATHER % kind, rows)
         return gathered
 
     def _drop(self, shelves: Sequence[Shelf]) -> None:

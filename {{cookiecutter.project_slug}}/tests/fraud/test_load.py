@@ -82,3 +82,19 @@ def test_what_was_acknowledged_before_a_server_stopped_is_in_its_state(
     with state.transaction():
         assert not any(state.add(rows, place) for place in range(len(known)))
     state.close()
+
+
+@pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
+def test_two_workers_remember_as_one_does(started: Callable[..., Any], tmp_path: Path) -> None:
+    def answers(workers: int) -> list[Any]:
+        state = f"sqlite:///{tmp_path / str(workers)}.db"
+        server, found = started(SERVE_WORKERS=str(workers), STATE_URL=state), []
+        with server.each(workers) as clients:
+            for n in range(24):
+                payment = {"transaction_id": f"P{n}", **PLACE, "amount": 10 * (n % 7) + 1}
+                body = {"instances": [{"transaction": payment}]}
+                found.append(clients[n % workers].post("/v1/predict", json=body).json())
+        assert server.stop() == 0
+        return found
+
+    assert answers(1) == answers(2)

@@ -24,7 +24,7 @@ class Ml:
     """`ml`, run in this process: its exit code, and what it printed."""
 
     def __init__(self, use_case: AnyUseCase, capsys: pytest.CaptureFixture[str]) -> None:
-        self.served: list[tuple[str, int, bool]] = []
+        self.served: list[tuple[str, int, int, bool]] = []
         self._entry = Entry(lambda: use_case, lambda *how: self.served.append(how))
         self._capsys = capsys
         self.out = self.err = ""
@@ -121,6 +121,7 @@ def test_a_refusal_of_the_gate_exits_with_1_and_its_numbers(
         (["predict", "in.csv", "out.csv"], "There is no champion in "),
         (["doctor"], "Broken: data, champion."),
         (["models", "--set", "seed=-1"], "seed = -1: Input should be greater than or equal to 0"),
+        (["serve", "--workers", "0"], "greater than or equal to 1"),
         (["predict", "in.csv", "out.txt"], "out.txt must end in .parquet or .csv."),
     ],
 )
@@ -199,9 +200,9 @@ def test_a_failure_of_mlflow_is_told_in_words(ml: Ml, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("here")
-def test_serve_hands_over_host_and_port(ml: Ml) -> None:
-    assert ml("serve", "--host", "::1", "--port", "8123", "--quiet") == 0
-    assert ml.served == [("::1", 8123, True)]
+def test_serve_hands_over_host_port_and_workers(ml: Ml) -> None:
+    assert ml("serve", "--host", "::1", "--port", "8123", "--workers", "2", "--quiet") == 0
+    assert ml.served == [("::1", 8123, 2, True)]
 
 
 def test_rollback_in_a_project_with_one_champion_is_refused(

@@ -43,10 +43,11 @@ def test_a_head_that_does_not_arrive_ends_its_connection(
     assert httpx.get(f"{server.url}/healthz").status_code == 200
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_what_was_accepted_is_answered_and_it_ends_well(
-    started: Callable[..., Any], example: dict[str, Any]
+    started: Callable[..., Any], example: dict[str, Any], workers: str
 ) -> None:
-    server = started()
+    server = started(SERVE_WORKERS=workers)
     found: list[list[httpx.Response]] = [[] for _ in range(CLIENTS)]
 
     async def load() -> None:

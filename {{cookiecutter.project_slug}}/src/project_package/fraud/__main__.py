@@ -12,12 +12,12 @@ def use_case() -> Any:
     return USE_CASE
 
 
-def serve(host: str, port: int, quiet: bool) -> None:
+def serve(host: str, port: int, workers: int, quiet: bool) -> None:
     """Import the server and serve."""
     from ..serving.app import serve as start
     from .api import API
 
-    start(API, host, port, quiet)
+    start(API, host, port, workers, quiet)
 
 
 def main() -> None:

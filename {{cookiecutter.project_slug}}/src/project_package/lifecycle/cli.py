@@ -33,6 +33,9 @@ Host = Annotated[str, typer.Option(help="Address; SERVE_HOST, or loopback, by de
 Port = Annotated[
     int, typer.Option(help="Port; SERVE_PORT, or 8000, by default; 0 takes a free one.")
 ]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes; SERVE_WORKERS, or 1, by default.")
+]
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Entry:
     """The use case and its server, each imported when a command asks for it."""
 
     use_case: "Callable[[], UseCase[Any, Any, Any, Any]]"
-    serve: Callable[[str, int, bool], None]
+    serve: Callable[[str, int, int, bool], None]
 
     def project(self, changes: list[str] | None, quiet: bool = False) -> "Project":
         """Open the project in the working folder: its parameters, settings and places."""
@@ -100,9 +103,15 @@ def predict(
 
 
 @app.command(epilog="Example: `ml serve --port 8080`, then open /docs")
-def serve(context: typer.Context, host: Host = "", port: Port = -1, quiet: Quiet = False) -> None:
+def serve(
+    context: typer.Context,
+    host: Host = "",
+    port: Port = -1,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
     """Serve the champion over HTTP. Its settings are those of the environment."""
-    context.obj.serve(host, port, quiet)
+    context.obj.serve(host, port, workers or 0, quiet)
 
 
 @app.command(epilog="Example: `ml key shop --scope predict --scope labels`")

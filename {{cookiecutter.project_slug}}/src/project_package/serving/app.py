@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.errors import ServerErrorMiddleware
 
+from .. import keys
 from ..errors import UserError
 from ..settings import Settings, read
 from ..state import State
@@ -30,6 +32,7 @@ from .problems import answer_problems
 from .routes import add_memory, add_metrics, add_predict, add_status
 from .services import Options, Services
 from .stopping import Server
+from .workers import supervise
 
 PLAIN = Options()
 OBJECTS_A_COLLECTION = 200_000
@@ -63,8 +66,8 @@ def create_app(api: AnyApi, store: Store, state: State, options: Options = PLAIN
     return app
 
 
-def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
-    """Serve until interrupted; an empty host or a negative port is taken from the settings.
+def serve(api: AnyApi, host: str, port: int, workers: int = 0, quiet: bool = False) -> None:
+    """Serve until interrupted; the settings have what is empty, negative or, of workers, 0.
 
     Raises:
         UserError: nobody may listen there, the state cannot be opened, or a setting is wrong.
@@ -73,34 +76,41 @@ def serve(api: AnyApi, host: str, port: int, quiet: bool = False) -> None:
     logs.start(quiet)
     state, options = State(settings.state(root), api.memory), _options(settings, root)
     app = create_app(api, Store(settings.store(root)), state, options)
-    services: Services = app.state.services
     gc.collect()
     gc.freeze()  # what is loaded stays: the collector need not look at it again and again
     gc.set_threshold(OBJECTS_A_COLLECTION)
     bytes(BLOCK_BYTES)
-    with _listen(host or settings.host, settings.port if port < 0 else port) as opened:
-        if not quiet:
-            _greet(services.champion, opened)
-        config = uvicorn.Config(
-            app,
-            log_config=None,  # its records go where ours go
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=ceil(settings.serve_answer_seconds),
-        )
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # which uvicorn asks at the end
-        with suppress(KeyboardInterrupt):
-            Server(config, services.door).run(sockets=[opened])
+    count = 1 if settings.worker_board else workers or settings.serve_workers
+    opened = _listen(host or settings.host, settings.port if port < 0 else port, count, settings)
+    if not quiet and not settings.worker_board:
+        _greet(app.state.services.champion, opened[0])
+    if count > 1:
+        supervise(opened)  # workers begin as this process has
+    else:
+        _run(app, opened, settings)
     state.close()
+
+
+def _run(app: FastAPI, opened: list[socket.socket], settings: Settings) -> None:
+    config = uvicorn.Config(
+        app,
+        log_config=None,  # its records go where ours go
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=ceil(settings.serve_answer_seconds),
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which uvicorn asks at the end
+    with suppress(KeyboardInterrupt):
+        Server(config, app.state.services.door).run(sockets=opened)
 
 
 def _options(settings: Settings, root: Path) -> Options:
     """Give what the settings say; without keys, with a warning."""
     path = settings.keys(root)
-    if path is None:
-        log.warning("API keys are off: who reaches this address may ask, feed and read everything")
     ring = None if path is None else Ring(path)
-    if ring and not ring.names:
+    if ring is None and not settings.worker_board:
+        log.warning("API keys are off: who reaches this address may ask, feed and read everything")
+    if path and not keys.read(path) and not settings.worker_board:
         log.warning("there is no API key: nobody may ask before `ml key NAME --scope predict`")
     return Options(
         follow_seconds=settings.serve_follow_seconds,
@@ -108,13 +118,19 @@ def _options(settings: Settings, root: Path) -> Options:
         log=open_log(settings, root),
         canary=settings.serve_canary,
         routes=(settings.aip_predict_route, settings.aip_health_route),
+        board=settings.worker_board,
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, count: int, settings: Settings) -> list[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    open_ = partial(socket.create_server, family=family, backlog=BACKLOG)
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        if settings.worker_board:
+            return [socket.socket(fileno=settings.worker_socket)]
+        with open_((host, port)) as free:  # which fails where others listen, as the next do not
+            place = free.getsockname()
+        return [open_(place, reuse_port=count > 1) for _ in range(count)]
     except (OSError, OverflowError) as error:
         raise UserError(
             f"Nobody can listen on {host}, port {port}: {error}. Give others with --host and "

@@ -22,11 +22,6 @@ class Ring:
         self._seen = self._stamp()
         self._keys = _prepared(read(path))
 
-    @property
-    def names(self) -> list[str]:
-        """Give the names of the keys."""
-        return [key.name for _, key in self._keys]
-
     def find(self, headers: Mapping[bytes, bytes]) -> Key | None:
         """Give the key that a request presents; None when it is not known.
 
@@ -49,7 +44,7 @@ class Ring:
         self._seen = stamp
         try:
             self._keys = _prepared(read(self.path))
-            log.info("keys are read", extra={"names": self.names})
+            log.info("keys are read", extra={"names": [key.name for _, key in self._keys]})
         except UserError as error:
             log.warning("keys stay as they were", extra={"reason": str(error)})
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from ..contract import Columns, Past, take
 from ..history import EVENT
-from ..state import State, StateUnusable
+from ..keeper import StateUnusable
+from ..state import State
 from .batch import Answers, Batch, Watch, run_each
 from .follower import AnyApi
 from .versions import Versions

@@ -1,25 +1,16 @@
-"""What /metrics tells. A request adds to plain numbers; Prometheus' form is made when it asks.
-
-Every application has its own numbers. A server of several processes has as
-many: ask each, or add up.
-"""
+"""What /metrics tells of a process: plain numbers, which take Prometheus' form when it asks."""
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import ProcessCollector, generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
+from prometheus_client import Metric, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from .door import Door
@@ -29,34 +20,24 @@ from .shadow import Shadow
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 EDGES = (
-    0,
-    0.001,
-    0.005,
-    0.01,
+    *(0, 0.001, 0.005, 0.01),
     *(n / 20 for n in range(1, 21)),
     *(step * 10**power for power in range(6) for step in (2, 5, 10)),
 )
 """Upper ends of the buckets of signals: twentieths up to 1, then three a power of ten."""
-Values: TypeAlias = Mapping[str, NDArray[Any]]
 
 
-@dataclass
 class Histogram:
     """How many values lie in each bucket, and their sum."""
 
-    ends: Sequence[float]
-    counts: NDArray[np.int64]
-    total: float = 0
+    def __init__(self, ends: Sequence[float]) -> None:
+        """Begin with none; the last bucket has no end."""
+        self.ends, self.counts, self.total = ends, np.zeros(len(ends) + 1, np.int64), 0.0
 
     def buckets(self) -> list[tuple[str, float]]:
         """Give the running totals as Prometheus wants them."""
         names = [*(f"{end:g}" for end in self.ends), "+Inf"]
         return list(zip(names, map(float, accumulate(self.counts)), strict=True))
-
-
-def empty(ends: Sequence[float]) -> Histogram:
-    """Give a histogram of nothing; the last of its buckets has no end."""
-    return Histogram(ends, np.zeros(len(ends) + 1, np.int64))
 
 
 @dataclass(eq=False)
@@ -83,15 +64,15 @@ class Metrics(Collector):
         """Count an answer."""
         self.requests[route, status] += 1
         if (found := self.seconds.get(route)) is None:
-            found = self.seconds[route] = empty(SECONDS)
+            found = self.seconds[route] = Histogram(SECONDS)
         found.counts[bisect_left(SECONDS, seconds)] += 1
         found.total += seconds
 
-    def observe(self, version: str, signals: Values) -> None:
+    def observe(self, version: str, signals: Mapping[str, NDArray[Any]]) -> None:
         """Add the signals of answers, (rows,) each, to their histograms; call from one thread."""
         for name, values in signals.items():
             if (found := self.signals.get((version, name))) is None:
-                found = self.signals[version, name] = empty(EDGES)
+                found = self.signals[version, name] = Histogram(EDGES)
             places = np.searchsorted(EDGES, values)
             found.counts += np.bincount(places, minlength=len(EDGES) + 1)
             found.total += float(np.sum(values))
@@ -106,12 +87,12 @@ class Metrics(Collector):
         yield from self._model()
         yield from self._parts()
         yield from ProcessCollector(registry=None).collect()
-        distribution = HistogramMetricFamily(
-            "signal_value", "Numbers of features and answers", labels=["version", "signal"]
+        seen = HistogramMetricFamily(
+            "signal_value", "Watched numbers", labels=["version", "signal"]
         )
         for labels, values in self.signals.items():
-            distribution.add_metric(labels, values.buckets(), values.total)
-        yield distribution
+            seen.add_metric(labels, values.buckets(), values.total)
+        yield seen
 
     def _requests(self) -> Iterator[Metric]:
         answered = CounterMetricFamily("requests", "Answers", labels=["route", "status"])
@@ -129,8 +110,7 @@ class Metrics(Collector):
         yield GaugeMetricFamily("requests_inside", "Requests at work now", self.door.inside)
 
     def _model(self) -> Iterator[Metric]:
-        labels = ["alias", "version"]
-        model = GaugeMetricFamily("model", "The version that answers", labels=labels)
+        model = GaugeMetricFamily("model", "Who answers", labels=["alias", "version"])
         swaps = CounterMetricFamily("model_swaps", "Versions taken up", labels=["alias"])
         refusals = CounterMetricFamily("model_refusals", "Versions refused", labels=["alias"])
         degraded = GaugeMetricFamily("degraded", "1 while something is amiss", labels=["what"])
@@ -149,16 +129,13 @@ class Metrics(Collector):
         if (size := self.state_size()) is not None:
             yield GaugeMetricFamily("state_bytes", "Size of the state's file", size)
         if self.outbox:
-            waiting = self.outbox.waiting
-            yield GaugeMetricFamily("log_waiting", "Batches that PostgreSQL lacks", waiting)
+            yield GaugeMetricFamily("log_waiting", "Batches PostgreSQL lacks", self.outbox.waiting)
         rows = CounterMetricFamily("shadow_rows", "What the challenger answered", labels=["what"])
         for what in ("compared", "changed", "dropped"):
             rows.add_metric([what], getattr(self.shadow, what))
         yield rows
         yield CounterMetricFamily("shadow_failures", "Batches it failed on", self.shadow.failed)
-        apart = CounterMetricFamily(
-            "shadow_difference", "Sum of absolute differences of a signal", labels=["signal"]
-        )
+        apart = CounterMetricFamily("shadow_difference", "Absolute, added up", labels=["signal"])
         for name, total in list(self.shadow.differences.items()):
             apart.add_metric([name], total)
         yield apart

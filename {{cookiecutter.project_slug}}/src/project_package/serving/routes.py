@@ -194,4 +194,5 @@ def add_metrics(app: FastAPI, services: Services) -> None:
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Give the server's numbers in Prometheus' text form."""
-        return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        text = services.board.page() if services.board else services.metrics.text()
+        return Response(text, media_type=CONTENT_TYPE_LATEST)

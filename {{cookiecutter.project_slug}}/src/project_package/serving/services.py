@@ -13,7 +13,8 @@ from typing import Any
 from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 
-from ..state import State, StateUnusable
+from ..keeper import StateUnusable
+from ..state import State
 from ..store import CHALLENGER, CHAMPION, Store
 from .batch import Answers, Batch, Watch
 from .door import Door, Limits
@@ -26,6 +27,7 @@ from .shadow import Shadow
 from .together import Together
 from .versions import Versions
 from .work import Refused
+from .workers import Board
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Options:
     """Share of subjects (0 to 1) that the challenger answers."""
     routes: tuple[str, str] = ("", "")
     """Of Vertex AI: to predict, and to ask how the server is."""
+    board: str = ""
+    """File of the numbers of one of several processes."""
 
 
 class Services:
@@ -63,6 +67,7 @@ class Services:
         self.metrics = Metrics(
             followers, self.door, state.size, lambda: live.away, self.shadow, outbox
         )
+        self.board = Board(options.board, self.metrics.text) if options.board else None
 
     def _tell(self, batches: Sequence[Batch]) -> None:
         """Tell metrics and shadow of answers that are given."""
@@ -104,6 +109,7 @@ class Services:
             works.append(self.door.keys.follow(seconds))
         if self.log:
             works.append(self.log.outbox.run())
+        works += [self.board.run()] if self.board else []
         tasks = [asyncio.create_task(work) for work in works]
         yield
         with suppress(StateUnusable):  # who waits is told so

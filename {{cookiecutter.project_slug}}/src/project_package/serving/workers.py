@@ -1,0 +1,105 @@
+"""Several processes on one port, and one page of their numbers.
+
+Each is its parent's command again: no session of ONNX Runtime, SQLite connection or event loop is
+forked. Each has a socket of its own, so that the kernel deals connections out: of one socket, who
+wakes first takes all. The parent keeps the sockets: what waits is not lost with a worker. uvicorn's
+supervisor will not do: its workers stop without notice, and it starts without end what cannot.
+
+Each writes its numbers to a file, every second and when asked; who is asked adds up all. Another
+that takes the place of one that died goes on from its numbers, so no counter falls.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..errors import Unavailable, UserError
+
+LOOK_SECONDS, WRITE_SECONDS = 0.2, 1
+SUMMED = {"counter", "histogram", "requests_inside"}
+"""Types, and a gauge, that are added up; of other gauges the largest counts."""
+log = logging.getLogger(__name__)
+
+
+def supervise(opened: Sequence[socket.socket]) -> None:
+    """Let workers work until a signal; replace who is killed; raise UserError when one fails."""
+    asked = list[int]()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: asked.append(number))
+    with TemporaryDirectory() as folder:
+        workers = [_start(one, f"{folder}/{place}") for place, one in enumerate(opened)]
+        while not asked and all((worker.poll() or 0) <= 0 for worker in workers):
+            for place, worker in enumerate(workers):
+                if worker.returncode is not None:
+                    log.warning("a worker was killed", extra={"pid": worker.pid})
+                    workers[place] = _start(opened[place], f"{folder}/{place}")
+            time.sleep(LOOK_SECONDS)
+        for one, worker in zip(opened, workers, strict=True):
+            one.close()  # or who connects after the worker's end would wait for nobody
+            worker.terminate()
+        for worker in workers:
+            worker.wait()
+    if not asked:
+        raise UserError("A worker cannot work, as it says: mend that and start again.")
+
+
+def _start(opened: socket.socket, board: str) -> "subprocess.Popen[bytes]":
+    own = {"WORKER_SOCKET": str(opened.fileno()), "WORKER_BOARD": board}
+    command = [sys.executable, *sys.orig_argv[1:]]
+    return subprocess.Popen(command, env=os.environ | own, pass_fds=[opened.fileno()])
+
+
+class Board:
+    """Where the workers of a server write their numbers."""
+
+    def __init__(self, path: str, text: Callable[[], bytes]) -> None:
+        """Take the file of this process, and what gives its numbers."""
+        self._text, self._mine, self._parent = text, Path(path), os.getppid()
+        self._before = self._mine.read_text() if self._mine.exists() else ""
+
+    def page(self) -> str:
+        """Give the numbers of all, in Prometheus' text form; raise Unavailable when none can."""
+        try:
+            self._write()
+            files = (path for path in self._mine.parent.iterdir() if not path.suffix)
+            return added_up(path.read_text() for path in files)
+        except OSError as error:
+            raise Unavailable(f"The workers cannot tell their numbers: {error}.") from error
+
+    def _write(self) -> None:
+        fresh = self._mine.with_suffix(".new")
+        fresh.write_text(added_up([self._text().decode()], self._before))
+        fresh.replace(self._mine)
+
+    async def run(self) -> None:
+        """Write again and again, until cancelled; end this process when its parent has ended."""
+        while os.getppid() == self._parent:
+            with suppress(OSError):  # who asks is told
+                self._write()
+            await asyncio.sleep(WRITE_SECONDS)
+        signal.raise_signal(signal.SIGTERM)
+
+
+def added_up(pages: Iterable[str], before: str = "") -> str:
+    """Add up the numbers of processes, and the counters of one before them."""
+    families: dict[str, dict[str, float]] = defaultdict(dict)
+    for page in (*pages, before):
+        for family in page.split("# HELP ")[1:]:
+            about, kind, *lines = family.splitlines()
+            values, named = families[f"# HELP {about}\n{kind}\n"], {*kind.split()[2:]}
+            for line in lines if page is not before or "gauge" not in named else ():
+                name, _, value = line.rpartition(" ")
+                add = float.__add__ if SUMMED & named else max
+                values[name] = add(values.get(name, 0.0), float(value))
+    told = ((about, *(f"{n} {v}\n" for n, v in found.items())) for about, found in families.items())
+    return "".join(line for lines in told for line in lines)
