@@ -8,10 +8,9 @@ import pytest
 
 from project_package.history import EVENT
 from project_package.keeper import StateUnusable
-from project_package.serving.batch import Watch
+from project_package.serving.batch import Versions, Watch
 from project_package.serving.follower import Follower
 from project_package.serving.live import Live
-from project_package.serving.versions import Versions
 from project_package.state import State
 from project_package.store import CHALLENGER, CHAMPION
 

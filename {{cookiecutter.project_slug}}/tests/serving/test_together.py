@@ -9,10 +9,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from project_package.errors import UserError
-from project_package.serving.batch import Answers, Batch, Watch
+from project_package.serving.batch import Answers, Batch, Versions, Watch
 from project_package.serving.follower import Follower
 from project_package.serving.together import Together
-from project_package.serving.versions import Versions
 from project_package.store import CHALLENGER, CHAMPION
 
 

@@ -1,16 +1,18 @@
-"""A batch: rows of requests that one version answers in one run of features and graph."""
+"""Which version answers whom, and a batch: rows that one version answers in one run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from typing import TypeAlias
 
 import numpy as np
 
 from ..contract import Columns, Past, take
 from ..predictor import UNFIT, features_after
-from .follower import Served
-from .versions import Versions
+from .follower import Follower, Served
+
+WHOLE = 2**64
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,41 @@ class Watch:
     after: Tell | None = None
 
 
+class Versions:
+    """The versions that may answer."""
+
+    def __init__(
+        self, champion: Follower, challenger: Follower | None = None, canary: float = 0
+    ) -> None:
+        """Take the followers, and the share of subjects (0 to 1) that the challenger answers."""
+        self.champion, self.challenger = champion, challenger
+        self._limit = canary * WHOLE
+
+    def choose(self, subjects: Sequence[str]) -> list[Served]:
+        """Give the version that answers each subject: a card, a product or a household.
+
+        The same subject is always on the same side. The champion must be there.
+        """
+        champion = self.champion.served
+        assert champion is not None  # noqa: S101 - a request is refused before while it is not
+        challenger = self.challenger.served if self.challenger and self._limit else None
+        if challenger is None:
+            return [champion] * len(subjects)
+        return [challenger if _place(s) < self._limit else champion for s in subjects]
+
+    def stand_in(self, failed: Served, error: Exception) -> Served:
+        """Give the champion for a challenger that failed, which answers nobody any more.
+
+        The champion's own error is raised.
+        """
+        champion = self.champion.served
+        if champion is None or self.challenger is None or failed.alias == self.champion.alias:
+            raise error
+        reason = f"Version {failed.version} failed on a request: {type(error).__name__}."
+        self.challenger.refuse(reason)
+        return champion
+
+
 def run(served: Served, rows: Columns, pasts: Sequence[Past]) -> Batch:
     """Answer rows, each after its past."""
     return scored(served, rows, pasts, features_after(served.predictor.api, rows, pasts))
@@ -90,3 +127,8 @@ def _run(served: Served, rows: Columns, pasts: Sequence[Past], versions: Version
         return run(served, rows, pasts)
     except UNFIT as error:
         return run(versions.stand_in(served, error), rows, pasts)
+
+
+def _place(subject: str) -> int:
+    """Give a place on the whole that depends on the name only."""
+    return int.from_bytes(blake2b(subject.encode(), digest_size=8).digest(), "big")

@@ -19,9 +19,8 @@ from ..contract import Columns, Past, take
 from ..history import EVENT
 from ..keeper import StateUnusable
 from ..state import State
-from .batch import Answers, Batch, Watch, run_each
+from .batch import Answers, Batch, Versions, Watch, run_each
 from .follower import AnyApi
-from .versions import Versions
 from .work import Finish, Label, Predict, Refused, Remember, Turn, Work
 
 MOST_TOGETHER = 256

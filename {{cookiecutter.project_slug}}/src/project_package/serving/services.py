@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from ..keeper import StateUnusable
 from ..state import State
 from ..store import CHALLENGER, CHAMPION, Store
-from .batch import Answers, Batch, Watch
+from .batch import Answers, Batch, Versions, Watch
 from .door import Door, Limits
 from .follower import AnyApi, Follower, Served
 from .live import Live
@@ -25,7 +25,6 @@ from .outbox import Log
 from .problems import RETRY_SECONDS
 from .shadow import Shadow
 from .together import Together
-from .versions import Versions
 from .work import Refused
 from .workers import Board
 

@@ -13,9 +13,8 @@ from itertools import accumulate
 from typing import Any
 
 from ..contract import Past
-from .batch import Answers, Watch, run_each
+from .batch import Answers, Versions, Watch, run_each
 from .follower import AnyApi
-from .versions import Versions
 
 
 @dataclass(frozen=True)
