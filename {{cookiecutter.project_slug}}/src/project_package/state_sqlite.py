@@ -25,14 +25,14 @@ from .keeper import Found, Key, Shelf, Values
 Row: TypeAlias = tuple[int, bytes, bytes]
 """Stretch, key and value."""
 PAGE = 4_096
-JOURNAL = 1_000 * PAGE
+JOURNAL = 4_000 * PAGE
 """Bytes of the journal that are moved to the file at once, by `sync`; or, when it cannot keep up,
 at eight times as many by a transaction."""
 SYNCS_A_LOOK = 100
 """How often it is looked whether the journal has grown so far."""
 BUSY_SECONDS, LOOK_SECONDS = 5, 0.001
 """How long a transaction waits for that of another process, and how often it looks."""
-FRESH = 3_000
+FRESH = 6_000
 """Values of a kind that gather before they move: the more, the less often and the longer."""
 KEPT = """
 CREATE TABLE IF NOT EXISTS kept (kind, stretch, key, value, PRIMARY KEY (kind, stretch, key))
@@ -145,9 +145,10 @@ class SqliteKeeper:
         known = self._fresh[kind].known if kind in self._fresh else {}
         found = list[Found]()
         for key in keys:
-            moved = dict(self._file.execute(query, (kind, *stretches, key)))
-            fresh = known.get(key, {})
-            found.append(moved | {s: value for s, value in fresh.items() if s in stretches})
+            values = dict(self._file.execute(query, (kind, *stretches, key)))
+            if fresh := known.get(key):
+                values |= {s: value for s, value in fresh.items() if s in stretches}
+            found.append(values)
         return found
 
     def _read_one(self, kind: int, stretches: Sequence[int], key: bytes) -> Found:
