@@ -17,6 +17,7 @@ from project_package.windows import (
     Window,
     compute,
     lookback,
+    stream,
 )
 
 DAY = MILLISECONDS_A_DAY
@@ -148,6 +149,24 @@ def test_no_rows_give_no_features() -> None:
 def test_any_two_codes_are_two_entities(other: int) -> None:
     rows = {"timestamp": np.arange(3), "card": np.array([0, other, 0])}
     assert compute([window("count")], rows)["feature"].tolist() == [1, 1, 2]
+
+
+@settings(deadline=None)
+@given(
+    rows=ROWS, places=st.lists(st.integers(0, 39), max_size=5), delay=st.sampled_from([0.0, 7.0])
+)
+def test_some_rows_have_the_features_of_the_table(
+    rows: list[tuple[int, int, int]], places: list[int], delay: float
+) -> None:
+    inner = replace(window("mean", 3), name="inner")
+    named = [replace(window(a, 2, delay), name=a) for a in AGGREGATES]
+    outer = Window("outer", "", "card", "sum", 2, value="inner")
+    features, table = [inner, *named, outer], columns(rows)
+    at = np.array([place for place in places if place < len(rows)], np.int64)
+    found, whole = dict(stream(features, table, at)), compute(features, table)
+    assert {n: v.tolist() for n, v in found.items()} == {
+        n: v[at].tolist() for n, v in whole.items()
+    }
 
 
 @pytest.mark.parametrize("other", [-2, 1, 2**16 - 1, 2**40])

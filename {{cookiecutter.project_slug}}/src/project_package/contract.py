@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
+At: TypeAlias = slice | NDArray[np.int64]
+"""Which rows."""
+ALL: At = slice(None)
 Past: TypeAlias = Mapping[str, Columns]
 """Earlier rows of each entity, in order of time: timestamp and the columns that are remembered."""
 Files: TypeAlias = Mapping[str, bytes]
@@ -124,8 +127,9 @@ class Api(Generic[Request, Response, Assets]):
     remember it."""
     lacks: Callable[[Request, Past], str]
     """Say what a remembered past lacks, as the end of a sentence; nothing when it is enough."""
-    features: Callable[[Columns], Columns]
-    """Compute the features of rows in order of time, with an integer code for each entity."""
+    features: Callable[[Columns, At], Columns]
+    """Compute features at some of the rows, all of which are in order of time, with an integer code
+    for each entity."""
     encode: Callable[[Columns, Assets], Columns]
     """Turn features into the named inputs of the ONNX graph."""
     decode: Callable[[Columns, Columns, Assets], Columns]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from .bundle import Bundle
-from .contract import Api, Assets, Columns, Past, Request, Response, length, take
+from .contract import Api, Assets, Columns, Past, Request, Response, length
 from .errors import UserError
 from .history import joined
 
@@ -92,4 +92,4 @@ def features(
 def features_after(api: Api[Any, Any, Any], rows: Columns, pasts: Sequence[Past]) -> Columns:
     """Compute the features of rows, each after its own past: shape (rows,) each."""
     together, places = joined(rows, pasts, api.memory.entities)
-    return take(api.features(together), places)
+    return api.features(together, places)

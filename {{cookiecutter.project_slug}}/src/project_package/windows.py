@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import Columns
+from .contract import ALL, At, Columns
 
 Ends: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 Prepare: TypeAlias = Callable[[NDArray[Any]], NDArray[np.int64]]
@@ -135,8 +135,14 @@ def compute(features: Sequence[Feature], rows: Columns) -> dict[str, NDArray[Any
     return dict(stream(features, rows))
 
 
-def stream(features: Sequence[Feature], rows: Columns) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Yield (name, values) in the order of declaration, and let go of what is not read again."""
+def stream(
+    features: Sequence[Feature], rows: Columns, at: At = ALL
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield (name, values) in the order of declaration, and let go of what is not read again.
+
+    Values are those of the rows `at`, each of which has every entity: a window that no feature
+    reads is computed for these only.
+    """
     timestamp = rows["timestamp"].astype(np.int64, copy=False)
     if np.any(timestamp[1:] < timestamp[:-1]):
         raise ValueError("rows are not in order of time: sort them by timestamp first")
@@ -145,14 +151,16 @@ def stream(features: Sequence[Feature], rows: Columns) -> Iterator[tuple[str, ND
     reach = max((f.delay + f.days for f in features if isinstance(f, Window)), default=0.0)
     last_reader = {name: i for i, feature in enumerate(features) for name in _reads(feature)}
     for i, feature in enumerate(features):
+        here = ALL
         if isinstance(feature, Derived):
             values = feature.function(*(columns[name] for name in feature.inputs))
         else:
+            here = ALL if feature.name in last_reader else at
             if feature.entity not in timelines:
                 timelines[feature.entity] = _Timeline(rows[feature.entity], timestamp, reach)
-            values = timelines[feature.entity].aggregate(feature, columns)
+            values = timelines[feature.entity].values(feature, columns, here)
         columns[feature.name] = values
-        yield feature.name, values
+        yield feature.name, values[at] if here is ALL else values
         for name in (feature.name, *_reads(feature)):
             if last_reader.get(name, -1) <= i:
                 columns.pop(name, None)
@@ -172,7 +180,7 @@ class _Timeline:
         With the gap, a search on the one axis stays inside the entity; as the axis spends on an
         entity only the time it was active, it cannot overflow.
         """
-        self._count, codes, lowest = len(entity), entity, entity.min(initial=0)
+        codes, lowest = entity, entity.min(initial=0)
         if lowest >= NOBODY and entity.max(initial=0) < 2**16:
             codes = entity.astype(np.uint16)  # which numpy sorts by radix, several times faster
         self.order = np.argsort(codes, kind="stable")
@@ -183,25 +191,36 @@ class _Timeline:
         step[entity[1:] != entity[:-1]] = _milliseconds(reach)
         self.time = np.zeros(len(entity), dtype=np.int64)
         np.cumsum(step, out=self.time[1:])
+        self.places = np.zeros(len(codes), np.int64)
+        self.places[self.order] = np.arange(len(entity))
         self._next = np.arange(1, len(entity) + 1)
-        self._until: dict[float, NDArray[np.int64]] = {}
+        self._until: dict[tuple[float, bool], NDArray[np.int64]] = {}
         self._shared: tuple[tuple[str, Prepare] | None, NDArray[np.int64]] = None, self.time
 
-    def ends(self, window: Window) -> Ends:
+    def ends(self, window: Window, at: At) -> Ends:
         """Give the first row of each row's window and the row after its last."""
-        end = self.until(window.delay) if window.delay else self._next
-        return self.until(window.delay + window.days), end
+        end = self.until(window.delay, at) if window.delay else self._next[at]
+        return self.until(window.delay + window.days, at), end
 
-    def until(self, days: float) -> NDArray[np.int64]:
+    def until(self, days: float, at: At) -> NDArray[np.int64]:
         """Count the rows at or before t - days, along the whole axis."""
-        if days not in self._until:
-            moment = self.time - _milliseconds(days)
-            self._until[days] = np.searchsorted(self.time, moment, side="right")
-        return self._until[days]
+        key = days, at is ALL  # of places there is one choice for one timeline
+        if key not in self._until:
+            moment = self.time[at] - _milliseconds(days)
+            self._until[key] = np.searchsorted(self.time, moment, side="right")
+        return self._until[key]
 
-    def aggregate(self, window: Window, columns: Columns) -> NDArray[np.float64]:
-        """Give the aggregate of every row's window, in the order of the table."""
-        first, end = self.ends(window)
+    def values(self, window: Window, columns: Columns, at: At) -> NDArray[np.float64]:
+        """Give the aggregate of the windows of rows, in the order of the table."""
+        if at is not ALL:
+            return self.aggregate(window, columns, self.places[at])
+        values = np.zeros(len(self.places))
+        values[self.order] = self.aggregate(window, columns, ALL)
+        return values
+
+    def aggregate(self, window: Window, columns: Columns, at: At) -> NDArray[np.float64]:
+        """Give the aggregate of windows, along the axis or at places on it."""
+        first, end = self.ends(window, at)
         if window.value is None:
             aggregated = (end - first).astype(np.float64)
         elif window.aggregate in ("sum", "mean"):
@@ -210,10 +229,8 @@ class _Timeline:
             if window.aggregate == "mean":
                 aggregated /= np.maximum(end - first, 1)
         else:
-            aggregated = self._run(window, self._of(window.value, columns, _last_false)[end])
-        result = np.zeros(self._count)
-        result[self.order] = aggregated
-        return result
+            aggregated = self._run(window, self._of(window.value, columns, _last_false)[end], at)
+        return aggregated
 
     def _of(self, name: str, columns: Columns, prepare: Prepare) -> NDArray[np.int64]:
         """Give what windows over a column share; the latest is kept, for they stand together."""
@@ -224,17 +241,17 @@ class _Timeline:
             self._shared = (name, prepare), prepare(values)
         return self._shared[1]
 
-    def _run(self, window: Window, last_false: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give an aggregate of the true rows at the end of every window."""
-        first, end = self.ends(window)
+    def _run(self, window: Window, last_false: NDArray[np.int64], at: At) -> NDArray[np.float64]:
+        """Give an aggregate of the true rows at the end of windows."""
+        first, end = self.ends(window, at)
         if window.aggregate == "days_since_false":
-            since = self.time - self.time[last_false]
+            since = self.time[at] - self.time[last_false]
             none = _milliseconds(window.delay + window.days)
             return np.where(last_false >= first, since, none) / MILLISECONDS_A_DAY
         run: NDArray[np.int64] = np.maximum(last_false + 1, first)
         if window.aggregate == "run_length":
             return (end - run).astype(np.float64)
-        age = self.time - self.time[np.minimum(run, np.arange(len(run)))]
+        age = self.time[at] - self.time[np.minimum(run, self._next[at] - 1)]
         return np.where(run < end, age, 0) / MILLISECONDS_A_DAY
 
 

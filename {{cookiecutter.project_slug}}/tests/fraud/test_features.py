@@ -83,7 +83,7 @@ def test_a_stretch_with_its_history_equals_the_whole_table() -> None:
     start, lookback = 2_500, max(LOOKBACK_DAYS.values()) * DAY
     near = rows["timestamp"] > rows["timestamp"][start] - lookback
     whole = feature_columns(rows)
-    part = feature_columns(select(rows, near), first=int(near[:start].sum()))
+    part = feature_columns(select(rows, near), at=slice(int(near[:start].sum()), None))
     assert all(np.array_equal(whole[name][start:], part[name]) for name in INPUTS)
 
 
@@ -96,7 +96,7 @@ def test_one_request_with_its_history_equals_the_whole_table(i: int) -> None:
         recent = rows["timestamp"] > rows["timestamp"][i] - days * DAY
         related |= recent & (rows[entity] == rows[entity][i])
     history = np.flatnonzero(related[: i + 1])
-    request = feature_columns(select(rows, history), first=len(history) - 1)
+    request = feature_columns(select(rows, history), at=slice(len(history) - 1, None))
     assert all(request[name] == whole[name][i] for name in INPUTS)
 
 

@@ -29,9 +29,9 @@ from project_package.store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
 from project_package.windows import (
     MILLISECONDS_A_DAY,
     Window,
-    compute,
     kept,
     lookback,
+    stream,
 )
 
 START = 20_000 * MILLISECONDS_A_DAY
@@ -94,7 +94,7 @@ API: Api[Payment, Total, Files] = Api(
     rows=rows,
     carried=lambda _: None,
     lacks=lambda _, __: "",
-    features=lambda columns: compute(FEATURES, columns),
+    features=lambda columns, at: dict(stream(FEATURES, columns, at)),
     encode=lambda columns, _: {"x": columns["total"].astype(np.float32)},
     decode=lambda outputs, _, __: outputs,
     respond=lambda given, _: objects({"y": given["y"]}),

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns
+from ..contract import ALL, At, Columns
 from ..windows import MILLISECONDS_A_DAY, Aggregate, Derived, Feature, Window, lookback, stream
 
 Values: TypeAlias = NDArray[Any]
@@ -214,9 +214,9 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
 
 
 def feature_columns(
-    rows: Columns, features: Sequence[Feature] = FEATURES
+    rows: Columns, at: At = ALL, features: Sequence[Feature] = FEATURES
 ) -> dict[str, NDArray[np.float32]]:
-    """Compute the inputs of the model and what is kept beside, float32 of shape (rows,) each.
+    """Compute the inputs of the model and what is kept beside, float32, one of each per row.
 
     `rows` are products in weeks, in order of time: timestamp (int64, milliseconds UTC of the
     Monday), product_id (one integer code each), units, sales and discount of the week (any numbers
@@ -227,8 +227,8 @@ def feature_columns(
     Raises ValueError when the rows are not in order of time.
     """
     wanted = {*INPUTS, *KEPT}
-    columns = {name: rows[name].astype(np.float32) for name in PLANS}
-    for name, values in stream(features, rows):
+    columns = {name: rows[name][at].astype(np.float32) for name in PLANS}
+    for name, values in stream(features, rows, at):
         if name in wanted:
             columns[name] = values.astype(np.float32)
     return columns

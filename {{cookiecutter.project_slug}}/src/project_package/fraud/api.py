@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from ..contract import Api, Columns, Files, Frozen, Memory, Past
+from ..contract import Api, At, Columns, Files, Frozen, Memory, Past
 from ..fields import Identifier, Moment, Money, milliseconds, numbers
 from ..history import EVENT
 from ..windows import kept
@@ -186,9 +186,9 @@ def carried(request: FraudRequest) -> Past | None:
     }
 
 
-def features(rows: Columns) -> Columns:
+def features(rows: Columns, at: At) -> Columns:
     """Compute the features of payments; the hour is watched too."""
-    return {**feature_columns(rows), "timestamp": rows["timestamp"]}
+    return {**feature_columns(rows, at), "timestamp": rows["timestamp"][at]}
 
 
 def encode(columns: Columns, known: FraudAssets) -> Columns:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns
+from ..contract import ALL, At, Columns
 from ..windows import (
     MILLISECONDS_A_DAY,
     Aggregate,
@@ -182,19 +182,19 @@ INPUTS = tuple(DESCRIPTIONS)
 
 
 def feature_columns(
-    rows: Columns, first: int = 0, features: Sequence[Feature] = FEATURES
+    rows: Columns, at: At = ALL, features: Sequence[Feature] = FEATURES
 ) -> dict[str, NDArray[np.float32]]:
-    """Compute the inputs of the model for rows[first:], float32 of shape (rows - first,) each.
+    """Compute the inputs of the model for the rows `at`, float32, one of each per row.
 
     `rows` are payments in order of time: timestamp (int64, milliseconds UTC), customer_id and
     terminal_id (one integer code each), amount, is_fraud (False where not known yet: labels of the
-    last seven days are never read). The rows before `first` are history; with `LOOKBACK_DAYS` of
+    last seven days are never read). The other rows are history; with `LOOKBACK_DAYS` of
     it for the card and the terminal of a row, the result is that of the whole table to the bit.
 
     Raises ValueError when the rows are not in order of time.
     """
-    columns = {"amount": rows["amount"][first:].astype(np.float32)}
-    for name, values in stream(features, rows):
+    columns = {"amount": rows["amount"][at].astype(np.float32)}
+    for name, values in stream(features, rows, at):
         if name in DESCRIPTIONS:
-            columns[name] = values[first:].astype(np.float32)
+            columns[name] = values.astype(np.float32)
     return columns

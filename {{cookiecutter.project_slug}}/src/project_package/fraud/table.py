@@ -149,6 +149,6 @@ def _with_features(payments: pl.LazyFrame, part: Stretch, pool: Executor) -> pl.
     own = payments.filter(time.is_between(part.start, part.end, closed="left")).select(kept)
     table = own.collect(engine="streaming")
     first = len(rows["amount"]) - len(table)
-    halves = pool.map(partial(feature_columns, rows, first), HALVES)
+    halves = pool.map(partial(feature_columns, rows, slice(first, None)), HALVES)
     columns = {name: column for half in halves for name, column in half.items()}
     return table.with_columns(pl.Series(name, columns[name]) for name in INPUTS if name not in kept)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns
+from ..contract import ALL, At, Columns
 from ..windows import Aggregate, Derived, Feature, Window, lookback, stream
 
 Values: TypeAlias = NDArray[Any]
@@ -82,9 +82,9 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
 
 
 def feature_columns(
-    rows: Columns, features: Sequence[Feature] = FEATURES
+    rows: Columns, at: At = ALL, features: Sequence[Feature] = FEATURES
 ) -> dict[str, NDArray[np.float64]]:
-    """Compute the features of a household at each row: float64 of shape (rows,) each.
+    """Compute the features of a household at rows: float64, one of each per row.
 
     `rows` are baskets and moments, in order of time: timestamp (int64, milliseconds UTC),
     household_id (one integer code each), is_now (1.0 for a moment, 0.0 for a basket) and the money
@@ -94,7 +94,7 @@ def feature_columns(
 
     Raises ValueError when the rows are not in order of time.
     """
-    return {name: values for name, values in stream(features, rows) if name in INPUTS}
+    return {name: values for name, values in stream(features, rows, at) if name in INPUTS}
 
 
 def positions(columns: Columns) -> NDArray[np.float64]:
