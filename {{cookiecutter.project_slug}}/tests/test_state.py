@@ -216,6 +216,28 @@ def test_an_error_undoes_the_whole_transaction(state: State) -> None:
     assert amounts(state) == [1]
 
 
+def test_a_state_whose_first_transaction_broke_off_knows_its_columns(fresh: Fresh) -> None:
+    address = fresh()
+    state = State(address, MEMORY)
+    with pytest.raises(ZeroDivisionError), state.transaction():
+        assert state.add(row("a", START), 0) > 1 / 0
+    put(state, row("a", START))
+    with (
+        pytest.raises(StateUnusable, match="for other entities or columns"),
+        State(address, replace(MEMORY, entities={"card": ("hour",)}, late=())).transaction(),
+    ):
+        pass
+
+
+def test_what_was_read_after_time_went_on_is_forgotten_when_that_is_undone(fresh: Fresh) -> None:
+    address = fresh()
+    put(State(address, MEMORY), row("a", START))
+    state = State(address, MEMORY)
+    with pytest.raises(ZeroDivisionError):
+        break_off(state)
+    assert amounts(state) == [1]
+
+
 def test_a_past_that_was_given_stays_as_it_was(state: State) -> None:
     put(state, row("a", START))
     with state.transaction():
@@ -265,8 +287,8 @@ def test_what_was_known_is_known_after_an_error_and_a_row_of_another(fresh: Fres
     address = fresh()
     one, two = State(address, MEMORY), State(address, MEMORY)
     put(one, row("a", START, card=1), row("other", START, card=2))
-    with pytest.raises(ZeroDivisionError):
-        break_off(one)
+    with pytest.raises(ZeroDivisionError), one.transaction():
+        assert one.add(row("b", START), 0) > 1 / 0
     assert {name for _, name in one._cache} == {b"c0", b"c1", b"c2", b"s0"}
     put(two, row("c", START, card=1, shop=1))
     assert amounts(one) == []

@@ -85,9 +85,36 @@ def test_a_disk_that_lost_something_is_not_written_again(path: Path, monkeypatch
     monkeypatch.setattr(os, "fsync", lose)
     with pytest.raises(StateUnusable, match="worn out"):
         state.sync()
+    monkeypatch.undo()
+    with pytest.raises(StateUnusable, match="start the server again"):
+        state.sync()
     with pytest.raises(StateUnusable, match="start the server again"):
         put(state, row("b", 2))
     assert amounts(State(path, MEMORY)) == [1]
+
+
+def test_what_cannot_be_read_of_others_is_read_the_next_time(path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(state_sqlite, "FRESH", 4)
+    one, two = State(path, MEMORY), State(path, MEMORY)
+    put(one, row("0", 0))
+    assert amounts(two) == [0]
+    for number in range(1, 7):
+        put(one, row(f"{number}", number))
+    news = state_sqlite.NEWS
+    monkeypatch.setattr(state_sqlite, "NEWS", "SELECT %d FROM nowhere WHERE ? > 0")
+    with pytest.raises(StateUnusable, match="no such table"):
+        amounts(two)
+    monkeypatch.setattr(state_sqlite, "NEWS", news)
+    put(two, row("7", 7))
+    assert amounts(State(path, MEMORY)) == amounts(one) == [*map(float, range(8))]
+
+
+def test_a_file_that_may_not_be_written_is_told_at_once(path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(state_sqlite, "BUSY_SECONDS", 10**6)
+    state = State(path, MEMORY)
+    state._keeper._file.execute("PRAGMA query_only = 1")  # type: ignore[attr-defined]
+    with pytest.raises(StateUnusable, match="readonly"):
+        put(state, row("a"))
 
 
 def test_values_move_when_there_are_many_and_every_process_knows_them(

@@ -87,6 +87,8 @@ class State:
             if not done:
                 self._keeper.rollback()
                 self._cache.update(self._before)
+                if self._newest != before[0]:  # what was read since lacks what was to be dropped
+                    self._cache.clear()
                 self._newest, self._given = before
             for pending in (self._before, self._events, self._changed, self._values, self._drop):
                 pending.clear()
@@ -98,7 +100,7 @@ class State:
             self._cache.clear()
         for key in changed or ():
             self._cache.pop(key, None)
-        if self._stale or changed:
+        if self._stale or changed or self._newest is None:
             self._read_about()
         self._stale = False
 
@@ -127,11 +129,7 @@ class State:
             self._cache.popitem(last=False)
 
     def sync(self) -> None:
-        """Return when all that was committed before is safe from a failing machine, too.
-
-        Raises:
-            StateUnusable: it cannot be made safe.
-        """
+        """Return when all commits are safe from a failing machine; raise StateUnusable if not."""
         try:
             self._keeper.sync()
         except self._keeper.failures as error:

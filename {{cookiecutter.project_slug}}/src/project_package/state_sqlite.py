@@ -13,7 +13,7 @@ the end of each.
 import os
 import sqlite3
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +26,7 @@ Row: TypeAlias = tuple[int, bytes, bytes]
 """Stretch, key and value."""
 PAGE = 4_096
 JOURNAL = 4_000 * PAGE
-"""Bytes of the journal that are moved to the file at once, by `sync`; or, when it cannot keep up,
-at eight times as many by a transaction."""
+"""Bytes of the journal that `sync` moves to the file; at eight times as many a transaction does."""
 SYNCS_A_LOOK = 100
 """How often it is looked whether the journal has grown so far."""
 BUSY_SECONDS, LOOK_SECONDS = 5, 0.001
@@ -103,11 +102,14 @@ class SqliteKeeper:
 
     def begin(self) -> Collection[Key] | None:
         """Start a transaction; give what others wrote since the last one."""
-        if self._lost:
-            raise OSError(f"the disk lost what was written ({self._lost}): start the server again")
+        self._refuse_lost()
         self._wait()
         before, self._version = self._version, self._ask("PRAGMA data_version")
         return () if self._version == before else self._catch_up()
+
+    def _refuse_lost(self) -> None:
+        if self._lost:
+            raise OSError(f"the disk lost what was written ({self._lost}): start the server again")
 
     def _wait(self) -> None:
         """Begin as soon as nobody else writes; SQLite would look ever more seldom."""
@@ -115,8 +117,9 @@ class SqliteKeeper:
         while True:
             try:
                 self._file.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                if time.monotonic() > until:
+            except sqlite3.OperationalError as error:
+                is_held = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_held or time.monotonic() > until:
                     raise
                 time.sleep(LOOK_SECONDS)
             else:
@@ -124,15 +127,16 @@ class SqliteKeeper:
 
     def _catch_up(self) -> Collection[Key] | None:
         """Take in what others wrote."""
-        before, self._moves = self._moves, self._ask("PRAGMA user_version")
+        before, moves = self._moves, self._ask("PRAGMA user_version")
         changed = set[Key]()
         for kind, fresh in self._fresh.items():
-            if self._moves != before:
+            if moves != before:
                 fresh.forget()
             news = self._file.execute(NEWS % kind, [fresh.count]).fetchall()
             fresh.take(news)
             changed |= {(kind, key) for _, key, _ in news}
-        return changed if self._moves == before else None
+        self._moves = moves  # at last: what cannot be read now is forgotten and read next time
+        return changed if moves == before else None
 
     def _ask(self, query: str) -> int:
         return int(self._file.execute(query).fetchone()[0])
@@ -158,9 +162,7 @@ class SqliteKeeper:
     def commit(self, values: Values, drop: Sequence[Shelf]) -> None:
         """Write values, drop shelves and end the transaction."""
         gathered = self._write(values)
-        sizes = {kind: self._fresh[kind].count + len(rows) for kind, rows in gathered.items()}
-        moving = [kind for kind, size in sizes.items() if size == max(sizes.values()) >= FRESH][:1]
-        moving = [*self._fresh] if drop else moving
+        moving = [*self._fresh] if drop else self._full(gathered)
         for kind in moving:
             self._file.execute(MOVE % (kind, kind))
             self._file.execute(FORGET % kind)
@@ -173,6 +175,11 @@ class SqliteKeeper:
             self._fresh[kind].take(rows)
         for kind in moving:
             self._fresh[kind].forget()
+
+    def _full(self, gathered: Mapping[int, Sequence[Row]]) -> list[int]:
+        """Give the kind of which most values gathered, if they are enough: one move at a time."""
+        sizes = [(self._fresh[kind].count + len(rows), kind) for kind, rows in gathered.items()]
+        return [kind for size, kind in sorted(sizes)[-1:] if size >= FRESH]
 
     def _write(self, values: Values) -> dict[int, list[Row]]:
         """Write values, each where its kind goes first; give those that gather."""
@@ -209,6 +216,7 @@ class SqliteKeeper:
 
         A disk that could not is not asked again: what it lost, it would not tell twice.
         """
+        self._refuse_lost()
         try:
             os.fsync(self._journal.fileno())
         except OSError as error:

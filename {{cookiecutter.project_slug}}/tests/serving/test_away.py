@@ -22,7 +22,7 @@ from project_package.serving.app import create_app
 from project_package.serving.door import Door, Limits
 from project_package.serving.keys import Ring
 from project_package.serving.outbox import Log, Outbox
-from project_package.serving.record import Record
+from project_package.serving.record import LogUnusable, Record
 from project_package.serving.services import Options
 from project_package.state import State
 from project_package.store import BUNDLE
@@ -85,6 +85,22 @@ def test_a_state_that_is_away_is_told_before_anybody_needs_it(
     assert [r.reason for r in caplog.records if r.message == "state unusable"]
 
 
+def test_a_log_that_fails_does_not_end_the_look_at_the_state(
+    multiplying: Any, running: Any, until: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    record = Record(tmp_path / "predictions.db", b"key")
+    monkeypatch.setattr(record, "write", broken)
+    monkeypatch.setattr(state_sqlite, "BUSY_SECONDS", 0)
+    log = Log(record, Outbox(record.path, 1))
+    app = multiplying.app(Options(log=log, follow_seconds=0.001))
+    with running(app) as url:
+        answers = [ask(url, alone=False, name=f"{n}").status_code for n in range(30)]
+        with held(multiplying.state):
+            until(lambda: httpx.get(f"{url}/readyz").json()["state"])
+        until(lambda: httpx.get(f"{url}/readyz").json()["state"] == "")
+    assert set(answers) == {503}
+
+
 def test_where_keys_are_asked_for_nobody_else_learns_an_address(
     multiplying: Any, running: Any, until: Any, tmp_path: Path
 ) -> None:
@@ -93,6 +109,10 @@ def test_where_keys_are_asked_for_nobody_else_learns_an_address(
     with running(create_app(multiplying.api, multiplying.store, state, options)) as url:
         until(lambda: httpx.get(f"{url}/readyz").json()["state"])
         assert "127.0.0.1" not in httpx.get(f"{url}/readyz").text
+
+
+def broken(_: Any) -> None:
+    raise LogUnusable("Predictions cannot be logged: worn out.")
 
 
 def test_the_prediction_log(multiplying: Any, running: Any, tmp_path: Path) -> None:

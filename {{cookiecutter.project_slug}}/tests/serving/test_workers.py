@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from project_package.lifecycle.project import Project
-from project_package.serving.workers import added_up
+from project_package.serving.workers import KILLS, added_up
 
 PAGE = """\
 # HELP requests_total Answers
@@ -86,15 +87,30 @@ def test_a_worker_that_is_killed_comes_back_and_no_counter_falls(
 
 
 def test_workers_end_when_their_parent_is_killed(server: Any, each: Any, until: Any) -> None:
-    def is_over() -> bool:
-        try:
-            return httpx.get(f"{server.url}/healthz").status_code != 200
-        except httpx.TransportError:
-            return True
-
     assert each[0].get("/healthz").status_code == 200
+    left = workers(server)
     server.process.kill()
-    until(is_over)
+    until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in left))
+
+
+def test_workers_end_whose_parent_was_killed_before_they_worked(
+    started: Callable[..., Any], until: Any
+) -> None:
+    server = started(SERVE_WORKERS="2")
+    until(lambda: workers(server))
+    left = workers(server)
+    server.process.kill()
+    until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in left))
+
+
+def test_workers_that_are_killed_again_and_again_end_the_server(server: Any) -> None:
+    while server.process.poll() is None:
+        for pid in workers(server):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    assert server.process.returncode == 2
+    said = server.stderr.read_text()
+    assert (said.count("a worker was killed") >= KILLS, "A worker cannot work" in said) == (1, 1)
 
 
 def test_a_start_that_cannot_succeed_ends_with_one_error(project: Project, tmp_path: Path) -> None:
@@ -131,4 +147,6 @@ def test_counters_are_added_up_and_of_most_gauges_the_largest_counts() -> None:
     assert value(page, "requests_inside") == 3  # the third has ended
     assert value(page, "state_bytes") == 2
     assert page.count("# TYPE requests_total") == 1
+    odd = PAGE.format(route="a\x0b# HELP \u2028b", number=1)
+    assert value(added_up([odd, odd]), "requests_total", route="/a\x0b# HELP \u2028b") == 2
     assert page.index('"/b"') < page.index("requests_inside")

@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def _state(project: Project) -> str:
     if "://" not in address and not Path(address).exists():
         return f"{address} is not there yet: `ml remember` or a server makes it"
     state = State(address, project.use_case.api.memory)
-    with state.transaction():
+    with closing(state), state.transaction():
         return shown(address)
 
 

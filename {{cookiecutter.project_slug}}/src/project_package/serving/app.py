@@ -38,8 +38,7 @@ PLAIN = Options()
 OBJECTS_A_COLLECTION = 200_000
 """Some bodies of a thousand instances make tens of thousands: no reason to look for garbage."""
 BLOCK_BYTES = 2**23
-"""glibc gives the kernel no less back than twice the largest block it ever saw freed: with one of
-this size, never touched, a body finds the memory of the one before it."""
+"""Once glibc saw such a block freed, it keeps as much for the bodies that come."""
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 log = logging.getLogger(__name__)
@@ -96,6 +95,7 @@ def _run(app: FastAPI, opened: list[socket.socket], settings: Settings) -> None:
         app,
         log_config=None,  # its records go where ours go
         access_log=False,
+        ws="none",
         server_header=False,
         timeout_graceful_shutdown=ceil(settings.serve_answer_seconds),
     )
@@ -131,7 +131,7 @@ def _listen(host: str, port: int, count: int, settings: Settings) -> list[socket
         with open_((host, port)) as free:  # which fails where others listen, as the next do not
             place = free.getsockname()
         return [open_(place, reuse_port=count > 1) for _ in range(count)]
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, ValueError) as error:  # as it has no SO_REUSEPORT
         raise UserError(
             f"Nobody can listen on {host}, port {port}: {error}. Give others with --host and "
             "--port, or SERVE_HOST and SERVE_PORT."

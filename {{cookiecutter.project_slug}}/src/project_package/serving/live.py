@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -110,7 +109,7 @@ class Live:
         for one, result in zip(waiting, results, strict=True):
             if one.done.cancelled():
                 continue
-            if isinstance(result, BaseException):
+            if isinstance(result, BaseException) and one.size:
                 one.done.set_exception(result)
             else:
                 one.done.set_result(result)
@@ -123,24 +122,23 @@ class Live:
     async def look(self, seconds: float) -> None:
         """Find out, again and again, whether the state can be used; until cancelled."""
         while True:
-            with suppress(StateUnusable):
-                await self.finish()
+            await self.finish()
             await asyncio.sleep(seconds)
 
     async def finish(self) -> None:
-        """Return when all that waits by now is done."""
+        """Return when all that waits by now is done, or who waits was told why not."""
         await self._put(0, Remember({EVENT: np.empty(0, object)}))
 
     async def _put(self, size: int, work: Work) -> Any:
         if size and self._count >= self.most:
             raise StateUnusable("More wait for the state than it can serve: ask again.")
         done = asyncio.get_running_loop().create_future()
-        self._count += 1
+        self._count += bool(size)
         try:
             await self._waiting.put(_Waiting(size, work, done))
             return await done
         finally:
-            self._count -= 1
+            self._count -= bool(size)
 
     def _results(self, works: Sequence[Work]) -> list[Any]:
         """Do works in one transaction; give the result of each, or why it is refused.

@@ -87,9 +87,7 @@ class Metrics(Collector):
         yield from self._model()
         yield from self._parts()
         yield from ProcessCollector(registry=None).collect()
-        seen = HistogramMetricFamily(
-            "signal_value", "Watched numbers", labels=["version", "signal"]
-        )
+        seen = HistogramMetricFamily("signal_value", "Watched", labels=["version", "signal"])
         for labels, values in self.signals.items():
             seen.add_metric(labels, values.buckets(), values.total)
         yield seen

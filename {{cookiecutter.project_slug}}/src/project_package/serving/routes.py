@@ -81,7 +81,7 @@ class Ready(BaseModel):
     unreachable: str = ""
     """Why nobody knows which the newest version is."""
     state: str = ""
-    """Why the last request that needed the state was not answered."""
+    """Why the state cannot be used."""
     challenger: str = ""
     """Why the challenger answers nobody."""
     log: str = ""

@@ -13,7 +13,6 @@ from typing import Any
 from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 
-from ..keeper import StateUnusable
 from ..state import State
 from ..store import CHALLENGER, CHAMPION, Store
 from .batch import Answers, Batch, Versions, Watch
@@ -61,8 +60,7 @@ class Services:
         versions = Versions(self.champion, self.challenger, options.canary)
         watch = Watch(self.log.record.write if self.log else None, self._tell)
         self.together = Together(api, versions, watch)
-        most = max(1, self.door.limits.inside // 2)
-        self.live = live = Live(api, state, versions, watch, most)
+        self.live = live = Live(api, state, versions, watch, max(1, self.door.limits.inside // 2))
         self.metrics = Metrics(
             followers, self.door, state.size, lambda: live.away, self.shadow, outbox
         )
@@ -111,8 +109,7 @@ class Services:
         works += [self.board.run()] if self.board else []
         tasks = [asyncio.create_task(work) for work in works]
         yield
-        with suppress(StateUnusable):  # who waits is told so
-            await self.live.finish()
+        await self.live.finish()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
