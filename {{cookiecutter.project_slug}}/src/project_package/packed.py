@@ -88,13 +88,17 @@ def unpack(value: bytes, kind: np.dtype[Any]) -> bytes:
     return zlib.decompress(value) if kind.itemsize > WIDE else value
 
 
+def _told(name: str, rows: Columns, place: int) -> Any:
+    """Give what a record has of a row in a field."""
+    told = rows[name][place]
+    return int.from_bytes(number(told)) if name == EVENT else told
+
+
 def same(records: Rows, rows: Columns, place: int, late: Sequence[str]) -> bool:
     """Tell whether one of the records says what a row says, whatever became known of it late."""
     for name in records.dtype.names or ():
-        told = rows[name][place]
         if name not in late:
-            told = int.from_bytes(number(told)) if name == EVENT else told
-            records = records[records[name] == told]
+            records = records[records[name] == _told(name, rows, place)]
     return len(records) > 0
 
 
@@ -104,10 +108,7 @@ def inserted(records: Rows, since: int, rows: Columns, place: int) -> Rows:
     first = int(times.searchsorted(since)) if len(times) and times[0] < since else 0
     is_last = not len(times) or times[-1] <= timestamp
     where = len(times) if is_last else int(times.searchsorted(timestamp, side="right"))
-    told = (
-        int.from_bytes(number(rows[name][place])) if name == EVENT else rows[name][place]
-        for name in records.dtype.names or ()
-    )
+    told = (_told(name, rows, place) for name in records.dtype.names or ())
     new = form(records.dtype).pack(*told)
     return np.frombuffer(
         b"".join((records[first:where].tobytes(), new, records[where:].tobytes())), records.dtype

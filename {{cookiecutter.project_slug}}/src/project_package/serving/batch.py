@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from typing import TypeAlias
 
 import numpy as np
 
 from ..contract import Columns, Past, take
+from ..packed import number
 from ..predictor import UNFIT, features_after
 from .follower import Follower, Served
 
@@ -76,7 +76,9 @@ class Versions:
         challenger = self.challenger.served if self.challenger and self._limit else None
         if challenger is None:
             return [champion] * len(subjects)
-        return [challenger if _place(s) < self._limit else champion for s in subjects]
+        return [
+            challenger if int.from_bytes(number(s)) < self._limit else champion for s in subjects
+        ]
 
     def stand_in(self, failed: Served, error: Exception) -> Served:
         """Give the champion for a challenger that failed, which answers nobody any more.
@@ -127,8 +129,3 @@ def _run(served: Served, rows: Columns, pasts: Sequence[Past], versions: Version
         return run(served, rows, pasts)
     except UNFIT as error:
         return run(versions.stand_in(served, error), rows, pasts)
-
-
-def _place(subject: str) -> int:
-    """Give a place on the whole that depends on the name only."""
-    return int.from_bytes(blake2b(subject.encode(), digest_size=8).digest(), "big")
