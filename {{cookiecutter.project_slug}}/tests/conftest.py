@@ -28,7 +28,7 @@ from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
 from project_package.settings import Settings
 
-pytest_plugins = ("given_databases", "given_servers")  # which lie beside this file
+pytest_plugins = ("given_databases", "given_servers", "given_states")  # which lie beside this file
 HERE = Path(__file__).parent
 PACKAGE = project_package.__name__
 USE_CASES = [
