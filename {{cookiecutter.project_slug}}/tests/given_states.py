@@ -36,6 +36,14 @@ MEMORY = Memory(
     rows=lambda _: {},
     late=("is_bad",),
 )
+CARDS = Memory(
+    entities={"card": ("amount",)},
+    days={"card": 2},
+    subject="card",
+    event=BaseModel,
+    rows=lambda _: {},
+)
+"""Of cards only, and no labels."""
 SPAN = 3 * DAY // STRETCHES
 Fresh = Callable[[], str]
 

@@ -6,23 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import BaseModel
+from given_states import CARDS
 from redis import Redis
 
-from project_package.contract import Columns, Memory
+from project_package.contract import Columns
 from project_package.errors import UserError
 from project_package.history import EVENT
 from project_package.keeper import StateUnusable
 from project_package.state import State
 
 START = 10**12
-MEMORY = Memory(
-    entities={"card": ("amount",)},
-    days={"card": 2},
-    subject="card",
-    event=BaseModel,
-    rows=lambda _: {},
-)
 
 
 def row(name: str, timestamp: int, amount: float = 1) -> Columns:
@@ -52,7 +45,7 @@ def test_a_redis_that_goes_away_is_told_and_used_again_when_it_is_back(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    state = State(f"redis://127.0.0.1:{port}/0", MEMORY)
+    state = State(f"redis://127.0.0.1:{port}/0", CARDS)
     with start_redis(tmp_path, port):
         put(state, row("a", START))
     with pytest.raises(StateUnusable, match="refused"):
@@ -74,7 +67,7 @@ def overtaken(slow: State, other: State, client: Any) -> None:
 def test_a_transaction_whose_lock_ran_out_changes_nothing(redis: str) -> None:
     with Redis.from_url(redis) as client:
         client.flushall()
-        slow, other = State(redis, MEMORY), State(redis, MEMORY)
+        slow, other = State(redis, CARDS), State(redis, CARDS)
         with pytest.raises(StateUnusable):
             overtaken(slow, other, client)
     assert amounts(slow) == [2]
@@ -84,4 +77,4 @@ def test_a_transaction_whose_lock_ran_out_changes_nothing(redis: str) -> None:
 
 def test_an_address_of_no_redis_is_told() -> None:
     with pytest.raises(UserError, match="STATE_URL cannot be understood"):
-        State("redis://127.0.0.1:port/0", MEMORY)
+        State("redis://127.0.0.1:port/0", CARDS)

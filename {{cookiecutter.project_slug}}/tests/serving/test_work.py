@@ -7,27 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import BaseModel
+from given_states import CARDS
 
-from project_package.contract import Columns, Memory
+from project_package.contract import Columns
 from project_package.history import EVENT
 from project_package.serving.batch import Answers
 from project_package.serving.work import Predict, Refused, Turn
 from project_package.state import State
 
-MEMORY = Memory(
-    entities={"card": ("amount",)},
-    days={"card": 2},
-    subject="card",
-    event=BaseModel,
-    rows=lambda _: {},
-)
 API: Any = SimpleNamespace(lacks=lambda *_: "")
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path / "state.db", MEMORY)
+    opened = State(tmp_path / "state.db", CARDS)
     yield opened
     opened.close()
 
