@@ -290,9 +290,9 @@ class State:
             self._cache[key] = np.frombuffer(b"".join(parts), self._types[kind])
 
 
-def _keeper(address: str | Path, gathered: Sequence[int], appended: Sequence[int]) -> Keeper:
+def _keeper(address: str | Path, scattered: Sequence[int], in_order: Sequence[int]) -> Keeper:
     if not str(address).startswith(("redis://", "rediss://")):
-        return SqliteKeeper(Path(address), gathered, appended)
+        return SqliteKeeper(Path(address), scattered, in_order)
     from .state_redis import RedisKeeper  # noqa: PLC0415 - its library takes a third of a second
 
     return RedisKeeper(str(address))

@@ -30,8 +30,8 @@ from .keys import Ring
 from .outbox import open_log
 from .problems import answer_problems
 from .routes import add_memory, add_metrics, add_predict, add_status
+from .server import Server
 from .services import Options, Services
-from .stopping import Server
 from .workers import supervise
 
 PLAIN = Options()

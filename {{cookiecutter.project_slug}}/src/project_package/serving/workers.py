@@ -112,5 +112,7 @@ def added_up(pages: Iterable[str], before: str = "") -> str:
                 name, _, value = line.rpartition(" ")
                 add = float.__add__ if SUMMED & named else max
                 values[name] = add(values.get(name, 0.0), float(value))
-    told = ((about, *(f"{n} {v}\n" for n, v in found.items())) for about, found in families.items())
-    return "".join(line for lines in told for line in lines)
+    return "".join(
+        about + "".join(f"{name} {value}\n" for name, value in found.items())
+        for about, found in families.items()
+    )
