@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from project_package.fraud.api import FraudRequest, FraudResponse
+from project_package.fraud.task import FraudRequest, FraudResponse
 from project_package.serving.routes import Instances, Predictions
 
 REASON = {"feature": "amount", "meaning": "amount of the payment", "effect": 0.5}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from project_package.contract import Candidate, Columns, Fold, Outcome
-from project_package.demand.api import assets, decode
+from project_package.demand.task import assets, decode
 from project_package.demand.data import (
     FEATURES,
     FIRST_MONDAY,
@@ -28,7 +28,7 @@ from project_package.demand.data import (
     columns,
     origin,
 )
-from project_package.demand.evaluation import (
+from project_package.demand.metrics import (
     best_naive,
     coverage,
     mae,
@@ -38,9 +38,9 @@ from project_package.demand.evaluation import (
     width,
 )
 from project_package.demand.features import INPUTS, PLANS
-from project_package.demand.model import CANDIDATES
-from project_package.demand.use_case import USE_CASE
-from project_package.windows import MILLISECONDS_A_DAY
+from project_package.demand.models import CANDIDATES
+from project_package.demand.training import USE_CASE
+from project_package.features.windows import MILLISECONDS_A_DAY
 
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "xgboost-cpu")
 SEEDS = (1, 2, 3)

@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from project_package.contract import Candidate, Columns
 from project_package.fraud.features import INPUTS
-from project_package.fraud.model import CANDIDATES
+from project_package.fraud.models import CANDIDATES
 
 FIT_SEED = 0
 WINDOWS = ("customer_count", "customer_mean", "terminal_count", "terminal_risk")

@@ -20,7 +20,7 @@ from rich.progress import track
 
 from project_package.contract import Fold
 from project_package.fraud.data import FEATURES, FraudParams, Split, split
-from project_package.fraud.evaluation import auc, average_precision, card_precision
+from project_package.fraud.metrics import auc, average_precision, card_precision
 from project_package.fraud.simulator import START, simulate
 from project_package.fraud.table import build_feature_table
 

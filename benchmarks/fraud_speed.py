@@ -71,7 +71,7 @@ def simulate(_: Path, scale: int, __: int) -> Callable[[], Any]:
 def copy(rows: Path, _: int, limit: int) -> Callable[[], Any]:
     """Prepare the reading of a file as a team's own data."""
     from project_package import sources
-    from project_package.fraud.schema import LAYOUT
+    from project_package.fraud.validation import LAYOUT
 
     source = sources.Source(str(rows))
     return lambda: sources.copy(source, LAYOUT, rows.with_name("copy.parquet"), limit)

@@ -9,9 +9,9 @@ from pathlib import Path
 from load import CONSTANT
 
 from project_package.bundle import EXAMPLES
-from project_package.fraud.api import API, FraudRequest
-from project_package.predictor import Predictor, features
-from project_package.store import CHAMPION, Store
+from project_package.fraud.task import API, FraudRequest
+from project_package.onnx_model import Predictor, features
+from project_package.model_store import CHAMPION, Store
 
 HERE = Path(__file__).resolve().parent
 BARE, MLFLOW, BENTOML = "FastAPI, constant answer", "mlflow models serve", "BentoML, ONNX"

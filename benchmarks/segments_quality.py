@@ -21,9 +21,9 @@ from scipy.stats.contingency import association, crosstab
 
 from project_package.contract import Candidate, Columns, Fold, Hyperparameters, Outcome, take
 from project_package.segments import data
-from project_package.segments.evaluation import METRICS, changed, explained, naive, outside
+from project_package.segments.metrics import METRICS, changed, explained, naive, outside
 from project_package.segments.features import HOUSEHOLD, INPUTS, TRAITS
-from project_package.segments.model import CANDIDATES
+from project_package.segments.models import CANDIDATES
 
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "scipy")
 SEEDS = (1, 2, 3)

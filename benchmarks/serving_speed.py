@@ -28,8 +28,8 @@ from rich.progress import track
 from rivals import BARE, BENTOML, MLFLOW, rivals
 from two_workers import LIVE, STATELESS, WORKERS, measure_workers, two_of_one
 
-from project_package.fraud.api import API, FraudRequest
-from project_package.state import State
+from project_package.fraud.task import API, FraudRequest
+from project_package.state.base import State
 
 HERE = Path(__file__).resolve().parent
 LIBRARIES = ("fastapi", "uvicorn", "pydantic", "onnxruntime", "numpy", "mlflow")

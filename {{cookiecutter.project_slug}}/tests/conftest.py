@@ -23,12 +23,12 @@ from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.params import read
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.stages import pipeline
+from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
 from project_package.settings import Settings
 
-pytest_plugins = ("given_databases", "given_servers", "given_states")  # which lie beside this file
+pytest_plugins = ("databases", "servers", "states")  # which lie beside this file
 HERE = Path(__file__).parent
 PACKAGE = project_package.__name__
 USE_CASES = [

@@ -29,10 +29,10 @@ from project_package.errors import UserError
 from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
-from project_package.predictor import Predictor, features
+from project_package.onnx_model import Predictor, features
 from project_package.serving.app import create_app
-from project_package.state import State
-from project_package.store import BUNDLE, CHAMPION
+from project_package.state.base import State
+from project_package.model_store import BUNDLE, CHAMPION
 
 AnyUseCase = UseCase[Any, Any, Any, Any]
 

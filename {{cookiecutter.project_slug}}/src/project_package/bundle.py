@@ -1,10 +1,11 @@
-"""The one artifact: an ONNX graph, its assets and a manifest with their hashes.
+"""The one artifact: the files of a model and a manifest with their hashes.
 
-A bundle is a flat set of named files. The manifest is written last, so a bundle without one is a
-bundle that was never finished, and every reader checks the hashes before it trusts a byte.
+A bundle is a flat set of named files. The manifest is written last, so a bundle without one was
+never finished, and every reader checks the hashes before it trusts a byte.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,77 +14,75 @@ from pydantic import Field, ValidationError
 from .contract import Files, Frozen
 from .errors import UserError
 
-GRAPH = "model.onnx"
 MANIFEST = "manifest.json"
 EXAMPLES = "examples.json"
-"""A few requests with their answers, in raw form."""
+"""A few requests with their answers: for /docs, and to verify a bundle before it serves."""
 PARAMS = "params.json"
 """The parameters that the model was trained with."""
 
 
 class Parity(Frozen):
-    """How far the graph's answers are from those of the model it was made from."""
+    """How far answers of the loaded model are from those of the fitted one."""
 
     rows: int
     largest_difference: float
-    """Of values up to 1; of a larger value, as a share of it."""
+    """Absolute for values up to 1, relative for larger ones."""
     changed_decisions: int
 
 
 class Manifest(Frozen):
     """What a bundle is and where it came from."""
 
-    format: int = 1
+    format: int = 2
     name: str
     candidate: str
     settings: dict[str, float | int | str]
     created: str
     """UTC, ISO 8601."""
     commit: str
-    """Git commit of the code, or an empty text outside a repository."""
+    """Git commit of the code; empty outside a repository."""
     data: str
     """Digest of the data set it was trained on."""
     test: str
     """Digest of the test rows, which had no part in its training."""
     parity: Parity | None = None
-    """None until the export was checked."""
+    """None until the loaded model was compared with the fitted one."""
     files: dict[str, str] = Field(default_factory=dict)
-    """SHA-256 of every other file."""
+    """SHA-256 of every other file; `pack` fills it."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle in memory: `pack` seals it, `unpack` verifies it."""
+    """A bundle in memory: `pack` writes the manifest, `unpack` verifies it."""
 
-    graph: bytes
-    assets: Files
+    files: Files
     manifest: Manifest
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the graph: the same data, code and seed give the same digest."""
-        return sha256(self.graph)
+        """SHA-256 over names and hashes of the files: same data, code and seed, same digest."""
+        hashes = {name: sha256(content) for name, content in sorted(self.files.items())}
+        return sha256(json.dumps(hashes).encode())
 
 
 def sha256(content: bytes) -> str:
-    """Give the SHA-256 of bytes in hexadecimal."""
+    """Return the SHA-256 of bytes in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def pack(bundle: Bundle) -> Files:
-    """Give the files of a bundle, the manifest with their hashes last."""
-    files = {GRAPH: bundle.graph, **bundle.assets}
-    hashes = {name: sha256(content) for name, content in files.items()}
-    sealed = bundle.manifest.model_copy(update={"files": hashes})
-    return {**files, MANIFEST: sealed.model_dump_json(indent=2).encode()}
+    """Return the files of a bundle, the manifest with their hashes last."""
+    hashes = {name: sha256(content) for name, content in bundle.files.items()}
+    manifest = bundle.manifest.model_copy(update={"files": hashes})
+    return {**bundle.files, MANIFEST: manifest.model_dump_json(indent=2).encode()}
 
 
 def unpack(files: Files) -> Bundle:
     """Verify the files of a bundle.
 
     Raises:
-        UserError: no manifest or one that cannot be read, a missing or unexpected file, or a
-            hash that does not match.
+        UserError: the manifest is missing or cannot be read, a file is missing or unexpected, or
+            a hash does not match.
     """
     if MANIFEST not in files:
         raise UserError(f"This bundle has no {MANIFEST}: it was never finished; train again.")
@@ -95,9 +94,8 @@ def unpack(files: Files) -> Bundle:
         raise UserError(f"The bundle and its manifest disagree about {', '.join(sorted(odd))}.")
     for name, expected in manifest.files.items():
         if sha256(files[name]) != expected:
-            raise UserError(f"{name} of this bundle was changed or damaged: its hash is another.")
-    assets = {name: files[name] for name in manifest.files if name != GRAPH}
-    return Bundle(files[GRAPH], assets, manifest)
+            raise UserError(f"{name} of this bundle was changed or damaged: its hash differs.")
+    return Bundle({name: files[name] for name in manifest.files}, manifest)
 
 
 def write(files: Files, folder: Path) -> None:

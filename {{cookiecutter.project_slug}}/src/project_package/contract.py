@@ -1,143 +1,198 @@
-"""What a use case promises, and the values that pass between the stages.
+"""The contract between a use case and the rest of the project.
 
-A use case is two frozen records of plain functions: `Api` is what the server needs, `UseCase` adds
-what the lifecycle needs. Every function takes and gives plain values, so a test swaps one with
-`dataclasses.replace`, and the type checker proves the fit where the record is built.
+A use case is two frozen records of plain functions: `Task` is what the server needs, `Training` is
+what the lifecycle adds. The type checker verifies both where the use case builds them.
 
-Data moves as `Columns`: named numpy arrays of equal length, one row per instance (an image or a
-sequence is a row of an array with more axes). The path of a prediction is the same everywhere:
+Rows move as `Columns`, named numpy arrays of equal length. A prediction takes the same path in
+evaluation, batch and server:
 
-    rows -> features -> encode -> ONNX -> decode -> predictions
+    requests -> to_rows -> (history.features) -> Model.predict -> to_responses -> responses
+
+The part in parentheses exists only in use cases whose features read earlier events.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from .bundle import Bundle
+    from .params import Params
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
-At: TypeAlias = slice | NDArray[np.int64]
-"""Which rows."""
-ALL: At = slice(None)
-Past: TypeAlias = Mapping[str, Columns]
-"""Earlier rows of each entity, in order of time: timestamp and the columns that are remembered."""
+"""Named arrays of equal length, one row per instance; text has dtype object."""
+HistoryRows: TypeAlias = Mapping[str, Columns]
+"""Earlier rows by entity, in order of time: `timestamp` and the columns of the entity."""
 Files: TypeAlias = Mapping[str, bytes]
 Hyperparameters: TypeAlias = Mapping[str, float | int | str]
 Progress: TypeAlias = Callable[[float], None]
 
-Request = TypeVar("Request", bound=BaseModel)
-Response = TypeVar("Response", bound=Mapping[str, object])
-Assets = TypeVar("Assets")
-Model = TypeVar("Model")
-
-
-def take(columns: Columns, rows: NDArray[Any]) -> Columns:
-    """Give the rows of every column that `rows` (a mask or indices) selects."""
-    return {name: values[rows] for name, values in columns.items()}
-
-
-def length(columns: Columns) -> int:
-    """Give the number of rows."""
-    return len(next(iter(columns.values())))
-
 
 class Frozen(BaseModel):
-    """A value read from a file or a request: no field changes, no key is unknown."""
+    """A value read from a file or a request: fields cannot change, unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Train(Frozen):
-    """How much the search may try."""
-
-    trials: int = Field(default=8, ge=1, description="trials of each candidate with a space")
-    candidates: tuple[str, ...] = Field(default=(), description="candidates to try; none means all")
-    examples: int = Field(default=8, ge=0, le=100, description="test rows shown at /docs")
+def take(columns: Columns, rows: NDArray[Any]) -> Columns:
+    """Select rows of every column by a mask or by indices."""
+    return {name: values[rows] for name, values in columns.items()}
 
 
-class Promote(Frozen):
-    """What a challenger must show before it becomes the champion."""
-
-    margin: float = Field(default=0.01, ge=0, description="loss against the champion allowed")
-    confidence: float = Field(default=0.9, gt=0.5, lt=1, description="of the bootstrap interval")
-    resamples: int = Field(default=200, ge=50, description="of the paired bootstrap")
-    slice_margin: float = Field(default=0.05, ge=0, description="loss allowed on a guarded slice")
-    guarded: tuple[str, ...] = Field(default=(), description="slices that may not lose more")
-    max_loss: dict[str, Annotated[float, Field(ge=0)]] = Field(
-        default_factory=dict, description="of other metrics, by name, against the champion"
-    )
-    max_changed: float = Field(default=1, ge=0, le=1, description="share of answers that change")
-    reason: str = Field(default="", description="why more answers may change than that")
-    max_difference: float = Field(default=1e-5, gt=0, description="ONNX to original")
-    min_parity_rows: int = Field(default=10_000, ge=1, description="to compare them on")
-    max_bundle_mb: float = Field(default=20.0, gt=0, description="size of the bundle, MB")
-    max_latency_ms: float = Field(default=10.0, gt=0, description="median time of a request, ms")
+def length(columns: Columns) -> int:
+    """Return the number of rows."""
+    return len(next(iter(columns.values())))
 
 
-class Params(Frozen):
-    """The sections of params.toml that every use case has; a use case adds its own."""
+# What the server needs ----------------------------------------------------------------------------
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="in the registry")
-    seed: int = Field(default=7, ge=0)
-    train: Train = Train()
-    promote: Promote = Promote()
+
+class Model(Protocol):
+    """A model loaded from a bundle."""
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return predictions, one row per row.
+
+        Raises:
+            ModelError: the model cannot answer these rows.
+        """
+
+
+class AsyncModel(Protocol):
+    """A model that waits for others, such as an LLM: it is awaited instead of batched."""
+
+    async def predict(self, rows: Columns) -> Columns:
+        """Return predictions, one row per row."""
 
 
 @dataclass(frozen=True)
-class Memory:
-    """What the server remembers, so that a request need not carry its past."""
-
-    entities: Mapping[str, tuple[str, ...]]
-    """Whose rows are remembered, and which raw columns of them."""
-    days: Mapping[str, float]
-    """How long the rows of each entity are needed."""
-    subject: str
-    """The entity that an answer is about: the card, the product, the household."""
-    event: type[BaseModel]
-    """A row of the past, as POST /v1/events takes it."""
-    rows: Callable[[Sequence[Any]], Columns]
-    """Turn events into rows as `Api.rows` gives them, with the name of each event."""
-    late: tuple[str, ...] = ()
-    """Columns of one entity that become known later."""
-    label: type[BaseModel] | None = None
-    """What becomes known of an event later, as POST /v1/labels takes it."""
-    labels: Callable[[Sequence[Any]], Columns] | None = None
-    """Turn labels into rows: the name of the event, and the late columns."""
-
-
-@dataclass(frozen=True)
-class Api(Generic[Request, Response, Assets]):
-    """What the server needs. It imports numpy and pydantic only."""
+class Entity:
+    """Whose earlier events the features of a new row read: a card, a terminal, a product."""
 
     name: str
-    request: type[Request]
-    response: type[Response]
-    assets: Callable[[Files], Assets]
-    """Parse the bundle's asset files once, when the bundle is loaded."""
-    memory: Memory
-    rows: Callable[[Sequence[Request]], Columns]
-    """Give the rows that requests are about: timestamp (int64, milliseconds), the name of each
-    entity, the raw columns, and `event`: the name to remember the row by, or an empty one."""
-    carried: Callable[[Request], Past | None]
-    """Give the past that a request carries, empty when it has none; None when the server is to
-    remember it."""
-    lacks: Callable[[Request, Past], str]
-    """Say what a remembered past lacks, as the end of a sentence; nothing when it is enough."""
-    features: Callable[[Columns, At], Columns]
-    """Compute features at some of the rows, all of which are in order of time, with an integer code
-    for each entity."""
-    encode: Callable[[Columns, Assets], Columns]
-    """Turn features into the named inputs of the ONNX graph."""
-    decode: Callable[[Columns, Columns, Assets], Columns]
-    """Turn the named outputs of the graph, and the features, into predictions."""
-    respond: Callable[[Columns, Assets], list[str]]
-    """Write predictions as one response a row, in JSON."""
-    signals: Callable[[Columns, Columns], Columns]
-    """Pick the numbers of features and predictions that are worth watching."""
+    """The column with its id."""
+    ttl: timedelta
+    """How far back features look."""
+    columns: tuple[str, ...]
+    """The columns of its earlier events that features read."""
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event as the event store has it."""
+
+    row: Mapping[str, object]
+    answer: str = ""
+    """The answer that was given for it; empty when there is none."""
+    in_flight: bool = False
+    """Another process is answering it now."""
+
+
+class EventStore(Protocol):
+    """The events of a use case with history. Rows have the columns of `History.event`.
+
+    All methods raise StateUnavailable when the backend cannot be used.
+    """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit what happens inside, durably; nothing of it when it raises."""
+
+    def find(self, rows: Columns) -> list[StoredEvent | None]:
+        """Return the stored event with each row's key; None where there is none."""
+
+    def add(self, rows: Columns) -> list[bool]:
+        """Store events in this order; False for a row whose key is stored already."""
+
+    def history(self, rows: Columns) -> list[HistoryRows]:
+        """Return for each row the earlier events of its entities, up to its time.
+
+        Of a row that is stored itself, only events stored before it count.
+        """
+
+    def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
+        """Keep the answers that were given for stored events."""
+
+    def set_labels(self, rows: Columns) -> list[bool]:
+        """Set label columns of stored events; False for a row whose key is not stored."""
+
+    def erase(self, entity: str) -> int:
+        """Delete all events of an entity id, whatever the kind of entity; return how many."""
+
+    def delete_expired(self) -> int:
+        """Delete events received longer ago than `History.retention`; return how many."""
+
+    def size(self) -> int | None:
+        """Return the size in bytes; None when the backend does not know at once."""
+
+    def close(self) -> None:
+        """Close the backend."""
+
+
+def _no_error(_: Any, __: HistoryRows) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class History:
+    """How earlier events become features of a request."""
+
+    entities: tuple[Entity, ...]
+    event: type[BaseModel]
+    """An event as POST /v1/events takes it; its fields are the columns of the event store."""
+    key: tuple[str, ...]
+    """The columns that identify an event."""
+    from_request: Callable[[Any], HistoryRows | None]
+    """Return the history that a request carries; None when the event store has to supply it."""
+    features: Callable[[Columns, Sequence[HistoryRows]], Columns]
+    """Compute the features of rows, each from its own history."""
+    open_store: Callable[[str, "History"], EventStore]
+    """Open the event store at a file path or a redis:// URL."""
+    error: Callable[[Any, HistoryRows], str] = _no_error
+    """Return what a request's history lacks, as the end of a sentence; empty when it is enough."""
+    request_is_event: bool = False
+    """A request is an event itself: it is stored when it is answered."""
+    label: type[BaseModel] | None = None
+    """What becomes known of an event later, as POST /v1/labels takes it."""
+
+    @property
+    def retention(self) -> timedelta:
+        """How long an event is kept after it was received: the longest look-back and a week."""
+        return max(entity.ttl for entity in self.entities) + timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the server needs. Built from a bundle, since a table's fields may come from it."""
+
+    name: str
+    request: type[BaseModel]
+    response: type[BaseModel]
+    load: Callable[["Bundle"], Model | AsyncModel]
+    to_rows: Callable[[Sequence[Any]], Columns]
+    """Turn requests into rows: what the model takes, or the raw columns that features read."""
+    to_responses: Callable[[Columns, Columns], Sequence[BaseModel]]
+    """Turn rows and their predictions into responses."""
+    monitored: Callable[[Columns, Columns], Columns]
+    """Select the numbers and categories of rows and predictions that are worth watching."""
+    entity: str = ""
+    """The column of rows that says whom an answer is about; empty when there is none."""
+    id: str = ""
+    """The column of rows that identifies an instance, for labels that come later."""
+    history: History | None = None
+    routers: "tuple[APIRouter, ...]" = ()
+    """Routes that only this task offers."""
+
+
+# What the lifecycle adds --------------------------------------------------------------------------
 
 
 class Suggest(Protocol):
@@ -147,24 +202,29 @@ class Suggest(Protocol):
         """Suggest a number from [low, high]."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Suggest a whole number from [low, high]."""
+        """Suggest an integer from [low, high]."""
+
+
+class Fitted(Protocol):
+    """A fitted model, before it is loaded from a bundle."""
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return predictions; the model loaded from the bundle must give equal columns."""
+
+    def files(self) -> Files:
+        """Return the files from which `Task.load` restores it."""
 
 
 @dataclass(frozen=True)
-class Candidate(Generic[Model]):
-    """One family of models: how to search, fit, ask and export it."""
+class Candidate:
+    """A family of models: how to search and how to fit it."""
 
     name: str
     start: Hyperparameters
-    """Settings known to be good: the first trial, and the only one when there is no space."""
-    space: Callable[[Suggest], Hyperparameters] | None
-    """Suggest settings; None when there is nothing to search."""
-    fit: Callable[[Columns, Hyperparameters, int], Model]
+    """Settings known to be good: the first trial, and the only one without a space."""
+    fit: Callable[[Columns, Hyperparameters, int], Fitted]
     """Fit on rows with settings and a seed."""
-    predict: Callable[[Model, Columns], Columns]
-    """Give the outputs of the fitted model, named as the graph names them."""
-    export: Callable[[Model, Columns], bytes]
-    """Give the ONNX graph; the training rows are there for what must be measured on them."""
+    space: Callable[[Suggest], Hyperparameters] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,7 +237,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Splits:
-    """Rows of the final fit, the folds of the search (all before the test), and the test rows."""
+    """Rows of the final fit, the folds of the search, and the test rows, which no fit sees."""
 
     train: Columns
     folds: tuple[Fold, ...]
@@ -186,37 +246,51 @@ class Splits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Rows, and what a model's graph gives for them."""
+    """Rows and the predictions of a fitted model for them."""
 
     rows: Columns
-    outputs: Columns
+    predictions: Columns
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number about predictions on rows."""
+    """A score of predictions on rows."""
 
     name: str
     label: str
     score: Callable[[Columns, Columns], float]
-    """Score predictions on rows."""
     ceiling: Callable[[Columns], float] | None = None
-    """The best score these rows allow, where it is not 1."""
+    """The best score that these rows allow, where it is not 1."""
     higher_is_better: bool = True
 
     def gain(self, value: float, other: float) -> float:
-        """Say by how much `value` is better than `other`; negative when it is worse."""
+        """Return by how much `value` is better than `other`; negative when it is worse."""
         return value - other if self.higher_is_better else other - value
 
 
 @dataclass(frozen=True)
 class Goal:
-    """The metric that decides, the score that is the least to accept, and its weighted form."""
+    """The metric that decides, and the least score to accept."""
 
     metric: str
     floor: float
     weighted: Callable[[Columns, Columns], Callable[[NDArray[np.float64]], float]]
-    """Give the score of predictions as a function of row weights, NaN where it is not defined."""
+    """Return the score of predictions as a function of row weights (NaN where undefined)."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What people must know about the model; report and model card quote it."""
+
+    title: str
+    question: str
+    """The question that the model answers."""
+    use: str
+    """What the answer is for, and who acts on it."""
+    misuse: str
+    data: str
+    """Where the rows come from."""
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -229,70 +303,84 @@ class Figure:
     draw: Callable[[Any], None]
 
 
-@dataclass(frozen=True)
-class About:
-    """What people must know about the model, in their words; report and model card say it."""
-
-    title: str
-    question: str
-    """The question that the model answers."""
-    use: str
-    """What the answer is for, and who acts on it."""
-    misuse: str
-    """What it must not be used for."""
-    data: str
-    """Where the rows come from."""
-    limits: tuple[str, ...]
-
-
-ParamsOf = TypeVar("ParamsOf", bound=Params)
+def _nothing(_: Columns, __: Mapping[str, Columns]) -> tuple[Any, ...]:
+    return ()
 
 
 @dataclass(frozen=True)
-class UseCase(Generic[ParamsOf, Request, Response, Assets]):
-    """What the lifecycle needs. One screen a use case: `use_case.py` builds it."""
+class Reporting:
+    """What the report says beside the scores."""
 
-    api: Api[Request, Response, Assets]
-    params: type[ParamsOf]
-    about: Callable[[ParamsOf], About]
+    about: Callable[[Any], About]
+    """From the parameters."""
+    summary: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]] = _nothing
+    """Sentences about test rows and the predictions of model, baseline and naive."""
+    figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = _nothing
+
+
+def _as_fitted(_: Any, fitted: Fitted, __: Columns, ___: Sequence[Outcome]) -> Fitted:
+    return fitted
+
+
+def _one_period(rows: Columns) -> NDArray[Any]:
+    return np.zeros(length(rows), np.int64)
+
+
+def _each_row(rows: Columns) -> NDArray[Any]:
+    return np.arange(length(rows))
+
+
+def _no_slices(_: Columns) -> Mapping[str, NDArray[np.bool_]]:
+    return {}
+
+
+def choices_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
+    """Return the rows in which a prediction that is not a floating-point number differs."""
+    differs = np.zeros(length(one), np.bool_)
+    for name, values in one.items():
+        if values.dtype.kind != "f":
+            differs |= (values != two[name]).reshape(len(values), -1).any(axis=1)
+    return differs
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the lifecycle needs: data, splits, models, scores and words."""
+
+    make_task: Callable[["Bundle"], Task]
+    params: type["Params"]
+    load_data: Callable[[Any, Path, Progress], None]
+    """Write the validated rows, with their features, into a new folder (params, folder)."""
+    split: Callable[[Any, Path], Splits]
+    """Read the rows of the folder and split them: by time, by group or at random."""
+    candidates: tuple[Candidate, ...]
+    """The first is the simple baseline that the others must beat."""
     goal: Goal
     metrics: tuple[Metric, ...]
-
-    collect: Callable[[ParamsOf, Path, Progress], None]
-    """Write the checked raw rows and their features into a new folder."""
-    split: Callable[[ParamsOf, Path], Splits]
-    """Read the folder's rows, cut honestly: by time, by group or by document."""
-    candidates: tuple[Candidate[Any], ...]
-    """The first is the simple baseline that the others must beat."""
-    assets: Callable[[ParamsOf, Outcome, Sequence[Outcome]], Files]
-    """Make what encode and decode need: from the rows that the model was fitted on (a vocabulary,
-    a profile), and from validation rows that it was not fitted on (a threshold)."""
-
     naive: Callable[[Columns], Columns]
     """Predict without a model."""
-    periods: Callable[[Columns], NDArray[Any]]
-    """The part of the test (a week, a fold) that each row is in: scores get a spread."""
-    units: Callable[[Columns], NDArray[Any]]
-    """What the bootstrap draws: rows of one customer or document stay together."""
-    changed: Callable[[Columns, Columns], NDArray[np.bool_]]
-    """Tell the rows that get another answer from the second predictions than from the first."""
-    slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]]
-    """Named parts of the rows on which quality is looked at separately."""
-    words: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]]
-    """What the test showed, in sentences for people, from the same values as the figures."""
-    figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]]
-    """Pictures from test rows and the predictions of model, baseline and naive."""
+    reporting: Reporting
+    read_batch: Callable[[Any, Path, Path], Columns]
+    """Read a file of raw rows (params, file, folder of the data set) and compute features."""
+    batch_table: Callable[[Columns, Columns], Columns]
+    """Turn rows and predictions into the columns of the file that `ml predict` writes."""
+    examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
+    """Build up to so many requests from test rows, without identifiers of the data."""
 
-    batch: Callable[[ParamsOf, Path, Path], Columns]
-    """Read a file of raw rows and compute their features with the folder's rows as history."""
-    table: Callable[[Columns, Columns], Columns]
-    """Turn rows and their predictions into the columns of the file that `predict` writes."""
-    history: Callable[[Path], Columns]
-    """Give the newest of the folder's raw rows, in order of time, as `Memory.rows` gives events: as
-    many days of them as a server must remember."""
-    examples: Callable[[Path, Columns, int], list[Request]]
-    """Build requests for some of the rows, each with the history it needs."""
+    finish: Callable[[Any, Fitted, Columns, Sequence[Outcome]], Fitted] = _as_fitted
+    """Add what decisions need, from the rows of the fit (a profile) or from validation outcomes
+    (a threshold): (params, fitted, training rows, validation)."""
+    periods: Callable[[Columns], NDArray[Any]] = _one_period
+    """Return the part of the test (a week, a fold) of each row: scores get a spread."""
+    groups: Callable[[Columns], NDArray[Any]] = _each_row
+    """Return what the bootstrap draws: rows of one customer or document stay together."""
+    slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]] = _no_slices
+    """Return named parts of the rows on which quality is looked at separately."""
+    changed: Callable[[Columns, Columns], NDArray[np.bool_]] = choices_differ
+    """Return the rows that get another answer from the second predictions than from the first."""
+    recent_events: Callable[[Path], Columns] | None = None
+    """Read the newest events of the folder, in order of time, for `ml backfill`."""
 
     def metric(self, name: str) -> Metric:
-        """Give the metric of that name."""
+        """Return the metric of that name."""
         return next(metric for metric in self.metrics if metric.name == name)

@@ -1,4 +1,4 @@
-"""How a command stops without a traceback, its exit code, and how bad rows are told."""
+"""Errors for people: each message says what is wrong, which value, and what to do."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,23 +6,31 @@ from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """Something the user can mend: one sentence with what, which value and what to do."""
+    """Something that the user can fix; commands exit with 2."""
 
     exit_code = 2
 
 
 class Unavailable(UserError):
-    """Something that is needed cannot be used now; later it may be."""
+    """A service that is needed cannot be used now; a retry may succeed."""
+
+
+class StateUnavailable(Unavailable):
+    """The event store cannot be read or written now; nothing of the transaction happened."""
+
+
+class ModelError(UserError):
+    """A model cannot be loaded, or cannot answer these rows."""
 
 
 class GateRefused(Exception):
-    """A gate said no: the message names the rules and the numbers."""
+    """A gate refused: the message names the rules and the numbers."""
 
     exit_code = 1
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """Ask whether the nearest known name was meant, or list them all."""
+    """Suggest the nearest known name, or list all of them."""
     names = {other.lower(): other for other in known}
     if found := get_close_matches(name.lower(), names, n=1, cutoff=0.5):
         return f'did you mean "{names[found[0]]}"?'
@@ -39,7 +47,7 @@ class Violation:
 
     column: str
     rule: str
-    """What the column must do, as the end of a sentence: `must be a number`."""
+    """What the column must be, as the end of a sentence: `must be a number`."""
     rows: int
     """How many rows break the rule."""
     examples: Sequence[Mapping[str, object]] = ()
@@ -47,8 +55,8 @@ class Violation:
 
 
 def refuse(what: str, violations: Sequence[Violation]) -> UserError:
-    """Give the error that names every broken rule, with example rows below each."""
-    lines = [f"{what} cannot be used; mend these rows where they come from:"]
+    """Return the error that names every broken rule, with example rows below each."""
+    lines = [f"{what} cannot be used; fix these rows in the source:"]
     for broken in violations:
         rows = "1 row breaks" if broken.rows == 1 else f"{broken.rows:,} rows break"
         lines.append(f"- {broken.column} {broken.rule}: {rows} this rule")

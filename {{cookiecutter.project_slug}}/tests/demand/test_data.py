@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from project_package.contract import Splits, length
-from project_package.demand.api import LEAST_HISTORY
+from project_package.demand.task import LEAST_HISTORY
 from project_package.demand.data import (
     KEY,
     DemandParams,

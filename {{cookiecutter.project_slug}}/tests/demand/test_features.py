@@ -20,7 +20,7 @@ from project_package.demand.features import (
     feature_columns,
     first_days,
 )
-from project_package.windows import MILLISECONDS_A_DAY, Window, compute
+from project_package.features.windows import MILLISECONDS_A_DAY, Window, compute
 
 WEEK = WEEK_DAYS * MILLISECONDS_A_DAY
 MONDAY = 4 * MILLISECONDS_A_DAY  # 5 January 1970

@@ -12,8 +12,8 @@ from project_package.contract import Columns, length, take
 from project_package.demand.features import PLANS, PRODUCT, SOLD
 from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
 from project_package.lifecycle.project import Project
-from project_package.predictor import Predictor
-from project_package.store import BUNDLE
+from project_package.onnx_model import Predictor
+from project_package.model_store import BUNDLE
 
 
 def bodies(rows: pl.DataFrame) -> list[dict[str, Any]]:

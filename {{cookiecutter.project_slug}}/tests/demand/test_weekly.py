@@ -16,7 +16,7 @@ from project_package.demand.data import (
     weekly,
 )
 from project_package.demand.features import PLANS
-from project_package.published import build, package_data
+from project_package.data.completejourney import build, package_data
 
 WEEKS = 12
 START = datetime(FIRST_MONDAY.year, FIRST_MONDAY.month, FIRST_MONDAY.day)

@@ -15,7 +15,7 @@ from project_package.fraud.features import (
     LOOKBACK_DAYS,
     feature_columns,
 )
-from project_package.windows import MILLISECONDS_A_DAY, Window
+from project_package.features.windows import MILLISECONDS_A_DAY, Window
 
 DAY = MILLISECONDS_A_DAY
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from project_package.lifecycle.project import Project
-from project_package.state import State
+from project_package.state.base import State
 
 CLIENTS, TURNS = 64, 5
 PLACE = {"timestamp": "2018-09-30T20:15:00Z", "customer_id": "C", "terminal_id": "T"}

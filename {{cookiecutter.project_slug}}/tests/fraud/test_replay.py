@@ -14,9 +14,9 @@ from project_package.contract import Columns, length, take
 from project_package.fraud.features import LABEL_DELAY_DAYS, LOOKBACK_DAYS
 from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
 from project_package.lifecycle.project import Project
-from project_package.predictor import Predictor
-from project_package.store import BUNDLE
-from project_package.windows import MILLISECONDS_A_DAY
+from project_package.onnx_model import Predictor
+from project_package.model_store import BUNDLE
+from project_package.features.windows import MILLISECONDS_A_DAY
 
 TOGETHER = 100
 DELAY = timedelta(days=LABEL_DELAY_DAYS)

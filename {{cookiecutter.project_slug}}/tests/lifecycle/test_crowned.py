@@ -20,10 +20,10 @@ from project_package.lifecycle.console import Console
 from project_package.lifecycle.params import read
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
-from project_package.lifecycle.status import models
+from project_package.lifecycle.doctor import models
 from project_package.lifecycle.workspace import Workspace
 from project_package.settings import Settings
-from project_package.store import BUNDLE, CHALLENGER, CHAMPION
+from project_package.model_store import BUNDLE, CHALLENGER, CHAMPION
 
 KILLED = -9
 WRITES = ("set_registered_model_alias", "delete_registered_model_alias", "update_model_version")

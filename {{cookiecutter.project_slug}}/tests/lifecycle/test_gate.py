@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from project_package.bundle import Parity
 from project_package.contract import Columns, Goal, Metric, Promote
 from project_package.lifecycle import gate
-from project_package.lifecycle.evaluation import (
+from project_package.lifecycle.scoring import (
     AnyUseCase,
     Evaluation,
     Score,

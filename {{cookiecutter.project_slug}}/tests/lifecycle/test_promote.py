@@ -17,7 +17,7 @@ from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.registry import Registry, Version
-from project_package.store import BUNDLE, CHALLENGER
+from project_package.model_store import BUNDLE, CHALLENGER
 
 
 @dataclass

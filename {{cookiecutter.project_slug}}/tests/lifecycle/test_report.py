@@ -8,7 +8,7 @@ import pytest
 from project_package.bundle import Manifest, Parity
 from project_package.contract import About, Figure
 from project_package.lifecycle.document import DASH, Document, findings, verdict
-from project_package.lifecycle.evaluation import Evaluation, Score, Slice
+from project_package.lifecycle.scoring import Evaluation, Score, Slice
 from project_package.lifecycle.report import COLOURS, bars, card, render, svg
 
 HOSTILE = "<script>alert('&')</script>"

@@ -13,7 +13,7 @@ from project_package.errors import UserError
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.workspace import Workspace, replace_text
 from project_package.settings import Settings
-from project_package.store import CHALLENGER, CHAMPION
+from project_package.model_store import CHALLENGER, CHAMPION
 
 PACKAGE = Project.__module__.partition(".")[0]
 

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from project_package.published import build, package_data
+from project_package.data.completejourney import build, package_data
 from project_package.segments.data import BASKETS, SegmentsParams
 from project_package.segments.features import TRAITS
-from project_package.segments.schema import LAYOUT, check
+from project_package.segments.validation import LAYOUT, check
 
 MORNING = datetime(2017, 3, 1, 9, 30)
 GROCERY, BRAND, FRESH, DRUG, FUEL, COUPON, MISC, UNNAMED = range(8)

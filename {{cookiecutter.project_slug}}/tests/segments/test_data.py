@@ -10,8 +10,8 @@ import pytest
 
 from project_package.contract import Columns, Splits, length
 from project_package.errors import UserError
-from project_package.predictor import features
-from project_package.segments.api import API, MAX_BASKETS
+from project_package.onnx_model import features
+from project_package.segments.task import API, MAX_BASKETS
 from project_package.segments.data import (
     SegmentsParams,
     batch,

@@ -22,7 +22,7 @@ from project_package.segments.features import (
     positions,
     ratio,
 )
-from project_package.windows import MILLISECONDS_A_DAY
+from project_package.features.windows import MILLISECONDS_A_DAY
 
 NOW = 400 * MILLISECONDS_A_DAY
 HALF = {"ago": 30.0, "sales": 20.0, "store_brand": 10.0, "fresh": 5.0, "drugstore": 2.0}

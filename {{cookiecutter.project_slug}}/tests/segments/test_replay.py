@@ -11,10 +11,10 @@ from project_package.bundle import unpack
 from project_package.contract import length
 from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
 from project_package.lifecycle.project import Project
-from project_package.predictor import Predictor
+from project_package.onnx_model import Predictor
 from project_package.segments.data import midnight_after
 from project_package.segments.features import DAYS, HOUSEHOLD, SPENT
-from project_package.store import BUNDLE
+from project_package.model_store import BUNDLE
 
 TOGETHER = 100
 

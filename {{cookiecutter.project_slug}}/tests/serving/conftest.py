@@ -20,11 +20,11 @@ from typing_extensions import TypedDict
 from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
 from project_package.contract import Api, Columns, Files, Memory
 from project_package.fields import objects
-from project_package.history import EVENT
+from project_package.features.history import EVENT
 from project_package.serving.app import create_app
 from project_package.serving.services import Options
-from project_package.state import State
-from project_package.store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
+from project_package.state.base import State
+from project_package.model_store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
 
 
 class Number(BaseModel):

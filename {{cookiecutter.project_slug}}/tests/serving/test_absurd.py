@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from project_package.bundle import EXAMPLES
 from project_package.lifecycle.project import Project
 from project_package.serving.app import create_app
-from project_package.state import State
-from project_package.store import BUNDLE
+from project_package.state.base import State
+from project_package.model_store import BUNDLE
 
 DEEP = 10_000
 JSON = {"content-type": "application/json"}

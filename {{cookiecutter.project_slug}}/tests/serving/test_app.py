@@ -22,8 +22,8 @@ from project_package.serving.door import Door, Limits
 from project_package.serving.keys import Ring
 from project_package.serving.routes import MAX_INSTANCES
 from project_package.serving.services import Options
-from project_package.state import State
-from project_package.store import BUNDLE, CHAMPION, Store
+from project_package.state.base import State
+from project_package.model_store import BUNDLE, CHAMPION, Store
 
 TRAINING = {"duckdb", "matplotlib", "mlflow", "optuna", "pandas", "polars", "pyarrow", "sklearn"}
 FRESH_SERVER = """

@@ -24,8 +24,8 @@ from project_package.serving.keys import Ring
 from project_package.serving.outbox import Log, Outbox
 from project_package.serving.record import LogUnusable, Record
 from project_package.serving.services import Options
-from project_package.state import State
-from project_package.store import BUNDLE
+from project_package.state.base import State
+from project_package.model_store import BUNDLE
 
 NOWHERE = "http://127.0.0.1:1"
 

@@ -16,8 +16,8 @@ from project_package.serving.app import create_app
 from project_package.serving.routes import MAX_INSTANCES
 from project_package.serving.services import Options
 from project_package.settings import Settings
-from project_package.state import State
-from project_package.store import BUNDLE, Store
+from project_package.state.base import State
+from project_package.model_store import BUNDLE, Store
 
 ROUTES = ("/vertex/predict", "/vertex/health")
 FORMS = ("inputs", "instances", "dataframe_records")

@@ -12,7 +12,7 @@ import pytest
 
 from project_package.serving.follower import Follower, same
 from project_package.serving.services import Options
-from project_package.store import CHAMPION, Pointer, Store
+from project_package.model_store import CHAMPION, Pointer, Store
 
 SWAPS, CLIENTS = 20, 8
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
-from project_package.keys import add
+from project_package.api_keys import add
 from project_package.serving.door import Door, Limits
 from project_package.serving.guard import Guard
 from project_package.serving.keys import Ring

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from project_package.keys import add, remove
+from project_package.api_keys import add, remove
 from project_package.serving.keys import Ring
 
 

@@ -22,11 +22,11 @@ from typing_extensions import TypedDict
 from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
 from project_package.contract import Api, Columns, Files, Memory
 from project_package.fields import objects
-from project_package.history import EVENT
+from project_package.features.history import EVENT
 from project_package.serving.app import serve
-from project_package.state import State
-from project_package.store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
-from project_package.windows import (
+from project_package.state.base import State
+from project_package.model_store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
+from project_package.features.windows import (
     MILLISECONDS_A_DAY,
     Window,
     kept,

@@ -12,7 +12,7 @@ from project_package.serving.door import Door, Limits
 from project_package.serving.follower import Follower
 from project_package.serving.metrics import EDGES, Metrics
 from project_package.serving.shadow import Shadow
-from project_package.store import CHAMPION, Store
+from project_package.model_store import CHAMPION, Store
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from project_package.errors import UserError
-from project_package.history import EVENT
+from project_package.features.history import EVENT
 from project_package.serving.batch import Batch
 from project_package.serving.outbox import AT_ONCE, Log, Outbox, open_log
 from project_package.serving.postgres import Postgres

@@ -22,7 +22,7 @@ from project_package.lifecycle.project import Project
 from project_package.serving.outbox import Log, Outbox
 from project_package.serving.record import Record, key_of
 from project_package.serving.services import Options
-from project_package.store import BUNDLE
+from project_package.model_store import BUNDLE
 
 KEY = b"k" * 32
 CLIENTS, KILLED_AFTER = 8, 300

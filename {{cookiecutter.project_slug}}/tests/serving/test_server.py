@@ -11,7 +11,7 @@ import pytest
 
 from project_package.bundle import EXAMPLES
 from project_package.lifecycle.project import Project
-from project_package.store import BUNDLE
+from project_package.model_store import BUNDLE
 
 CLIENTS = 16
 

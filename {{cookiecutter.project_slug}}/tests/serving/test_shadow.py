@@ -21,7 +21,7 @@ from project_package.serving.outbox import Log, Outbox
 from project_package.serving.record import Record
 from project_package.serving.services import Options
 from project_package.serving.shadow import Shadow, changed
-from project_package.store import CHALLENGER
+from project_package.model_store import CHALLENGER
 
 SUBJECTS = 2_000
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from project_package.history import EVENT
-from project_package.keeper import StateUnusable
+from project_package.features.history import EVENT
+from project_package.state.base import StateUnusable
 from project_package.serving.batch import Versions, Watch
 from project_package.serving.follower import Follower
 from project_package.serving.live import Live
-from project_package.state import State
-from project_package.store import CHALLENGER, CHAMPION
+from project_package.state.base import State
+from project_package.model_store import CHALLENGER, CHAMPION
 
 MOST = 3
 

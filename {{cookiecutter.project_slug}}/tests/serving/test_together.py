@@ -12,7 +12,7 @@ from project_package.errors import UserError
 from project_package.serving.batch import Answers, Batch, Versions, Watch
 from project_package.serving.follower import Follower
 from project_package.serving.together import Together
-from project_package.store import CHALLENGER, CHAMPION
+from project_package.model_store import CHALLENGER, CHAMPION
 
 
 def versions(multiplying: Any, canary: float = 0, graph: bytes = b"") -> Versions:

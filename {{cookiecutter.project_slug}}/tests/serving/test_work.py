@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from given_states import CARDS
+from states import CARDS
 
 from project_package.contract import Columns
-from project_package.history import EVENT
+from project_package.features.history import EVENT
 from project_package.serving.batch import Answers
 from project_package.serving.work import Predict, Refused, Turn
-from project_package.state import State
+from project_package.state.base import State
 
 API: Any = SimpleNamespace(lacks=lambda *_: "")
 

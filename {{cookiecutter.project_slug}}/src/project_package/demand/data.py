@@ -16,12 +16,12 @@ from pydantic import Field
 
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits, take
 from ..errors import SHOWN, UserError, Violation, refuse
-from ..history import EVENT
-from ..published import Data, Script, gather
-from ..sources import Source, copy
-from .api import LEAST_HISTORY, MAX_HISTORY, DemandRequest
+from ..features.history import EVENT
+from ..data.completejourney import Data, Script, gather
+from ..data.sources import Source, copy
+from .task import LEAST_HISTORY, MAX_HISTORY, DemandRequest
 from .features import LOOKBACK_DAYS, PLANS, PRODUCT, SOLD, WEEK_DAYS, feature_columns
-from .schema import LAYOUT, check
+from .validation import LAYOUT, check
 
 ROWS, FEATURES = "rows.parquet", "features.parquet"
 FIRST_MONDAY = date(2016, 12, 26)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import ALL, At, Columns
-from ..windows import MILLISECONDS_A_DAY, Aggregate, Derived, Feature, Window, lookback, stream
+from ..features.windows import MILLISECONDS_A_DAY, Aggregate, Derived, Feature, Window, lookback, stream
 
 Values: TypeAlias = NDArray[Any]
 

@@ -7,7 +7,7 @@ from ..lifecycle.cli import Entry, run
 
 def use_case() -> Any:
     """Import the use case, with the training side."""
-    from .use_case import USE_CASE
+    from .training import USE_CASE
 
     return USE_CASE
 
@@ -15,7 +15,7 @@ def use_case() -> Any:
 def serve(host: str, port: int, workers: int, quiet: bool) -> None:
     """Import the server and serve."""
     from ..serving.app import serve as start
-    from .api import API
+    from .task import API
 
     start(API, host, port, workers, quiet)
 

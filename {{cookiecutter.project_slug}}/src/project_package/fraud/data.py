@@ -21,11 +21,11 @@ from pydantic import Field
 from .. import settings
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits
 from ..errors import SHOWN, UserError, Violation, refuse
-from ..history import EVENT
-from ..sources import Source, copy
-from .api import MAX_HISTORY, FraudRequest
+from ..features.history import EVENT
+from ..data.sources import Source, copy
+from .task import MAX_HISTORY, FraudRequest
 from .features import CARD, LABEL_DELAY_DAYS, LOOKBACK_DAYS, TERMINAL
-from .schema import LAYOUT, check
+from .validation import LAYOUT, check
 from .simulator import simulate
 from .table import PROGRAM_MIB, build_feature_table
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import ALL, At, Columns
-from ..windows import (
+from ..features.windows import (
     MILLISECONDS_A_DAY,
     Aggregate,
     Derived,

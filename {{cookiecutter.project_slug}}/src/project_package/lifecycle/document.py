@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..bundle import Manifest
 from ..contract import About, Figure
-from .evaluation import Evaluation, Score
+from .scoring import Evaluation, Score
 
 DASH = "–"  # noqa: RUF001 - what a table shows where there is no number
 

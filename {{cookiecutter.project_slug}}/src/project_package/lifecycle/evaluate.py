@@ -3,10 +3,10 @@
 from ..bundle import PARAMS, Bundle
 from ..contract import Columns, Files
 from ..errors import UserError
-from ..predictor import Predictor
-from ..store import CHALLENGER, EVIDENCE
+from ..onnx_model import Predictor
+from ..model_store import CHALLENGER, EVIDENCE
 from .document import Document, number
-from .evaluation import BASELINE, MODEL, NAIVE, Evaluation, Predictions, assess, digest
+from .scoring import BASELINE, MODEL, NAIVE, Evaluation, Predictions, assess, digest
 from .project import Project
 from .registry import EVALUATION, Version
 from .report import card, render

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..bundle import Parity
 from ..contract import Columns, Goal, Metric, Promote, length, take
-from .evaluation import AnyUseCase, Evaluation, Score, Slice
+from .scoring import AnyUseCase, Evaluation, Score, Slice
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import polars as pl
 
 from ..contract import length
 from ..errors import UserError
-from ..predictor import Predictor
-from ..store import CHAMPION
+from ..onnx_model import Predictor
+from ..model_store import CHAMPION
 from .project import Project
 
 WRITERS: Mapping[str, Callable[[pl.DataFrame, Path], None]] = {

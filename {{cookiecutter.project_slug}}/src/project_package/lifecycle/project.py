@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..contract import Params, UseCase
 from ..errors import UserError
 from ..settings import Settings
-from ..store import Store
+from ..model_store import Store
 from .console import Console
 from .registry import Registry
 from .tracking import Tracking, connect

@@ -9,11 +9,11 @@ import numpy as np
 from ..bundle import EXAMPLES, pack
 from ..contract import Columns, Progress, Promote, take
 from ..errors import GateRefused, UserError, near
-from ..predictor import Predictor
-from ..store import CHALLENGER
+from ..onnx_model import Predictor
+from ..model_store import CHALLENGER
 from . import gate
 from .evaluate import challenger, test_rows
-from .evaluation import (
+from .scoring import (
     BASELINE,
     MODEL,
     NAIVE,

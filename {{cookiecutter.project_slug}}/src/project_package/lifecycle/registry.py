@@ -16,8 +16,8 @@ from mlflow.exceptions import MlflowException
 from ..bundle import Bundle, read, unpack
 from ..contract import Files
 from ..errors import UserError
-from ..store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer, Store
-from .evaluation import Evaluation
+from ..model_store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer, Store
+from .scoring import Evaluation
 
 EVALUATION = "evaluation.json"
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure as Canvas
 
 from ..contract import Figure
 from .document import Document, findings, number, verdict
-from .evaluation import Evaluation, Score
+from .scoring import Evaluation, Score
 
 NAMES = MappingProxyType({"model": "Model", "baseline": "Simple baseline", "naive": "No model"})
 

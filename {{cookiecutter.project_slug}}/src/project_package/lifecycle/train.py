@@ -14,10 +14,10 @@ from .. import bundle as bundles
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, Parity, sha256
 from ..contract import Candidate, Columns, Outcome, Params, Progress, Splits, length, take
 from ..errors import GateRefused, UserError
-from ..predictor import Predictor
-from ..store import BUNDLE
+from ..onnx_model import Predictor
+from ..model_store import BUNDLE
 from . import gate
-from .evaluation import BASELINE, digest
+from .scoring import BASELINE, digest
 from .params import flatten
 from .project import Project
 from .search import Choice, Search, open_storage, out_of_fold

@@ -20,12 +20,12 @@ from pydantic import Field
 
 from ..contract import Columns, Fold, Frozen, Params, Progress, Splits, take
 from ..errors import SHOWN, UserError, Violation, refuse
-from ..history import EVENT
-from ..published import Data, Script, gather
-from ..sources import Source, copy
-from .api import MAX_BASKETS, SegmentsRequest
+from ..features.history import EVENT
+from ..data.completejourney import Data, Script, gather
+from ..data.sources import Source, copy
+from .task import MAX_BASKETS, SegmentsRequest
 from .features import DAYS, HOUSEHOLD, LEAST_BASKETS, SPENT, TRAITS, feature_columns
-from .schema import LAYOUT, check
+from .validation import LAYOUT, check
 
 ROWS, FEATURES = "rows.parquet", "features.parquet"
 BASKETS = Script(

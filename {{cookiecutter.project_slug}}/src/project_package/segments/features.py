@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import ALL, At, Columns
-from ..windows import Aggregate, Derived, Feature, Window, lookback, stream
+from ..features.windows import Aggregate, Derived, Feature, Window, lookback, stream
 
 Values: TypeAlias = NDArray[Any]
 

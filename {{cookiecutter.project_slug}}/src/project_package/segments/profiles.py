@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Columns, Files, Outcome
-from .api import Profile, SegmentsAssets, write_assets
-from .evaluation import standard
+from .task import Profile, SegmentsAssets, write_assets
+from .metrics import standard
 from .features import INPUTS
 
 Numbers = NDArray[Any]

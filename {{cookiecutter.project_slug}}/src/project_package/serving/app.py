@@ -18,8 +18,8 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from .. import keys
 from ..errors import UserError
 from ..settings import Settings, read
-from ..state import State
-from ..store import Store
+from ..state.base import State
+from ..model_store import Store
 from . import logs
 from .dialects import add_kserve, add_mlflow, add_vertex
 from .document import describe

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..contract import Columns, Past, take
 from ..packed import number
-from ..predictor import UNFIT, features_after
+from ..onnx_model import UNFIT, features_after
 from .follower import Follower, Served
 
 WHOLE = 2**64

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..keys import Scope
+from ..api_keys import Scope
 from ..settings import Settings
 from .keys import Ring
 

@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 from ..bundle import EXAMPLES
 from ..contract import Api
 from ..errors import UserError
-from ..predictor import UNFIT, Predictor
-from ..store import CHAMPION, EVIDENCE, Pointer, Store, StoreUnreachable
+from ..onnx_model import UNFIT, Predictor
+from ..model_store import CHAMPION, EVIDENCE, Pointer, Store, StoreUnreachable
 
 AnyPredictor: TypeAlias = Predictor[Any, Any, Any]
 AnyApi: TypeAlias = Api[Any, Any, Any]

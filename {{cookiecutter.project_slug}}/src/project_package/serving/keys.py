@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import UserError
-from ..keys import Key, digest, read
+from ..api_keys import Key, digest, read
 
 log = logging.getLogger(__name__)
 BEARER = b"bearer "

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..contract import Columns, Past, take
-from ..history import EVENT
-from ..keeper import StateUnusable
-from ..state import State
+from ..features.history import EVENT
+from ..state.base import StateUnusable
+from ..state.base import State
 from .batch import Answers, Batch, Versions, Watch, run_each
 from .follower import AnyApi
 from .work import Finish, Label, Predict, Refused, Remember, Turn, Work

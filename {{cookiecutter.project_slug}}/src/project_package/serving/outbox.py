@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 
 from ..errors import UserError
 from ..settings import Settings
-from ..windows import MILLISECONDS_A_DAY
+from ..features.windows import MILLISECONDS_A_DAY
 from .record import Away, Record, connect, key_of
 
 SQLITE, POSTGRESQL, OFF = "sqlite:///", ("postgresql://", "postgres://"), "off"

@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from ..errors import Unavailable, UserError
 from ..fields import objects
-from ..history import EVENT
+from ..features.history import EVENT
 from .batch import Batch
 
 SHADOW = "shadow"

@@ -13,8 +13,8 @@ from typing import Any
 from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 
-from ..state import State
-from ..store import CHALLENGER, CHAMPION, Store
+from ..state.base import State
+from ..model_store import CHALLENGER, CHAMPION, Store
 from .batch import Answers, Batch, Versions, Watch
 from .door import Door, Limits
 from .follower import AnyApi, Follower, Served

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from ..contract import Columns, Past, length
-from ..history import EVENT
-from ..state import State
+from ..features.history import EVENT
+from ..state.base import State
 from .batch import Answers
 from .follower import AnyApi
 

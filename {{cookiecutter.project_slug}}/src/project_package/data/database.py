@@ -1,0 +1,81 @@
+"""Read the result of a query as a stream: one Parquet file, whatever the size of the table.
+
+PostgreSQL and SQLite, through ADBC: Arrow batches from the database's own driver. The database is
+opened for reading only. An address may hold a password, so no message here repeats it. The drivers
+take three seconds to import: only a source that is a query should import this module.
+"""
+
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import adbc_driver_postgresql.dbapi as postgresql  # type: ignore[import-untyped]
+import adbc_driver_sqlite.dbapi as sqlite
+import duckdb
+from adbc_driver_manager.dbapi import Connection, Error
+from duckdb import DuckDBPyConnection
+
+from ..errors import UserError
+
+FORMS = "postgresql://user:password@host:port/database or sqlite:///path/of/file.db"
+SQLITE = "sqlite:///"
+SQLITE_BATCH = {"adbc.sqlite.query.batch_rows": str(2**16)}
+"""SQLite has no column types: the driver takes them from the first batch, so that one is large."""
+POSTGRESQL = re.compile(
+    r"postgres(ql)?://([^@:/?#[\]]+(:[^@:/?#]*)?@)?"
+    r"([^@:/?#[\]]*|\[[\da-fA-F:.]+\])(:\d+)?(/[^@?#]*)?(\?[^@#]*)?"
+)
+"""Addresses that libpq reads as they look; others it may misread, and quote parts of."""
+
+
+def download(duck: DuckDBPyConnection, query: str, url: str, target: Path) -> None:
+    """Write the rows that a query gives to a Parquet file, batch by batch, through DuckDB.
+
+    Raises:
+        UserError: no query or no usable address, a database that does not answer, a query that
+            it refuses or that would change something, or a failure on the way.
+    """
+    if not query.strip():
+        raise UserError('data.source is "sql" but data.query is empty: write the query there.')
+    try:
+        with _connect(url) as connection, connection.cursor() as cursor:
+            if url.startswith(SQLITE):
+                cursor.adbc_statement.set_options(**SQLITE_BATCH)
+            else:
+                cursor.execute("SET TRANSACTION READ ONLY")
+            cursor.execute(query)
+            duck.register("stream", cursor.fetch_record_batch())
+            duck.execute("COPY stream TO ? (FORMAT parquet)", [str(target)])
+            duck.unregister("stream")
+    except (Error, duckdb.Error) as error:
+        raise UserError(_explain(str(error), url)) from None
+
+
+def _connect(url: str) -> Connection:
+    if not url:
+        raise UserError(f'data.source is "sql" but DATA_URL is not set: give {FORMS}.')
+    if url.startswith(SQLITE):
+        path = url.removeprefix(SQLITE)
+        if not Path(path).is_file():
+            raise UserError(f"DATA_URL: there is no SQLite file {path} (absolute: {SQLITE}/path).")
+        return sqlite.connect(f"file:{quote(path)}?mode=ro")
+    if not POSTGRESQL.fullmatch(url):
+        raise UserError(
+            f"DATA_URL is no address of the form {FORMS}: mend it, and write characters such as "
+            "@ : / # ? in a user or password as %40 %3A %2F %23 %3F."
+        )
+    connection: Connection = postgresql.connect(url)
+    return connection
+
+
+def _explain(message: str, url: str) -> str:
+    """Turn a driver's message into one sentence that holds no secret."""
+    told = message.partition("Query was:")[0].rpartition("IOError: ")[2]
+    said = " ".join(line.strip() for line in told.splitlines())
+    passwords = re.findall(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+", url)
+    for secret in (url, *passwords, *map(unquote, passwords)):
+        said = said.replace(secret, "***")
+    hint = "check DATA_URL and data.query"
+    if "Type mismatch in column" in said:
+        hint = "give each column one type, with CAST(... AS TEXT) in data.query"
+    return f"The database gave no rows: {said.rstrip('. ')}; {hint}."

@@ -1,0 +1,62 @@
+"""What rows of a table break which rules, in words: a schema of Pandera, and conditions in SQL.
+
+Pandera takes two seconds to import: only the data stage should import this module.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import pandera.polars as pa
+import polars as pl
+import pyarrow.parquet as pq
+from duckdb import DuckDBPyRelation
+from pandera.errors import SchemaErrors
+
+from ..errors import SHOWN, Violation
+
+TableRule: TypeAlias = tuple[str, str, str]
+"""Column, rule, and which rows break it, in SQL."""
+BATCH_ROWS = 2**18
+
+
+def broken_by_rows(path: Path, schema: pa.DataFrameSchema) -> list[Violation]:
+    """Validate a Parquet file batch by batch and add up what is broken, rule by rule.
+
+    Raises SchemaErrors when a column is missing or of another type: the file is not canonical.
+    """
+    broken: dict[tuple[str, str], Violation] = {}
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=list(schema.columns)):
+            for found in _violations(pl.DataFrame(batch), schema):
+                place = (found.column, found.rule)
+                before = broken.get(place, Violation(*place, rows=0))
+                examples = [*before.examples, *found.examples][:SHOWN]
+                broken[place] = Violation(*place, before.rows + found.rows, examples)
+    return list(broken.values())
+
+
+def _violations(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Violation]:
+    """Put what Pandera finds into words, with the first rows that it is about."""
+    try:
+        schema.validate(rows, lazy=True)
+    except SchemaErrors as errors:
+        for error in errors.schema_errors:
+            if error.check_output is None:
+                raise
+            bad = rows.filter(~error.check_output["check_output"])
+            words = "must not be missing" if isinstance(error.check, str) else error.check.error
+            yield Violation(error.schema.name, words, len(bad), bad.head(SHOWN).to_dicts())
+
+
+def broken_by_table(
+    table: DuckDBPyRelation, rules: Sequence[TableRule], order: Sequence[str]
+) -> list[Violation]:
+    """Count the rows that break each rule about the whole table; show the first in that order."""
+    broken = []
+    for column, rule, condition in rules:
+        bad = table.filter(condition)
+        if rows := bad.count("*").fetchall()[0][0]:
+            examples = bad.order(", ".join(order)).limit(SHOWN).pl().to_dicts()
+            broken.append(Violation(column, rule, rows, examples))
+    return broken

@@ -1,0 +1,278 @@
+"""Features over the recent rows of the same entity: one declaration, one kernel.
+
+A feature is declared once, as a `Derived` column of its own row or as a `Window` over the rows of
+the same entity in a span of time. `compute` gives the same numbers, to the last bit, for a whole
+table, for a part of it with enough rows before, and for one request with its history: windows
+are sums of whole numbers (ten-thousandths), so the order of addition does not matter.
+
+The kernel sorts once an entity, finds both ends of every window by binary search and takes
+differences of running totals. It needs numpy only, because the server runs it too.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import Columns, Entity
+
+Positions: TypeAlias = slice | NDArray[np.int64]
+EVERY_ROW: Positions = slice(None)
+Prepare: TypeAlias = Callable[[NDArray[Any]], NDArray[np.int64]]
+Aggregate = Literal["count", "sum", "mean", "run_length", "run_age_days", "days_since_false"]
+
+MILLISECONDS_A_DAY = 86_400_000
+NO_ENTITY = -1
+"""The code of a row that has no such entity: no window counts it, and its own are 0."""
+UNIT = 10_000
+"""Sums are exact in ten-thousandths: a value with more decimals is rounded to four."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A column computed row by row from other columns.
+
+    `function` takes the `inputs` in order, each of shape (rows,), and gives shape (rows,). Keep to
+    arithmetic and comparisons where a window reads the result: log and exp may differ in the last
+    bit from one machine to the next.
+    """
+
+    name: str
+    description: str
+    function: Callable[..., NDArray[Any]]
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Window:
+    """An aggregate over the rows of the same `entity` in (t - delay - days, t - delay].
+
+    Without a delay the row itself counts, and of the rows at the same millisecond those given
+    before it. With a delay, which is how long a value takes to become known, every row up to
+    t - delay counts. The aggregates of the column `value`, and what an empty window gives:
+
+    - count: the number of rows (no `value` needed); 0
+    - sum, mean: exact to four decimals of each value; 0
+    - run_length: how many rows at the end of the window are all true; 0
+    - run_age_days: days from the first row of that run to t; 0
+    - days_since_false: days from the last row that is not true to t; delay + days, the far end
+    """
+
+    name: str
+    description: str
+    entity: str
+    aggregate: Aggregate
+    days: float
+    delay: float = 0
+    value: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a window that cannot be computed."""
+        if self.days <= 0 or self.delay < 0:
+            raise ValueError(f"{self.name}: a window needs days above 0 and a delay of at least 0")
+        if (self.value is None) != (self.aggregate == "count"):
+            raise ValueError(f"{self.name}: count takes no value, every other aggregate needs one")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that this feature reads, beside timestamp and entity."""
+        return () if self.value is None else (self.value,)
+
+
+Feature: TypeAlias = Derived | Window
+
+
+def lookback(features: Sequence[Feature]) -> dict[str, float]:
+    """Return for each entity how many days of its rows before t can change a feature at t.
+
+    That is the longest chain of windows over windows. Raises ValueError when a window of one
+    entity reads a window of another: a request carries the history of its own entities only.
+    """
+    reach: dict[str, dict[str, float]] = {}
+    longest: dict[str, float] = {}
+    for feature in features:
+        below: dict[str, float] = {}
+        for name in feature.inputs:
+            for entity, days in reach.get(name, {}).items():
+                below[entity] = max(below.get(entity, 0.0), days)
+        if isinstance(feature, Window):
+            if set(below) - {feature.entity}:
+                raise ValueError(f"{feature.name}: reads windows of another entity than its own")
+            below = {feature.entity: below.get(feature.entity, 0.0) + feature.delay + feature.days}
+        reach[feature.name] = below
+        for entity, days in below.items():
+            longest[entity] = max(longest.get(entity, 0.0), days)
+    return longest
+
+
+def entities(features: Sequence[Feature]) -> tuple[Entity, ...]:
+    """Return whose earlier rows the features read, how far back, and which raw columns of them."""
+    declared = {feature.name: feature for feature in features}
+    columns: dict[str, list[str]] = {}
+
+    def add_raw(names: Sequence[str], entity: str) -> None:
+        for name in names:
+            if feature := declared.get(name):
+                add_raw(feature.inputs, entity)
+            elif name != "timestamp" and name not in columns[entity]:
+                columns[entity].append(name)
+
+    for feature in features:
+        if isinstance(feature, Window):
+            columns.setdefault(feature.entity, [])
+            add_raw(feature.inputs, feature.entity)
+    days = lookback(features)
+    return tuple(Entity(n, timedelta(days=days[n]), tuple(read)) for n, read in columns.items())
+
+
+def compute(features: Sequence[Feature], rows: Columns) -> dict[str, NDArray[Any]]:
+    """Compute every declared feature, each of shape (rows,) in the order of `rows`.
+
+    `rows` holds timestamp (int64 milliseconds, not decreasing), one integer code per row for each
+    entity (`NO_ENTITY` where there is none), and the raw columns. Raises ValueError when the rows
+    are not in order of time, or when a window reads a value that is missing or infinite.
+    """
+    return dict(stream(features, rows))
+
+
+def stream(
+    features: Sequence[Feature], rows: Columns, at: Positions = EVERY_ROW
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield (name, values) in the order of declaration; free what is not read again.
+
+    Values are those of the rows `at`, each of which has every entity: a window that no feature
+    reads is computed for these only.
+    """
+    timestamp = rows["timestamp"].astype(np.int64, copy=False)
+    if np.any(timestamp[1:] < timestamp[:-1]):
+        raise ValueError("rows are not in order of time: sort them by timestamp first")
+    columns = dict(rows)
+    timelines: dict[str, _Timeline] = {}
+    reach = max((f.delay + f.days for f in features if isinstance(f, Window)), default=0.0)
+    last_reader = {name: i for i, feature in enumerate(features) for name in _reads(feature)}
+    for i, feature in enumerate(features):
+        here = EVERY_ROW
+        if isinstance(feature, Derived):
+            values = feature.function(*(columns[name] for name in feature.inputs))
+        else:
+            here = EVERY_ROW if feature.name in last_reader else at
+            if feature.entity not in timelines:
+                timelines[feature.entity] = _Timeline(rows[feature.entity], timestamp, reach)
+            values = timelines[feature.entity].values(feature, columns, here)
+        columns[feature.name] = values
+        yield feature.name, values[at] if here is EVERY_ROW else values
+        for name in (feature.name, *_reads(feature)):
+            if last_reader.get(name, -1) <= i:
+                columns.pop(name, None)
+                timelines.pop(name, None)
+
+
+def _reads(feature: Feature) -> tuple[str, ...]:
+    return (*feature.inputs, feature.entity) if isinstance(feature, Window) else feature.inputs
+
+
+class _Timeline:
+    """The rows of one entity after another, each entity's in order of time, on one time axis."""
+
+    def __init__(self, entity: NDArray[Any], timestamp: NDArray[np.int64], reach: float) -> None:
+        """Sort; between two entities leave a gap of `reach`, the longest window in days.
+
+        With the gap, a search on the one axis stays inside the entity; as the axis spends on an
+        entity only the time it was active, it cannot overflow.
+        """
+        codes, lowest = entity, entity.min(initial=0)
+        if lowest >= NO_ENTITY and entity.max(initial=0) < 2**16:
+            codes = entity.astype(np.uint16)  # which numpy sorts by radix, several times faster
+        self.order = np.argsort(codes, kind="stable")
+        if lowest <= NO_ENTITY:
+            self.order = self.order[entity[self.order] != NO_ENTITY]
+        entity = entity[self.order]
+        step = np.diff(timestamp[self.order])
+        step[entity[1:] != entity[:-1]] = _milliseconds(reach)
+        self.time = np.zeros(len(entity), dtype=np.int64)
+        np.cumsum(step, out=self.time[1:])
+        self.positions = np.zeros(len(codes), np.int64)
+        self.positions[self.order] = np.arange(len(entity))
+        self._next = np.arange(1, len(entity) + 1)
+        self._until: dict[tuple[float, bool], NDArray[np.int64]] = {}
+        self._shared: tuple[tuple[str, Prepare] | None, NDArray[np.int64]] = None, self.time
+
+    def ends(self, window: Window, at: Positions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the first row of each row's window and the row after its last."""
+        end = self.until(window.delay, at) if window.delay else self._next[at]
+        return self.until(window.delay + window.days, at), end
+
+    def until(self, days: float, at: Positions) -> NDArray[np.int64]:
+        """Count the rows at or before t - days, along the whole axis."""
+        key = days, at is EVERY_ROW  # of positions there is one choice for one timeline
+        if key not in self._until:
+            moment = self.time[at] - _milliseconds(days)
+            self._until[key] = np.searchsorted(self.time, moment, side="right")
+        return self._until[key]
+
+    def values(self, window: Window, columns: Columns, at: Positions) -> NDArray[np.float64]:
+        """Return the aggregate of the windows of rows, in the order of the table."""
+        if at is not EVERY_ROW:
+            return self.aggregate(window, columns, self.positions[at])
+        values = np.zeros(len(self.positions))
+        values[self.order] = self.aggregate(window, columns, EVERY_ROW)
+        return values
+
+    def aggregate(self, window: Window, columns: Columns, at: Positions) -> NDArray[np.float64]:
+        """Return the aggregate of windows, along the axis or at positions on it."""
+        first, end = self.ends(window, at)
+        if window.value is None:
+            aggregated = (end - first).astype(np.float64)
+        elif window.aggregate in ("sum", "mean"):
+            running = self._of(window.value, columns, _running)
+            aggregated = (running[end] - running[first]) / UNIT
+            if window.aggregate == "mean":
+                aggregated /= np.maximum(end - first, 1)
+        else:
+            aggregated = self._run(window, self._of(window.value, columns, _last_false)[end], at)
+        return aggregated
+
+    def _of(self, name: str, columns: Columns, prepare: Prepare) -> NDArray[np.int64]:
+        """Return what windows over a column share; the latest is kept, for they stand together."""
+        if self._shared[0] != (name, prepare):
+            values = columns[name][self.order]
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} has missing or infinite values: fill or drop them")
+            self._shared = (name, prepare), prepare(values)
+        return self._shared[1]
+
+    def _run(
+        self, window: Window, last_false: NDArray[np.int64], at: Positions
+    ) -> NDArray[np.float64]:
+        """Return an aggregate of the true rows at the end of windows."""
+        first, end = self.ends(window, at)
+        if window.aggregate == "days_since_false":
+            since = self.time[at] - self.time[last_false]
+            none = _milliseconds(window.delay + window.days)
+            return np.where(last_false >= first, since, none) / MILLISECONDS_A_DAY
+        run: NDArray[np.int64] = np.maximum(last_false + 1, first)
+        if window.aggregate == "run_length":
+            return (end - run).astype(np.float64)
+        age = self.time[at] - self.time[np.minimum(run, self._next[at] - 1)]
+        return np.where(run < end, age, 0) / MILLISECONDS_A_DAY
+
+
+def _running(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Sum up to each position, in whole ten-thousandths: (rows + 1,)."""
+    running = np.zeros(len(values) + 1, dtype=np.int64)
+    running[1:] = np.rint(values * UNIT)
+    return np.cumsum(running, out=running)
+
+
+def _last_false(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the last row not true before each position, -1 where there is none: (rows + 1,)."""
+    last = np.full(len(values) + 1, -1)
+    np.maximum.accumulate(np.where(values != 0, -1, np.arange(len(values))), out=last[1:])
+    return last
+
+
+def _milliseconds(days: float) -> int:
+    return round(days * MILLISECONDS_A_DAY)

@@ -1,0 +1,82 @@
+"""A model on ONNX Runtime: encode -> graph -> decode."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
+
+from .contract import Columns, length
+from .errors import ModelError
+
+GRAPH = "model.onnx"
+"""The file of a bundle that holds the graph."""
+ROWS_AT_ONCE = 65_536
+ONNX_ERRORS = (
+    onnx_errors.Fail,
+    onnx_errors.InvalidArgument,
+    onnx_errors.InvalidGraph,
+    onnx_errors.InvalidProtobuf,
+    onnx_errors.NotImplemented,
+    onnx_errors.RuntimeException,
+)
+"""ONNX Runtime's exceptions share no base class."""
+Encode: TypeAlias = Callable[[Columns], Columns]
+"""Turn rows into the named inputs of the graph."""
+Decode: TypeAlias = Callable[[Columns, Columns], Columns]
+"""Turn rows and the named outputs of the graph into predictions."""
+
+
+def only_outputs(_: Columns, outputs: Columns) -> Columns:
+    """Return the outputs as they are."""
+    return outputs
+
+
+class OnnxModel:
+    """A graph, with what comes before and after it."""
+
+    def __init__(self, graph: bytes, encode: Encode, decode: Decode = only_outputs) -> None:
+        """Load the graph.
+
+        Raises:
+            ModelError: ONNX Runtime cannot run it.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # one thread per process: scale by workers
+        options.inter_op_num_threads = 1
+        self._encode, self._decode = encode, decode
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"]
+            )
+        except ONNX_ERRORS as error:
+            raise ModelError(f"the graph cannot be loaded: {_first_line(error)}") from error
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return predictions, one row per row; slices of rows bound the memory.
+
+        Raises:
+            ModelError: a column is missing or has another shape than the graph expects.
+        """
+        parts = []
+        for start in range(0, max(length(rows), 1), ROWS_AT_ONCE):
+            part = {name: values[start : start + ROWS_AT_ONCE] for name, values in rows.items()}
+            parts.append(self._decode(part, self._run(part)))
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _run(self, rows: Columns) -> Columns:
+        try:
+            outputs = self._session.run(self._names, dict(self._encode(rows)))
+        except KeyError as error:
+            raise ModelError(f"the rows have no column {error}") from error
+        except ONNX_ERRORS as error:
+            raise ModelError(f"the graph cannot be run: {_first_line(error)}") from error
+        return dict(zip(self._names, outputs, strict=True))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

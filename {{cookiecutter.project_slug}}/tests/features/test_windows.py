@@ -1,0 +1,181 @@
+"""Every aggregate against a plain reading of its definition."""
+
+from dataclasses import replace
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from project_package.contract import Columns
+from project_package.features.windows import (
+    MILLISECONDS_A_DAY,
+    NOBODY,
+    Aggregate,
+    Derived,
+    Window,
+    compute,
+    lookback,
+    stream,
+)
+
+DAY = MILLISECONDS_A_DAY
+HOUR = DAY // 24
+AGGREGATES = get_args(Aggregate)
+# Gaps of 0 make ties, gaps of whole hours meet the ends of windows, and one is very long.
+GAPS = st.sampled_from([0, 0, 1, HOUR, HOUR, 6 * HOUR, 12 * HOUR, DAY - 1, DAY, 400 * DAY])
+ROWS = st.lists(
+    st.tuples(GAPS, st.integers(0, 2), st.integers(-300, 90_000)), min_size=1, max_size=40
+)
+
+
+def columns(rows: list[tuple[int, int, int]]) -> Columns:
+    gaps, cards, cents = (np.array(part, dtype=np.int64) for part in zip(*rows, strict=True))
+    amount = cents / 100
+    return {"timestamp": np.cumsum(gaps), "card": cards, "amount": amount, "flag": cents % 3 == 0}
+
+
+def window(aggregate: Aggregate, days: float = 1.0, delay: float = 0.0) -> Window:
+    value = {"count": None, "sum": "amount", "mean": "amount"}.get(aggregate, "flag")
+    return Window("feature", "", "card", aggregate, days, delay, value)
+
+
+def brute_force(feature: Window, rows: Columns, i: int) -> float:
+    """Read the definition of a window for row i, one row at a time."""
+    time = rows["timestamp"].tolist()
+    low = time[i] - (feature.delay + feature.days) * DAY
+    high = time[i] - feature.delay * DAY
+    known = range(len(time)) if feature.delay else range(i + 1)
+    inside = [j for j in known if rows["card"][j] == rows["card"][i] and low < time[j] <= high]
+    if feature.value is None:
+        return len(inside)
+    values = rows[feature.value][inside].tolist()
+    if feature.aggregate in ("sum", "mean"):
+        total: float = sum(round(value * 10_000) for value in values) / 10_000
+        return total / max(len(values), 1) if feature.aggregate == "mean" else total
+    false = [j for j, value in zip(inside, values, strict=True) if not value]
+    run = [j for j in inside if not false or j > false[-1]]
+    if feature.aggregate == "run_length":
+        return len(run)
+    if feature.aggregate == "run_age_days":
+        return (time[i] - time[run[0]]) / DAY if run else 0.0
+    return (time[i] - time[false[-1]]) / DAY if false else feature.delay + feature.days
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.25, 7.0])
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+@settings(max_examples=50, deadline=None)  # a busy machine is no failure
+@given(rows=ROWS, days=st.sampled_from([0.5, 1.0, 30.0]))
+def test_an_aggregate_is_what_its_definition_says(
+    aggregate: Aggregate, delay: float, rows: list[tuple[int, int, int]], days: float
+) -> None:
+    feature, table = window(aggregate, days, delay), columns(rows)
+    expected = [brute_force(feature, table, i) for i in range(len(rows))]
+    assert compute([feature], table)["feature"].tolist() == expected
+
+
+@settings(deadline=None)
+@given(rows=ROWS, cut=st.integers(0, 39))
+def test_later_rows_and_rows_beyond_the_lookback_change_nothing(
+    rows: list[tuple[int, int, int]], cut: int
+) -> None:
+    features = nested()
+    table = columns(rows)
+    last = min(cut, len(rows) - 1)
+    time = table["timestamp"]
+    near = (time > time[last] - lookback(features)["card"] * DAY) & (np.arange(len(time)) <= last)
+    whole = compute(features, table)
+    part = compute(features, {name: values[near] for name, values in table.items()})
+    assert all(part[name][-1] == values[last] for name, values in whole.items())
+
+
+def nested() -> list[Derived | Window]:
+    """Declare a mean, a flag against it, and a count of the flags."""
+    return [
+        Window("mean", "", "card", "mean", 2, value="amount"),
+        Derived("high", "", np.greater, ("amount", "mean")),
+        Window("highs", "", "card", "sum", 3, value="high"),
+    ]
+
+
+def test_lookback_adds_up_the_longest_chain() -> None:
+    longer = Window("flags", "", "card", "sum", 1, delay=2, value="flag")
+    shop = Window("shop", "", "terminal", "count", 30, delay=7)
+    assert lookback(nested()) == {"card": 5}
+    assert lookback([*nested(), longer, shop]) == {"card": 5, "terminal": 37}
+
+
+def test_a_window_over_windows_of_another_entity_is_refused() -> None:
+    crossing = Window("crossing", "", "terminal", "sum", 1, value="high")
+    with pytest.raises(ValueError, match="crossing: reads windows of another entity"):
+        lookback([*nested(), crossing])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"days": 0}, "days above 0"),
+        ({"delay": -1}, "delay of at least 0"),
+        ({"aggregate": "mean"}, "every other aggregate needs one"),
+        ({"value": "amount"}, "count takes no value"),
+    ],
+)
+def test_a_window_that_cannot_be_computed_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(window("count"), **change)
+
+
+def test_rows_out_of_order_are_refused() -> None:
+    rows = {"timestamp": np.array([2, 1]), "card": np.array([0, 0])}
+    with pytest.raises(ValueError, match="sort them by timestamp"):
+        compute([window("count")], rows)
+
+
+@pytest.mark.parametrize("aggregate", ["sum", "mean"])
+def test_a_missing_value_is_refused(aggregate: Aggregate) -> None:
+    rows = {**columns([(0, 0, 100), (1, 0, 200)]), "amount": np.array([1.0, np.nan])}
+    with pytest.raises(ValueError, match="amount has missing or infinite values"):
+        compute([window(aggregate)], rows)
+
+
+def test_no_rows_give_no_features() -> None:
+    nothing = {name: values[:0] for name, values in columns([(0, 0, 0)]).items()}
+    for aggregate in AGGREGATES:
+        assert len(compute([window(aggregate)], nothing)["feature"]) == 0
+
+
+@pytest.mark.parametrize("other", [-(2**16), 1, 2**16, 2**40])
+def test_any_two_codes_are_two_entities(other: int) -> None:
+    rows = {"timestamp": np.arange(3), "card": np.array([0, other, 0])}
+    assert compute([window("count")], rows)["feature"].tolist() == [1, 1, 2]
+
+
+@settings(deadline=None)
+@given(
+    rows=ROWS, places=st.lists(st.integers(0, 39), max_size=5), delay=st.sampled_from([0.0, 7.0])
+)
+def test_some_rows_have_the_features_of_the_table(
+    rows: list[tuple[int, int, int]], places: list[int], delay: float
+) -> None:
+    inner = replace(window("mean", 3), name="inner")
+    named = [replace(window(a, 2, delay), name=a) for a in AGGREGATES]
+    outer = Window("outer", "", "card", "sum", 2, value="inner")
+    features, table = [inner, *named, outer], columns(rows)
+    at = np.array([place for place in places if place < len(rows)], np.int64)
+    found, whole = dict(stream(features, table, at)), compute(features, table)
+    assert {n: v.tolist() for n, v in found.items()} == {
+        n: v[at].tolist() for n, v in whole.items()
+    }
+
+
+@pytest.mark.parametrize("other", [-2, 1, 2**16 - 1, 2**40])
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+def test_a_row_of_nobody_is_in_no_window(aggregate: Aggregate, other: int) -> None:
+    cards = np.array([0, NOBODY, other, NOBODY, 0, other, NOBODY])
+    flag = np.array([1, 0, 1, np.nan, 1, 0, 1])  # and nobody asks what it says
+    rows = {"timestamp": np.arange(7) * HOUR, "card": cards, "amount": flag * 2.5, "flag": flag}
+    some = {name: values[cards != NOBODY] for name, values in rows.items()}
+    found = compute([window(aggregate)], rows)["feature"]
+    assert found[cards != NOBODY].tolist() == compute([window(aggregate)], some)["feature"].tolist()
+    assert found[cards == NOBODY].tolist() == [0, 0, 0]

@@ -1,0 +1,161 @@
+"""Metrics against scikit-learn, against hand calculation and against brute force."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from project_package.contract import Columns
+from project_package.fraud.metrics import (
+    GOAL,
+    METRICS,
+    auc,
+    average_precision,
+    calibration_error,
+    card_precision,
+    cost,
+    naive,
+    slices,
+    threshold,
+    threshold_costs,
+    weeks,
+)
+
+# Few distinct scores: ties are where definitions differ.
+SCORED = st.lists(
+    st.tuples(st.booleans(), st.integers(0, 9), st.integers(0, 3), st.integers(1, 100)),
+    min_size=2,
+    max_size=60,
+)
+Rows = list[tuple[bool, int, int, int]]
+
+
+def arrays(rows: Rows) -> tuple[NDArray[Any], ...]:
+    """Give labels, scores, weights and amounts."""
+    labels, scores, weights, amounts = (np.array(part) for part in zip(*rows, strict=True))
+    return labels, scores / 10, weights.astype(np.float64), amounts.astype(np.float64)
+
+
+@given(SCORED)
+def test_average_precision_is_that_of_scikit_learn(rows: Rows) -> None:
+    labels, scores, weights, _ = arrays([*rows, (True, 5, 1, 1)])
+    plain = average_precision_score(labels, scores)
+    weighted = average_precision_score(labels, scores, sample_weight=weights)
+    assert average_precision(labels, scores) == pytest.approx(plain)
+    assert average_precision(labels, scores, weights) == pytest.approx(weighted)
+
+
+@given(SCORED)
+def test_a_weight_counts_a_row_several_times(rows: Rows) -> None:
+    labels, scores, weights, _ = arrays([*rows, (True, 5, 1, 1)])
+    times = weights.astype(np.int64)
+    repeated = average_precision(labels.repeat(times), scores.repeat(times))
+    weighted = GOAL.weighted({"is_fraud": labels}, {"score": scores})
+    assert weighted(weights) == pytest.approx(repeated)
+
+
+@given(SCORED)
+def test_auc_is_the_share_of_pairs_in_the_right_order(rows: Rows) -> None:
+    labels, scores, _, _ = arrays([*rows, (True, 5, 1, 1), (False, 4, 1, 1)])
+    above = scores[labels][:, None] - scores[~labels]
+    assert auc(labels, scores) == pytest.approx(np.mean((above > 0) + (above == 0) / 2))
+
+
+def test_without_a_class_there_is_no_score() -> None:
+    scores, nobody = np.array([0.1, 0.2]), np.array([False, False])
+    assert math.isnan(average_precision(nobody, scores))
+    assert math.isnan(auc(nobody, scores))
+    assert math.isnan(auc(~nobody, scores))
+    assert math.isnan(average_precision(np.array([True, False]), scores, np.array([0.0, 1.0])))
+
+
+def test_card_precision_by_hand() -> None:
+    rows = {
+        "day": np.array([0, 0, 0, 0, 1, 1, 1]),
+        "customer": np.array([1, 1, 2, 3, 1, 2, 3]),
+        "is_fraud": np.array([0, 1, 0, 1, 1, 1, 0], dtype=np.bool_),
+    }
+    scores = np.array([0.9, 0.1, 0.8, 0.2, 0.9, 0.3, 0.5])
+    # Day 0: cards 1 and 2 are on top, 1 is compromised and caught. Day 1: 3 and 2, without card 1.
+    assert card_precision(rows, scores, k=2) == (1 / 2 + 1 / 2) / 2
+
+
+def test_fewer_cards_than_looks_count_against_the_ceiling_too() -> None:
+    rows = {"day": np.zeros(1), "customer": np.array([1]), "is_fraud": np.array([True])}
+    metric = next(metric for metric in METRICS if metric.name == "cp100")
+    assert metric.ceiling is not None
+    assert metric.ceiling(rows) == metric.score(rows, {"score": np.array([0.5])}) == 0.01
+
+
+def priced(rows: Rows, review_cost: float = 10.0) -> tuple[Columns, NDArray[Any]]:
+    labels, scores, _, amounts = arrays(rows)
+    reviews = np.full(len(labels), review_cost)
+    return {"is_fraud": labels, "amount": amounts, "review_cost": reviews}, scores
+
+
+def test_cost_by_hand() -> None:
+    rows, _ = priced([(True, 9, 1, 100), (True, 1, 1, 30), (False, 8, 1, 20), (False, 0, 1, 5)])
+    decision = np.array([True, False, True, False])
+    assert cost(rows, decision) == 1000 * (10 + 30 + 10) / 4
+
+
+@given(SCORED, st.sampled_from([1.0, 10.0, 60.0]))
+def test_no_threshold_costs_less_than_the_chosen_one(rows: Rows, review_cost: float) -> None:
+    columns, scores = priced(rows, review_cost)
+    chosen = cost(columns, scores >= threshold(columns, scores))
+    every = [cost(columns, scores >= value) for value in (*np.unique(scores), 2.0)]
+    assert chosen == pytest.approx(min(every))
+
+
+@given(SCORED)
+def test_the_cost_of_a_threshold_is_the_cost_of_its_decisions(rows: Rows) -> None:
+    columns, scores = priced(rows)
+    for value, cost_there in zip(*threshold_costs(columns, scores), strict=True):
+        assert cost_there == pytest.approx(cost(columns, scores >= value))
+
+
+def test_a_threshold_lies_midway_between_two_scores() -> None:
+    columns, scores = priced([(True, 8, 1, 100), (False, 2, 1, 100)])
+    assert threshold(columns, scores) == pytest.approx(0.5)
+
+
+def test_calibration_error_by_hand() -> None:
+    labels, scores = np.array([False, True, True, True]), np.array([0.1, 0.3, 0.8, 0.9])
+    assert calibration_error(labels, scores, bins=2) == pytest.approx((0.6 + 0.3) / 4)
+
+
+def test_scores_that_are_the_share_of_frauds_are_calibrated() -> None:
+    scores = np.repeat([0.0, 0.25, 1.0], 100)
+    labels = np.concatenate([np.zeros(100), np.tile([1, 0, 0, 0], 25), np.ones(100)]) > 0
+    assert calibration_error(labels, scores, bins=3) == 0
+
+
+def test_naive_ranks_by_amount_and_flags_nobody() -> None:
+    answer = naive({"amount": np.array([5.0, 80.0, 20.0])})
+    assert np.argsort(answer["score"]).tolist() == [0, 2, 1]
+    assert not answer["decision"].any()
+    assert (answer["score"] < 0.02).all()
+
+
+def test_weeks_begin_with_the_first_day_of_the_test() -> None:
+    assert weeks({"day": np.array([100, 106, 107, 127])}).tolist() == [0, 0, 1, 3]
+
+
+def test_slices_cover_every_row_and_name_the_scenarios() -> None:
+    rows = {
+        "amount": np.array([0.0, 20.0, 99.9, 500.0]),
+        "is_night": np.array([1.0, 0, 0, 1]),
+        "terminal_count_30d": np.array([0.0, 3, 0, 1]),
+        "scenario": np.array([0, 1, 2, 3]),
+    }
+    found = {name: mask.tolist() for name, mask in slices(rows).items()}
+    assert found["amount 0-20"] == [True, False, False, False]
+    assert found["amount 220+"] == [False, False, False, True]
+    assert found["scenario terminal taken over"] == [True, False, True, False]
+    for pair in (("night", "day"), ("terminal with history", "terminal without history")):
+        assert np.logical_xor(*(found[name] for name in pair)).all()

@@ -1,0 +1,158 @@
+"""Payments that break a rule are refused, with the rule, a count and examples."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from pandera.errors import SchemaErrors
+
+from project_package import checks
+from project_package.errors import UserError
+from project_package.fraud.validation import LAYOUT, check
+from project_package.fraud.simulator import simulate
+from project_package.data.sources import Source, copy
+
+
+@pytest.fixture(scope="module")
+def payments() -> pl.DataFrame:
+    return simulate(customers=100, terminals=200, days=20, seed=3)
+
+
+def first(count: int, column: str, bad: object) -> pl.Expr:
+    """Replace the first values of a column."""
+    value = pl.lit(bad).cast(pl.String) if isinstance(bad, str) else pl.lit(bad)
+    return pl.when(pl.int_range(pl.len()) < count).then(value).otherwise(column).alias(column)
+
+
+def refusal(payments: pl.DataFrame, folder: Path) -> list[str]:
+    payments.write_parquet(folder / "rows.parquet")
+    with pytest.raises(UserError) as caught:
+        check(folder / "rows.parquet")
+    assert [path.name for path in folder.iterdir()] == ["rows.parquet"]
+    return str(caught.value).splitlines()
+
+
+def test_simulated_payments_keep_every_rule(payments: pl.DataFrame, tmp_path: Path) -> None:
+    payments.write_parquet(tmp_path / "rows.parquet")
+    check(tmp_path / "rows.parquet")
+    check(tmp_path / "rows.parquet", labelled=False)
+
+
+def test_what_sources_write_is_canonical(payments: pl.DataFrame, tmp_path: Path) -> None:
+    payments.write_csv(tmp_path / "rows.csv")
+    copy(Source(f"{tmp_path}/rows.csv"), LAYOUT, tmp_path / "rows.parquet")
+    check(tmp_path / "rows.parquet")
+    assert pl.read_parquet(tmp_path / "rows.parquet").equals(payments.drop("scenario"))
+
+
+@pytest.mark.parametrize(
+    ("column", "bad", "rule"),
+    [
+        ("transaction_id", None, "must not be missing"),
+        ("customer_id", "", "must have 1 to 64 characters"),
+        ("terminal_id", "T" * 65, "must have 1 to 64 characters"),
+        ("terminal_id", None, "must not be missing"),
+        ("timestamp", None, "must not be missing"),
+        ("timestamp", datetime(1970, 1, 1), "must lie between 1990-01-01 and tomorrow (UTC)"),
+        ("timestamp", datetime(9999, 1, 1), "must lie between 1990-01-01 and tomorrow (UTC)"),
+        ("amount", None, "must not be missing"),
+        ("amount", -0.01, "must be a number from 0 to less than 1,000,000,000"),
+        ("amount", 1e9, "must be a number from 0 to less than 1,000,000,000"),
+        ("amount", float("inf"), "must be a number from 0 to less than 1,000,000,000"),
+        ("amount", 12.34567, "must have four decimals at most"),
+        ("is_fraud", None, "must be known when the payment is older than 7 days"),
+    ],
+)
+def test_each_rule_is_reported_alone(
+    payments: pl.DataFrame, tmp_path: Path, column: str, bad: object, rule: str
+) -> None:
+    said = refusal(payments.with_columns(first(4, column, bad)), tmp_path)
+    assert said[1] == f"- {column} {rule}: 4 rows break this rule"
+    assert len(said) == 5
+    shown = "(missing)" if bad is None else repr(bad) if isinstance(bad, str) else str(bad)
+    assert all(f"{column}={shown}" in line for line in said[2:])
+
+
+def test_all_broken_rules_are_reported_at_once(payments: pl.DataFrame, tmp_path: Path) -> None:
+    broken = (
+        first(1, "customer_id", ""),
+        first(2, "amount", -1.5),
+        first(2, "transaction_id", "P"),
+    )
+    said = refusal(payments.with_columns(broken), tmp_path)
+    assert [line.split(":")[0] for line in said if line.startswith("- ")] == [
+        "- customer_id must have 1 to 64 characters",
+        "- amount must be a number from 0 to less than 1,000,000,000",
+        "- transaction_id must be unique",
+    ]
+
+
+def test_no_number_is_no_amount(payments: pl.DataFrame, tmp_path: Path) -> None:
+    said = refusal(payments.with_columns(first(4, "amount", float("nan"))), tmp_path)
+    assert said[1] == "- amount must not be missing: 4 rows break this rule"
+
+
+def test_counts_add_up_over_batches(
+    payments: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "BATCH_ROWS", 500)
+    said = refusal(payments.with_columns(amount=-pl.lit(1.0)), tmp_path)
+    assert f"{len(payments):,} rows break this rule" in said[1]
+    assert len(said) == 5
+
+
+def test_ids_are_unique_over_the_whole_table(
+    payments: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "BATCH_ROWS", 500)
+    said = refusal(pl.concat([payments, payments.head(2)]), tmp_path)
+    assert said[1] == "- transaction_id must be unique: 4 rows break this rule"
+    assert "transaction_id='P000000001'" in said[2]
+
+
+def test_labels_may_be_unknown_for_seven_days(payments: pl.DataFrame, tmp_path: Path) -> None:
+    known = pl.col("timestamp") <= pl.col("timestamp").max() - pl.duration(days=7)
+    label = pl.when(known).then("is_fraud").alias("is_fraud")
+    payments.with_columns(label).write_parquet(tmp_path / "rows.parquet")
+    check(tmp_path / "rows.parquet")
+
+
+def test_clocks_may_be_a_little_ahead(payments: pl.DataFrame, tmp_path: Path) -> None:
+    ahead = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=3)
+    shift = pl.lit(ahead) - pl.col("timestamp").max()
+    late = payments.with_columns((pl.col("timestamp") + shift).cast(pl.Datetime("ms")))
+    late.write_parquet(tmp_path / "rows.parquet")
+    check(tmp_path / "rows.parquet")
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.1 + 0.2, 1e6 - 0.1, 0.0001, 999_999_999.9999, 1234.5678])
+def test_amounts_that_features_count_exactly_pass(
+    payments: pl.DataFrame, tmp_path: Path, amount: float
+) -> None:
+    payments.with_columns(amount=pl.lit(amount)).write_parquet(tmp_path / "rows.parquet")
+    check(tmp_path / "rows.parquet")
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_both_kinds_of_payments_are_needed(
+    payments: pl.DataFrame, tmp_path: Path, label: bool
+) -> None:
+    said = refusal(payments.with_columns(is_fraud=pl.lit(label)), tmp_path)
+    assert said[1].startswith(f"- is_fraud must be {str(not label).lower()} in at least one row")
+
+
+def test_payments_to_judge_need_no_labels(payments: pl.DataFrame, tmp_path: Path) -> None:
+    payments.drop("is_fraud").write_csv(tmp_path / "rows.csv")
+    layout = replace(LAYOUT, optional=("is_fraud",))
+    copy(Source(f"{tmp_path}/rows.csv"), layout, tmp_path / "rows.parquet")
+    check(tmp_path / "rows.parquet", labelled=False)
+
+
+def test_a_file_that_is_not_canonical_is_a_mistake_of_the_code(
+    payments: pl.DataFrame, tmp_path: Path
+) -> None:
+    payments.with_columns(pl.col("amount").cast(pl.String)).write_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(SchemaErrors):
+        check(tmp_path / "rows.parquet")
