@@ -1,0 +1,19 @@
+"""Programs of the machine that some tests need."""
+
+import os
+import shutil
+
+import pytest
+
+
+def require(program: str, package: str) -> str:
+    """Return the path of a program; skip the test when it is missing, or fail it in CI."""
+    path = shutil.which(program)
+    if path is None:
+        missing(f"{program} is not on PATH: apt-get install {package}")
+    return str(path)
+
+
+def missing(reason: str) -> None:
+    """Skip the test with the reason; fail it in CI, where everything must run."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
