@@ -1,9 +1,9 @@
-"""The ceiling of the framework: the fraud request, validated, and a constant as answer."""
+"""The ceiling of the framework: the fraud request, validated, and a constant response."""
 
 from fastapi import FastAPI
 
-from project_package.fraud.task import FraudRequest, FraudResponse
-from project_package.serving.routes import Instances, Predictions
+from project_package.fraud.schemas import FraudRequest, FraudResponse
+from project_package.serving.schemas import Instances, Predictions
 
 REASON = {"feature": "amount", "meaning": "amount of the payment", "effect": 0.5}
 ANSWER = {
@@ -15,5 +15,5 @@ app = FastAPI()
 
 @app.post("/v1/predict", response_model=Predictions[FraudResponse])
 async def predict(_: Instances[FraudRequest]) -> object:
-    """Answer the same to all."""
+    """Return the same answer to all."""
     return ANSWER

@@ -18,7 +18,8 @@ class Fraud:
 
     @bentoml.api  # type: ignore[untyped-decorator]
     def predict(self, features: list[list[float]]) -> list[float]:
-        """Give the score of each row."""
+        """Return the score of each row."""
         rows = np.array(features, np.float32)
-        scores: list[float] = self.session.run(["score"], {"features": rows})[0].tolist()
+        (probabilities,) = self.session.run(["probabilities"], {"features": rows})
+        scores: list[float] = probabilities[:, 1].tolist()
         return scores

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -17,29 +17,28 @@ import report
 from numpy.typing import NDArray
 from rich.progress import track
 
-from project_package.contract import Candidate, Columns, Fold, Outcome
-from project_package.demand.task import assets, decode
+from project_package.contract import Candidate, Columns, Fitted, Fold, Outcome
 from project_package.demand.data import (
     FEATURES,
     FIRST_MONDAY,
     DemandParams,
     Split,
-    collect,
     columns,
+    load_data,
     origin,
 )
+from project_package.demand.features import INPUTS, PLANS
 from project_package.demand.metrics import (
-    best_naive,
-    coverage,
+    is_covered,
     mae,
+    naive,
     pinball,
     relative_mae,
     weighted_percentage_error,
     width,
 )
-from project_package.demand.features import INPUTS, PLANS
 from project_package.demand.models import CANDIDATES
-from project_package.demand.training import USE_CASE
+from project_package.demand.training import TRAINING
 from project_package.features.windows import MILLISECONDS_A_DAY
 
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "xgboost-cpu")
@@ -67,7 +66,7 @@ origins where it says so. The best
 naive forecast is the one of last week's value and the means of 4, 8 and 13 weeks that turns out to
 have the least error on the very rows: a rival with hindsight."""
 CHOICES = f"""\
-Inputs, the target and the settings (those the search starts from, `start` in `demand/model.py`)
+Inputs, the target and the settings (those the search starts from, `start` in `demand/models.py`)
 were chosen with another seed on origins {", ".join(map(str, LOOKED_AT))}; the origins between them
 were not looked at, and are shown apart above.
 
@@ -97,13 +96,13 @@ class Entry:
     """A model under test, and what is done to the rows before it sees them."""
 
     name: str
-    candidate: Candidate[Any]
+    candidate: Candidate
     change: Callable[[Columns], Columns] = dict
     seeds: tuple[int, ...] = SEEDS[:1]
 
 
 def blank(*names: str) -> Callable[[Columns], Columns]:
-    """Give a function that takes the content out of inputs."""
+    """Return a function that takes the content out of inputs."""
     return lambda rows: {**rows, **{name: np.zeros_like(rows[name]) for name in names}}
 
 
@@ -117,7 +116,7 @@ def leak(rows: Columns) -> Columns:
 LINEAR, BOOSTED = CANDIDATES
 OURS = Entry("xgboost", BOOSTED, seeds=SEEDS)
 PLANNED = (*PLANS, "ad", "display")
-REMEMBERED = tuple(n for n in INPUTS if n.startswith(("with", "expected", "weeks_is")))
+REMEMBERED = tuple(n for n in INPUTS if n.startswith(("with", "expected", "weeks_with")))
 ENTRIES = (
     Entry("linear", LINEAR),
     OURS,
@@ -131,16 +130,15 @@ def forecast(entry: Entry, rows: Columns, week: int, seed: int) -> Forecast:
     """Forecast the week after an origin, with corrected bounds."""
     candidate, start = entry.candidate, WEEK_1 + week * WEEK
 
-    def predicted(fold: Fold) -> Outcome:
-        model = candidate.fit(entry.change(fold.train), candidate.start, seed)
-        return Outcome(fold.valid, candidate.predict(model, entry.change(fold.valid)))
+    def fit(fold: Fold) -> Fitted:
+        return candidate.fit(entry.change(fold.train), candidate.start, seed)
 
     starts = [start - fold * FOLD_WEEKS * WEEK for fold in range(1, FOLDS + 1)]
-    earlier = [predicted(origin(rows, begin, FOLD_WEEKS)) for begin in starts]
+    earlier = [origin(rows, begin, FOLD_WEEKS) for begin in starts]
+    validation = [Outcome(f.valid, fit(f).predict(entry.change(f.valid))) for f in earlier]
     params, final = DemandParams(name="benchmark"), origin(rows, start, 1)
-    now = predicted(final)
-    known = assets(USE_CASE.assets(params, now, earlier))  # it reads the earlier ones only
-    return now.rows, decode(now.outputs, now.rows, known)
+    finished = TRAINING.finish(params, fit(final), final.train, validation)
+    return final.valid, finished.predict(entry.change(final.valid))
 
 
 def run(entry: Entry, rows: Columns) -> Runs:
@@ -152,30 +150,31 @@ def run(entry: Entry, rows: Columns) -> Runs:
 
 
 def measured(forecasts: Sequence[Forecast]) -> Figures:
-    """Give every figure of some forecasts, all their rows together."""
+    """Return every figure of some forecasts, all their rows together."""
     rows, given = (
         {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         for parts in zip(*forecasts, strict=True)
     )
     products = np.unique(rows["product_id"].astype(str), return_inverse=True)[1]
-    mine, naive = (
-        np.bincount(products, np.abs(rows["units"] - value))
-        for value in (given["value"], best_naive(rows))
+    best = naive(rows)
+    mine, theirs = (
+        np.bincount(products, np.abs(rows["units"] - forecast["value"]))
+        for forecast in (given, best)
     )
     return {
-        "MAE": mae(rows, given["value"]),
-        "to best naive": relative_mae(rows, given["value"]),
-        "to last week": mae(rows, given["value"]) / mae(rows, rows["mean_1w"]),
-        "products better": float(np.mean(mine < naive)),
-        "coverage": coverage(rows, given),
-        "WAPE": weighted_percentage_error(rows, given["value"]),
+        "MAE": mae(rows, given),
+        "to best naive": relative_mae(rows, given),
+        "to last week": mae(rows, given) / mae(rows, {"value": rows["mean_1w"]}),
+        "products better": float(np.mean(mine < theirs)),
+        "coverage": float(np.mean(is_covered(rows, given))),
+        "WAPE": weighted_percentage_error(rows, given),
         "pinball": pinball(rows, given),
-        "width": width(given),
+        "width": width(rows, given),
     }
 
 
 def seeds(runs: Runs, weeks: Sequence[int] = ORIGINS) -> dict[str, NDArray[np.float64]]:
-    """Give each figure over some origins, one number a seed."""
+    """Return each figure over some origins, one number a seed."""
     found = [measured([f for f, w in zip(r, ORIGINS, strict=True) if w in weeks]) for r in runs]
     return {name: np.array([figures[name] for figures in found]) for name in found[0]}
 
@@ -208,12 +207,12 @@ def origin_table(runs: Runs) -> str:
 
 
 def goals(runs: Runs) -> str:
-    """Say which goals are met, by the mean of the seeds."""
+    """Describe which goals are met, by the mean of the seeds."""
     mean = {name: float(values.mean()) for name, values in seeds(runs).items()}
-    naive, last, better = (mean[n] for n in ("to best naive", "to last week", "products better"))
+    best, last, better = (mean[n] for n in ("to best naive", "to last week", "products better"))
     held = mean["coverage"]
     lines = (
-        ["MAE over that of the best naive forecast", "at most 0.80", f"{naive:.3f}", naive <= 0.8],
+        ["MAE over that of the best naive forecast", "at most 0.80", f"{best:.3f}", best <= 0.8],
         ["MAE over that of last week's value", "at most 0.70", f"{last:.3f}", last <= 0.7],
         ["products better than naive", "at least 60 %", f"{better:.1%}", better >= 0.6],
         ["coverage of the 80 % interval", "77 to 83 %", f"{held:.1%}", 0.77 <= held <= 0.83],
@@ -226,7 +225,7 @@ def main() -> None:
     """Run every model and write the report."""
     with TemporaryDirectory() as folder:
         cut = Split(test_weeks=LAST_WEEK - ORIGINS[0])
-        collect(DemandParams(name="benchmark", split=cut), Path(folder), lambda _: None)
+        load_data(DemandParams(name="benchmark", split=cut), Path(folder), lambda _: None)
         rows = columns(pl.read_parquet(Path(folder) / FEATURES))
     results = {entry: run(entry, rows) for entry in ENTRIES}
     parts = [

@@ -1,4 +1,4 @@
-"""The models under test: the book's on the book's inputs, with its numbers, and the program's own.
+"""The models of the benchmark: the book's on the book's inputs, with its numbers, and our own.
 
 The book: Le Borgne, Siblini, Lebichot and Bontempi, "Reproducible Machine Learning for Credit Card
 Fraud Detection, Practical Handbook" (Université Libre de Bruxelles, 2022).
@@ -49,7 +49,7 @@ Predict: TypeAlias = Callable[[Columns], Numbers]
 
 @dataclass(frozen=True)
 class Entry:
-    """A model under test: how many inputs and days of training it has, and how it is fitted."""
+    """A model: its numbers of inputs and training days, and how to fit it."""
 
     name: str
     inputs: int
@@ -70,12 +70,12 @@ def of_book(model: Any) -> Callable[[Columns], Predict]:
     return fit
 
 
-def of_program(candidate: Candidate[Any]) -> Callable[[Columns], Predict]:
+def of_program(candidate: Candidate) -> Callable[[Columns], Predict]:
     """Fit a candidate of the program with the settings that its search starts from."""
 
     def fit(rows: Columns) -> Predict:
         model = candidate.fit(rows, candidate.start, FIT_SEED)
-        return lambda week: candidate.predict(model, week)["score"]
+        return lambda week: model.predict(week)["score"]
 
     return fit
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from project_package.contract import Fold
-from project_package.fraud.data import FEATURES, FraudParams, Split, split
+from project_package.fraud.data import FEATURES_FILE, FraudParams, Split, split
 from project_package.fraud.metrics import auc, average_precision, card_precision
 from project_package.fraud.simulator import START, simulate
 from project_package.fraud.table import build_feature_table
@@ -45,8 +45,8 @@ features, splits and metrics are the program's own code. CP@100 is card precisio
 day; its ceiling is what scores equal to the labels would get. ± is the standard deviation over the
 12 weeks."""
 CHOICES = f"""\
-The inputs and the settings (those each search starts from, `start` in `fraud/model.py`) were chosen
-on earlier weeks, test days 80 to 107, of the data sets with seeds 1 to 3. Nothing was chosen on the
+The inputs and the settings (`start` in `fraud/models.py`, where each search begins) were chosen on
+earlier weeks, test days 80 to 107, of the data sets with seeds 1 to 3. Nothing was chosen on the
 weeks or the seeds ({", ".join(map(str, SEEDS))}) shown here.
 
 The goal is AUC >= {GOAL[0]}, AP >= {GOAL[1]} and CP@100 >= {GOAL[2]} of its ceiling, each as the
@@ -56,7 +56,7 @@ the book report an average precision of .105 at best."""
 
 
 def four_weeks(folder: Path, train_days: int) -> tuple[Fold, ...]:
-    """Give the weeks that begin on days 129, 122, 115 and 108, each with its training days."""
+    """Return the weeks that begin on days 129, 122, 115 and 108, each with its training days."""
     cut = Split(train_days=train_days, folds=4, test_weeks=2)
     return split(FraudParams(name="benchmark", split=cut), folder).folds
 
@@ -77,7 +77,7 @@ def run(seed: int) -> Results:
     payments = simulate(seed=seed)
     known = payments.filter(pl.col("timestamp") < START + timedelta(days=LAST_DAY + 1))
     with TemporaryDirectory() as folder:
-        build_feature_table(known.lazy(), Path(folder) / FEATURES)
+        build_feature_table(known.lazy(), Path(folder) / FEATURES_FILE)
         weeks = {days: four_weeks(Path(folder), days) for days in (7, 28)}
     return {
         entry: np.array([score(entry, fold) for fold in weeks[entry.days]])
@@ -86,12 +86,12 @@ def run(seed: int) -> Results:
 
 
 def decimals(values: Any) -> list[str]:
-    """Put numbers into cells."""
+    """Format numbers as cells."""
     return [f"{value:.3f}" for value in values]
 
 
 def spread(weeks: Numbers) -> list[str]:
-    """Put mean and standard deviation over the weeks of AUC, AP and CP@100 into cells."""
+    """Format mean and standard deviation over the weeks of AUC, AP and CP@100 as cells."""
     cells = zip(weeks[:, :3].mean(axis=0), weeks[:, :3].std(axis=0, ddof=1), strict=True)
     return [f"{mean:.3f} ± {deviation:.3f}" for mean, deviation in cells]
 
@@ -120,7 +120,7 @@ def book_table(results: Results) -> str:
 
 
 def our_line(entry: Entry, weeks: Numbers) -> list[str]:
-    """Put a candidate into a row, with the parts of the goal that it misses."""
+    """Format a candidate as a row, with the parts of the goal that it misses."""
     area, precision, cards, ceiling, seconds = weeks.mean(axis=0)
     reached = zip(METRICS, (area, precision, cards / ceiling), GOAL, strict=True)
     missed = ", ".join(name for name, value, least in reached if value < least)

@@ -1,4 +1,4 @@
-"""How the benchmarks ask a server: it runs on the first cores, and `wrk` asks from the last."""
+"""Load on a server: it runs on the first cores, and `wrk` sends from the last one."""
 
 import os
 import re
@@ -47,11 +47,11 @@ class Served:
     """Seconds from its start to its first answer."""
 
     def memory(self) -> float:
-        """Give the resident memory of all its processes, MB."""
+        """Return the resident memory of all its processes, MB."""
         return sum(_status(pid, "VmRSS") for pid in tree(self.pid)) / 1024
 
     def processor(self) -> float:
-        """Give the processor time that all its processes have used, seconds."""
+        """Return the processor time that all its processes have used, seconds."""
         return sum(stat[10] + stat[11] for stat in tree(self.pid).values()) / TICK
 
 
@@ -61,7 +61,7 @@ def _status(pid: int, name: str) -> int:
 
 
 def tree(root: int) -> dict[int, list[int]]:
-    """Give the numbers of /proc/<pid>/stat, from the parent on, of a server and all it started."""
+    """Return the numbers of /proc/<pid>/stat of a server and all processes it started."""
     stats = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
@@ -106,7 +106,7 @@ def served(
 
 
 def answers(url: str) -> bool:
-    """Tell whether an address answers."""
+    """Return whether an address answers."""
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True
@@ -114,48 +114,48 @@ def answers(url: str) -> bool:
         return False
 
 
-def ask(server: Served, path: str, script: str, connections: int = 16) -> Load:
-    """Ask a server for some seconds over connections that stay open."""
+def send(server: Served, path: str, script: str, connections: int = 16) -> Load:
+    """Send requests for some seconds over connections that stay open."""
     with TemporaryDirectory() as folder:
-        lua = Path(folder) / "ask.lua"
+        lua = Path(folder) / "requests.lua"
         lua.write_text(script)
         last = str((os.cpu_count() or 1) - 1)
         command = ["taskset", "-c", last, "wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s"]
         command += ["--latency", "-s", str(lua), server.url + path]
         before = server.processor()
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         used = server.processor() - before
-    if "Non-2xx" in told:
-        sys.exit(f"{path} refused requests: {told}")
-    count, rate = found(r"(\d+) requests in", told), found(r"Requests/sec:\s+([\d.]+)", told)
-    p50, p99 = (milliseconds(told, share) for share in ("50%", "99%"))
+    if "Non-2xx" in output:
+        sys.exit(f"{path} refused requests: {output}")
+    count, rate = found(r"(\d+) requests in", output), found(r"Requests/sec:\s+([\d.]+)", output)
+    p50, p99 = (milliseconds(output, share) for share in ("50%", "99%"))
     return Load(rate, p50, p99, used / count * 1e6)
 
 
-def found(pattern: str, told: str) -> float:
-    """Read a number of what wrk tells."""
-    match = re.search(pattern, told)
+def found(pattern: str, output: str) -> float:
+    """Read a number from the output of wrk."""
+    match = re.search(pattern, output)
     if match is None:
-        sys.exit(f"wrk tells something else than it used to: {told}")
+        sys.exit(f"the output of wrk cannot be read: {output}")
     return float(match.group(1))
 
 
-def milliseconds(told: str, share: str) -> float:
+def milliseconds(output: str, share: str) -> float:
     """Read a quantile of the time to answer."""
     units = {"us": 1e-3, "ms": 1.0, "s": 1e3}
     for unit, scale in units.items():
-        if re.search(rf"{share}\s+[\d.]+{unit}\b", told):
-            return found(rf"{share}\s+([\d.]+){unit}\b", told) * scale
-    sys.exit(f"wrk tells no {share}: {told}")
+        if re.search(rf"{share}\s+[\d.]+{unit}\b", output):
+            return found(rf"{share}\s+([\d.]+){unit}\b", output) * scale
+    sys.exit(f"wrk printed no {share}: {output}")
 
 
-def middle(loads: Sequence[Load], read: Callable[[Load], float]) -> float:
-    """Give the median of the rounds."""
+def median_of(loads: Sequence[Load], read: Callable[[Load], float]) -> float:
+    """Return the median of the rounds."""
     return median(read(load) for load in loads)
 
 
 def ratio(loads: Mapping[str, Sequence[Load]], one: str, other: str, processor: bool) -> float:
-    """Give how many times as many requests one answers as another: median over the rounds.
+    """Return how many times as many requests one answers as another: median over the rounds.
 
     By the clock; or by the time of the processor that a request takes.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def measured_on(libraries: Sequence[str], again: str) -> str:
-    """Say on what machine, with which versions and when, and the command to run it again."""
+    """Describe on what machine, with which versions and when, and the command to run it again."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     python = platform.python_version().rpartition(".")[0]
     versions = ", ".join(f"{name} {version(name)}" for name in libraries)
@@ -20,7 +20,7 @@ def measured_on(libraries: Sequence[str], again: str) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Give a Markdown table; the columns after the first stand to the right."""
+    """Return a Markdown table; the columns after the first stand to the right."""
     lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -1,4 +1,4 @@
-"""Other ways to serve the champion of a fraud project, and what each is asked."""
+"""Other ways to serve the champion of a fraud project, and the requests that each gets."""
 
 import json
 import sys
@@ -9,8 +9,9 @@ from pathlib import Path
 from load import CONSTANT
 
 from project_package.bundle import EXAMPLES
-from project_package.fraud.task import API, FraudRequest
-from project_package.onnx_model import Predictor, features
+from project_package.fraud.features import matrix
+from project_package.fraud.schemas import FraudRequest
+from project_package.fraud.task import ASSETS, HISTORY, Assets, make_task
 from project_package.model_store import CHAMPION, Store
 
 HERE = Path(__file__).resolve().parent
@@ -19,7 +20,7 @@ BARE, MLFLOW, BENTOML = "FastAPI, constant answer", "mlflow models serve", "Bent
 
 @dataclass(frozen=True)
 class Rival:
-    """Another way to serve: how it starts, what it is asked."""
+    """Another way to serve: how it starts, and what it is sent."""
 
     command: tuple[str, ...]
     ready: str
@@ -29,44 +30,40 @@ class Rival:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def rivals(project: Path, payments: str) -> dict[str, Rival]:
-    """Give those that the server is compared with, of a project; `payments` are the requests."""
+def rivals(project: Path, requests: str) -> dict[str, Rival]:
+    """Return the rivals of a project's server; `requests` is the script for the bare endpoint."""
     version, bundle = Store(str(project / "store")).load(CHAMPION)
-    example = FraudRequest.model_validate(json.loads(bundle.assets[EXAMPLES])[0]["request"])
-    assets = Predictor(bundle, API).assets
-    row = API.encode(features(API, [example]), assets)["features"].tolist()
+    example = json.loads(bundle.files[EXAMPLES])[0]["request"] | {"history": []}
+    request = FraudRequest.model_validate(example)
+    rows = make_task(bundle).to_rows([request])
+    features = {**rows, **HISTORY.features(rows, [{}])}
+    inputs = matrix(features, Assets.model_validate_json(bundle.files[ASSETS]).medians)
     graph = project / f"store/versions/{version}/bundle/model.onnx"
-    uvicorn = (sys.executable, "-m", "uvicorn", "--log-level", "warning")
-    tracking = f"sqlite:///{project}/mlflow.db"
+    uvicorn = (sys.executable, "-m", "uvicorn", "--log-level", "warning", "--http", "h11")
     bento = ("uv", "run", "--no-project", "--with", "bentoml,numpy,onnxruntime", "bentoml", "serve")
     mlflow = (str(Path(sys.executable).with_name("mlflow")), "models", "serve", "--env-manager")
+    model = f"models:/{bundle.manifest.name}@champion"
+    instances = {"inputs": [request.model_dump(mode="json")]}
     return {
         BARE: Rival(
             (*uvicorn, "bare_endpoint:app", "--port", "PORT", "--no-access-log"),
             "/docs",
             "/v1/predict",
-            payments,
+            requests,
         ),
         MLFLOW: Rival(
-            (
-                *mlflow,
-                "local",
-                "--model-uri",
-                f"models:/{bundle.manifest.name}@champion",
-                "--port",
-                "PORT",
-            ),
+            (*mlflow, "local", "--model-uri", model, "--port", "PORT"),
             "/ping",
             "/invocations",
-            CONSTANT % json.dumps({"inputs": {"features": row}}),
+            CONSTANT % json.dumps(instances),
             project,
-            {"MLFLOW_TRACKING_URI": tracking},
+            {"MLFLOW_TRACKING_URI": f"sqlite:///{project}/mlflow.db"},
         ),
         BENTOML: Rival(
             (*bento, "bentoml_service:Fraud", "--port", "PORT"),
             "/readyz",
             "/predict",
-            CONSTANT % json.dumps({"features": row}),
+            CONSTANT % json.dumps({"features": inputs.tolist()}),
             env={"GRAPH": str(graph)},
         ),
     }

@@ -21,8 +21,8 @@ from scipy.stats.contingency import association, crosstab
 
 from project_package.contract import Candidate, Columns, Fold, Hyperparameters, Outcome, take
 from project_package.segments import data
-from project_package.segments.metrics import METRICS, changed, explained, naive, outside
 from project_package.segments.features import HOUSEHOLD, INPUTS, TRAITS
+from project_package.segments.metrics import METRICS, changed, explained, naive, outside
 from project_package.segments.models import CANDIDATES
 
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "scipy")
@@ -70,14 +70,14 @@ retraining alone would change."""
 
 
 def kmeans(settings: Hyperparameters = CHOSEN) -> Answer:
-    """Give k-means with some settings."""
+    """Return k-means with some settings."""
     return lambda fold, seed: answer(KMEANS, settings, fold, seed)
 
 
-def answer(candidate: Candidate[Any], settings: Hyperparameters, fold: Fold, seed: int) -> Outcome:
+def answer(candidate: Candidate, settings: Hyperparameters, fold: Fold, seed: int) -> Outcome:
     """Fit on a fold and answer its other rows."""
     model = candidate.fit(fold.train, settings, seed)
-    return Outcome(fold.valid, candidate.predict(model, fold.valid))
+    return Outcome(fold.valid, model.predict(fold.valid))
 
 
 def noise(rows: Columns) -> Columns:
@@ -101,7 +101,7 @@ def cut(rows: Columns, seed: int) -> Fold:
 
 def everyone(entry: Answer, rows: Columns) -> list[Columns]:
     """Fit to all households and ask about all, once for each seed."""
-    return [entry(Fold(rows, rows), seed).outputs for seed in SEEDS]
+    return [entry(Fold(rows, rows), seed).predictions for seed in SEEDS]
 
 
 def judged(entry: Answer, rows: Columns) -> list[Outcome]:
@@ -110,12 +110,12 @@ def judged(entry: Answer, rows: Columns) -> list[Outcome]:
 
 
 def scores(found: Sequence[Outcome]) -> dict[str, Numbers]:
-    """Give each metric, one number a seed."""
-    return {m.name: np.array([m.score(o.rows, o.outputs) for o in found]) for m in METRICS}
+    """Return each metric, one number a seed."""
+    return {m.name: np.array([m.score(o.rows, o.predictions) for o in found]) for m in METRICS}
 
 
 def spread(values: Numbers) -> str:
-    """Give mean and standard deviation."""
+    """Return mean and standard deviation."""
     return f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
 
 
@@ -134,7 +134,7 @@ def count_table(rows: Columns) -> str:
         runs = {axes: judged(kmeans({"segments": count, "axes": axes}), rows) for axes in AXES}
         found = {axes: scores(run) for axes, run in runs.items()}
         run, chosen = runs[int(CHOSEN["axes"])], found[int(CHOSEN["axes"])]
-        answers = [(outcome.rows, outcome.outputs["segment"]) for outcome in run]
+        answers = [(outcome.rows, outcome.predictions["segment"]) for outcome in run]
         told = [[explained(seen[name], segment) for name in TOLD] for seen, segment in answers]
         cells = [found[axes]["quality"] for axes in AXES]
         cells += [chosen[name] for name in ("silhouette", "stability")]
@@ -177,7 +177,7 @@ def rival_table(rows: Columns) -> str:
 def moved(rows: Columns) -> str:
     """Show how many households another seed, other households or another number would move."""
     seeds = everyone(kmeans(), rows)
-    samples = [kmeans()(Fold(cut(rows, seed).train, rows), seed).outputs for seed in SEEDS]
+    samples = [kmeans()(Fold(cut(rows, seed).train, rows), seed).predictions for seed in SEEDS]
     more = everyone(kmeans({**CHOSEN, "segments": 6}), rows)
     pairs: Mapping[str, list[tuple[Columns, Columns]]] = {
         "another seed, the same households": list(combinations(seeds, 2)),
@@ -205,10 +205,10 @@ def later(baskets: pl.DataFrame) -> str:
         figures = []
         for seed in SEEDS:
             model, new = (KMEANS.fit(rows, CHOSEN, seed) for rows in (first, now))
-            old, then = (KMEANS.predict(model, rows) for rows in (before, after))
+            old, then = (model.predict(rows) for rows in (before, after))
             sure = np.mean(old["resampled"] == old["segment"][:, None], axis=1) >= SURE
             other = old["segment"] != then["segment"]
-            refitted = changed(KMEANS.predict(model, now), KMEANS.predict(new, now))
+            refitted = changed(model.predict(now), new.predict(now))
             figures.append([other.mean(), other[sure].mean(), sure.mean(), refitted.mean()])
         shares = (f"{share:.1%}" for share in np.mean(figures, axis=0))
         lines.append([str(weeks), f"{len(before[HOUSEHOLD]):,}", *shares])
@@ -219,7 +219,7 @@ def later(baskets: pl.DataFrame) -> str:
 def main() -> None:
     """Measure everything and write the report."""
     with TemporaryDirectory() as folder:
-        data.collect(data.SegmentsParams(name="benchmark"), Path(folder), lambda _: None)
+        data.load_data(data.SegmentsParams(name="benchmark"), Path(folder), lambda _: None)
         baskets = pl.read_parquet(Path(folder) / data.ROWS)
     rows = data.columns(data.households(baskets, data.midnight_after(baskets)))
     parts = [

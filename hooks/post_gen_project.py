@@ -11,37 +11,35 @@ CHOSEN, PACKAGE, ROWS = (ANSWERS[key] for key in ("use_case", "package_name", "_
 OTHERS = set(ROWS) - {CHOSEN}
 UNUSED = {name for other in OTHERS for name in ROWS[other]["modules"]} - {*ROWS[CHOSEN]["modules"]}
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints")
-NOT_OURS = {".git", ".venv"}  # there when an existing project is generated over
+KEEP = {".git", ".venv"}  # present when a project is generated over an existing one
 
 
 def project_paths() -> list[Path]:
-    """Give every path of the project, what is inside a folder before the folder."""
+    """Return every path of the project, the contents of a folder before the folder."""
     paths = sorted(Path().rglob("*"), reverse=True)
-    return [path for path in paths if not NOT_OURS & {*path.parts}]
+    return [path for path in paths if not KEEP & {*path.parts}]
 
 
-# Whatever bears the name of a use case that was not chosen goes, and so do stray caches.
+# Remove caches, other use cases, and the modules that only they need, with the tests of these.
 for path in project_paths():
-    if OTHERS & {*path.name.split(".")} or any(path.match(cache) for cache in CACHES):
+    module = re.sub(r"^(src/project_package|tests)/|\btest_|\.py$", "", path.as_posix())
+    is_cache = any(path.match(cache) for cache in CACHES)
+    if is_cache or module in UNUSED or OTHERS & {*path.name.split(".")}:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-for module in UNUSED:  # which only other use cases need
-    Path("src", "project_package", f"{module}.py").unlink()
-    Path("tests", f"test_{module}.py").unlink()
-
-# `params.fraud.toml` is `params.toml` now.
+# Rename `params.fraud.toml` to `params.toml`.
 for path in project_paths():
     if CHOSEN in path.name.split(".")[1:-1]:
         path.replace(path.with_name(path.name.replace(f".{CHOSEN}.", ".")))
 
-# The package gets its name, in its folder and in every text.
+# Name the package, in its folder and in every text.
 shutil.copytree("src/project_package", f"src/{PACKAGE}", dirs_exist_ok=True)
 shutil.rmtree("src/project_package")
 for path in filter(Path.is_file, project_paths()):
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        continue  # a picture, say
+        continue  # an image, for example
     named = re.sub(r"\bproject_package\b", PACKAGE, text)
     if named != text:
         path.write_text(named, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""How the tests bake a project, and what they do when the machine lacks a tool."""
+"""Generate projects for the tests, and skip tests that need a program the machine lacks."""
 
 import json
 import os
@@ -19,8 +19,8 @@ Bake = Callable[..., Path]
 
 
 def bake_from(template: Path, folder: Path, overwrite: bool = False, **answers: str) -> Path:
-    """Generate a project with default answers but for those given; give its folder."""
-    made = cookiecutter(
+    """Generate a project from answers, the others being defaults; return its folder."""
+    project = cookiecutter(
         str(template),
         no_input=True,
         default_config=True,
@@ -28,11 +28,11 @@ def bake_from(template: Path, folder: Path, overwrite: bool = False, **answers: 
         overwrite_if_exists=overwrite,
         extra_context=answers,
     )
-    return Path(made)
+    return Path(project)
 
 
 def require(tool: str, why: str) -> None:
-    """Skip a test on a machine without a tool; fail instead where CI must have it."""
+    """Skip the test on a machine without a program; with CI=true, fail it."""
     if not shutil.which(tool):
         reason = f"`{tool}` is missing: {why}"
         if os.environ.get("CI") == "true":
@@ -41,7 +41,7 @@ def require(tool: str, why: str) -> None:
 
 
 def texts(folder: Path) -> dict[Path, str]:
-    """Give the text of every file of a fresh project, by its path."""
+    """Return the text of every file of a fresh project, by its path."""
     return {
         path.relative_to(folder): path.read_text(encoding="utf-8")
         for path in sorted(folder.rglob("*"))
@@ -51,13 +51,13 @@ def texts(folder: Path) -> dict[Path, str]:
 
 @pytest.fixture
 def bake(tmp_path: Path) -> Bake:
-    """Give a function that generates a project in the test's own folder."""
+    """Return a function that generates a project in the test's own folder."""
     return lambda **answers: bake_from(TEMPLATE, tmp_path, **answers)
 
 
 @pytest.fixture
 def copied_template(tmp_path: Path) -> Path:
-    """Give a copy of the template that a test may change."""
+    """Copy the template, so that a test can change it."""
     copy = tmp_path / "template"
     skipped = shutil.ignore_patterns(".git", ".venv", ".uv", "build", "__pycache__", ".*_cache")
     shutil.copytree(TEMPLATE, copy, ignore=skipped)

@@ -1,7 +1,7 @@
-"""Generate a project, install it, run its pipeline, serve it and ask it; then say what came out.
+"""Generate a project, install it, run its pipeline, serve it, send a request; print the results.
 
-`make demo` runs this. The project stays in build/; the one before it is kept as *.previous.
-With `--project` an installed project takes the place of a new one.
+`make demo` runs this. The project stays in build/; the previous one is kept as *.previous.
+With `--project`, use an installed project instead of a new one.
 """
 
 import argparse
@@ -38,13 +38,13 @@ class DemoError(Exception):
 
 
 def running_python() -> str:
-    """Give the version of the running Python when a project supports it, else the oldest one."""
+    """Return the version of the running Python if projects support it, else the oldest one."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     return running if running in PYTHONS else PYTHONS[0]
 
 
 def generate(use_case: str) -> Path:
-    """Generate a project with default answers in build/ and give its folder."""
+    """Generate a project with default answers in build/ and return its folder."""
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as beside:
         fresh = Path(
@@ -66,16 +66,16 @@ def generate(use_case: str) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Give the environment of a project's own commands: uv on the path, nothing of the template."""
+    """Return the environment for commands of a project: uv on the path, none of our variables."""
     ours = ("VIRTUAL_ENV", "FUZZ_", "MAKE", "MFLAGS", "MYPY_", "RUFF_", "HYPOTHESIS_", "PYTHONDONT")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    if uv := os.environ.get("UV"):  # `uv run` tells where it is
+    if uv := os.environ.get("UV"):  # set by `uv run`: its own path
         variables["PATH"] = f"{Path(uv).parent}{os.pathsep}{variables['PATH']}"
     return variables
 
 
 def run(project: Path, *command: str) -> None:
-    """Run a command of the project and show what it says."""
+    """Run a command of the project and show its output."""
     console.print(f"[bold]$ {' '.join(command)}")
     code = subprocess.run(command, cwd=project, env=environment(), check=False).returncode
     if code:
@@ -84,14 +84,14 @@ def run(project: Path, *command: str) -> None:
 
 
 def free_port() -> int:
-    """Give a loopback port that nobody listens on."""
+    """Return a free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def get(url: str, body: object = None) -> Any:
-    """Get a JSON document, or post one and get the answer."""
+    """Get a JSON document, or post one and return the answer."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as answer:
@@ -99,7 +99,7 @@ def get(url: str, body: object = None) -> Any:
 
 
 def wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Return when the server answers on /readyz; raise DemoError if it ends or takes too long."""
+    """Wait until /readyz answers; raise DemoError if the server ends or takes too long."""
     deadline = time.monotonic() + SECONDS_TO_READY
     while server.poll() is None and time.monotonic() < deadline:
         try:
@@ -108,12 +108,12 @@ def wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> No
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
     state = "ended" if server.poll() is not None else f"was not ready in {SECONDS_TO_READY} s"
-    raise DemoError(f"The server {state}; it said:\n{log.read_text()}")
+    raise DemoError(f"The server {state}. Its log:\n{log.read_text()}")
 
 
 @contextmanager
 def serving(project: Path) -> Iterator[str]:
-    """Serve the project's champion, give the server's address, and stop it whatever happens."""
+    """Serve the project's champion, yield the address, and stop the server in the end."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +135,7 @@ def serving(project: Path) -> Iterator[str]:
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server and all that it started."""
+    """Stop the server and its child processes."""
     try:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=10)
@@ -147,7 +147,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def ask(url: str) -> tuple[Any, Any]:
-    """Send the example of the server's own documentation; give it and the answer."""
+    """Send the first example of the server's OpenAPI document; return it and the answer."""
     operation = get(f"{url}/openapi.json")["paths"]["/v1/predict"]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
     example = next(iter(examples.values()))["value"]
@@ -155,7 +155,7 @@ def ask(url: str) -> tuple[Any, Any]:
 
 
 def show(project: Path, seconds: dict[str, float]) -> None:
-    """Print the scores, the champion, the time of each stage and what to try next."""
+    """Print the scores, the champion, the time of each stage, and what to try next."""
     report = json.loads((project / "reports" / "pipeline.json").read_text())
     scores = Table("score", "model", "baseline", "naive", title="On the test rows")
     for score in report["scores"]:
@@ -167,18 +167,18 @@ def show(project: Path, seconds: dict[str, float]) -> None:
         if stage == "pipeline":
             for part, part_taken in report["stages"].items():
                 times.add_row(f"  {part}", f"{part_taken:.1f}")
-    times.add_row("all", f"{sum(seconds.values()):.1f}", style="bold")
+    times.add_row("total", f"{sum(seconds.values()):.1f}", style="bold")
     console.print(scores, times)
     console.print(f"Champion: version {report['champion']['version']}")
     console.print(f"The project is in {os.path.relpath(project)}. Try next:")
     console.print(f"  cd {os.path.relpath(project)}")
-    console.print("  make install         # once more: it fetches uv when you have none")
+    console.print("  make install         # downloads uv if you have none")
     console.print("  make serve           # then open http://127.0.0.1:8000/docs")
     console.print("  make check test      # style, types, tests")
 
 
 def demo(use_case: str, installed: Path | None) -> None:
-    """Run every step, with its time."""
+    """Run every step and measure its time."""
     seconds: dict[str, float] = {}
 
     @contextmanager
@@ -206,7 +206,7 @@ def demo(use_case: str, installed: Path | None) -> None:
 
 
 def main() -> int:
-    """Read the command line, run the demo, and end it with one sentence when a step fails."""
+    """Run the demo; print one sentence if a step fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--use-case", default="fraud")
     parser.add_argument("--project", type=Path, help="an installed project to use")

@@ -1,7 +1,9 @@
-"""What a fresh project looks like, whatever was answered."""
+"""A fresh project, for every use case and all kinds of answers."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,14 +16,12 @@ from cookiecutter.exceptions import FailedHookException
 PLACEHOLDERS = re.compile(r"\b(TODO|FIXME|XXX|lorem|project_package|changeme)\b", re.IGNORECASE)
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints", "*.pyc", ".venv")
 EACH = pytest.mark.parametrize("use_case", USE_CASES)
-PAPERS = {".md", ".toml", ".yml", ".yaml", ".example", ""}
+DOCUMENTS = {".md", ".toml", ".yml", ".yaml", ".example", ""}
 
 
 @EACH
 @pytest.mark.parametrize("name", ["aa", "zz" * 16])
-def test_style_holds_for_the_shortest_and_the_longest_name(
-    name: str, use_case: str, bake: Bake
-) -> None:
+def test_style_is_right_for_short_and_long_names(name: str, use_case: str, bake: Bake) -> None:
     project = bake(package_name=name, use_case=use_case)
     for command in (["check"], ["format", "--check", "--diff"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
@@ -40,12 +40,12 @@ def test_no_jinja_is_left(use_case: str, bake: Bake) -> None:
     for path, text in texts(bake(use_case=use_case)).items():
         assert "{{ cookiecutter" not in text, path
         assert "{{" not in str(path)
-        if path.suffix in PAPERS:
+        if path.suffix in DOCUMENTS:
             assert not re.search(r"\{\{|\{%|\{#", text), path
 
 
 @EACH
-def test_no_line_of_a_paper_ends_in_blanks(use_case: str, bake: Bake) -> None:
+def test_no_line_ends_in_blanks(use_case: str, bake: Bake) -> None:
     for path, text in texts(bake(use_case=use_case)).items():
         assert not re.search(r"[ \t]+$", text, re.MULTILINE), path
 
@@ -56,21 +56,22 @@ def test_no_empty_folder_is_left(bake: Bake) -> None:
     assert all(any(folder.iterdir()) for folder in folders)
 
 
-def test_caches_in_the_template_stay_there(copied_template: Path, tmp_path: Path) -> None:
+def test_caches_are_not_copied(copied_template: Path, tmp_path: Path) -> None:
     program = copied_template / "{{cookiecutter.project_slug}}"
     for cache in ("src/project_package/__pycache__", ".ruff_cache", "tests/.hypothesis"):
         (program / cache).mkdir(parents=True, exist_ok=True)
         (program / cache / "stray.pyc").write_bytes(b"\xa7\r\r\n\0\0")
+        (program / cache / "stray").write_bytes(b"path.py\x8f" * 100)  # looks like text
     project = bake_from(copied_template, tmp_path)
     assert not [path for pattern in CACHES for path in project.rglob(pattern)]
 
 
 def add_use_case(template: Path, name: str) -> None:
-    """Give a template a second use case: a row, a folder and files that bear its name."""
+    """Add a use case to a template: a row, a folder and files with its name."""
     sheet = template / "cookiecutter.json"
     answers = json.loads(sheet.read_text())
     needs = {"requirements": ["tomli>=2"], "serving": ["tomli-w>=1"], "modules": []}
-    answers["_use_cases"][name] = {"title": name, "teaches": name, **needs}
+    answers["_use_cases"][name] = answers["_use_cases"]["fraud"] | {"title": name} | needs
     answers["use_case"].append(name)
     sheet.write_text(json.dumps(answers))
     for path in (
@@ -85,23 +86,49 @@ def add_use_case(template: Path, name: str) -> None:
         file.write_text(f"# {name}\n")
 
 
-def test_another_use_case_leaves_no_file(copied_template: Path, tmp_path: Path) -> None:
+def test_other_use_cases_are_removed(copied_template: Path, tmp_path: Path) -> None:
     add_use_case(copied_template, "orbit")
     project = bake_from(copied_template, tmp_path, use_case="fraud")
     assert not [path for path, text in texts(project).items() if "orbit" in f"{path} {text}"]
 
 
-def test_a_shared_module_comes_with_the_use_cases_that_need_it(bake: Bake) -> None:
+def test_module_is_only_in_projects_that_need_it(bake: Bake) -> None:
     for use_case, needed in (("fraud", False), ("demand", True)):
-        found = texts(bake(use_case=use_case))
-        assert [path for path in found if "published" in path.name] == needed * [
-            Path("src", "weekly_demand", "published.py"),
-            Path("tests", "test_published.py"),
-        ]
-        assert ("published.py" in found[Path("README.md")]) == needed
+        found = [path.name for path in texts(bake(use_case=use_case)) if "journey" in path.name]
+        assert found == needed * ["completejourney.py", "test_completejourney.py"]
 
 
-def test_package_may_not_bear_the_name_of_another_use_case(
+@pytest.fixture
+def without_history(copied_template: Path, tmp_path: Path) -> Path:
+    """Generate a project whose use case has no history: the CSV table of the program's tests."""
+    add_use_case(copied_template, "orbit")
+    program = copied_template / "{{cookiecutter.project_slug}}"
+    package = program / "src" / "project_package"
+    shutil.copy(program / "tests" / "plain" / "use_case.py", package / "orbit" / "training.py")
+    (package / "orbit" / "task.py").write_text("from .training import make_task as make_task\n")
+    entry = (package / "fraud" / "__main__.py").read_text()
+    backfill = re.compile(r"^@app.command.*?(?=^def main)", re.MULTILINE | re.DOTALL)
+    (package / "orbit" / "__main__.py").write_text(backfill.sub("", entry))
+    return bake_from(copied_template, tmp_path, use_case="orbit")
+
+
+def test_project_without_history_has_no_event_store(without_history: Path) -> None:
+    paths = {path.as_posix() for path in texts(without_history)}
+    assert not [path for path in paths if re.search(r"/(features|state|backfill)\b", path)]
+    assert not [path for path in paths if "test_backfill" in path]
+
+
+@pytest.mark.parametrize("command", ["mypy", "pytest --collect-only --quiet"])
+def test_project_without_history_is_complete(command: str, without_history: Path) -> None:
+    python = [sys.executable, "-m", *command.split()]
+    path = {**os.environ, "PYTHONPATH": str(without_history / "src")}
+    done = subprocess.run(
+        python, cwd=without_history, env=path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_package_cannot_be_named_like_another_use_case(
     copied_template: Path, tmp_path: Path
 ) -> None:
     add_use_case(copied_template, "orbit")
@@ -110,7 +137,7 @@ def test_package_may_not_bear_the_name_of_another_use_case(
         bake_from(copied_template, tmp_path, package_name="orbit")
 
 
-def test_chosen_use_case_gets_the_plain_names(copied_template: Path, tmp_path: Path) -> None:
+def test_files_of_the_chosen_use_case_lose_its_name(copied_template: Path, tmp_path: Path) -> None:
     add_use_case(copied_template, "orbit")
     project = bake_from(copied_template, tmp_path, use_case="orbit")
     assert (project / "params.toml").read_text() == "# orbit\n"
@@ -135,7 +162,7 @@ def test_chosen_use_case_gets_the_plain_names(copied_template: Path, tmp_path: P
         ("Proprietary", "LicenseRef-Proprietary", "All rights reserved"),
     ],
 )
-def test_licence_is_the_chosen_one(choice: str, expression: str, words: str, bake: Bake) -> None:
+def test_licence_is_as_chosen(choice: str, expression: str, words: str, bake: Bake) -> None:
     project = bake(license=choice, author="Ada & Söhne")
     text = (project / "LICENSE").read_text()
     assert words in text
@@ -145,7 +172,7 @@ def test_licence_is_the_chosen_one(choice: str, expression: str, words: str, bak
     assert metadata["license"] == expression
 
 
-def test_answers_arrive_as_they_were_given(bake: Bake) -> None:
+def test_answers_are_copied_exactly(bake: Bake) -> None:
     description = "It's <fast> & {safe}: 100 % of O'Neill's cards"
     metadata = tomllib.loads((bake(description=description) / "pyproject.toml").read_text())
     assert metadata["project"]["description"] == description
@@ -167,7 +194,9 @@ def test_generation_works_without_git(
     assert (project / "LICENSE").is_file()
 
 
-def test_generating_over_a_project_keeps_its_history(copied_template: Path, tmp_path: Path) -> None:
+def test_generating_over_a_project_keeps_its_branches(
+    copied_template: Path, tmp_path: Path
+) -> None:
     project = bake_from(copied_template, tmp_path)
     branch = project / ".git" / "refs" / "heads" / "project_package"
     branch.write_text("a branch\n")

@@ -1,4 +1,4 @@
-"""A project that was generated long ago gets what the template has learned since."""
+"""`cruft update` brings changes of the template to a project with edits of its own."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder and give what it prints."""
+    """Run git in a folder and return its output."""
     done = subprocess.run(
         ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
     )
@@ -24,7 +24,7 @@ def commit_all(folder: Path, message: str) -> None:
 
 @pytest.fixture
 def template(copied_template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the template as a git repository of its own."""
+    """Copy the template into a git repository of its own."""
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")
@@ -35,7 +35,7 @@ def template(copied_template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def project(template: Path, tmp_path: Path) -> Path:
-    """Give a project made from it, with an edit of its own."""
+    """Generate a project with `cruft create` and edit it."""
     project: Path = cruft.create(str(template), output_dir=tmp_path, default_config=True)
     readme = project / "README.md"
     readme.write_text(readme.read_text() + "\n## Ours\n\nWritten by the team.\n")

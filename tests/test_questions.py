@@ -1,5 +1,7 @@
-"""The questions, and every answer that is refused before anything is written."""
+"""The questions, and the answers that are refused before anything is written."""
 
+import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -36,9 +38,9 @@ REFUSED = [
     ("package_name", "f", "after a letter"),
     ("package_name", "prüfung", "after a letter"),
     ("package_name", "x" * 33, "33 characters"),
-    ("package_name", "class", "the Python language"),
-    ("package_name", "match", "the Python language"),
-    ("package_name", "type", "the Python language"),
+    ("package_name", "class", "of Python"),
+    ("package_name", "match", "of Python"),
+    ("package_name", "type", "of Python"),
     ("package_name", "json", "standard library"),
     ("package_name", "antigravity", "standard library"),
     ("package_name", "polars", "hides a library"),
@@ -60,51 +62,74 @@ def test_bad_answer_is_refused_in_one_sentence(
     good = {"project_slug": "good-slug", "package_name": "good_package", "project_name": "Good"}
     with pytest.raises(FailedHookException):
         bake(**{**good, question: answer})
-    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith(question)]
-    assert len(said) == 1
-    assert reason in said[0]
-    assert said[0].endswith(".")
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith(question)]
+    assert len(errors) == 1
+    assert reason in errors[0]
+    assert errors[0].endswith(".")
     assert not list(tmp_path.iterdir())
 
 
-def test_every_bad_answer_is_named_at_once(bake: Bake, capfd: pytest.CaptureFixture[str]) -> None:
+def test_all_bad_answers_are_reported_at_once(
+    bake: Bake, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(FailedHookException):
         bake(author="", package_name="class", python_version="2.7")
-    said = capfd.readouterr().err
-    assert all(name in said for name in ("author", "package_name", "python_version"))
+    errors = capfd.readouterr().err
+    assert all(name in errors for name in ("author", "package_name", "python_version"))
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_supported_python_is_taken(version: str, bake: Bake) -> None:
+def test_supported_python_is_accepted(version: str, bake: Bake) -> None:
     assert (bake(python_version=version) / ".python-version").read_text().strip() == version
 
 
-def test_name_of_any_script_gives_good_answers(bake: Bake) -> None:
+def test_project_name_in_any_language_is_accepted(bake: Bake) -> None:
     project = bake(project_name="Betrug bei Kartenzahlungen in Österreich und anderswo, 2. Versuch")
     assert project.name == "betrug-bei-kartenzahlungen-in-osterreich-und-anderswo-2-versuch"
     assert (project / "src" / "betrug_bei_kartenzahlungen_in_os").is_dir()
 
 
-def test_every_question_has_a_prompt_and_nothing_private_is_asked() -> None:
+def test_every_question_has_a_prompt() -> None:
     assert list(ANSWERS["__prompts__"]) == QUESTIONS
 
 
-def test_each_use_case_is_offered_with_what_it_teaches() -> None:
+def test_each_use_case_is_offered_with_a_description() -> None:
     labels = {name: f"{row['title']}: {row['teaches']}" for name, row in ROWS.items()}
     offered = ANSWERS["__prompts__"]["use_case"]
     assert offered == {"__prompt__": offered["__prompt__"], **labels}
 
 
-def test_no_input_gives_an_answer_to_every_question() -> None:
+def test_every_question_has_a_default() -> None:
     context = generate_context(str(TEMPLATE / "cookiecutter.json"))
     answers = prompt_for_config(context, no_input=True)
     assert all(answers[name] for name in QUESTIONS)
 
 
-def test_each_use_case_is_a_row_a_choice_and_a_folder() -> None:
+def test_each_use_case_has_a_row_a_choice_and_a_folder() -> None:
     assert ANSWERS["use_case"] == list(ROWS)
-    keys = {"title", "teaches", "requirements", "serving", "modules"}
-    assert all(set(row) == keys for row in ROWS.values())
+    assert len({frozenset(row) for row in ROWS.values()}) == 1, "rows have the same keys"
     package = PROGRAM / "src" / "project_package"
-    folders = {path.name for path in package.iterdir() if path.is_dir()}
-    assert folders - {"__pycache__", "lifecycle", "serving"} == set(ROWS)
+    assert {path.parent.name for path in package.glob("*/task.py")} == set(ROWS)
+
+
+def test_modules_of_each_use_case_exist() -> None:
+    package = PROGRAM / "src" / "project_package"
+    modules = {module for row in ROWS.values() for module in row["modules"]}
+    for module in map(Path, modules):
+        test = PROGRAM / "tests" / module.with_name(f"test_{module.name}.py")
+        code = [folder / module for folder in (package, PROGRAM / "tests")]
+        paths = [test, *code, *(path.with_suffix(".py") for path in code)]
+        assert any(path.exists() for path in paths), module
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_row_is_true_of_the_code(name: str) -> None:
+    row, task = ROWS[name], import_module(f"project_package.{name}.task")
+    assert row["retention"] == f"{task.HISTORY.retention.days} days"
+    assert row["labels"] == (task.HISTORY.label is not None)
+
+
+def test_package_cannot_hide_a_module_of_the_tests() -> None:
+    hook = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text()
+    names = {path.stem for path in (PROGRAM / "tests").iterdir() if "test_" not in path.name}
+    assert names - set(ROWS) <= set(re.findall(r"\w+", hook))

@@ -1,4 +1,4 @@
-"""Servers of databases, real ones, for the tests that need them: PostgreSQL and Redis."""
+"""Real servers of databases for the tests that need them: PostgreSQL and Redis."""
 
 import os
 import shlex
@@ -22,7 +22,7 @@ PASSWORD = "not-to-be-seen"  # noqa: S105  of a server that lives as long as the
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """Start a server on a free loopback port; give the address of its empty database."""
+    """Start a server on a free loopback port; return the address of its empty database."""
     programs = sorted(POSTGRESQL.glob("*/bin"))
     if not programs:
         _leave_out(f"there is no PostgreSQL in {POSTGRESQL}: apt-get install postgresql")
@@ -49,7 +49,7 @@ StartRedis: TypeAlias = Callable[[Path, int], AbstractContextManager[None]]
 
 @pytest.fixture(scope="session")
 def start_redis() -> StartRedis:
-    """Give what runs a Redis that forgets nothing: on a folder and a loopback port."""
+    """Return what runs a durable Redis on a folder and a loopback port."""
     if shutil.which("redis-server") is None:
         _leave_out("there is no redis-server on PATH: apt-get install redis-server")
     return _redis
@@ -57,7 +57,7 @@ def start_redis() -> StartRedis:
 
 @pytest.fixture(scope="session")
 def redis(start_redis: StartRedis) -> Iterator[str]:
-    """Start a Redis on a free port; give its address."""
+    """Start a Redis on a free port; return its address."""
     with TemporaryDirectory(prefix="redis-") as folder:
         with socket.create_server(("127.0.0.1", 0)) as s:
             port = s.getsockname()[1]
@@ -67,7 +67,7 @@ def redis(start_redis: StartRedis) -> Iterator[str]:
 
 @contextmanager
 def _redis(folder: Path, port: int) -> Iterator[None]:
-    """Run a Redis whose data lie in a folder until it is left."""
+    """Run a Redis with its data in a folder until the block ends."""
     options = f"--port {port} --bind 127.0.0.1 --appendonly yes --appendfsync always --save ''"
     command = ["redis-server", *shlex.split(options), "--dir", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
@@ -85,12 +85,12 @@ def _answers(client: Redis) -> bool:
 
 
 def _leave_out(reason: str) -> None:
-    """Fail where all tests must run, else skip; say why."""
+    """Fail where all tests must run; else skip, with the reason."""
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 def _run(folder: Path, program: Path, *arguments: str) -> None:
-    """Run as the user postgres when we are root: as root the server refuses to start."""
+    """Run a program; as the user postgres when we are root, since PostgreSQL refuses root."""
     user = "postgres" if os.geteuid() == 0 else None
     if user:
         shutil.chown(folder, user)

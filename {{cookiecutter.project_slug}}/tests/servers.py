@@ -1,4 +1,4 @@
-"""Servers of the trained project: in a thread, watched, or in a process of their own."""
+"""Servers in tests: in a thread, or in processes of their own."""
 
 import os
 import re
@@ -6,78 +6,104 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
-from project_package.contract import Columns
 from project_package.api_keys import SCOPES, add
+from project_package.bundle import Bundle
+from project_package.contract import Columns, Model, Task
 from project_package.lifecycle.project import Project
-from project_package.onnx_model import Predictor
 from project_package.serving.app import create_app
-from project_package.state.base import State
+from project_package.settings import Settings
 
 
-class Watched(Predictor[Any, Any, Any]):
-    """A predictor that keeps the features that it was asked with."""
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Return when a condition holds; fail when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true in time"
+        time.sleep(0.01)
 
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[str]:
+    """Serve an application on a free loopback port, in a thread; yields its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, http="h11", log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started or not thread.is_alive())
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A model that keeps the rows that it predicted."""
+
+    model: Model
     seen: list[Columns]
 
-    def predict(self, features: Columns) -> Columns:
-        self.seen.append(features)
-        return super().predict(features)
+    def predict(self, rows: Columns) -> Columns:
+        self.seen.append(rows)
+        return self.model.predict(rows)
 
 
 @dataclass(frozen=True)
 class Served:
-    """A server that was asked over HTTP, and the features that it computed."""
+    """A server of the trained project, and the rows with features that its model predicted."""
 
     client: httpx.Client
     seen: list[Columns]
 
     def post(self, route: str, rows: list[dict[str, Any]]) -> Any:
-        """Post rows and give the answer, which must be one."""
+        """Post rows to a route under /v1 and return the answer."""
         key = "instances" if route == "predict" else route
         answer = self.client.post(f"/v1/{route}", json={key: rows})
         answer.raise_for_status()
         return answer.json()
 
-    def features(self) -> Columns:
-        """Give the features of all instances, in the order in which they came."""
+    def rows(self) -> Columns:
+        """Return all rows predicted since the start, in their order."""
         return {name: np.concatenate([part[name] for part in self.seen]) for name in self.seen[0]}
 
 
 @pytest.fixture
 def served(project: Project, tmp_path: Path) -> Iterator[Served]:
-    """Serve on a free loopback port, with an empty state."""
-    state = State(tmp_path / "state.db", project.use_case.api.memory)
-    app = create_app(project.use_case.api, project.registry.store, state)
-    champion = app.state.services.champion
-    watched = Watched(champion.served.predictor.bundle, project.use_case.api)
-    watched.seen = []
-    object.__setattr__(champion.served, "predictor", watched)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        threading.Event().wait(0.01)
-    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield Served(client, watched.seen)
-    server.should_exit = True
-    thread.join()
+    """Serve the trained project, without keys and with an empty event store."""
+    seen: list[Columns] = []
+
+    def make_task(bundle: Bundle) -> Task:
+        task = project.training.make_task(bundle)
+        return replace(task, load=lambda bundle: Recorded(cast(Model, task.load(bundle)), seen))
+
+    settings = Settings(
+        model_store=project.registry.store.address,
+        state_url=str(tmp_path / "state.db"),
+        serve_keys="off",
+        log_url="off",
+    )
+    app = create_app(make_task, settings, tmp_path)
+    seen.clear()  # of the examples
+    with running(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+        yield Served(client, seen)
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs."""
+    """A server in a process of its own."""
 
     url: str
     token: str
@@ -89,28 +115,17 @@ class Server:
         """The key, as a request presents it."""
         return {"Authorization": f"Bearer {self.token}"}
 
-    @contextmanager
-    def each(self, workers: int) -> Iterator[list[httpx.Client]]:
-        """Connect to each of its workers, whose ids of answers begin differently."""
-        found: dict[str, httpx.Client] = {}
-        with ExitStack() as stack:
-            while len(found) < workers:
-                client = httpx.Client(base_url=self.url, headers=self.headers, timeout=60)
-                answer = stack.enter_context(client).get("/healthz")
-                found.setdefault(answer.headers["x-request-id"].partition("-")[0], client)
-            yield list(found.values())
-
     def stop(self) -> int:
-        """Ask it to end; give its exit code."""
+        """Terminate it; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
 
 @pytest.fixture
-def started(project: Project, tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Start servers of the trained project, with settings of their own."""
-    package, name = Project.__module__.partition(".")[0], project.use_case.api.name
-    command = [sys.executable, "-u", "-m", f"{package}.{name}", "serve", "--port", "0"]
+def started(project: Project, use_case: str, tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Return what starts `ml serve` for the trained project, with settings of its own."""
+    package = Project.__module__.partition(".")[0]
+    command = [sys.executable, "-u", "-m", f"{package}.{use_case}", "serve", "--port", "0"]
     keys, stderr = tmp_path / "keys.json", tmp_path / "stderr"
     token = add(keys, "all", SCOPES)
     own = {"SERVE_KEYS": str(keys), "STATE_URL": f"sqlite:///{tmp_path / 'state.db'}"}
@@ -132,6 +147,15 @@ def started(project: Project, tmp_path: Path) -> Iterator[Callable[..., Server]]
             assert process.stdout is not None
             url = re.search(r"http://[\d.:]+", process.stdout.readline())
             assert url, stderr.read_text()
+            wait_until(lambda: answers(url[0]), seconds=60)
             return Server(url[0], token, process, stderr)
 
         yield start
+
+
+def answers(url: str) -> bool:
+    """Return whether a server listens."""
+    try:
+        return httpx.get(f"{url}/healthz").is_success
+    except httpx.TransportError:
+        return False

@@ -1,85 +1,80 @@
-"""What a state is given in tests: rows of cards and shops, labels, a place that is empty."""
+"""Event stores for tests, with payments of cards at shops: SQLite files and a real Redis."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import count
 
 import numpy as np
 import pytest
-from pydantic import BaseModel
 from redis import Redis
 
-from project_package import state_sqlite
-from project_package.contract import Columns, Memory
-from project_package.features.history import EVENT
-from project_package.state.base import STRETCHES
-from project_package.features.windows import (
-    MILLISECONDS_A_DAY,
-    Window,
-    kept,
-    lookback,
-)
+from project_package.contract import Columns, Entity, Frozen, History
+from project_package.state.base import open_store
 
-DAY = MILLISECONDS_A_DAY
-HOUR = DAY // 24
+DAY = 86_400_000
 START = 20_000 * DAY
-FEATURES = (
-    Window("n", "", "card", "count", 1),
-    Window("total", "", "card", "sum", 2, value="amount"),
-    Window("bad", "", "shop", "mean", 2, 1, "is_bad"),
-    Window("run", "", "shop", "run_age_days", 2, 1, "is_bad"),
+
+
+class Payment(Frozen):
+    payment_id: str
+    timestamp: datetime
+    card: str
+    shop: str
+    amount: float
+    note: str | None
+    is_bad: bool | None = None
+
+
+class Verdict(Frozen):
+    payment_id: str
+    is_bad: bool
+
+
+HISTORY = History(
+    entities=(
+        Entity("card", timedelta(days=2), ("amount", "note")),
+        Entity("shop", timedelta(days=3), ("is_bad",)),
+    ),
+    event=Payment,
+    key=("payment_id",),
+    from_request=lambda _: None,
+    features=lambda rows, _: rows,
+    open_store=open_store,
+    request_is_event=True,
+    label=Verdict,
 )
-MEMORY = Memory(
-    entities=kept(FEATURES),
-    days=lookback(FEATURES),
-    subject="card",
-    event=BaseModel,
-    rows=lambda _: {},
-    late=("is_bad",),
-)
-CARDS = Memory(
-    entities={"card": ("amount",)},
-    days={"card": 2},
-    subject="card",
-    event=BaseModel,
-    rows=lambda _: {},
-)
-"""Of cards only, and no labels."""
-SPAN = 3 * DAY // STRETCHES
-Fresh = Callable[[], str]
+EmptyStore = Callable[[], str]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "redis"])
-def fresh(
+def empty_store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Fresh]:
-    """Give the address of a place that is empty, anew at each call; a file moves values often."""
+) -> Iterator[EmptyStore]:
+    """Return the address of an empty event store, a new one at each call."""
     folder, numbers = tmp_path_factory.mktemp("states"), count()
     if request.param == "sqlite":
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(state_sqlite, "FRESH", 9)
-            yield lambda: str(folder / f"{next(numbers)}.db")
+        yield lambda: str(folder / f"{next(numbers)}.db")
         return
-    address: str = request.getfixturevalue("redis")
-
-    def flushed() -> str:
-        with Redis.from_url(address) as client:
-            client.flushall()
-        return address
-
-    yield flushed
+    url: str = request.getfixturevalue("redis")
+    with Redis.from_url(url) as client:
+        yield lambda: url if client.flushall() else ""
 
 
-def row(name: str, timestamp: int, card: int = 0, shop: int = 0, amount: float = 1) -> Columns:
-    """Give one row."""
-    return {
-        "timestamp": np.array([timestamp]),
-        "card": np.array([f"c{card}"], object),
-        "shop": np.array([f"s{shop}"], object),
-        "amount": np.array([amount]),
-        "is_bad": np.array([0.0]),
-        EVENT: np.array([name], object),
-    }
+def payment(
+    name: str, timestamp: int = START, card: str = "c", amount: float = 1, **others: object
+) -> Columns:
+    """Return one payment as rows."""
+    values = {"shop": "s", "note": None, "is_bad": np.nan, **others}
+    values |= {"payment_id": name, "timestamp": timestamp, "card": card, "amount": amount}
+    texts = ("payment_id", "card", "shop", "note")
+    return {n: np.array([v], object if n in texts else None) for n, v in values.items()}
 
 
-def label(name: str, is_bad: bool = True) -> Columns:
-    return {EVENT: np.array([name], object), "is_bad": np.array([float(is_bad)])}
+def batch(*payments: Columns) -> Columns:
+    """Put rows together."""
+    return {name: np.concatenate([one[name] for one in payments]) for name in payments[0]}
+
+
+def verdicts(names: Sequence[str], is_bad: Sequence[bool]) -> Columns:
+    """Return labels as rows."""
+    return {"payment_id": np.array(names, object), "is_bad": np.array(is_bad, np.float64)}

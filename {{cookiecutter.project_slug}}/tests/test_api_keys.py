@@ -1,13 +1,14 @@
-"""The file of API keys: who may do what, and no key in it."""
+"""The file of API keys: who may do what; no key can be recovered from it."""
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from project_package.errors import UserError
 from project_package.api_keys import add, digest, read, remove
+from project_package.errors import UserError
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "keys.json"
 
 
-def test_a_token_is_told_once_and_only_its_digest_is_kept(path: Path) -> None:
+def test_stores_only_the_digest_of_a_token(path: Path) -> None:
     token = add(path, "shop", ["predict", "labels"])
     (key,) = read(path)
     assert (key.name, key.scopes) == ("shop", ("predict", "labels"))
@@ -23,13 +24,13 @@ def test_a_token_is_told_once_and_only_its_digest_is_kept(path: Path) -> None:
     assert token not in path.read_text()
 
 
-def test_only_its_owner_reads_the_file_and_nothing_lies_beside(path: Path) -> None:
+def test_only_the_owner_may_read_the_files(path: Path) -> None:
     add(path, "shop", ["predict"])
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert list(path.parent.iterdir()) == [path]
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert modes == {"keys.json": 0o600, "keys.json.lock": 0o600}
 
 
-def test_no_two_tokens_are_equal_and_a_removed_one_is_gone(path: Path) -> None:
+def test_removes_one_of_two_keys(path: Path) -> None:
     tokens = {add(path, name, ["admin"]) for name in ("old", "new")}
     assert len(tokens) == 2
     assert all(len(token) == 43 for token in tokens)  # 32 bytes
@@ -37,33 +38,46 @@ def test_no_two_tokens_are_equal_and_a_removed_one_is_gone(path: Path) -> None:
     assert [key.name for key in read(path)] == ["new"]
 
 
+def test_parallel_writers_lose_no_key_and_revive_none(path: Path) -> None:
+    for number in range(10):
+        revoked = f"revoked-{number}"
+        add(path, revoked, ["predict"])
+        with ThreadPoolExecutor(9) as threads:
+            removal = threads.submit(remove, path, revoked)
+            names = [f"new-{number}-{other}" for other in range(8)]
+            list(threads.map(lambda name: add(path, name, ["predict"]), names))
+            removal.result()
+        assert {key.name for key in read(path)} >= set(names)
+    assert not [key.name for key in read(path) if key.name.startswith("revoked")]
+
+
 @pytest.mark.parametrize(
     ("name", "scopes", "sentence"),
     [
         ("shop", ["predict"], "There is a key shop already"),
-        ("new", ["predicts"], "'predicts' is no scope: did you mean \"predict\"?"),
+        ("new", ["predicts"], "'predicts' is not a scope: did you mean \"predict\"?"),
         ("new", [], "The key needs a --scope, one or more: predict, labels, admin."),
-        ("a key", ["predict"], "The key's name cannot be"),
+        ("a key", ["predict"], "'a key' cannot be the name of a key"),
     ],
 )
-def test_a_key_that_cannot_be_is_told(
+def test_refuses_a_key_that_is_not_valid(
     path: Path, name: str, scopes: list[str], sentence: str
 ) -> None:
     add(path, "shop", ["predict"])
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         add(path, name, scopes)
-    assert sentence in str(told.value)
+    assert sentence in str(error.value)
     assert len(read(path)) == 1
 
 
-def test_no_key_of_that_name_is_told(path: Path) -> None:
-    with pytest.raises(UserError, match="There is no key shop: none at all"):
+def test_refuses_to_remove_an_unknown_key(path: Path) -> None:
+    with pytest.raises(UserError, match="There is no key shop: none yet"):
         remove(path, "shop")
 
 
 @pytest.mark.parametrize("damage", ["", "[{", json.dumps([{"name": "x"}]), '{"a": 1}'])
-def test_a_damaged_file_is_told_without_what_is_in_it(path: Path, damage: str) -> None:
+def test_reports_a_damaged_file_without_its_content(path: Path, damage: str) -> None:
     path.write_text(damage)
-    with pytest.raises(UserError, match=r"The API keys in .*keys\.json cannot be read") as told:
+    with pytest.raises(UserError, match=r"The API keys in .*keys\.json cannot be read") as error:
         read(path)
-    assert '"name"' not in str(told.value)
+    assert '"name"' not in str(error.value)

@@ -1,4 +1,4 @@
-"""The one artifact: sealed by its manifest, refused when a byte is not what it was."""
+"""The one artifact: sealed by its manifest, refused when a byte differs."""
 
 import json
 from dataclasses import replace
@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 
 from project_package.bundle import (
-    GRAPH,
+    EXAMPLES,
     MANIFEST,
+    PARAMS,
     Bundle,
     Manifest,
     pack,
     read,
-    sha256,
     unpack,
     write,
 )
 from project_package.errors import UserError
 
-
-def bundle() -> Bundle:
-    manifest = Manifest(
+BUNDLE = Bundle(
+    files={"weights.json": b"{}", PARAMS: b"{}", EXAMPLES: b"[]"},
+    manifest=Manifest(
         name="demo",
         candidate="trees",
         settings={"depth": 3},
@@ -29,60 +29,58 @@ def bundle() -> Bundle:
         commit="",
         data="d",
         test="t",
-    )
-    return Bundle(b"graph", {"assets.json": b"{}"}, manifest)
+    ),
+)
 
 
-def test_what_is_packed_is_unpacked() -> None:
-    found = unpack(pack(bundle()))
-    assert (found.graph, found.assets) == (b"graph", {"assets.json": b"{}"})
+def test_packed_bundle_is_unpacked() -> None:
+    found = unpack(pack(BUNDLE))
+    assert (found.files, found.digest) == (BUNDLE.files, BUNDLE.digest)
     assert found.manifest.settings == {"depth": 3}
-    assert found.digest == sha256(b"graph")
+    assert pack(found) == pack(BUNDLE)
 
 
-def test_the_manifest_is_last_and_names_every_other_file() -> None:
-    files = pack(bundle())
+def test_manifest_is_last_and_names_every_other_file() -> None:
+    files = pack(BUNDLE)
     assert list(files)[-1] == MANIFEST
     assert json.loads(files[MANIFEST])["files"].keys() == files.keys() - {MANIFEST}
 
 
-def test_packing_again_gives_the_same_bytes() -> None:
-    assert pack(unpack(pack(bundle()))) == pack(bundle())
+def test_digest_covers_names_and_content_but_no_order() -> None:
+    reordered = dict(sorted(BUNDLE.files.items(), reverse=True))
+    assert replace(BUNDLE, files=reordered).digest == BUNDLE.digest
+    for files in ({**BUNDLE.files, PARAMS: b"{ }"}, {**BUNDLE.files, "more": b""}):
+        assert replace(BUNDLE, files=files).digest != BUNDLE.digest
 
 
-def test_a_bundle_without_manifest_was_never_finished() -> None:
-    files = {name: content for name, content in pack(bundle()).items() if name != MANIFEST}
+def test_bundle_without_manifest_is_refused() -> None:
     with pytest.raises(UserError, match="was never finished; train again"):
-        unpack(files)
+        unpack(BUNDLE.files)
 
 
-@pytest.mark.parametrize("name", [GRAPH, "assets.json"])
-def test_a_changed_file_is_named(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(BUNDLE.files))
+def test_changed_file_is_named(name: str) -> None:
     with pytest.raises(UserError, match=f"{name} of this bundle was changed or damaged"):
-        unpack({**pack(bundle()), name: b"other"})
+        unpack({**pack(BUNDLE), name: b"other"})
 
 
-def test_a_missing_and_an_unexpected_file_are_named() -> None:
-    files = {**pack(bundle()), "virus.py": b""}
+def test_missing_and_unexpected_files_are_named() -> None:
+    files = {**pack(BUNDLE), "virus.py": b""}
     with pytest.raises(UserError, match=r"disagree about virus\.py"):
         unpack(files)
-    del files["virus.py"], files[GRAPH]
-    with pytest.raises(UserError, match=r"disagree about model\.onnx"):
+    del files["virus.py"], files["weights.json"]
+    with pytest.raises(UserError, match=r"disagree about weights\.json"):
         unpack(files)
 
 
 @pytest.mark.parametrize("manifest", [b"", b"{", b'{"name": 3}', b"\xff"])
-def test_a_manifest_that_cannot_be_read_is_refused_in_words(manifest: bytes) -> None:
+def test_unreadable_manifest_is_refused(manifest: bytes) -> None:
     with pytest.raises(UserError, match=r"manifest\.json of this bundle cannot be read"):
-        unpack({**pack(bundle()), MANIFEST: manifest})
+        unpack({**pack(BUNDLE), MANIFEST: manifest})
 
 
-def test_a_folder_holds_what_was_written(tmp_path: Path) -> None:
-    write(pack(bundle()), tmp_path / "new")
-    assert unpack(read(tmp_path / "new")) == unpack(pack(bundle()))
-
-
-def test_a_folder_is_never_written_twice(tmp_path: Path) -> None:
-    write(pack(bundle()), tmp_path / "new")
+def test_folder_is_written_once_and_read(tmp_path: Path) -> None:
+    write(pack(BUNDLE), tmp_path / "new")
+    assert unpack(read(tmp_path / "new")) == unpack(pack(BUNDLE))
     with pytest.raises(FileExistsError):
-        write(pack(replace(bundle(), graph=b"other")), tmp_path / "new")
+        write(pack(BUNDLE), tmp_path / "new")

@@ -1,128 +1,107 @@
-"""What every use case must keep, each that the package holds: one artifact, one way to predict."""
+"""What every use case must keep: one bundle, one way to predict, the table's features."""
 
 import json
-import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mlflow.pyfunc
 import numpy as np
-import onnxruntime
 import polars as pl
 import pytest
 from fastapi.testclient import TestClient
-from pydantic import TypeAdapter
+from pydantic import SecretStr
 
-from project_package.bundle import (
-    EXAMPLES,
-    GRAPH,
-    Bundle,
-    pack,
-    read,
-    unpack,
-    write,
-)
-from project_package.contract import Columns, UseCase, length, take
-from project_package.errors import UserError
-from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
+from project_package.bundle import EXAMPLES, Bundle, pack, read, unpack, write
+from project_package.contract import Columns, Model, Task, Training, length, take
+from project_package.lifecycle.evaluate import test_rows as rows_of_test
+from project_package.lifecycle.inference import answer
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
-from project_package.onnx_model import Predictor, features
-from project_package.serving.app import create_app
-from project_package.state.base import State
 from project_package.model_store import BUNDLE, CHAMPION
+from project_package.serving.app import create_app
 
-AnyUseCase = UseCase[Any, Any, Any, Any]
+SAMPLE = 60
 
 
 @pytest.fixture
 def bundle(project: Project) -> Bundle:
-    return unpack(project.registry.store.fetch(1, BUNDLE))
+    return project.store.load(CHAMPION)[1]
+
+
+@pytest.fixture
+def task(training: Training, bundle: Bundle) -> Task:
+    return training.make_task(bundle)
+
+
+@pytest.fixture
+def model(task: Task, bundle: Bundle) -> Any:
+    return task.load(bundle)
 
 
 @pytest.fixture
 def rows(project: Project, bundle: Bundle) -> Columns:
-    return rows_of_the_test(project, bundle)
+    return rows_of_test(project, bundle)
 
 
-def test_a_bundle_that_was_saved_and_loaded_gives_the_same_scores(
-    use_case: AnyUseCase, bundle: Bundle, rows: Columns, tmp_path: Path
-) -> None:
-    write(pack(bundle), tmp_path / "bundle")
-    loaded = Predictor(unpack(read(tmp_path / "bundle")), use_case.api).predict(rows)
-    for name, values in Predictor(bundle, use_case.api).predict(rows).items():
-        assert loaded[name].tobytes() == values.tobytes()
+@pytest.fixture
+def sample(rows: Columns, model: Model) -> Columns:
+    """Take test rows in their order, those with the highest and lowest scores among them.
+
+    The score is the first column of predictions that is a number.
+    """
+    scores = next(v for v in model.predict(rows).values() if v.dtype.kind == "f")
+    order = np.argsort(scores.reshape(len(scores), -1)[:, 0], kind="stable")
+    spread = order[:: max(1, length(rows) * 4 // (3 * SAMPLE))]
+    return take(rows, np.unique(np.concatenate([order[-SAMPLE // 4 :], spread])))
 
 
-def test_a_flipped_byte_of_any_file_is_refused(bundle: Bundle) -> None:
-    files = pack(bundle)
-    for name in bundle.manifest.files:
-        broken = bytearray(files[name])
-        broken[len(broken) // 2] ^= 1
-        with pytest.raises(UserError, match=f"{name} of this bundle was changed"):
-            unpack({**files, name: bytes(broken)})
+def assert_same(one: Columns, two: Columns) -> None:
+    """Compare all columns, exactly; NaN equals NaN."""
+    assert one.keys() == two.keys()
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, two[name], name, strict=True)
 
 
-def test_the_model_reaches_its_goal_and_beats_naive_and_baseline(
-    use_case: AnyUseCase, project: Project
+def test_champion_reaches_goal_and_beats_naive_and_baseline(
+    training: Training, project: Project
 ) -> None:
     version = project.registry.find(CHAMPION)
     assert version is not None
-    score = project.registry.evaluation(version).score(use_case.goal.metric)
-    metric = use_case.metric(use_case.goal.metric)
-    for rival in (use_case.goal.floor, score.naive, score.baseline):
+    score = project.registry.evaluation(version).score(training.goal.metric)
+    metric = training.metric(training.goal.metric)
+    for rival in (training.goal.floor, score.naive, score.baseline):
         assert metric.gain(score.model, rival) > 0
 
 
-def test_two_trainings_on_the_same_data_give_the_same_graph(
+def test_same_data_and_seed_give_the_same_bundle(
     retrained: Path, opened: Callable[[Path], Project]
 ) -> None:
     registry = opened(retrained).registry
-    one, two = (registry.files(version, BUNDLE) for version in registry.versions())
-    assert unpack(one).manifest.data == unpack(two).manifest.data
-    assert unpack(one).digest == unpack(two).digest
-    assert one[GRAPH] == two[GRAPH]
+    one, two = (unpack(registry.files(version, BUNDLE)) for version in registry.versions())
+    assert one.manifest.data == two.manifest.data
+    assert one.digest == two.digest
 
 
-def test_signals_are_finite_and_one_a_row(
-    use_case: AnyUseCase, bundle: Bundle, rows: Columns
+def test_saved_bundle_predicts_the_same(
+    task: Task, bundle: Bundle, model: Model, rows: Columns, tmp_path: Path
 ) -> None:
-    predictions = Predictor(bundle, use_case.api).predict(rows)
-    signals = use_case.api.signals(rows, predictions)
-    count = len(next(iter(rows.values())))
-    assert signals
-    assert all(values.shape == (count,) for values in signals.values())
-    assert all(np.isfinite(values).all() for values in signals.values())
+    write(pack(bundle), tmp_path / "bundle")
+    loaded: Any = task.load(unpack(read(tmp_path / "bundle")))
+    assert_same(loaded.predict(rows), model.predict(rows))
 
 
-def test_the_examples_of_a_bundle_get_their_recorded_answers(
-    use_case: AnyUseCase, bundle: Bundle
-) -> None:
-    pairs = json.loads(bundle.assets[EXAMPLES])
-    requests = [use_case.api.request.model_validate(pair["request"]) for pair in pairs]
-    answers = Predictor(bundle, use_case.api).answer(requests)
-    assert len(pairs) >= 2
-    type_: TypeAdapter[Any] = TypeAdapter(list[use_case.api.response])  # type: ignore[name-defined]
-    assert type_.validate_python(answers, extra="forbid")
-    assert answers == [p["response"] for p in pairs]
+def test_one_row_at_a_time_predicts_the_same(model: Model, sample: Columns) -> None:
+    whole = model.predict(sample)
+    for row in range(length(sample)):
+        one = np.array([row])
+        alone, expected = model.predict(take(sample, one)), take(whole, one)
+        floats = [name for name, values in expected.items() if values.dtype.kind == "f"]
+        for name in floats:  # a matrix product can depend on the number of rows, in the last bit
+            np.testing.assert_allclose(alone[name], expected[name], rtol=1e-12)
+        assert_same({**alone, **{name: expected[name] for name in floats}}, expected)
 
 
-def test_mlflow_loads_the_champion_and_gives_the_same_scores(
-    use_case: AnyUseCase, project: Project, bundle: Bundle, rows: Columns
-) -> None:
-    project.tracking  # noqa: B018  connects MLflow to this project
-    model = mlflow.pyfunc.load_model(f"models:/{project.params.name}@{CHAMPION}")
-    predictor = Predictor(bundle, use_case.api)
-    few = take(rows, np.arange(min(100, length(rows))))
-    given = model.predict(dict(use_case.api.encode(few, predictor.assets)))
-    for name, values in predictor.outputs(few).items():
-        # MLflow adds up in more threads
-        assert given[name] == pytest.approx(values, rel=1e-5, abs=1e-6)
-
-
-def test_the_graph_answers_as_the_model_it_was_made_from(bundle: Bundle) -> None:
+def test_bundle_was_compared_with_the_fitted_model(bundle: Bundle) -> None:
     found = bundle.manifest.parity
     assert found is not None
     assert found.rows > 1_000
@@ -130,138 +109,97 @@ def test_the_graph_answers_as_the_model_it_was_made_from(bundle: Bundle) -> None
     assert found.changed_decisions == 0
 
 
-def test_every_metric_scores_the_naive_answer_too(use_case: AnyUseCase, rows: Columns) -> None:
-    naive = use_case.naive(rows)
-    assert all(not math.isnan(metric.score(rows, naive)) for metric in use_case.metrics)
-
-
-def test_a_manifest_that_disagrees_with_the_files_is_refused(bundle: Bundle) -> None:
-    files = dict(pack(replace(bundle, assets={**bundle.assets, "more.txt": b"more"})))
-    del files["more.txt"]
-    with pytest.raises(UserError, match=r"disagree about more\.txt"):
-        unpack(files)
-
-
-AnyPredictor = Predictor[Any, Any, Any]
-ROWS = 80
-
-
-@pytest.fixture
-def predictor(use_case: AnyUseCase, project: Project) -> AnyPredictor:
-    return Predictor(unpack(project.registry.store.fetch(1, BUNDLE)), use_case.api)
-
-
-@pytest.fixture
-def sample(project: Project, predictor: AnyPredictor) -> Columns:
-    """Take test rows in their order: the ones with the highest and the lowest scores, and more.
-
-    The score is the first output of the graph, or the first column of that.
-    """
-    rows = rows_of_the_test(project, predictor.bundle)
-    first = next(iter(predictor.outputs(rows).values()))
-    order = np.argsort(first.reshape(len(first), -1)[:, 0], kind="stable")
-    step = max(1, length(rows) * 4 // (3 * ROWS))
-    places = np.concatenate([order[-ROWS // 4 :], order[::step]])
-    return take(rows, np.unique(places))
-
-
-def raw_file(project: Project, sample: Columns, answers: Columns, target: Path) -> Path:
-    """Write all raw rows of the sample, with their labels: they are the history of one another."""
-    raw = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
-    key = [name for name in answers if name in raw.columns]
-    mine = raw.join(pl.DataFrame({name: answers[name] for name in key}), on=key, how="semi")
-    assert mine.n_unique(key) == length(sample)  # of a household, all baskets
-    mine.write_csv(target) if target.suffix == ".csv" else mine.write_parquet(target)
-    return target
-
-
-def read_answers(path: Path, expected: Columns) -> pl.DataFrame:
-    """Read a file of answers; in CSV, text may look like a number and a time is text."""
-    if path.suffix != ".csv":
-        return pl.read_parquet(path)
-    texts = {n: pl.String for n, values in expected.items() if values.dtype.kind in "OU"}
-    return pl.read_csv(path, schema_overrides=texts, try_parse_dates=True)
-
-
-def test_the_sample_holds_every_decision(predictor: AnyPredictor, sample: Columns) -> None:
-    predictions = [v for v in predictor.predict(sample).values() if v.ndim == 1]
-    decisions = [v for v in predictions if not np.issubdtype(v.dtype, np.floating)]
+def test_sample_holds_every_decision(model: Model, sample: Columns) -> None:
+    decisions = [v for v in model.predict(sample).values() if v.ndim == 1 and v.dtype.kind != "f"]
     assert length(sample) >= 50
     assert all(len(np.unique(values)) > 1 for values in decisions)
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_batch_file_gives_the_features_of_the_table(
-    project: Project, predictor: AnyPredictor, sample: Columns, tmp_path: Path, ending: str
+def test_monitored_values_are_finite_and_one_per_row(
+    task: Task, model: Model, rows: Columns
 ) -> None:
-    answers = project.use_case.table(sample, predictor.predict(sample))
-    source = raw_file(project, sample, answers, tmp_path / f"rows.{ending}")
-    folder = project.workspace.dataset().path
-    batch = project.use_case.batch(project.params, source, folder)
-    inputs = predictor.api.encode(sample, predictor.assets)
-    for name, values in predictor.api.encode(batch, predictor.assets).items():
-        assert values.tobytes() == inputs[name].tobytes()
+    monitored = task.monitored(rows, model.predict(rows))
+    assert monitored
+    for values in monitored.values():
+        assert values.shape == (length(rows),)
+        assert values.dtype.kind in "OU" or np.isfinite(values).all()
+
+
+def test_every_metric_scores_the_naive_answer(training: Training, rows: Columns) -> None:
+    naive = training.naive(rows)
+    assert all(np.isfinite(metric.score(rows, naive)) for metric in training.metrics)
+
+
+def test_examples_get_their_recorded_answers(task: Task, bundle: Bundle, model: Model) -> None:
+    pairs = json.loads(bundle.files[EXAMPLES])
+    requests = [task.request.model_validate(pair["request"]) for pair in pairs]
+    assert len(pairs) >= 2
+    assert answer(task, model, requests) == [pair["response"] for pair in pairs]
+    for pair in pairs:
+        task.response.model_validate(pair["response"], extra="forbid")
+
+
+def test_requests_have_the_features_of_the_table(
+    training: Training, project: Project, task: Task, sample: Columns
+) -> None:
+    folder, compared = project.workspace.dataset().path, 0
+    assert task.history is not None
+    for row in range(length(sample)):
+        own = take(sample, np.array([row]))
+        for request in training.examples(folder, own, 1):  # none when its history is too long
+            history = task.history.from_request(request)
+            assert history is not None
+            features = task.history.features(task.to_rows([request]), [history])
+            shared = features.keys() & own.keys()
+            assert_same({n: features[n] for n in shared}, {n: own[n] for n in shared})
+            compared += len(shared)
+    assert compared > length(sample)
+
+
+def test_server_gives_the_answers_of_the_bundle(
+    training: Training, project: Project, task: Task, model: Model, rows: Columns
+) -> None:
+    settings = project.settings.model_copy(
+        update={"serve_keys": "off", "log_url": SecretStr("off")}
+    )
+    app = create_app(training.make_task, settings, project.workspace.root)
+    requests = training.examples(project.workspace.dataset().path, rows, SAMPLE)
+    body = {"instances": [request.model_dump(mode="json") for request in requests]}
+    with TestClient(app) as client:
+        found = client.post("/v1/predict", json=body).json()
+    assert found["model_version"] == "1"
+    assert found["predictions"] == answer(task, model, requests)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_batch_file_gets_the_answers_of_the_table(
-    project: Project, predictor: AnyPredictor, sample: Columns, tmp_path: Path, ending: str
+def test_batch_file_has_the_predictions_of_the_table(
+    project: Project, model: Model, sample: Columns, tmp_path: Path, ending: str
 ) -> None:
-    expected = project.use_case.table(sample, predictor.predict(sample))
-    source = raw_file(project, sample, expected, tmp_path / f"rows.{ending}")
-    target = tmp_path / f"answers.{ending}"
+    expected = project.training.batch_table(sample, model.predict(sample))
+    source, target = tmp_path / f"rows.{ending}", tmp_path / f"answers.{ending}"
+    write_raw_rows(project, sample, expected, source)
     assert predict(project, source, target) == length(sample)
-    found = read_answers(target, expected)
+    found = read_table(target, expected)
     assert found.columns == list(expected)
     for name, values in expected.items():
-        if np.issubdtype(values.dtype, np.floating):
+        if values.dtype.kind == "f":
             assert found[name].to_numpy() == pytest.approx(values, rel=1e-6, abs=1e-7)
         else:
             assert found[name].to_list() == values.tolist()
 
 
-def test_requests_have_the_features_of_the_table(
-    project: Project, predictor: AnyPredictor, sample: Columns
-) -> None:
-    folder = project.workspace.dataset().path
-    requests = project.use_case.examples(folder, sample, length(sample))
-    inputs = predictor.api.encode(sample, predictor.assets)
-    found = predictor.api.encode(features(predictor.api, requests), predictor.assets)
-    for name, values in found.items():
-        assert values.tobytes() == inputs[name].tobytes()
+def write_raw_rows(project: Project, sample: Columns, expected: Columns, target: Path) -> None:
+    """Write the raw rows of a sample, found by the key columns of the batch table."""
+    raw = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
+    key = [name for name in expected if name in raw.columns]
+    own = raw.join(pl.DataFrame({name: expected[name] for name in key}), on=key, how="semi")
+    assert own.n_unique(key) == length(sample)
+    own.write_csv(target) if target.suffix == ".csv" else own.write_parquet(target)
 
 
-def test_http_gives_the_answers_of_the_table(
-    project: Project, predictor: AnyPredictor, sample: Columns, tmp_path: Path
-) -> None:
-    folder = project.workspace.dataset().path
-    requests = project.use_case.examples(folder, sample, length(sample))
-    state = State(tmp_path / "state.db", predictor.api.memory)
-    client = TestClient(create_app(predictor.api, project.registry.store, state))
-    body = {"instances": [request.model_dump(mode="json") for request in requests]}
-    expected = predictor.api.respond(predictor.predict(sample), predictor.assets)
-    found = client.post("/v1/predict", json=body).json()
-    assert found["model_version"] == "1"
-    assert found["predictions"] == [json.loads(text) for text in expected]
-
-
-def test_one_row_at_a_time_gives_the_answers_of_all(
-    predictor: AnyPredictor, sample: Columns
-) -> None:
-    together = predictor.predict(sample)
-    for row in range(length(sample)):
-        one = np.array([row])
-        alone, mine = predictor.predict(take(sample, one)), take(together, one)
-        assert all(alone[name].tobytes() == values.tobytes() for name, values in mine.items())
-
-
-def test_a_plain_onnx_session_gives_the_scores_of_the_table(
-    predictor: AnyPredictor, sample: Columns
-) -> None:
-    session = onnxruntime.InferenceSession(predictor.bundle.graph)
-    inputs = dict(predictor.api.encode(sample, predictor.assets))
-    names = [output.name for output in session.get_outputs()]
-    expected = predictor.outputs(sample)
-    for name, values in zip(names, session.run(names, inputs), strict=True):
-        # it adds up in more threads
-        assert values == pytest.approx(expected[name], rel=1e-5, abs=1e-6)
+def read_table(path: Path, expected: Columns) -> pl.DataFrame:
+    """Read a file of predictions; in CSV, text can look like a number and a time is text."""
+    if path.suffix != ".csv":
+        return pl.read_parquet(path)
+    texts = {n: pl.String for n, values in expected.items() if values.dtype.kind in "OU"}
+    return pl.read_csv(path, schema_overrides=texts, try_parse_dates=True)

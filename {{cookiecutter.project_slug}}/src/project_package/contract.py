@@ -35,6 +35,7 @@ HistoryRows: TypeAlias = Mapping[str, Columns]
 Files: TypeAlias = Mapping[str, bytes]
 Hyperparameters: TypeAlias = Mapping[str, float | int | str]
 Progress: TypeAlias = Callable[[float], None]
+"""Report the share that is done, from 0 to 1."""
 
 
 class Frozen(BaseModel):
@@ -44,7 +45,7 @@ class Frozen(BaseModel):
 
 
 def take(columns: Columns, rows: NDArray[Any]) -> Columns:
-    """Select rows of every column by a mask or by indices."""
+    """Select rows by a mask or by indices."""
     return {name: values[rows] for name, values in columns.items()}
 
 
@@ -60,11 +61,7 @@ class Model(Protocol):
     """A model loaded from a bundle."""
 
     def predict(self, rows: Columns) -> Columns:
-        """Return predictions, one row per row.
-
-        Raises:
-            ModelError: the model cannot answer these rows.
-        """
+        """Return predictions, one row per row; raise ModelError when it cannot answer them."""
 
 
 class AsyncModel(Protocol):
@@ -100,11 +97,12 @@ class StoredEvent:
 class EventStore(Protocol):
     """The events of a use case with history. Rows have the columns of `History.event`.
 
-    All methods raise StateUnavailable when the backend cannot be used.
+    Call `find`, `add`, `history`, `set_answers` and `set_labels` inside `transaction`. Every
+    method raises StateUnavailable when the backend cannot be used.
     """
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Commit what happens inside, durably; nothing of it when it raises."""
+        """Commit what happens inside, durably; nothing of it when the body raises."""
 
     def find(self, rows: Columns) -> list[StoredEvent | None]:
         """Return the stored event with each row's key; None where there is none."""
@@ -113,19 +111,16 @@ class EventStore(Protocol):
         """Store events in this order; False for a row whose key is stored already."""
 
     def history(self, rows: Columns) -> list[HistoryRows]:
-        """Return for each row the earlier events of its entities, up to its time.
-
-        Of a row that is stored itself, only events stored before it count.
-        """
+        """Return the events of each row's entities up to its time, stored before the row itself."""
 
     def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
-        """Keep the answers that were given for stored events."""
+        """Store the answers that were given for events."""
 
     def set_labels(self, rows: Columns) -> list[bool]:
         """Set label columns of stored events; False for a row whose key is not stored."""
 
     def erase(self, entity: str) -> int:
-        """Delete all events of an entity id, whatever the kind of entity; return how many."""
+        """Delete all events of an entity id, of any kind of entity; return how many."""
 
     def delete_expired(self) -> int:
         """Delete events received longer ago than `History.retention`; return how many."""
@@ -135,10 +130,6 @@ class EventStore(Protocol):
 
     def close(self) -> None:
         """Close the backend."""
-
-
-def _no_error(_: Any, __: HistoryRows) -> str:
-    return ""
 
 
 @dataclass(frozen=True)
@@ -156,7 +147,7 @@ class History:
     """Compute the features of rows, each from its own history."""
     open_store: Callable[[str, "History"], EventStore]
     """Open the event store at a file path or a redis:// URL."""
-    error: Callable[[Any, HistoryRows], str] = _no_error
+    error: Callable[[Any, HistoryRows], str] = lambda *_: ""
     """Return what a request's history lacks, as the end of a sentence; empty when it is enough."""
     request_is_event: bool = False
     """A request is an event itself: it is stored when it is answered."""
@@ -209,7 +200,7 @@ class Fitted(Protocol):
     """A fitted model, before it is loaded from a bundle."""
 
     def predict(self, rows: Columns) -> Columns:
-        """Return predictions; the model loaded from the bundle must give equal columns."""
+        """Return predictions; the model loaded from the bundle must return equal columns."""
 
     def files(self) -> Files:
         """Return the files from which `Task.load` restores it."""
@@ -270,7 +261,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Goal:
-    """The metric that decides, and the least score to accept."""
+    """The metric that decides, and the lowest score to accept."""
 
     metric: str
     floor: float
@@ -284,7 +275,6 @@ class About:
 
     title: str
     question: str
-    """The question that the model answers."""
     use: str
     """What the answer is for, and who acts on it."""
     misuse: str
@@ -303,35 +293,15 @@ class Figure:
     draw: Callable[[Any], None]
 
 
-def _nothing(_: Columns, __: Mapping[str, Columns]) -> tuple[Any, ...]:
-    return ()
-
-
 @dataclass(frozen=True)
 class Reporting:
     """What the report says beside the scores."""
 
     about: Callable[[Any], About]
     """From the parameters."""
-    summary: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]] = _nothing
+    summary: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]] = lambda *_: ()
     """Sentences about test rows and the predictions of model, baseline and naive."""
-    figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = _nothing
-
-
-def _as_fitted(_: Any, fitted: Fitted, __: Columns, ___: Sequence[Outcome]) -> Fitted:
-    return fitted
-
-
-def _one_period(rows: Columns) -> NDArray[Any]:
-    return np.zeros(length(rows), np.int64)
-
-
-def _each_row(rows: Columns) -> NDArray[Any]:
-    return np.arange(length(rows))
-
-
-def _no_slices(_: Columns) -> Mapping[str, NDArray[np.bool_]]:
-    return {}
+    figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = lambda *_: ()
 
 
 def choices_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
@@ -345,7 +315,7 @@ def choices_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Training:
-    """What the lifecycle needs: data, splits, models, scores and words."""
+    """What the lifecycle needs: data, splits, models, scores and texts."""
 
     make_task: Callable[["Bundle"], Task]
     params: type["Params"]
@@ -367,14 +337,14 @@ class Training:
     examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
     """Build up to so many requests from test rows, without identifiers of the data."""
 
-    finish: Callable[[Any, Fitted, Columns, Sequence[Outcome]], Fitted] = _as_fitted
-    """Add what decisions need, from the rows of the fit (a profile) or from validation outcomes
-    (a threshold): (params, fitted, training rows, validation)."""
-    periods: Callable[[Columns], NDArray[Any]] = _one_period
+    finish: Callable[[Any, Any, Columns, Sequence[Outcome]], Fitted] = lambda _, fitted, *__: fitted
+    """Add what decisions need, a profile or a threshold: (params, fitted, training rows, validation
+    outcomes)."""
+    periods: Callable[[Columns], NDArray[Any]] = lambda rows: np.zeros(length(rows), np.int64)
     """Return the part of the test (a week, a fold) of each row: scores get a spread."""
-    groups: Callable[[Columns], NDArray[Any]] = _each_row
+    groups: Callable[[Columns], NDArray[Any]] = lambda rows: np.arange(length(rows))
     """Return what the bootstrap draws: rows of one customer or document stay together."""
-    slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]] = _no_slices
+    slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]] = lambda _: {}
     """Return named parts of the rows on which quality is looked at separately."""
     changed: Callable[[Columns, Columns], NDArray[np.bool_]] = choices_differ
     """Return the rows that get another answer from the second predictions than from the first."""

@@ -1,8 +1,8 @@
 """The model store: published bundles and one pointer per alias, in a folder or a bucket.
 
-    versions/<version>/bundle/<file>       immutable; the manifest is put last
+    versions/<version>/bundle/<file>       immutable; the manifest is written last
     versions/<version>/evidence/<file>     evaluation, model card and report
-    <alias>.json                           the pointer: replaced in one atomic put
+    <alias>.json                           the pointer: replaced in one atomic write
 
 The address is a folder or a URL that obstore knows: s3://, gs://, az://. The server needs nothing
 of the training side but this.
@@ -26,7 +26,7 @@ Mode: TypeAlias = Literal["create", "overwrite"]
 
 
 class StoreUnreachable(Unavailable):
-    """The store cannot be read or written now; later it may be."""
+    """The store cannot be read or written now; a retry may succeed."""
 
 
 class Pointer(Frozen):
@@ -52,17 +52,17 @@ class Store:
             raise self._unreachable(error) from error
 
     def publish(self, version: int, folder: str, files: Files) -> None:
-        """Put files of a version, in their order. Putting the same ones again is harmless.
+        """Write files of a version, in their order. Writing the same files again is harmless.
 
         Raises:
-            UserError: the store cannot be reached, or has the bundle with other bytes.
+            UserError: the store cannot be reached, or has other content under these names.
         """
         for name, content in files.items():
             mode: Mode = "create" if folder == BUNDLE else "overwrite"
             self._put(f"versions/{version}/{folder}/{name}", content, mode)
 
     def load(self, alias: str) -> tuple[int, Bundle]:
-        """Get the version that an alias points to, and its bundle, verified.
+        """Load and verify the bundle that an alias points to; return its version too.
 
         Raises:
             UserError: there is none, it is damaged, or the store cannot be reached.
@@ -73,13 +73,13 @@ class Store:
         bundle = unpack(self.fetch(pointer.version, BUNDLE))
         if bundle.digest != pointer.digest:
             raise UserError(
-                f"{alias}.json in {self.address} names another graph than version "
-                f"{pointer.version} has there: delete it and promote again."
+                f"{alias}.json in {self.address} names another bundle than that of version "
+                f"{pointer.version}: delete the file and promote again."
             )
         return pointer.version, bundle
 
     def fetch(self, version: int, folder: str) -> Files:
-        """Get every file of a version's folder.
+        """Read every file of a version's folder.
 
         Raises:
             UserError: the store cannot be reached or has no such version.
@@ -96,7 +96,7 @@ class Store:
         return files
 
     def pointer(self, alias: str) -> Pointer | None:
-        """Get what an alias points to; None when it was never set.
+        """Return what an alias points to; None when it is not set.
 
         Raises:
             UserError: the store cannot be reached, or the pointer cannot be read.
@@ -107,17 +107,17 @@ class Store:
             return None
         except ValidationError as error:
             raise UserError(
-                f"{alias}.json in {self.address} is damaged: delete it and promote again."
+                f"{alias}.json in {self.address} is damaged: delete the file and promote again."
             ) from error
         except (BaseError, OSError) as error:
             raise self._unreachable(error) from error
 
-    def point(self, alias: str, pointer: Pointer) -> None:
-        """Move an alias: readers see the old pointer or the new one, nothing between."""
+    def set_alias(self, alias: str, pointer: Pointer) -> None:
+        """Move an alias: readers see the old pointer or the new one, nothing in between."""
         self._put(f"{alias}.json", pointer.model_dump_json().encode(), "overwrite")
 
-    def unpoint(self, alias: str) -> None:
-        """Take an alias away, if it is there."""
+    def delete_alias(self, alias: str) -> None:
+        """Delete an alias, if it exists."""
         try:
             obstore.delete(self._objects, f"{alias}.json")
         except FileNotFoundError:
@@ -134,8 +134,8 @@ class Store:
         except AlreadyExistsError as error:
             if self._get(path) != content:
                 raise UserError(
-                    f"The store {self.address} has another {path}: name the store and the MLflow "
-                    "that belong together."
+                    f"The store {self.address} has another {path}: MODEL_STORE and "
+                    "MLFLOW_TRACKING_URI must belong to the same project."
                 ) from error
         except (BaseError, OSError) as error:
             raise self._unreachable(error) from error

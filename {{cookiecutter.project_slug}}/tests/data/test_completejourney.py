@@ -1,13 +1,12 @@
-"""A table made by SQL from Parquet files, and what is said when it cannot be made."""
+"""Tables built by SQL from Parquet files, and the errors when that fails."""
 
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from project_package import published
-from project_package.errors import UserError
 from project_package.data.completejourney import Script, build, package_data
+from project_package.errors import UserError
 
 SQL = """
 CREATE TEMP TABLE sums AS
@@ -40,10 +39,8 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def test_tables_and_variables_reach_the_sql_and_the_result_is_in_order(
-    script: Script, source: Path, tmp_path: Path
-) -> None:
-    target = tmp_path / "made" / "rows.parquet"
+def test_sql_sees_tables_and_variables(script: Script, source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target" / "rows.parquet"
     target.parent.mkdir()
     build(script, source, target, 512)
     assert pl.read_parquet(target).to_dict(as_series=False) == {
@@ -53,7 +50,7 @@ def test_tables_and_variables_reach_the_sql_and_the_result_is_in_order(
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_too_little_memory_is_told_with_the_parameter(
+def test_too_little_memory_names_the_parameter(
     script: Script, source: Path, tmp_path: Path
 ) -> None:
     large = Script(script.folder, "large.sql", (), {}, script.result, script.order)
@@ -62,11 +59,10 @@ def test_too_little_memory_is_told_with_the_parameter(
     assert not list(tmp_path.glob(".sums-*"))
 
 
-def test_a_missing_package_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published, "PACKAGE", "no_such_package")
+def test_missing_package_says_how_to_install_it() -> None:
     with pytest.raises(UserError, match="no_such_package is not installed: run `make install`"):
-        package_data()
+        package_data("no_such_package")
 
 
-def test_the_package_is_found_with_its_files() -> None:
+def test_package_is_found_with_its_files() -> None:
     assert (package_data() / "transactions.parquet").is_file()

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from project_package.contract import Columns, take
 from project_package.demand.features import (
-    DESCRIPTIONS,
     FEATURES,
     INPUTS,
-    KEPT,
-    LOOKBACK_DAYS,
+    LOOKBACK,
+    NAIVE_INPUTS,
     PLANS,
     PRODUCT,
     SOLD,
@@ -20,15 +19,15 @@ from project_package.demand.features import (
     feature_columns,
     first_days,
 )
-from project_package.features.windows import MILLISECONDS_A_DAY, Window, compute
+from project_package.features.windows import MILLISECONDS_A_DAY, Window
 
 WEEK = WEEK_DAYS * MILLISECONDS_A_DAY
 MONDAY = 4 * MILLISECONDS_A_DAY  # 5 January 1970
 
 
-def weeks(count: int = 60, products: int = 4, seed: int = 0) -> Columns:
-    """Give random weeks of a few products, in order of time."""
-    random = np.random.default_rng(seed)
+def weeks(count: int = 60, products: int = 4) -> Columns:
+    """Return random weeks of a few products, in order of time."""
+    random = np.random.default_rng(0)
     size = count * products
     units = random.poisson(5, size).astype(np.float64)
     plans = {name: np.round(random.random(size) * (random.random(size) < 0.3), 4) for name in PLANS}
@@ -43,7 +42,7 @@ def weeks(count: int = 60, products: int = 4, seed: int = 0) -> Columns:
 
 
 def one_product(*units: float, **plans: list[float]) -> dict[str, NDArray[np.float32]]:
-    """Give the features of a product that costs 2, a week after the other."""
+    """Return the features of consecutive weeks of a product that costs 2."""
     count = len(units)
     sold = {"units": np.array(units), "sales": 2.0 * np.array(units), "discount": np.zeros(count)}
     planned = {name: np.array(plans.get(name, [0.0] * count)) for name in PLANS}
@@ -51,15 +50,14 @@ def one_product(*units: float, **plans: list[float]) -> dict[str, NDArray[np.flo
     return feature_columns({**time, **sold, **planned})
 
 
-def test_every_column_is_finite_float32_and_described() -> None:
+def test_columns_are_finite_float32() -> None:
     columns = feature_columns(weeks())
-    assert set(columns) == {*INPUTS, *KEPT}
+    assert set(columns) == {*INPUTS, *NAIVE_INPUTS}
     assert all(column.dtype == np.float32 for column in columns.values())
     assert all(np.isfinite(column).all() for column in columns.values())
-    assert all(DESCRIPTIONS[name] for name in INPUTS)
 
 
-def test_what_is_sold_in_the_week_itself_changes_nothing() -> None:
+def test_sales_of_the_week_itself_change_nothing() -> None:
     rows = weeks()
     last = rows["timestamp"] == rows["timestamp"][-1]
     hidden = {**rows, **{name: np.where(last, 99.0, rows[name]) for name in SOLD}}
@@ -67,40 +65,24 @@ def test_what_is_sold_in_the_week_itself_changes_nothing() -> None:
     assert all(np.array_equal(before[name], after[name]) for name in INPUTS)
 
 
-def test_the_price_of_the_week_itself_would_tell_whether_anything_was_sold() -> None:
-    rows = weeks()
-    sold = np.maximum(rows["units"], 1)
-    leak = Window("price_now", "", PRODUCT, "mean", WEEK_DAYS, value="price")
-    price = compute([leak], {**rows, "price": rows["sales"] / sold})["price_now"]
-    assert np.array_equal(price == 0, rows["units"] == 0)  # it is known when the week is over
-    assert not any("price_now" in feature.inputs for feature in FEATURES)
-
-
-def test_every_window_over_sales_waits_until_the_week_is_over() -> None:
-    after: set[str] = set(SOLD)
+def test_windows_over_sales_end_before_the_week() -> None:
+    from_sales: set[str] = set(SOLD)
     for feature in FEATURES:
-        if not isinstance(feature, Window) and after & set(feature.inputs):
-            after.add(feature.name)
-    windows = [feature for feature in FEATURES if isinstance(feature, Window)]
-    assert {feature.name for feature in windows if feature.value in after}
-    assert all(feature.delay >= WEEK_DAYS for feature in windows if feature.value in after)
-    assert not after & set(INPUTS)
-
-
-def test_later_weeks_change_nothing() -> None:
-    rows = weeks()
-    whole, early = feature_columns(rows), feature_columns(take(rows, np.arange(160)))
-    assert all(np.array_equal(whole[name][:160], early[name]) for name in INPUTS)
+        if not isinstance(feature, Window) and from_sales & set(feature.inputs):
+            from_sales.add(feature.name)
+    windows = [f for f in FEATURES if isinstance(f, Window) and f.value in from_sales]
+    assert windows
+    assert all(window.delay >= WEEK_DAYS for window in windows)
+    assert not from_sales & set(INPUTS)
 
 
 @pytest.mark.parametrize("i", [0, 37, 130, 239])
-def test_a_request_with_its_history_equals_the_whole_table(i: int) -> None:
+def test_weeks_within_the_lookback_give_equal_features(i: int) -> None:
     rows = weeks()
-    reach = LOOKBACK_DAYS[PRODUCT] * MILLISECONDS_A_DAY
-    near = rows["timestamp"] > rows["timestamp"][i] - reach
-    mine = np.flatnonzero(near & (rows[PRODUCT] == rows[PRODUCT][i]))
-    found = feature_columns(take(rows, mine[mine <= i]))
-    whole = feature_columns(rows)
+    since = rows["timestamp"][i] - LOOKBACK.total_seconds() * 1000
+    near = (rows["timestamp"] > since) & (rows[PRODUCT] == rows[PRODUCT][i])
+    mine = np.flatnonzero(near & (np.arange(240) <= i))
+    found, whole = feature_columns(take(rows, mine)), feature_columns(rows)
     assert all(found[name][-1] == whole[name][i] for name in INPUTS)
 
 
@@ -114,24 +96,23 @@ def test_levels_by_hand() -> None:
     assert columns["deviation_13w"][-1] == pytest.approx(np.std(np.arange(2, 15)))
 
 
-def test_a_price_lasts_while_nothing_is_sold() -> None:
+def test_price_is_the_latest_one_paid() -> None:
     columns = one_product(0, 3, 0, 0)
     assert columns["price_1w"].tolist() == [0, 0, 2, 2]
     assert columns["discount_share_1w"].tolist() == [0, 0, 0, 0]
 
 
-def test_what_advertisements_did_is_remembered() -> None:
-    promoted = [0.0, 1, 0, 1, 0, 0.9]
-    columns = one_product(4, 20, 4, 20, 4, 0, ad_inside=promoted)
+def test_effect_of_past_advertisements_by_hand() -> None:
+    columns = one_product(4, 20, 4, 20, 4, 0, ad_inside=[0.0, 1, 0, 1, 0, 0.9])
     level = (4 + 20 + 4 + 20 + 4) / 5
-    assert columns["weeks_is_ad"][-1] == 2
+    assert columns["weeks_with_ad"][-1] == 2
     assert columns["with_ad"][-1] == pytest.approx((40 + level + 1) / (3 * (level + 1)))
     assert columns["without_ad"][-1] == pytest.approx((12 + level + 1) / (4 * (level + 1)))
     assert columns["expected_ad"][-1] == columns["with_ad"][-1]
     assert columns["expected_ad"][-2] == columns["without_ad"][-2]
 
 
-def test_days_of_the_first_week_of_a_month_are_counted() -> None:
+def test_counts_days_in_the_first_week_of_a_month() -> None:
     def monday(day: str) -> Any:
         return np.array([day], "datetime64[ms]").astype(np.int64)
 

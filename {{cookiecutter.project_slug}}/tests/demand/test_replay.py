@@ -1,58 +1,50 @@
-"""The weeks of the test through the server, week after week: nothing differs from the table."""
+"""The weeks of the test through the HTTP server, one after the other, equal the table."""
 
-import json
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from project_package.bundle import unpack
 from project_package.contract import Columns, length, take
-from project_package.demand.features import PLANS, PRODUCT, SOLD
+from project_package.demand.data import KEY, ROWS
+from project_package.demand.features import INPUTS, PLANS, PRODUCT, SOLD
+from project_package.demand.task import DemandModel, to_responses
 from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
 from project_package.lifecycle.project import Project
-from project_package.onnx_model import Predictor
-from project_package.model_store import BUNDLE
+from project_package.model_store import CHAMPION
 
 
 def bodies(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """Give weeks of products as a shop would send them."""
-    return rows.with_columns(week=pl.col("week").dt.date().cast(pl.String)).to_dicts()
+    return rows.with_columns(pl.col("week").dt.date().cast(pl.String)).to_dicts()
 
 
-def forecasts(weeks: pl.DataFrame, test: Columns, served: Any) -> list[Any]:
-    """Ask for each week of the test, and tell what was sold when it is over."""
-    start, answers = test["timestamp"].min(), list[Any]()
-    milliseconds = pl.col("week").dt.epoch("ms")
-    for part in weeks.filter(milliseconds < start).iter_slices(5_000):
+def replay(weeks: pl.DataFrame, test: Columns, served: Any) -> list[Any]:
+    """Ask for each week of the test, and send what was sold when it is over."""
+    answers, time = list[Any](), pl.col("week").dt.epoch("ms")
+    for part in weeks.filter(time < test["timestamp"].min()).iter_slices(5_000):
         served.post("events", bodies(part))
     for now in np.unique(test["timestamp"]):
-        week = weeks.filter(milliseconds == now)
+        week = weeks.filter(time == now)
         asked = pl.DataFrame({PRODUCT: test[PRODUCT][test["timestamp"] == now].astype(str)})
-        plans = bodies(asked.join(week, on=PRODUCT, maintain_order="left").select("week", *PLANS))
-        products = asked[PRODUCT].to_list()
-        instances = [
-            {PRODUCT: name, "plan": plan} for name, plan in zip(products, plans, strict=True)
-        ]
+        plans = asked.join(week, on=PRODUCT, maintain_order="left").select(*KEY, *PLANS)
+        instances = [{PRODUCT: plan.pop(PRODUCT), "plan": plan} for plan in bodies(plans)]
         answers += served.post("predict", instances)["predictions"]
         served.post("events", bodies(week))
     return answers
 
 
 @pytest.mark.parametrize("use_case", ["demand"], indirect=True, scope="session")
-def test_features_and_answers_of_the_test_are_those_of_the_table(
+def test_replayed_weeks_have_features_and_answers_of_the_table(
     project: Project, served: Any
 ) -> None:
-    predictor = Predictor(unpack(project.registry.store.fetch(1, BUNDLE)), project.use_case.api)
-    rows = rows_of_the_test(project, predictor.bundle)
+    bundle = project.store.load(CHAMPION)[1]
+    rows = rows_of_the_test(project, bundle)
     test = take(rows, np.argsort(rows["timestamp"], kind="stable"))
-    raw = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
-    answers = forecasts(raw.select(PRODUCT, "week", *SOLD, *PLANS).sort("week"), test, served)
+    raw = pl.read_parquet(project.workspace.dataset().path / ROWS)
+    answers = replay(raw.select(*KEY, *SOLD, *PLANS).sort("week"), test, served)
     assert len(answers) == length(test) > 500
     assert len(np.unique(test["timestamp"])) >= 4
-    for name, values in predictor.api.encode(test, predictor.assets).items():
-        found = predictor.api.encode(served.features(), predictor.assets)[name]
-        assert found.tobytes() == values.tobytes()
-    told = predictor.api.respond(predictor.predict(test), predictor.assets)
-    assert answers == [json.loads(text) for text in told]
+    assert all(served.rows()[name].tobytes() == test[name].tobytes() for name in INPUTS)
+    expected = to_responses(test, DemandModel(bundle).predict(test))
+    assert answers == [response.model_dump() for response in expected]

@@ -1,3 +1,5 @@
+"""The figures and sentences of the report show the numbers that they claim."""
+
 from typing import Any
 
 import numpy as np
@@ -5,24 +7,20 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from project_package.contract import Columns
-from project_package.demand.report import figures, liveliest, words
+from project_package.demand.report import figures, most_variable, summary
 
-NAMES = ["weeks", "product", "parts", "coverage"]
+NAMES = ["weeks", "product", "coverage"]
 WEEK = 7 * 86_400_000
 
 
 def scored(weeks: int = 6, products: int = 40) -> tuple[Columns, dict[str, Columns]]:
     random = np.random.default_rng(1)
-    count = weeks * products
     level = np.tile(random.gamma(2, 10, products), weeks)
     rows: dict[str, Any] = {
         "timestamp": np.repeat(1_500_249_600_000 + WEEK * np.arange(weeks), products),
         "product_id": np.tile([f"P{number}" for number in range(products)], weeks).astype(object),
-        "department": np.tile(["deli", "produce"], count // 2).astype(object),
         "units": random.poisson(level).astype(np.float64),
         "mean_13w": level,
-        "ad": random.random(count),
-        "display": np.zeros(count),
     }
     model = {"value": level, "low": 0.5 * level, "high": 1.5 * level}
     rival = {name: 2 * values for name, values in model.items()}
@@ -35,19 +33,19 @@ def drawn(name: str, rows: Columns, predictions: dict[str, Columns]) -> Any:
     return axes
 
 
-def test_there_is_a_picture_of_everything_a_report_needs() -> None:
+def test_figures_have_titles_and_captions() -> None:
     found = figures(*scored())
     assert [figure.name for figure in found] == NAMES
     assert all(figure.title and figure.caption.endswith(".") for figure in found)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_test_in_which_nothing_is_sold_can_be_drawn(name: str) -> None:
+def test_draws_a_test_without_sales(name: str) -> None:
     rows, predictions = scored(2, 2)
     drawn(name, {**rows, "units": np.zeros(4)}, predictions)
 
 
-def test_a_week_shows_its_mean_error() -> None:
+def test_first_line_is_the_error_of_the_model() -> None:
     rows, predictions = scored()
     first = drawn("weeks", rows, predictions).get_lines()[0]
     now = rows["timestamp"] == rows["timestamp"][0]
@@ -56,25 +54,17 @@ def test_a_week_shows_its_mean_error() -> None:
     assert first.get_ydata()[0] == pytest.approx(error)
 
 
-def test_the_product_shown_is_the_one_that_varies_most() -> None:
+def test_shows_the_product_that_varies_most() -> None:
     rows, predictions = scored()
     units = np.where(rows["product_id"] == "P7", np.where(np.arange(240) < 120, 0, 90), 20.0)
-    lively = {**rows, "units": units}
-    assert liveliest(lively) == "P7"
-    caption = figures(lively, predictions)[1].caption
+    assert most_variable({**rows, "units": units}) == "P7"
+    caption = figures({**rows, "units": units}, predictions)[1].caption
     assert caption.startswith("Product P7")
 
 
-def test_a_part_shows_its_error_over_that_of_no_model() -> None:
-    rows, predictions = scored()
-    same = {**predictions, "model": predictions["naive"]}
-    widths = [bar.get_width() for bar in drawn("parts", rows, same).patches]
-    assert widths == pytest.approx([1.0] * len(widths))
-
-
-def test_the_words_count_errors_and_coverage() -> None:
+def test_summary_states_errors_and_coverage() -> None:
     rows, predictions = scored()
     error = np.abs(rows["units"] - predictions["model"]["value"]).mean()
-    first, second = words(rows, predictions)
-    assert f"the model is off by {error:.1f}" in first
-    assert second.startswith("The interval that is to hold 80% of what is sold held")
+    first, second = summary(rows, predictions)
+    assert f"the model's error is {error:.1f} units" in first
+    assert second.startswith("The interval should hold 80% of the sales, and held")

@@ -1,169 +1,132 @@
-"""A request: what is refused, what of its history counts, and what the bounds become."""
+"""Rows, features, model and responses: equal for table, batch and requests."""
 
-import json
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
+from demand.tables import data_set, params
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from project_package.demand.task import (
-    API,
-    LEAST_HISTORY,
-    DemandAssets,
-    DemandRequest,
-    SoldWeek,
-    assets,
-    decode,
-    respond,
-    signals,
-    write_assets,
+from project_package.bundle import Bundle, Manifest
+from project_package.contract import Columns, Outcome, length
+from project_package.demand.data import examples, split
+from project_package.demand.features import INPUTS, LEVEL
+from project_package.demand.schemas import DemandRequest
+from project_package.demand.task import DETAILS, HISTORY, DemandModel, Details, make_task, to_rows
+from project_package.demand.training import TRAINING
+from project_package.features.windows import MILLISECONDS_A_DAY
+
+MANIFEST = Manifest(
+    name="tiny", candidate="linear", settings={}, created="", commit="", data="", test=""
 )
-from project_package.demand.features import INPUTS
-from project_package.onnx_model import features
-
-MONDAY = date(2024, 5, 6)
-KNOWN = DemandAssets(features=INPUTS, low_factor=0.9, high_factor=1.2)
-POSITIVE = st.floats(0, 1000, width=32)
+POSITIVE = st.floats(0, 1000)
 
 
-def past(weeks_ago: int, **changes: Any) -> dict[str, Any]:
-    week = MONDAY - timedelta(weeks=weeks_ago)
-    return {"week": week, "units": 10.0, "sales": 20.0, **changes}
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return data_set(tmp_path_factory.mktemp("data"))
 
 
-def request(weeks: int = 9, plan: dict[str, Any] | None = None, **last: Any) -> DemandRequest:
-    """Ask about a product; `last` changes its newest week of history."""
-    history = [past(ago, **(last if ago == 1 else {})) for ago in range(weeks, 0, -1)]
-    asked = {"product_id": "P", "history": history, "plan": {"week": MONDAY, **(plan or {})}}
-    return DemandRequest.model_validate(asked)
+@pytest.fixture(scope="module")
+def test_rows(folder: Path) -> Columns:
+    return split(params(), folder).test
 
 
-@pytest.mark.parametrize(
-    ("last", "rule"),
-    [
-        ({"units": -1}, r"history\.8\.units"),
-        ({"units": 1e6}, r"history\.8\.units"),
-        ({"sales": float("nan")}, r"history\.8\.sales"),
-        ({"sales": None}, r"history\.8\.sales"),
-        ({"ad_front": 1.01}, r"history\.8\.ad_front"),
-        ({"discount": float("inf")}, r"history\.8\.discount"),
-        ({"store": 7}, r"history\.8\.store"),
-        ({"week": MONDAY}, r"history\[8\]\.week must be the Monday after history\[7\]\.week"),
-        ({"week": MONDAY - timedelta(days=6)}, "must be a Monday"),
-    ],
-)
-def test_a_week_that_cannot_be_is_refused(last: dict[str, Any], rule: str) -> None:
-    with pytest.raises(ValidationError, match=rule):
-        request(**last)
+@pytest.fixture(scope="module")
+def bundle(folder: Path) -> Bundle:
+    """Return the bundle of a finished baseline."""
+    splits, candidate = split(params(), folder), TRAINING.candidates[0]
+    fitted = candidate.fit(splits.train, candidate.start, 7)
+    validation = [Outcome(fold.valid, fitted.predict(fold.valid)) for fold in splits.folds]
+    finished = TRAINING.finish(params(), fitted, splits.train, validation)
+    return Bundle(finished.files(), MANIFEST)
 
 
-@pytest.mark.parametrize(
-    ("plan", "rule"),
-    [
-        (
-            {"week": MONDAY + timedelta(weeks=1)},
-            r"plan\.week must be the Monday after history\[8\]",
-        ),
-        ({"ad_inside": -0.1}, r"plan\.ad_inside"),
-        ({"units": 3}, r"plan\.units"),
-    ],
-)
-def test_a_plan_that_cannot_be_is_refused(plan: dict[str, Any], rule: str) -> None:
-    with pytest.raises(ValidationError, match=rule):
-        request(plan=plan)
+def with_features(requests: list[DemandRequest]) -> Columns:
+    rows = to_rows(requests)
+    histories = [HISTORY.from_request(request) or {} for request in requests]
+    return {**rows, **HISTORY.features(rows, histories)}
 
 
-@pytest.mark.parametrize("year", [1989, 2999, 9999])
-def test_a_week_of_no_known_time_is_refused(year: int) -> None:
-    day = next(date(year, 3, day) for day in range(1, 8) if not date(year, 3, day).weekday())
-    sold = {"product_id": "P", "week": day, "units": 1.0, "sales": 1.0}
-    for kind, told in (
-        (DemandRequest, {"product_id": "P", "plan": {"week": day}}),
-        (SoldWeek, sold),
-    ):
-        with pytest.raises(ValidationError, match="must lie between 1990-01-01 and"):
-            kind.model_validate(told)
+def test_requests_have_the_features_of_the_table(folder: Path, test_rows: Columns) -> None:
+    requests = examples(folder, test_rows, length(test_rows))
+    found = with_features(requests)
+    assert len(requests) == 30
+    assert all(found[name].tobytes() == test_rows[name].tobytes() for name in INPUTS)
 
 
-def test_what_is_sold_is_told_of_no_week_to_come() -> None:
-    today = datetime.now(UTC).date()
-    week = today + timedelta(days=14 - today.weekday())
-    assert DemandRequest.model_validate({"product_id": "P", "plan": {"week": week}})
-    with pytest.raises(ValidationError, match="1990-01-01 and tomorrow"):
-        SoldWeek.model_validate({"product_id": "P", "week": week, "units": 1.0, "sales": 1.0})
+def test_requests_get_the_predictions_of_the_table(
+    folder: Path, test_rows: Columns, bundle: Bundle
+) -> None:
+    task, model = make_task(bundle), DemandModel(bundle)
+    requests = examples(folder, test_rows, length(test_rows))
+    found, expected = (model.predict(rows) for rows in (with_features(requests), test_rows))
+    answers = task.to_responses(test_rows, expected)
+    assert answers[3].model_dump() == {name: expected[name][3] for name in expected}
+    assert all(np.array_equal(found[name], expected[name]) for name in ("value", "low", "high"))
 
 
-def test_a_history_too_short_or_too_long_is_refused() -> None:
-    assert request(LEAST_HISTORY)
-    for weeks in (LEAST_HISTORY - 1, 105):
-        with pytest.raises(ValidationError, match="history"):
-            request(weeks)
+def test_model_takes_the_features_that_it_was_trained_on(
+    bundle: Bundle, test_rows: Columns
+) -> None:
+    details = Details.model_validate_json(bundle.files[DETAILS])
+    assert details.features == INPUTS
+    newer = {**test_rows, "new_feature": np.zeros(length(test_rows))}
+    turned = Details(features=INPUTS[::-1]).stack(newer)
+    assert np.array_equal(turned[:, ::-1], details.stack(newer))
 
 
-def test_the_plan_and_the_history_reach_the_features() -> None:
-    found = features(API, [request(plan={"ad_front": 0.5}, units=50.0, ad_inside=0.4)])
-    assert found["mean_1w"].tolist() == [50]
-    assert found["mean_4w"].tolist() == [20]
-    assert found["ad_front"].tolist() == [0.5]
-    assert found["ad_1w"].tolist() == [np.float32(0.4)]
-
-
-def test_weeks_beyond_the_lookback_change_nothing() -> None:
-    long, longer = features(API, [request(27)]), features(API, [request(60)])
-    assert all(long[name] == longer[name] for name in INPUTS)
-
-
-def test_requests_do_not_see_one_another() -> None:
-    mine, other = request(), request(30, {"display_end": 1}, units=99.0)
-    together, alone = features(API, [mine, other, mine]), features(API, [other])
-    assert all(together[name][1] == alone[name][0] for name in INPUTS)
-    assert all(together[name][0] == together[name][2] for name in INPUTS)
+def test_finish_measures_the_correction_on_validation_weeks(test_rows: Columns) -> None:
+    candidate = TRAINING.candidates[0]
+    fitted = candidate.fit(test_rows, candidate.start, 7)
+    bounds = {name: np.full(999, bound) for name, bound in (("low", 50), ("high", 900))}
+    validation = [Outcome({"units": np.arange(1.0, 1_000)}, {**bounds, "value": np.zeros(999)})]
+    finished = TRAINING.finish(params(), fitted, test_rows, validation)
+    details = Details.model_validate_json(finished.files()[DETAILS])
+    assert details.low_factor == pytest.approx(101 / 51, abs=0.01)
+    assert details.high_factor == pytest.approx(1, abs=0.01)
 
 
 @given(st.lists(st.tuples(POSITIVE, POSITIVE, POSITIVE), min_size=1, max_size=5))
 def test_bounds_never_cross_and_are_never_negative(rows: list[tuple[float, ...]]) -> None:
-    columns = np.array(rows, np.float32).T
-    found = decode(dict(zip(("value", "low", "high"), columns, strict=True)), {}, KNOWN)
+    ratios = dict(zip(("low", "value", "high"), np.log(np.array(rows).T / 100 + 0.01), strict=True))
+    details, level = Details(low_factor=1.2, high_factor=0.9), np.full(len(rows), 20.0)
+    found = details.to_units(ratios, {LEVEL: level})
     assert (found["low"] >= 0).all()
     assert (found["low"] <= found["value"]).all()
     assert (found["value"] <= found["high"]).all()
-    assert all(values.dtype == np.float32 for values in found.values())
 
 
-def test_bounds_are_corrected_by_their_factors() -> None:
-    outputs = {"value": [10], "low": [4], "high": [19]}
-    found = decode({name: np.array(v, np.float32) for name, v in outputs.items()}, {}, KNOWN)
-    assert found["low"].tolist() == [pytest.approx(3.5)]
-    assert found["high"].tolist() == [pytest.approx(23)]
+def test_bounds_are_multiplied_by_their_factors() -> None:
+    ratios = {name: np.log([r]) for name, r in (("low", 0.5), ("value", 1.1), ("high", 2.0))}
+    found = Details(low_factor=0.9, high_factor=1.2).to_units(ratios, {LEVEL: np.array([9.0])})
+    assert found["value"] == pytest.approx([10])
+    assert found["low"] == pytest.approx([3.5])
+    assert found["high"] == pytest.approx([23])
 
 
-def test_an_answer_says_value_low_and_high() -> None:
-    predictions = {"value": np.array([3.0]), "low": np.array([1.0]), "high": np.array([7.0])}
-    (told,) = respond(predictions, KNOWN)
-    assert json.loads(told) == {"value": 3, "low": 1, "high": 7}
+def test_history_must_have_the_eight_weeks_before_the_plan() -> None:
+    body = {"product_id": "P", "plan": {"week": "2024-05-06"}}
+    request = DemandRequest.model_validate(body)
+    week = to_rows([request])["timestamp"][0]
+
+    def error(*weeks_ago: int) -> str:
+        times = week - np.array(weeks_ago) * 7 * MILLISECONDS_A_DAY
+        return HISTORY.error(request, {"product_id": {"timestamp": times}})
+
+    needs = "needs the 8 weeks before the plan's; send them to /v1/events"
+    assert HISTORY.from_request(request) is None
+    assert error(9, 8, 7, 6, 5, 4, 3, 2, 1) == error(8, 7, 6, 5, 4, 3, 2, 1, 0) == ""
+    assert error(7, 6, 5, 4, 3, 2, 1) == error(9, 8, 7, 6, 5, 4, 3, 1) == needs
+    assert HISTORY.error(request, {}) == needs
 
 
-def test_level_and_width_are_watched() -> None:
+def test_monitors_level_ratio_and_width(bundle: Bundle) -> None:
     predictions = {"value": np.array([21.0]), "low": np.array([10.0]), "high": np.array([32.0])}
-    watched = signals(features(API, [request()]), predictions)
-    assert {name: values.tolist() for name, values in watched.items()} == {
+    found = make_task(bundle).monitored({LEVEL: np.array([10.0])}, predictions)
+    assert {name: values.tolist() for name, values in found.items()} == {
         "level": [10],
         "ratio": [2],
         "width": [2],
     }
-
-
-def test_assets_are_read_as_they_were_written() -> None:
-    assert assets(write_assets(KNOWN)) == KNOWN
-
-
-def test_inputs_are_stacked_in_the_order_of_training() -> None:
-    columns = features(API, [request(), request(units=30.0)])
-    turned = DemandAssets(features=INPUTS[::-1], low_factor=1, high_factor=1)
-    stacked = API.encode(columns, turned)["features"]
-    assert stacked.dtype == np.float32
-    assert stacked[:, -1].tolist() == columns[INPUTS[0]].tolist()

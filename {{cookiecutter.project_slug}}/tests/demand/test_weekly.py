@@ -1,4 +1,4 @@
-"""The weekly table against a few purchases that can be counted by hand."""
+"""The SQL of the weekly table, on a few purchases that can be counted by hand."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from project_package.data.completejourney import build, package_data
 from project_package.demand.data import (
     FIRST_MONDAY,
     DemandData,
@@ -16,7 +17,6 @@ from project_package.demand.data import (
     weekly,
 )
 from project_package.demand.features import PLANS
-from project_package.data.completejourney import build, package_data
 
 WEEKS = 12
 START = datetime(FIRST_MONDAY.year, FIRST_MONDAY.month, FIRST_MONDAY.day)
@@ -46,7 +46,7 @@ PRODUCTS = [
 def table(
     folder: Path, purchases: list[Any], promotions: list[Any] | None = None, products: int = 9
 ) -> pl.DataFrame:
-    """Build the weekly table; the last five weeks are the test."""
+    """Return the weekly table; the last five weeks are the test."""
     whole = [*purchases, purchase(1, WEEKS)]
     planned = promotions or [promotion(99, 2, mailer="A")]
     for name, rows in (
@@ -61,14 +61,14 @@ def table(
     return pl.read_parquet(folder / "rows.parquet")
 
 
-def test_units_sales_and_discounts_of_all_stores_are_added_up(tmp_path: Path) -> None:
+def test_adds_up_the_sales_of_all_stores(tmp_path: Path) -> None:
     found = table(tmp_path, [purchase(1, 3, 2, store=1), purchase(1, 3, 5, store=2)])
     row = found.filter(week=START + timedelta(weeks=2)).row(0, named=True)
     assert (row["product_id"], row["department"]) == ("1", "grocery")
     assert (row["units"], row["sales"], row["discount"]) == (7, 14, 1.5)
 
 
-def test_a_week_without_a_purchase_has_zeros(tmp_path: Path) -> None:
+def test_week_without_a_purchase_has_zeros(tmp_path: Path) -> None:
     found = table(tmp_path, [purchase(1, 3), *(purchase(2, week) for week in range(1, WEEKS))])
     assert found.height == 2 * (WEEKS - 1)  # the first week has one day only
     mine = found.filter(product_id="1")
@@ -76,14 +76,14 @@ def test_a_week_without_a_purchase_has_zeros(tmp_path: Path) -> None:
     assert mine["week"].diff().drop_nulls().unique().to_list() == [timedelta(days=7)]
 
 
-def test_the_products_are_those_that_sold_best_before_the_test(tmp_path: Path) -> None:
+def test_keeps_the_products_that_sold_best_before_the_test(tmp_path: Path) -> None:
     early = [purchase(1, 2, 5), purchase(2, 7, 4), purchase(3, 6, 3)]
     late = [purchase(3, 8, 100)]  # of the last five weeks, the first
     found = table(tmp_path, [*early, *late], products=2)
     assert set(found["product_id"]) == {"1", "2"}
 
 
-def test_fuel_and_coupons_are_left_out(tmp_path: Path) -> None:
+def test_leaves_out_fuel_and_coupons(tmp_path: Path) -> None:
     odd = [purchase(8, 3, 9_000), purchase(9, 3, 500)]
     assert set(table(tmp_path, [purchase(1, 3), *odd])["product_id"]) == {"1"}
 
@@ -106,7 +106,7 @@ def test_each_code_counts_for_one_plan(
     assert {name: row[name] for name in PLANS} == dict.fromkeys(PLANS, 0) | {plan: 1}
 
 
-def test_a_store_weighs_as_it_sold_before_the_test(tmp_path: Path) -> None:
+def test_store_weighs_by_its_sales_before_the_test(tmp_path: Path) -> None:
     early = [purchase(1, 3, 15, store=1), purchase(1, 4, 5, store=2)]
     late = [purchase(1, week, 1_000, store=2) for week in (8, 9, 10)]
     twice = [promotion(1, 5, mailer="A"), promotion(1, 5, mailer="C")]

@@ -1,4 +1,4 @@
-"""Every aggregate against a plain reading of its definition."""
+"""Every aggregate against a brute-force version of its definition."""
 
 from dataclasses import replace
 from typing import Any, get_args
@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from project_package.contract import Columns
 from project_package.features.windows import (
     MILLISECONDS_A_DAY,
-    NOBODY,
+    NO_ENTITY,
     Aggregate,
     Derived,
     Window,
     compute,
-    lookback,
+    entities,
     stream,
 )
 
 DAY = MILLISECONDS_A_DAY
 HOUR = DAY // 24
 AGGREGATES = get_args(Aggregate)
-# Gaps of 0 make ties, gaps of whole hours meet the ends of windows, and one is very long.
+# Gaps of 0 make ties, whole hours meet the ends of windows, and one is very long.
 GAPS = st.sampled_from([0, 0, 1, HOUR, HOUR, 6 * HOUR, 12 * HOUR, DAY - 1, DAY, 400 * DAY])
 ROWS = st.lists(
     st.tuples(GAPS, st.integers(0, 2), st.integers(-300, 90_000)), min_size=1, max_size=40
@@ -42,7 +42,7 @@ def window(aggregate: Aggregate, days: float = 1.0, delay: float = 0.0) -> Windo
 
 
 def brute_force(feature: Window, rows: Columns, i: int) -> float:
-    """Read the definition of a window for row i, one row at a time."""
+    """Compute a window for row i from its definition, one row at a time."""
     time = rows["timestamp"].tolist()
     low = time[i] - (feature.delay + feature.days) * DAY
     high = time[i] - feature.delay * DAY
@@ -67,7 +67,7 @@ def brute_force(feature: Window, rows: Columns, i: int) -> float:
 @pytest.mark.parametrize("aggregate", AGGREGATES)
 @settings(max_examples=50, deadline=None)  # a busy machine is no failure
 @given(rows=ROWS, days=st.sampled_from([0.5, 1.0, 30.0]))
-def test_an_aggregate_is_what_its_definition_says(
+def test_aggregate_equals_its_definition(
     aggregate: Aggregate, delay: float, rows: list[tuple[int, int, int]], days: float
 ) -> None:
     feature, table = window(aggregate, days, delay), columns(rows)
@@ -77,14 +77,13 @@ def test_an_aggregate_is_what_its_definition_says(
 
 @settings(deadline=None)
 @given(rows=ROWS, cut=st.integers(0, 39))
-def test_later_rows_and_rows_beyond_the_lookback_change_nothing(
-    rows: list[tuple[int, int, int]], cut: int
-) -> None:
+def test_only_rows_of_the_lookback_count(rows: list[tuple[int, int, int]], cut: int) -> None:
     features = nested()
     table = columns(rows)
     last = min(cut, len(rows) - 1)
     time = table["timestamp"]
-    near = (time > time[last] - lookback(features)["card"] * DAY) & (np.arange(len(time)) <= last)
+    (card,) = entities(features)
+    near = (time > time[last] - card.ttl.days * DAY) & (np.arange(len(time)) <= last)
     whole = compute(features, table)
     part = compute(features, {name: values[near] for name, values in table.items()})
     assert all(part[name][-1] == values[last] for name, values in whole.items())
@@ -99,17 +98,17 @@ def nested() -> list[Derived | Window]:
     ]
 
 
-def test_lookback_adds_up_the_longest_chain() -> None:
+def test_entities_reach_back_along_the_longest_chain() -> None:
     longer = Window("flags", "", "card", "sum", 1, delay=2, value="flag")
     shop = Window("shop", "", "terminal", "count", 30, delay=7)
-    assert lookback(nested()) == {"card": 5}
-    assert lookback([*nested(), longer, shop]) == {"card": 5, "terminal": 37}
+    found = {e.name: (e.ttl.days, e.columns) for e in entities([*nested(), longer, shop])}
+    assert found == {"card": (5, ("amount", "flag")), "terminal": (37, ())}
 
 
-def test_a_window_over_windows_of_another_entity_is_refused() -> None:
+def test_rejects_windows_over_another_entity() -> None:
     crossing = Window("crossing", "", "terminal", "sum", 1, value="high")
     with pytest.raises(ValueError, match="crossing: reads windows of another entity"):
-        lookback([*nested(), crossing])
+        entities([*nested(), crossing])
 
 
 @pytest.mark.parametrize(
@@ -121,25 +120,25 @@ def test_a_window_over_windows_of_another_entity_is_refused() -> None:
         ({"value": "amount"}, "count takes no value"),
     ],
 )
-def test_a_window_that_cannot_be_computed_is_refused(change: dict[str, Any], message: str) -> None:
+def test_rejects_impossible_windows(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(window("count"), **change)
 
 
-def test_rows_out_of_order_are_refused() -> None:
+def test_rejects_rows_out_of_order() -> None:
     rows = {"timestamp": np.array([2, 1]), "card": np.array([0, 0])}
     with pytest.raises(ValueError, match="sort them by timestamp"):
         compute([window("count")], rows)
 
 
 @pytest.mark.parametrize("aggregate", ["sum", "mean"])
-def test_a_missing_value_is_refused(aggregate: Aggregate) -> None:
+def test_rejects_missing_values(aggregate: Aggregate) -> None:
     rows = {**columns([(0, 0, 100), (1, 0, 200)]), "amount": np.array([1.0, np.nan])}
     with pytest.raises(ValueError, match="amount has missing or infinite values"):
         compute([window(aggregate)], rows)
 
 
-def test_no_rows_give_no_features() -> None:
+def test_no_rows_have_no_features() -> None:
     nothing = {name: values[:0] for name, values in columns([(0, 0, 0)]).items()}
     for aggregate in AGGREGATES:
         assert len(compute([window(aggregate)], nothing)["feature"]) == 0
@@ -153,16 +152,16 @@ def test_any_two_codes_are_two_entities(other: int) -> None:
 
 @settings(deadline=None)
 @given(
-    rows=ROWS, places=st.lists(st.integers(0, 39), max_size=5), delay=st.sampled_from([0.0, 7.0])
+    rows=ROWS, positions=st.lists(st.integers(0, 39), max_size=5), delay=st.sampled_from([0.0, 7.0])
 )
-def test_some_rows_have_the_features_of_the_table(
-    rows: list[tuple[int, int, int]], places: list[int], delay: float
+def test_features_at_positions_equal_the_table(
+    rows: list[tuple[int, int, int]], positions: list[int], delay: float
 ) -> None:
     inner = replace(window("mean", 3), name="inner")
     named = [replace(window(a, 2, delay), name=a) for a in AGGREGATES]
     outer = Window("outer", "", "card", "sum", 2, value="inner")
     features, table = [inner, *named, outer], columns(rows)
-    at = np.array([place for place in places if place < len(rows)], np.int64)
+    at = np.array([i for i in positions if i < len(rows)], np.int64)
     found, whole = dict(stream(features, table, at)), compute(features, table)
     assert {n: v.tolist() for n, v in found.items()} == {
         n: v[at].tolist() for n, v in whole.items()
@@ -171,11 +170,11 @@ def test_some_rows_have_the_features_of_the_table(
 
 @pytest.mark.parametrize("other", [-2, 1, 2**16 - 1, 2**40])
 @pytest.mark.parametrize("aggregate", AGGREGATES)
-def test_a_row_of_nobody_is_in_no_window(aggregate: Aggregate, other: int) -> None:
-    cards = np.array([0, NOBODY, other, NOBODY, 0, other, NOBODY])
-    flag = np.array([1, 0, 1, np.nan, 1, 0, 1])  # and nobody asks what it says
+def test_row_without_entity_is_in_no_window(aggregate: Aggregate, other: int) -> None:
+    cards = np.array([0, NO_ENTITY, other, NO_ENTITY, 0, other, NO_ENTITY])
+    flag = np.array([1, 0, 1, np.nan, 1, 0, 1])  # which nothing reads
     rows = {"timestamp": np.arange(7) * HOUR, "card": cards, "amount": flag * 2.5, "flag": flag}
-    some = {name: values[cards != NOBODY] for name, values in rows.items()}
-    found = compute([window(aggregate)], rows)["feature"]
-    assert found[cards != NOBODY].tolist() == compute([window(aggregate)], some)["feature"].tolist()
-    assert found[cards == NOBODY].tolist() == [0, 0, 0]
+    some = {name: values[cards != NO_ENTITY] for name, values in rows.items()}
+    found, expected = (compute([window(aggregate)], part)["feature"] for part in (rows, some))
+    assert found[cards != NO_ENTITY].tolist() == expected.tolist()
+    assert found[cards == NO_ENTITY].tolist() == [0, 0, 0]

@@ -1,4 +1,4 @@
-"""The simulated payments against the published description."""
+"""Simulated payments against the published description."""
 
 from datetime import datetime
 
@@ -11,11 +11,11 @@ from project_package.fraud.simulator import simulate
 
 @pytest.fixture(scope="module")
 def payments() -> pl.DataFrame:
-    """Give a fifth of the published size, all of its days."""
+    """Simulate a fifth of the published size, all of its days."""
     return simulate(customers=1_000, terminals=2_000, days=183, seed=3)
 
 
-def test_rows_and_frauds_are_as_many_as_published(payments: pl.DataFrame) -> None:
+def test_rows_and_frauds_match_the_published_counts(payments: pl.DataFrame) -> None:
     assert len(payments) == pytest.approx(1_754_155 / 5, rel=0.06)
     share = payments["is_fraud"].mean()
     assert isinstance(share, float)
@@ -39,7 +39,7 @@ def test_columns_are_typed_sorted_and_complete(payments: pl.DataFrame) -> None:
     assert payments.select((pl.col("scenario") > 0) == pl.col("is_fraud")).to_series().all()
 
 
-def test_amounts_have_two_decimals_and_the_spread_of_their_card(payments: pl.DataFrame) -> None:
+def test_amounts_have_two_decimals_and_published_spread(payments: pl.DataFrame) -> None:
     amounts = payments["amount"].to_numpy()
     assert amounts.min() >= 0
     assert np.array_equal(np.round(amounts, 2), amounts)
@@ -49,11 +49,11 @@ def test_amounts_have_two_decimals_and_the_spread_of_their_card(payments: pl.Dat
         .agg(mean=pl.col("amount").mean(), spread=pl.col("amount").std(), rows=pl.len())
     )
     unclipped = cards.filter((pl.col("mean") < 60) & (pl.col("rows") > 200))
-    # Half the mean, less what redrawing the negative amounts takes away.
+    # Half the mean, less because negative amounts are drawn again.
     assert (unclipped["spread"] / unclipped["mean"]).mean() == pytest.approx(0.461, abs=0.01)
 
 
-def test_every_large_amount_is_fraud_and_stolen_cards_pay_five_times(
+def test_large_amounts_and_stolen_cards_follow_the_book(
     payments: pl.DataFrame,
 ) -> None:
     assert payments.filter(pl.col("amount") > 220)["is_fraud"].all()
@@ -62,7 +62,7 @@ def test_every_large_amount_is_fraud_and_stolen_cards_pay_five_times(
     assert stolen["ratio"].mean() == pytest.approx(5, abs=0.5)
 
 
-def test_a_terminal_is_taken_for_28_days(payments: pl.DataFrame) -> None:
+def test_terminals_are_compromised_for_28_days(payments: pl.DataFrame) -> None:
     taken = (
         payments.filter(scenario=2)
         .group_by("terminal_id")
@@ -71,7 +71,7 @@ def test_a_terminal_is_taken_for_28_days(payments: pl.DataFrame) -> None:
     assert taken["days"].median() == pytest.approx(26, abs=2)
 
 
-def test_the_density_of_the_map_is_kept(payments: pl.DataFrame) -> None:
+def test_smaller_data_has_the_same_density(payments: pl.DataFrame) -> None:
     smaller = simulate(customers=500, terminals=1_000, days=60, seed=3)
     used = [
         rows.filter(pl.col("timestamp") < datetime(2018, 5, 31))
@@ -83,17 +83,7 @@ def test_the_density_of_the_map_is_kept(payments: pl.DataFrame) -> None:
     assert used[0] == pytest.approx(used[1], rel=0.15)
 
 
-def test_a_seed_means_the_same_data() -> None:
+def test_same_seed_gives_the_same_data() -> None:
     one, same, other = (simulate(100, 200, 10, seed) for seed in (1, 1, 2))
     assert one.equals(same)
     assert not one.equals(other)
-
-
-def test_time_starts_where_it_is_told() -> None:
-    start = datetime(2024, 2, 28)
-    time = simulate(100, 200, days=3, seed=1, start=start)["timestamp"]
-    assert time.dt.date().unique().cast(pl.String).to_list() == [
-        "2024-02-28",
-        "2024-02-29",
-        "2024-03-01",
-    ]

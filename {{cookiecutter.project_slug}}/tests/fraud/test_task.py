@@ -1,6 +1,7 @@
-"""A request: what is refused, and what of its history counts."""
+"""Rows, features, decisions and responses of requests."""
 
-import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -8,182 +9,148 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from project_package.fraud.task import (
-    API,
-    FraudAssets,
-    FraudRequest,
-    assets,
-    decode,
-    respond,
-    signals,
-    write_assets,
-)
+from project_package.bundle import Bundle, Manifest
+from project_package.contract import Columns
+from project_package.fields import columns_of
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
-from project_package.onnx_model import features
+from project_package.fraud.schemas import FraudRequest, PastPayment
+from project_package.fraud.task import HISTORY, Assets, FraudModel, make_task, monitored
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-CARD, TERMINAL = "card", "terminal"
+ABOUT = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
+TASK = make_task(Bundle({}, Manifest(**ABOUT, settings={})))
 
 
-def payment(name: str = "now", **changes: Any) -> dict[str, Any]:
-    known = {"timestamp": NOON, "customer_id": CARD, "terminal_id": TERMINAL, "amount": 50.0}
+def payment(name: str = "now", days_ago: float = 0, **changes: Any) -> dict[str, Any]:
+    time = NOON - timedelta(days=days_ago)
+    known = {"timestamp": time, "customer_id": "card", "terminal_id": "terminal", "amount": 50.0}
     return {"transaction_id": name, **known, **changes}
 
 
-def past(name: str, days: float, **changes: Any) -> dict[str, Any]:
-    return payment(name, **{"timestamp": NOON - timedelta(days=days), **changes})
+def request(*history: dict[str, Any], explain: bool = False, **changes: Any) -> FraudRequest:
+    body = {"transaction": payment(**changes), "history": history, "explain": explain}
+    return FraudRequest.model_validate(body)
 
 
-def request(*history: dict[str, Any], **changes: Any) -> FraudRequest:
-    return FraudRequest.model_validate({"transaction": payment(**changes), "history": history})
+def features(*requests: FraudRequest) -> Mapping[str, list[float]]:
+    histories = [HISTORY.from_request(request) or {} for request in requests]
+    computed = HISTORY.features(TASK.to_rows(requests), histories)
+    return {name: values.tolist() for name, values in computed.items()}
 
 
-def computed(*requests: FraudRequest) -> dict[str, list[float]]:
-    return {name: features(API, requests)[name].tolist() for name in (*INPUTS, "timestamp")}
-
-
-@pytest.mark.parametrize(
-    ("history", "rule"),
-    [
-        (past("a", -0.01), r"history\[0\].timestamp is later than the transaction"),
-        (
-            past("a", 1, customer_id="b", terminal_id="c"),
-            r"history\[0\] is of another customer and another terminal",
-        ),
-        (past("now", 1), r"history\[0\].transaction_id is there twice"),
-        (past("a", 7), r"history\[0\].is_fraud must be known"),
-        (past("a", 1, amount=float("nan")), "history.0.amount"),
-        (past("a", 1, is_fraud="perhaps"), "history.0.is_fraud"),
-        (past("", 1), "history.0.transaction_id"),
-        (past("a", 1, merchant="m"), "history.0.merchant"),
-    ],
-)
-def test_a_history_that_cannot_be_is_refused(history: dict[str, Any], rule: str) -> None:
-    with pytest.raises(ValidationError, match=rule):
-        request(history)
-
-
-@pytest.mark.parametrize(
-    "amount", [float("nan"), float("inf"), -float("inf"), -0.01, 0.00005, 1e9, "much"]
-)
-def test_an_amount_that_is_none_is_refused(amount: Any) -> None:
-    with pytest.raises(ValidationError, match=r"transaction\.amount"):
-        request(amount=amount)
-
-
-def test_a_payment_without_history_is_its_own_first() -> None:
-    found = computed(request())
+def test_first_payment_counts_itself() -> None:
+    found = features(request())
     assert found["customer_count_30d"] == [1]
     assert found["customer_mean_7d"] == [50]
     assert found["terminal_count_30d"] == [0]
     assert found["amount_over_typical"] == [1]
 
 
-def test_the_history_of_a_card_and_that_of_a_terminal_are_told_apart() -> None:
-    mine = past("a", 2, terminal_id="elsewhere", amount=10.0)
-    others = past("b", 10, customer_id="other", is_fraud=True)
-    found = computed(request(mine, others))
+def test_card_and_terminal_have_their_own_history() -> None:
+    mine = payment("a", 2, terminal_id="elsewhere", amount=10.0)
+    others = payment("b", 10, customer_id="other", is_fraud=True)
+    found = features(request(mine, others))
     assert found["customer_count_7d"] == [2]
     assert found["customer_mean_7d"] == [30]
     assert (found["terminal_count_7d"], found["terminal_risk_7d"]) == ([1], [1])
 
 
-def test_a_payment_that_is_sent_twice_is_refused() -> None:
-    with pytest.raises(ValidationError, match=r"history\[1\].transaction_id is there twice"):
-        request(past("a", 1), past("a", 1))
-
-
-def test_a_label_of_another_terminal_is_not_asked_for() -> None:
-    found = computed(request(past("a", 8, terminal_id="elsewhere")))
-    assert (found["customer_count_30d"], found["terminal_count_30d"]) == ([2], [0])
-
-
 @given(st.lists(st.tuples(st.floats(0, 6.99), st.booleans()), min_size=1, max_size=5))
-def test_a_label_younger_than_seven_days_never_matters(young: list[tuple[float, bool]]) -> None:
-    old = past("old", 8, is_fraud=True)
-    rows = [past(f"y{place}", days) for place, (days, _) in enumerate(young)]
+def test_labels_of_the_last_seven_days_do_not_count(young: list[tuple[float, bool]]) -> None:
+    old = payment("old", 8, is_fraud=True)
+    rows = [payment(f"y{index}", days) for index, (days, _) in enumerate(young)]
     labelled = [{**row, "is_fraud": label} for row, (_, label) in zip(rows, young, strict=True)]
-    assert computed(request(old, *rows)) == computed(request(old, *labelled))
+    assert features(request(old, *rows)) == features(request(old, *labelled))
 
 
-def test_a_label_that_is_seven_days_old_matters() -> None:
-    fraud, genuine = (request(past("a", 7, is_fraud=label)) for label in (True, False))
-    assert computed(fraud)["terminal_risk_1d"] == [1]
-    assert computed(genuine)["terminal_risk_1d"] == [0]
+@pytest.mark.parametrize("label", [True, False])
+def test_label_counts_after_seven_days(label: bool) -> None:
+    assert features(request(payment("a", 7, is_fraud=label)))["terminal_risk_1d"] == [label]
 
 
 @given(st.integers(-14 * 4, 14 * 4))
-def test_the_same_moment_in_any_zone_gives_the_same_features(quarters: int) -> None:
+def test_time_zone_does_not_matter(quarters: int) -> None:
     now = NOON.astimezone(timezone(timedelta(minutes=15 * quarters)))
     moved = request(payment("a", timestamp=now - timedelta(days=1)), timestamp=now)
-    assert computed(moved) == computed(request(past("a", 1)))
+    assert features(moved) == features(request(payment("a", 1)))
 
 
-def test_a_time_without_a_zone_is_utc() -> None:
-    assert computed(request(timestamp=NOON.replace(tzinfo=None))) == computed(request())
+def test_order_of_history_does_not_matter() -> None:
+    history = [payment(f"h{n}", n // 2, amount=10.0 * n, is_fraud=n % 3 == 0) for n in range(20)]
+    assert features(request(*history)) == features(request(*reversed(history)))
 
 
-def test_the_order_of_the_history_does_not_matter() -> None:
-    history = [past(f"h{days}", days, amount=10.0 * days, is_fraud=days > 9) for days in range(20)]
-    assert computed(request(*history)) == computed(request(*reversed(history)))
+def test_requests_do_not_affect_one_another() -> None:
+    mine = request(payment("a", 1, amount=10.0), payment("c", 8, is_fraud=True))
+    other = request(payment("b", 1, amount=99.0), timestamp=NOON - timedelta(hours=1))
+    alone, elsewhere = features(mine), features(other)
+    batch = features(mine, other, mine)
+    assert batch == {name: [*v, *elsewhere[name], *v] for name, v in alone.items()}
 
 
-def test_requests_do_not_see_one_another() -> None:
-    mine = request(past("a", 1, amount=10.0), past("c", 8, is_fraud=True))
-    other = request(past("b", 1, amount=99.0), timestamp=NOON - timedelta(hours=1))
-    together = computed(mine, other, mine)
-    alone, elsewhere = computed(mine), computed(other)
-    assert together == {name: [*v, *elsewhere[name], *v] for name, v in alone.items()}
+def test_rows_of_a_request_are_an_event_without_label() -> None:
+    rows = TASK.to_rows([request(amount=7.0)])
+    assert set(columns_of(PastPayment)) <= set(rows)
+    assert np.isnan(rows["is_fraud"]).all()
+    assert (rows["customer_id"].tolist(), rows["amount"].tolist()) == (["card"], [7])
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        "0001-01-01T00:00:00+14:00",
-        "9999-12-31T23:59:59-12:00",
-        "1989-12-31T23:59:59Z",
-        "2999-01-01T00:00:00Z",
-    ],
-)
-def test_a_time_that_cannot_be_is_refused_by_table_and_request_alike(moment: str) -> None:
-    with pytest.raises(ValidationError, match="must lie between 1990-01-01 and tomorrow"):
-        request(timestamp=moment)
+def test_history_comes_from_the_store_when_there_is_none() -> None:
+    alone = FraudRequest.model_validate({"transaction": payment()})
+    assert HISTORY.from_request(alone) is None
+    assert HISTORY.from_request(request()) is not None
 
 
-def test_a_score_at_the_threshold_is_reviewed() -> None:
-    known = FraudAssets(features=INPUTS, threshold=0.25)
-    outputs = {"score": np.array([0.2499, 0.25, 0.9], np.float32)}
-    assert decode(outputs, {}, known)["decision"].tolist() == [False, True, True]
+@dataclass(frozen=True)
+class AmountModel:
+    """A logistic model of the amount, with log-odds 0 at 100."""
+
+    def predict(self, rows: Columns) -> Columns:
+        return {"score": (1 / (1 + np.exp(1 - rows["amount"] / 100))).astype(np.float32)}
 
 
-def test_the_reasons_are_the_three_that_moved_the_score_most() -> None:
-    moves = np.zeros((1, len(INPUTS)), np.float32)
-    moves[0, [2, 5, 7]] = [0.5, -2.0, 1.0]
-    score, decision = np.array([0.5]), np.array([True])
-    predictions = {"score": score, "decision": decision, "contributions": moves}
-    (told,) = respond(predictions, FraudAssets(features=INPUTS, threshold=0.5))
-    answer = json.loads(told)
-    assert [reason["feature"] for reason in answer["reasons"]] == [INPUTS[5], INPUTS[7], INPUTS[2]]
-    assert [reason["effect"] for reason in answer["reasons"]] == [-2.0, 1.0, 0.5]
-    assert answer["reasons"][0]["meaning"] == DESCRIPTIONS[INPUTS[5]]
+MODEL = FraudModel(AmountModel(), Assets(medians=dict.fromkeys(INPUTS, 50.0), threshold=0.5))
 
 
-def test_assets_are_read_as_they_were_written() -> None:
-    known = FraudAssets(features=INPUTS, threshold=1 / 3)
-    assert assets(write_assets(known)) == known
+def rows(**columns: Any) -> Columns:
+    found = {name: np.zeros(3, np.float32) for name in INPUTS}
+    return {**found, "amount": np.array([50, 100, 200], np.float32), **columns}
 
 
-def test_the_watched_hour_is_that_of_utc() -> None:
+def test_score_at_the_threshold_is_flagged() -> None:
+    assert MODEL.predict(rows())["decision"].tolist() == [False, True, True]
+
+
+def test_only_flagged_or_asked_rows_are_explained() -> None:
+    def explained(rows: Columns) -> list[bool]:
+        return [bool(row.any()) for row in MODEL.predict(rows)["effects"]]
+
+    asked = {"explain": np.array([True, False, False]), "amount": np.array([20.0, 100, 200])}
+    assert explained(rows()) == [False, True, True]
+    assert explained(rows(**asked)) == [True, True, True]
+
+
+def test_effects_follow_the_code_when_a_feature_is_new_to_it() -> None:
+    older = {name: 50.0 for name in reversed(INPUTS) if name != INPUTS[-1]}
+    model = replace(MODEL, assets=Assets(medians=older, threshold=0.5))
+    assert np.array_equal(model.predict(rows())["effects"], MODEL.predict(rows())["effects"])
+
+
+def test_response_has_the_three_strongest_reasons() -> None:
+    moved = np.zeros((2, len(INPUTS)), np.float32)
+    moved[0, [2, 5, 7, 9]] = [0.5, -2.0, 1.0, 0.1]
+    predictions = {"score": np.array([0.5, 0.1]), "decision": np.array([True, False])}
+    flagged, approved = TASK.to_responses({}, {**predictions, "effects": moved})
+    reasons = flagged.model_dump()["reasons"]
+    assert [reason["feature"] for reason in reasons] == [INPUTS[5], INPUTS[7], INPUTS[2]]
+    assert [reason["effect"] for reason in reasons] == [-2.0, 1.0, 0.5]
+    assert reasons[0]["meaning"] == DESCRIPTIONS[INPUTS[5]]
+    assert approved.model_dump() == {"score": 0.1, "decision": "approve", "reasons": []}
+
+
+def test_monitored_hour_is_utc() -> None:
     zone = timezone(timedelta(hours=5))
-    columns = features(API, [request(timestamp=datetime(2024, 5, 1, 3, tzinfo=zone))])
-    watched = signals(columns, {"score": np.array([0.5])})
+    raw = TASK.to_rows([request(timestamp=datetime(2024, 5, 1, 3, tzinfo=zone))])
+    watched = monitored(raw, {"score": np.array([0.5])})
     assert (watched["hour"].tolist(), watched["amount"].tolist()) == ([22], [50])
-
-
-def test_inputs_are_stacked_in_the_order_of_training() -> None:
-    columns = features(API, [request(), request(amount=7.0)])
-    stacked = API.encode(columns, FraudAssets(features=INPUTS[::-1], threshold=0.5))["features"]
-    assert stacked.dtype == np.float32
-    assert stacked[:, INPUTS[::-1].index("amount")].tolist() == [50, 7]

@@ -1,4 +1,4 @@
-"""models and doctor say what there is and what is broken."""
+"""models and doctor print what there is, and what is broken."""
 
 import shutil
 from collections.abc import Callable
@@ -11,74 +11,34 @@ import pytest
 
 from project_package.errors import UserError
 from project_package.lifecycle.console import Console
+from project_package.lifecycle.doctor import doctor
+from project_package.lifecycle.models import models
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.doctor import doctor, models
-from project_package.model_store import CHAMPION
 
 
 @dataclass
-class Shown:
-    """A console that keeps its tables."""
+class Recorder:
+    """A console that keeps the rows of its last table."""
 
-    tables: list[Any] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list)
 
-    def table(self, *table: Any) -> None:
-        self.tables.append(table)
-
-
-def shown(project: Project) -> list[tuple[str, ...]]:
-    """Give the rows of the one table that is shown."""
-    console = Shown()
-    models(replace(project, console=cast("Console", console)))
-    ((title, header, rows),) = console.tables
-    assert title == project.params.name
-    assert all(len(row) == len(header) for row in rows)
-    return cast("list[tuple[str, ...]]", rows)
+    def table(self, _: str, header: tuple[str, ...], rows: list[Any]) -> None:
+        assert all(len(row) == len(header) for row in rows)
+        self.rows = rows
 
 
-def test_versions_are_shown_newest_first_with_score_and_data(
-    retrained: Path, opened: Callable[[Path], Project]
-) -> None:
-    project = opened(retrained)
-    new, old = shown(project)
-    assert (new[:2], old[:2]) == (("2", "challenger"), ("1", "champion"))
-    assert 0 < float(new[2]) <= 1
-    assert new[4] == old[4] == project.workspace.dataset().digest
-
-
-def test_a_version_that_was_not_evaluated_says_so(
-    trained: Path, clone: Callable[[Path], Project]
-) -> None:
-    project = clone(trained)
-    source = project.registry.client.get_model_version(project.params.name, "1").source
-    with project.tracking.run("train") as run:
-        project.registry.register(str(source), run.id)
-    assert [row[2] == "not evaluated" for row in shown(project)] == [True, False]
-
-
-def test_looking_mends_an_alias_that_a_kill_left_behind(
-    retrained: Path, clone: Callable[[Path], Project]
-) -> None:
-    project = clone(retrained)
-    pointer = project.registry.store.pointer(CHAMPION)
-    assert pointer is not None
-    project.registry.store.point(CHAMPION, pointer.model_copy(update={"version": 2}))
-    assert [row[1] for row in shown(project)] == ["challenger, champion", ""]
-
-
-def examined(project: Project) -> tuple[dict[str, str], dict[str, str]]:
-    """Give the state of each part, and what was found there."""
-    console = Shown()
+def printed(command: Callable[[Project], object], project: Project) -> list[Any]:
+    """Return the rows of the table that a command prints."""
+    console = Recorder()
     with suppress(UserError):
-        doctor(replace(project, console=cast("Console", console)))
-    rows = console.tables[0][2]
-    return {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}
+        command(replace(project, console=cast("Console", console)))
+    return console.rows
 
 
 def broken(project: Project) -> dict[str, str]:
-    """Give what was found where something is broken."""
-    states, findings = examined(project)
-    return {name: findings[name] for name, state in states.items() if state == "broken"}
+    """Return the findings of the parts that are broken."""
+    rows = printed(doctor, project)
+    return {name: finding for name, status, finding in rows if status == "broken"}
 
 
 @pytest.fixture
@@ -86,12 +46,31 @@ def copy(trained: Path, clone: Callable[[Path], Project]) -> Project:
     return clone(trained)
 
 
-def test_a_finished_project_is_well(project: Project) -> None:
-    states, findings = examined(project)
-    assert set(states.values()) == {"ok"}
+def test_models_are_listed_with_score_and_data(
+    retrained: Path, opened: Callable[[Path], Project]
+) -> None:
+    project = opened(retrained)
+    new, old = printed(models, project)
+    assert (new[:2], old[:2]) == (("2", "challenger"), ("1", "champion"))
+    assert 0 < float(new[2]) <= 1
+    assert new[4] == old[4] == project.workspace.dataset().digest
+
+
+def test_model_without_evaluation_is_listed(copy: Project) -> None:
+    source = copy.registry.client.get_model_version(copy.params.name, "1").source
+    with copy.tracking.run("train") as run:
+        copy.registry.register(str(source), run)
+    assert [row[2] == "not evaluated" for row in printed(models, copy)] == [True, False]
+
+
+def test_finished_project_is_in_order(project: Project) -> None:
+    findings = {name: finding for name, _, finding in printed(doctor, project)}
+    assert broken(project) == {}
     assert "onnxruntime" in findings["versions"]
     assert project.workspace.dataset().digest in findings["data"]
     assert "version 1" in findings["champion"]
+    assert findings["events"] == "not used: no feature reads earlier events"
+    assert findings["keys"].endswith("none, add one with `ml key NAME`")
 
 
 def test_missing_data_is_named(copy: Project) -> None:
@@ -99,46 +78,39 @@ def test_missing_data_is_named(copy: Project) -> None:
     assert broken(copy) == {"data": "There is no data yet: run `ml data` first."}
 
 
-def test_a_missing_champion_is_named(copy: Project) -> None:
-    shutil.rmtree(copy.registry.store.address)
-    assert broken(copy) == {
-        "champion": f"There is no champion in {copy.settings.store(copy.workspace.root)}: "
-        "run `ml pipeline` first."
-    }
+def test_missing_champion_is_named(copy: Project) -> None:
+    shutil.rmtree(copy.store.address)
+    missing = f"There is no champion in {copy.store.address}: run `ml pipeline` first."
+    assert broken(copy) == {"champion": missing, "events": missing}
 
 
-def test_a_damaged_champion_is_named(copy: Project) -> None:
-    graph = Path(copy.registry.store.address, "versions", "1", "bundle", "model.onnx")
-    graph.write_bytes(b"damaged")
-    assert "model.onnx of this bundle was changed or damaged" in broken(copy)["champion"]
+def test_damaged_champion_is_named(copy: Project) -> None:
+    Path(copy.store.address, "versions", "1", "bundle", "weights.json").write_bytes(b"damaged")
+    assert "weights.json of this bundle was changed or damaged" in broken(copy)["champion"]
 
 
-def test_a_store_that_cannot_be_used_is_named(copy: Project) -> None:
-    elsewhere = copy.settings.model_copy(update={"model_store": "nowhere://models"})
-    found = broken(replace(copy, settings=elsewhere))
-    assert "The model store nowhere://models cannot be used" in found["champion"]
-    assert not found.keys() & {"versions", "data"}
+@pytest.mark.parametrize(
+    ("setting", "address", "part", "sentence"),
+    [
+        ("model_store", "nowhere://models", "champion", "The model store nowhere://models cannot"),
+        (
+            "mlflow_tracking_uri",
+            "nowhere://server",
+            "tracking",
+            "MLflow at nowhere://server cannot",
+        ),
+        ("optuna_storage", "nowhere://studies", "search", "The search database nowhere://studies"),
+    ],
+)
+def test_unusable_address_is_named(
+    copy: Project, setting: str, address: str, part: str, sentence: str
+) -> None:
+    settings = copy.settings.model_copy(update={setting: address})
+    found = broken(replace(copy, settings=settings))
+    assert found[part].startswith(sentence)
+    assert not found.keys() & {"versions", "data", "keys"}
 
 
-def test_a_tracking_server_that_cannot_be_used_is_named(copy: Project) -> None:
-    elsewhere = copy.settings.model_copy(update={"mlflow_tracking_uri": "nowhere://server"})
-    found = broken(replace(copy, settings=elsewhere))
-    assert "MLflow at nowhere://server cannot be used" in found["tracking"]
-    assert found.keys() == {"tracking"}
-
-
-def test_a_state_and_keys_that_cannot_be_read_are_named(copy: Project, tmp_path: Path) -> None:
-    state, keys = tmp_path / "state.db", tmp_path / "keys.json"
-    settings = copy.settings.model_copy(update={"state_url": str(state), "serve_keys": str(keys)})
-    project = replace(copy, settings=settings)
-    findings = examined(project)[1]
-    assert ("not there yet" in findings["state"], "none" in findings["keys"]) == (True, True)
-    state.write_text("no database" * 100)
-    keys.write_text("{")
-    assert "state.db cannot be opened" in broken(project)["state"]
-    assert "keys.json" in broken(project)["keys"]
-
-
-def test_a_state_that_is_away_is_named(copy: Project) -> None:
-    away = copy.settings.model_copy(update={"state_url": "redis://127.0.0.1:1/0"})
-    assert "Connection refused" in broken(replace(copy, settings=away))["state"]
+def test_damaged_keys_are_named(copy: Project) -> None:
+    (copy.workspace.root / "keys.json").write_text("{")
+    assert "keys.json" in broken(copy)["keys"]

@@ -1,4 +1,4 @@
-"""Answering a file: what is refused, and that nothing is half written."""
+"""Batch prediction: what is refused, and that a failure leaves no half-written file."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,58 +13,73 @@ from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.workspace import Workspace
 
+CUSTOMERS = "months,bill,plan\n3,90.5,basic\n50,10.0,plus\n"
 
-def test_another_ending_is_refused_before_anything_is_read(
-    project: Project, tmp_path: Path
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.csv"
+    path.write_text(CUSTOMERS)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_every_row_gets_a_prediction(project: Project, source: Path, ending: str) -> None:
+    target = source.with_name(f"answers.{ending}")
+    assert predict(project, source, target) == 2
+    table = pl.read_csv(target) if ending == "csv" else pl.read_parquet(target)
+    assert table["bill"].to_list() == [90.5, 10.0]
+    assert table["probability"][0] > 0.5 > table["probability"][1]
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("answers.json", r"answers\.json must end in \.parquet or \.csv"),
+        ("missing/answers.csv", r"There is no folder .*missing to write answers\.csv"),
+    ],
+)
+def test_wrong_target_is_refused_before_reading(
+    project: Project, tmp_path: Path, target: str, sentence: str
 ) -> None:
-    with pytest.raises(UserError, match=r"answers\.json must end in \.parquet or \.csv"):
-        predict(project, tmp_path / "no-such-file.csv", tmp_path / "answers.json")
+    with pytest.raises(UserError, match=sentence):
+        predict(project, tmp_path / "no-such-file.csv", tmp_path / target)
 
 
-def test_without_a_champion_the_sentence_says_what_to_run(project: Project, tmp_path: Path) -> None:
+def test_missing_champion_says_what_to_run(project: Project, source: Path, tmp_path: Path) -> None:
     empty = replace(project, workspace=Workspace(tmp_path))
     with pytest.raises(UserError, match=r"There is no champion in .*: run `ml pipeline` first"):
-        predict(empty, tmp_path / "rows.csv", tmp_path / "answers.csv")
+        predict(empty, source, tmp_path / "answers.csv")
 
 
-def test_a_missing_file_is_named(project: Project, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"rows\.csv"):
-        predict(project, tmp_path / "rows.csv", tmp_path / "answers.csv")
+def test_failure_keeps_the_old_file(project: Project, source: Path) -> None:
+    def read_batch(*_: Any) -> Any:
+        raise UserError("rows.csv cannot be used")
+
+    target = source.with_name("answers.csv")
+    target.write_text("old")
+    failing = replace(project, training=replace(project.training, read_batch=read_batch))
+    with pytest.raises(UserError, match=r"rows\.csv cannot be used"):
+        predict(failing, source, target)
+    assert target.read_text() == "old"
+    assert set(target.parent.iterdir()) == {source, target}
 
 
-def test_a_failure_keeps_the_old_answers(project: Project, tmp_path: Path) -> None:
-    (tmp_path / "rows.csv").write_text("odd,header\n1,2\n")
-    (tmp_path / "answers.csv").write_text("old")
-    with pytest.raises(UserError):
-        predict(project, tmp_path / "rows.csv", tmp_path / "answers.csv")
-    assert (tmp_path / "answers.csv").read_text() == "old"
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_a_failure_while_writing_leaves_nothing_beside(project: Project, tmp_path: Path) -> None:
-    rows = project.use_case.split(project.params, project.workspace.dataset().path).test
-
+def test_failure_to_write_leaves_no_file(project: Project, source: Path) -> None:
     def table(*_: Any) -> Any:
         return {"nested": [[1], [2]]}
 
-    use_case = replace(project.use_case, batch=lambda *_: rows, table=table)
+    nested = replace(project, training=replace(project.training, batch_table=table))
     with pytest.raises(pl.exceptions.ComputeError, match="nested data"):
-        predict(replace(project, use_case=use_case), tmp_path, tmp_path / "answers.csv")
-    assert not list(tmp_path.iterdir())
+        predict(nested, source, source.with_name("answers.csv"))
+    assert list(source.parent.iterdir()) == [source]
 
 
-def test_a_damaged_champion_answers_nothing(
-    trained: Path, clone: Callable[[Path], Project], tmp_path: Path
+def test_damaged_champion_predicts_nothing(
+    trained: Path, clone: Callable[[Path], Project], source: Path
 ) -> None:
     project = clone(trained)
-    graph = Path(project.registry.store.address, "versions", "1", "bundle", "model.onnx")
-    graph.write_bytes(graph.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"model\.onnx of this bundle was changed or damaged"):
-        predict(project, project.workspace.dataset().path / "rows.parquet", tmp_path / "a.csv")
-
-
-def test_a_folder_that_is_missing_is_named_before_anything_is_read(
-    project: Project, tmp_path: Path
-) -> None:
-    with pytest.raises(UserError, match=r"There is no folder .*missing to write answers\.csv"):
-        predict(project, tmp_path / "rows.csv", tmp_path / "missing" / "answers.csv")
+    file = Path(project.store.address, "versions", "1", "bundle", "weights.json")
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"weights\.json of this bundle was changed or damaged"):
+        predict(project, source, source.with_name("answers.csv"))

@@ -1,28 +1,27 @@
 """The features of a household at a moment: by hand, and whatever else is in the table."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project_package.contract import Columns, take
+from project_package.contract import Columns, Entity, take
+from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.segments.features import (
     DAYS,
     DESCRIPTIONS,
+    ENTITIES,
     HOUSEHOLD,
     INPUTS,
     LOGARITHMS,
-    LOOKBACK_DAYS,
     ROOTS,
     SPENT,
     TRAITS,
     feature_columns,
-    positions,
-    ratio,
 )
-from project_package.features.windows import MILLISECONDS_A_DAY
 
 NOW = 400 * MILLISECONDS_A_DAY
 HALF = {"ago": 30.0, "sales": 20.0, "store_brand": 10.0, "fresh": 5.0, "drugstore": 2.0}
@@ -30,7 +29,7 @@ CENTS = st.integers(0, 10_000).map(lambda cents: cents / 100)
 
 
 def rows(*baskets: Mapping[str, float]) -> Columns:
-    """Give baskets, `ago` days before the moment (0), and a moment of each household (`who`)."""
+    """Return baskets, `ago` days before the moment (0), and a moment of each household (`who`)."""
     nothing = {"who": 0.0, "ago": 0.0, "is_now": 0.0, **dict.fromkeys(SPENT, 0.0)}
     told = [{**nothing, **basket} for basket in baskets]
     told += [{**nothing, "who": who, "is_now": 1.0} for who in sorted({b["who"] for b in told})]
@@ -42,12 +41,12 @@ def rows(*baskets: Mapping[str, float]) -> Columns:
 
 
 def at_moments(table: Columns) -> Columns:
-    """Give the features at the moments of a table."""
+    """Return the features at the moments of a table."""
     return take(feature_columns(table), table["is_now"] > 0)
 
 
 def at(*baskets: Mapping[str, float]) -> dict[str, float]:
-    """Give the features of one household."""
+    """Return the features of one household."""
     return {name: values.item() for name, values in at_moments(rows(*baskets)).items()}
 
 
@@ -66,29 +65,21 @@ def test_features_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("ago", "counts"), [(DAYS, 1), (DAYS - 1e-7, 2), (0, 2)])
-def test_the_half_year_ends_at_the_moment_and_begins_after_the_same_time_of_day(
-    ago: float, counts: int
-) -> None:
+def test_half_year_ends_at_the_moment(ago: float, counts: int) -> None:
     assert at(HALF, {"ago": ago})["baskets"] == counts
 
 
-def test_a_basket_after_the_moment_changes_nothing() -> None:
+def test_later_baskets_change_nothing() -> None:
     assert at(HALF, {**HALF, "ago": -1.0}) == at(HALF)
 
 
-def test_who_spent_nothing_has_shares_of_zero() -> None:
-    found = at({"ago": 3.0}, {"ago": 2.0})
-    assert found["baskets"] == 2
-    assert {found[name] for name in ("basket_size", *ROOTS)} == {0}
-
-
-def test_who_bought_nothing_lately_was_here_half_a_year_ago_at_best() -> None:
+def test_recency_without_baskets_is_the_half_year() -> None:
     found = at({**HALF, "ago": DAYS + 5.0})
     assert (found["recency"], found["baskets"], found["spending"]) == (DAYS, 0, 0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300), CENTS, CENTS), min_size=1))
-def test_a_household_has_the_same_features_alone_and_among_others(
+def test_other_households_change_nothing(
     told: list[tuple[int, int, float, float]],
 ) -> None:
     names = ("who", "ago", "sales", "discount")
@@ -99,33 +90,12 @@ def test_a_household_has_the_same_features_alone_and_among_others(
         assert all(alone[name][0] == together[name][place] for name in INPUTS)
 
 
-def test_rows_out_of_order_are_an_error() -> None:
-    with pytest.raises(ValueError, match="not in order of time"):
-        feature_columns(take(rows(HALF, {**HALF, "ago": 3.0}), np.array([1, 0, 2])))
-
-
-def test_nobody_has_no_features() -> None:
-    found = feature_columns(take(rows(HALF), np.zeros(2, np.bool_)))
-    assert all(len(found[name]) == 0 for name in INPUTS)
-
-
-def test_positions_are_logarithms_and_roots_in_the_order_of_the_inputs() -> None:
-    columns = {name: np.array([float(place)]) for place, name in enumerate(INPUTS)}
-    placed = positions(columns)
-    assert placed.dtype == np.float64
-    assert placed[0, :4] == pytest.approx(np.log([1, 2, 3, 4]))
-    assert placed[0, 4:] == pytest.approx(np.sqrt([4, 5, 6, 7]))
-
-
-def test_dividing_by_nothing_gives_zero() -> None:
-    assert ratio(np.array([3.0, 3.0]), np.array([2.0, 0.0])).tolist() == [1.5, 0]
-
-
-def test_inputs_are_described_and_never_a_trait() -> None:
+def test_inputs_have_descriptions_and_are_no_traits() -> None:
     assert set(DESCRIPTIONS) == set(INPUTS) == {*LOGARITHMS, *ROOTS}
     assert all(DESCRIPTIONS.values())
     assert not set(TRAITS) & set(INPUTS)
 
 
-def test_a_request_needs_half_a_year() -> None:
-    assert LOOKBACK_DAYS == {HOUSEHOLD: DAYS}
+def test_stored_baskets_have_the_columns_that_features_read() -> None:
+    (household,) = ENTITIES
+    assert household == Entity(HOUSEHOLD, timedelta(days=DAYS), SPENT)

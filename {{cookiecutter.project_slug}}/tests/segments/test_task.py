@@ -1,222 +1,143 @@
-"""A request: what is refused, what of it counts, and what the answer says."""
+"""Rows, features, model and responses: equal for table and requests."""
 
-import json
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import ValidationError
+from segments.tables import data_set, params
 
-from project_package.contract import Columns
-from project_package.onnx_model import features
-from project_package.segments.task import (
-    API,
-    MAX_BASKETS,
-    Profile,
-    SegmentsAssets,
-    SegmentsRequest,
-    assets,
-    decode,
-    respond,
-    signals,
-    write_assets,
-)
-from project_package.segments.data import households
-from project_package.segments.features import DAYS, INPUTS, LEAST_BASKETS, SPENT
+from project_package.bundle import Bundle, Manifest
+from project_package.contract import Columns, length, take
+from project_package.errors import ModelError
+from project_package.segments.data import examples, split
+from project_package.segments.features import DESCRIPTIONS, INPUTS
+from project_package.segments.schemas import SegmentsRequest
+from project_package.segments.task import HISTORY, Clusterings, load, make_task, to_rows
+from project_package.segments.training import TRAINING
 
-AS_OF = datetime(2024, 7, 1, tzinfo=UTC)
-MEDIANS = {name: float(place) for place, name in enumerate(INPUTS)}
-KNOWN = SegmentsAssets(
-    medians=MEDIANS,
-    profiles=(
-        Profile(name="Low spending", share=0.7, medians=MEDIANS, telling=("recency", "spending")),
-        Profile(
-            name="High spending", share=0.3, medians={**MEDIANS, "baskets": 9}, telling=("baskets",)
-        ),
-    ),
-)
-OUTPUTS: Columns = {
-    "segment": np.array([1, 0]),
-    "distances": np.array([[3.0, 1.5], [0.5, 2.0]]),
-    "resampled": np.array([[1, 1, 0, 1], [0, 0, 0, 0]]),
-}
-
-
-def basket(number: int, ago: float, **changes: Any) -> dict[str, Any]:
-    """Give a basket of `ago` days before."""
-    told = {"basket_id": f"B{number}", "timestamp": AS_OF - timedelta(days=ago), "sales": 10.0}
-    return told | changes
-
-
-def request(count: int = 5, name: str = "H", as_of: object = AS_OF, **last: Any) -> SegmentsRequest:
-    """Ask about a household with a basket a day; `last` changes its newest."""
-    baskets = [basket(n, count - n, **(last if n == count - 1 else {})) for n in range(count)]
-    return SegmentsRequest.model_validate(
-        {"household_id": name, "as_of": as_of, "baskets": baskets}
-    )
-
-
-@pytest.mark.parametrize(
-    ("last", "rule"),
-    [
-        ({"sales": -0.01}, r"baskets\.4\.sales"),
-        ({"sales": 1e9}, r"baskets\.4\.sales"),
-        ({"sales": None}, r"baskets\.4\.sales"),
-        ({"discount": float("nan")}, r"baskets\.4\.discount"),
-        ({"basket_id": ""}, r"baskets\.4\.basket_id"),
-        ({"basket_id": "B" * 65}, r"baskets\.4\.basket_id"),
-        ({"store": 7}, r"baskets\.4\.store"),
-        ({"timestamp": datetime(1989, 12, 31)}, "must lie between 1990-01-01 and tomorrow"),
-        ({"fresh": 8, "drugstore": 2.02}, "sales must be at least fresh, drugstore together"),
-        ({"store_brand": 10.02}, "store_brand must be a part of sales"),
-        ({"basket_id": "B2"}, r"baskets\[4\]\.basket_id is there twice"),
-        ({"timestamp": AS_OF + timedelta(seconds=1)}, r"baskets\[4\]\.timestamp is later than"),
-        ({"timestamp": AS_OF - timedelta(days=DAYS)}, r"is 182 days before as_of, or more"),
-    ],
-)
-def test_a_basket_that_cannot_be_is_refused(last: dict[str, Any], rule: str) -> None:
-    with pytest.raises(ValidationError, match=rule):
-        request(**last)
-
-
-def test_a_basket_at_the_edge_of_the_half_year_counts() -> None:
-    oldest = AS_OF - timedelta(days=DAYS) + timedelta(milliseconds=1)
-    for time in (AS_OF, oldest):
-        found = features(API, [request(timestamp=time, fresh=8, drugstore=2.01)])
-        assert (found["baskets"].item(), found["spending"].item()) == (5, 50)
-
-
-@pytest.mark.parametrize("count", [LEAST_BASKETS - 1, MAX_BASKETS + 1])
-def test_too_few_and_too_many_baskets_are_refused(count: int) -> None:
-    told = [basket(number, 0.01 * number) for number in range(count)]
-    with pytest.raises(ValidationError, match="baskets"):
-        SegmentsRequest.model_validate({"household_id": "H", "as_of": AS_OF, "baskets": told})
-
-
-def test_a_moment_may_be_the_midnight_after_a_basket_of_tomorrow_and_no_later() -> None:
-    now = datetime.now(UTC)
-    told = [basket(n, 0, timestamp=now - timedelta(days=n)) for n in range(4)]
-    body = {"household_id": "H", "baskets": told}
-    SegmentsRequest.model_validate({**body, "as_of": now + timedelta(days=1.99)})
-    with pytest.raises(ValidationError, match="1990-01-01 and the day after tomorrow"):
-        SegmentsRequest.model_validate({**body, "as_of": now + timedelta(days=2.01)})
-
-
-def test_times_without_a_zone_are_of_utc() -> None:
-    zone = request(as_of="2024-07-01T02:00:00+02:00")
-    plain = request(as_of="2024-07-01T00:00:00")
-    assert zone == plain == request()
-
-
-TOLD = st.lists(
-    st.tuples(
-        st.integers(0, 5),
-        st.integers(0, 260 * 86_400_000),
-        st.floats(0, 1000).map(lambda amount: round(amount, 5)),
-    ),
-    min_size=12,
-    max_size=40,
+MANIFEST = Manifest(
+    name="tiny", candidate="kmeans", settings={}, created="", commit="", data="", test=""
 )
 
 
-@given(TOLD, st.randoms(use_true_random=False))
-def test_requests_have_the_features_of_the_table_in_any_order(
-    told: list[tuple[int, int, float]], random: Any
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return data_set(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def test_rows(folder: Path) -> Columns:
+    return split(params(), folder).test
+
+
+@pytest.fixture(scope="module")
+def bundle(folder: Path) -> Bundle:
+    """Return the bundle of a finished k-means."""
+    train, candidate = split(params(), folder).train, TRAINING.candidates[1]
+    fitted = candidate.fit(train, candidate.start, 7)
+    return Bundle(TRAINING.finish(params(), fitted, train, ()).files(), MANIFEST)
+
+
+def with_features(requests: list[SegmentsRequest]) -> Columns:
+    rows = to_rows(requests)
+    histories = [HISTORY.from_request(request) or {} for request in requests]
+    return {**rows, **HISTORY.features(rows, histories)}
+
+
+def test_requests_have_the_features_of_the_table(folder: Path, test_rows: Columns) -> None:
+    found = with_features(examples(folder, test_rows, length(test_rows)))
+    assert length(found) > 50
+    assert all(found[name].tobytes() == test_rows[name].tobytes() for name in INPUTS)
+
+
+def test_order_of_baskets_does_not_matter(folder: Path, test_rows: Columns) -> None:
+    request, *_ = examples(folder, test_rows, 1)
+    baskets = request.baskets or []
+    turned = request.model_copy(update={"baskets": baskets[3:] + baskets[2::-1]})
+    one, two = with_features([request]), with_features([turned])
+    assert all(np.array_equal(one[name], two[name]) for name in INPUTS)
+
+
+def test_same_household_may_be_asked_about_twice(folder: Path, test_rows: Columns) -> None:
+    request, *_ = examples(folder, test_rows, 1)
+    later = request.model_copy(update={"as_of": request.as_of + timedelta(days=30)})
+    recency = with_features([request, later, request])["recency"]
+    assert (recency - recency[0]).tolist() == [0, 30, 0]
+
+
+def test_requests_get_the_predictions_of_the_table(
+    folder: Path, test_rows: Columns, bundle: Bundle
 ) -> None:
-    rows: list[dict[str, Any]] = [
-        {"household_id": f"H{who}", "timestamp": AS_OF - timedelta(milliseconds=ago)}
-        | {"basket_id": f"B{number}", "sales": sales, "discount": sales / 3, "store_brand": 0.0}
-        | {"fresh": sales / 2, "drugstore": sales / 7}
-        for number, (who, ago, sales) in enumerate(told)
-    ]
-    baskets = pl.DataFrame(rows).with_columns(
-        pl.col("timestamp").dt.replace_time_zone(None).cast(pl.Datetime("ms"))
-    )
-    table = households(baskets.sort("timestamp"), AS_OF.replace(tzinfo=None))
-    recent = [row for row in rows if row["timestamp"] > AS_OF - timedelta(days=DAYS)]
-    random.shuffle(recent)
-    names = table["household_id"].to_list()
-    random.shuffle(names)
-    asked = [
-        SegmentsRequest.model_validate(
-            {
-                "household_id": name,
-                "as_of": AS_OF,
-                "baskets": [
-                    {key: row[key] for key in ("basket_id", "timestamp", *SPENT)}
-                    for row in recent
-                    if row["household_id"] == name
-                ],
-            }
-        )
-        for name in names
-    ]
-    if asked:
-        found, place = (
-            features(API, asked),
-            {name: n for n, name in enumerate(table["household_id"])},
-        )
-        order = [place[name] for name in names]
-        assert all(found[n].tolist() == table[n].to_numpy()[order].tolist() for n in INPUTS)
+    model = load(bundle)
+    rows = with_features(examples(folder, test_rows, length(test_rows)))
+    found, expected = model.predict(rows), model.predict(test_rows)
+    for name in ("segment", "resampled", "certainty", "name"):
+        assert np.array_equal(found[name], expected[name])
+    assert found["distance"] == pytest.approx(expected["distance"])
 
 
-def test_a_household_that_is_asked_about_twice_is_two_rows() -> None:
-    later = request(as_of=AS_OF + timedelta(days=30))
-    found = features(API, [request(), later, request()])
-    assert found["recency"].tolist() == [1, 31, 1]
-    assert found["baskets"].tolist() == [5, 5, 5]
+def test_bundle_restores_the_model(test_rows: Columns, bundle: Bundle) -> None:
+    model = load(bundle)
+    assert model.files() == bundle.files
+    again = load(Bundle(model.files(), MANIFEST))
+    one, two = model.predict(test_rows), again.predict(test_rows)
+    assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
-def test_the_graph_gets_positions_in_float64() -> None:
-    stacked = API.encode(features(API, [request(), request(8)]), KNOWN)["positions"]
-    assert stacked.shape == (2, len(INPUTS))
-    assert stacked.dtype == np.float64
-    assert stacked[:, INPUTS.index("baskets")] == pytest.approx(np.log1p([5, 8]))
+def test_many_rows_are_predicted_in_chunks(test_rows: Columns, bundle: Bundle) -> None:
+    model, count = load(bundle), length(test_rows)
+    many = take(test_rows, np.arange(25_000) % count)
+    found, expected = model.predict(many), model.predict(test_rows)
+    assert np.array_equal(found["segment"], np.resize(expected["segment"], 25_000))
+    assert model.predict(take(test_rows, np.arange(0)))["resampled"].shape == (0, 20)
 
 
-def test_an_answer_has_the_distance_of_its_segment_and_how_many_agree() -> None:
-    columns = features(API, [request(), request(8)])
-    found = decode(OUTPUTS, columns, KNOWN)
-    assert found["distance"].tolist() == [1.5, 0.5]
-    assert found["certainty"].tolist() == [0.75, 1]
-    assert found["name"].tolist() == ["High spending", "Low spending"]
-    assert found["baskets"].tolist() == [5, 8]
+def test_nearest_centre_gives_segment_distance_and_certainty() -> None:
+    centres = np.array([[[0.0], [1.0]], [[0.0], [1.0]], [[1.0], [0.0]], [[0.0], [0.5]]])
+    clusterings = Clusterings(("fresh_share",), np.ones((1, 4, 1)), np.zeros((4, 1)), centres)
+    found = clusterings.predict({"fresh_share": np.array([0.01, 0.64])})  # positions are roots
+    assert found["segment"].tolist() == [0, 1]
+    assert found["distance"] == pytest.approx([0.1, 0.2])
+    assert found["resampled"].tolist() == [[0, 1, 0], [1, 0, 1]]
+    assert found["certainty"] == pytest.approx([2 / 3, 2 / 3])
+    with pytest.raises(ModelError, match="no column 'fresh_share'"):
+        clusterings.predict({"recency": np.ones(1)})
 
 
-def test_an_answer_says_what_is_typical_of_its_segment() -> None:
-    told = respond(decode(OUTPUTS, features(API, [request(), request(8)]), KNOWN), KNOWN)
-    first, second = map(json.loads, told)
-    assert first == {
-        "segment": 1,
-        "name": "High spending",
-        "distance": 1.5,
-        "certainty": 0.75,
-        "typical": [
-            {
-                "feature": "baskets",
-                "meaning": "baskets",
-                "household": 5,
-                "segment": 9,
-                "everyone": 1,
-            }
-        ],
-    }
-    assert [typical["feature"] for typical in second["typical"]] == ["recency", "spending"]
+def test_response_shows_what_is_typical(test_rows: Columns, bundle: Bundle) -> None:
+    model = load(bundle)
+    predictions = model.predict(test_rows)
+    response = make_task(bundle).to_responses(test_rows, predictions)[5].model_dump()
+    segment = model.profiles.segments[response["segment"]]
+    assert response["name"] == segment.name
+    assert response["distance"] == predictions["distance"][5]
+    for typical, feature in zip(response["typical"], segment.distinctive, strict=True):
+        assert typical == {
+            "feature": feature,
+            "meaning": DESCRIPTIONS[feature],
+            "household": test_rows[feature][5],
+            "segment": segment.medians[feature],
+            "everyone": model.profiles.medians[feature],
+        }
 
 
-def test_distance_certainty_and_segment_are_watched() -> None:
-    columns = features(API, [request(), request(8)])
-    watched = signals(columns, decode(OUTPUTS, columns, KNOWN))
-    assert {name: values.tolist() for name, values in watched.items()} == {
-        "distance": [1.5, 0.5],
-        "certainty": [0.75, 1],
-        "segment": [1, 0],
-    }
+def test_history_needs_four_baskets_in_the_half_year() -> None:
+    request = SegmentsRequest.model_validate({"household_id": "H", "as_of": "2024-07-01T00:00:00"})
+    moment = to_rows([request])["timestamp"][0]
+
+    def error(*days: float) -> str:
+        times = np.array([moment - int(ago * 86_400_000) for ago in days])
+        return HISTORY.error(request, {"household_id": {"timestamp": times}})
+
+    needs = "needs 4 baskets in the 182 days before as_of; send them to /v1/events"
+    assert HISTORY.from_request(request) is None
+    assert error(181.9, 3, 2, 0) == ""
+    assert error(182, 3, 2, 0) == needs
+    assert HISTORY.error(request, {}) == needs
 
 
-def test_assets_are_read_as_they_were_written() -> None:
-    assert assets(write_assets(KNOWN)) == KNOWN
+def test_monitors_distance_certainty_and_segment(test_rows: Columns, bundle: Bundle) -> None:
+    predictions = load(bundle).predict(test_rows)
+    found = make_task(bundle).monitored(test_rows, predictions)
+    assert {*found} == {"distance", "certainty", "segment"}

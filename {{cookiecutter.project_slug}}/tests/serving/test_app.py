@@ -1,216 +1,171 @@
-"""The server over HTTP, for every use case."""
+"""The application as a whole: its documentation, its start and its end."""
 
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import APIRouter
 from fastapi.testclient import TestClient
+from multiplying import TIMES, Published
 
 from project_package.bundle import EXAMPLES
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
-from project_package.serving.app import create_app, serve
-from project_package.serving.door import Door, Limits
-from project_package.serving.keys import Ring
-from project_package.serving.routes import MAX_INSTANCES
-from project_package.serving.services import Options
-from project_package.state.base import State
-from project_package.model_store import BUNDLE, CHAMPION, Store
+from project_package.model_store import BUNDLE
+from project_package.serving.app import create_app, listen
+from project_package.settings import Settings
 
 TRAINING = {"duckdb", "matplotlib", "mlflow", "optuna", "pandas", "polars", "pyarrow", "sklearn"}
-FRESH_SERVER = """
+FRESH_SERVER = f"""
 import json, sys
 from importlib import import_module
-from pathlib import Path
 from fastapi.testclient import TestClient
-package, name, address, body = sys.argv[1:]
-api = import_module(f"{package}.{name}.api").API
-app = import_module(f"{package}.serving.app")
-store = import_module(f"{package}.store").Store(address)
-state = import_module(f"{package}.state").State(Path("state.db"), api.memory)
-with TestClient(app.create_app(api, store, state)) as client:
-    answer = client.post("/v1/predict", json=json.loads(body))
-print(answer.status_code, *sorted({module.partition(".")[0] for module in sys.modules}))
+from {create_app.__module__} import create_app
+with TestClient(create_app(import_module(sys.argv[1]).make_task)) as client:
+    answer = client.post("/v1/predict", json={{"instances": json.loads(sys.argv[2])}})
+print(answer.status_code, *sorted({{module.partition(".")[0] for module in sys.modules}}))
 """
 
 
 @pytest.fixture
-def pairs(project: Project) -> list[dict[str, Any]]:
-    """Give the champion's examples: requests with their answers."""
+def examples(project: Project) -> list[dict[str, Any]]:
+    """Return the examples of the trained champion."""
     found: list[dict[str, Any]] = json.loads(project.registry.store.fetch(1, BUNDLE)[EXAMPLES])
     return found
 
 
 @pytest.fixture
-def state(project: Project, tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path / "state.db", project.use_case.api.memory)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def client(project: Project, state: State) -> Iterator[TestClient]:
-    app = create_app(project.use_case.api, project.registry.store, state)
-    with TestClient(app) as opened:
+def client(project: Project, tmp_path: Path) -> Iterator[TestClient]:
+    """Serve the trained project."""
+    settings = Settings(model_store=project.registry.store.address, serve_keys="off")
+    with TestClient(create_app(project.training.make_task, settings, tmp_path)) as opened:
         yield opened
 
 
-@pytest.fixture
-def empty(project: Project, state: State, tmp_path: Path) -> TestClient:
-    """Serve a store without a champion."""
-    return TestClient(create_app(project.use_case.api, Store(str(tmp_path)), state))
+def test_examples_get_the_recorded_answers(
+    client: TestClient, examples: list[dict[str, Any]]
+) -> None:
+    instances = [example["request"] for example in examples]
+    for path in ("/v1/predict", "/invocations"):
+        answer = client.post(path, json={"instances": instances}).json()
+        assert answer["model_version"] == "1"
+        assert answer["predictions"] == [example["response"] for example in examples]
 
 
-def test_examples_get_the_recorded_answers(client: TestClient, pairs: list[dict[str, Any]]) -> None:
-    body = {"instances": [pair["request"] for pair in pairs]}
-    answer = client.post("/v1/predict", json=body)
-    predictions = [pair["response"] for pair in pairs]
-    assert answer.json() == {"model_version": "1", "predictions": predictions}
-
-
-def test_every_example_of_the_document_works(client: TestClient) -> None:
+def test_the_documentation_has_examples_that_work(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     content = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
-    examples = content["application/json"]["examples"]
-    assert len(examples) >= 2
-    for example in examples.values():
+    shown = content["application/json"]["examples"]
+    assert len(shown) >= 2
+    for example in shown.values():
         assert client.post("/v1/predict", json=example["value"]).status_code == 200
 
 
-def test_a_document_behind_keys_shows_no_rows_of_the_data(
-    project: Project, state: State, tmp_path: Path, pairs: list[dict[str, Any]]
-) -> None:
-    options = Options(door=Door(Ring(tmp_path / "keys.json"), Limits()))
-    app = create_app(project.use_case.api, project.registry.store, state, options)
-    document = TestClient(app).get("/openapi.json").json()
-    content = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
-    assert pairs
-    assert "examples" not in content["application/json"]
-
-
-def test_the_page_of_the_document_loads_nothing_from_elsewhere(client: TestClient) -> None:
-    page = client.get("/docs").text
-    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
-    assert len(loaded) >= 3
-    assert all(client.get(path).status_code == 200 for path in loaded)
-    assert "://" not in page
-
-
-def test_a_place_where_nobody_can_listen_is_told(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"Nobody can listen on 127.0.0.1, port {port}"):
-            serve(project.use_case.api, "127.0.0.1", port)
-
-
-def test_a_server_says_what_it_serves_and_ends_when_interrupted(
-    project: Project, trained: Path
-) -> None:
-    package, name = Project.__module__.partition(".")[0], project.use_case.api.name
-    command = [sys.executable, "-u", "-m", f"{package}.{name}", "serve", "--port", "0"]
-    with subprocess.Popen(command, cwd=trained, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        said = server.stdout.readline()
-        url = re.search(r"Version 1 is served on (http://127.0.0.1:\d+);", said)
-        assert url
-        assert httpx.get(f"{url[1]}/readyz", timeout=30).status_code == 200
-        server.send_signal(signal.SIGINT)
-        assert server.wait(30) == 0
-
-
-@pytest.mark.parametrize(
-    ("change", "field", "rule"),
-    [
-        ({"instances": []}, ["body", "instances"], "at least 1 item"),
-        ({"more": 1}, ["body", "more"], "not permitted"),
-        ({"instances": [{"odd": 1}]}, ["body", "instances", 0, "odd"], "not permitted"),
-        ({"instances": "text"}, ["body", "instances"], "a valid array"),
-        ({"instances": [3] * (MAX_INSTANCES + 1)}, ["body", "instances"], "at most 1000 items"),
-    ],
-)
-def test_a_bad_request_is_told_field_and_rule(
-    client: TestClient, pairs: list[dict[str, Any]], change: Any, field: list[Any], rule: str
-) -> None:
-    answer = client.post("/v1/predict", json={"instances": [pairs[0]["request"]], **change})
-    found = {tuple(error["loc"]): error for error in answer.json()["detail"]}
-    assert answer.status_code == 422
-    assert rule in found[tuple(field)]["msg"]
-    assert all(error.keys() == {"loc", "msg", "type"} for error in found.values())
-
-
-def test_a_body_that_is_no_json_is_told_so(client: TestClient) -> None:
-    headers = {"content-type": "application/json"}
-    answer = client.post("/v1/predict", content=b'{"instances": [', headers=headers)
-    assert answer.status_code == 422
-    assert "Invalid JSON" in answer.json()["detail"][0]["msg"]
-
-
-def test_a_server_with_a_champion_is_alive_and_ready(client: TestClient) -> None:
-    assert client.get("/healthz").json() == {"status": "alive"}
-    found = client.get("/readyz").json()
-    well = dict.fromkeys(("refused", "unreachable", "state", "challenger", "log"), "")
-    assert found == {"status": "ready", "model_version": "1", **well}
-
-
-def test_the_model_shows_its_manifest_and_card(project: Project, client: TestClient) -> None:
-    shown = client.get("/v1/model").json()
-    assert shown["model_version"] == "1"
-    assert shown["manifest"]["data"] == project.workspace.dataset().digest
-    assert project.use_case.about(project.params).title in shown["card"]
-
-
-def test_without_a_champion_it_lives_but_says_why_it_is_not_ready(
-    empty: TestClient, pairs: list[dict[str, Any]]
-) -> None:
-    body = {"instances": [pairs[0]["request"]]}
-    assert empty.get("/healthz").status_code == 200
-    for answer in (
-        empty.get("/readyz"),
-        empty.get("/v1/model"),
-        empty.post("/v1/predict", json=body),
-    ):
-        assert answer.status_code == 503
-        assert "There is no champion" in answer.json()["detail"]
-
-
-def test_a_damaged_champion_is_not_served(project: Project, state: State, tmp_path: Path) -> None:
-    store, damaged = project.registry.store, Store(str(tmp_path))
-    pointer = store.pointer(CHAMPION)
-    assert pointer is not None
-    damaged.publish(1, BUNDLE, {**store.fetch(1, BUNDLE), EXAMPLES: b"[]"})
-    damaged.point(CHAMPION, pointer)
-    answer = TestClient(create_app(project.use_case.api, damaged, state)).get("/readyz")
-    assert answer.status_code == 503
-    assert f"{EXAMPLES} of this bundle was changed" in answer.json()["detail"]
-
-
 def test_a_server_imports_nothing_of_the_training_side(
-    project: Project, pairs: list[dict[str, Any]], tmp_path: Path
+    project: Project, examples: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    package, name = Project.__module__.partition(".")[0], project.use_case.api.name
-    body = json.dumps({"instances": [pairs[0]["request"]]})
-    arguments = [package, name, project.registry.store.address, body]
-    command = [sys.executable, "-c", FRESH_SERVER, *arguments]
-    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    task = project.training.make_task.__module__
+    code = [sys.executable, "-c", FRESH_SERVER, task, json.dumps([examples[0]["request"]])]
+    settings = {"MODEL_STORE": project.registry.store.address, "SERVE_KEYS": "off"}
+    done = subprocess.run(
+        code, cwd=tmp_path, env=os.environ | settings, check=True, capture_output=True, text=True
+    )
     status, *modules = done.stdout.split()
     assert status == "200"
     assert not TRAINING & set(modules)
 
 
-def test_the_page_tells_every_route_and_every_refusal(client: TestClient) -> None:
+def test_serve_prints_version_and_address_and_exits_with_0(started: Callable[..., Any]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        server = started()
+        assert httpx.get(f"{server.url}/readyz").json()["model_version"] == "1"
+        server.process.send_signal(number)
+        assert server.process.wait(60) == 0
+        assert "Traceback" not in server.stderr.read_text()
+
+
+def test_the_documentation_loads_nothing_from_other_hosts(times: Published) -> None:
+    with TestClient(times.app()) as client:
+        page = client.get("/docs").text
+        links = re.findall(r'(?:src|href)="([^"]+)"', page)
+        assert len(links) >= 3
+        assert all(client.get(link).status_code == 200 for link in links)
+        assert "://" not in page
+
+
+def test_examples_are_not_shown_without_a_key(times: Published) -> None:
+    for keys, is_shown in (("off", True), ("keys.json", False)):
+        document = TestClient(times.app(serve_keys=keys)).get("/openapi.json").json()
+        content = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
+        assert ("examples" in content["application/json"]) == is_shown
+
+
+def test_every_reference_of_the_document_is_defined(totals: Published) -> None:
+    text = TestClient(totals.app()).get("/openapi.json").text
+    names = set(re.findall(r'"#/components/schemas/(\w+)"', text))
+    document = json.loads(text)
+    assert names == document["components"]["schemas"].keys() - {"HTTPValidationError"}
+    assert "$defs" not in text
+    for path, scope in (("/v1/predict", "post"), ("/v1/model", "get")):
+        assert document["paths"][path][scope]["security"] == [{"bearer": []}, {"key": []}]
+
+
+def test_docs_name_every_route_and_every_refusal(totals: Published) -> None:
     page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
-    paths = client.get("/openapi.json").json()["paths"]
-    told = [one["responses"] for operations in paths.values() for one in operations.values()]
-    statuses = {status for responses in told for status in responses} - {"200"}
+    paths = TestClient(totals.app()).get("/openapi.json").json()["paths"]
+    operations = [operation for path in paths.values() for operation in path.values()]
+    statuses = {status for operation in operations for status in operation["responses"]} - {"200"}
     assert not [word for word in (*paths, *statuses) if word not in page]
+
+
+def test_routes_of_the_task_are_served(times: Published) -> None:
+    router = APIRouter()
+
+    @router.get("/hello")
+    async def hello() -> str:
+        return "hello"
+
+    times.task = replace(TIMES, routers=(router,))
+    assert TestClient(times.app()).get("/hello").json() == "hello"
+
+
+def test_there_is_no_route_for_events_without_history(times: Published) -> None:
+    with TestClient(times.app()) as client:
+        assert client.post("/v1/events", json={}).status_code == 404
+        assert client.post("/v1/labels", json={}).status_code == 404
+
+
+def test_allows_the_origins_of_the_settings(times: Published) -> None:
+    for origins, allowed in (("", None), ("https://shop.example", "https://shop.example")):
+        with TestClient(times.app(serve_cors_origins=origins)) as client:
+            answer = client.get("/healthz", headers={"Origin": "https://shop.example"})
+            assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+def test_does_not_start_without_a_champion(times: Published) -> None:
+    times.store.delete_alias("champion")
+    with pytest.raises(UserError, match="There is no champion"):
+        times.app()
+
+
+def test_does_not_start_with_a_damaged_champion(times: Published) -> None:
+    (times.root / "store" / "versions" / "1" / "bundle" / "model.json").write_text("{}")
+    with pytest.raises(UserError, match="was changed or damaged"):
+        times.app()
+
+
+def test_does_not_start_where_another_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"cannot listen on 127.0.0.1, port {port}"):
+            listen("127.0.0.1", port)

@@ -1,194 +1,168 @@
-"""What a state keeps, in a SQLite file and in a real Redis."""
+"""What an event store promises, whichever its backend."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
+import numpy as np
 import pytest
-from states import (
-    DAY,
-    MEMORY,
-    START,
-    Fresh,
-    label,
-    row,
-)
+from redis import Redis
+from states import DAY, HISTORY, START, EmptyStore, Payment, batch, payment, verdicts
 
-from project_package.contract import Columns
-from project_package.state.base import StateUnusable
-from project_package.state.base import ANSWER_DAYS, State
+from project_package.contract import Columns, EventStore
+from project_package.errors import UserError
+from project_package.state.base import open_store
 
 
 @pytest.fixture
-def state(fresh: Fresh) -> Any:
-    opened = State(fresh(), MEMORY)
-    yield opened
-    opened.close()
+def address(empty_store: EmptyStore) -> str:
+    return empty_store()
 
 
-def amounts(state: State, at: int = START) -> list[float]:
-    """Give the amounts of the first card's past."""
-    with state.transaction():
-        found: list[float] = state.past(row("", at), 0)["card"]["amount"].tolist()
+@pytest.fixture
+def store(address: str) -> Iterator[EventStore]:
+    with closing(open_store(address, HISTORY)) as opened:
+        yield opened
+
+
+def add(store: EventStore, *payments: Columns) -> list[bool]:
+    with store.transaction():
+        return store.add(batch(*payments))
+
+
+def amounts(store: EventStore, row: Columns | None = None) -> list[float]:
+    """Return the amounts in the history of a card; by default of one that is not stored."""
+    with store.transaction():
+        history = store.history(row or payment("question"))[0]
+    found: list[float] = history["card"]["amount"].tolist()
     return found
 
 
-def put(state: State, *rows: Columns) -> None:
-    with state.transaction():
-        for one in rows:
-            state.add(one, 0)
+def test_event_is_found_with_its_columns_and_answer(store: EventStore) -> None:
+    with store.transaction():
+        assert store.add(payment("a", amount=2.5, note="tip")) == [True]
+        store.set_answers(payment("a"), ['{"score":1}'])
+    with store.transaction():
+        missing, event = store.find(batch(payment("b"), payment("a")))
+    assert missing is None
+    assert event is not None
+    assert (event.answer, event.in_flight) == ('{"score":1}', False)
+    row = {"payment_id": "a", "timestamp": START, "card": "c", "shop": "s", "amount": 2.5}
+    assert event.row == {**row, "note": "tip", "is_bad": None}
 
 
-def break_off(state: State) -> None:
-    """Leave a transaction after its work was done."""
-    with state.transaction():
-        assert state.label(label("a"), 0)
-        assert state.add(row("b", START + 9 * DAY), 0)
-        state.keep_answers({"b": "{}"})
-        raise ZeroDivisionError
+def test_duplicate_changes_nothing(store: EventStore) -> None:
+    assert add(store, payment("a", amount=1), payment("a", amount=2)) == [True, False]
+    assert add(store, payment("a", START + DAY, "other")) == [False]
+    assert amounts(store) == [1]
 
 
-def test_an_error_undoes_the_whole_transaction(state: State) -> None:
-    put(state, row("a", START))
-    with pytest.raises(ZeroDivisionError):
-        break_off(state)
-    with state.transaction():
-        assert state.answer("b") is None
-        past = state.past(row("", START), 0)
-    assert past["shop"]["is_bad"].tolist() == [0]
-    assert amounts(state) == [1]
+def test_history_reaches_from_after_its_limit_to_the_row(store: EventStore) -> None:
+    times = [START - 2 * DAY, START - 2 * DAY + 1, START, START + 1]
+    add(store, *(payment(str(time), time, amount=i) for i, time in enumerate(times)))
+    assert amounts(store) == [1, 2]
+    with store.transaction():
+        shop = store.history(payment("question"))[0]["shop"]
+    assert shop["timestamp"].tolist() == times[:3]
 
 
-def test_a_state_whose_first_transaction_broke_off_knows_its_columns(fresh: Fresh) -> None:
-    address = fresh()
-    state = State(address, MEMORY)
-    with pytest.raises(ZeroDivisionError), state.transaction():
-        assert state.add(row("a", START), 0) > 1 / 0
-    put(state, row("a", START))
+def test_ties_keep_order_and_later_events_do_not_count(store: EventStore) -> None:
+    rows = [payment("z", amount=1), payment("a", amount=2), payment("early", START - 1, amount=3)]
+    add(store, *rows)
+    assert [amounts(store, row) for row in rows] == [[], [1], []]
+    assert amounts(store) == [3, 1, 2]
+
+
+def test_rows_of_a_batch_have_histories_of_their_own(store: EventStore) -> None:
+    rows = batch(payment("a", amount=1), payment("b", card="other"), payment("c"))
+    with store.transaction():
+        store.add(rows)
+        histories = store.history(rows)
+    assert [len(history["card"]["amount"]) for history in histories] == [0, 0, 1]
+    assert [len(history["shop"]["is_bad"]) for history in histories] == [0, 1, 2]
+
+
+def test_labels_come_late(store: EventStore) -> None:
+    add(store, payment("a", note="tip"), payment("b"), payment("c"))
+    with store.transaction():
+        known = store.set_labels(verdicts(["b", "unknown", "a"], [True, True, False]))
+        history = store.history(payment("question"))[0]
+    assert known == [True, False, True]
+    np.testing.assert_array_equal(history["shop"]["is_bad"], [0, 1, np.nan])
+    assert history["card"]["note"].tolist() == ["tip", None, None]
+    assert history["card"]["timestamp"].dtype == np.int64
+
+
+@pytest.mark.parametrize("far", [START - 10_000 * DAY, 2**31 * 1000 + 20_000 * DAY])
+def test_a_far_date_hides_nothing(store: EventStore, far: int) -> None:
+    add(store, payment("a", amount=1))
+    add(store, payment("far", far, amount=2))
+    assert add(store, payment("b", amount=3)) == [True]
+    assert store.delete_expired() == 0
+    assert amounts(store) == [1, 3]
+    assert amounts(store, payment("question", far + 1)) == [2]
+
+
+def test_an_error_leaves_nothing_of_a_transaction(store: EventStore) -> None:
+    add(store, payment("a", amount=1))
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        assert store.add(payment("b", amount=2))[0] > 1 / 0
+    assert amounts(store) == [1]
+    assert add(store, payment("b", card="other")) == [True]
+    assert amounts(store) == [1]
+
+
+def test_erases_whatever_kind_of_entity(store: EventStore) -> None:
+    add(store, payment("a", card="x"), payment("b", shop="x"), payment("c", amount=3))
+    assert store.erase("x") == 2
+    assert store.erase("x") == 0
+    with store.transaction():
+        found = store.find(batch(*map(payment, "abc")))
+    assert [event is not None for event in found] == [False, False, True]
+    assert amounts(store) == [3]
+
+
+def test_retention_counts_from_receipt(store: EventStore, address: str) -> None:
+    add(store, payment("old", START - 999 * DAY), payment("a"), payment("b", amount=2))
+    assert store.set_labels(verdicts(["b"], [True])) == [True]
+    assert store.delete_expired() == 0
+    days = HISTORY.retention.days
+    if address.startswith("redis"):
+        with Redis.from_url(address) as client:
+            keys = [*client.keys("event:*"), *client.keys("entity:*")]
+            assert {round(client.ttl(key) / 86_400) for key in keys} == {days}
+            client.delete('event:["old"]', 'event:["a"]')
+            add(store, payment("later", START + 1))
+            assert client.zrange("entity:card:c", 0, -1) == [b'["b"]', b'["later"]']
+    else:
+        with closing(sqlite3.connect(address)) as file, file:
+            earlier = "UPDATE events SET received = received - ? WHERE payment_id <> 'b'"
+            file.execute(earlier, [(days + 1) * DAY])
+        assert store.delete_expired() == 2
+    assert amounts(store) == [2]
+    assert add(store, payment("a", card="other")) == [True]
+    assert amounts(store) == [2]
+
+
+def test_questions_have_no_key(address: str) -> None:
+    history = replace(HISTORY, request_is_event=False)
+    question = payment("question")
+    question = {name: question[name] for name in ("timestamp", "card", "shop")}
+    with closing(open_store(address, history)) as store:
+        add(store, payment("a", amount=1))
+        assert amounts(store, question) == [1]
+
+
+class Refund(Payment):
+    reason: str
+
+
+def test_refuses_a_store_of_other_columns(store: EventStore, address: str) -> None:
+    add(store, payment("a"))
     with (
-        pytest.raises(StateUnusable, match="for other entities or columns"),
-        State(address, replace(MEMORY, entities={"card": ("hour",)}, late=())).transaction(),
-    ):
-        pass
-
-
-def test_what_was_read_after_time_went_on_is_forgotten_when_that_is_undone(fresh: Fresh) -> None:
-    address = fresh()
-    put(State(address, MEMORY), row("a", START))
-    state = State(address, MEMORY)
-    with pytest.raises(ZeroDivisionError):
-        break_off(state)
-    assert amounts(state) == [1]
-
-
-def test_a_past_that_was_given_stays_as_it_was(state: State) -> None:
-    put(state, row("a", START))
-    with state.transaction():
-        past = state.past(row("", START), 0)
-        state.label(label("a"), 0)
-        state.add(row("b", START), 0)
-        later = state.past(row("", START), 0)
-    assert past["shop"]["is_bad"].tolist() == [0]
-    assert later["shop"]["is_bad"].tolist() == [1, 0]
-
-
-def test_a_replica_sees_what_another_committed(fresh: Fresh) -> None:
-    address = fresh()
-    one, two = State(address, MEMORY), State(address, MEMORY)
-    put(one, row("a", START, amount=1))
-    assert amounts(two) == [1]
-    put(two, row("b", START, amount=2))
-    assert amounts(one) == [1, 2]
-    one.close()
-    two.close()
-
-
-def test_a_row_that_says_what_the_remembered_one_says_is_told_from_another(state: State) -> None:
-    put(state, row("a", START, card=1, amount=2), row("b", START + 1, card=2, amount=3))
-    with state.transaction():
-        state.label(label("a"), 0)
-        assert state.holds(row("a", START, card=1, amount=2), 0)
-        others = [(START, 1, 0, 3), (START, 2, 0, 2), (START + 1, 1, 0, 2), (START, 1, 1, 2)]
-        assert not any(state.holds(row("a", *other), 0) for other in others)
-
-
-def test_what_was_looked_up_is_not_read_again(fresh: Fresh, monkeypatch: Any) -> None:
-    address = fresh()
-    put(State(address, MEMORY), row("a", START, shop=1))
-    again = State(address, MEMORY)
-    asked = [row("b", START), row("a", START, card=1), label("a")]
-    with again.transaction():
-        again.look_up(asked)
-        monkeypatch.setattr(again._keeper, "read", None)
-        assert again.add(asked[0], 0)
-        assert not again.add(asked[1], 0)
-        assert again.label(asked[2], 0)
-    again.close()
-
-
-def test_what_was_known_is_known_after_an_error_and_a_row_of_another(fresh: Fresh) -> None:
-    address = fresh()
-    one, two = State(address, MEMORY), State(address, MEMORY)
-    put(one, row("a", START, card=1), row("other", START, card=2))
-    with pytest.raises(ZeroDivisionError), one.transaction():
-        assert one.add(row("b", START), 0) > 1 / 0
-    assert {name for _, name in one._cache} == {b"c0", b"c1", b"c2", b"s0"}
-    put(two, row("c", START, card=1, shop=1))
-    assert amounts(one) == []
-    if "redis" not in address:
-        assert {name for _, name in one._cache} == {b"c0", b"c2", b"s0"}
-    one.close()
-    two.close()
-
-
-def test_an_answer_is_kept_with_its_row_for_some_days(state: State) -> None:
-    put(state, row("a", START))
-    with state.transaction():
-        state.keep_answers({"a": "first"})
-        assert state.answer("a") == "first"
-    with state.transaction():
-        assert (state.answer("a"), state.answer("b")) == ("first", None)
-        state.add(row("b", START + ANSWER_DAYS * DAY), 0)
-    with state.transaction():
-        assert state.answer("a") is None
-        state.keep_answers({"a": "too late"})
-        assert state.answer("a") is None
-
-
-def size(state: State) -> int:
-    """Count the values that are kept."""
-    keeper: Any = state._keeper
-    if hasattr(keeper, "_redis"):
-        names = keeper._redis.keys("{state}[0-9]*:*")
-        return sum(int(keeper._redis.hlen(name)) for name in names)
-    return int(keeper._file.execute("SELECT count(*) FROM kept").fetchone()[0])
-
-
-def test_what_nobody_can_look_back_to_is_dropped(state: State) -> None:
-    sizes = []
-    for day in range(40):
-        with state.transaction():
-            state.add(row(f"{day}", START + day * DAY, card=day), 0)
-            state.keep_answers({f"{day}": "{}"})
-        sizes.append(size(state))
-    assert max(sizes[20:]) <= max(sizes[10:20]) < 40
-
-
-def test_the_answer_to_a_late_row_is_kept_as_long_as_another(fresh: Fresh) -> None:
-    state = State(fresh(), replace(MEMORY, days=dict.fromkeys(MEMORY.days, 60)))
-    put(state, row("new", START + 20 * DAY))
-    with state.transaction():
-        assert state.add(row("late", START + 8 * DAY), 0)
-        state.keep_answers({"late": "{}"})
-    with state.transaction():
-        assert state.answer("late") == "{}"
-
-
-def test_a_state_of_other_columns_is_refused(fresh: Fresh) -> None:
-    address = fresh()
-    put(State(address, MEMORY), row("a", START))
-    other = replace(MEMORY, entities={"card": ("amount", "hour")}, late=())
-    with (
-        pytest.raises(StateUnusable, match="for other entities or columns"),
-        State(address, other).transaction(),
+        pytest.raises(UserError, match="STATE_URL, and fill it with `ml backfill`"),
+        closing(open_store(address, replace(HISTORY, event=Refund))) as other,
+        other.transaction(),
     ):
         pass

@@ -1,80 +1,87 @@
-"""A Redis that goes away, that others write to, and that is none."""
+"""The event store in a Redis: replicas that answer at once, or are killed, and a Redis restart."""
 
 import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from states import CARDS
+from databases import StartRedis
 from redis import Redis
+from states import HISTORY, payment
 
-from project_package.contract import Columns
-from project_package.errors import UserError
-from project_package.features.history import EVENT
-from project_package.state.base import StateUnusable
-from project_package.state.base import State
-
-START = 10**12
+from project_package.contract import StoredEvent
+from project_package.errors import StateUnavailable, UserError
+from project_package.state.redis import RedisStore
 
 
-def row(name: str, timestamp: int, amount: float = 1) -> Columns:
-    """Give one row."""
-    return {
-        "timestamp": np.array([timestamp]),
-        "card": np.array(["c"], object),
-        "amount": np.array([amount]),
-        EVENT: np.array([name], object),
-    }
+@pytest.fixture
+def replicas(redis: str) -> Iterator[tuple[RedisStore, RedisStore]]:
+    with Redis.from_url(redis) as client:
+        client.flushall()
+    with (
+        closing(RedisStore(redis, HISTORY, claim_seconds=0.2)) as one,
+        closing(RedisStore(redis, HISTORY, claim_seconds=0.2)) as two,
+    ):
+        yield one, two
 
 
-def put(state: State, row: Columns) -> None:
-    with state.transaction():
-        state.add(row, 0)
-
-
-def amounts(state: State) -> list[float]:
-    """Give the amounts that are remembered."""
-    with state.transaction():
-        found: list[float] = state.past(row("", START), 0)["card"]["amount"].tolist()
+def find(store: RedisStore) -> StoredEvent:
+    found = store.find(payment("a"))[0]
+    assert found is not None
     return found
 
 
-def test_a_redis_that_goes_away_is_told_and_used_again_when_it_is_back(
-    start_redis: Any, tmp_path: Path
+def test_an_event_in_flight_is_visible_to_others(replicas: tuple[RedisStore, RedisStore]) -> None:
+    one, two = replicas
+    with one.transaction():
+        one.add(payment("a"))
+        assert (find(one).in_flight, find(two).in_flight) == (False, True)
+        one.set_answers(payment("a"), ["{}"])
+        assert (find(two).in_flight, find(two).answer) == (False, "{}")
+
+
+def test_a_finished_transaction_holds_no_claims(replicas: tuple[RedisStore, RedisStore]) -> None:
+    one, two = replicas
+    with one.transaction():
+        one.add(payment("a"))
+    with two.transaction():
+        assert not find(two).in_flight
+        assert find(one).in_flight
+
+
+def test_a_killed_replica_blocks_an_event_only_for_a_moment(
+    replicas: tuple[RedisStore, RedisStore],
 ) -> None:
+    killed, other = replicas
+    killed.transaction().__enter__()
+    killed.add(payment("a"))
+    with other.transaction():
+        assert find(other).in_flight
+        assert other.add(payment("b")) == [True]
+    time.sleep(0.3)
+    with other.transaction():
+        assert not find(other).in_flight
+        assert other.history(payment("a"))[0]["card"]["amount"].tolist() == []
+        other.set_answers(payment("a"), ["{}"])
+    assert find(other).answer == "{}"
+
+
+def test_recovers_from_a_restart(start_redis: StartRedis, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    state = State(f"redis://127.0.0.1:{port}/0", CARDS)
-    with start_redis(tmp_path, port):
-        put(state, row("a", START))
-    with pytest.raises(StateUnusable, match="refused"):
-        put(state, row("b", START))
-    with start_redis(tmp_path, port):
-        put(state, row("b", START, amount=2))
-        assert amounts(state) == [1, 2]
-    state.close()
+    with closing(RedisStore(f"redis://127.0.0.1:{port}/0", HISTORY)) as store:
+        with pytest.raises(StateUnavailable, match="refused"), store.transaction():
+            pass
+        with start_redis(tmp_path, port), store.transaction():
+            store.add(payment("a"))
+        with pytest.raises(StateUnavailable), store.transaction():
+            pass
+        with start_redis(tmp_path, port), store.transaction():
+            assert store.add(payment("a")) == [False]
 
 
-def overtaken(slow: State, other: State, client: Any) -> None:
-    """Let another in before a transaction ends."""
-    with slow.transaction():
-        slow.add(row("slow", START), 0)
-        client.delete("{state}lock")
-        put(other, row("other", START, amount=2))
-
-
-def test_a_transaction_whose_lock_ran_out_changes_nothing(redis: str) -> None:
-    with Redis.from_url(redis) as client:
-        client.flushall()
-        slow, other = State(redis, CARDS), State(redis, CARDS)
-        with pytest.raises(StateUnusable):
-            overtaken(slow, other, client)
-    assert amounts(slow) == [2]
-    slow.close()
-    other.close()
-
-
-def test_an_address_of_no_redis_is_told() -> None:
-    with pytest.raises(UserError, match="STATE_URL cannot be understood"):
-        State("redis://127.0.0.1:port/0", CARDS)
+def test_refuses_an_address_that_is_not_valid() -> None:
+    with pytest.raises(UserError, match="STATE_URL is not a valid address"):
+        RedisStore("redis://127.0.0.1:port/0", HISTORY)

@@ -1,125 +1,108 @@
-"""A state's file that is none, that another holds, and that a disk loses."""
+"""The event store in a SQLite file: crashes, locks, a full disk, and a person who reads it."""
 
 import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from states import CARDS
+from states import DAY, HISTORY, START, batch, payment
 
-from project_package import state_sqlite
-from project_package.contract import Columns
-from project_package.errors import UserError
-from project_package.features.history import EVENT
-from project_package.state.base import StateUnusable
-from project_package.state.base import State
-
-START = 10**12
+from project_package.contract import Entity
+from project_package.errors import StateUnavailable, UserError
+from project_package.state.sqlite import SqliteStore
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "state.db"
+    return tmp_path / "folder" / "state.db"
 
 
-def row(name: str, amount: float = 1, card: str = "c") -> Columns:
-    """Give one row."""
-    return {
-        "timestamp": np.array([START]),
-        "card": np.array([card], object),
-        "amount": np.array([amount]),
-        EVENT: np.array([name], object),
-    }
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(path, HISTORY, busy_seconds=0)) as opened:
+        yield opened
 
 
-def put(state: State, row: Columns) -> None:
-    with state.transaction():
-        state.add(row, 0)
+def names(path: Path) -> list[str]:
+    """Return the stored payments in the way a person would read them."""
+    with closing(sqlite3.connect(path)) as file:
+        return [name for (name,) in file.execute("SELECT payment_id FROM events ORDER BY id")]
 
 
-def amounts(state: State, card: str = "c") -> list[float]:
-    """Give the amounts of a card that are remembered."""
-    with state.transaction():
-        found: list[float] = state.past(row("", card=card), 0)["card"]["amount"].tolist()
-    return found
+def test_kill_loses_no_commit_and_leaves_nothing_half_done(path: Path) -> None:
+    program = f"""
+import os, signal
+from pathlib import Path
+from states import HISTORY, payment
+from project_package.state.sqlite import SqliteStore
+store = SqliteStore(Path({str(path)!r}), HISTORY)
+for name in "abc":
+    with store.transaction():
+        store.add(payment(name))
+with store.transaction():
+    store.add(payment("d"))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    run = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
+    assert run.returncode == -signal.SIGKILL
+    with closing(SqliteStore(path, HISTORY)) as store, store.transaction():
+        assert store.add(batch(payment("c"), payment("d"))) == [False, True]
+    assert names(path) == ["a", "b", "c", "d"]
 
 
-def test_a_file_that_is_none_is_told(path: Path) -> None:
-    path.write_text("no database" * 100)
-    with pytest.raises(UserError, match=r"state.db cannot be opened: file is not a database"):
-        State(path, CARDS)
-
-
-def test_a_file_that_another_holds_cannot_be_used_until_it_is_free(
-    path: Path, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr(state_sqlite, "BUSY_SECONDS", 0)
-    one, two = State(path, CARDS), State(path, CARDS)
-    with one.transaction():
-        one.add(row("a"), 0)
-        with pytest.raises(StateUnusable, match="locked"), two.transaction():
+def test_another_process_that_writes_makes_it_unavailable(store: SqliteStore, path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateUnavailable, match="database is locked"), store.transaction():
             pass
-    assert amounts(two) == [1]
+    with store.transaction():
+        assert store.add(payment("a")) == [True]
 
 
-def test_only_its_owner_may_read_a_file(path: Path) -> None:
-    put(State(path, CARDS), row("a"))
+def test_a_full_disk_leaves_nothing_half_written(store: SqliteStore, path: Path) -> None:
+    with store.transaction():
+        store.add(payment("a"))
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (store.size(), usual[1]))
+    try:
+        with pytest.raises(StateUnavailable), store.transaction():
+            store.add(batch(*(payment(f"{i}", note="long" * 100) for i in range(1000))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    with store.transaction():
+        store.add(payment("b"))
+    assert names(path) == ["a", "b"]
+
+
+def test_only_its_owner_may_read_the_files(store: SqliteStore, path: Path) -> None:
+    with store.transaction():
+        store.add(payment("a"))
     modes = {file.name: file.stat().st_mode & 0o077 for file in path.parent.iterdir()}
     assert modes == dict.fromkeys(["state.db", "state.db-wal", "state.db-shm"], 0)
 
 
-def test_a_disk_that_lost_something_is_not_written_again(path: Path, monkeypatch: Any) -> None:
-    def lose(_: int) -> None:
-        raise OSError("worn out")
-
-    state = State(path, CARDS)
-    put(state, row("a"))
-    monkeypatch.setattr(os, "fsync", lose)
-    with pytest.raises(StateUnusable, match="worn out"):
-        state.sync()
-    monkeypatch.undo()
-    with pytest.raises(StateUnusable, match="start the server again"):
-        state.sync()
-    with pytest.raises(StateUnusable, match="start the server again"):
-        put(state, row("b", 2))
-    assert amounts(State(path, CARDS)) == [1]
+def test_a_file_that_is_no_database_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database" * 100)
+    with pytest.raises(UserError, match=r"notes.txt cannot be opened: file is not a database"):
+        SqliteStore(tmp_path / "notes.txt", HISTORY)
 
 
-def test_what_cannot_be_read_of_others_is_read_the_next_time(path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(state_sqlite, "FRESH", 4)
-    one, two = State(path, CARDS), State(path, CARDS)
-    put(one, row("0", 0))
-    assert amounts(two) == [0]
-    for number in range(1, 7):
-        put(one, row(f"{number}", number, f"{number}"))
-    news = state_sqlite.NEWS
-    monkeypatch.setattr(state_sqlite, "NEWS", "SELECT %d FROM nowhere WHERE ? > 0")
-    with pytest.raises(StateUnusable, match="no such table"):
-        amounts(two)
-    monkeypatch.setattr(state_sqlite, "NEWS", news)
-    assert [amounts(two, f"{number}") for number in range(1, 7)] == [[n] for n in range(1, 7)]
-
-
-def test_a_file_that_may_not_be_written_is_told_at_once(path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(state_sqlite, "BUSY_SECONDS", 10**6)
-    state = State(path, CARDS)
-    state._keeper._file.execute("PRAGMA query_only = 1")  # type: ignore[attr-defined]
-    with pytest.raises(StateUnusable, match="readonly"):
-        put(state, row("a"))
-
-
-def test_values_move_when_there_are_many_and_every_process_knows_them(
-    path: Path, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr(state_sqlite, "FRESH", 4)
-    one, two = State(path, CARDS), State(path, CARDS)
-    counts = []
-    for number in range(12):
-        put((one, two)[number % 2], row(f"{number}", number))
-        file: Any = one._keeper._file  # type: ignore[attr-defined]
-        tables = "SELECT key FROM fresh_0 UNION ALL SELECT key FROM fresh_3"
-        counts.append(len(file.execute(tables).fetchall()))
-        assert amounts(one) == amounts(two) == [*map(float, range(number + 1))]
-    assert counts == [2, 4, 6, 4, 1, 3, 5, 3, 1, 3, 5, 3]
-    assert amounts(State(path, CARDS)) == [*map(float, range(12))]
+def test_features_may_read_another_column_later(store: SqliteStore, path: Path) -> None:
+    with store.transaction():
+        store.add(payment("a", shop="s", amount=3))
+    entities = (Entity("shop", timedelta(days=9), ("is_bad", "amount")),)
+    with closing(SqliteStore(path, replace(HISTORY, entities=entities))) as changed:
+        history = changed.history(payment("question", START + 8 * DAY))[0]
+    assert history["shop"]["amount"].tolist() == [3]
+    with closing(sqlite3.connect(path)) as file:
+        (index,) = file.execute("SELECT sql FROM sqlite_schema WHERE name = 'events_by_shop'")
+    assert index[0].endswith('("shop", "timestamp", "id", "is_bad", "amount")')

@@ -1,8 +1,8 @@
-"""Read the result of a query as a stream: one Parquet file, whatever the size of the table.
+"""Write the result of a query to a Parquet file, batch by batch, whatever its size.
 
-PostgreSQL and SQLite, through ADBC: Arrow batches from the database's own driver. The database is
-opened for reading only. An address may hold a password, so no message here repeats it. The drivers
-take three seconds to import: only a source that is a query should import this module.
+PostgreSQL and SQLite are read through ADBC, which returns Arrow batches; the connection is
+read-only. An address may hold a password, so messages never repeat it. The drivers take three
+seconds to import: only a source that is a query should import this module.
 """
 
 import re
@@ -20,20 +20,20 @@ from ..errors import UserError
 FORMS = "postgresql://user:password@host:port/database or sqlite:///path/of/file.db"
 SQLITE = "sqlite:///"
 SQLITE_BATCH = {"adbc.sqlite.query.batch_rows": str(2**16)}
-"""SQLite has no column types: the driver takes them from the first batch, so that one is large."""
+"""SQLite has no column types: the driver infers them from the first batch, so it is large."""
 POSTGRESQL = re.compile(
     r"postgres(ql)?://([^@:/?#[\]]+(:[^@:/?#]*)?@)?"
     r"([^@:/?#[\]]*|\[[\da-fA-F:.]+\])(:\d+)?(/[^@?#]*)?(\?[^@#]*)?"
 )
-"""Addresses that libpq reads as they look; others it may misread, and quote parts of."""
+"""Addresses that libpq cannot misread; of others it may quote parts in its errors."""
 
 
 def download(duck: DuckDBPyConnection, query: str, url: str, target: Path) -> None:
-    """Write the rows that a query gives to a Parquet file, batch by batch, through DuckDB.
+    """Write the rows of a query to a Parquet file, batch by batch, through DuckDB.
 
     Raises:
-        UserError: no query or no usable address, a database that does not answer, a query that
-            it refuses or that would change something, or a failure on the way.
+        UserError: no query or no valid address, a database that cannot be reached, a query that
+            it refuses or that would change something, or a connection that breaks.
     """
     if not query.strip():
         raise UserError('data.source is "sql" but data.query is empty: write the query there.')
@@ -53,7 +53,7 @@ def download(duck: DuckDBPyConnection, query: str, url: str, target: Path) -> No
 
 def _connect(url: str) -> Connection:
     if not url:
-        raise UserError(f'data.source is "sql" but DATA_URL is not set: give {FORMS}.')
+        raise UserError(f'data.source is "sql" but DATA_URL is not set: set it to {FORMS}.')
     if url.startswith(SQLITE):
         path = url.removeprefix(SQLITE)
         if not Path(path).is_file():
@@ -61,7 +61,7 @@ def _connect(url: str) -> Connection:
         return sqlite.connect(f"file:{quote(path)}?mode=ro")
     if not POSTGRESQL.fullmatch(url):
         raise UserError(
-            f"DATA_URL is no address of the form {FORMS}: mend it, and write characters such as "
+            f"DATA_URL must have the form {FORMS}: correct it, and write characters such as "
             "@ : / # ? in a user or password as %40 %3A %2F %23 %3F."
         )
     connection: Connection = postgresql.connect(url)
@@ -69,13 +69,13 @@ def _connect(url: str) -> Connection:
 
 
 def _explain(message: str, url: str) -> str:
-    """Turn a driver's message into one sentence that holds no secret."""
-    told = message.partition("Query was:")[0].rpartition("IOError: ")[2]
-    said = " ".join(line.strip() for line in told.splitlines())
+    """Turn a driver's message into one sentence without secrets."""
+    cause = message.partition("Query was:")[0].rpartition("IOError: ")[2]
+    text = " ".join(line.strip() for line in cause.splitlines())
     passwords = re.findall(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+", url)
     for secret in (url, *passwords, *map(unquote, passwords)):
-        said = said.replace(secret, "***")
+        text = text.replace(secret, "***")
     hint = "check DATA_URL and data.query"
-    if "Type mismatch in column" in said:
-        hint = "give each column one type, with CAST(... AS TEXT) in data.query"
-    return f"The database gave no rows: {said.rstrip('. ')}; {hint}."
+    if "Type mismatch in column" in text:
+        hint = "cast each column to one type, with CAST(... AS TEXT) in data.query"
+    return f"The database returned no rows: {text.rstrip('. ')}; {hint}."

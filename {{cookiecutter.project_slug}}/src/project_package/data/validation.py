@@ -1,4 +1,4 @@
-"""What rows of a table break which rules, in words: a schema of Pandera, and conditions in SQL.
+"""Find the rows that break rules: a Pandera schema for rows, SQL conditions for the table.
 
 Pandera takes two seconds to import: only the data stage should import this module.
 """
@@ -20,24 +20,26 @@ TableRule: TypeAlias = tuple[str, str, str]
 BATCH_ROWS = 2**18
 
 
-def broken_by_rows(path: Path, schema: pa.DataFrameSchema) -> list[Violation]:
-    """Validate a Parquet file batch by batch and add up what is broken, rule by rule.
+def broken_by_rows(
+    path: Path, schema: pa.DataFrameSchema, batch_rows: int = BATCH_ROWS
+) -> list[Violation]:
+    """Validate a Parquet file batch by batch; add up the broken rules.
 
-    Raises SchemaErrors when a column is missing or of another type: the file is not canonical.
+    Raises SchemaErrors when a column is missing or has another type than the schema says.
     """
     broken: dict[tuple[str, str], Violation] = {}
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH_ROWS, columns=list(schema.columns)):
+        for batch in file.iter_batches(batch_rows, columns=list(schema.columns)):
             for found in _violations(pl.DataFrame(batch), schema):
-                place = (found.column, found.rule)
-                before = broken.get(place, Violation(*place, rows=0))
+                key = (found.column, found.rule)
+                before = broken.get(key, Violation(*key, rows=0))
                 examples = [*before.examples, *found.examples][:SHOWN]
-                broken[place] = Violation(*place, before.rows + found.rows, examples)
+                broken[key] = Violation(*key, before.rows + found.rows, examples)
     return list(broken.values())
 
 
 def _violations(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Violation]:
-    """Put what Pandera finds into words, with the first rows that it is about."""
+    """Yield the rules that Pandera finds broken, with the first rows that break them."""
     try:
         schema.validate(rows, lazy=True)
     except SchemaErrors as errors:
@@ -45,14 +47,14 @@ def _violations(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Viol
             if error.check_output is None:
                 raise
             bad = rows.filter(~error.check_output["check_output"])
-            words = "must not be missing" if isinstance(error.check, str) else error.check.error
-            yield Violation(error.schema.name, words, len(bad), bad.head(SHOWN).to_dicts())
+            rule = "must not be missing" if isinstance(error.check, str) else error.check.error
+            yield Violation(error.schema.name, rule, len(bad), bad.head(SHOWN).to_dicts())
 
 
 def broken_by_table(
     table: DuckDBPyRelation, rules: Sequence[TableRule], order: Sequence[str]
 ) -> list[Violation]:
-    """Count the rows that break each rule about the whole table; show the first in that order."""
+    """Count the rows that break each rule about the whole table; keep the first in `order`."""
     broken = []
     for column, rule, condition in rules:
         bad = table.filter(condition)

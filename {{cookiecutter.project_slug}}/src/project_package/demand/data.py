@@ -1,6 +1,7 @@
-"""Raw purchases in, a checked weekly table out; and how it is cut by time, origin after origin.
+"""Load weekly rows, split them by time, and read files of weeks to forecast.
 
-rows.parquet       one row a product and week, in our columns, sorted by week and product
+A data set is two files, each with one row for a product and week:
+rows.parquet       validated, sorted by week and product
 features.parquet   the same with their features
 """
 
@@ -14,33 +15,36 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from ..contract import Columns, Fold, Frozen, Params, Progress, Splits, take
-from ..errors import SHOWN, UserError, Violation, refuse
-from ..features.history import EVENT
+from ..contract import Columns, Fold, Frozen, Progress, Splits, take
 from ..data.completejourney import Data, Script, gather
 from ..data.sources import Source, copy
-from .task import LEAST_HISTORY, MAX_HISTORY, DemandRequest
-from .features import LOOKBACK_DAYS, PLANS, PRODUCT, SOLD, WEEK_DAYS, feature_columns
+from ..errors import SHOWN, UserError, Violation, refuse
+from ..features.windows import MILLISECONDS_A_DAY
+from ..fields import TIMESTAMP, columns_of
+from ..params import Params
+from .features import LOOKBACK, PLANS, PRODUCT, SOLD, WEEK_DAYS, feature_columns
+from .schemas import MAX_HISTORY, MIN_HISTORY, DemandRequest, SoldWeek
 from .validation import LAYOUT, check
 
 ROWS, FEATURES = "rows.parquet", "features.parquet"
 FIRST_MONDAY = date(2016, 12, 26)
-"""When week 1 of the purchases begins, which is of 2017 and has one day only of that week."""
+"""The Monday of the purchases' week 1, which has one day only in the data."""
 KEY = (PRODUCT, "week")
+TIME = pl.col("week").dt.epoch("ms").alias(TIMESTAMP)
 
 
 class DemandData(Data):
-    """Where the weekly rows come from, and how many products are kept of the purchases."""
+    """Where the weekly rows come from, and how many products to take of the purchases."""
 
     products: int = Field(default=600, ge=20, description="best-sold products of the purchases")
 
 
 class Split(Frozen):
-    """Weeks of test, the newest, and the earlier origins to choose settings at."""
+    """How many weeks test, and how many validate."""
 
-    test_weeks: int = Field(default=8, ge=5, description="to judge on, not to choose by")
-    folds: int = Field(default=3, ge=1, description="origins before the test")
-    fold_weeks: int = Field(default=4, ge=1, description="that are forecast from each origin")
+    test_weeks: int = Field(default=8, ge=5, description="the newest, for the test")
+    folds: int = Field(default=3, ge=1, description="forecast origins before the test")
+    fold_weeks: int = Field(default=4, ge=1, description="to forecast from each origin")
 
 
 class DemandParams(Params):
@@ -50,11 +54,11 @@ class DemandParams(Params):
     split: Split = Split()
 
 
-def collect(params: DemandParams, folder: Path, progress: Progress) -> None:
-    """Write the checked weekly rows and their features into a new folder.
+def load_data(params: DemandParams, folder: Path, progress: Progress) -> None:
+    """Write the validated weekly rows and their features into a new folder.
 
     Raises:
-        UserError: a source that cannot be read, or rows that break the schema.
+        UserError: a source that cannot be read, or rows that break a rule.
     """
     rows, data = folder / ROWS, params.data
     gather(data, weekly(params), LAYOUT, rows)
@@ -65,10 +69,7 @@ def collect(params: DemandParams, folder: Path, progress: Progress) -> None:
 
 
 def weekly(params: DemandParams) -> Script:
-    """Say how the purchases become the weekly rows of the products that sell best.
-
-    Only what was sold before the weeks of the test decides which products these are.
-    """
+    """Return the script that makes weekly rows of the products that sold best before the test."""
     return Script(
         folder=__package__,
         file="weekly.sql",
@@ -86,147 +87,133 @@ def weekly(params: DemandParams) -> Script:
 def with_features(table: pl.DataFrame) -> pl.DataFrame:
     """Add the features to weekly rows in order of week; what was sold may be missing."""
     rows = {
-        "timestamp": table["week"].dt.cast_time_unit("ms").to_physical().to_numpy(),
+        TIMESTAMP: table.select(TIME)[TIMESTAMP].to_numpy(),
         PRODUCT: table[PRODUCT].rank("dense").cast(pl.Int64).to_numpy(),
         **{name: table[name].fill_null(0).to_numpy() for name in (*SOLD, *PLANS)},
     }
     earlier = pl.int_range(pl.len()).over(PRODUCT).alias("weeks_before")
-    computed = feature_columns(rows)
-    return table.with_columns(earlier, *(pl.Series(name, v) for name, v in computed.items()))
+    return table.with_columns(
+        earlier, *(pl.Series(name, values) for name, values in feature_columns(rows).items())
+    )
+
+
+def columns(table: pl.DataFrame) -> Columns:
+    """Return weekly rows with features as columns, without the first weeks of each product."""
+    table = table.filter(pl.col("weeks_before") >= MIN_HISTORY).drop("weeks_before")
+    return {column.name: column.to_numpy() for column in table.with_columns(TIME)}
 
 
 def split(params: DemandParams, folder: Path) -> Splits:
-    """Cut by time: the test is the last weeks, each fold an earlier origin and the weeks after it.
-
-    Weeks before which a product has fewer than `LEAST_HISTORY` others are history only.
+    """Split by time: the test is the last weeks, each fold an earlier origin and the weeks after.
 
     Raises:
         UserError: the data covers too few weeks.
     """
     rows = columns(pl.read_parquet(folder / FEATURES))
-    weeks, cut = np.unique(rows["timestamp"]), params.split
-    needed = cut.test_weeks + cut.folds * cut.fold_weeks + 1
+    weeks, sizes = np.unique(rows[TIMESTAMP]), params.split
+    needed = sizes.test_weeks + sizes.folds * sizes.fold_weeks + 1
     if len(weeks) < needed:
         raise UserError(
-            f"The data covers {len(weeks) + LEAST_HISTORY} weeks and these splits need "
-            f"{needed + LEAST_HISTORY}: lower split.test_weeks, split.folds or split.fold_weeks."
+            f"The data covers {len(weeks) + MIN_HISTORY} weeks and these splits need "
+            f"{needed + MIN_HISTORY}: lower split.test_weeks, split.folds or split.fold_weeks."
         )
-    test = len(weeks) - cut.test_weeks
-    starts = [test - cut.fold_weeks * (fold + 1) for fold in range(cut.folds)]
-    final = origin(rows, weeks[test], cut.test_weeks)
-    folds = tuple(origin(rows, weeks[start], cut.fold_weeks) for start in starts)
+    test = len(weeks) - sizes.test_weeks
+    starts = [test - sizes.fold_weeks * (fold + 1) for fold in range(sizes.folds)]
+    final = origin(rows, weeks[test], sizes.test_weeks)
+    folds = tuple(origin(rows, weeks[start], sizes.fold_weeks) for start in starts)
     return Splits(train=final.train, folds=folds, test=final.valid)
 
 
 def origin(rows: Columns, start: int, weeks: int) -> Fold:
-    """Fit on what is known before the week `start` (a timestamp), and forecast weeks from it on."""
-    end = start + weeks * WEEK_DAYS * 86_400_000
-    time = rows["timestamp"]
+    """Return what is known before the timestamp `start`, and so many weeks from it on."""
+    end = start + weeks * WEEK_DAYS * MILLISECONDS_A_DAY
+    time = rows[TIMESTAMP]
     return Fold(take(rows, time < start), take(rows, (time >= start) & (time < end)))
 
 
-def columns(table: pl.DataFrame) -> Columns:
-    """Turn weekly rows with features into columns; without the first weeks of each product."""
-    table = table.filter(pl.col("weeks_before") >= LEAST_HISTORY).drop("weeks_before")
-    time = pl.col("week").dt.cast_time_unit("ms").to_physical().alias("timestamp")
-    return {column.name: column.to_numpy() for column in table.with_columns(time)}
+def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
+    """Read weeks to forecast, with their plans; the rows of the data set are their history.
 
-
-def batch(params: DemandParams, source: Path, folder: Path) -> Columns:
-    """Read weeks to forecast, with their plans; the folder's rows are their history.
-
-    What was sold may be missing in a file, and then is what the folder knows.
+    The file may leave out what was sold, which then comes from the data set.
 
     Raises:
-        UserError: a file that cannot be read, columns that are missing, rows that break a rule, or
-            a week before which some week's sales are not known.
+        UserError: the file cannot be read, a column is missing, rows break a rule, or the weeks
+            before a week are not known.
     """
     limit = params.data.duckdb_mib
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
-        fresh = Path(scratch) / ROWS
+        canonical = Path(scratch) / ROWS
         layout = replace(LAYOUT, optional=(*SOLD, "department"))
-        copy(Source(str(source), params.data.columns), layout, fresh, limit)
-        check(fresh, limit, sold=False)
-        asked = pl.read_parquet(fresh)
-    both = _with_history(asked, pl.scan_parquet(folder / ROWS))
-    mine = with_features(both).join(asked.select(KEY), on=KEY, how="semi", maintain_order="left")
-    _refuse_short_history(mine)
-    return columns(mine)
+        copy(Source(str(source), params.data.columns), layout, canonical, limit)
+        check(canonical, limit, sold=False)
+        asked = pl.read_parquet(canonical)
+    both = with_features(_with_history(asked, pl.scan_parquet(folder / ROWS)))
+    found = both.join(asked.select(KEY), on=KEY, how="semi", maintain_order="left")
+    _refuse(
+        found.filter(pl.col("weeks_before") < MIN_HISTORY),
+        f"must have {MIN_HISTORY} weeks of history before it",
+    )
+    return columns(found)
 
 
 def _with_history(asked: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
-    """Put the asked rows among those of the folder, sorted; refuse gaps and unknown sales."""
-    first, last = asked["week"].min(), asked["week"].max()
-    assert isinstance(first, datetime)  # noqa: S101 - the schema has checked it
+    """Merge weeks with the earlier ones of the data set; refuse gaps and unknown sales."""
     known = past.filter(
         pl.col(PRODUCT).is_in(asked[PRODUCT].unique().implode())
-        & (pl.col("week") >= first - timedelta(days=LOOKBACK_DAYS[PRODUCT]))
-        & (pl.col("week") <= last)
+        & (pl.col("week") >= asked["week"].min() - pl.lit(LOOKBACK))
+        & (pl.col("week") <= asked["week"].max())
     ).collect()
     both = known.join(asked, on=KEY, how="full", coalesce=True, suffix="_asked")
-    names = [name for name in LAYOUT.types if name not in KEY]
-    merged = [
-        pl.coalesce(f"{name}_asked", name).alias(name) for name in names if name in asked.columns
-    ]
-    both = both.with_columns(merged).select(list(LAYOUT.types)).sort(LAYOUT.order)
+    names = [name for name in asked.columns if name not in KEY]
+    both = both.with_columns(pl.coalesce(f"{name}_asked", name).alias(name) for name in names)
+    both = both.select(list(LAYOUT.types)).sort(LAYOUT.order)
     before = pl.col("week").shift(1).over(PRODUCT)
-    follows = before.is_null() | (pl.col("week") - before == timedelta(days=WEEK_DAYS))
-    sold = pl.col("units").shift(1).over(PRODUCT).is_not_null() | before.is_null()
-    broken = both.filter(~(follows & sold))
-    if len(broken):
-        raise _refuse("must follow a week whose units are known", broken)
+    follows = pl.col("week") - before == timedelta(days=WEEK_DAYS)
+    sold = pl.col("units").shift(1).over(PRODUCT).is_not_null()
+    gaps = both.filter(before.is_not_null() & ~(follows & sold))
+    _refuse(gaps, "must follow a week whose units are known")
     return both
 
 
-def _refuse_short_history(rows: pl.DataFrame) -> None:
-    """Refuse products that are too new to be forecast."""
-    broken = rows.filter(pl.col("weeks_before") < LEAST_HISTORY)
+def _refuse(broken: pl.DataFrame, rule: str) -> None:
+    """Raise UserError if there are rows that break the rule."""
     if len(broken):
-        raise _refuse(f"must have {LEAST_HISTORY} weeks of history before it", broken)
+        examples = broken.head(SHOWN).select(KEY).to_dicts()
+        raise refuse("The weeks to forecast", [Violation("week", rule, len(broken), examples)])
 
 
-def _refuse(rule: str, broken: pl.DataFrame) -> UserError:
-    examples = broken.head(SHOWN).select(KEY).to_dicts()
-    return refuse("The weeks to forecast", [Violation("week", rule, len(broken), examples)])
-
-
-def history(folder: Path) -> Columns:
-    """Give the weeks that the features of new ones depend on."""
-    table, week = pl.scan_parquet(folder / ROWS), pl.col("week")
-    days = LOOKBACK_DAYS[PRODUCT]
-    rows = table.filter(week > week.max() - timedelta(days=days)).collect()
-    names = rows.select(pl.format("{} {}", PRODUCT, week.dt.date()).alias(EVENT))
-    return {
-        "timestamp": rows["week"].dt.cast_time_unit("ms").to_physical().to_numpy(),
-        **{name: rows[name].to_numpy() for name in (PRODUCT, *SOLD, *PLANS)},
-        EVENT: names[EVENT].to_numpy(),
-    }
+def recent_events(folder: Path) -> Columns:
+    """Return the weeks that the features of new weeks read, as events."""
+    week = pl.col("week")
+    rows = pl.scan_parquet(folder / ROWS).filter(week > week.max() - LOOKBACK)
+    table = rows.with_columns(TIME).select(list(columns_of(SoldWeek))).collect()
+    return {column.name: column.to_numpy() for column in table}
 
 
 def examples(folder: Path, rows: Columns, count: int) -> list[DemandRequest]:
-    """Build requests for some rows, promoted ones among them, each with its history."""
-    table = pl.scan_parquet(folder / ROWS)
+    """Build requests with history from test rows, half of them promoted if there are so many.
+
+    Products get pseudonyms.
+    """
+    promoted = np.flatnonzero(rows["ad"] + rows["display"] > 0.5)[: count // 2]
+    others = np.setdiff1d(np.arange(len(rows["ad"])), promoted)[: count - len(promoted)]
+    table, chosen = pl.scan_parquet(folder / ROWS), np.sort(np.concatenate([promoted, others]))
     return [
-        _request(table, str(rows[PRODUCT][place]), int(rows["timestamp"][place]))
-        for place in _chosen(rows, count)
+        _request(table, rows[PRODUCT][row], rows["week"][row], f"product-{number}")
+        for number, row in enumerate(chosen.tolist(), 1)
     ]
 
 
-def _chosen(rows: Columns, count: int) -> list[int]:
-    """Choose rows, half of them promoted where there are so many; all when all are wanted."""
-    promoted = np.flatnonzero(rows["ad"] + rows["display"] > 0.5)[: count // 2]
-    others = np.setdiff1d(np.arange(len(rows["ad"])), promoted)[: count - len(promoted)]
-    return sorted([*promoted.tolist(), *others.tolist()])
-
-
-def _request(table: pl.LazyFrame, product: str, timestamp: int) -> DemandRequest:
-    """Read a product's week and the weeks before it."""
-    week, time = pl.col("week"), pl.lit(timestamp).cast(pl.Datetime("ms"))
-    mine = table.filter((pl.col(PRODUCT) == product) & (week <= time)).sort("week")
+def _request(table: pl.LazyFrame, product: str, week: datetime, pseudonym: str) -> DemandRequest:
+    """Build the request for a product's week, with the weeks before it as history."""
+    mine = table.filter((pl.col(PRODUCT) == product) & (pl.col("week") <= pl.lit(week)))
     weeks: list[dict[str, Any]] = (
-        mine.select(week.dt.date(), *SOLD, *PLANS).tail(MAX_HISTORY + 1).collect().to_dicts()
+        mine.sort("week")
+        .select(pl.col("week").dt.date(), *SOLD, *PLANS)
+        .tail(MAX_HISTORY + 1)
+        .collect()
+        .to_dicts()
     )
-    *history, plan = weeks
-    for name in SOLD:
-        del plan[name]
-    return DemandRequest.model_validate({"product_id": product, "history": history, "plan": plan})
+    *history, last = weeks
+    plan = {name: last[name] for name in ("week", *PLANS)}
+    return DemandRequest.model_validate({PRODUCT: pseudonym, "history": history, "plan": plan})

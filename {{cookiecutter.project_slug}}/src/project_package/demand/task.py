@@ -1,243 +1,145 @@
-"""What a request carries and what an answer says; the way from one to the other.
+"""What the server needs: requests to rows, features from history, and the served model."""
 
-A request is one product and the promotions that are planned for the week to come. The server
-remembers what was sold and promoted in its recent weeks, or the request carries them.
-"""
-
-import json
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
-from typing import Annotated, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field, model_validator
-from typing_extensions import TypedDict
+from numpy.typing import NDArray
 
-from ..contract import Api, Columns, Files, Frozen, Memory, Past
-from ..fields import EARLIEST, EPOCH, GRACE, PERIOD, Identifier, Money, objects, until
-from ..features.history import EVENT
-from ..features.windows import MILLISECONDS_A_DAY, kept
-from .features import (
-    FEATURES,
-    LEVEL,
-    LOOKBACK_DAYS,
-    PLANS,
-    PRODUCT,
-    SOLD,
-    WEEK_DAYS,
-    feature_columns,
-)
+from .. import fields
+from ..bundle import Bundle
+from ..contract import Columns, Files, Frozen, History, HistoryRows, Task
+from ..features.history import merge_history
+from ..features.windows import MILLISECONDS_A_DAY
+from ..onnx_model import OnnxModel
+from ..state.base import open_store
+from .features import ENTITIES, INPUTS, LEVEL, PRODUCT, SOLD, WEEK_DAYS, feature_columns
+from .schemas import MIN_HISTORY, DemandRequest, DemandResponse, PastWeek, Plan, SoldWeek
 
-UNITS_LIMIT = 1e6
-LEAST_HISTORY, MAX_HISTORY = 8, 104
-"""Weeks that a forecast needs before it, and that a request may carry."""
-ASSETS = "assets.json"
-OUTPUTS = ("value", "low", "high")
-"""In units a week; the graph has them before, and the answer after the bounds were corrected."""
+QUANTILES = {"low": 0.1, "value": 0.5, "high": 0.9}
+DETAILS = "model.json"
 
 
-AHEAD = timedelta(days=366)
-AHEAD_PERIOD = f"must lie between {EARLIEST:%Y-%m-%d} and a year from today"
+class Details(Frozen):
+    """What the served model needs beside its graphs."""
+
+    features: tuple[str, ...] = INPUTS
+    """The inputs of the graphs, in their order."""
+    low_factor: float = 1
+    high_factor: float = 1
+    """What corrects the bounds, measured on validation weeks; 1 leaves a bound as it is."""
+
+    def files(self) -> Files:
+        """Return the file for a bundle."""
+        return {DETAILS: self.model_dump_json().encode()}
+
+    def stack(self, rows: Columns) -> NDArray[np.float32]:
+        """Stack the inputs: (rows, features)."""
+        columns = [rows[name] for name in self.features]
+        return np.column_stack(columns).astype(np.float32, copy=False)
+
+    def to_units(self, ratios: Columns, rows: Columns) -> Columns:
+        """Turn logarithms of (units + 1) / (level + 1) into value, low and high in units.
+
+        The correction of the bounds is that of conformal quantile regression, one side at a time
+        (Romano, Patterson and Candes 2019, theorem 2), for bounds that are wrong by a factor.
+        """
+        level = rows[LEVEL].astype(np.float64) + 1
+        more = {name: np.maximum(np.exp(ratio) * level, 1) for name, ratio in ratios.items()}
+        value = more["value"] - 1
+        low = np.clip(more["low"] * self.low_factor - 1, 0, value)
+        return {
+            "value": value,
+            "low": low,
+            "high": np.maximum(more["high"] * self.high_factor - 1, value),
+        }
 
 
-def _monday(day: date) -> date:
-    if day.weekday():
-        raise ValueError("must be a Monday, the first day of the week")
-    until(AHEAD, AHEAD_PERIOD)(datetime.combine(day, time(), UTC))
-    return day
+UNCORRECTED = Details()
 
 
-def _begun(day: date) -> date:
-    until(GRACE, PERIOD)(datetime.combine(day, time(), UTC))
-    return day
+class DemandModel:
+    """Three graphs, one for each quantile, which predict logarithms of ratios to the level."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load graphs and details from a bundle."""
+        self._details = details = Details.model_validate_json(bundle.files[DETAILS])
+        self._graphs = {
+            name: OnnxModel(bundle.files[f"{name}.onnx"], lambda rows: {"X": details.stack(rows)})
+            for name in QUANTILES
+        }
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return value, low and high in units, (rows,) each."""
+        ratios = {name: graph.predict(rows)["variable"] for name, graph in self._graphs.items()}
+        return self._details.to_units({name: ratio[:, 0] for name, ratio in ratios.items()}, rows)
 
 
-Week = Annotated[date, AfterValidator(_monday), Field(description="the Monday it begins on")]
-Share = Annotated[
-    float,
-    Field(default=0, ge=0, le=1, allow_inf_nan=False, description="of the product's sales, 0 to 1"),
-]
+def to_rows(requests: Sequence[DemandRequest]) -> Columns:
+    """Turn requests into rows of the weekly table; what will be sold is not known: 0."""
+    products = np.array([request.product_id for request in requests], object)
+    plans = fields.to_rows([request.plan for request in requests], Plan)
+    return {PRODUCT: products, **plans, **{name: np.zeros(len(requests)) for name in SOLD}}
 
 
-class Plan(Frozen):
-    """The promotions of a week: the share of the product's sales made in stores that have each."""
-
-    week: Week
-    ad_front: Share = 0
-    ad_inside: Share = 0
-    display_front: Share = 0
-    display_end: Share = 0
-    display_other: Share = 0
+def to_responses(_: Columns, predictions: Columns) -> list[DemandResponse]:
+    """Turn predictions into responses."""
+    values = zip(*(predictions[name].tolist() for name in ("value", "low", "high")), strict=True)
+    return [DemandResponse(value=value, low=low, high=high) for value, low, high in values]
 
 
-class PastWeek(Plan):
-    """A week that is over: what was promoted and what was sold."""
-
-    week: Annotated[Week, AfterValidator(_begun)]
-    units: float = Field(ge=0, lt=UNITS_LIMIT, allow_inf_nan=False)
-    sales: Money
-    discount: Money = 0
-
-
-class SoldWeek(PastWeek):
-    """A week of a product that is over, for the server to remember."""
-
-    product_id: Identifier
-
-
-class DemandRequest(Frozen):
-    """A product, and the plan of the week to forecast."""
-
-    product_id: Identifier
-    history: list[PastWeek] | None = Field(
-        default=None,
-        min_length=LEAST_HISTORY,
-        max_length=MAX_HISTORY,
-        description="recent weeks, the oldest first; none: those the server knows",
-    )
-    plan: Plan
-
-    @model_validator(mode="after")
-    def _weeks_follow_one_another(self) -> Self:
-        if self.history is None:
-            return self
-        weeks = [*(past.week for past in self.history), self.plan.week]
-        for index, (week, after) in enumerate(pairwise(weeks), 1):
-            if after - week != timedelta(days=WEEK_DAYS):
-                here = f"history[{index}]" if index < len(self.history) else "plan"
-                raise ValueError(f"{here}.week must be the Monday after history[{index - 1}].week")
-        return self
-
-
-class DemandResponse(TypedDict):
-    """The answer for one product: units in the coming week."""
-
-    value: float
-    """As likely too high as too low."""
-    low: float
-    """One week in ten sells less."""
-    high: float
-    """One week in ten sells more."""
-
-
-class DemandAssets(Frozen):
-    """What decode needs beside the graph."""
-
-    features: tuple[str, ...]
-    low_factor: float = Field(gt=0)
-    high_factor: float = Field(gt=0)
-    """What the bounds, one unit added, are multiplied by: measured on validation weeks."""
-
-
-def assets(files: Files) -> DemandAssets:
-    """Parse the bundle's assets."""
-    return DemandAssets.model_validate_json(files[ASSETS])
-
-
-def write_assets(found: DemandAssets) -> Files:
-    """Write assets for a bundle."""
-    return {ASSETS: json.dumps(found.model_dump(mode="json"), indent=2).encode()}
-
-
-def week_rows(products: Sequence[str], weeks: Sequence[Plan]) -> Columns:
-    """Turn weeks of products into rows of the weekly table; what is not sold yet is 0."""
-    days = [(week.week - EPOCH.date()).days for week in weeks]
-    columns = {
-        name: np.array([float(getattr(week, name, 0)) for week in weeks])
-        for name in (*SOLD, *PLANS)
-    }
-    timestamp = np.array(days, np.int64) * MILLISECONDS_A_DAY
-    return {"timestamp": timestamp, PRODUCT: np.array(products, object), **columns}
-
-
-def event_rows(events: Sequence[SoldWeek]) -> Columns:
-    """Turn weeks that are over into rows; a week of a product is there once."""
-    names = np.array([f"{event.product_id} {event.week}" for event in events], object)
-    return {**week_rows([event.product_id for event in events], events), EVENT: names}
-
-
-def request_rows(requests: Sequence[DemandRequest]) -> Columns:
-    """Give the rows of the weeks to forecast; what will be sold is not known, so none is kept."""
-    products, plans = [r.product_id for r in requests], [r.plan for r in requests]
-    return {**week_rows(products, plans), EVENT: np.full(len(requests), "", object)}
-
-
-def carried(request: DemandRequest) -> Past | None:
-    """Give the weeks that a request carries."""
-    if request.history is None:
-        return None
-    rows = week_rows([request.product_id] * len(request.history), request.history)
-    return {PRODUCT: {name: rows[name] for name in ("timestamp", *MEMORY.entities[PRODUCT])}}
-
-
-def lacks(request: DemandRequest, past: Past) -> str:
-    """Demand the weeks right before the one to forecast, one after the other."""
-    week = (request.plan.week - EPOCH.date()).days * MILLISECONDS_A_DAY
-    ago = np.arange(LEAST_HISTORY, 0, -1) * WEEK_DAYS * MILLISECONDS_A_DAY
-    if np.array_equal(past[PRODUCT]["timestamp"][-LEAST_HISTORY:], week - ago):
-        return ""
-    return f"needs the {LEAST_HISTORY} weeks before the plan's; send them to /v1/events"
-
-
-def encode(columns: Columns, known: DemandAssets) -> Columns:
-    """Stack the features in the order of training: float32 of shape (rows, features)."""
-    stacked = np.column_stack([columns[name] for name in known.features])
-    return {"features": stacked.astype(np.float32, copy=False)}
-
-
-def decode(outputs: Columns, _: Columns, known: DemandAssets) -> Columns:
-    """Correct the bounds, and put them in order: value, low, high in units, (rows,) each.
-
-    The correction is that of conformal quantile regression, a side each (Romano, Patterson and
-    Candes 2019, theorem 2), for bounds that are wrong by a factor.
-    """
-    value = outputs["value"]
-    low, high = (
-        (outputs[name] + np.float32(1)) * np.float32(factor) - np.float32(1)
-        for name, factor in (("low", known.low_factor), ("high", known.high_factor))
-    )
+def monitored(rows: Columns, predictions: Columns) -> Columns:
+    """Return the level, the forecast over it, and the width of the interval over it."""
+    level = rows[LEVEL] + 1
     return {
-        "value": value,
-        "low": np.clip(low, np.float32(0), value),
-        "high": np.maximum(high, value),
-    }
-
-
-def respond(predictions: Columns, _: DemandAssets) -> list[str]:
-    """Write one response a row, as JSON."""
-    return objects({name: predictions[name] for name in OUTPUTS})
-
-
-def signals(columns: Columns, predictions: Columns) -> Columns:
-    """Watch the product's level, the forecast over it, and the width of the interval over it."""
-    level = columns[LEVEL] + 1
-    return {
-        "level": columns[LEVEL],
+        "level": rows[LEVEL],
         "ratio": (predictions["value"] + 1) / level,
         "width": (predictions["high"] - predictions["low"]) / level,
     }
 
 
-MEMORY = Memory(
-    entities=kept(FEATURES),
-    days=LOOKBACK_DAYS,
-    subject=PRODUCT,
+def from_request(request: DemandRequest) -> HistoryRows | None:
+    """Return the weeks that a request carries."""
+    if request.history is None:
+        return None
+    return {PRODUCT: fields.to_rows(request.history, PastWeek)}
+
+
+def history_error(request: DemandRequest, history: HistoryRows) -> str:
+    """Require the weeks right before the one to forecast, without a gap."""
+    week = fields.milliseconds([request.plan.week])
+    known = history[PRODUCT]["timestamp"] if PRODUCT in history else ()
+    needed = week - np.arange(1, MIN_HISTORY + 1) * WEEK_DAYS * MILLISECONDS_A_DAY
+    if np.isin(needed, known).all():
+        return ""
+    return f"needs the {MIN_HISTORY} weeks before the plan's; send them to /v1/events"
+
+
+def features(rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
+    """Compute the features of rows, each from the weeks before it."""
+    return feature_columns(*merge_history(rows, histories, ENTITIES))
+
+
+HISTORY = History(
+    entities=ENTITIES,
     event=SoldWeek,
-    rows=event_rows,
+    key=(PRODUCT, fields.TIMESTAMP),
+    from_request=from_request,
+    features=features,
+    open_store=open_store,
+    error=history_error,
 )
-API = Api(
-    name="demand",
-    request=DemandRequest,
-    response=DemandResponse,
-    assets=assets,
-    memory=MEMORY,
-    rows=request_rows,
-    carried=carried,
-    lacks=lacks,
-    features=feature_columns,
-    encode=encode,
-    decode=decode,
-    respond=respond,
-    signals=signals,
-)
+
+
+def make_task(_: Bundle) -> Task:
+    """Return the task, which is the same for every bundle."""
+    return Task(
+        name="demand",
+        request=DemandRequest,
+        response=DemandResponse,
+        load=DemandModel,
+        to_rows=to_rows,
+        to_responses=to_responses,
+        monitored=monitored,
+        entity=PRODUCT,
+        history=HISTORY,
+    )

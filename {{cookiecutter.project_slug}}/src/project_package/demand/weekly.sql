@@ -1,17 +1,17 @@
--- Transactions and promotions in, one row a product and week out: what was sold in all stores
--- together, and what share of the product's sales is made in stores that promote it in that week.
+-- Turn transactions and promotions into one row for each product and week: what was sold in all
+-- stores together, and what share of the product's sales is made in stores that promote it.
 --
 -- Reads the views transactions, products and promotions, and the variables
 --   first_monday   the day on which the data's week 1 begins
 --   test_weeks     how many of the last weeks may not decide which products are kept
 --   most_products  how many products to keep
--- Week 1 is left out, because its data is of one day. Promotions are 20.9 million rows: they are
--- read once, joined to the few products that are kept, and added up.
+-- Week 1 is left out, because it has one day only. Promotions are 20.9 million rows: they are read
+-- once, joined to the few products that are kept, and aggregated.
 
 SET VARIABLE last_week = (SELECT max(week) FROM transactions);
 SET VARIABLE known_until = getvariable('last_week') - getvariable('test_weeks');
 
--- What sells best, among what is sold by the piece: fuel and coupons are counted otherwise.
+-- The best-sold products, without fuel and coupons, which are counted in other units.
 CREATE TEMP TABLE kept AS
 SELECT product_id, lower(department) AS department, sum(quantity) AS units
 FROM transactions
@@ -28,15 +28,14 @@ SELECT
   week,
   sum(quantity) AS units,
   sum(sales_value) AS sales,  -- what the store was paid
-  sum(retail_disc + coupon_match_disc) AS discount  -- what it let the buyers off
+  sum(retail_disc + coupon_match_disc) AS discount  -- what the buyers saved
 FROM transactions
 SEMI JOIN kept USING (product_id)
 WHERE week >= 2
 GROUP BY ALL;
 
--- A store's share of all purchases, and then of each product's. The product's own units count; 20
--- units more are shared out as all purchases are, so that a product sold in few pieces is not
--- weighed by chance.
+-- A store's share of all purchases, and its weight for each product: its share of the product's
+-- units, with 20 more units shared like all purchases, to smooth products with few sales.
 CREATE TEMP TABLE stores AS
 SELECT store_id, count(*) / sum(count(*)) OVER () AS share
 FROM transactions
@@ -59,7 +58,7 @@ FROM kept
 CROSS JOIN stores
 LEFT JOIN own USING (product_id, store_id);
 
--- The codes are those of the data's dictionary: docs/data-card.md has them.
+-- docs/data-card.md explains the codes.
 CREATE TEMP TABLE planned AS
 WITH kinds AS (
   SELECT

@@ -1,8 +1,7 @@
 """Merge requests with their histories, so that one kernel computes features for both.
 
-The features of a request are windows over earlier rows of its entities, which the request carries
-or the event store supplies. Either way they are merged with the request's row, and the code that
-computed the features of the training table computes those of the request.
+The earlier rows of a request's entities come with the request or from the event store. They are
+merged with the request's row, so that the code of the training table computes its features too.
 """
 
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ def merge_history(
 
     `rows`: timestamp (int64, milliseconds) and raw columns, (requests,) each. A history has for an
     entity timestamp and the entity's columns, in order of time and none later than the row; it
-    lacks the entity when there are no earlier rows. Columns that an entity lacks are 0.
+    lacks the entity when there are no earlier rows. Columns that an entity lacks are 0, text empty.
 
     The result has for each entity an integer code per row: that of the request, or `NO_ENTITY`
     for a row that belongs to another entity of the request. Rows of one millisecond keep their
@@ -32,9 +31,11 @@ def merge_history(
     blocks = [(n, *block) for n, history in enumerate(histories, 1) for block in history.items()]
     count = len(rows["timestamp"])
     total = sum(len(block["timestamp"]) for _, _, block in blocks) + count
-    raw = [name for name in rows if name not in names and rows[name].dtype != object]
-    merged: dict[str, NDArray[Any]] = {name: np.zeros(total, rows[name].dtype) for name in raw}
-    merged |= {name: np.full(total, "", object) for name in _text_columns(rows, entities)}
+    merged: dict[str, NDArray[Any]] = {
+        name: np.full(total, "" if values.dtype == object else 0, values.dtype)
+        for name, values in rows.items()
+        if name not in names
+    }
     merged |= {entity: np.full(total, NO_ENTITY) for entity in names}
     end = 0
     for number, entity, block in blocks:
@@ -48,9 +49,3 @@ def merge_history(
     positions = np.empty(total, np.int64)
     positions[order] = np.arange(total)
     return {name: values[order] for name, values in merged.items()}, positions[end:]
-
-
-def _text_columns(rows: Columns, entities: Sequence[Entity]) -> set[str]:
-    """Return the text columns that features read; ids are not among them."""
-    read = {name for entity in entities for name in entity.columns}
-    return {name for name in read if rows[name].dtype == object}

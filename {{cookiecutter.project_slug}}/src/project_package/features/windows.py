@@ -1,7 +1,7 @@
 """Features over the recent rows of the same entity: one declaration, one kernel.
 
 A feature is declared once, as a `Derived` column of its own row or as a `Window` over the rows of
-the same entity in a span of time. `compute` gives the same numbers, to the last bit, for a whole
+the same entity in a span of time. `compute` returns the same numbers, to the last bit, for a whole
 table, for a part of it with enough rows before, and for one request with its history: windows
 are sums of whole numbers (ten-thousandths), so the order of addition does not matter.
 
@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from ..contract import Columns, Entity
 
 Positions: TypeAlias = slice | NDArray[np.int64]
-EVERY_ROW: Positions = slice(None)
-Prepare: TypeAlias = Callable[[NDArray[Any]], NDArray[np.int64]]
+EVERY_ROW = slice(None)
 Aggregate = Literal["count", "sum", "mean", "run_length", "run_age_days", "days_since_false"]
 
 MILLISECONDS_A_DAY = 86_400_000
@@ -35,9 +34,9 @@ UNIT = 10_000
 class Derived:
     """A column computed row by row from other columns.
 
-    `function` takes the `inputs` in order, each of shape (rows,), and gives shape (rows,). Keep to
-    arithmetic and comparisons where a window reads the result: log and exp may differ in the last
-    bit from one machine to the next.
+    `function` takes the `inputs` in order, each of shape (rows,), and returns shape (rows,). Use
+    only arithmetic and comparisons where a window reads the result: log and exp may differ in the
+    last bit from one machine to the next.
     """
 
     name: str
@@ -50,9 +49,9 @@ class Derived:
 class Window:
     """An aggregate over the rows of the same `entity` in (t - delay - days, t - delay].
 
-    Without a delay the row itself counts, and of the rows at the same millisecond those given
+    Without a delay the row itself counts, and of the rows at the same millisecond those
     before it. With a delay, which is how long a value takes to become known, every row up to
-    t - delay counts. The aggregates of the column `value`, and what an empty window gives:
+    t - delay counts. The aggregates of the column `value`, and the value of an empty window:
 
     - count: the number of rows (no `value` needed); 0
     - sum, mean: exact to four decimals of each value; 0
@@ -85,56 +84,45 @@ class Window:
 Feature: TypeAlias = Derived | Window
 
 
-def lookback(features: Sequence[Feature]) -> dict[str, float]:
-    """Return for each entity how many days of its rows before t can change a feature at t.
-
-    That is the longest chain of windows over windows. Raises ValueError when a window of one
-    entity reads a window of another: a request carries the history of its own entities only.
-    """
-    reach: dict[str, dict[str, float]] = {}
-    longest: dict[str, float] = {}
-    for feature in features:
-        below: dict[str, float] = {}
-        for name in feature.inputs:
-            for entity, days in reach.get(name, {}).items():
-                below[entity] = max(below.get(entity, 0.0), days)
-        if isinstance(feature, Window):
-            if set(below) - {feature.entity}:
-                raise ValueError(f"{feature.name}: reads windows of another entity than its own")
-            below = {feature.entity: below.get(feature.entity, 0.0) + feature.delay + feature.days}
-        reach[feature.name] = below
-        for entity, days in below.items():
-            longest[entity] = max(longest.get(entity, 0.0), days)
-    return longest
-
-
 def entities(features: Sequence[Feature]) -> tuple[Entity, ...]:
-    """Return whose earlier rows the features read, how far back, and which raw columns of them."""
-    declared = {feature.name: feature for feature in features}
-    columns: dict[str, list[str]] = {}
+    """Return whose earlier rows the features read, how far back, and which raw columns of them.
 
-    def add_raw(names: Sequence[str], entity: str) -> None:
-        for name in names:
-            if feature := declared.get(name):
-                add_raw(feature.inputs, entity)
-            elif name != "timestamp" and name not in columns[entity]:
-                columns[entity].append(name)
+    How far back is the longest chain of windows over windows.
 
+    Raises:
+        ValueError: a window of one entity reads a window of another; a request carries the history
+            of its own entities only.
+    """
+    days: dict[str, dict[str, float]] = {}  # of each feature, by entity
+    raw: dict[str, dict[str, None]] = {}  # columns of each feature, in the order of reading
+    longest: dict[str, float] = {}
+    columns: dict[str, dict[str, None]] = {}
     for feature in features:
+        back: dict[str, float] = {}
+        reads: dict[str, None] = {}
+        for name in feature.inputs:
+            reads |= raw.get(name, {name: None})
+            _keep_longest(back, days.get(name, {}))
         if isinstance(feature, Window):
-            columns.setdefault(feature.entity, [])
-            add_raw(feature.inputs, feature.entity)
-    days = lookback(features)
-    return tuple(Entity(n, timedelta(days=days[n]), tuple(read)) for n, read in columns.items())
+            if set(back) - {feature.entity}:
+                raise ValueError(f"{feature.name}: reads windows of another entity than its own")
+            back = {feature.entity: back.get(feature.entity, 0.0) + feature.delay + feature.days}
+            columns[feature.entity] = columns.get(feature.entity, {}) | reads
+        days[feature.name], raw[feature.name] = back, reads
+        _keep_longest(longest, back)
+    return tuple(
+        Entity(name, timedelta(days=longest[name]), tuple(c for c in reads if c != "timestamp"))
+        for name, reads in columns.items()
+    )
+
+
+def _keep_longest(longest: dict[str, float], days: dict[str, float]) -> None:
+    for entity, count in days.items():
+        longest[entity] = max(longest.get(entity, 0.0), count)
 
 
 def compute(features: Sequence[Feature], rows: Columns) -> dict[str, NDArray[Any]]:
-    """Compute every declared feature, each of shape (rows,) in the order of `rows`.
-
-    `rows` holds timestamp (int64 milliseconds, not decreasing), one integer code per row for each
-    entity (`NO_ENTITY` where there is none), and the raw columns. Raises ValueError when the rows
-    are not in order of time, or when a window reads a value that is missing or infinite.
-    """
+    """Compute every declared feature, each of shape (rows,); see `stream`."""
     return dict(stream(features, rows))
 
 
@@ -143,8 +131,12 @@ def stream(
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield (name, values) in the order of declaration; free what is not read again.
 
-    Values are those of the rows `at`, each of which has every entity: a window that no feature
-    reads is computed for these only.
+    `rows` holds timestamp (int64 milliseconds, not decreasing), one integer code per row for each
+    entity (`NO_ENTITY` where there is none), and the raw columns. Values are those of the rows
+    `at`, each of which has every entity: a window that no feature reads is computed for these only.
+
+    Raises:
+        ValueError: rows are not in order of time, or a window reads a missing or infinite value.
     """
     timestamp = rows["timestamp"].astype(np.int64, copy=False)
     if np.any(timestamp[1:] < timestamp[:-1]):
@@ -196,22 +188,9 @@ class _Timeline:
         np.cumsum(step, out=self.time[1:])
         self.positions = np.zeros(len(codes), np.int64)
         self.positions[self.order] = np.arange(len(entity))
-        self._next = np.arange(1, len(entity) + 1)
-        self._until: dict[tuple[float, bool], NDArray[np.int64]] = {}
-        self._shared: tuple[tuple[str, Prepare] | None, NDArray[np.int64]] = None, self.time
-
-    def ends(self, window: Window, at: Positions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the first row of each row's window and the row after its last."""
-        end = self.until(window.delay, at) if window.delay else self._next[at]
-        return self.until(window.delay + window.days, at), end
-
-    def until(self, days: float, at: Positions) -> NDArray[np.int64]:
-        """Count the rows at or before t - days, along the whole axis."""
-        key = days, at is EVERY_ROW  # of positions there is one choice for one timeline
-        if key not in self._until:
-            moment = self.time[at] - _milliseconds(days)
-            self._until[key] = np.searchsorted(self.time, moment, side="right")
-        return self._until[key]
+        self.next = np.arange(1, len(entity) + 1)
+        self.counts: dict[tuple[float, bool], NDArray[np.int64]] = {}
+        self.latest: tuple[object, NDArray[np.int64]] = None, self.time
 
     def values(self, window: Window, columns: Columns, at: Positions) -> NDArray[np.float64]:
         """Return the aggregate of the windows of rows, in the order of the table."""
@@ -223,32 +202,15 @@ class _Timeline:
 
     def aggregate(self, window: Window, columns: Columns, at: Positions) -> NDArray[np.float64]:
         """Return the aggregate of windows, along the axis or at positions on it."""
-        first, end = self.ends(window, at)
+        first = self.until(window.delay + window.days, at)
+        end = self.until(window.delay, at) if window.delay else self.next[at]
         if window.value is None:
-            aggregated = (end - first).astype(np.float64)
-        elif window.aggregate in ("sum", "mean"):
-            running = self._of(window.value, columns, _running)
-            aggregated = (running[end] - running[first]) / UNIT
-            if window.aggregate == "mean":
-                aggregated /= np.maximum(end - first, 1)
-        else:
-            aggregated = self._run(window, self._of(window.value, columns, _last_false)[end], at)
-        return aggregated
-
-    def _of(self, name: str, columns: Columns, prepare: Prepare) -> NDArray[np.int64]:
-        """Return what windows over a column share; the latest is kept, for they stand together."""
-        if self._shared[0] != (name, prepare):
-            values = columns[name][self.order]
-            if not np.isfinite(values).all():
-                raise ValueError(f"{name} has missing or infinite values: fill or drop them")
-            self._shared = (name, prepare), prepare(values)
-        return self._shared[1]
-
-    def _run(
-        self, window: Window, last_false: NDArray[np.int64], at: Positions
-    ) -> NDArray[np.float64]:
-        """Return an aggregate of the true rows at the end of windows."""
-        first, end = self.ends(window, at)
+            return (end - first).astype(np.float64)
+        if window.aggregate in ("sum", "mean"):
+            running = self.prepared(window.value, columns, _running)
+            total = (running[end] - running[first]) / UNIT
+            return total / np.maximum(end - first, 1) if window.aggregate == "mean" else total
+        last_false = self.prepared(window.value, columns, _last_false)[end]
         if window.aggregate == "days_since_false":
             since = self.time[at] - self.time[last_false]
             none = _milliseconds(window.delay + window.days)
@@ -256,8 +218,27 @@ class _Timeline:
         run: NDArray[np.int64] = np.maximum(last_false + 1, first)
         if window.aggregate == "run_length":
             return (end - run).astype(np.float64)
-        age = self.time[at] - self.time[np.minimum(run, self._next[at] - 1)]
+        age = self.time[at] - self.time[np.minimum(run, self.next[at] - 1)]
         return np.where(run < end, age, 0) / MILLISECONDS_A_DAY
+
+    def until(self, days: float, at: Positions) -> NDArray[np.int64]:
+        """Count the rows at or before t - days, along the whole axis."""
+        key = days, at is EVERY_ROW  # of positions there is one choice for one timeline
+        if key not in self.counts:
+            moment = self.time[at] - _milliseconds(days)
+            self.counts[key] = np.searchsorted(self.time, moment, side="right")
+        return self.counts[key]
+
+    def prepared(
+        self, name: str, columns: Columns, prepare: Callable[[NDArray[Any]], NDArray[np.int64]]
+    ) -> NDArray[np.int64]:
+        """Return what windows over a column share; only the latest is cached."""
+        if self.latest[0] != (name, prepare):
+            values = columns[name][self.order]
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} has missing or infinite values: fill or drop them")
+            self.latest = (name, prepare), prepare(values)
+        return self.latest[1]
 
 
 def _running(values: NDArray[Any]) -> NDArray[np.int64]:

@@ -1,56 +1,45 @@
-"""Raw payments in, a checked data set out; and how it is cut by time, with the delay of labels.
+"""The data of the fraud project: collected, split by time, and read again for batch and server.
 
-rows.parquet       the payments as they came, in our columns, sorted by time
+rows.parquet       payments in our columns, sorted by time
 features.parquet   the same with their features
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import Field
 
-from .. import settings
-from ..contract import Columns, Fold, Frozen, Params, Progress, Splits
+from ..contract import Columns, Fold, Frozen, Progress, Splits
+from ..data.sources import SourceParams, load
 from ..errors import SHOWN, UserError, Violation, refuse
-from ..features.history import EVENT
-from ..data.sources import Source, copy
-from .task import MAX_HISTORY, FraudRequest
-from .features import CARD, LABEL_DELAY_DAYS, LOOKBACK_DAYS, TERMINAL
-from .validation import LAYOUT, check
+from ..fields import columns_of
+from ..params import Params
+from .features import CARD, ENTITIES, LABEL_DELAY_DAYS, LOOKBACK, TERMINAL
+from .schemas import MAX_HISTORY, FraudRequest, PastPayment, Payment
 from .simulator import simulate
-from .table import PROGRAM_MIB, build_feature_table
+from .table import build_feature_table
+from .validation import LAYOUT, check
 
-ROWS, FEATURES = "rows.parquet", "features.parquet"
+ROWS_FILE, FEATURES_FILE = "rows.parquet", "features.parquet"
 SIMULATOR = "simulator"
+DELAY = timedelta(days=LABEL_DELAY_DAYS)
+time, label = pl.col("timestamp"), pl.col("is_fraud")
+day = time.dt.epoch("d")
 
 
-class Data(Frozen):
+class Data(SourceParams):
     """Where payments come from, and how many are simulated when there is no source."""
 
-    source: str = Field(default="simulator", description="simulator, sql, or a path or glob")
-    query: str = Field(default="", description="for sql: the query; DATA_URL has the address")
-    columns: dict[str, str] = Field(
-        default_factory=dict, description="our column name = own column name"
-    )
+    source: str = Field(default=SIMULATOR, description="simulator, sql, or a path or glob")
     customers: int = Field(default=5_000, ge=100, description="simulated cards")
     terminals: int = Field(default=10_000, ge=200, description="simulated terminals")
     days: int = Field(default=183, ge=1, description="simulated days")
     seed: int = Field(default=7, ge=0, description="of the simulator")
-    memory_limit_mib: int = Field(default=1024, ge=512, description="of the whole process")
-
-    @property
-    def duckdb_mib(self) -> int:
-        """What the limit leaves to DuckDB, beside the program with its libraries."""
-        return self.memory_limit_mib - PROGRAM_MIB
 
 
 class Split(Frozen):
@@ -58,13 +47,13 @@ class Split(Frozen):
 
     train_days: int = Field(default=7, ge=7, description="days of rows to fit on")
     folds: int = Field(default=2, ge=1, description="weeks to choose settings on, before the test")
-    test_weeks: int = Field(default=4, ge=2, description="weeks to judge on")
+    test_weeks: int = Field(default=4, ge=2, description="weeks to test on")
 
 
 class Decide(Frozen):
     """What a decision costs."""
 
-    review_cost: float = Field(default=10.0, gt=0, description="of looking at a flagged payment")
+    review_cost: float = Field(default=10.0, gt=0, description="of reviewing a flagged payment")
 
 
 class FraudParams(Params):
@@ -75,211 +64,169 @@ class FraudParams(Params):
     decide: Decide = Decide()
 
 
-def collect(params: FraudParams, folder: Path, progress: Progress) -> None:
-    """Write the checked payments and their features into a new folder.
+def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
+    """Write validated payments and their features into a new folder.
 
     Raises:
-        UserError: a source that cannot be read, or rows that break the schema.
+        UserError: a source that cannot be read, or rows that break a rule.
     """
-    rows, data = folder / ROWS, params.data
-    _read(data, rows)
+    rows, data = folder / ROWS_FILE, params.data
+    if data.source == SIMULATOR:
+        simulate(data.customers, data.terminals, data.days, data.seed).write_parquet(rows)
+    else:
+        load(data, LAYOUT, rows)
     progress(0.4)
     check(rows, data.duckdb_mib)
     progress(0.5)
-    table, target = pl.scan_parquet(rows), folder / FEATURES
-    build_feature_table(table, target, data.memory_limit_mib, lambda d: progress(0.5 + d / 2))
-
-
-def _read(data: Data, rows: Path) -> None:
-    if data.source == SIMULATOR:
-        simulate(data.customers, data.terminals, data.days, data.seed).write_parquet(rows)
-        return
-    url = settings.read().data_url.get_secret_value()
-    source = Source(data.source, data.columns, data.query, url)
-    copy(source, LAYOUT, rows, data.duckdb_mib)
+    table, target = pl.scan_parquet(rows), folder / FEATURES_FILE
+    build_feature_table(table, target, lambda done: progress(0.5 + done / 2))
 
 
 def split(params: FraudParams, folder: Path) -> Splits:
-    """Cut by time: train, a week of waiting for labels, the weeks of the test.
+    """Split by time: training days, a week in which labels arrive, the weeks of the test.
 
-    The weeks of the folds end where the labels known at the start of the test end, and each has
-    its own training days a week of waiting before it. Test rows of cards that were already known
-    as compromised are left out (Le Borgne et al. 2022).
+    Each fold is split in the same way; the last one ends a week before the test. Validation and
+    test leave out payments of cards that are known as compromised (Le Borgne et al. 2022).
 
     Raises:
         UserError: the data covers too few days.
     """
-    table = pl.scan_parquet(folder / FEATURES)
-    first, last = _span(table)
-    test = last + 1 - 7 * params.split.test_weeks
+    table = pl.scan_parquet(folder / FEATURES_FILE)
+    last = pl.min_horizontal(day.max(), day.filter(label.is_null()).min() - 1)  # labels known
+    first, last_day = table.select(day.min().alias("first"), last.alias("last")).collect().row(0)
+    test = last_day + 1 - 7 * params.split.test_weeks
     end = test - LABEL_DELAY_DAYS
     starts = [end - 7 * (fold + 1) for fold in range(params.split.folds)]
     earliest = starts[-1] - LABEL_DELAY_DAYS - params.split.train_days
     if earliest < first:
         raise UserError(
-            f"The data covers {last + 1 - first} days and these splits need "
-            f"{last + 1 - earliest}: lower split.train_days, split.folds or split.test_weeks."
+            f"The data covers {last_day + 1 - first} days and these splits need "
+            f"{last_day + 1 - earliest}: lower split.train_days, split.folds or split.test_weeks."
         )
-    between = partial(_between, params, table)
+
+    def train(end: int) -> Columns:
+        days = day.is_between(end - params.split.train_days, end, closed="left")
+        return columns(params, table.filter(days).collect())
+
+    def valid(start: int, end: int) -> Columns:
+        # A card is known as compromised once a fraud of it is older than the label delay.
+        first_fraud = day.filter(label).min().over(CARD)
+        unknown = first_fraud.is_null() | (day <= first_fraud + LABEL_DELAY_DAYS)
+        two_weeks_more = table.filter(day.is_between(start - 14, end, closed="left"))
+        return columns(params, two_weeks_more.filter(unknown).filter(day >= start).collect())
+
     return Splits(
-        train=between(end - params.split.train_days, end),
+        train=train(end),
         folds=tuple(
-            Fold(
-                between(known - params.split.train_days, known),
-                _unknown(between(start - 14, start + 7), start),
-            )
-            for start in starts
-            for known in (start - LABEL_DELAY_DAYS,)
+            Fold(train(first - LABEL_DELAY_DAYS), valid(first, first + 7)) for first in starts
         ),
-        test=_unknown(between(test - 14, last + 1), test),
+        test=valid(test, last_day + 1),
     )
 
 
-def _span(table: pl.LazyFrame) -> tuple[int, int]:
-    """Give the first day, and the last on which every label is known."""
-    day, unknown = pl.col("timestamp").dt.epoch("d"), pl.col("is_fraud").is_null()
-    known = pl.min_horizontal(day.max(), day.filter(unknown).min() - 1)
-    return table.select(day.min().alias("first"), known.alias("last")).collect().row(0)
-
-
-def _between(params: FraudParams, table: pl.LazyFrame, first: int, end: int) -> Columns:
-    """Read the rows of the days [first, end) as columns."""
-    day = pl.col("timestamp").dt.epoch("d")
-    return columns(params, table.filter((day >= first) & (day < end)).collect())
-
-
 def columns(params: FraudParams, table: pl.DataFrame) -> Columns:
-    """Turn a table into columns, with each card's code, the day since 1970 and a review's cost."""
+    """Turn a table into columns; add the card's code, the day since 1970 and a review's cost."""
     table = table.with_columns(
-        pl.col("timestamp").dt.epoch("d").alias("day"),
+        day.alias("day"),
         pl.col(CARD).rank("dense").alias("customer"),
-        pl.col("timestamp").cast(pl.Datetime("ms")).to_physical(),
-        pl.col("is_fraud").fill_null(False),
+        time.dt.epoch("ms"),
+        label.fill_null(value=False),  # unknown in a batch only, which has no metrics
         pl.lit(params.decide.review_cost).alias("review_cost"),
     )
     return {column.name: column.to_numpy() for column in table}
 
 
-def _unknown(rows: Columns, start: int) -> Columns:
-    """Keep the rows from `start` on whose card is not known as compromised on their day.
-
-    A card is known once a fraud of it is older than the delay; `rows` begin two weeks earlier.
-    """
-    never = np.iinfo(np.int64).max
-    first_fraud = np.full(int(rows["customer"].max(initial=0)) + 1, never)
-    frauds = np.flatnonzero(rows["is_fraud"])
-    np.minimum.at(first_fraud, rows["customer"][frauds], rows["day"][frauds])
-    known = first_fraud[rows["customer"]] <= rows["day"] - LABEL_DELAY_DAYS - 1
-    kept: NDArray[np.bool_] = (rows["day"] >= start) & ~known
-    return {name: values[kept] for name, values in rows.items()}
-
-
-def batch(params: FraudParams, source: Path, folder: Path) -> Columns:
-    """Read payments to judge and compute their features; the folder's rows are their history.
+def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
+    """Read payments to score and compute their features; the folder's rows are their history.
 
     Raises:
-        UserError: a file that cannot be read, columns that are missing, or rows that break a rule.
+        UserError: a file that cannot be read, a column that is missing, or rows that break a rule.
     """
+    data = params.data
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
-        fresh, target = Path(scratch) / ROWS, Path(scratch) / FEATURES
+        rows, target = Path(scratch) / ROWS_FILE, Path(scratch) / FEATURES_FILE
         layout = replace(LAYOUT, optional=("is_fraud",))
-        copy(
-            Source(str(source.absolute()), params.data.columns),
-            layout,
-            fresh,
-            params.data.duckdb_mib,
-        )
-        check(fresh, params.data.duckdb_mib, labelled=False)
-        both, ids = _with_history(pl.read_parquet(fresh), pl.scan_parquet(folder / ROWS))
-        build_feature_table(both.lazy(), target, params.data.memory_limit_mib)
-        mine = pl.scan_parquet(target).filter(pl.col("transaction_id").is_in(ids.implode()))
-        return columns(params, mine.collect())
+        load(data.model_copy(update={"source": str(source.absolute())}), layout, rows)
+        check(rows, data.duckdb_mib, labelled=False)
+        batch = pl.read_parquet(rows)
+        both = _with_history(batch, pl.scan_parquet(folder / ROWS_FILE))
+        build_feature_table(both.lazy(), target)
+        mine = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
+        return columns(params, pl.scan_parquet(target).filter(mine).collect())
 
 
-def _with_history(fresh: pl.DataFrame, past: pl.LazyFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Put what the fresh rows look back on before them, sorted by time; give their ids too.
+def _with_history(batch: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
+    """Add the payments that the batch looks back on; all in order of time.
 
-    A label is the file's own, or else the one that the data set knows of the same payment.
+    The label of a payment is that of the file, or else the one of the same payment in the data set.
     """
-    time, ids = pl.col("timestamp"), fresh["transaction_id"]
-    if "is_fraud" not in fresh.columns:
-        fresh = fresh.with_columns(pl.lit(None, pl.Boolean).alias("is_fraud"))
-    first, last = fresh.select(time.min().alias("first"), time.max().alias("last")).row(0)
-    again = pl.col("transaction_id").is_in(ids.implode())
-    raw = [name for name in LAYOUT.types if name != "is_fraud"]
-    known = past.filter(again).select(*raw, known="is_fraud").collect()
-    _refuse("transaction_id", "must not be that of another payment", known.join(fresh, raw, "anti"))
-    fresh = fresh.join(known, on=raw, how="left").with_columns(
-        pl.coalesce("is_fraud", "known").alias("is_fraud")
+    again = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
+    raw, known = list(Payment.model_fields), past.filter(again).collect()
+    other = known.join(batch, raw, "anti", nulls_equal=True)
+    _refuse("transaction_id", "must not be that of another payment", other)
+    own = label if "is_fraud" in batch.columns else pl.lit(None, pl.Boolean)
+    labels = known.select("transaction_id", known="is_fraud")
+    batch = batch.join(labels, "transaction_id", "left").with_columns(
+        is_fraud=pl.coalesce(own, "known")
     )
-    start = first - timedelta(days=max(LOOKBACK_DAYS.values()))
-    recent = past.filter(time.is_between(start, last) & ~again)
-    names = list(LAYOUT.types)
-    both = pl.concat([recent.select(names).collect(), fresh.select(names)])
-    newest = fresh.group_by(TERMINAL).agg(time.max().alias("newest"))
-    due = time <= pl.col("newest") - timedelta(days=LABEL_DELAY_DAYS)
-    unknown = both.join(newest, on=TERMINAL).filter(due & pl.col("is_fraud").is_null())
-    rule = f"must be known {LABEL_DELAY_DAYS} days before a payment at its terminal: give labels, "
-    _refuse("is_fraud", f"{rule}or fewer days a file", unknown.select(names))
-    return both.sort(LAYOUT.order), ids
+    first, last = batch.select(time.min().alias("first"), time.max().alias("last")).row(0)
+    recent = past.filter(time.is_between(first - LOOKBACK, last) & ~again).collect()
+    both = pl.concat(rows.select(*LAYOUT.types) for rows in (recent, batch))
+    newest = batch.group_by(TERMINAL).agg(newest=time.max())
+    due = time <= pl.col("newest") - DELAY
+    rule = f"must be known {LABEL_DELAY_DAYS} days before a payment at its terminal: add labels, or"
+    unknown = both.join(newest, on=TERMINAL).filter(due & label.is_null())
+    _refuse("is_fraud", f"{rule} put fewer days in a file", unknown)
+    return both.sort(LAYOUT.order)
 
 
 def _refuse(column: str, rule: str, broken: pl.DataFrame) -> None:
     if len(broken):
-        found = Violation(column, rule, len(broken), broken.head(SHOWN).to_dicts())
+        shown = broken.select(*LAYOUT.types).head(SHOWN).to_dicts()
+        found = Violation(column, rule, len(broken), shown)
         raise refuse("The payments and their history", [found])
 
 
-def history(folder: Path) -> Columns:
-    """Give the payments that the features of new ones depend on; an unknown label is none."""
-    table, time = pl.scan_parquet(folder / ROWS), pl.col("timestamp")
-    days = max(LOOKBACK_DAYS.values())
-    rows = table.filter(time > time.max() - timedelta(days=days)).collect()
-    return {
-        "timestamp": rows["timestamp"].to_physical().to_numpy(),
-        **{name: rows[name].to_numpy() for name in (CARD, TERMINAL, "amount")},
-        "is_fraud": rows["is_fraud"].fill_null(value=False).cast(pl.Float64).to_numpy(),
-        EVENT: rows["transaction_id"].to_numpy(),
-    }
+def recent_events(folder: Path) -> Columns:
+    """Read the payments that features of new ones look back on, in the columns of an event."""
+    table = pl.scan_parquet(folder / ROWS_FILE).filter(time > time.max() - LOOKBACK)
+    rows = table.select(*columns_of(PastPayment)).with_columns(
+        time.dt.epoch("ms"), pl.col(pl.Boolean).cast(pl.Float64)
+    )
+    return {column.name: column.to_numpy() for column in rows.collect()}
 
 
 def examples(folder: Path, rows: Columns, count: int) -> list[FraudRequest]:
-    """Build requests for some rows, frauds among them, with the history of card and terminal.
+    """Build requests for some rows, half of them frauds, with the history of card and terminal.
 
-    Rows whose history is longer than a request may carry are passed over.
+    Rows with a longer history than a request may carry are skipped.
     """
-    table = pl.scan_parquet(folder / ROWS)
-    frauds, genuine = np.flatnonzero(rows["is_fraud"]), np.flatnonzero(~rows["is_fraud"])
-    half = min(count // 2, len(frauds))
-    chosen = [
-        request
-        for places, wanted in ((frauds, half), (genuine, count - half))
-        for request in _requests(table, list(rows["transaction_id"][places[: 4 * wanted]]), wanted)
-    ]
-    return sorted(chosen, key=lambda r: (r.transaction.timestamp, r.transaction.transaction_id))
+    table, is_fraud = pl.scan_parquet(folder / ROWS_FILE), rows["is_fraud"]
+    half = min(count // 2, int(is_fraud.sum()))
+    requests: list[FraudRequest] = []
+    for chosen, wanted in ((is_fraud, half), (~is_fraud, count - half)):
+        ids = rows["transaction_id"][chosen][: 4 * wanted].tolist()
+        requests += islice(_requests(table, ids), wanted)
+    return sorted(requests, key=lambda request: request.transaction.timestamp)
 
 
-def _requests(table: pl.LazyFrame, ids: list[str], wanted: int) -> Iterator[FraudRequest]:
-    """Yield up to the wanted number of requests for payments of these ids."""
-    found = table.filter(pl.col("transaction_id").is_in(ids)).collect().iter_rows(named=True)
-    parts = ((payment, _history(table, payment)) for payment in found)
-    fitting = ((payment, history) for payment, history in parts if len(history) <= MAX_HISTORY)
-    for payment, history in islice(fitting, wanted):
-        mine = {name: payment[name] for name in LAYOUT.types if name != "is_fraud"}
-        yield FraudRequest.model_validate({"transaction": mine, "history": history})
+def _requests(table: pl.LazyFrame, ids: list[str]) -> Iterator[FraudRequest]:
+    """Yield requests for payments, with labels that were known at the time and pseudonyms for ids.
 
-
-def _history(table: pl.LazyFrame, payment: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the payments of card and terminal before this one, labels where they are known."""
-    time, label = pl.col("timestamp"), pl.col("is_fraud")
-    now = pl.lit(payment["timestamp"]).cast(pl.Datetime("ms"))
-    recent = [
-        (pl.col(entity) == payment[entity]) & (time >= now - pl.duration(days=days))
-        for entity, days in LOOKBACK_DAYS.items()
-    ]
-    before = (time < now) | ((time == now) & (pl.col("transaction_id") < payment["transaction_id"]))
-    known = time <= now - pl.duration(days=LABEL_DELAY_DAYS)
-    past = table.filter(pl.any_horizontal(recent) & before).with_columns(
-        pl.when(known).then(label).alias("is_fraud")
-    )
-    return past.select(*LAYOUT.types).collect().to_dicts()
+    Pseudonyms sort as the ids do, since payments at the same time are ordered by id.
+    """
+    pseudonyms = []
+    for name in ("transaction_id", CARD, TERMINAL):
+        number = pl.col(name).rank("dense").cast(pl.String).str.zfill(4)
+        pseudonyms.append((name.removesuffix("_id") + "-" + number).alias(name))
+    for payment in table.filter(pl.col("transaction_id").is_in(ids)).collect().to_dicts():
+        now = pl.lit(payment["timestamp"], pl.Datetime("ms"))
+        recent = [(pl.col(e.name) == payment[e.name]) & (time >= now - e.ttl) for e in ENTITIES]
+        not_later = pl.col("transaction_id") <= payment["transaction_id"]
+        until = (time < now) | ((time == now) & not_later)
+        known = pl.when(time <= now - DELAY).then(label).alias("is_fraud")
+        found = table.filter(pl.any_horizontal(recent) & until).with_columns(*pseudonyms, known)
+        *history, own = found.select(*PastPayment.model_fields).collect().to_dicts()
+        del own["is_fraud"]
+        if len(history) <= MAX_HISTORY:
+            yield FraudRequest.model_validate({"transaction": own, "history": history})

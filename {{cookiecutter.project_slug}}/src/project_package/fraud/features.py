@@ -1,119 +1,86 @@
-"""The declaration of the fraud features: what they mean, and the one function that computes them.
+"""The features of a payment: what they mean, and the one function that computes them.
 
 Fifteen are the inputs of the published baseline (Le Borgne et al. 2022, chapter 3): the amount,
-when it was paid, how often and how much the card paid lately, and how often the terminal's
-payments turned out as fraud. The rest describe behaviour: how an amount compares with what is
-typical of the card, how many amounts of the card were far from typical, and whether the latest
-known payments at the terminal are one unbroken run of frauds. A label is known seven days after
-the payment, so no window over labels ends later than that.
+the time, how often and how much the card paid lately, and how often payments at the terminal
+turned out to be fraud. The others describe behaviour: how the amount compares with what is typical
+of the card, how many amounts of the card were far from typical, and whether the latest known
+payments at the terminal are an unbroken run of frauds. A label is known seven days after the
+payment, so no window over labels ends later than that.
 """
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import ALL, At, Columns
+from ..contract import Columns
 from ..features.windows import (
+    EVERY_ROW,
     MILLISECONDS_A_DAY,
     Aggregate,
     Derived,
     Feature,
+    Positions,
     Window,
-    lookback,
+    entities,
     stream,
 )
 
-Values: TypeAlias = NDArray[Any]
-
 CARD, TERMINAL = "customer_id", "terminal_id"
 LABEL_DELAY_DAYS = 7
-ORDINARY_LIMIT = 2.5
-OUTLIER_LIMIT = 3.0
 
 
-def is_weekend(timestamp: Values) -> Values:
-    """Tell Saturdays and Sundays, in UTC; day 0 of Unix time was a Thursday."""
+def is_weekend(timestamp: NDArray[Any]) -> NDArray[Any]:
+    """Return True on Saturdays and Sundays (UTC); day 0 of Unix time was a Thursday."""
     return (timestamp // MILLISECONDS_A_DAY + 3) % 7 >= 5
 
 
-def is_night(timestamp: Values) -> Values:
-    """Tell the hours 0 to 6, in UTC."""
+def is_night(timestamp: NDArray[Any]) -> NDArray[Any]:
+    """Return True in the hours 0 to 6 (UTC)."""
     return timestamp // 3_600_000 % 24 <= 6
 
 
-def is_ordinary(amount: Values, mean: Values) -> Values:
-    """Tell amounts that are not far above the card's mean, which they are part of."""
-    return amount <= ORDINARY_LIMIT * mean
-
-
-def typical_amount(ordinary_sum: Values, ordinary_count: Values, mean: Values) -> Values:
-    """Give the mean of the card's ordinary amounts, or its plain mean while it has none."""
+def typical_amount(
+    ordinary_sum: NDArray[Any], ordinary_count: NDArray[Any], mean: NDArray[Any]
+) -> NDArray[Any]:
+    """Compute the mean of the card's ordinary amounts; its plain mean while it has none."""
     return np.where(ordinary_count > 0, ordinary_sum / np.maximum(ordinary_count, 1), mean)
 
 
-def amount_ratio(amount: Values, typical: Values) -> Values:
-    """Divide; 1 for a card whose typical amount is 0, because it only ever paid 0."""
+def amount_ratio(amount: NDArray[Any], typical: NDArray[Any]) -> NDArray[Any]:
+    """Divide; 1 where the typical amount is 0, because the card only ever paid 0."""
     return np.where(typical > 0, amount / np.where(typical > 0, typical, 1), 1.0)
-
-
-def is_outlier(ratio: Values) -> Values:
-    """Tell amounts far above what is typical of the card."""
-    return ratio > OUTLIER_LIMIT
 
 
 def _card(
     name: str, meaning: str, aggregate: Aggregate, days: int, value: str | None = None
 ) -> Window:
-    """Declare a window over what the card paid, up to and with the payment itself."""
     return Window(name, f"{meaning}, last {days} d", CARD, aggregate, days, 0, value)
 
 
 def _terminal(
-    name: str, meaning: str, aggregate: Aggregate, days: int, value: str | None = None
+    name: str, meaning: str, aggregate: Aggregate, days: int, value: str | None = "is_fraud"
 ) -> Window:
-    """Declare a window over what the terminal took, up to where labels are known."""
     meaning = f"{meaning}, in {days} d ending {LABEL_DELAY_DAYS} d ago"
     return Window(name, meaning, TERMINAL, aggregate, days, LABEL_DELAY_DAYS, value)
 
 
-def _recent(days: int) -> tuple[Feature, ...]:
-    return (
-        _card(f"customer_count_{days}d", "payments of the card", "count", days),
-        _card(f"customer_mean_{days}d", "mean amount of the card", "mean", days, "amount"),
-    )
-
-
-def _outliers(days: int) -> Feature:
-    meaning = "payments of the card far above its typical amount"
-    return _card(f"customer_outliers_{days}d", meaning, "sum", days, "is_outlier")
-
-
-def _risk(days: int) -> tuple[Feature, ...]:
-    risk = "share of frauds at the terminal"
-    return (
-        _terminal(f"terminal_count_{days}d", "payments at the terminal", "count", days),
-        _terminal(f"terminal_risk_{days}d", risk, "mean", days, "is_fraud"),
-    )
-
-
-ROW_FEATURES: tuple[Feature, ...] = (
+FEATURES: tuple[Feature, ...] = (
     Derived("is_weekend", "paid on a Saturday or a Sunday, UTC", is_weekend, ("timestamp",)),
     Derived("is_night", "paid from 0:00 to 6:59, UTC", is_night, ("timestamp",)),
-)
-
-# Two rounds, because a plain mean follows the frauds: what stands out of the last week is left out
-# of the typical amount, and what stands out of the typical amount is an outlier.
-CARD_FEATURES: tuple[Feature, ...] = (
-    *_recent(1),
-    *_recent(7),
-    *_recent(30),
+    _card("customer_count_1d", "payments of the card", "count", 1),
+    _card("customer_mean_1d", "mean amount of the card", "mean", 1, "amount"),
+    _card("customer_count_7d", "payments of the card", "count", 7),
+    _card("customer_mean_7d", "mean amount of the card", "mean", 7, "amount"),
+    _card("customer_count_30d", "payments of the card", "count", 30),
+    _card("customer_mean_30d", "mean amount of the card", "mean", 30, "amount"),
+    # Two rounds, because frauds raise a plain mean: amounts far above the mean of the last week do
+    # not count in the typical amount, and amounts far above the typical amount are outliers.
     Derived(
         "is_ordinary",
-        f"amount up to {ORDINARY_LIMIT:g} times the card's mean of 7 d",
-        is_ordinary,
+        "amount up to 2.5 times the card's mean of 7 d",
+        lambda amount, mean: amount <= 2.5 * mean,
         ("amount", "customer_mean_7d"),
     ),
     Derived("ordinary_amount", "the amount, or 0", np.multiply, ("amount", "is_ordinary")),
@@ -133,68 +100,53 @@ CARD_FEATURES: tuple[Feature, ...] = (
     ),
     Derived(
         "is_outlier",
-        f"amount above {OUTLIER_LIMIT:g} times the card's typical amount",
-        is_outlier,
+        "amount above 3 times the card's typical amount",
+        lambda ratio: ratio > 3,
         ("amount_over_typical",),
     ),
-    _outliers(3),
-    _outliers(7),
+    _card("customer_outliers_3d", "payments far above the typical amount", "sum", 3, "is_outlier"),
+    _card("customer_outliers_7d", "payments far above the typical amount", "sum", 7, "is_outlier"),
+    _terminal("terminal_count_1d", "payments at the terminal", "count", 1, None),
+    _terminal("terminal_risk_1d", "share of frauds at the terminal", "mean", 1),
+    _terminal("terminal_count_7d", "payments at the terminal", "count", 7, None),
+    _terminal("terminal_risk_7d", "share of frauds at the terminal", "mean", 7),
+    _terminal("terminal_count_30d", "payments at the terminal", "count", 30, None),
+    _terminal("terminal_risk_30d", "share of frauds at the terminal", "mean", 30),
+    _terminal("terminal_run_length", "frauds in a row at the terminal", "run_length", 30),
+    _terminal("terminal_run_age", "days since the first fraud of that row", "run_age_days", 30),
+    _terminal("terminal_days_since_genuine", "days since a genuine one", "days_since_false", 30),
 )
-
-TERMINAL_FEATURES: tuple[Feature, ...] = (
-    *_risk(1),
-    *_risk(7),
-    *_risk(30),
-    _terminal(
-        "terminal_run_length",
-        "frauds at the terminal since its last genuine payment",
-        "run_length",
-        30,
-        "is_fraud",
-    ),
-    _terminal(
-        "terminal_run_age",
-        "days since the first of the terminal's frauds in a row",
-        "run_age_days",
-        30,
-        "is_fraud",
-    ),
-    _terminal(
-        "terminal_days_since_genuine",
-        "days since the terminal's last genuine payment",
-        "days_since_false",
-        30,
-        "is_fraud",
-    ),
-)
-
-FEATURES = (*ROW_FEATURES, *CARD_FEATURES, *TERMINAL_FEATURES)
-LOOKBACK_DAYS = MappingProxyType(lookback(FEATURES))
-"""How many days of a card's and of a terminal's history a payment's features depend on."""
+ENTITIES = entities(FEATURES)
+"""Whose earlier payments the features read: card and terminal."""
+LOOKBACK = max(entity.ttl for entity in ENTITIES)
+_NAMES = {feature.name for feature in FEATURES}
+RAW = tuple(dict.fromkeys(name for f in FEATURES for name in f.inputs if name not in _NAMES))
+"""The raw columns that features read."""
 
 _STEPS = {"is_ordinary", "ordinary_amount", "ordinary_count_30d", "ordinary_sum_30d", "is_outlier"}
-DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
-    {"amount": "amount of the payment"}
-    | {feature.name: feature.description for feature in FEATURES if feature.name not in _STEPS}
-)
+DESCRIPTIONS = {"amount": "amount of the payment"} | {
+    feature.name: feature.description for feature in FEATURES if feature.name not in _STEPS
+}
 """What each input of the model means, in the order in which the model takes them."""
 INPUTS = tuple(DESCRIPTIONS)
+GRAPH_INPUT = "features"
+"""The name of the input of the ONNX graph."""
 
 
-def feature_columns(
-    rows: Columns, at: At = ALL, features: Sequence[Feature] = FEATURES
-) -> dict[str, NDArray[np.float32]]:
-    """Compute the inputs of the model for the rows `at`, float32, one of each per row.
+def matrix(rows: Columns, inputs: Iterable[str] = INPUTS) -> NDArray[np.float32]:
+    """Stack the inputs of the model: (rows, features)."""
+    return np.column_stack([rows[name] for name in inputs]).astype(np.float32, copy=False)
+
+
+def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArray[np.float32]]:
+    """Compute the features of the rows `at`: the inputs of the model without amount, float32.
 
     `rows` are payments in order of time: timestamp (int64, milliseconds UTC), customer_id and
-    terminal_id (one integer code each), amount, is_fraud (False where not known yet: labels of the
-    last seven days are never read). The other rows are history; with `LOOKBACK_DAYS` of
-    it for the card and the terminal of a row, the result is that of the whole table to the bit.
-
-    Raises ValueError when the rows are not in order of time.
+    terminal_id as one integer code each, and the columns `RAW`. The rows that are not in `at` are
+    history; with as much of it for card and terminal as `ENTITIES` says, the result is that of the
+    whole table to the bit. Raises ValueError when the rows are not in order of time.
     """
-    columns = {"amount": rows["amount"][at].astype(np.float32)}
-    for name, values in stream(features, rows, at):
-        if name in DESCRIPTIONS:
-            columns[name] = values.astype(np.float32)
-    return columns
+    # A payment counts as genuine until its label is known.
+    rows = {**rows, "is_fraud": np.nan_to_num(rows["is_fraud"], nan=0.0)}
+    found = stream(FEATURES, rows, at)
+    return {name: values.astype(np.float32) for name, values in found if name in DESCRIPTIONS}

@@ -1,84 +1,104 @@
-"""Card fraud: is this payment fraud, and what made it look so?"""
+"""Card fraud: is this payment fraud, and why does it look like it?"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..contract import About, Columns, Files, Outcome, UseCase
-from .task import API, REASONS, FraudAssets, top, write_assets
-from .data import SIMULATOR, FraudParams, batch, collect, examples, history, split
-from .metrics import GOAL, METRICS, naive, slices, threshold, weeks
+from ..contract import About, Columns, Files, Fitted, Outcome, Reporting, Training
+from .data import SIMULATOR, FraudParams, examples, load_data, read_batch, recent_events, split
 from .features import INPUTS
-from .report import figures, words
+from .metrics import GOAL, METRICS, naive, slices, threshold, weeks
 from .models import CANDIDATES
+from .report import figures, summary
+from .task import ASSETS, Assets, make_task, top_reasons
+
+SIMULATED = (
+    "Simulated fraud is easier than real fraud: on their real, private data the authors report an "
+    "average precision of .105 at best."
+)
+LIMITS: tuple[str, ...] = (
+    "Labels are expected within seven days of the payment; until a label arrives, the features "
+    "count the payment as genuine.",
+    "A card without history is scored by its amount and its terminal only.",
+)
 
 
 def about(params: FraudParams) -> About:
-    """Say what the model is for, what it was trained on and where it ends."""
-    simulated = params.data.source == SIMULATOR
-    easier = (
-        "Simulated fraud is easier than real fraud: on their real, private data the authors "
-        "report an average precision of .105 at best.",
-    )
+    """Describe the model for the report and the model card."""
+    data, limits = f"Payments read from {params.data.source}.", LIMITS
+    if params.data.source == SIMULATOR:
+        data = "Simulated payments, after the published simulator of Le Borgne et al. (2022)."
+        limits = (SIMULATED, *LIMITS)
     return About(
         title="Card fraud detection",
         question="Is this card payment fraud?",
         use="An analyst reviews the flagged payments of the day, the highest scores first.",
         misuse="It must not decline a payment or block a card without a person.",
-        data="Simulated payments, after the published simulator of Le Borgne et al. (2022)."
-        if simulated
-        else f"Payments read from {params.data.source}.",
-        limits=(
-            *(easier if simulated else ()),
-            "A label is taken as known seven days after the payment; one that comes later is late "
-            "for the features too.",
-            "A card without history is judged by its amount and its terminal only.",
-        ),
+        data=data,
+        limits=limits,
     )
 
 
-def assets(_: FraudParams, __: Outcome, validation: Sequence[Outcome]) -> Files:
-    """Choose the threshold of least cost on the validation weeks."""
-    rows = {
+@dataclass(frozen=True)
+class Finished:
+    """A fitted classifier with the assets that decisions need."""
+
+    fitted: Fitted
+    assets: Assets
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return score and decision; effects are computed from scores."""
+        score = self.fitted.predict(rows)["score"]
+        return {"score": score, "decision": self.assets.decide(score)}
+
+    def files(self) -> Files:
+        """Return the graph and the assets."""
+        assets = self.assets.model_dump_json(indent=2).encode()
+        return {**self.fitted.files(), ASSETS: assets}
+
+
+def finish(
+    _: FraudParams, fitted: Fitted, rows: Columns, validation: Sequence[Outcome]
+) -> Finished:
+    """Choose the threshold of least cost on the validation weeks; compute medians of training."""
+    weeks = {
         name: np.concatenate([part.rows[name] for part in validation])
         for name in ("is_fraud", "amount", "review_cost")
     }
-    scores = np.concatenate([part.outputs["score"] for part in validation])
-    chosen = threshold(rows, scores)
-    return write_assets(FraudAssets(features=INPUTS, threshold=chosen))
+    scores = np.concatenate([part.predictions["score"] for part in validation])
+    medians = {name: float(np.median(rows[name])) for name in INPUTS}
+    return Finished(fitted, Assets(medians=medians, threshold=threshold(weeks, scores)))
 
 
-def table(rows: Columns, predictions: Columns) -> Columns:
-    """Give the columns of the batch file."""
-    places = top(predictions["contributions"])
-    reasons = {f"reason_{rank + 1}": np.array(INPUTS)[places[:, rank]] for rank in range(REASONS)}
+def batch_table(rows: Columns, predictions: Columns) -> Columns:
+    """Return the columns of the file of predictions; reasons of flagged payments only."""
+    names = np.array([*INPUTS, ""], object)
+    reasons = names[top_reasons(predictions["effects"])].T
     return {
         "transaction_id": rows["transaction_id"],
         "score": predictions["score"],
         "decision": np.where(predictions["decision"], "review", "approve"),
-        **reasons,
+        **{f"reason_{rank}": column for rank, column in enumerate(reasons, 1)},
     }
 
 
-USE_CASE = UseCase(
-    api=API,
+TRAINING = Training(
+    make_task=make_task,
     params=FraudParams,
-    about=about,
-    goal=GOAL,
-    metrics=METRICS,
-    collect=collect,
+    load_data=load_data,
     split=split,
     candidates=CANDIDATES,
-    assets=assets,
+    goal=GOAL,
+    metrics=METRICS,
     naive=naive,
-    periods=weeks,
-    units=lambda rows: rows["customer"],
-    changed=lambda old, new: old["decision"] != new["decision"],
-    slices=slices,
-    words=words,
-    figures=figures,
-    batch=batch,
-    table=table,
-    history=history,
+    reporting=Reporting(about, summary, figures),
+    read_batch=read_batch,
+    batch_table=batch_table,
     examples=examples,
+    finish=finish,
+    periods=weeks,
+    groups=lambda rows: rows["customer"],
+    slices=slices,
+    recent_events=recent_events,
 )

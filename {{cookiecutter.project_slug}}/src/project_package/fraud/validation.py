@@ -1,38 +1,25 @@
-"""The rules that payments must keep before anything is made of them.
+"""The layout of the payments table and the rules that its rows must keep.
 
-Rules about a row are a Pandera schema, checked batch by batch; rules about the whole table, such as
-unique ids, are queries to DuckDB. Every broken rule is reported at once, with example rows. Pandera
-takes two seconds to import: only the data stage should import this module.
+Rules about a row are a Pandera schema, validated batch by batch; rules about the whole table, such
+as unique ids, are queries to DuckDB. Every broken rule is reported at once, with example rows.
+Pandera takes two seconds to import: only the data stage should import this module.
 """
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 
 import pandera.polars as pa
 import polars as pl
 
+from ..data.sources import Layout, open_duckdb, types_of
 from ..data.validation import broken_by_rows, broken_by_table
 from ..errors import refuse
 from ..fields import EARLIEST, GRACE, LONGEST_ID, MONEY_LIMIT, PERIOD
-from ..data.sources import Layout, open_duckdb
 from .features import LABEL_DELAY_DAYS
+from .schemas import PastPayment
 
-LAYOUT = Layout(
-    types=MappingProxyType(
-        {
-            "transaction_id": "VARCHAR",
-            "timestamp": "TIMESTAMP_MS",
-            "customer_id": "VARCHAR",
-            "terminal_id": "VARCHAR",
-            "amount": "DOUBLE",
-            "is_fraud": "BOOLEAN",
-        }
-    ),
-    order=("timestamp", "transaction_id"),
-)
-LABEL_RULE = f"must be known when the payment is older than {LABEL_DELAY_DAYS} days"
+LAYOUT = Layout(types_of(PastPayment), order=("timestamp", "transaction_id"))
 TABLE_RULES = (
     (
         "transaction_id",
@@ -40,10 +27,11 @@ TABLE_RULES = (
         "transaction_id IN (SELECT transaction_id FROM payments GROUP BY ALL HAVING count(*) > 1)",
     ),
 )
+"""Column, rule, and the rows that break it, in SQL."""
 LABEL_RULES = (
     (
         "is_fraud",
-        LABEL_RULE,
+        f"must be known when the payment is older than {LABEL_DELAY_DAYS} days",
         "is_fraud IS NULL AND timestamp <= getvariable('delay_before') + "
         "(SELECT max(timestamp) FROM payments WHERE timestamp <= getvariable('latest'))",
     ),
@@ -58,18 +46,17 @@ LABEL_RULES = (
         "NOT EXISTS (SELECT 1 FROM payments WHERE NOT is_fraud)",
     ),
 )
-"""Column, rule, and which rows break it, in SQL."""
 
 
 def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> None:
-    """Refuse the payments of a canonical Parquet file that break a rule.
+    """Validate the payments of a Parquet file in the layout above.
 
-    Without `labelled`, nothing is asked of is_fraud, which may be absent. The memory limit (MiB)
-    is that of the rules about the table; a batch of rows needs about 100 MiB beside it.
+    Without `labelled`, is_fraud is not checked and may be absent. The memory limit (MiB) is that of
+    the rules about the table; a batch of rows needs about 100 MiB beside it.
 
     Raises:
         UserError: broken rules, each with its column, how many rows break it and three of them.
-        SchemaErrors: a column is missing or of another type: the file is not canonical.
+        SchemaErrors: a column is missing or has another type than the layout says.
     """
     latest = datetime.now(UTC).replace(tzinfo=None) + GRACE
     broken = broken_by_rows(path, _schema(latest, labelled))
@@ -87,32 +74,28 @@ def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> No
 
 
 def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
-    """Declare what every row must keep by itself."""
+    """Build the schema of a row."""
     length = f"must have 1 to {LONGEST_ID} characters"
     name = pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length))
     earliest = EARLIEST.replace(tzinfo=None)
-    amounts = f"must be a number from 0 to less than {MONEY_LIMIT:,.0f}"
-    return pa.DataFrameSchema(
-        {
-            "transaction_id": name,
-            "customer_id": name,
-            "terminal_id": name,
-            "timestamp": pa.Column(
-                pl.Datetime("ms"), pa.Check.in_range(earliest, latest, error=PERIOD)
-            ),
-            "amount": pa.Column(
-                pl.Float64,
-                [
-                    pa.Check.in_range(0, MONEY_LIMIT, include_max=False, error=amounts),
-                    pa.Check(_has_four_decimals, error="must have four decimals at most"),
-                ],
-            ),
-            **({"is_fraud": pa.Column(pl.Boolean, nullable=True)} if labelled else {}),
-        }
-    )
+    period = pa.Check.in_range(earliest, latest, error=PERIOD)
+    limit = f"must be a number from 0 to less than {MONEY_LIMIT:,.0f}"
+    amount = [
+        pa.Check.in_range(0, MONEY_LIMIT, include_max=False, error=limit),
+        pa.Check(_has_four_decimals, error="must have four decimals at most"),
+    ]
+    columns = {
+        "transaction_id": name,
+        "customer_id": name,
+        "terminal_id": name,
+        "timestamp": pa.Column(pl.Datetime("ms"), period),
+        "amount": pa.Column(pl.Float64, amount),
+    }
+    label = {"is_fraud": pa.Column(pl.Boolean, nullable=True)} if labelled else {}
+    return pa.DataFrameSchema(columns | label)
 
 
 def _has_four_decimals(data: pa.PolarsData) -> pl.LazyFrame:
-    """Tell amounts that are whole ten-thousandths, as features count, up to float noise."""
-    value = pl.col(data.key).clip(0, MONEY_LIMIT)  # what lies outside breaks another rule
+    """Find amounts in whole ten-thousandths, which windows add exactly, up to rounding errors."""
+    value = pl.col(data.key).clip(0, MONEY_LIMIT)  # values outside break another rule
     return data.lazyframe.select((value.round(4) - value).abs() < 1e-6)

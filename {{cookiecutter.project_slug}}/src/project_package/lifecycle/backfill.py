@@ -1,47 +1,44 @@
-"""remember: give the server's state the past that new requests need, from the latest data set."""
+"""backfill: store recent events of the latest data set, so that the server has a history."""
 
 import time
+from contextlib import closing
 
-from ..contract import length
+import numpy as np
+
+from ..contract import length, take
 from ..errors import UserError
 from ..settings import shown
-from ..state.base import State
 from .project import Project
 
-TOGETHER = 500
-"""Rows of one transaction: a server that shares the state waits that long."""
+BATCH = 2_000
+"""Events of one transaction: a server that shares the store waits that long."""
 PAUSE_SECONDS = 0.005
-"""Between two transactions: others look more often than this whether they may."""
+"""Between two transactions, so that a waiting server can go first."""
 
 
-def remember(project: Project) -> int:
-    """Put the newest rows of the latest data set into the state; give how many were new.
+def backfill(project: Project) -> int:
+    """Add the newest events of the latest data set to the event store; return how many were new.
 
-    What the state knows stays as it is, so a second time changes nothing.
+    Events that are stored already stay as they are, so running it again changes nothing.
 
     Raises:
-        UserError: there is no data set, the state cannot be written, or it has gone on to a time
-            for which all rows are too old.
+        UserError: there is no data set or no champion, this use case has no events, or the event
+            store cannot be written.
     """
-    folder = project.workspace.dataset().path
+    history, read_events = project.champion_task().history, project.training.recent_events
+    if history is None or read_events is None:
+        raise UserError("This use case has no history: there are no events to store.")
     address = project.settings.state(project.workspace.root)
-    state, new, old = State(address, project.use_case.api.memory), 0, 0
-    with project.console.step("remember") as progress:
-        rows = project.use_case.history(folder)
-        count = length(rows)
-        for start in range(0, count, TOGETHER):
-            places = range(start, min(start + TOGETHER, count))
-            with state.transaction():
-                old += sum(state.is_old(rows, place) for place in places)
-                new += sum(state.add(rows, place) for place in places)
-            progress(places.stop / count)
-            time.sleep(PAUSE_SECONDS)
-    state.sync()
-    state.close()
-    if count and old == count:
-        raise UserError(
-            f"{shown(address)} has rows so new that it keeps none of the data set's time: name "
-            "another with STATE_URL, or delete it."
-        )
-    project.console.say(f"{new:,} of {count:,} rows are new to {shown(address)}.")
+    with project.console.step("backfill") as progress:
+        events = read_events(project.workspace.dataset().path)
+        count = length(events)
+        with closing(history.open_store(address, history)) as store:
+            new = 0
+            for start in range(0, count, BATCH):
+                batch = take(events, np.arange(start, min(start + BATCH, count)))
+                with store.transaction():
+                    new += sum(store.add(batch))
+                progress(min(start + BATCH, count) / count)
+                time.sleep(PAUSE_SECONDS)
+    project.console.print(f"Stored {new:,} new of {count:,} events in {shown(address)}.")
     return new

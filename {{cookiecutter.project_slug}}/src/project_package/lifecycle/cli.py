@@ -1,22 +1,24 @@
-"""The command line: `ml <stage>`. It imports a stage only when that stage runs, so help is quick.
+"""The command line: `ml <command>`. A command imports its stage when it runs, so help is quick.
 
-Exit codes: 0 done, 1 a gate said no, 2 something the user can mend.
+Exit codes: 0 done, 1 the gate refused, 2 something that the user can fix.
 """
 
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import GateRefused, UserError
+from ..settings import Settings, read
 
 if TYPE_CHECKING:
-    from ..contract import UseCase
+    from ..contract import Training
+    from .erase import PredictionLog
     from .project import Project
 
 Set = Annotated[
@@ -24,39 +26,17 @@ Set = Annotated[
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a parameter for this run."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-Source = Annotated[Path, typer.Argument(help="Raw rows: a .parquet or .csv file.")]
-Target = Annotated[Path, typer.Argument(help="Where the predictions go: .parquet or .csv.")]
-KeyName = Annotated[str, typer.Argument(help="Who will have the key.", metavar="NAME")]
-Scopes = Annotated[list[str] | None, typer.Option("--scope", help="predict, labels or admin.")]
-Remove = Annotated[bool, typer.Option("--remove", help="Take the key away.")]
-Host = Annotated[str, typer.Option(help="Address; SERVE_HOST, or loopback, by default.")]
-Port = Annotated[
-    int, typer.Option(help="Port; SERVE_PORT, or 8000, by default; 0 takes a free one.")
-]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Processes; SERVE_WORKERS, or 1, by default.")
-]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The use case and its server, each imported when a command asks for it."""
+    """What the command line needs of a use case: each function imports it when it is called."""
 
-    use_case: "Callable[[], UseCase[Any, Any, Any, Any]]"
+    training: "Callable[[], Training]"
     serve: Callable[[str, int, int, bool], None]
-
-    def project(self, changes: list[str] | None, quiet: bool = False) -> "Project":
-        """Open the project in the working folder: its parameters, settings and places."""
-        from .. import settings
-        from .console import Console
-        from .params import read
-        from .project import Project
-        from .workspace import Workspace
-
-        root = Path.cwd()
-        use_case = self.use_case()
-        params = read(use_case.params, root / "params.toml", changes or ())
-        return Project(use_case, params, Workspace(root), settings.read(), Console(quiet))
+    """Serve on (host, port, workers, quiet); empty, -1 and 0 mean what the settings say."""
+    open_log: "Callable[[Settings, Path], PredictionLog | None]"
+    """Open the prediction log of a project's folder; None when it is off."""
 
 
 app = typer.Typer(
@@ -68,68 +48,156 @@ app = typer.Typer(
 )
 
 
-def stage(module: str, example: str, text: str, name: str = "") -> None:
-    """Add the command of a stage that takes no argument: a function of its module's name."""
+def open_project(
+    context: typer.Context, changes: list[str] | None, quiet: bool
+) -> "AbstractContextManager[Project]":
+    """Open the project of the working folder."""
+    from .project import opened
 
-    @app.command(name=name or module, help=text, epilog=f"Example: {example}")
-    def command(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-        run = getattr(import_module(f".{module}", __package__), name or module)
-        context.obj.project(changes, quiet).run(run)
-
-
-stage("data", "`ml data --set data.days=120`", "Collect raw rows, check them, compute features.")
-stage("train", "`ml train --set train.trials=40`", "Search, fit, export and register a challenger.")
-stage("evaluate", "`ml evaluate`", "Score the challenger beside its baselines; write the report.")
-stage("promote", "`ml promote --set promote.margin=0`", "Let the gate decide on the challenger.")
-stage("promote", "`ml rollback`", "Make the champion before the champion again.", "rollback")
-stage("remember", "`ml remember`", "Give the server's state the past that new requests need.")
-stage("stages", "`ml pipeline --set seed=1`", "Run data, train, evaluate and promote.", "pipeline")
-stage("status", "`ml models`", "List the versions with their aliases and scores.", "models")
-stage("status", "`ml doctor`", "Explain a broken set-up; something broken exits with 2.", "doctor")
+    entry: Entry = context.obj
+    return opened(entry.training(), changes or (), quiet)
 
 
-@app.command(epilog="Example: `ml predict today.csv answers.parquet`")
+@app.command(epilog="Example: `ml data --set data.days=120`")
+def data(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Read raw rows, validate them and compute their features."""
+    from .data import data as stage
+
+    with open_project(context, changes, quiet) as project:
+        stage(project)
+
+
+@app.command(epilog="Example: `ml train --set train.trials=40`")
+def train(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Search, fit and register a challenger."""
+    from .train import train as stage
+
+    with open_project(context, changes, quiet) as project:
+        stage(project)
+
+
+@app.command(epilog="Example: `ml evaluate`")
+def evaluate(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Score the challenger beside its baselines and write the report."""
+    from .evaluate import evaluate as stage
+
+    with open_project(context, changes, quiet) as project:
+        stage(project)
+
+
+@app.command(epilog="Example: `ml promote --set promote.margin=0`")
+def promote(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Make the challenger the champion if it passes the gate."""
+    from .promote import promote as stage
+
+    with open_project(context, changes, quiet) as project:
+        stage(project)
+
+
+@app.command(epilog="Example: `ml rollback`")
+def rollback(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Make the previous champion the champion again."""
+    from .promote import rollback as stage
+
+    with open_project(context, changes, quiet) as project:
+        stage(project)
+
+
+@app.command(epilog="Example: `ml pipeline --set seed=1`")
+def pipeline(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Run data, train, evaluate and promote."""
+    from .pipeline import pipeline as stage
+
+    with open_project(context, changes, quiet) as project:
+        stage(project)
+
+
+@app.command(epilog="Example: `ml predict today.csv predictions.parquet`")
 def predict(
     context: typer.Context,
-    source: Source,
-    target: Target,
+    source: Annotated[Path, typer.Argument(help="Raw rows: a .parquet or .csv file.")],
+    target: Annotated[Path, typer.Argument(help="The file to write: .parquet or .csv.")],
     changes: Set = None,
     quiet: Quiet = False,
 ) -> None:
-    """Answer a file of raw rows with the champion."""
+    """Predict a file of raw rows with the champion."""
     from .predict import predict as stage
 
-    context.obj.project(changes, quiet).run(stage, source, target)
+    with open_project(context, changes, quiet) as project:
+        stage(project, source, target)
+
+
+@app.command(epilog="Example: `ml models`")
+def models(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """List the registered versions with their aliases and scores."""
+    from .models import models as stage
+
+    with open_project(context, changes, quiet) as project:
+        stage(project)
+
+
+@app.command(epilog="Example: `ml doctor`")
+def doctor(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Check the set-up; exit with 2 when something is broken."""
+    from .doctor import doctor as stage
+
+    with open_project(context, changes, quiet) as project:
+        stage(project)
+
+
+@app.command(epilog="Example: `ml erase C0001234`")
+def erase(
+    context: typer.Context,
+    entity: Annotated[str, typer.Argument(help="The id of a person, a card, a household...")],
+    quiet: Quiet = False,
+) -> None:
+    """Delete what the event store and the prediction log hold of an entity."""
+    from .erase import erase as stage
+
+    entry: Entry = context.obj
+    with open_project(context, None, quiet) as project:
+        stage(project, entity, entry.open_log(project.settings, project.workspace.root))
 
 
 @app.command(epilog="Example: `ml serve --port 8080`, then open /docs")
 def serve(
     context: typer.Context,
-    host: Host = "",
-    port: Port = -1,
-    workers: Workers = None,
+    host: Annotated[str, typer.Option(help="Address [default: SERVE_HOST, or loopback].")] = "",
+    port: Annotated[
+        int, typer.Option(help="Port; 0 picks a free one [default: SERVE_PORT, or 8000].")
+    ] = -1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes [default: SERVE_WORKERS, or 1].")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Serve the champion over HTTP. Its settings are those of the environment."""
-    context.obj.serve(host, port, workers or 0, quiet)
+    """Serve the champion over HTTP."""
+    entry: Entry = context.obj
+    entry.serve(host, port, workers or 0, quiet)
 
 
 @app.command(epilog="Example: `ml key shop --scope predict --scope labels`")
-def key(name: KeyName, scopes: Scopes = None, remove: Remove = False) -> None:
-    """Make an API key and print it, this once; a server that runs takes it up by itself."""
-    from .. import keys, settings
+def key(
+    name: Annotated[str, typer.Argument(help="Who uses the key.")],
+    scopes: Annotated[
+        list[str] | None, typer.Option("--scope", help="predict, labels or admin.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the key.")] = False,
+) -> None:
+    """Create an API key and print it, this once; a running server reads it within seconds."""
+    from .. import api_keys
 
-    path = settings.read().keys(Path.cwd())
+    path = read().keys(Path.cwd())
     if path is None:
-        raise UserError("SERVE_KEYS is off: nobody is asked for a key. Name a file instead.")
+        raise UserError("SERVE_KEYS is off, so no key is asked for: set it to a file first.")
     if remove:
-        keys.remove(path, name)
+        api_keys.remove(path, name)
     else:
-        sys.stdout.write(f"{keys.add(path, name, scopes or ())}\n")
+        sys.stdout.write(f"{api_keys.add(path, name, scopes or ())}\n")
 
 
 def run(entry: Entry) -> None:
-    """Run the command line; a mistake ends with its sentence and exit code, without traceback."""
+    """Run the command line; print a user's error as a sentence, without a traceback."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # busy waiting is slow on a shared machine
     try:

@@ -1,4 +1,4 @@
-"""What a command shows: a progress bar on a terminal, plain lines elsewhere, nothing when quiet."""
+"""What a command prints: progress bars on a terminal, else plain lines; nothing when quiet."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ class Console:
         self.seconds: dict[str, float] = {}
         """How long each step took."""
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Print one line."""
         self._rich.print(text, markup=False)
 
@@ -43,7 +43,7 @@ class Console:
             progress.update(task, completed=1.0)
         self.seconds[name] = time.perf_counter() - start
         if not self._rich.is_terminal:
-            self.say(f"{name}: {self.seconds[name]:.1f} s")
+            self.print(f"{name}: {self.seconds[name]:.1f} s")
 
     def _progress(self) -> Progress:
         columns = (TextColumn("{task.description:<9}"), BarColumn(), TimeElapsedColumn())

@@ -1,43 +1,23 @@
-"""models and doctor: which versions there are, and what of a set-up is broken."""
+"""doctor: check each part of the set-up, and say what is broken."""
 
 import importlib.metadata
 import platform
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
+from .. import api_keys
 from ..errors import UserError
-from ..api_keys import read
-from ..settings import shown
-from ..state.base import State
 from ..model_store import CHAMPION
+from ..settings import shown
 from .project import FAILURES, Project
 from .search import open_storage
 
-
-def models(project: Project) -> None:
-    """Show every registered version, newest first."""
-    registry = project.registry
-    registry.champion()
-    goal = project.use_case.metric(project.use_case.goal.metric)
-    rows = []
-    for version in registry.versions():
-        run = registry.client.get_run(version.run).data
-        score = run.metrics.get(f"test.{goal.name}")
-        scored = "not evaluated" if score is None else f"{score:.3f}"
-        created = f"{datetime.fromtimestamp(version.created / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-        origin = (run.tags.get("data", ""), run.tags.get("commit", "")[:8])
-        rows.append((str(version.number), ", ".join(version.aliases), scored, created, *origin))
-    header = ("version", "aliases", goal.label, "created", "data", "commit")
-    project.console.table(project.params.name, header, rows)
-
-
-LIBRARIES = ("mlflow", "scikit-learn", "onnxruntime", "polars", "duckdb", "optuna", "fastapi")
+LIBRARIES = ("mlflow", "scikit-learn", "onnxruntime", "polars", "optuna", "fastapi")
 
 
 def doctor(project: Project) -> None:
-    """Show each check with its finding.
+    """Print the finding of each check.
 
     Raises:
         UserError: something is broken.
@@ -48,7 +28,7 @@ def doctor(project: Project) -> None:
         "tracking": _tracking,
         "search": _search,
         "champion": _champion,
-        "state": _state,
+        "events": _events,
         "keys": _keys,
     }
     rows, broken = [], []
@@ -58,9 +38,9 @@ def doctor(project: Project) -> None:
         except (UserError, *FAILURES) as error:
             broken.append(name)
             rows.append((name, "broken", str(error)))
-    project.console.table("doctor", ("check", "state", "finding"), rows)
+    project.console.table("doctor", ("check", "status", "finding"), rows)
     if broken:
-        raise UserError(f"Broken: {', '.join(broken)}. The findings say what to do.")
+        raise UserError(f"Broken: {', '.join(broken)}. See the findings for what to do.")
 
 
 def _versions(_: Project) -> str:
@@ -76,7 +56,7 @@ def _data(project: Project) -> str:
 
 def _tracking(project: Project) -> str:
     versions = len(project.registry.versions())
-    project.registry.champion()  # is of these versions
+    project.registry.champion()  # raises when the champion is not among these versions
     return f"{shown(project.settings.tracking(project.workspace.root))}, {versions} versions"
 
 
@@ -88,21 +68,25 @@ def _search(project: Project) -> str:
 
 
 def _champion(project: Project) -> str:
-    version, _ = project.store.load(CHAMPION)
+    version, bundle = project.store.load(CHAMPION)
+    project.load(bundle)
     return f"version {version} in {project.store.address}"
 
 
-def _state(project: Project) -> str:
+def _events(project: Project) -> str:
+    history = project.champion_task().history
+    if history is None:
+        return "not used: no feature reads earlier events"
     address = project.settings.state(project.workspace.root)
     if "://" not in address and not Path(address).exists():
-        return f"{address} is not there yet: `ml remember` or a server makes it"
-    state = State(address, project.use_case.api.memory)
-    with closing(state), state.transaction():
+        return f"{address} does not exist yet: `ml backfill` or `ml serve` creates it"
+    with closing(history.open_store(address, history)) as store, store.transaction():
         return shown(address)
 
 
 def _keys(project: Project) -> str:
     path = project.settings.keys(project.workspace.root)
     if path is None:
-        return "off: a server asks nobody for one"
-    return f"{path}: {', '.join(key.name for key in read(path)) or 'none, make one by `ml key`'}"
+        return "off: every request is accepted without a key"
+    names = ", ".join(key.name for key in api_keys.read(path))
+    return f"{path}: {names or 'none, add one with `ml key NAME`'}"

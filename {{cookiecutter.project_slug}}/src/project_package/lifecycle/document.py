@@ -1,4 +1,4 @@
-"""The document: all that report and model card say about a model, and the words for its numbers."""
+"""The content of report and model card: what is known about a model, and sentences about it."""
 
 import math
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from ..bundle import Manifest
 from ..contract import About, Figure
 from .scoring import Evaluation, Score
 
-DASH = "–"  # noqa: RUF001 - what a table shows where there is no number
+DASH = "–"  # noqa: RUF001 - shown where a number is not defined
 
 
 @dataclass(frozen=True)
 class Document:
-    """One model, its origin and what its test showed."""
+    """A model, its origin and its test scores."""
 
     about: About
     manifest: Manifest
     evaluation: Evaluation
     figures: tuple[Figure, ...]
-    words: tuple[str, ...] = ()
-    """What the use case has to say about its test."""
+    summary: tuple[str, ...] = ()
+    """Sentences of the use case about its test."""
 
     @property
     def goal(self) -> Score:
@@ -28,7 +28,7 @@ class Document:
 
 
 def number(value: float | None) -> str:
-    """Write a score: three decimals, fewer as it grows, a dash where it is not defined."""
+    """Format a score: three decimals, fewer for large values, a dash when it is not defined."""
     if value is None or not math.isfinite(value):
         return DASH
     decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
@@ -36,7 +36,7 @@ def number(value: float | None) -> str:
 
 
 def verdict(document: Document) -> str:
-    """Give the answer in one sentence."""
+    """Compare the model with the simple baseline in one sentence."""
     better, spread = document.goal.gain, document.goal.spread
     if better <= 0:
         return "The model is no better than the simple baseline."
@@ -46,15 +46,15 @@ def verdict(document: Document) -> str:
 
 
 def findings(document: Document) -> tuple[str, ...]:
-    """Give what the test showed, in plain words, the most important first."""
+    """Describe the test scores in sentences, the most important first."""
     goal = document.goal
     first = (
         f"{goal.label}: the model reaches {number(goal.model)}, the simple baseline "
-        f"{number(goal.baseline)}, and an answer without a model {number(goal.naive)}. "
+        f"{number(goal.baseline)}, and no model {number(goal.naive)}. "
         f"{'Higher' if goal.higher_is_better else 'Lower'} is better."
     )
     others = (_difference(goal), _behind(document), _weakest(document))
-    return (*document.words, first, *(text for text in others if text))
+    return (*document.summary, first, *(text for text in others if text))
 
 
 def _difference(score: Score) -> str:

@@ -1,53 +1,72 @@
-"""evaluate: score the challenger on the test rows and write what people read about it."""
+"""evaluate: score the challenger on the test rows, and write its report and model card."""
+
+import mlflow
 
 from ..bundle import PARAMS, Bundle
 from ..contract import Columns, Files
 from ..errors import UserError
-from ..onnx_model import Predictor
 from ..model_store import CHALLENGER, EVIDENCE
 from .document import Document, number
-from .scoring import BASELINE, MODEL, NAIVE, Evaluation, Predictions, assess, digest
+from .inference import run_model
 from .project import Project
 from .registry import EVALUATION, Version
-from .report import card, render
+from .report import canvas, card, render
+from .scoring import BASELINE, MODEL, NAIVE, Evaluation, assess, digest
+from .tracking import log_files
 from .workspace import replace_text
 
 
 def evaluate(project: Project) -> Evaluation:
-    """Evaluate the challenger: add scores, report and model card to the run that trained it.
+    """Evaluate the challenger; add scores, report and card to the run that trained it.
 
-    From then on the store has it, so that a server may try it in the shadow.
+    Afterwards it is in the model store, so that a server can answer with it in the shadow.
 
     Raises:
-        UserError: there is no challenger, or its test rows cannot be had.
+        UserError: there is no challenger, or its test rows are not available.
     """
-    version = challenger(project)
-    bundle = project.registry.bundle(version)
-    use_case = project.use_case
+    training, version = project.training, challenger(project)
     with project.console.step("evaluate") as progress:
+        # 1. Read the bundle and the test rows that its training left out.
+        bundle = project.registry.bundle(version)
         rows = test_rows(project, bundle)
         progress(0.2)
-        predictions = _contenders(project, version, bundle, rows)
+        # 2. Predict: the model, the simple baseline, and no model.
+        baseline = project.registry.bundle(version, BASELINE)
+        predictions = {
+            MODEL: run_model(project.load(bundle), rows),
+            BASELINE: run_model(project.load(baseline), rows),
+            NAIVE: training.naive(rows),
+        }
         progress(0.3)
-        evaluation = assess(use_case, rows, predictions)
+        # 3. Score.
+        evaluation = assess(training, rows, predictions)
         progress(0.7)
-        words, figures = use_case.words(rows, predictions), use_case.figures(rows, predictions)
-        about = use_case.about(use_case.params.model_validate_json(bundle.assets[PARAMS]))
-        document = Document(about, bundle.manifest, evaluation, figures, words)
-        with project.tracking.resume(version.run) as run:
-            run.metrics({f"test.{score.name}": score.model for score in evaluation.scores})
-            run.files(_write(project, document), EVIDENCE)
+        # 4. Write report and card.
+        params = training.params.model_validate_json(bundle.files[PARAMS])
+        document = Document(
+            about=training.reporting.about(params),
+            manifest=bundle.manifest,
+            evaluation=evaluation,
+            figures=training.reporting.figures(rows, predictions),
+            summary=training.reporting.summary(rows, predictions),
+        )
+        files = _write_reports(project, document)
+        # 5. Track all of it.
+        with project.tracking.resume(version.run):
+            mlflow.log_metrics({f"test.{score.name}": score.model for score in evaluation.scores})
+            log_files(files, EVIDENCE)
             progress(0.9)
             for figure in document.figures:
-                run.figure(figure)
+                mlflow.log_figure(canvas(figure), f"figures/{figure.name}.svg")
+    # 6. Publish it as the store's challenger.
     with project.workspace.lock():
-        project.registry.challenge(version)
-    _show(project, version, evaluation)
+        project.registry.publish_challenger(version)
+    _print_scores(project, version, evaluation)
     return evaluation
 
 
 def challenger(project: Project) -> Version:
-    """Find the challenger.
+    """Return the challenger.
 
     Raises:
         UserError: there is none.
@@ -59,31 +78,23 @@ def challenger(project: Project) -> Version:
 
 
 def test_rows(project: Project, bundle: Bundle) -> Columns:
-    """Give the test rows that a bundle was made beside.
+    """Return the test rows that the training of a bundle left out.
 
     Raises:
-        UserError: its data set is gone, or the parameters of today give other rows.
+        UserError: its data set is gone, or the parameters of today select other rows.
     """
     dataset = project.workspace.dataset(bundle.manifest.data)
-    rows = project.use_case.split(project.params, dataset.path).test
+    rows = project.training.split(project.params, dataset.path).test
     if digest(rows) != bundle.manifest.test:
         raise UserError(
-            "These parameters give other test rows than the model was made beside: put them back "
-            f"as they were ({PARAMS} in its bundle has them), or run `ml train` again."
+            "These parameters select other test rows than those that this model's training left "
+            f"out: restore its parameters ({PARAMS} in its bundle) or run `ml train` again."
         )
     return rows
 
 
-def _contenders(project: Project, version: Version, bundle: Bundle, rows: Columns) -> Predictions:
-    simple = project.registry.bundle(version, BASELINE)
-    return {
-        MODEL: Predictor(bundle, project.use_case.api).predict(rows),
-        BASELINE: Predictor(simple, project.use_case.api).predict(rows),
-        NAIVE: project.use_case.naive(rows),
-    }
-
-
-def _write(project: Project, document: Document) -> Files:
+def _write_reports(project: Project, document: Document) -> Files:
+    """Write what people read to reports/; return the same files for the run."""
     evaluation = document.evaluation.model_dump_json(indent=2)
     texts = {"report.html": render(document), "card.md": card(document), EVALUATION: evaluation}
     for name, text in texts.items():
@@ -91,7 +102,7 @@ def _write(project: Project, document: Document) -> Files:
     return {name: text.encode() for name, text in texts.items()}
 
 
-def _show(project: Project, version: Version, evaluation: Evaluation) -> None:
+def _print_scores(project: Project, version: Version, evaluation: Evaluation) -> None:
     rows = []
     for score in evaluation.scores:
         others = (score.baseline, score.naive, score.ceiling)
@@ -99,4 +110,4 @@ def _show(project: Project, version: Version, evaluation: Evaluation) -> None:
         rows.append((score.label, model, *map(number, others)))
     header = ("metric", "model", "baseline", "naive", "ceiling")
     project.console.table(f"Version {version.number} on {evaluation.rows:,} rows", header, rows)
-    project.console.say(f"Report: {project.workspace.reports / 'report.html'}")
+    project.console.print(f"Report: {project.workspace.reports / 'report.html'}")

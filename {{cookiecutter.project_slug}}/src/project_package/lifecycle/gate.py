@@ -1,4 +1,4 @@
-"""The gate: every rule a challenger must pass before it becomes the champion. Pure functions."""
+"""The gate: the rules that a challenger must pass to become the champion, as pure functions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,26 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Parity
-from ..contract import Columns, Goal, Metric, Promote, length, take
-from .scoring import AnyUseCase, Evaluation, Score, Slice
+from ..contract import Columns, Goal, Metric, Training, choices_differ, length, take
+from ..params import Promote
+from .scoring import Evaluation, Score, Slice
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one rule said, with the numbers."""
+    """The outcome of one rule, with the numbers."""
 
     rule: str
     passed: bool
     detail: str
 
     def __str__(self) -> str:
-        """Give the rule and the numbers in one line."""
+        """Return the rule and the numbers in one line."""
         return f"{self.rule}: {self.detail}"
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The challenger's gain on the champion, above 0 where it is better: estimate and bounds."""
+    """The challenger's gain over the champion, positive when it is better: estimate and bounds."""
 
     estimate: float
     low: float
@@ -35,20 +36,20 @@ class Interval:
 
 
 def paired_bootstrap(
-    use_case: AnyUseCase,
+    training: Training,
     rows: Columns,
     contenders: tuple[Columns, Columns],
     promote: Promote,
 ) -> Interval:
-    """Bound the gain of the first of two predictions by resampling units (Efron 1979).
+    """Estimate the gain of the first predictions over the second, with bounds (Efron 1979).
 
-    The gain is in the mean over the periods, as in the report. Each resample draws the units with
-    replacement and weighs both contenders' rows alike, so what the rows have in common cancels
-    out; one that leaves a period without a score is left out. Each bound holds with
-    `promote.confidence`.
+    The gain is the mean over the periods, as in the report. Each resample draws groups of rows
+    with replacement and weighs the rows of both contenders alike, so that what they share cancels
+    out; a resample that leaves a period without a score is skipped. Each bound holds with
+    probability `promote.confidence`.
     """
-    goal, periods = use_case.goal, use_case.periods(rows)
-    metric = use_case.metric(goal.metric)
+    goal, periods = training.goal, training.periods(rows)
+    metric = training.metric(goal.metric)
     parts = []
     for mask in (periods == period for period in np.unique(periods)):
         mine, theirs = (goal.weighted(take(rows, mask), take(p, mask)) for p in contenders)
@@ -58,7 +59,7 @@ def paired_bootstrap(
         scores = [(mine(weights[mask]), theirs(weights[mask])) for mask, mine, theirs in parts]
         return float(np.mean([metric.gain(*pair) for pair in scores]))
 
-    codes = np.unique(use_case.units(rows), return_inverse=True)[1]
+    codes = np.unique(training.groups(rows), return_inverse=True)[1]
     count = int(codes.max()) + 1
     random = np.random.default_rng(0)
     gains = np.empty(promote.resamples)
@@ -70,7 +71,7 @@ def paired_bootstrap(
 
 
 def beats(metric: Metric, evaluation: Evaluation, goal: Goal) -> list[Verdict]:
-    """Demand the goal's floor at least, and more than naive and baseline have."""
+    """Require the goal's floor, and a better score than naive and baseline."""
     score = evaluation.score(metric.name)
     rivals = {
         "goal": (goal.floor, "the least to accept"),
@@ -87,41 +88,39 @@ def beats(metric: Metric, evaluation: Evaluation, goal: Goal) -> list[Verdict]:
 
 
 def champion(metric: Metric, gain: Interval, promote: Promote) -> Verdict:
-    """Demand that the challenger is not worse than the champion by more than the margin."""
+    """Require that the challenger is not worse than the champion by more than the margin."""
     return Verdict(
         "champion",
         gain.low >= -promote.margin,
-        f"{metric.label} better than the champion's by {gain.estimate:+.4g}, with "
-        f"{promote.confidence:.0%} confidence by {gain.low:+.4g} at least; may lose "
-        f"{promote.margin:g}",
+        f"{metric.label} gains {gain.estimate:+.4g} over the champion, at least {gain.low:+.4g} "
+        f"with {promote.confidence:.0%} confidence; it may lose {promote.margin:g}",
     )
 
 
 def losses(scores: Mapping[str, Score | None], promote: Promote) -> list[Verdict]:
-    """Demand that no limited metric loses more than its limit against the champion.
+    """Require that no metric in `promote.max_loss` loses more than its limit.
 
-    `scores` has every metric that `promote.max_loss` names; the champion stands in the place of
-    the baseline.
+    `scores` compare the challenger with the champion, which takes the place of the baseline.
     """
     limits = promote.max_loss.items()
     return [_limited(f"metric {name}", scores[name], limit) for name, limit in limits]
 
 
 def changed(rows: NDArray[np.bool_], promote: Promote) -> Verdict:
-    """Demand that few rows, (rows,), get another answer than the champion gives, or a reason."""
+    """Require that few rows, (rows,), get another answer than from the champion, or a reason."""
     share, limit = float(np.mean(rows)), promote.max_changed
     reason = " ".join(promote.reason.split())
     detail = (
-        f"{100 * share:.4g}% of the rows get another answer than the champion's; "
-        f"{100 * limit:.4g}% may" + (f", or more for a reason: {reason}" if reason else "")
+        f"{100 * share:.4g}% of the rows get another answer than from the champion, "
+        f"{100 * limit:.4g}% are allowed" + (f", more for this reason: {reason}" if reason else "")
     )
     return Verdict("changed", share <= limit or bool(reason), detail)
 
 
 def slices(metric: Metric, parts: Sequence[Slice], promote: Promote) -> list[Verdict]:
-    """Demand that no guarded slice loses more than its limit against its reference.
+    """Require that no guarded slice loses more than the limit against the baseline.
 
-    The reference stands in the place of the baseline: the champion, while there is one.
+    The champion takes the place of the baseline while there is one.
     """
     scores = {part.name: part.scores[metric.name] for part in parts}
     limit = promote.slice_margin
@@ -129,49 +128,47 @@ def slices(metric: Metric, parts: Sequence[Slice], promote: Promote) -> list[Ver
 
 
 def _limited(rule: str, score: Score | None, limit: float) -> Verdict:
-    """Demand that a score is not worse than its reference by more than the limit."""
+    """Require that a score is not worse than its reference by more than the limit."""
     if score is None:
         return Verdict(rule, False, "cannot be scored on these rows")
-    detail = f"{score.label} {score.model:.4g} against {score.baseline:.4g}, may lose {limit:g}"
+    detail = f"{score.label} {score.model:.4g} against {score.baseline:.4g}, it may lose {limit:g}"
     return Verdict(rule, score.gain >= -limit, detail)
 
 
-def parity(graph: Columns, original: Columns, decisions: tuple[Columns, Columns]) -> Parity:
-    """Compare outputs, and the decisions that follow from each, row by row.
+def parity(loaded: Columns, fitted: Columns) -> Parity:
+    """Compare predictions of the loaded and of the fitted model on the columns of the fitted.
 
-    A difference counts as it is up to a value of 1, and as a share of the value above that: float32
-    has seven digits, whatever the size. A decision is any prediction that is not a floating-point
-    number.
+    Differences are absolute for values up to 1 and relative above: float32 has seven digits,
+    whatever the size. A prediction that is not a floating-point number is a decision, and counts
+    as changed or not.
     """
-    differences = (
-        np.abs(np.subtract(graph[name], values, dtype=np.float64)) / np.maximum(1, np.abs(values))
-        for name, values in original.items()
+    largest = [0.0]
+    for name, values in fitted.items():
+        if values.dtype.kind == "f":
+            difference = np.abs(np.subtract(loaded[name], values, dtype=np.float64))
+            largest.append(np.max(difference / np.maximum(1, np.abs(values))))
+    return Parity(
+        rows=length(fitted),
+        largest_difference=float(np.max(largest)),  # NaN when any is
+        changed_decisions=int(choices_differ(fitted, loaded).sum()),
     )
-    largest = max(float(np.max(difference)) for difference in differences)
-    mine, theirs = decisions
-    changed = sum(
-        int(np.sum(values != theirs[name]))
-        for name, values in mine.items()
-        if values.ndim == 1 and not np.issubdtype(values.dtype, np.floating)
-    )
-    return Parity(rows=length(graph), largest_difference=largest, changed_decisions=changed)
 
 
 def same_answers(found: Parity | None, promote: Promote) -> Verdict:
-    """Demand a difference under the limit and no changed decision, on enough rows."""
+    """Require a difference below the limit and no changed decision, on enough rows."""
     if found is None:
-        return Verdict("parity", False, "the graph was never compared with the model it is from")
+        return Verdict("parity", False, "the bundle was not compared with the fitted model")
     limit, least = promote.max_difference, promote.min_parity_rows
     same = found.largest_difference < limit and found.changed_decisions == 0
     detail = (
         f"largest difference {found.largest_difference:.1e} of {limit:.0e}, "
-        f"{found.changed_decisions} decisions changed, on {found.rows:,} rows of {least:,} at least"
+        f"{found.changed_decisions} decisions changed, on {found.rows:,} rows of {least:,} required"
     )
     return Verdict("parity", same and found.rows >= least, detail)
 
 
 def budgets(megabytes: float, milliseconds: float, what: str, promote: Promote) -> list[Verdict]:
-    """Demand that the bundle's size and the time of `what` stay within their budgets."""
+    """Require that the bundle's size and the time of `what` are within their budgets."""
     most, longest = promote.max_bundle_mb, promote.max_latency_ms
     size = f"{megabytes:.2f} MB of {most:g} MB"
     time = f"{milliseconds:.2f} ms of {longest:g} ms for {what}"
@@ -182,5 +179,5 @@ def budgets(megabytes: float, milliseconds: float, what: str, promote: Promote) 
 
 
 def median_milliseconds(call: Callable[[], object], timer: Callable[[], float]) -> float:
-    """Give the median time of a call in milliseconds: of 110, the first ten to warm up."""
+    """Return the median time of 100 calls in milliseconds, after ten calls to warm up."""
     return float(np.median(repeat(call, timer=timer, number=1, repeat=110)[10:])) * 1000

@@ -1,36 +1,27 @@
-"""The stages of the project, in their order: each word is a command and a function.
+"""pipeline: the stages from raw data to a champion, one after the other.
 
-data      raw rows, checked, and their features
-train     search, fit, export, check the export, track and register: a challenger
-evaluate  score the challenger on the test beside the baselines; write report and card
-promote   let the gate decide whether the challenger becomes the champion
-rollback  go back to the champion before
-predict   answer a file of raw rows with the champion
-remember  give the server's state the past that new requests need
-
-Serving is none of them: it needs nothing from here (see serving/app.py).
+data      read raw rows, validate them, compute features
+train     search, fit, compare the bundle with the fitted model, register a challenger
+evaluate  score the challenger on the test rows beside the baselines; write report and card
+promote   make the challenger the champion if it passes the gate
 """
 
 import json
 
 from .data import data
 from .evaluate import evaluate
-from .predict import predict
 from .project import Project
-from .promote import promote, rollback
-from .backfill import remember
+from .promote import promote
 from .train import train
 from .workspace import replace_text
 
-__all__ = ["data", "evaluate", "pipeline", "predict", "promote", "remember", "rollback", "train"]
-
 
 def pipeline(project: Project) -> None:
-    """Run data, train, evaluate and promote; write what came out to reports/pipeline.json.
+    """Run data, train, evaluate and promote; write a summary to reports/pipeline.json.
 
     Raises:
         GateRefused: the challenger does not become the champion.
-        UserError: parameters, data or an address must be mended first.
+        UserError: parameters, data or an address must be fixed first.
     """
     data(project)
     train(project)

@@ -1,4 +1,4 @@
-"""predict: answer a file of raw rows with the champion."""
+"""predict: predict a file of raw rows with the champion."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,8 +8,8 @@ import polars as pl
 
 from ..contract import length
 from ..errors import UserError
-from ..onnx_model import Predictor
 from ..model_store import CHAMPION
+from .inference import run_model
 from .project import Project
 
 WRITERS: Mapping[str, Callable[[pl.DataFrame, Path], None]] = {
@@ -19,27 +19,28 @@ WRITERS: Mapping[str, Callable[[pl.DataFrame, Path], None]] = {
 
 
 def predict(project: Project, source: Path, target: Path) -> int:
-    """Read raw rows from a Parquet or CSV file, write them with predictions; give their number.
+    """Read raw rows from a Parquet or CSV file, write them with predictions; return their number.
 
     Raises:
-        UserError: no champion, a file that cannot be read, or another ending than the two.
+        UserError: no champion, a file that cannot be read, or an unknown file type.
     """
     if target.suffix not in WRITERS:
         raise UserError(f"{target} must end in .parquet or .csv.")
     if not target.absolute().parent.is_dir():
         raise UserError(f"There is no folder {target.parent} to write {target.name} into.")
+    training = project.training
     version, bundle = project.store.load(CHAMPION)
     with project.console.step("predict") as progress:
-        predictor = Predictor(bundle, project.use_case.api)
-        rows = project.use_case.batch(project.params, source, project.workspace.dataset().path)
+        rows = training.read_batch(project.params, source, project.workspace.dataset().path)
         progress(0.7)
-        table = pl.DataFrame(dict(project.use_case.table(rows, predictor.predict(rows))))
+        predictions = run_model(project.load(bundle), rows)
+        table = pl.DataFrame(dict(training.batch_table(rows, predictions)))
         progress(0.9)
-        beside = target.with_name(f".{target.name}-{uuid4().hex}")
+        temporary = target.with_name(f".{target.name}-{uuid4().hex}")
         try:
-            WRITERS[target.suffix](table, beside)
-            beside.replace(target)
+            WRITERS[target.suffix](table, temporary)
+            temporary.replace(target)
         finally:
-            beside.unlink(missing_ok=True)
-    project.console.say(f"{length(rows):,} predictions of version {version}: {target}")
+            temporary.unlink(missing_ok=True)
+    project.console.print(f"{target} has {length(rows):,} predictions of version {version}.")
     return length(rows)

@@ -1,18 +1,23 @@
 """The project that a command works on: what to solve, how, and where."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
 
 from mlflow.exceptions import MlflowException
 from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..contract import Params, UseCase
+from .. import params as parameters
+from .. import settings
+from ..bundle import Bundle
+from ..contract import AsyncModel, Model, Task, Training
 from ..errors import UserError
+from ..model_store import CHAMPION, Store
+from ..params import Params
 from ..settings import Settings
-from ..model_store import Store
 from .console import Console
 from .registry import Registry
 from .tracking import Tracking, connect
@@ -26,20 +31,11 @@ FAILURES = (MlflowException, SQLAlchemyError, ComputeError, OSError)
 class Project:
     """What every stage needs."""
 
-    use_case: UseCase[Any, Any, Any, Any]
+    training: Training
     params: Params
     workspace: Workspace
     settings: Settings
     console: Console
-
-    def run(self, stage: Callable[..., object], *arguments: object) -> None:
-        """Run a stage; what fails outside of it, MLflow or the disk, is told in words."""
-        try:
-            stage(self, *arguments)
-        except FAILURES as error:
-            what = "The disk" if isinstance(error, (OSError, ComputeError)) else "MLflow"
-            said = str(error).partition("\n")[0]
-            raise UserError(f"{what} refused: {said}. `ml doctor` says more.") from error
 
     @cached_property
     def tracking(self) -> Tracking:
@@ -49,10 +45,39 @@ class Project:
 
     @cached_property
     def store(self) -> Store:
-        """The published models."""
+        """The model store."""
         return Store(self.settings.store(self.workspace.root))
 
     @cached_property
     def registry(self) -> Registry:
         """The versions of this project's model."""
         return Registry(self.tracking.client, self.params.name, self.store)
+
+    def load(self, bundle: Bundle) -> Model | AsyncModel:
+        """Load the model of a bundle."""
+        return self.training.make_task(bundle).load(bundle)
+
+    def champion_task(self) -> Task:
+        """Return the task that the champion solves.
+
+        Raises:
+            UserError: there is no champion, or it cannot be read.
+        """
+        return self.training.make_task(self.store.load(CHAMPION)[1])
+
+
+@contextmanager
+def opened(training: Training, changes: Sequence[str], quiet: bool) -> Iterator[Project]:
+    """Open the project of the working folder, with changes of its parameters.
+
+    Raises:
+        UserError: parameters or settings are wrong, or the disk or MLflow failed inside.
+    """
+    root = Path.cwd()
+    params = parameters.read(training.params, root / "params.toml", changes)
+    try:
+        yield Project(training, params, Workspace(root), settings.read(), Console(quiet))
+    except FAILURES as error:
+        what = "The disk" if isinstance(error, OSError | ComputeError) else "MLflow"
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{what} failed: {reason}. Run `ml doctor` to find out more.") from error

@@ -1,128 +1,111 @@
-"""promote and rollback: who the champion is, decided by the gate."""
+"""promote and rollback: which version is the champion, decided by the gate."""
 
 import json
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from ..bundle import EXAMPLES, pack
-from ..contract import Columns, Progress, Promote, take
+from ..contract import Progress, Training, take
 from ..errors import GateRefused, UserError, near
-from ..onnx_model import Predictor
 from ..model_store import CHALLENGER
+from ..params import Promote
 from . import gate
 from .evaluate import challenger, test_rows
-from .scoring import (
-    BASELINE,
-    MODEL,
-    NAIVE,
-    AnyUseCase,
-    Predictions,
-    assess_slices,
-    by_period,
-)
 from .gate import Verdict
+from .inference import answer, run_model
 from .project import Project
 from .registry import Version
+from .scoring import BASELINE, MODEL, NAIVE, score_rows, score_slices
 
 
 def promote(project: Project) -> int:
-    """Make the challenger the champion if every rule of the gate passes; give its version.
+    """Make the challenger the champion if it passes every rule of the gate; return its version.
 
     Raises:
-        GateRefused: a rule said no; the message names each with its numbers.
-        UserError: there is no challenger, it was not evaluated, its test rows cannot be had, or
-            promote.max_loss names no metric.
+        GateRefused: a rule refused; the message has each such rule with its numbers.
+        UserError: there is no challenger, it was not evaluated, its test rows are not available,
+            or promote.max_loss names an unknown metric.
     """
-    _refuse_unknown(project.use_case, project.params.promote)
-    registry = project.registry
-    with project.workspace.lock():  # another promote sees what this one decided
-        version, old = challenger(project), registry.champion()
-        if old is not None and old.number == version.number:
-            project.console.say(f"Version {version.number} is the champion already.")
+    _check_metrics(project.training, project.params.promote)
+    registry, console = project.registry, project.console
+    with project.workspace.lock():  # a second promote waits, and sees the new champion
+        version, champion = challenger(project), registry.champion()
+        if champion is not None and champion.number == version.number:
+            console.print(f"Version {version.number} is the champion already.")
             return version.number
-        with project.console.step("promote") as progress:
-            verdicts = _verdicts(project, version, old, progress)
-            refusals = [verdict for verdict in verdicts if not verdict.passed]
-            if not refusals:
-                registry.describe(version, "\n".join(f"- {verdict}" for verdict in verdicts))
-                registry.crown(version)
+        with console.step("promote") as progress:
+            verdicts = judge(project, version, champion, progress)
+            refused = [verdict for verdict in verdicts if not verdict.passed]
+            if refused:
+                registry.store.delete_alias(CHALLENGER)
             else:
-                registry.store.unpoint(CHALLENGER)
-    if refusals:
-        lines = "\n".join(f"  {verdict}" for verdict in refusals)
+                registry.describe(version, "\n".join(f"- {verdict}" for verdict in verdicts))
+                registry.set_champion(version)
+    if refused:
+        lines = "\n".join(f"  {verdict}" for verdict in refused)
         raise GateRefused(f"Version {version.number} does not become the champion:\n{lines}")
     for verdict in verdicts:
-        project.console.say(f"  {verdict}")
-    project.console.say(f"Version {version.number} is the champion.")
+        console.print(f"  {verdict}")
+    console.print(f"Version {version.number} is the champion.")
     return version.number
 
 
 def rollback(project: Project) -> int:
-    """Go back to the champion before; give its version.
+    """Make the previous champion the champion again; return its version.
 
     Raises:
         UserError: there is none.
     """
     with project.workspace.lock(), project.console.step("rollback"):
         old, new = project.registry.rollback()
-    project.console.say(f"Version {new} is the champion again; version {old} was.")
+    project.console.print(f"Version {new} is the champion again, instead of version {old}.")
     return new
 
 
-def _refuse_unknown(use_case: AnyUseCase, limits: Promote) -> None:
-    """Refuse limits of metrics that there are not."""
-    names = [metric.name for metric in use_case.metrics]
+def _check_metrics(training: Training, limits: Promote) -> None:
+    names = [metric.name for metric in training.metrics]
     for name in limits.max_loss:
         if name not in names:
-            raise UserError(f'promote.max_loss: "{name}" is no metric; {near(name, names)}')
+            raise UserError(f'promote.max_loss: "{name}" is not a metric; {near(name, names)}')
 
 
-def _verdicts(
-    project: Project, version: Version, old: Version | None, progress: Progress
+def judge(
+    project: Project, version: Version, champion: Version | None, progress: Progress
 ) -> list[Verdict]:
-    use_case, limits, registry = project.use_case, project.params.promote, project.registry
-    metric = use_case.metric(use_case.goal.metric)
+    """Apply every rule of the gate to a version."""
+    training, limits, registry = project.training, project.params.promote, project.registry
+    metric = training.metric(training.goal.metric)
+    # 1. Read the evaluation, the bundle and its test rows.
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
-    rows = test_rows(project, bundle)
+    rows, model = test_rows(project, bundle), project.load(bundle)
     progress(0.2)
-    predictor, parts = Predictor(bundle, use_case.api), evaluation.slices
-    verdicts = gate.beats(metric, evaluation, use_case.goal)
-    if old is not None:
-        theirs = Predictor(registry.bundle(old), use_case.api).predict(rows)
-        # The champion is what to compare with.
-        rivals = {MODEL: predictor.predict(rows), BASELINE: theirs, NAIVE: use_case.naive(rows)}
+    # 2. Compare with the goal, no model and the simple baseline.
+    verdicts, slices = gate.beats(metric, evaluation, training.goal), evaluation.slices
+    # 3. Compare with the champion, which takes the place of the baseline.
+    if champion is not None:
+        new = run_model(model, rows)
+        old = run_model(project.load(registry.bundle(champion)), rows)
+        predictions = {MODEL: new, BASELINE: old, NAIVE: training.naive(rows)}
         progress(0.3)
-        verdicts += _against_champion(use_case, rows, rivals, limits)
+        gain = gate.paired_bootstrap(training, rows, (new, old), limits)
+        verdicts.append(gate.champion(metric, gain, limits))
+        verdicts += gate.losses(score_rows(training, rows, predictions), limits)
+        verdicts.append(gate.changed(training.changed(old, new), limits))
         progress(0.6)
-        parts = assess_slices(use_case, rows, rivals)
-    verdicts += gate.slices(metric, parts, limits)
+        slices = score_slices(training, rows, predictions)
+    # 4. Check slices, parity, size and time.
+    verdicts += gate.slices(metric, slices, limits)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
     megabytes = sum(map(len, pack(bundle).values())) / 1e6
-    return verdicts + gate.budgets(megabytes, *_latency(predictor, rows), limits)
-
-
-def _against_champion(
-    use_case: AnyUseCase, rows: Columns, rivals: Predictions, limits: Promote
-) -> list[Verdict]:
-    mine, theirs = rivals[MODEL], rivals[BASELINE]
-    metric = use_case.metric(use_case.goal.metric)
-    gain = gate.paired_bootstrap(use_case, rows, (mine, theirs), limits)
-    return [
-        gate.champion(metric, gain, limits),
-        *gate.losses(by_period(use_case, rows, rivals), limits),
-        gate.changed(use_case.changed(theirs, mine), limits),
-    ]
-
-
-def _latency(predictor: Predictor[Any, Any, Any], rows: Columns) -> tuple[float, str]:
-    """Give the median time in milliseconds, and of what: of a request, features included."""
-    examples = json.loads(predictor.bundle.assets.get(EXAMPLES, b"[]"))
-    if not examples:
-        row = take(rows, np.arange(1))
-        took = gate.median_milliseconds(lambda: predictor.predict(row), time.perf_counter)
-        return took, "a row of finished features"
-    request = predictor.api.request.model_validate(examples[0]["request"])
-    took = gate.median_milliseconds(lambda: predictor.answer([request]), time.perf_counter)
-    return took, "a request, features included"
+    examples = json.loads(bundle.files[EXAMPLES])
+    if examples:
+        task, what = project.training.make_task(bundle), "a request, features included"
+        requests = [task.request.model_validate(examples[0]["request"])]
+        call: Callable[[], object] = partial(answer, task, model, requests)
+    else:
+        what, call = "a row with features", partial(run_model, model, take(rows, np.arange(1)))
+    milliseconds = gate.median_milliseconds(call, time.perf_counter)
+    return verdicts + gate.budgets(megabytes, milliseconds, what, limits)

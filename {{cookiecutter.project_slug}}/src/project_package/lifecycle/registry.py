@@ -1,8 +1,8 @@
 """The registry: versions in MLflow, and the champion, published to the model store.
 
-The store's pointer is what serves, so moving it is the one act that makes a champion: the files
-are put first, then the pointer moves (atomically), then MLflow's alias follows. A kill between
-the last two leaves a new champion with an old alias; `champion` sets that right, when next asked.
+Servers follow the store's pointer, so moving it is what makes a champion: files are written
+first, then the pointer moves (atomically), then MLflow's alias is set. A kill between the last
+two leaves a new champion with an old alias, which `champion` corrects when it is called next.
 """
 
 from dataclasses import dataclass
@@ -42,14 +42,14 @@ class Registry:
     store: Store
 
     def register(self, model: str, run: str) -> int:
-        """Register a logged model as the next version: it becomes the challenger."""
+        """Register a logged model as the next version and the challenger; return its number."""
         self._model()
         version = self.client.create_model_version(self.name, model, run)
         self.client.set_registered_model_alias(self.name, CHALLENGER, version.version)
         return int(version.version)
 
     def versions(self) -> list[Version]:
-        """Give all versions, newest first."""
+        """Return all versions, newest first."""
         aliases: dict[int, tuple[str, ...]] = {}
         for alias, number in self._model().aliases.items():
             aliases[int(number)] = (*aliases.get(int(number), ()), alias)
@@ -60,15 +60,15 @@ class Registry:
         return sorted(versions, key=lambda version: -version.number)
 
     def find(self, which: int | str) -> Version | None:
-        """Find a version by number or alias."""
+        """Find a version by number or alias; None when there is none."""
         return next((v for v in self.versions() if which == v.number or which in v.aliases), None)
 
     def bundle(self, version: Version, folder: str = BUNDLE) -> Bundle:
-        """Get the bundle of a version, or its baseline, verified."""
+        """Load and verify the bundle of a version, or of its baseline."""
         return unpack(self.files(version, folder))
 
     def evaluation(self, version: Version) -> Evaluation:
-        """Get what the evaluation of a version showed.
+        """Load the evaluation of a version.
 
         Raises:
             UserError: it was not evaluated.
@@ -79,46 +79,46 @@ class Registry:
         return Evaluation.model_validate_json(files[EVALUATION])
 
     def files(self, version: Version, folder: str) -> Files:
-        """Get the files of a folder of the version's run; none when it has no such folder."""
+        """Download the files of a folder of a version's run; none if there is no such folder."""
         if not self.client.list_artifacts(version.run, folder):
             return {}
-        with TemporaryDirectory() as place:  # else MLflow leaves one behind each time
-            path = self.client.download_artifacts(version.run, folder, place)
+        with TemporaryDirectory() as target:  # otherwise MLflow leaves one behind each time
+            path = self.client.download_artifacts(version.run, folder, target)
             return read(Path(path))
 
     def describe(self, version: Version, text: str) -> None:
-        """Keep a text with a version, in the place of the one before; MLflow shows it."""
+        """Replace the description of a version, which MLflow shows."""
         self.client.update_model_version(self.name, str(version.number), text)
 
-    def challenge(self, version: Version) -> None:
-        """Publish a version and make it the store's challenger, unless it is the champion."""
+    def publish_challenger(self, version: Version) -> None:
+        """Publish a version as the store's challenger, unless it is the champion."""
         champion = self.store.pointer(CHAMPION)
         if champion is None or champion.version != version.number:
             digest = self._publish(version)
-            self.store.point(CHALLENGER, Pointer(version=version.number, digest=digest))
+            self.store.set_alias(CHALLENGER, Pointer(version=version.number, digest=digest))
 
     def _publish(self, version: Version) -> str:
-        """Put a version's files into the store; give the digest of its graph."""
+        """Copy a version's files into the store; return the digest of its bundle."""
         bundle = self.files(version, BUNDLE)
         digest = unpack(bundle).digest
         self.store.publish(version.number, EVIDENCE, self.files(version, EVIDENCE))
         self.store.publish(version.number, BUNDLE, bundle)
         return digest
 
-    def crown(self, version: Version) -> None:
-        """Publish a version and make it the champion; it is the challenger no more."""
+    def set_champion(self, version: Version) -> None:
+        """Publish a version and make it the champion."""
         digest = self._publish(version)
         old = self.store.pointer(CHAMPION)
-        if old is None or old.version != version.number:  # it may be, if promote was killed
+        if old is None or old.version != version.number:  # it can be, after a killed promote
             previous = (old.version, *old.previous) if old else ()
             pointer = Pointer(version=version.number, digest=digest, previous=previous)
-            self.store.point(CHAMPION, pointer)
+            self.store.set_alias(CHAMPION, pointer)
         self.champion()
 
     def rollback(self) -> tuple[int, int]:
-        """Make the previous champion the champion again; give the old and the new version.
+        """Make the previous champion the champion again; return the old and the new version.
 
-        The old one is no challenger any more, or the next promote would crown it again.
+        The old one loses the challenger alias too: the next promote would promote it again.
 
         Raises:
             UserError: there is no champion, or none before it.
@@ -131,15 +131,15 @@ class Registry:
         if (challenger := self.find(CHALLENGER)) and challenger.number == old.version:
             self.client.delete_registered_model_alias(self.name, CHALLENGER)
         pointer = Pointer(version=number, digest=digest, previous=tuple(earlier))
-        self.store.point(CHAMPION, pointer)
+        self.store.set_alias(CHAMPION, pointer)
         self.champion()
         return old.version, number
 
     def champion(self) -> Version | None:
-        """Find the version that the store serves; let MLflow's alias and the challenger follow.
+        """Find the store's champion, and correct the aliases that a kill left behind.
 
         Raises:
-            UserError: MLflow does not know the version that the store serves.
+            UserError: MLflow has no such version, or it has another bundle.
         """
         pointer = self.store.pointer(CHAMPION)
         if pointer is None:
@@ -147,17 +147,18 @@ class Registry:
         version = self.find(pointer.version)
         if version is None or self.bundle(version).digest != pointer.digest:
             raise UserError(
-                f"The store {self.store.address} serves version {pointer.version} of {self.name}, "
-                "which MLflow does not know: name the store and the MLflow that belong together."
+                f"The champion in {self.store.address} is version {pointer.version}, which MLflow "
+                f"does not have of {self.name}: MODEL_STORE and MLFLOW_TRACKING_URI must belong to "
+                "the same project."
             )
         self.client.set_registered_model_alias(self.name, CHAMPION, str(pointer.version))
         challenger = self.store.pointer(CHALLENGER)
         if challenger is not None and challenger.version == pointer.version:
-            self.store.unpoint(CHALLENGER)
+            self.store.delete_alias(CHALLENGER)
         return version
 
     def _model(self) -> RegisteredModel:
-        """Get the model of that name, which the first to ask for it creates."""
+        """Return the registered model; create it when there is none."""
         try:
             return self.client.get_registered_model(self.name)
         except MlflowException as error:
@@ -166,6 +167,6 @@ class Registry:
         try:
             return self.client.create_registered_model(self.name)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another was first
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # by another process, just now
                 raise
         return self.client.get_registered_model(self.name)

@@ -1,7 +1,7 @@
 """The report, one HTML file that loads nothing; the model card (Mitchell et al. 2019); figures.
 
-The figures share one style, report.mplstyle. Its colours are names in disguise: after matplotlib
-has written the SVG, each becomes a CSS variable, so one picture serves a light and a dark screen.
+The figures share one style, report.mplstyle. Its colours are placeholders: in the SVG that
+matplotlib writes, each is replaced by a CSS variable, so one picture fits light and dark screens.
 """
 
 import io
@@ -23,7 +23,7 @@ NAMES = MappingProxyType({"model": "Model", "baseline": "Simple baseline", "naiv
 
 
 def render(document: Document) -> str:
-    """Write the report of a model: the same document gives the same text."""
+    """Render the report as HTML; the same document gives the same text."""
     return _fill(
         "report.html",
         document,
@@ -35,12 +35,12 @@ def render(document: Document) -> str:
 
 
 def card(document: Document) -> str:
-    """Write the model card: the same document gives the same text."""
+    """Render the model card as Markdown; the same document gives the same text."""
     return _fill("card.jinja", document)
 
 
 def _fill(name: str, document: Document, **more: object) -> str:
-    """Fill a template; Markdown has its own escapes, in `_text`."""
+    """Render a template; Markdown text is escaped by `_text`."""
     environment = Environment(
         autoescape=name.endswith(".html"),
         undefined=StrictUndefined,
@@ -59,15 +59,15 @@ def _fill(name: str, document: Document, **more: object) -> str:
 
 
 def _text(text: str) -> str:
-    """Keep text on its line and in its cell, and keep tags from being tags."""
+    """Escape text for Markdown: one line, no new table cell, no HTML tag."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def bars(score: Score) -> Mapping[str, float]:
-    """Give the length of each bar of a score from 0 to 100, all from zero and on one scale.
+    """Return the length of each bar of a score from 0 to 100, all on one scale from zero.
 
-    Beside the three contenders: `low` and `high`, the model one spread down and up, and
-    `ceiling`, which is 0 where there is none.
+    Besides the three contenders: `low` and `high`, the model minus and plus one spread, and
+    `ceiling`, which is 0 when there is none.
     """
     values = score.model_dump(include={"model", "baseline", "naive", "ceiling"})
     low, high = score.model - score.spread, score.model + score.spread
@@ -75,7 +75,7 @@ def bars(score: Score) -> Mapping[str, float]:
 
 
 def slice_bars(evaluation: Evaluation) -> Mapping[str, Mapping[str, float]]:
-    """Give the bars of the goal's metric on every slice where it is defined, on one scale."""
+    """Return the bars of the goal's metric on every slice that defines it, on one scale."""
     scored = {p.name: score for p in evaluation.slices if (score := p.scores[evaluation.goal])}
     values = {f"model {name}": score.model for name, score in scored.items()}
     values |= {f"baseline {name}": score.baseline for name, score in scored.items()}
@@ -84,13 +84,13 @@ def slice_bars(evaluation: Evaluation) -> Mapping[str, Mapping[str, float]]:
 
 
 def _lengths(values: Mapping[str, float | None]) -> dict[str, float]:
-    """Scale to the longest; what is negative or not a number has no length."""
+    """Scale to the longest; a negative or undefined value has length 0."""
     positive = {name: v if v is not None and v > 0 else 0.0 for name, v in values.items()}
     longest = max(positive.values(), default=0.0) or 1.0
     return {name: round(100 * value / longest, 2) for name, value in positive.items()}
 
 
-# Blue, orange and grey stay apart for colour-blind readers; line styles tell them apart in print.
+# Blue, orange and grey differ for colour-blind readers too; in print, line styles differ.
 COLOURS = MappingProxyType(
     {
         "#1d5fc1": "var(--model)",
@@ -108,7 +108,7 @@ NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def svg(figure: Figure) -> str:
-    """Draw a figure as an SVG element for a page: the same figure gives the same text."""
+    """Draw a figure as an SVG element of a page; the same figure gives the same text."""
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": figure.name}, STYLE):
         canvas(figure).savefig(buffer, format="svg", metadata=NO_METADATA)
@@ -124,7 +124,7 @@ def canvas(figure: Figure) -> Canvas:
 
 
 def _inline(text: str, title: str) -> str:
-    """Cut what only a file of its own needs, and give the page's colours and a spoken title."""
+    """Make an SVG file an element of the page: its colours, and a title for screen readers."""
     text = text[text.index("<svg") :]
     text = re.sub(r'<g id="[^"]*"', "<g", text)  # every figure has a figure_1: ids must be unique
     box = re.search(r'viewBox="[^"]*"', text)

@@ -1,17 +1,17 @@
-"""Scores of the model beside the baseline and the naive answer: whole, by period and by slice."""
+"""Scores of the model beside the baseline and the naive answer: overall, by period and by slice."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Frozen, Metric, UseCase, length, take
+from ..contract import Columns, Frozen, Metric, Training, length, take
 from ..errors import UserError
 
-AnyUseCase: TypeAlias = UseCase[Any, Any, Any, Any]
 Predictions: TypeAlias = Mapping[str, Columns]
+"""The predictions of each contender for the same rows."""
 
 MODEL, BASELINE, NAIVE = "model", "baseline", "naive"
 CONTENDERS = (MODEL, BASELINE, NAIVE)
@@ -33,7 +33,7 @@ class Score(Frozen):
 
     @property
     def gain(self) -> float:
-        """By how much the model is better than the baseline; below 0 where it is worse."""
+        """By how much the model is better than the baseline; negative when it is worse."""
         return (self.model - self.baseline) * (1 if self.higher_is_better else -1)
 
 
@@ -46,7 +46,7 @@ class Slice(Frozen):
 
 
 class Evaluation(Frozen):
-    """What the test showed."""
+    """The scores on the test rows."""
 
     rows: int
     goal: str
@@ -54,72 +54,76 @@ class Evaluation(Frozen):
     slices: tuple[Slice, ...]
 
     def score(self, name: str) -> Score:
-        """Give the score of that name."""
+        """Return the score of that name."""
         return next(score for score in self.scores if score.name == name)
 
 
-def assess(use_case: AnyUseCase, rows: Columns, predictions: Predictions) -> Evaluation:
+def assess(training: Training, rows: Columns, predictions: Predictions) -> Evaluation:
     """Score the predictions of the three contenders on test rows.
 
     Raises:
         UserError: a metric is not defined in a period of the test.
     """
-    found = by_period(use_case, rows, predictions)
-    count = len(np.unique(use_case.periods(rows)))
-    scores = tuple(score for score in found.values() if score and len(score.periods) == count)
-    if lost := [metric for metric in use_case.metrics if found[metric.name] not in scores]:
-        raise UserError(
-            f"{lost[0].label} is not defined in every period of the test: one may hold no positive "
-            "row. Use more data, or fewer and longer periods."
-        )
-    slices = assess_slices(use_case, rows, predictions)
-    return Evaluation(rows=length(rows), goal=use_case.goal.metric, scores=scores, slices=slices)
+    scores = score_rows(training, rows, predictions)
+    count = len(np.unique(training.periods(rows)))
+    for metric in training.metrics:
+        score = scores[metric.name]
+        if score is None or len(score.periods) < count:
+            raise UserError(
+                f"{metric.label} is not defined in every period of the test: one may hold no "
+                "positive row. Use more data, or fewer and longer periods."
+            )
+    return Evaluation(
+        rows=length(rows),
+        goal=training.goal.metric,
+        scores=tuple(score for score in scores.values() if score),
+        slices=score_slices(training, rows, predictions),
+    )
 
 
-def by_period(
-    use_case: AnyUseCase, rows: Columns, predictions: Predictions
-) -> dict[str, Score | None]:
-    """Score the three contenders with every metric on all rows, period by period.
-
-    A metric that no period defines has None.
-    """
-    return _scores(use_case, rows, predictions, np.ones(length(rows), np.bool_))
-
-
-def assess_slices(
-    use_case: AnyUseCase, rows: Columns, predictions: Predictions
-) -> tuple[Slice, ...]:
-    """Score the three contenders with every metric on every slice of the rows."""
+def score_slices(training: Training, rows: Columns, predictions: Predictions) -> tuple[Slice, ...]:
+    """Score the three contenders by every metric on every slice of the rows."""
     return tuple(
-        Slice(name=name, rows=int(mask.sum()), scores=_scores(use_case, rows, predictions, mask))
-        for name, mask in use_case.slices(rows).items()
+        Slice(
+            name=name,
+            rows=int(mask.sum()),
+            scores=score_rows(training, rows, predictions, mask),
+        )
+        for name, mask in training.slices(rows).items()
         if mask.any()
     )
 
 
-def _scores(
-    use_case: AnyUseCase, rows: Columns, predictions: Predictions, part: NDArray[np.bool_]
+def score_rows(
+    training: Training,
+    rows: Columns,
+    predictions: Predictions,
+    mask: NDArray[np.bool_] | None = None,
 ) -> dict[str, Score | None]:
-    """Score the rows of `part` by every metric, in the periods of the whole test."""
-    periods = use_case.periods(rows)
-    masks = [part & (periods == period) for period in np.unique(periods[part])]
-    parts = [
-        (take(rows, mask), {name: take(given, mask) for name, given in predictions.items()})
-        for mask in masks
-    ]
-    return {metric.name: _score(metric, parts) for metric in use_case.metrics}
+    """Score the three contenders by every metric, period by period, on the rows of a mask.
+
+    A metric that no period defines has None.
+    """
+    mask = np.ones(length(rows), np.bool_) if mask is None else mask
+    periods = training.periods(rows)
+    parts = []
+    for period in np.unique(periods[mask]):
+        part = mask & (periods == period)
+        given = {name: take(columns, part) for name, columns in predictions.items()}
+        parts.append((take(rows, part), given))
+    return {metric.name: _score(metric, parts) for metric in training.metrics}
 
 
 def _score(metric: Metric, parts: Sequence[tuple[Columns, Predictions]]) -> Score | None:
-    """Score rows and predictions of the periods in which all contenders have a score."""
-    scored = np.array(
+    """Average a metric over the periods in which all contenders have a score."""
+    scores = np.array(
         [[metric.score(rows, given[name]) for name in CONTENDERS] for rows, given in parts]
     )
-    defined = np.isfinite(scored).all(axis=1)
+    defined = np.isfinite(scores).all(axis=1)
     if not defined.any():
         return None
-    model, baseline, naive = scored[defined].T
-    kept = [rows for (rows, _), whole in zip(parts, defined, strict=True) if whole]
+    model, baseline, naive = scores[defined].T
+    scored = [rows for (rows, _), whole in zip(parts, defined, strict=True) if whole]
     return Score(
         name=metric.name,
         label=metric.label,
@@ -129,15 +133,15 @@ def _score(metric: Metric, parts: Sequence[tuple[Columns, Predictions]]) -> Scor
         periods=tuple(model.tolist()),
         baseline=baseline.mean(),
         naive=naive.mean(),
-        ceiling=np.mean([metric.ceiling(rows) for rows in kept]) if metric.ceiling else None,
+        ceiling=np.mean([metric.ceiling(rows) for rows in scored]) if metric.ceiling else None,
     )
 
 
 def digest(columns: Columns) -> str:
-    """Give the SHA-256 of the names, types and values of all columns."""
+    """Return the SHA-256 of the names, types and values of all columns."""
     total = hashlib.sha256()
     for name, values in sorted(columns.items()):
         total.update(f"{name} {values.dtype} {values.shape}\n".encode())
-        text = values.dtype.kind in "OTU"  # as bytes, objects are addresses
+        text = values.dtype.kind in "OTU"  # the bytes of an object column are addresses
         total.update("\0".join(map(str, values.flat)).encode() if text else values.tobytes())
     return total.hexdigest()

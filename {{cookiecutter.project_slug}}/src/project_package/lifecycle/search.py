@@ -1,36 +1,36 @@
-"""Search: try settings of every candidate on the folds, which all lie before the test.
+"""Search: try settings of each candidate on the folds, which hold no test row.
 
-The study is a database: a search that was killed goes on where it stopped, and several workers
-may share one. Every trial draws from the seed and its own number, so the same data and parameters
-give the same choice, and neither a resumed search nor a second worker repeats a draw.
+The study is in a database: a search that was killed continues where it stopped, and several
+workers can share it. The random numbers of a trial depend on the seed and the trial's number, so
+the same data and parameters give the same choice, and neither a resumed search nor a second
+worker repeats a draw.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..contract import Candidate, Columns, Fold, Hyperparameters, Metric
+from ..contract import Candidate, Fold, Hyperparameters, Metric
 from ..errors import UserError
 from ..settings import shown
 
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 KNOWN = (*FINISHED, optuna.trial.TrialState.WAITING)
-"""Not among them: a trial that a kill cut short, which stays as running for ever."""
+"""Not among them: the trial of a killed search, which stays in the state running."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The best settings of one candidate and its score on each fold."""
+    """The best settings of one candidate and their score on each fold."""
 
-    candidate: Candidate[Any]
+    candidate: Candidate
     settings: Hyperparameters
     folds: tuple[float, ...]
     trials: Mapping[int, tuple[float, ...]]
-    """The scores of every trial on the folds that it came to, by the trial's number."""
+    """The scores of each trial on the folds that it reached, by the trial's number."""
 
     @property
     def score(self) -> float:
@@ -48,9 +48,9 @@ class Search:
     trials: int
     storage: optuna.storages.BaseStorage
     study: str
-    """Names data, parameters and code, but not how many trials: more of them continue it."""
+    """Name of data, parameters and code, but not of the number of trials: more continue it."""
 
-    def run(self, candidate: Candidate[Any], tick: Callable[[], None]) -> Choice:
+    def run(self, candidate: Candidate, tick: Callable[[], None]) -> Choice:
         """Search one candidate; `tick` is called after each trial."""
         study = self._study(candidate)
         finished = [trial for trial in study.trials if trial.state in FINISHED]
@@ -68,7 +68,7 @@ class Search:
         trials = {t.number: tuple(t.user_attrs.get("folds", ())) for t in study.trials}
         return Choice(candidate, best.user_attrs["settings"], trials[best.number], trials)
 
-    def _study(self, candidate: Candidate[Any]) -> optuna.Study:
+    def _study(self, candidate: Candidate) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         return optuna.create_study(
             storage=self.storage,
@@ -78,20 +78,20 @@ class Search:
             load_if_exists=True,
         )
 
-    def _objective(self, candidate: Candidate[Any], trial: optuna.Trial) -> float:
-        # Without this, every start of a search would draw the same settings again.
+    def _objective(self, candidate: Candidate, trial: optuna.Trial) -> float:
+        # One sampler for all trials would draw the same settings in every worker and restart.
         seed = np.random.SeedSequence((self.seed, trial.number)).generate_state(1)[0]
         trial.study.sampler = optuna.samplers.TPESampler(seed=int(seed), n_startup_trials=5)
         settings = candidate.space(trial) if candidate.space else candidate.start
         trial.set_user_attr("settings", dict(settings))
         scores: list[float] = []
         for step, fold in enumerate(self.folds):
-            outputs = out_of_fold(candidate, settings, fold, self.seed)
-            scores.append(self.metric.score(fold.valid, outputs))
+            fitted = candidate.fit(fold.train, settings, self.seed)
+            scores.append(self.metric.score(fold.valid, fitted.predict(fold.valid)))
             if not np.isfinite(scores[-1]):
                 raise UserError(
-                    f"{self.metric.label} is not defined on fold {step}: it may hold no positive; "
-                    "use more data or fewer folds."
+                    f"{self.metric.label} is not defined on fold {step}: it may hold no positive "
+                    "row. Use more data or fewer folds."
                 )
             trial.set_user_attr("folds", scores)
             trial.report(float(np.mean(scores)), step)
@@ -101,7 +101,7 @@ class Search:
 
 
 def open_storage(address: str) -> optuna.storages.BaseStorage:
-    """Open the database of the studies, or create it; one process at a time may create.
+    """Open the database of the studies, or create it; only one process at a time may do this.
 
     Raises:
         UserError: it cannot be used.
@@ -111,10 +111,3 @@ def open_storage(address: str) -> optuna.storages.BaseStorage:
     except (SQLAlchemyError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"The search database {shown(address)} cannot be used: {reason}") from error
-
-
-def out_of_fold(
-    candidate: Candidate[Any], settings: Hyperparameters, fold: Fold, seed: int
-) -> Columns:
-    """Fit on the fold's training rows and give the outputs for its validation rows."""
-    return candidate.predict(candidate.fit(fold.train, settings, seed), fold.valid)

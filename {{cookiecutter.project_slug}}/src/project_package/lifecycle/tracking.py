@@ -1,113 +1,130 @@
-"""Tracking: what a run tried, on which data, from which commit, and what came out, in MLflow."""
+"""Tracking in MLflow: what a run tried, on which data, from which commit, with which results."""
 
+import importlib.metadata
 import logging
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-import mlflow.onnx
-import numpy as np
-import onnx
+from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..bundle import Bundle
 from ..bundle import write as write_files
-from ..contract import Columns, Figure, Files
+from ..contract import Files
 from ..errors import UserError
 from ..settings import Settings, shown
-from .report import canvas
 from .search import Choice
 from .workspace import Dataset, Workspace
 
+PACKAGE = Path(__file__).parents[1]
+MODEL_SCRIPT = Path(__file__).with_name("mlflow_model.py")
+MODEL_LIBRARIES = ("mlflow", "numpy", "onnxruntime", "pandas", "pydantic", "typing-extensions")
+"""What the registered model imports. A use case that needs more adds it here."""
 
-@dataclass(frozen=True)
-class Run:
-    """One run that is being written."""
 
-    id: str
+def log_dataset(dataset: Dataset) -> None:
+    """Log which data set the open run uses."""
+    source = CodeDatasetSource({"mlflow.source.name": dataset.path.as_posix()})
+    used = MetaDataset(source, name="data", digest=dataset.digest)  # type: ignore[abstract]
+    mlflow.log_input(used, "training")
+    mlflow.set_tag("data", dataset.digest)
 
-    def parameters(self, values: Mapping[str, object]) -> None:
-        """Log parameters."""
-        mlflow.log_params(dict(values))
 
-    def dataset(self, dataset: Dataset) -> None:
-        """Log which data set was used."""
-        source = CodeDatasetSource({"mlflow.source.name": dataset.path.as_posix()})
-        used = MetaDataset(source, name="data", digest=dataset.digest)  # type: ignore[abstract]
-        mlflow.log_input(used, "training")
-        mlflow.set_tag("data", dataset.digest)
+def log_choice(choice: Choice, metric: str) -> None:
+    """Log a candidate's best settings and score, and the folds of each trial as a step."""
+    name = f"{choice.candidate.name}.{metric}"
+    mlflow.log_metric(name, choice.score)
+    for trial, scores in choice.trials.items():
+        folds = {f"{name}.fold_{fold}": score for fold, score in enumerate(scores)}
+        mlflow.log_metrics(folds, step=trial)
+    mlflow.log_dict(dict(choice.settings), f"search/{choice.candidate.name}.json")
 
-    def choice(self, choice: Choice, metric: str) -> None:
-        """Log a candidate's best settings and score, and every trial's folds, a step a trial."""
-        name = f"{choice.candidate.name}.{metric}"
-        mlflow.log_metric(name, choice.score)
-        for trial, scores in choice.trials.items():
-            folds = {f"{name}.fold_{fold}": score for fold, score in enumerate(scores)}
-            mlflow.log_metrics(folds, step=trial)
-        mlflow.log_dict(dict(choice.settings), f"search/{choice.candidate.name}.json")
 
-    def metrics(self, values: Mapping[str, float]) -> None:
-        """Log numbers; MLflow keeps no NaN, so what is not defined is left out."""
-        mlflow.log_metrics({name: value for name, value in values.items() if np.isfinite(value)})
+def log_files(files: Files, folder: str) -> None:
+    """Log files under a folder of the open run."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / folder
+        write_files(files, path)
+        mlflow.log_artifacts(str(path), folder)
 
-    def files(self, files: Files, folder: str) -> None:
-        """Log files under a folder of the run."""
-        with tempfile.TemporaryDirectory() as temporary:
-            path = Path(temporary) / folder
-            write_files(files, path)
-            mlflow.log_artifacts(str(path), folder)
 
-    def figure(self, figure: Figure) -> None:
-        """Log a picture by itself; the report has it too."""
-        mlflow.log_figure(canvas(figure), f"figures/{figure.name}.svg")
+def log_model(files: Files, task: str) -> str:
+    """Log a bundle as an MLflow model that answers raw instances; return its address.
 
-    def model(self, bundle: Bundle, inputs: Columns, outputs: Columns) -> str:
-        """Log the graph as an MLflow model with signature and example; give its address."""
-        example = {name: values[:3] for name, values in inputs.items()}
-        info = mlflow.onnx.log_model(
-            onnx.load_from_string(bundle.graph),
+    `task` is the module with `make_task`. Without a signature MLflow passes nested instances on
+    as they are; stated requirements save the ten seconds that it takes to find them.
+    """
+    versions = importlib.metadata.version
+    with tempfile.TemporaryDirectory() as temporary:
+        write_files(files, Path(temporary) / "bundle")
+        info = mlflow.pyfunc.log_model(
             name="model",
-            signature=infer_signature(example, {k: v[:3] for k, v in outputs.items()}),
-            input_example=example,
-            pip_requirements=["onnxruntime", "numpy"],
-            onnx_execution_providers=["CPUExecutionProvider"],
+            python_model=str(MODEL_SCRIPT),
+            artifacts={"bundle": f"{temporary}/bundle"},
+            code_paths=[str(PACKAGE)],
+            model_config={"task": task},
+            pip_requirements=[f"{name}=={versions(name)}" for name in MODEL_LIBRARIES],
         )
-        return str(info.model_uri)
+    return str(info.model_uri)
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """The tracking server of a project."""
+    """MLflow, connected to a project's experiment."""
 
     client: MlflowClient
     experiment: str
+    root: Path
+    """The project's folder: an open run has a lock file there."""
 
     @contextmanager
-    def run(self, name: str) -> Iterator[Run]:
-        """Open a new run; it ends as failed when the body raises."""
+    def run(self, name: str) -> Iterator[str]:
+        """Open a new run and yield its id; it ends as failed when the body raises."""
+        self._end_killed_runs()
         with mlflow.start_run(experiment_id=self.experiment, run_name=name) as run:
             mlflow.set_tag("commit", commit())
-            yield Run(run.info.run_id)
+            with self._locked(run.info.run_id):
+                yield run.info.run_id
 
     @contextmanager
-    def resume(self, run_id: str) -> Iterator[Run]:
+    def resume(self, run_id: str) -> Iterator[None]:
         """Open a finished run to add to it."""
-        with mlflow.start_run(run_id=run_id):
-            yield Run(run_id)
+        with mlflow.start_run(run_id=run_id), self._locked(run_id):
+            yield
+
+    @contextmanager
+    def _locked(self, run_id: str) -> Iterator[None]:
+        """Hold the lock of a run. The system releases it when the process is killed."""
+        lock = self.root / f".lock-{run_id}"
+        with FileLock(lock):
+            yield
+            lock.unlink()
+
+    def _end_killed_runs(self) -> None:
+        """Mark the runs of killed processes as KILLED; MLflow would show them running forever."""
+        running = {
+            run.info.run_id
+            for run in self.client.search_runs([self.experiment], "status = 'RUNNING'")
+        }
+        for lock in self.root.glob(".lock-*"):
+            with suppress(Timeout), FileLock(lock, timeout=0):  # Timeout: its process is alive
+                run_id = lock.name.removeprefix(".lock-")
+                if run_id in running:
+                    self.client.set_terminated(run_id, "KILLED")
+                lock.unlink()
 
 
 def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
-    """Connect to MLflow and find the project's experiment, or create it.
+    """Connect to MLflow; find the project's experiment or create it.
 
     Raises:
         UserError: the server cannot be used.
@@ -122,17 +139,18 @@ def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
         client = MlflowClient()
         found = client.get_experiment_by_name(name)
         if found is not None:
-            return Tracking(client, found.experiment_id)
+            return Tracking(client, found.experiment_id, workspace.root)
         local = (workspace.root / "mlartifacts").absolute().as_uri()
         location = local if address.startswith("sqlite:") else None
-        return Tracking(client, client.create_experiment(name, artifact_location=location))
+        created = client.create_experiment(name, artifact_location=location)
+        return Tracking(client, created, workspace.root)
     except (MlflowException, SQLAlchemyError) as error:
         reason = str(error).replace(address, shown(address))
         raise UserError(f"MLflow at {shown(address)} cannot be used: {reason}") from error
 
 
 def commit() -> str:
-    """Give the git commit of the working folder, with -dirty after changes; empty without one."""
+    """Return the git commit of the working folder, with -dirty when files have changed, or ""."""
     try:
         command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
         found = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -1,8 +1,8 @@
-"""Where a project keeps what it makes, and how nothing is ever half written.
+"""Where a project stores its files. Readers never see a file or a data set half written.
 
 data/<digest>/     one data set: raw rows and features, never changed after it was written
 data/latest        the digest that the next stage reads
-reports/           what people open
+reports/           report, model card and scores
 """
 
 import hashlib
@@ -45,11 +45,11 @@ class Workspace:
         return self.root / "reports"
 
     def lock(self) -> FileLock:
-        """Give the lock for what two commands must not do at once; who has it may take it again."""
+        """Return the lock for what two commands must not do at once; it is reentrant."""
         return FileLock(self.root / ".lock", is_singleton=True)
 
     def new_dataset(self, fill: Callable[[Path], None]) -> Dataset:
-        """Let `fill` write a new folder, name it by its content and make it the latest."""
+        """Have `fill` write a new folder, name it by its content and make it the latest."""
         self._remove_leftovers()
         partial = self.data / f".partial-{uuid4().hex}"
         partial.mkdir(parents=True)
@@ -64,13 +64,13 @@ class Workspace:
         return dataset
 
     def _remove_leftovers(self) -> None:
-        """Remove what a kill left behind: what was begun more than a day ago runs no more."""
+        """Remove folders that a killed process left behind more than a day ago."""
         for path in self.data.glob(".*-*"):
             if path.is_dir() and path.stat().st_mtime < time.time() - SECONDS_A_DAY:
                 shutil.rmtree(path, ignore_errors=True)
 
     def dataset(self, digest: str = "") -> Dataset:
-        """Find a data set, the latest unless a digest is given.
+        """Return a data set, the latest unless a digest is given.
 
         Raises:
             UserError: there is none.
@@ -86,11 +86,11 @@ class Workspace:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file beside its place, then rename: readers see the old text or the new."""
+    """Write a temporary file, then rename it: readers see the old text or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}-{uuid4().hex}")
-    beside.write_text(text)
-    beside.replace(path)
+    temporary = path.with_name(f".{path.name}-{uuid4().hex}")
+    temporary.write_text(text)
+    temporary.replace(path)
 
 
 def _digest(folder: Path) -> str:

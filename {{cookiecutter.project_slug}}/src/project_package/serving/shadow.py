@@ -1,85 +1,67 @@
-"""The shadow: the challenger answers the champion's requests too; nobody is given its answers.
+"""Let the challenger answer copies of requests in the background, and compare the answers.
 
-Off the path of answers: one thread works off a bounded queue, and what does not fit into it is
-dropped and counted. The features are those of the champion's run, since one code computes both.
+Nobody is sent these answers. One thread works off a bounded queue; what does not fit is dropped and
+counted. The features are those of the champion's batch, since one code computes both.
 """
 
 import logging
 import threading
-from collections import defaultdict
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..contract import Columns
-from .batch import Batch, scored
-from .follower import Follower, Served
-from .record import SHADOW, Record
+from ..contract import choices_differ
+from .metrics import Metrics
+from .model_loader import ModelLoader, ServedModel
+from .prediction_log import PredictionLog
+from .predictions import Answered, respond
 
-MOST_WAITING = 64
-"""Batches; a batch has a thousand rows at most."""
+MAX_BATCHES = 64
+"""How many batches may wait."""
 log = logging.getLogger(__name__)
 
 
 class Shadow:
-    """The challenger in the shadow, and how far its answers are from the champion's.
+    """The challenger in shadow mode; the metrics say how far it is from the champion."""
 
-    `compared`, `changed` and `dropped` count rows, `failed` batches. A row is changed when a column
-    of its prediction that is a choice (a decision, a segment) is another. `differences` has the sum
-    of the absolute differences of each signal: over `compared`, it is their mean.
-    """
-
-    def __init__(self, challenger: Follower, record: Record | None = None) -> None:
-        self.challenger, self.record = challenger, record
-        self.compared = self.changed = self.dropped = self.failed = 0
-        self.differences: defaultdict[str, float] = defaultdict(float)
-        self._room = threading.Semaphore(MOST_WAITING)
+    def __init__(
+        self, challenger: ModelLoader, metrics: Metrics, prediction_log: PredictionLog | None
+    ) -> None:
+        self.challenger, self.metrics, self.prediction_log = challenger, metrics, prediction_log
+        self._room = threading.Semaphore(MAX_BATCHES)
         self._thread = ThreadPoolExecutor(1, "shadow")
 
-    def tell(self, batches: Sequence[Batch]) -> None:
-        """Queue what the champion answered, while there is a challenger; quick, in any thread."""
-        served = self.challenger.served
-        if served is None:
+    def submit(self, answered: Answered) -> None:
+        """Queue a batch of the champion while there is a challenger; never wait, never raise."""
+        challenger = self.challenger.served
+        if challenger is None or challenger.is_async or answered.served.digest == challenger.digest:
             return
-        for batch in batches:
-            if batch.served.digest == served.digest:  # the canary's own answers
-                continue
-            if self._room.acquire(blocking=False):
-                self._thread.submit(self._compare, batch, served).add_done_callback(self._done)
-            else:
-                self.dropped += len(batch.answers)
+        rows = len(answered.answers)
+        if not self._room.acquire(blocking=False):
+            self.metrics.shadow_rows.labels("dropped").inc(rows)
+            return
+
+        def finish(comparison: Future[None]) -> None:
+            self._room.release()
+            if not comparison.cancelled() and (error := comparison.exception()):
+                self.metrics.shadow_rows.labels("failed").inc(rows)
+                log.warning("the challenger failed", extra={"reason": type(error).__name__})
+
+        self._thread.submit(self._compare, answered, challenger).add_done_callback(finish)
 
     def close(self) -> None:
-        """End; what waits is dropped."""
+        """End the thread; batches that wait are dropped."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _compare(self, batch: Batch, served: Served) -> None:
-        other = scored(served, batch.rows, batch.pasts, batch.features)
-        one, two = batch.signals, other.signals
-        for name in one:
-            difference = np.abs(np.subtract(one[name], two[name], dtype=np.float64))
-            self.differences[name] += float(difference.sum())
-        self.changed += int(changed(batch.predictions, other.predictions).sum())
-        self.compared += len(batch.answers)
-        if self.record:
-            self.record.write([other], SHADOW)
-
-    def _done(self, work: "Future[None]") -> None:
-        """Say what went wrong: the champion's answers were given, whatever it was."""
-        self._room.release()
-        if not work.cancelled() and (error := work.exception()):
-            self.failed += 1
-            if self.failed == 1:
-                log.warning("shadow failed", extra={"reason": str(error)})
-
-
-def changed(one: Columns, two: Columns) -> NDArray[np.bool_]:
-    """Tell the rows where a column that is no measurement differs."""
-    choices = [name for name, values in one.items() if values.dtype.kind != "f"]
-    rows = len(next(iter(one.values())))
-    differs = np.zeros(rows, bool)
-    for name in choices:
-        differs |= (one[name] != two[name]).reshape(rows, -1).any(axis=1)
-    return differs
+    def _compare(self, champion: Answered, served: ServedModel) -> None:
+        challenger = respond(served, champion.rows, served.predict(champion.rows))
+        for name, values in champion.monitored.items():
+            if values.dtype.kind in "fiub":  # numbers: texts have no difference
+                other = challenger.monitored[name]
+                difference = np.abs(np.subtract(values, other, dtype=np.float64))
+                self.metrics.shadow_difference.labels(name).inc(float(np.nansum(difference)))
+        changed = int(choices_differ(champion.predictions, challenger.predictions).sum())
+        self.metrics.shadow_rows.labels("changed").inc(changed)
+        self.metrics.shadow_rows.labels("compared").inc(len(challenger.answers))
+        if self.prediction_log:
+            self.prediction_log.write(challenger, "shadow")

@@ -1,102 +1,196 @@
-"""The state in a Redis, which several replicas of the server share.
+"""The event store in a Redis, which replicas of the server on several machines share.
 
-A lock lets one transaction in at a time. What makes it safe is another thing: EXEC does nothing
-when the lock or the version has changed since the transaction began, so one whose lock ran out
-fails. A transaction is as durable as the Redis is: `appendonly yes` with `appendfsync always`, and
-`maxmemory-policy noeviction`, lose nothing that was acknowledged.
+`event:KEY` is an event in JSON, with its order of receipt. `answer:KEY` is its answer, or before
+that, the claim of the replica that is answering it. The sorted set `entity:NAME:ID` has the keys of
+an entity's events by timestamp. Redis deletes each of them when the retention is over.
+
+There is no lock: replicas do not wait for each other, and a transaction is not atomic. When it
+raises, or its replica is killed, events stay without an answer; the next request for them gets it.
+
+Durability is up to the Redis: with `appendonly yes`, `appendfsync always` and `maxmemory-policy
+noeviction` it loses nothing. Keys have no hash tags: a Redis Cluster is not supported.
 """
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
-from secrets import token_bytes
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain
+from typing import Any
+from uuid import uuid4
 
+from pydantic_core import from_json, to_json
 from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.client import Pipeline
-from redis.exceptions import LockError
-from redis.retry import Retry
 
-from ..errors import UserError
-from .base import Found, Key, Shelf, Values
+from ..contract import Columns, History, HistoryRows, StoredEvent, length
+from ..errors import StateUnavailable, UserError
+from ..fields import TIMESTAMP, columns_of
+from .base import MILLISECOND, OTHER_COLUMNS, label_columns, reported, to_columns, to_values
 
-SECONDS = 5
-"""How long one answer of the Redis may take."""
-HELD_SECONDS, WAIT_SECONDS, LOOK_SECONDS = 10, 15, 0.002
-"""When a lock runs out whose holder died, how long others wait for it, how often they look."""
-VERSION, LOCK = "{state}version", "{state}lock"  # braces: all keys on one node of a cluster
+ADD = """
+local event, answer, sequence = unpack(KEYS)  -- then come the sets of its entities
+local columns, timestamp, key, retention, claim, claim_time = unpack(ARGV)
+if redis.call('EXISTS', event) == 1 then return 0 end
+local value = '[' .. redis.call('INCR', sequence) .. ',' .. columns .. ']'
+redis.call('SET', event, value, 'PX', retention)
+redis.call('SET', answer, claim, 'PX', claim_time)
+for i = 4, #KEYS do
+  for _, old in ipairs(redis.call('ZRANGE', KEYS[i], 0, 1)) do  -- remove what has expired
+    if redis.call('EXISTS', 'event:' .. old) == 0 then redis.call('ZREM', KEYS[i], old) end
+  end
+  redis.call('ZADD', KEYS[i], timestamp, key)
+  redis.call('PEXPIRE', KEYS[i], retention)
+end
+return 1
+"""
 
 
-class RedisKeeper:
-    """The keeper of a Redis."""
+class RedisStore:
+    """The events of a use case in a Redis."""
 
-    failures = (RedisError,)
-
-    def __init__(self, address: str) -> None:
-        """Take the address; raise UserError when it is none."""
-        once = Retry(NoBackoff(), 0)
-        try:
-            self._redis = Redis.from_url(
-                address, socket_timeout=SECONDS, socket_connect_timeout=SECONDS, retry=once
+    def __init__(self, url: str, history: History, claim_seconds: float = 10) -> None:
+        """Parse the URL, or raise UserError. The Redis need not be there yet."""
+        self._history, self._columns = history, columns_of(history.event)
+        self._key = {name: self._columns[name] for name in history.key}
+        kinds = {name: kind.__name__ for name, kind in self._columns.items()}
+        self._layout = _json([kinds, history.key, [entity.name for entity in history.entities]])
+        self._retention = history.retention // MILLISECOND
+        self._claim, self._claim_time = f"claim:{uuid4()}", round(claim_seconds * 1000)
+        self._claimed = set[str]()
+        try:  # Any: the types of the library are also those of its asynchronous client
+            self._redis: Any = Redis.from_url(
+                url, decode_responses=True, socket_timeout=5, retry=None
             )
         except ValueError as error:
-            raise UserError(f"STATE_URL cannot be understood: {error}.") from error
-        self._lock = self._redis.lock(
-            LOCK, HELD_SECONDS, LOOK_SECONDS, blocking_timeout=WAIT_SECONDS, thread_local=False
-        )
-        self._watched: Pipeline = self._redis.pipeline()
-        self._version: bytes | str | None = None
+            raise UserError(f"STATE_URL is not a valid address: {error}.") from error
+        self._add = self._redis.register_script(ADD)
 
-    def begin(self) -> Collection[Key] | None:
-        """Start a transaction; nobody knows what others wrote since the last one, only whether."""
-        if not self._lock.acquire():
-            raise LockError("another replica holds it too long")
-        self._watched.watch(VERSION, LOCK)  # type: ignore[no-untyped-call]
-        before, self._version = self._version, self._watched.get(VERSION)
-        return None if self._version is None or self._version != before else ()
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the claims on events until the end."""
+        with reported(RedisError):
+            self._redis.setnx("events:layout", self._layout)
+            if self._redis.get("events:layout") != self._layout:
+                raise StateUnavailable(OTHER_COLUMNS)
+            try:
+                yield
+            finally:
+                with suppress(RedisError):  # then they expire
+                    self._redis.unlink("", *self._claimed)
+                self._claimed.clear()
 
-    def read(self, kind: int, stretches: Sequence[int], keys: Sequence[bytes]) -> list[Found]:
-        """Give what each of the keys has in shelves of one kind; all are asked for at once."""
+    def find(self, rows: Columns) -> list[StoredEvent | None]:
+        """Return the stored event with each row's key; None where there is none.
+
+        Events without an answer are claimed; those that others have claimed are in flight.
+        """
+        keys = self._keys(rows)
+        events, pipeline = self._events(keys), self._redis.pipeline()
+        for name in (f"answer:{key}" for key in events):
+            pipeline.set(name, self._claim, nx=True, px=self._claim_time).get(name)
+        found, answers = dict[str, StoredEvent](), pipeline.execute()[1::2]
+        for (key, (_, event)), answer in zip(events.items(), answers, strict=True):
+            if answer == self._claim:
+                self._claimed.add(f"answer:{key}")
+            if answer.startswith("claim:"):
+                found[key] = StoredEvent(event, in_flight=answer != self._claim)
+            else:
+                found[key] = StoredEvent(event, answer)
+        return [found.get(key) for key in keys]
+
+    def add(self, rows: Columns) -> list[bool]:
+        """Store and claim events in this order; False for a row whose key is stored already."""
+        keys, pipeline = self._keys(rows), self._redis.pipeline()
+        claim = (self._retention, self._claim, self._claim_time)
+        for key, values in zip(keys, to_values(rows, self._columns), strict=True):
+            event = dict(zip(self._columns, values, strict=True))
+            sets = [f"entity:{one.name}:{event[one.name]}" for one in self._history.entities]
+            names = [f"event:{key}", f"answer:{key}", "events:sequence", *sets]
+            self._add(names, [_json(event), event[TIMESTAMP], key, *claim], client=pipeline)
+        is_new = [reply == 1 for reply in pipeline.execute()]
+        self._claimed.update(f"answer:{k}" for k, new in zip(keys, is_new, strict=True) if new)
+        return is_new
+
+    def history(self, rows: Columns) -> list[HistoryRows]:
+        """Return for each row the earlier events of its entities; see `EventStore.history`."""
+        own = self._keys(rows) if self._history.request_is_event else [""] * length(rows)
         pipeline = self._redis.pipeline(transaction=False)
-        for stretch in stretches if keys else ():
-            pipeline.hmget(_name((kind, stretch)), keys)
-        shelves = list(zip(stretches, pipeline.execute(), strict=False))
-        return [
-            {stretch: values[place] for stretch, values in shelves if values[place] is not None}
-            for place in range(len(keys))
-        ]
+        for entity in self._history.entities:
+            for name, until in zip(rows[entity.name], rows[TIMESTAMP].tolist(), strict=True):
+                since = until - entity.ttl // MILLISECOND
+                pipeline.zrangebyscore(f"entity:{entity.name}:{name}", f"({since}", until)
+        replies = pipeline.execute()
+        events, keys = self._events([*own, *chain.from_iterable(replies)]), iter(replies)
+        histories: list[dict[str, Columns]] = [{} for _ in own]
+        for entity in self._history.entities:
+            columns = {name: self._columns[name] for name in (TIMESTAMP, *entity.columns)}
+            for history, own_key, name in zip(histories, own, rows[entity.name], strict=True):
+                before = events[own_key][0] if own_key in events else math.inf
+                found = [events[key] for key in next(keys) if key in events]
+                found.sort(key=lambda stored: (stored[1][TIMESTAMP], stored[0]))
+                values = [
+                    tuple(event[column] for column in columns)
+                    for sequence, event in found
+                    # The key of an expired event may be that of another entity's event now.
+                    if sequence < before and event[entity.name] == name
+                ]
+                history[entity.name] = to_columns(values, columns)
+        return [*histories]
 
-    def commit(self, values: Values, drop: Sequence[Shelf]) -> None:
-        """Write values, drop shelves and end the transaction."""
-        self._watched.multi()
-        for shelf, pairs in values.items():
-            items = [part for pair in pairs.items() for part in pair]
-            self._watched.hset(_name(shelf), items=items)
-        for shelf in drop:
-            self._watched.unlink(_name(shelf))
-        version = self._version
-        if values or drop:
-            version = token_bytes(8)
-            self._watched.set(VERSION, version)
-        self._watched.delete(LOCK)
-        self._watched.execute()
-        self._version = version
+    def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
+        """Keep the answers that were given for stored events."""
+        names, pipeline = [f"answer:{key}" for key in self._keys(rows)], self._redis.pipeline()
+        for name, answer in zip(names, answers, strict=True):
+            pipeline.set(name, answer, px=self._retention)
+        pipeline.execute()
+        self._claimed.difference_update(names)
 
-    def rollback(self) -> None:
-        """End the transaction."""
-        with suppress(RedisError):
-            self._watched.reset()
-            self._lock.release()
+    def set_labels(self, rows: Columns) -> list[bool]:
+        """Set label columns of stored events; False for a row whose key is not stored."""
+        keys, pipeline = self._keys(rows), self._redis.pipeline()
+        events, labels = self._events(keys), label_columns(self._history)
+        for key, label in zip(keys, to_values(rows, labels), strict=True):
+            if key in events:  # only labels change events, each all of them, so the last one counts
+                sequence, event = events[key]
+                event.update(zip(labels, label, strict=True))
+                pipeline.set(f"event:{key}", _json([sequence, event]), xx=True, keepttl=True)
+        pipeline.execute()
+        return [key in events for key in keys]
 
-    def sync(self) -> None:
-        """Do nothing: a Redis is told how safe it must be by its own settings."""
+    @reported(RedisError)
+    def erase(self, entity: str) -> int:
+        """Delete all events of an entity id, whatever the kind of entity; return how many."""
+        names = [one.name for one in self._history.entities]
+        sets = [f"entity:{name}:{entity}" for name in names]
+        keys = chain.from_iterable(self._redis.zrange(name, 0, -1) for name in sets)
+        events = self._events(keys).items()
+        erased = [key for key, (_, event) in events if entity in map(event.get, names)]
+        self._redis.unlink(
+            *sets, *(f"{kind}:{key}" for key in erased for kind in ("event", "answer"))
+        )
+        return len(erased)
+
+    @reported(RedisError)
+    def delete_expired(self) -> int:
+        """Return 0, since Redis itself deletes what has expired."""
+        self._redis.ping()  # as this may be how the server learns that the Redis is back
+        return 0
 
     def size(self) -> None:
-        """Give nothing: a Redis tells its size itself."""
+        """Return None: the Redis reports its size itself."""
 
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
 
+    def _keys(self, rows: Columns) -> list[str]:
+        return [_json(values) for values in to_values(rows, self._key)]
 
-def _name(shelf: Shelf) -> str:
-    return f"{{state}}{shelf[0]}:{shelf[1]}"
+    def _events(self, keys: Iterable[str]) -> dict[str, tuple[int, dict[str, Any]]]:
+        """Return the order of receipt and the columns of the events that are stored."""
+        names = list(dict.fromkeys(keys))
+        values = self._redis.mget([f"event:{key}" for key in names]) if names else []
+        return {k: from_json(event) for k, event in zip(names, values, strict=True) if event}
+
+
+def _json(value: object) -> str:
+    return to_json(value, inf_nan_mode="null").decode()

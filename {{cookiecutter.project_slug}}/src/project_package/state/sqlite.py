@@ -1,250 +1,174 @@
-"""The state in one SQLite file, which the processes of one machine may share.
+"""The event store in a SQLite file, which several processes of one machine may share.
 
-Values of one shelf lie together, in the order of their keys, so what is too old goes by whole
-pages. But each new value would touch a page of its own; so values of some kinds gather first, in
-the order in which they come (`fresh`; each process knows them), and when there are many of a kind,
-they move to their shelves, several to a page.
-
-A transaction ends in the journal (SQLite's write-ahead log), of which `sync` makes sure that the
-disk has it. So it may do that for many at once, beside the next transaction; SQLite would do it at
-the end of each.
+Its one table, `events`, has a column for each field of an event: `sqlite3 FILE .schema` shows it.
+Each entity has an index with all columns that its features read, so a query for its history never
+reads the table. A commit waits for the disk (`synchronous`), and no bytes of deleted events remain
+in the file (`secure_delete`).
 """
 
-import os
 import sqlite3
 import time
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
 
+from ..contract import Columns, History, HistoryRows, StoredEvent, length
 from ..errors import UserError
-from .base import Found, Key, Shelf, Values
+from ..fields import TIMESTAMP, columns_of
+from .base import MILLISECOND, OTHER_COLUMNS, label_columns, reported, to_columns, to_values
 
-Row: TypeAlias = tuple[int, bytes, bytes]
-"""Stretch, key and value."""
-PAGE = 4_096
-JOURNAL = 4_000 * PAGE
-"""Bytes of the journal that `sync` moves to the file; at eight times as many a transaction does."""
-SYNCS_A_LOOK = 100
-"""How often it is looked whether the journal has grown so far."""
-BUSY_SECONDS, LOOK_SECONDS = 5, 0.001
-"""How long a transaction waits for that of another process, and how often it looks."""
-FRESH = 6_000
-"""Values of a kind that gather before they move: the more, the less often and the longer."""
-KEPT = """
-CREATE TABLE IF NOT EXISTS kept (kind, stretch, key, value, PRIMARY KEY (kind, stretch, key))
-WITHOUT ROWID
-"""
-READ = "SELECT stretch, value FROM kept WHERE kind = ? AND stretch IN (%s) AND key = ?"
-WRITE = "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)"
-DROP = "DELETE FROM kept WHERE kind = ? AND stretch = ?"
-GATHERED = "CREATE TABLE IF NOT EXISTS fresh_%d (number INTEGER PRIMARY KEY, stretch, key, value)"
-GATHER = "INSERT INTO fresh_%d (stretch, key, value) VALUES (?, ?, ?)"
-NEWS = "SELECT stretch, key, value FROM fresh_%d WHERE number > ? ORDER BY number"
-MOVE = """
-INSERT OR REPLACE INTO kept SELECT %d, stretch, key, value FROM fresh_%d
-ORDER BY stretch, key, number
-"""
-FORGET = "DELETE FROM fresh_%d"
-IN_ORDER = "CREATE TABLE IF NOT EXISTS kept_%d (place INTEGER PRIMARY KEY, value)"
-READ_ONE = "SELECT value FROM kept_%d WHERE place = ?"
-WRITE_ONE = "INSERT OR REPLACE INTO kept_%d VALUES (?, ?)"
-DROP_RANGE = "DELETE FROM kept_%d WHERE place BETWEEN ? AND ?"
+PRAGMAS = "journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "busy_timeout = 0"
+TYPES = {str: "TEXT", int: "INTEGER", float: "REAL"}
+TABLE = """CREATE TABLE events (
+  id INTEGER PRIMARY KEY,  -- order of receipt
+  received INTEGER NOT NULL,  -- milliseconds since 1970 (UTC), as in timestamp
+  {columns},
+  answer TEXT NOT NULL DEFAULT '',  -- what was answered
+  UNIQUE ({key})
+)"""
+LAST_ID = 2**63 - 1
 
 
-@dataclass
-class _Fresh:
-    """Values of a kind that did not move to their shelves yet, as the table has them."""
+class SqliteStore:
+    """The events of a use case in a SQLite file."""
 
-    known: dict[bytes, dict[int, bytes]] = field(default_factory=dict)
-    count: int = 0
-
-    def take(self, rows: Sequence[Row]) -> None:
-        for stretch, key, value in rows:
-            self.known.setdefault(key, {})[stretch] = value
-        self.count += len(rows)
-
-    def forget(self) -> None:
-        self.known.clear()
-        self.count = 0
-
-
-class SqliteKeeper:
-    """The keeper of a file. Its `user_version` counts moves: each process knows what it missed."""
-
-    failures = (sqlite3.Error, OSError)
-
-    def __init__(self, path: Path, scattered: Sequence[int], in_order: Sequence[int]) -> None:
-        """Open or make the file; raise UserError when it cannot be.
-
-        Values of `scattered` kinds gather before they move. Those of kinds `in_order` have numbers
-        for keys, five bytes each, which grow with the time at which they come.
-        """
-        self._version = self._moves = -1
-        self._lost: OSError | None = None
-        self._syncs, self._in_order = 0, in_order
-        self._fresh = {kind: _Fresh() for kind in scattered}
+    def __init__(self, path: Path, history: History, busy_seconds: float = 5) -> None:
+        """Open or create the file, or raise UserError. Writers wait up to `busy_seconds`."""
+        self._path, self._history, self._busy_seconds = path, history, busy_seconds
+        self._columns = columns_of(history.event)
+        self._key = {name: self._columns[name] for name in history.key}
+        self._where = " AND ".join(f'"{name}" = ?' for name in self._key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
-            self._file, self._mover = _connect(path), _connect(path)
-            self._file.execute(KEPT)
-            for table, kinds in ((GATHERED, scattered), (IN_ORDER, in_order)):
-                for kind in kinds:
-                    self._file.execute(table % kind)
-            self._file.execute("PRAGMA busy_timeout = 0")
-            self._paths = path, path.with_name(f"{path.name}-wal")
-            self._journal = self._paths[1].open("rb")
+            self._file = sqlite3.connect(
+                path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+            )
+            for pragma in PRAGMAS:
+                self._file.execute(f"PRAGMA {pragma}")
         except (sqlite3.Error, OSError) as error:
-            raise UserError(f"The state {path} cannot be opened: {error}.") from error
+            raise UserError(f"The event store {path} cannot be opened: {error}.") from error
+        with self.transaction():
+            self._create()
 
-    def begin(self) -> Collection[Key] | None:
-        """Start a transaction; give what others wrote since the last one."""
-        self._refuse_lost()
-        self._wait()
-        before, self._version = self._version, self._ask("PRAGMA data_version")
-        return () if self._version == before else self._catch_up()
+    def _create(self) -> None:
+        """Create the table and its indexes; raise UserError when the table has other columns."""
+        schema = dict(self._file.execute("SELECT name, sql FROM sqlite_schema").fetchall())
+        columns = ",\n  ".join(f'"{name}" {TYPES[kind]}' for name, kind in self._columns.items())
+        table = TABLE.format(columns=columns, key=_names(self._key))
+        if "events" not in schema:
+            self._file.execute(table)
+        elif schema["events"] != table:
+            raise UserError(OTHER_COLUMNS)
+        for entity in self._history.entities:
+            name = f"events_by_{entity.name}"
+            columns = _names((entity.name, TIMESTAMP, "id", *entity.columns))
+            index = f'CREATE INDEX "{name}" ON events ({columns})'
+            if schema.get(name) != index:  # new, or features read other columns than before
+                self._file.execute(f'DROP INDEX IF EXISTS "{name}"')
+                self._file.execute(index)
 
-    def _refuse_lost(self) -> None:
-        if self._lost:
-            raise OSError(f"the disk lost what was written ({self._lost}): start the server again")
-
-    def _wait(self) -> None:
-        """Begin as soon as nobody else writes; SQLite would look ever more seldom."""
-        until = time.monotonic() + BUSY_SECONDS
-        while True:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what happens inside, durably; nothing of it when it raises."""
+        with reported(sqlite3.Error):
+            deadline = time.monotonic() + self._busy_seconds
+            # The waits of SQLite's own `busy_timeout` grow to 0.1 s: of two processes that write
+            # batch after batch, one would run into the timeout (measured).
+            while not self._file.in_transaction:
+                try:
+                    self._file.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    is_busy = error.sqlite_errorname.startswith("SQLITE_BUSY")
+                    if not is_busy or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.001)
             try:
-                self._file.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                is_held = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not is_held or time.monotonic() > until:
-                    raise
-                time.sleep(LOOK_SECONDS)
-            else:
-                return
+                yield
+                self._file.execute("COMMIT")
+            finally:
+                if self._file.in_transaction:
+                    self._file.execute("ROLLBACK")
 
-    def _catch_up(self) -> Collection[Key] | None:
-        """Take in what others wrote."""
-        before, moves = self._moves, self._ask("PRAGMA user_version")
-        changed = set[Key]()
-        for kind, fresh in self._fresh.items():
-            if moves != before:
-                fresh.forget()
-            news = self._file.execute(NEWS % kind, [fresh.count]).fetchall()
-            fresh.take(news)
-            changed |= {(kind, key) for _, key, _ in news}
-        self._moves = moves  # at last: what cannot be read now is forgotten and read next time
-        return changed if moves == before else None
+    def find(self, rows: Columns) -> list[StoredEvent | None]:
+        """Return the stored event with each row's key; None where there is none."""
+        sql = f"SELECT {_names(self._columns)}, answer FROM events WHERE {self._where}"  # noqa: S608
+        found = [self._file.execute(sql, key).fetchone() for key in to_values(rows, self._key)]
+        return [
+            StoredEvent(dict(zip(self._columns, event, strict=False)), event[-1]) if event else None
+            for event in found
+        ]
 
-    def _ask(self, query: str) -> int:
-        return int(self._file.execute(query).fetchone()[0])
+    def add(self, rows: Columns) -> list[bool]:
+        """Store events in this order; False for a row whose key is stored already."""
+        values, now = to_values(rows, self._columns), round(time.time() * 1000)
+        columns, marks = _names(self._columns), ", ?" * len(self._columns)
+        sql = f"INSERT OR IGNORE INTO events (received, {columns}) VALUES (?{marks})"  # noqa: S608
+        return [self._file.execute(sql, (now, *event)).rowcount > 0 for event in values]
 
-    def read(self, kind: int, stretches: Sequence[int], keys: Sequence[bytes]) -> list[Found]:
-        """Give what each of the keys has in shelves of one kind."""
-        if kind in self._in_order:
-            return [self._read_one(kind, stretches, key) for key in keys]
-        query = READ % ",".join("?" * len(stretches))
-        known = self._fresh[kind].known if kind in self._fresh else {}
-        found = list[Found]()
-        for key in keys:
-            values = dict(self._file.execute(query, (kind, *stretches, key)))
-            if fresh := known.get(key):
-                values |= {s: value for s, value in fresh.items() if s in stretches}
-            found.append(values)
-        return found
+    def history(self, rows: Columns) -> list[HistoryRows]:
+        """Return for each row the earlier events of its entities; see `EventStore.history`."""
+        before = [LAST_ID] * length(rows)
+        if self._history.request_is_event:
+            sql = f"SELECT id FROM events WHERE {self._where}"  # noqa: S608
+            own = [self._file.execute(sql, key).fetchone() for key in to_values(rows, self._key)]
+            before = [found[0] if found else LAST_ID for found in own]
+        histories: list[dict[str, Columns]] = [{} for _ in before]
+        for entity in self._history.entities:
+            columns = {name: self._columns[name] for name in (TIMESTAMP, *entity.columns)}
+            sql = (
+                f'SELECT {_names(columns)} FROM events WHERE "{entity.name}" = ? '  # noqa: S608
+                "AND timestamp > ? AND timestamp <= ? AND +id < ? ORDER BY timestamp, id"
+            )
+            asked = zip(rows[entity.name], rows[TIMESTAMP].tolist(), before, strict=True)
+            for history, (name, until, last) in zip(histories, asked, strict=True):
+                since = until - entity.ttl // MILLISECOND
+                found = self._file.execute(sql, (name, since, until, last)).fetchall()
+                history[entity.name] = to_columns(found, columns)
+        return [*histories]
 
-    def _read_one(self, kind: int, stretches: Sequence[int], key: bytes) -> Found:
-        rows = [(s, self._file.execute(READ_ONE % kind, [_place(s, key)])) for s in stretches]
-        return {stretch: value for stretch, values in rows for (value,) in values}
+    def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
+        """Keep the answers that were given for stored events."""
+        pairs = zip(answers, to_values(rows, self._key), strict=True)
+        sql = f"UPDATE events SET answer = ? WHERE {self._where}"  # noqa: S608
+        self._file.executemany(sql, [(answer, *key) for answer, key in pairs])
 
-    def commit(self, values: Values, drop: Sequence[Shelf]) -> None:
-        """Write values, drop shelves and end the transaction."""
-        gathered = self._write(values)
-        moving = [*self._fresh] if drop else self._full(gathered)
-        for kind in moving:
-            self._file.execute(MOVE % (kind, kind))
-            self._file.execute(FORGET % kind)
-        if moving:
-            self._file.execute(f"PRAGMA user_version = {self._moves + 1}")
-        self._drop(drop)
-        self._file.execute("COMMIT")
-        self._moves += len(moving) > 0
-        for kind, rows in gathered.items():
-            self._fresh[kind].take(rows)
-        for kind in moving:
-            self._fresh[kind].forget()
+    def set_labels(self, rows: Columns) -> list[bool]:
+        """Set label columns of stored events; False for a row whose key is not stored."""
+        labels = label_columns(self._history)
+        changes = ", ".join(f'"{name}" = ?' for name in labels)
+        sql = f"UPDATE events SET {changes} WHERE {self._where}"  # noqa: S608
+        values = to_values(rows, {**labels, **self._key})
+        return [self._file.execute(sql, value).rowcount > 0 for value in values]
 
-    def _full(self, gathered: Mapping[int, Sequence[Row]]) -> list[int]:
-        """Give the kind of which most values gathered, if they are enough: one move at a time."""
-        sizes = [(self._fresh[kind].count + len(rows), kind) for kind, rows in gathered.items()]
-        return [kind for size, kind in sorted(sizes)[-1:] if size >= FRESH]
+    def erase(self, entity: str) -> int:
+        """Delete all events of an entity id, whatever the kind of entity; return how many."""
+        names = [f'"{one.name}" = ?' for one in self._history.entities]
+        sql = f"DELETE FROM events WHERE {' OR '.join(names)}"  # noqa: S608
+        with self.transaction():
+            return self._file.execute(sql, [entity] * len(names)).rowcount
 
-    def _write(self, values: Values) -> dict[int, list[Row]]:
-        """Write values, each where its kind goes first; give those that gather."""
-        gathered: dict[int, list[Row]] = {}
-        for (kind, stretch), pairs in values.items():
-            if kind in self._fresh:
-                gathered.setdefault(kind, []).extend((stretch, *pair) for pair in pairs.items())
-            elif kind in self._in_order:
-                places = ((_place(stretch, key), value) for key, value in pairs.items())
-                self._file.executemany(WRITE_ONE % kind, places)
-            else:
-                self._file.executemany(WRITE, ((kind, stretch, *pair) for pair in pairs.items()))
-        for kind, rows in gathered.items():
-            self._file.executemany(GATHER % kind, rows)
-        return gathered
+    def delete_expired(self) -> int:
+        """Delete events received longer ago than `History.retention`; return how many.
 
-    def _drop(self, shelves: Sequence[Shelf]) -> None:
-        for kind, stretch in shelves:
-            if kind in self._in_order:
-                ends = _place(stretch, b""), _place(stretch + 1, b"") - 1
-                self._file.execute(DROP_RANGE % kind, ends)
-            else:
-                self._file.execute(DROP, (kind, stretch))
-
-    def rollback(self) -> None:
-        """End the transaction."""
-        with suppress(sqlite3.Error):
-            if self._file.in_transaction:
-                self._file.execute("ROLLBACK")
-        self._version = -1  # what others wrote may not be taken in
-
-    def sync(self) -> None:
-        """Wait for the disk; now and then, move what the journal has to the file.
-
-        A disk that could not is not asked again: what it lost, it would not tell twice.
+        One call looks at the 1,000 smallest ids: they grow with the time of receipt.
         """
-        self._refuse_lost()
-        try:
-            os.fsync(self._journal.fileno())
-        except OSError as error:
-            self._lost = error
-            raise
-        self._syncs += 1
-        if self._syncs % SYNCS_A_LOOK == 0 and os.fstat(self._journal.fileno()).st_size > JOURNAL:
-            self._mover.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        since = round(time.time() * 1000) - self._history.retention // MILLISECOND
+        oldest = "SELECT id FROM events ORDER BY id LIMIT 1000"
+        sql = f"DELETE FROM events WHERE received < ? AND id IN ({oldest})"  # noqa: S608
+        with self.transaction():
+            return self._file.execute(sql, [since]).rowcount
 
     def size(self) -> int:
-        """Give the bytes of file and journal."""
-        return sum(path.stat().st_size for path in self._paths if path.exists())
+        """Return the size of the file and its journal in bytes."""
+        files = (self._path, self._path.with_name(f"{self._path.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
         """Close the file."""
-        for part in (self._journal, self._mover, self._file):
-            part.close()
+        self._file.close()
 
 
-def _place(stretch: int, key: bytes) -> int:
-    """Give the row of a key of a kind in order: its stretch, then its number."""
-    return stretch << 40 | int.from_bytes(key)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    file.execute(f"PRAGMA busy_timeout = {1000 * BUSY_SECONDS}")
-    file.execute("PRAGMA journal_mode = WAL")
-    file.execute("PRAGMA synchronous = NORMAL")
-    file.execute(f"PRAGMA wal_autocheckpoint = {8 * JOURNAL // PAGE}")
-    return file
+def _names(columns: Iterable[str]) -> str:
+    """Return the names of columns as SQL."""
+    return ", ".join(f'"{name}"' for name in columns)

@@ -1,0 +1,93 @@
+"""Handle requests that arrive together in one call: a batch costs less than its rows alone.
+
+The features of a fraud request take 264 us alone and 17 us each in a batch of 16, and one commit to
+disk serves all requests of a batch.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from ..errors import Unavailable
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+MAX_BATCH_ROWS = 1_000
+"""A batch takes further items up to this many rows; one item may have more."""
+
+
+class _Waiting(NamedTuple, Generic[Item, Result]):
+    item: Item
+    rows: int
+    result: asyncio.Future[Result]
+
+
+class MicroBatcher(Generic[Item, Result]):
+    """Collects items that arrive in the same round of the event loop for one call of a handler.
+
+    The handler returns for each item a result or the exception to raise. One call runs at a time;
+    what arrives meanwhile is the next batch. An item that arrives alone waits for no other.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        max_waiting: int,
+    ) -> None:
+        """Take the handler, and how many items may wait or be handled at once."""
+        self._handle, self._max_waiting, self._unfinished = handle, max_waiting, 0
+        self._queue: deque[_Waiting[Item, Result]] = deque()
+        self._batch: list[_Waiting[Item, Result]] = []
+        self._call: asyncio.Task[Sequence[Result | Exception]] | None = None
+
+    async def submit(self, item: Item, rows: int = 1) -> Result:
+        """Return the result of an item that has so many rows.
+
+        Raises:
+            Unavailable: too many items wait already.
+        """
+        if self._unfinished >= self._max_waiting:
+            raise Unavailable("Too many requests wait for an answer: retry later.")
+        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(item, rows, result))
+        if self._call is None:
+            self._start()
+        self._unfinished += 1
+        try:
+            return await result
+        finally:
+            self._unfinished -= 1
+
+    async def close(self) -> None:
+        """Return when every item that waits has its result."""
+        while self._call is not None:
+            await asyncio.wait([self._call])
+
+    def _start(self) -> None:
+        self._call = asyncio.get_running_loop().create_task(self._run())
+        self._call.add_done_callback(self._finish)
+
+    async def _run(self) -> Sequence[Result | Exception]:
+        self._batch, rows = [], 0
+        while self._queue and (not self._batch or rows + self._queue[0].rows <= MAX_BATCH_ROWS):
+            waiting = self._queue.popleft()
+            if not waiting.result.done():  # its client has gone
+                self._batch.append(waiting)
+                rows += waiting.rows
+        return await self._handle([waiting.item for waiting in self._batch]) if self._batch else ()
+
+    def _finish(self, call: "asyncio.Task[Sequence[Result | Exception]]") -> None:
+        """Set the result of each item; what the call raised is raised for every item."""
+        error = call.exception()
+        results = [error] * len(self._batch) if error else call.result()
+        for waiting, result in zip(self._batch, results, strict=True):
+            if waiting.result.done():
+                continue
+            if isinstance(result, BaseException):
+                waiting.result.set_exception(result)
+            else:
+                waiting.result.set_result(result)
+        self._call = None
+        if self._queue:
+            self._start()

@@ -1,0 +1,160 @@
+"""Answer requests in batches, and run each batch where nobody else waits for it.
+
+A batch that needs no stored history is predicted in the event loop: a small model takes less time
+than a change of threads. A slow model and the event store have a thread each.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import TypeAlias, TypeVar
+
+from pydantic import BaseModel
+
+from ..errors import StateUnavailable
+from .batching import MicroBatcher
+from .event_transactions import Body, EventTransactions, split
+from .metrics import Metrics
+from .model_loader import ServedModel
+from .predictions import Answer, Answered, Versions, respond
+
+EXPIRY_SECONDS = 60.0
+"""How often expired events are deleted."""
+Models: TypeAlias = Sequence[BaseModel]
+Observe: TypeAlias = Callable[[Sequence[Answered]], None]
+Items = TypeVar("Items")
+Results = TypeVar("Results")
+log = logging.getLogger(__name__)
+
+
+class EventService:
+    """Runs batches in the event store; every result comes after the commit of its batch.
+
+    `error` is why the event store could not be used the last time; empty when it could. Methods
+    raise Unavailable while it cannot be used, and when too many bodies wait for it.
+    """
+
+    def __init__(
+        self,
+        transactions: EventTransactions,
+        metrics: Metrics,
+        observe: Observe,
+        max_waiting: int,
+    ) -> None:
+        self._transactions, self._metrics, self._observe = transactions, metrics, observe
+        self.error = ""
+        self._thread = ThreadPoolExecutor(1, "event-store")
+        self._requests = MicroBatcher[Body, list[Answer]](self._predict, max_waiting)
+        add, label = transactions.add_events, transactions.set_labels
+        self._events = MicroBatcher[Models, list[bool]](partial(self._run, add), max_waiting)
+        self._labels = MicroBatcher[Models, list[bool]](partial(self._run, label), max_waiting)
+
+    async def predict(self, body: Body) -> list[Answer]:
+        """Answer a body; raises what `PredictionService.predict` raises."""
+        return await self._requests.submit(body, len(body.requests))
+
+    async def add_events(self, events: Models) -> list[bool]:
+        """Store events; False for each that is stored already."""
+        return await self._events.submit(events, len(events))
+
+    async def set_labels(self, labels: Models) -> list[bool]:
+        """Set labels; False for each whose event is not stored."""
+        return await self._labels.submit(labels, len(labels))
+
+    async def maintain(self, seconds: float) -> None:
+        """Delete expired events every minute; retry sooner while the store cannot be used."""
+        store, due = self._transactions.store, 0.0
+        while True:
+            if self.error or time.monotonic() >= due:
+                with suppress(StateUnavailable):
+                    deleted = await self._run(lambda _: store.delete_expired(), ())
+                    due = time.monotonic() + (0 if deleted else EXPIRY_SECONDS)
+                    self._metrics.state_bytes.set(store.size() or 0)
+            await asyncio.sleep(seconds)
+
+    async def close(self) -> None:
+        """Handle what waits, then close the store."""
+        for batcher in (self._requests, self._events, self._labels):
+            await batcher.close()
+        self._thread.shutdown()
+        self._transactions.store.close()
+
+    async def _predict(self, bodies: Sequence[Body]) -> list[list[Answer] | Exception]:
+        results, answered = await self._run(self._transactions.predict, bodies)
+        self._observe(answered)
+        return results
+
+    async def _run(self, operation: Callable[[Items], Results], items: Items) -> Results:
+        """Run an operation in the thread, and note whether the store can be used."""
+        error = ""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, operation, items)
+        except StateUnavailable as unavailable:
+            error = str(unavailable)
+            raise
+        finally:
+            if error and not self.error:
+                log.warning("the event store cannot be used", extra={"reason": error})
+            self._metrics.degraded.labels("state").set(bool(error))
+            self.error = error
+
+
+class PredictionService:
+    """Answers requests: in the event loop, in a thread, or with the event store."""
+
+    def __init__(
+        self, versions: Versions, events: EventService | None, observe: Observe, max_waiting: int
+    ) -> None:
+        """Take the versions that answer; `observe` gets every batch that was answered."""
+        self.versions, self.events, self.observe = versions, events, observe
+        self.task = versions.champion.current().task
+        self._thread = ThreadPoolExecutor(1, "model")
+        self._batcher = MicroBatcher[Body, list[Answer]](self._predict, max_waiting)
+
+    async def predict(self, requests: Models) -> list[Answer]:
+        """Answer requests, in their order.
+
+        Raises:
+            RequestValidationError: the history of a request is not enough, or its event is stored
+                with other values.
+            HTTPException: 409, another process is answering an event.
+            Unavailable: the event store cannot be used, or too many requests wait.
+        """
+        served, history = self.versions.champion.current(), self.task.history
+        if served.is_async:
+            return await self._await_prediction(served, requests)
+        carried = [history.from_request(request) for request in requests] if history else []
+        body = Body(requests, carried)
+        if self.events and None in carried:
+            return await self.events.predict(body)
+        return await self._batcher.submit(body, len(requests))
+
+    async def close(self) -> None:
+        """Answer what waits."""
+        await self._batcher.close()
+        self._thread.shutdown()
+
+    async def _await_prediction(self, served: ServedModel, requests: Models) -> list[Answer]:
+        """Answer with an `AsyncModel`, which needs no batches; it has no challenger."""
+        rows = self.task.to_rows(requests)
+        answered = respond(served, rows, await served.await_prediction(rows))
+        self.observe([answered])
+        return [Answer(served.version, response) for response in answered.answers]
+
+    async def _predict(self, bodies: Sequence[Body]) -> list[list[Answer]]:
+        if self.versions.champion.current().is_slow:
+            loop = asyncio.get_running_loop()
+            answers, answered = await loop.run_in_executor(self._thread, self._answer, bodies)
+        else:
+            answers, answered = self._answer(bodies)
+        self.observe(answered)
+        return split(answers, [body.requests for body in bodies])
+
+    def _answer(self, bodies: Sequence[Body]) -> tuple[list[Answer], list[Answered]]:
+        requests = [request for body in bodies for request in body.requests]
+        histories = [history or {} for body in bodies for history in body.carried]
+        return self.versions.predict(self.task.to_rows(requests), histories)

@@ -1,0 +1,104 @@
+"""Predict rows with the version that answers them: the champion, or the challenger for a share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import Columns, HistoryRows, length, take
+from ..errors import ModelError
+from .model_loader import ModelLoader, ServedModel, add_features
+
+HASH_BYTES = 8
+
+
+class Answer(NamedTuple):
+    """The answer to one instance; the response is JSON."""
+
+    version: str
+    response: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Rows, with their features, that one version answered in one batch."""
+
+    served: ServedModel
+    rows: Columns
+    predictions: Columns
+    answers: Sequence[str]
+    """The responses as JSON, (rows,)."""
+
+    @cached_property
+    def monitored(self) -> Columns:
+        """The values of rows and predictions that are worth watching, (rows,) each."""
+        return self.served.task.monitored(self.rows, self.predictions)
+
+
+def respond(served: ServedModel, rows: Columns, predictions: Columns) -> Answered:
+    """Turn predictions into responses."""
+    responses = served.task.to_responses(rows, predictions)
+    return Answered(served, rows, predictions, [one.model_dump_json() for one in responses])
+
+
+class Versions:
+    """The versions that may answer, and the share of entities that the challenger answers."""
+
+    def __init__(self, champion: ModelLoader, challenger: ModelLoader, canary: float) -> None:
+        self.champion, self.challenger, self.canary = champion, challenger, canary
+        self._random = np.random.default_rng()
+
+    def predict(
+        self, rows: Columns, histories: Sequence[HistoryRows]
+    ) -> tuple[list[Answer], list[Answered]]:
+        """Return the answer to each row, and the batches in which they were predicted.
+
+        Raises:
+            ModelError: the champion cannot answer these rows.
+        """
+        answers: dict[int, Answer] = {}
+        batches = []
+        for served, positions in self._choose(rows):
+            part = take(rows, positions)
+            own = [histories[i] for i in positions] if histories else []
+            try:
+                batch = _predict(served, part, own)
+            except ModelError as error:
+                if served.alias == self.champion.alias:
+                    raise
+                self.challenger.refuse(f"Version {served.version} failed on a request: {error}")
+                batch = _predict(self.champion.current(), part, own)
+            version = batch.served.version
+            for position, response in zip(positions.tolist(), batch.answers, strict=True):
+                answers[position] = Answer(version, response)
+            batches.append(batch)
+        return [answers[position] for position in range(len(answers))], batches
+
+    def _choose(self, rows: Columns) -> list[tuple[ServedModel, NDArray[np.int64]]]:
+        """Return the versions that answer, each with its rows; an entity stays with a version."""
+        champion, challenger = self.champion.current(), self.challenger.served
+        positions = np.arange(length(rows))
+        if challenger is None or not self.canary:
+            return [(champion, positions)]
+        if entity := champion.task.entity:
+            places = np.array([_hash(str(name)) for name in rows[entity]])
+        else:
+            places = self._random.random(len(positions))
+        mine = places < self.canary
+        sides = ((champion, positions[~mine]), (challenger, positions[mine]))
+        return [(served, own) for served, own in sides if len(own)]
+
+
+def _predict(served: ServedModel, rows: Columns, histories: Sequence[HistoryRows]) -> Answered:
+    rows = add_features(served.task, rows, histories)
+    return respond(served, rows, served.predict(rows))
+
+
+def _hash(name: str) -> float:
+    """Return a number in [0, 1) that depends on the name alone."""
+    digest = blake2b(name.encode(), digest_size=HASH_BYTES).digest()
+    return int.from_bytes(digest) / float(256**HASH_BYTES)

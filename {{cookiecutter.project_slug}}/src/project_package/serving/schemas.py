@@ -1,0 +1,82 @@
+"""The bodies of the routes under /v1, and their answers.
+
+A list is validated up to its first invalid item: to collect the errors of all items took 9 s and
+5.8 GB for a body of 5.4 MB.
+"""
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_INSTANCES, MAX_EVENTS = 1_000, 10_000
+T = TypeVar("T", bound=BaseModel)
+InstanceList = Annotated[list[T], Field(min_length=1, max_length=MAX_INSTANCES, fail_fast=True)]
+EventList = Annotated[list[T], Field(min_length=1, max_length=MAX_EVENTS, fail_fast=True)]
+
+
+class Body(BaseModel):
+    """A body: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Instances(Body, Generic[T]):
+    """What to predict."""
+
+    instances: InstanceList[T]
+
+
+class Predictions(BaseModel, Generic[T]):
+    """One prediction per instance, in their order."""
+
+    model_version: str
+    predictions: list[T]
+    versions: list[str] | None = Field(
+        default=None, description="of each prediction, when the challenger made some of them"
+    )
+
+
+class Events(Body, Generic[T]):
+    """Events to store."""
+
+    events: EventList[T]
+
+
+class EventsStored(BaseModel):
+    """How many events were new, and how many were stored already."""
+
+    new: int
+    known: int
+
+
+class Labels(Body, Generic[T]):
+    """What became known of stored events."""
+
+    labels: EventList[T]
+
+
+class LabelsSet(BaseModel):
+    """How many labels were set, and the indices of those whose event is not stored."""
+
+    set: int
+    unknown: list[int]
+
+
+class ModelDescription(BaseModel):
+    """The version that is served; the model card is Markdown."""
+
+    model_version: str
+    manifest: dict[str, Any]
+    card: str
+
+
+class Refusal(BaseModel):
+    """Why a request is refused."""
+
+    detail: str
+
+
+class Invalid(BaseModel):
+    """Why a body is refused: places (`loc`), and the rules that they break (`msg`, `type`)."""
+
+    detail: list[dict[str, Any]]

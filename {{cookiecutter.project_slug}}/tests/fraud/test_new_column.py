@@ -1,0 +1,72 @@
+"""A raw text column is added in three places; table, event store and request then have it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import project_package
+
+SOURCE = Path(project_package.__file__).parent
+EDITS = {
+    "schemas.py": ("class PastPayment(", "    country: Identifier\n\n\nclass PastPayment("),
+    "validation.py": ('"terminal_id": name,', '"terminal_id": name, "country": name,'),
+    "features.py": (
+        '    _terminal("terminal_count_1d"',
+        '    Derived("is_abroad", "paid abroad", lambda c: c != "NL", ("country",)),\n'
+        '    _card("customer_abroad_7d", "payments abroad", "sum", 7, "is_abroad"),\n'
+        '    _terminal("terminal_count_1d"',
+    ),
+}
+SCRIPT = """
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from project_package.contract import take
+from project_package.fraud.data import FraudParams, examples, load_data, recent_events, split
+from project_package.fraud.simulator import simulate
+from project_package.fraud.task import HISTORY, history_features, request_history, request_rows
+
+country = pl.when(pl.col("amount") % 1 < 0.3).then(pl.lit("BE")).otherwise(pl.lit("NL"))
+simulate(100, 200, 75, 5).drop("scenario").with_columns(country=country).write_csv("own.csv")
+params = FraudParams.model_validate({"name": "x", "data": {"source": "own.csv"}})
+load_data(params, Path(), lambda _: None)
+test = split(params, Path()).test
+assert test["country"].dtype == object and test["customer_abroad_7d"].max() > 1
+
+requests = examples(Path(), test, 6)
+rows = request_rows(requests)
+found = history_features(rows, list(map(request_history, requests)))
+assert {"is_abroad", "customer_abroad_7d"} <= set(found)
+for number in range(len(requests)):
+    same = np.all([test[name] == rows[name][number] for name in ("timestamp", "amount")], axis=0)
+    assert all(values[number] == test[name][same] for name, values in found.items())
+
+store, events = HISTORY.open_store("state.db", HISTORY), recent_events(Path())
+with store.transaction():
+    assert all(store.add(events))
+    stored = store.find(events)[-1].row["country"]
+    histories = store.history(take(events, np.arange(-20, 0)))
+assert stored == events["country"][-1]
+last = history_features(take(events, np.arange(-20, 0)), histories)
+table = pl.read_parquet("features.parquet").tail(20)
+assert all(values.tolist() == table[name].to_list() for name, values in last.items())
+"""
+
+
+def test_text_column_is_added_in_three_places(tmp_path: Path) -> None:
+    package = tmp_path / "project_package"
+    shutil.copytree(SOURCE, package)
+    for name, (old, new) in EDITS.items():
+        path = package / "fraud" / name
+        assert path.read_text().count(old) == 1
+        path.write_text(path.read_text().replace(old, new))
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

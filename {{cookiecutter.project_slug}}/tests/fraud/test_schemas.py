@@ -1,0 +1,74 @@
+"""Requests that are refused, and what the messages say."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from project_package.fraud.schemas import FraudRequest
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+CARD, TERMINAL = "card", "terminal"
+
+
+def payment(name: str = "now", days_ago: float = 0, **changes: Any) -> dict[str, Any]:
+    time = NOON - timedelta(days=days_ago)
+    known = {"timestamp": time, "customer_id": CARD, "terminal_id": TERMINAL, "amount": 50.0}
+    return {"transaction_id": name, **known, **changes}
+
+
+def request(*history: dict[str, Any], **changes: Any) -> FraudRequest:
+    return FraudRequest.model_validate({"transaction": payment(**changes), "history": history})
+
+
+@pytest.mark.parametrize(
+    ("past", "rule"),
+    [
+        (payment("a", -0.01), r"history\[0\].timestamp is later than the transaction"),
+        (
+            payment("a", 1, customer_id="b", terminal_id="c"),
+            r"history\[0\] is of another customer and another terminal",
+        ),
+        (payment("now", 1), r"history\[0\].transaction_id is a duplicate"),
+        (payment("a", 7), r"history\[0\].is_fraud must be known"),
+        (payment("a", 1, amount=float("nan")), "history.0.amount"),
+        (payment("a", 1, is_fraud="perhaps"), "history.0.is_fraud"),
+        (payment("", 1), "history.0.transaction_id"),
+        (payment("a", 1, merchant="m"), "history.0.merchant"),
+    ],
+)
+def test_rejects_bad_history(past: dict[str, Any], rule: str) -> None:
+    with pytest.raises(ValidationError, match=rule):
+        request(past)
+
+
+def test_rejects_duplicates_in_history() -> None:
+    with pytest.raises(ValidationError, match=r"history\[1\].transaction_id is a duplicate"):
+        request(payment("a", 1), payment("a", 1))
+
+
+def test_needs_no_old_labels_of_other_terminals() -> None:
+    assert request(payment("a", 8, terminal_id="elsewhere")).history
+
+
+@pytest.mark.parametrize(
+    "amount", [float("nan"), float("inf"), -float("inf"), -0.01, 0.00005, 1e9, "much"]
+)
+def test_rejects_bad_amounts(amount: Any) -> None:
+    with pytest.raises(ValidationError, match=r"transaction\.amount"):
+        request(amount=amount)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+        "1989-12-31T23:59:59Z",
+        "2999-01-01T00:00:00Z",
+    ],
+)
+def test_rejects_times_as_the_table_does(time: str) -> None:
+    with pytest.raises(ValidationError, match="must lie between 1990-01-01 and tomorrow"):
+        request(timestamp=time)

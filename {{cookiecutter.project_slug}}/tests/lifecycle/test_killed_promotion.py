@@ -1,0 +1,113 @@
+"""A promote or a rollback that is killed leaves the old champion or the new one."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import obstore
+from mlflow import MlflowClient
+from plain.use_case import TRAINING
+from projects import open_project
+
+from project_package.lifecycle.models import models
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.promote import promote, rollback
+from project_package.model_store import CHALLENGER, CHAMPION
+
+KILLED = -9
+STAGES = {"promote": promote, "rollback": rollback}
+WRITES = ("set_registered_model_alias", "delete_registered_model_alias", "update_model_version")
+CHILD = """
+import os, sys
+from runpy import run_path
+file, stage, *folders = sys.argv[1:]
+run_until = run_path(file)["run_until"]
+children = []
+for write, folder in enumerate(folders):
+    if not (child := os.fork()):
+        code = 1
+        try:
+            run_until(write, stage, folder)
+            code = 0
+        finally:
+            os._exit(code)
+    children.append(child)
+for child in children:
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def run_until(write: int, stage: str, folder: str) -> None:
+    """Run a stage, killed before a write (counted from 0) to the store or to MLflow."""
+    writes = count()
+
+    def killing(call: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **options: Any) -> Any:
+            if next(writes) == write:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*arguments, **options)
+
+        return step
+
+    setattr(obstore, "put", killing(obstore.put))  # noqa: B010  mypy forbids the assignment
+    for name in WRITES:
+        setattr(MlflowClient, name, killing(getattr(MlflowClient, name)))
+    STAGES[stage](open_project(TRAINING, Path(folder)))
+
+
+def run_killed(stage: str, projects: list[Project]) -> list[int]:
+    """Kill the stage before write 0 in the first project, and so on; return the exit codes."""
+    folders = [project.workspace.root for project in projects]
+    paths = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, __file__, stage, *folders],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    return [int(line) for line in done.stdout.splitlines()]
+
+
+def served(project: Project) -> int:
+    """Return the version that servers load, verified."""
+    return project.store.load(CHAMPION)[0]
+
+
+def registered(project: Project) -> int:
+    """Return the champion in MLflow after the next command."""
+    models(project)
+    version = project.registry.find(CHAMPION)
+    assert version is not None
+    return version.number
+
+
+def test_killed_promote_leaves_the_old_or_new_champion(
+    retrained: Path, clone: Callable[[Path], Project]
+) -> None:
+    files = len(clone(retrained).store.fetch(1, "bundle")) + 3  # and three of the evidence
+    writes = 2 + files + 2  # alias and description in MLflow; files and pointer; the alias again
+    projects = [clone(retrained) for _ in range(writes + 1)]
+    expected = [1] * (writes - 1) + [2] * 2
+    assert run_killed("promote", projects) == [KILLED] * writes + [0]
+    assert [served(project) for project in projects] == expected
+    assert [registered(project) for project in projects] == expected
+    for project in projects[writes - 2 : writes]:
+        assert promote(project) == served(project) == registered(project) == 2
+        assert project.registry.rollback() == (2, 1)
+
+
+def test_killed_rollback_leaves_the_old_or_new_champion(
+    retrained: Path, clone: Callable[[Path], Project]
+) -> None:
+    promote(promoted := clone(retrained))
+    projects = [clone(promoted.workspace.root) for _ in range(4)]
+    assert run_killed("rollback", projects) == [KILLED] * 3 + [0]
+    assert [served(project) for project in projects] == [2, 2, 1, 1]
+    assert [registered(project) for project in projects] == [2, 2, 1, 1]
+    assert all(project.registry.find(CHALLENGER) is None for project in projects[2:])

@@ -1,0 +1,78 @@
+"""Training refuses a bundle that predicts something else than the fitted model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from plain.use_case import TRAINING
+
+from project_package.contract import Columns, Files, Fitted, Fold, Splits, take
+from project_package.errors import GateRefused, UserError
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.train import code_of, parity_rows, train
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """A fitted model that predicts more than its files say."""
+
+    fitted: Fitted
+
+    def predict(self, rows: Columns) -> Columns:
+        return {"probability": self.fitted.predict(rows)["probability"] + 0.001}
+
+    def files(self) -> Files:
+        return self.fitted.files()
+
+
+def test_bundle_that_predicts_otherwise_is_refused(
+    trained: Path, clone: Callable[[Path], Project]
+) -> None:
+    project = clone(trained)
+    shifted = replace(TRAINING, finish=lambda _, fitted, *__: Shifted(fitted))
+    with pytest.raises(GateRefused, match=r"parity: largest difference 1\.0e-03 of 1e-05"):
+        train(replace(project, training=shifted))
+    assert [version.number for version in project.registry.versions()] == [1]
+
+
+def test_unknown_candidate_is_named(trained: Path, clone: Callable[[Path], Project]) -> None:
+    project = clone(trained)
+    options = project.params.train.model_copy(update={"candidates": ("forest", "tree")})
+    params = project.params.model_copy(update={"train": options})
+    with pytest.raises(UserError, match="unknown forest; there are linear, tree"):
+        train(replace(project, params=params))
+
+
+def test_finish_sees_the_validation_rows_of_every_fold(
+    trained: Path, clone: Callable[[Path], Project]
+) -> None:
+    seen: list[Any] = []
+
+    def finish(_: Any, fitted: Fitted, rows: Columns, validation: Any) -> Fitted:
+        seen.append((len(rows["bill"]), [len(o.predictions["probability"]) for o in validation]))
+        return fitted
+
+    train(replace(clone(trained), training=replace(TRAINING, finish=finish)))
+    assert seen == [(300, [300])] * 2  # the simple baseline and the best candidate
+
+
+def test_parity_rows_are_test_rows_first() -> None:
+    test, rows = {"x": np.arange(4)}, {"x": np.arange(4, 9)}
+    splits = Splits(rows, (Fold(take(rows, np.arange(3)), rows),), test)
+    assert parity_rows(splits, 3)["x"].tolist() == [0, 1, 2]
+    assert parity_rows(splits, 6)["x"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert parity_rows(splits, 99)["x"].tolist() == [*range(9)]
+
+
+def test_changed_code_starts_another_study(tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "kind").mkdir()
+    (tmp_path / "kind" / "__init__.py").write_text("class Own: pass")
+    monkeypatch.syspath_prepend(tmp_path)
+    from kind import Own  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    before = code_of(Own)
+    (tmp_path / "kind" / "models.py").write_text("MAX_BIN = 4")
+    assert code_of(Own) != before

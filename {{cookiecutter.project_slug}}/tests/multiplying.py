@@ -1,0 +1,117 @@
+"""A use case that multiplies by the version, so that an answer shows which version gave it.
+
+Its model is a JSON file in the bundle. `Published` puts versions into a model store and builds
+applications on it.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
+from project_package.contract import Columns, Frozen, Task
+from project_package.errors import ModelError
+from project_package.fields import Identifier, to_rows
+from project_package.model_store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
+from project_package.serving.app import create_app
+from project_package.settings import Settings
+
+MODEL = "model.json"
+
+
+class Number(Frozen):
+    x: float
+    who: Identifier = "ann"
+
+
+class Product(Frozen):
+    y: float
+
+
+@dataclass(frozen=True)
+class Times:
+    factor: float
+    column: str = "x"
+    seconds: float = 0
+    """How long a prediction takes."""
+    limit: float = 1e9
+    """A larger x cannot be predicted."""
+
+    def predict(self, rows: Columns) -> Columns:
+        if max(rows["x"]) > self.limit:
+            raise ModelError(f"x is larger than {self.limit:g}")
+        time.sleep(self.seconds)
+        y = rows[self.column] * self.factor
+        return {"y": y, "large": y > 10}
+
+
+@dataclass(frozen=True)
+class AsyncTimes:
+    factor: float
+
+    async def predict(self, rows: Columns) -> Columns:
+        return Times(self.factor).predict(rows)
+
+
+def load(bundle: Bundle) -> Any:
+    known = json.loads(bundle.files[MODEL])
+    is_async = known.pop("is_async", False)
+    return AsyncTimes(known["factor"]) if is_async else Times(**known)
+
+
+def products(_: Columns, predictions: Columns) -> Sequence[Product]:
+    return [Product(y=y) for y in predictions["y"].tolist()]
+
+
+TIMES = Task(
+    name="times",
+    request=Number,
+    response=Product,
+    load=load,
+    to_rows=to_rows,
+    to_responses=products,
+    monitored=lambda rows, predictions: {"x": rows["x"], "y": predictions["y"]},
+    entity="who",
+)
+
+
+@dataclass
+class Published:
+    """A folder with a model store, and the applications of a task on it."""
+
+    root: Path
+    task: Task
+
+    @property
+    def store(self) -> Store:
+        return Store(str(self.root / "store"))
+
+    def make_task(self, _: Bundle) -> Task:
+        return self.task
+
+    def publish(self, version: int, alias: str = CHAMPION, answer: float = 0, **model: Any) -> None:
+        """Publish a version that multiplies by its number, and point an alias to it."""
+        column = "total" if self.task.history else "x"
+        known = {"factor": version, "column": column, **model}
+        request = (
+            {"payment": "example", "x": 2.0, "earlier": []} if self.task.history else {"x": 2.0}
+        )
+        examples = [{"request": request, "response": {"y": answer or 2.0 * known["factor"]}}]
+        manifest = Manifest(
+            name="t", candidate="", settings={}, created="", commit="", data="", test=""
+        )
+        files = {MODEL: json.dumps(known).encode(), EXAMPLES: json.dumps(examples).encode()}
+        bundle = Bundle(files, manifest)
+        self.store.publish(version, EVIDENCE, {"card.md": b"# Card"})
+        self.store.publish(version, BUNDLE, pack(bundle))
+        self.store.set_alias(alias, Pointer(version=version, digest=bundle.digest))
+
+    def app(self, **settings: Any) -> FastAPI:
+        """Build the application; keys and prediction log are off unless set."""
+        defaults = {"serve_keys": "off", "log_url": "off", "serve_poll_seconds": 0.01}
+        return create_app(self.make_task, Settings(**{**defaults, **settings}), self.root)

@@ -1,0 +1,150 @@
+"""The smallest use case: a CSV table of customers, without time, entities or history.
+
+Of its two candidates, one goes into the bundle as JSON, the other as an ONNX graph.
+"""
+
+import csv
+import json
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from skl2onnx import to_onnx
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.tree import DecisionTreeClassifier
+
+from project_package import contract
+from project_package.bundle import Bundle
+from project_package.contract import Columns, Frozen, Hyperparameters, length, take
+from project_package.fields import to_rows
+from project_package.onnx_model import GRAPH, OnnxModel
+from project_package.params import Params
+
+TABLE, WEIGHTS = "customers.csv", "weights.json"
+
+
+class Customer(Frozen):
+    months: float
+    bill: float
+    plan: Literal["basic", "plus"]
+
+
+class PastCustomer(Customer):
+    left: bool
+
+
+class Churn(Frozen):
+    probability: float
+
+
+class PlainParams(Params):
+    csv: Path
+
+
+def read_table(path: Path, model: type[Customer]) -> Columns:
+    with path.open(newline="") as file:
+        return to_rows([model.model_validate(row) for row in csv.DictReader(file)], model)
+
+
+def load_data(params: PlainParams, folder: Path, _: contract.Progress) -> None:
+    read_table(params.csv, PastCustomer)
+    (folder / TABLE).write_bytes(params.csv.read_bytes())
+
+
+def split(params: PlainParams, folder: Path) -> contract.Splits:
+    rows = read_table(folder / TABLE, PastCustomer)
+    order = np.random.default_rng(params.seed).permutation(length(rows))
+    train, valid, test = (take(rows, part) for part in np.array_split(order, 3))
+    return contract.Splits(train, (contract.Fold(train, valid),), test)
+
+
+def matrix(rows: Columns) -> NDArray[np.float32]:
+    return np.array([rows["months"], rows["bill"], rows["plan"] == "plus"], np.float32).T
+
+
+@dataclass(frozen=True)
+class Linear:
+    intercept: float
+    weights: list[float]
+
+    def predict(self, rows: Columns) -> Columns:
+        logit = matrix(rows)[:, : len(self.weights)] @ np.array(self.weights) + self.intercept
+        return {"probability": 1 / (1 + np.exp(-logit))}
+
+    def files(self) -> contract.Files:
+        return {WEIGHTS: json.dumps(asdict(self)).encode()}
+
+
+@dataclass(frozen=True)
+class Tree:
+    model: DecisionTreeClassifier
+
+    def predict(self, rows: Columns) -> Columns:
+        return {"probability": self.model.predict_proba(matrix(rows))[:, 1]}
+
+    def files(self) -> contract.Files:
+        sample = np.zeros((1, 3), np.float32)
+        return {GRAPH: to_onnx(self.model, sample, options={"zipmap": False}).SerializeToString()}
+
+
+def fit_linear(rows: Columns, settings: Hyperparameters, _: int) -> Linear:
+    model = LogisticRegression().fit(matrix(rows)[:, : int(settings["inputs"])], rows["left"])
+    return Linear(float(model.intercept_[0]), model.coef_[0].tolist())
+
+
+def fit_tree(rows: Columns, settings: Hyperparameters, seed: int) -> Tree:
+    model = DecisionTreeClassifier(**settings, random_state=seed)
+    return Tree(model.fit(matrix(rows), rows["left"]))
+
+
+def load(bundle: Bundle) -> contract.Model:
+    if WEIGHTS in bundle.files:
+        return Linear(**json.loads(bundle.files[WEIGHTS]))
+    return OnnxModel(
+        bundle.files[GRAPH],
+        encode=lambda rows: {"X": matrix(rows)},
+        decode=lambda _, outputs: {"probability": outputs["probabilities"][:, 1]},
+    )
+
+
+def make_task(_: Bundle) -> contract.Task:
+    return contract.Task(
+        name="plain",
+        request=Customer,
+        response=Churn,
+        load=load,
+        to_rows=to_rows,
+        to_responses=lambda _, given: [Churn(probability=p) for p in given["probability"].tolist()],
+        monitored=lambda rows, predictions: {"plan": rows["plan"], **predictions},
+    )
+
+
+def auc(rows: Columns, predictions: Columns, weights: Any = None) -> float:
+    return float(roc_auc_score(rows["left"], predictions["probability"], sample_weight=weights))
+
+
+TRAINING = contract.Training(
+    make_task=make_task,
+    params=PlainParams,
+    load_data=load_data,
+    split=split,
+    candidates=(
+        contract.Candidate("by_months", {"inputs": 1}, fit_linear),
+        contract.Candidate("linear", {"inputs": 3}, fit_linear),
+        contract.Candidate("tree", {"max_depth": 4}, fit_tree),
+    ),
+    goal=contract.Goal("auc", 0.6, lambda rows, predictions: partial(auc, rows, predictions)),
+    metrics=(contract.Metric("auc", "ROC AUC", auc),),
+    naive=lambda rows: {"probability": np.zeros(length(rows))},
+    reporting=contract.Reporting(lambda _: contract.About("Churn", "Who leaves?", "", "", "")),
+    read_batch=lambda _, path, __: read_table(path, Customer),
+    batch_table=lambda rows, predictions: {**rows, **predictions},
+    examples=lambda _, rows, count: [
+        Customer.model_validate({name: rows[name][n] for name in Customer.model_fields})
+        for n in range(min(count, length(rows)))
+    ],
+)

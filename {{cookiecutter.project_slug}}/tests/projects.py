@@ -1,0 +1,43 @@
+"""Open and copy projects, for the fixtures of finished projects."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from project_package.contract import Training
+from project_package.lifecycle.console import Console
+from project_package.lifecycle.evaluate import evaluate
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.train import train
+from project_package.lifecycle.workspace import Workspace
+from project_package.params import read
+from project_package.settings import Settings
+
+LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")
+
+
+def open_project(training: Training, root: Path) -> Project:
+    """Open the project of a folder; MLflow works on the one that was opened last."""
+    params = read(training.params, root / "params.toml")
+    return Project(training, params, Workspace(root), LOCAL, Console(quiet=True))
+
+
+def copy_project(root: Path, target: Path) -> Path:
+    """Copy a project; the absolute paths in MLflow's database become those of the copy."""
+    shutil.copytree(root, target)
+    database = target / "mlflow.db"
+    with closing(sqlite3.connect(database)) as old:
+        script = "\n".join(old.iterdump()).replace(str(root), str(target))
+    database.unlink()
+    with closing(sqlite3.connect(database)) as new:
+        new.executescript(script)
+    return target
+
+
+def train_again(training: Training, root: Path) -> None:
+    """Train and evaluate version 2, with a new search."""
+    (root / "optuna.db").unlink()
+    project = open_project(training, root)
+    train(project)
+    evaluate(project)

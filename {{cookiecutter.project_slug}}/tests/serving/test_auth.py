@@ -1,0 +1,134 @@
+"""Keys of requests: which are admitted, and how a running server learns of changes."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI, Request, Security
+from fastapi.testclient import TestClient
+from multiplying import Published
+
+from project_package.api_keys import SCOPES, add, remove
+from project_package.errors import UserError
+from project_package.serving.auth import KeyStore, open_keys, require
+from project_package.serving.metrics import Metrics
+from project_package.settings import Settings
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.json"
+
+
+@pytest.fixture
+def tokens(path: Path) -> dict[str, str]:
+    """A key per scope, named like it."""
+    return {scope: add(path, scope, [scope]) for scope in SCOPES}
+
+
+def client_of(keys: KeyStore | None) -> TestClient:
+    app = FastAPI()
+    app.state.keys, app.state.metrics, app.state.rate_limit = keys, Metrics(), None
+
+    @app.post("/labels", dependencies=[Security(require("labels"))])
+    async def labels(request: Request) -> str:
+        await request.body()
+        return str(request.state.key)
+
+    return TestClient(app)
+
+
+@pytest.fixture
+def client(tokens: dict[str, str], path: Path) -> TestClient:
+    assert tokens
+    return client_of(KeyStore(path))
+
+
+def test_admits_a_key_with_the_scope_in_either_header(
+    client: TestClient, tokens: dict[str, str]
+) -> None:
+    token = tokens["labels"]
+    for headers in (
+        {"Authorization": f"Bearer {token}"},
+        {"authorization": f"bearer {token}"},
+        {"X-API-Key": token},
+        {"X-API-Key": token, "Authorization": "Basic abc"},
+        {"X-API-Key": token, "Authorization": "Bearer of-a-proxy"},
+        {"X-API-Key": "junk", "Authorization": f"Bearer {token}"},
+    ):
+        answer = client.post("/labels", headers=headers)
+        assert (answer.status_code, answer.json()) == (200, "labels"), headers
+
+
+def test_refuses_a_key_without_the_scope(client: TestClient, tokens: dict[str, str]) -> None:
+    for scope in ("predict", "admin"):
+        answer = client.post("/labels", headers={"X-API-Key": tokens[scope]})
+        assert (answer.status_code, "scope labels" in answer.text) == (403, True)
+
+
+@pytest.mark.parametrize("value", ["", "wrong", "Bearer", "Bearer wrong", "Bearer \xe9", "Basic a"])
+def test_refuses_a_request_without_a_known_key(client: TestClient, value: str) -> None:
+    for header in ("Authorization", "X-API-Key"):
+        answer = client.post("/labels", headers={header: value.encode("latin-1")})
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert "ml key NAME --scope labels" in answer.json()["detail"]
+        assert value not in answer.json()["detail"] or len(value) < 7
+
+
+def test_refuses_before_it_reads_the_body(client: TestClient) -> None:
+    def body() -> Iterator[bytes]:
+        read.append(True)
+        yield b""
+
+    read = list[bool]()
+    assert client.post("/labels", content=body()).status_code == 401
+    assert not read
+
+
+def test_admits_everybody_when_keys_are_off(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = open_keys(Settings(serve_keys="off"), tmp_path)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert client_of(keys).post("/labels").json() == ""
+
+
+def test_the_openapi_document_describes_both_headers(times: Published) -> None:
+    client = TestClient(times.app(serve_keys="keys.json"))
+    document = client.get("/openapi.json").json()
+    schemes = document["components"]["securitySchemes"]
+    assert {scheme["type"] for scheme in schemes.values()} == {"http", "apiKey"}
+    security = document["paths"]["/v1/predict"]["post"]["security"]
+    assert sorted(name for one in security for name in one) == sorted(schemes)
+
+
+def test_keys_are_rotated_while_the_server_runs(path: Path) -> None:
+    keys = KeyStore(path)
+    old = add(path, "old", ["predict"])
+    assert keys.find(old) is None
+    keys.refresh()
+    assert keys.find(old)
+    new = add(path, "new", ["predict"])
+    remove(path, "old")
+    keys.refresh()
+    assert keys.find(old) is None
+    assert keys.find(new)
+
+
+def test_a_damaged_file_leaves_the_keys_and_warns_once(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = add(path, "shop", ["predict"])
+    keys = KeyStore(path)
+    path.write_text("[")
+    with caplog.at_level(logging.WARNING):
+        keys.refresh()
+        keys.refresh()
+    assert keys.find(token)
+    assert len(caplog.records) == 1
+    with pytest.raises(UserError, match="cannot be read"):
+        KeyStore(path)
+    path.unlink()
+    keys.refresh()
+    assert keys.find(token) is None

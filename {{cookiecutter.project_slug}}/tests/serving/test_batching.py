@@ -1,0 +1,100 @@
+"""The micro-batcher: what arrives together is one call, and nothing that waits is lost."""
+
+import asyncio
+from collections.abc import Sequence
+
+from project_package.errors import Unavailable
+from project_package.serving.batching import MAX_BATCH_ROWS, MicroBatcher
+
+
+class Doubler:
+    """Doubles numbers; 13 is an error of its own, a batch with 0 fails as a whole."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[int]] = []
+        self.may_finish = asyncio.Event()
+        self.may_finish.set()
+
+    async def handle(self, numbers: Sequence[int]) -> list[int | Exception]:
+        self.calls.append(list(numbers))
+        await self.may_finish.wait()
+        if 0 in numbers:
+            raise ZeroDivisionError
+        return [ValueError("unlucky") if number == 13 else 2 * number for number in numbers]
+
+
+def test_items_of_one_round_are_one_call() -> None:
+    async def run() -> None:
+        doubler = Doubler()
+        batcher = MicroBatcher[int, int](doubler.handle, 9)
+        assert await asyncio.gather(*map(batcher.submit, (1, 2, 3))) == [2, 4, 6]
+        assert await batcher.submit(4) == 8
+        assert doubler.calls == [[1, 2, 3], [4]]
+
+    asyncio.run(run())
+
+
+def test_items_that_arrive_during_a_call_are_the_next() -> None:
+    async def run() -> None:
+        doubler = Doubler()
+        doubler.may_finish.clear()
+        batcher = MicroBatcher[int, int](doubler.handle, 9)
+        waiting = [asyncio.create_task(batcher.submit(1))]
+        await asyncio.sleep(0.01)
+        waiting += [asyncio.create_task(batcher.submit(number)) for number in (2, 3)]
+        await asyncio.sleep(0.01)
+        assert doubler.calls == [[1]]
+        doubler.may_finish.set()
+        await batcher.close()
+        assert [task.result() for task in waiting] == [2, 4, 6]
+        assert doubler.calls == [[1], [2, 3]]
+
+    asyncio.run(run())
+
+
+def test_a_batch_has_a_limited_number_of_rows() -> None:
+    async def run() -> None:
+        doubler = Doubler()
+        batcher = MicroBatcher[int, int](doubler.handle, 9)
+        sizes = (MAX_BATCH_ROWS - 1, 2, 10 * MAX_BATCH_ROWS)
+        await asyncio.gather(*(batcher.submit(n, rows) for n, rows in enumerate(sizes, 1)))
+        assert doubler.calls == [[1], [2], [3]]
+
+    asyncio.run(run())
+
+
+def test_errors_reach_the_items_they_belong_to() -> None:
+    async def run() -> None:
+        batcher = MicroBatcher[int, int](Doubler().handle, 9)
+        one, bad = await asyncio.gather(*map(batcher.submit, (1, 13)), return_exceptions=True)
+        assert (one, str(bad)) == (2, "unlucky")
+        failed = await asyncio.gather(*map(batcher.submit, (1, 0)), return_exceptions=True)
+        assert [type(error) for error in failed] == [ZeroDivisionError, ZeroDivisionError]
+        assert await batcher.submit(5) == 10
+
+    asyncio.run(run())
+
+
+def test_an_item_whose_client_has_gone_is_skipped() -> None:
+    async def run() -> None:
+        doubler = Doubler()
+        batcher = MicroBatcher[int, int](doubler.handle, 2)
+        gone, waiting = (asyncio.create_task(batcher.submit(number)) for number in (1, 2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert await waiting == 4
+        assert doubler.calls == [[2]]
+        assert await asyncio.gather(*map(batcher.submit, (3, 4))) == [6, 8]
+
+    asyncio.run(run())
+
+
+def test_more_items_than_may_wait_are_refused() -> None:
+    async def run() -> None:
+        batcher = MicroBatcher[int, int](Doubler().handle, 2)
+        answers = await asyncio.gather(*map(batcher.submit, (1, 2, 3)), return_exceptions=True)
+        assert answers[:2] == [2, 4]
+        assert isinstance(answers[2], Unavailable)
+        assert await batcher.submit(3) == 6
+
+    asyncio.run(run())

@@ -1,0 +1,48 @@
+"""Log lines are JSON with the place of an error, and without what was sent."""
+
+import json
+import logging
+import sys
+from typing import Any
+
+from project_package.serving.log_config import PACKAGE, REQUEST_ID, JsonFormatter, logging_config
+
+
+def line(**fields: Any) -> dict[str, Any]:
+    """Format a record and parse the line."""
+    record = logging.makeLogRecord({"msg": "refused", "levelname": "WARNING", **fields})
+    text = JsonFormatter().format(record)
+    assert "\n" not in text
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed
+
+
+def test_a_line_has_time_level_event_and_its_fields() -> None:
+    assert line(created=0.25, route="/v1/predict", status=422) == {
+        "time": "1970-01-01T00:00:00.250+00:00",
+        "level": "warning",
+        "event": "refused",
+        "route": "/v1/predict",
+        "status": 422,
+    }
+
+
+def test_a_line_of_a_request_has_its_id() -> None:
+    token = REQUEST_ID.set("abc")
+    assert line()["request"] == "abc"
+    REQUEST_ID.reset(token)
+
+
+def test_an_error_has_type_and_place_but_not_its_message() -> None:
+    try:
+        raise ValueError("4111111111111111")
+    except ValueError:
+        found = line(exc_info=sys.exc_info())
+    assert found["error"] == "ValueError"
+    assert "test_log_config.py:" in found["traceback"][-1]
+    assert "4111" not in json.dumps(found)
+
+
+def test_quiet_leaves_out_information() -> None:
+    levels = [logging_config(quiet)["loggers"][PACKAGE]["level"] for quiet in (False, True)]
+    assert levels == ["INFO", "WARNING"]

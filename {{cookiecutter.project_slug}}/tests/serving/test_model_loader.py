@@ -1,0 +1,198 @@
+"""The loader follows the model store: a verified version is served, another one is refused."""
+
+import asyncio
+import threading
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from multiplying import TIMES, Published
+from pydantic import create_model
+from servers import running, wait_until
+
+from project_package.bundle import Bundle
+from project_package.contract import Columns
+from project_package.model_store import CHALLENGER, CHAMPION, Pointer
+from project_package.onnx_model import OnnxModel
+from project_package.serving.metrics import Metrics
+from project_package.serving.model_loader import ModelLoader, is_close
+
+SWAPS, CLIENTS = 20, 8
+
+
+@pytest.fixture
+def loader(times: Published) -> ModelLoader:
+    return ModelLoader(times.make_task, times.store, CHAMPION, Metrics())
+
+
+@pytest.fixture
+def optional(times: Published) -> ModelLoader:
+    return ModelLoader(times.make_task, times.store, CHALLENGER, Metrics(), running=TIMES)
+
+
+def test_follows_the_pointer_forth_and_back(times: Published, loader: ModelLoader) -> None:
+    first = loader.current()
+    loader.check()
+    assert loader.current() is first
+    times.publish(2)
+    loader.check()
+    assert loader.current().version == "2"
+    times.store.set_alias(CHAMPION, Pointer(version=1, digest=first.digest))
+    loader.check()
+    assert (loader.current().version, loader.refused) == ("1", "")
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ({"answer": 5.0}, "Version 2 gives another answer to its example 1."),
+        ({"limit": 1}, "Version 2 cannot answer its examples: x is larger than 1"),
+        ({"column": "z"}, "cannot be loaded: KeyError('z')"),
+    ],
+)
+def test_keeps_the_old_version_when_the_new_one_fails(
+    times: Published, loader: ModelLoader, model: Any, reason: str
+) -> None:
+    times.publish(2, **model)
+    loader.check()
+    assert loader.current().version == "1"
+    assert reason in loader.refused
+    times.publish(3)
+    loader.check()
+    assert (loader.current().version, loader.refused) == ("3", "")
+
+
+def test_refuses_a_version_with_another_schema(times: Published, loader: ModelLoader) -> None:
+    times.task = replace(TIMES, request=create_model("Number", x=(float, 1), z=(float, 1)))
+    times.publish(2)
+    loader.check()
+    assert loader.current().version == "1"
+    assert "other fields in Number than the version that is served" in loader.refused
+
+
+def test_refuses_damaged_files(times: Published, loader: ModelLoader) -> None:
+    versions = times.root / "store" / "versions"
+    times.publish(2)
+    (versions / "2" / "bundle" / "model.json").write_text("{}")
+    loader.check()
+    assert "model.json of this bundle was changed" in loader.refused
+    times.publish(3)
+    (versions / "3" / "evidence" / "card.md").write_bytes(b"\xff")
+    loader.check()
+    assert "utf-8" in loader.refused
+    (times.root / "store" / "champion.json").write_text("{}")
+    loader.check()
+    assert "champion.json" in loader.refused
+    assert loader.current().version == "1"
+
+
+def test_keeps_serving_while_the_store_is_unreachable(
+    times: Published, loader: ModelLoader
+) -> None:
+    store = Path(times.store.address)
+    gone = store.rename(store.with_name("gone"))
+    store.write_text("in the way")
+    loader.check()
+    assert loader.current().version == "1"
+    assert "cannot be used" in loader.unreachable
+    store.unlink()
+    gone.rename(store)
+    times.publish(2)
+    loader.check()
+    assert (loader.current().version, loader.unreachable) == ("2", "")
+
+
+def test_an_optional_alias_serves_what_its_pointer_names_or_nothing(
+    times: Published, optional: ModelLoader
+) -> None:
+    assert (optional.served, optional.refused) == (None, "")
+    times.publish(6, CHALLENGER)
+    optional.check()
+    assert optional.current().version == "6"
+    times.publish(7, CHALLENGER, answer=1)
+    optional.check()
+    assert optional.served is None
+    assert "Version 7" in optional.refused
+    times.store.delete_alias(CHALLENGER)
+    optional.check()
+    assert (optional.served, optional.refused) == (None, "")
+
+
+def test_measures_whether_a_model_is_slow(times: Published, loader: ModelLoader) -> None:
+    assert not loader.current().is_slow
+    times.publish(2, seconds=0.02)
+    loader.check()
+    assert loader.current().is_slow
+
+
+def test_an_onnx_model_is_served_like_any_other(times: Published) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "x"], ["y"])],
+        "twice",
+        [helper.make_tensor_value_info("x", floats, ["rows"])],
+        [helper.make_tensor_value_info("y", floats, ["rows"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+    def encode(rows: Columns) -> Columns:
+        return {"x": rows["x"].astype("float32")}
+
+    def load(_: Bundle) -> OnnxModel:
+        return OnnxModel(model.SerializeToString(), encode)
+
+    times.task = replace(TIMES, load=load)
+    times.publish(2)
+    served = ModelLoader(times.make_task, times.store, CHAMPION, Metrics()).current()
+    assert served.predict({"x": np.array([2.0, 3.0])})["y"].tolist() == [4, 6]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "equal"),
+    [
+        ({"y": 1.0, "z": ["a"]}, {"y": 1.0 + 1e-7, "z": ["a"]}, True),
+        ({"y": 1.0}, {"y": 1.1}, False),
+        ({"y": 1.0}, {"z": 1.0}, False),
+        ([1.0], [1.0, 1.0], False),
+        ({"y": "review"}, {"y": "approve"}, False),
+        ({"y": 1.0}, {"y": None}, False),
+    ],
+)
+def test_compares_answers_with_a_tolerance(one: Any, two: Any, equal: bool) -> None:
+    assert is_close(one, two) == equal
+
+
+def test_no_request_fails_during_swaps_and_each_has_one_version(times: Published) -> None:
+    done, answers = threading.Event(), list[httpx.Response]()
+
+    async def load(url: str) -> None:
+        async def ask(client: httpx.AsyncClient) -> None:
+            while not done.is_set():
+                body = {"instances": [{"x": 3}] * 4}
+                answers.append(await client.post("/v1/predict", json=body))
+
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+            await asyncio.gather(*(ask(client) for _ in range(CLIENTS)))
+
+    with running(times.app()) as url:
+        thread = threading.Thread(target=lambda: asyncio.run(load(url)))
+        thread.start()
+        for version in range(2, SWAPS + 2):
+            times.publish(version)
+            wait_until(partial(serves, url, f"{version}"))
+        done.set()
+        thread.join()
+    assert {answer.status_code for answer in answers} == {200}
+    found = [answer.json() for answer in answers]
+    assert len({answer["model_version"] for answer in found}) > SWAPS / 2
+    for answer in found:
+        assert answer["predictions"] == [{"y": 3.0 * int(answer["model_version"])}] * 4
+
+
+def serves(url: str, version: str) -> bool:
+    return bool(httpx.get(f"{url}/readyz").json()["model_version"] == version)

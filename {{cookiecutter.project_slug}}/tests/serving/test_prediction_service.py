@@ -1,0 +1,210 @@
+"""Predictions: in the event loop, in a thread, by the challenger, and with stored histories."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+from multiplying import TIMES, Published
+from servers import running, wait_until
+
+from project_package.contract import Columns, StoredEvent
+from project_package.model_store import CHALLENGER
+
+ENTITIES = 2_000
+
+
+def ask(client: TestClient | httpx.Client, *instances: dict[str, Any]) -> httpx.Response:
+    answer: httpx.Response = client.post("/v1/predict", json={"instances": instances})
+    return answer
+
+
+def answers(client: TestClient | httpx.Client, *instances: dict[str, Any]) -> list[float]:
+    """Return the y of instances that must be answered."""
+    answer = ask(client, *instances)
+    assert answer.status_code == 200, answer.text
+    return [prediction["y"] for prediction in answer.json()["predictions"]]
+
+
+@pytest.fixture
+def client(totals: Published) -> Iterator[TestClient]:
+    with TestClient(totals.app()) as opened:
+        yield opened
+
+
+def test_predicts_with_the_history_in_the_event_store(client: TestClient) -> None:
+    assert answers(client, {"payment": "a", "x": 1}, {"payment": "b", "x": 2}) == [1, 3]
+    assert answers(client, {"payment": "c", "x": 4}, {"payment": "d", "x": 5, "who": "bob"}) == [
+        *(7, 5)
+    ]
+    client.post("/v1/events", json={"events": [{"payment": "e", "x": 10}]})
+    assert answers(client, {"payment": "f", "x": 1}) == [18]
+
+
+def test_a_request_that_carries_its_history_is_not_stored(client: TestClient) -> None:
+    carried = {"payment": "a", "x": 1, "earlier": [2, 3]}
+    assert answers(client, carried, {"payment": "b", "x": 1}) == [6, 1]
+    assert answers(client, carried) == [6]
+    assert answers(client, {"payment": "a", "x": 1}) == [2]
+
+
+def test_a_repeated_event_gets_the_same_answer_and_counts_once(client: TestClient) -> None:
+    first, second = {"payment": "a", "x": 1}, {"payment": "b", "x": 2}
+    assert answers(client, first, second, first) == [1, 3, 1]
+    assert answers(client, second, first) == [3, 1]
+    assert answers(client, {"payment": "c", "x": 0}) == [3]
+
+
+def test_an_answer_keeps_the_version_that_gave_it(totals: Published) -> None:
+    with TestClient(totals.app()) as client:
+        assert answers(client, {"payment": "a", "x": 1}) == [1]
+        totals.publish(2)
+        wait_until(lambda: client.get("/readyz").json()["model_version"] == "2")
+        both = ask(client, {"payment": "a", "x": 1}, {"payment": "b", "x": 2}).json()
+    assert [one["y"] for one in both["predictions"]] == [1, 6]
+    assert both["versions"] == ["1", "2"]
+
+
+def test_an_event_that_was_stored_before_is_answered(client: TestClient) -> None:
+    client.post("/v1/events", json={"events": [{"payment": n, "x": 1} for n in "abc"]})
+    assert answers(client, {"payment": "b", "x": 1}) == [2]
+
+
+@pytest.mark.parametrize(
+    ("instances", "place", "reason"),
+    [
+        ([{"payment": "new", "x": 8}, {"payment": "a", "x": 7}], 1, "differs from the event"),
+        ([{"payment": "new", "x": 8}, {"payment": "new", "x": 9}], 1, "differs from the event"),
+        ([{"payment": "new", "x": 8}, {"payment": "b", "x": -1}], 1, "must not be negative"),
+    ],
+)
+def test_a_refused_body_leaves_nothing(
+    client: TestClient, instances: Any, place: int, reason: str
+) -> None:
+    assert answers(client, {"payment": "a", "x": 1}) == [1]
+    refused = ask(client, *instances)
+    (error,) = refused.json()["detail"]
+    assert refused.status_code == 422
+    assert (error["loc"], reason in error["msg"]) == (["body", "instances", place], True)
+    assert answers(client, {"payment": "c", "x": 0}) == [1]
+
+
+def test_a_label_may_differ_when_an_event_is_repeated(client: TestClient) -> None:
+    assert answers(client, {"payment": "a", "x": 1}) == [1]
+    labels = {"labels": [{"payment": "a", "bad": True}, {"payment": "z", "bad": True}]}
+    assert client.post("/v1/labels", json=labels).json() == {"set": 1, "unknown": [1]}
+    assert answers(client, {"payment": "a", "x": 1}) == [1]
+    events = {"events": [{"payment": "a", "x": 1, "bad": False}, {"payment": "b", "x": 1}]}
+    assert client.post("/v1/events", json=events).json() == {"new": 1, "known": 1}
+
+
+def test_bodies_that_arrive_together_are_refused_one_by_one(totals: Published) -> None:
+    async def load(url: str) -> list[int]:
+        async with httpx.AsyncClient(base_url=url) as client:
+            bodies = [{"payment": f"{n}", "x": n if n % 3 else -1} for n in range(30)]
+            asked = (client.post("/v1/predict", json={"instances": [one]}) for one in bodies)
+            return [answer.status_code for answer in await asyncio.gather(*asked)]
+
+    with running(totals.app()) as url:
+        assert asyncio.run(load(url)) == [200 if n % 3 else 422 for n in range(30)]
+        with httpx.Client(base_url=url) as client:
+            assert answers(client, {"payment": "all", "x": 0}) == [
+                sum(n for n in range(30) if n % 3)
+            ]
+
+
+@dataclass
+class BusyStore:
+    """An event store in which another process is answering every event, until it has `answer`."""
+
+    answer: str = ""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def find(self, rows: Columns) -> list[StoredEvent | None]:
+        row = {"payment": "a", "x": 1.0, "who": "ann", "timestamp": rows["timestamp"][0]}
+        return [StoredEvent(row, self.answer, in_flight=not self.answer)]
+
+    def delete_expired(self) -> int:
+        return 0
+
+    def size(self) -> None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_event_that_another_process_answers_is_a_conflict(totals: Published) -> None:
+    store: Any = BusyStore()
+    assert totals.task.history
+    history = replace(totals.task.history, open_store=lambda _, __: store)
+    totals.task = replace(totals.task, history=history)
+    with TestClient(totals.app()) as client:
+        conflict = ask(client, {"payment": "a", "x": 1})
+        assert (conflict.status_code, conflict.headers["retry-after"]) == (409, "1")
+        store.answer = '5 {"y":9.0}'
+        found = ask(client, {"payment": "a", "x": 1}).json()
+    assert found == {"model_version": "5", "predictions": [{"y": 9}]}
+
+
+def test_awaits_an_async_model(times: Published) -> None:
+    times.publish(2, is_async=True)
+    with TestClient(times.app()) as client:
+        assert answers(client, {"x": 3}, {"x": 4}) == [6, 8]
+
+
+def test_answers_health_checks_while_a_slow_model_predicts(times: Published) -> None:
+    times.publish(2, seconds=0.5)
+    with running(times.app()) as url, httpx.Client(base_url=url) as client:
+
+        async def load() -> float:
+            async with httpx.AsyncClient(base_url=url) as slow:
+                body = {"instances": [{"x": 3}]}
+                asked = asyncio.create_task(slow.post("/v1/predict", json=body))
+                await asyncio.sleep(0.1)
+                start = time.perf_counter()
+                assert (await slow.get("/healthz")).status_code == 200
+                seconds = time.perf_counter() - start
+                assert (await asked).status_code == 200
+                return seconds
+
+        assert client.get("/healthz").status_code == 200
+        assert asyncio.run(load()) < 0.3
+
+
+def test_the_challenger_answers_a_share_of_entities(times: Published) -> None:
+    times.publish(6, CHALLENGER)
+    people = [{"x": 1, "who": f"person {number}"} for number in range(ENTITIES)]
+    with TestClient(times.app(serve_canary=0.2)) as client:
+        parts = [ask(client, *people[at : at + 500]).json() for at in range(0, ENTITIES, 500)]
+        versions = [version for part in parts for version in part["versions"]]
+        predictions = [prediction["y"] for part in parts for prediction in part["predictions"]]
+        again = [ask(client, person).json()["model_version"] for person in people[:50]]
+    deviation = (0.2 * 0.8 / ENTITIES) ** 0.5
+    assert versions.count("6") / ENTITIES == pytest.approx(0.2, abs=4 * deviation)
+    assert predictions == [int(version) for version in versions]
+    assert again == versions[:50]
+
+
+def test_without_an_entity_the_share_is_drawn_at_random(times: Published) -> None:
+    times.task = replace(TIMES, entity="")
+    times.publish(6, CHALLENGER)
+    with TestClient(times.app(serve_canary=0.5)) as client:
+        versions = ask(client, *[{"x": 1}] * 500).json()["versions"]
+    assert 150 < versions.count("6") < 350
+
+
+def test_the_champion_answers_for_a_challenger_that_fails(times: Published) -> None:
+    times.publish(6, CHALLENGER, limit=5)
+    with TestClient(times.app(serve_canary=1)) as client:
+        assert ask(client, {"x": 1}).json()["model_version"] == "6"
+        assert ask(client, {"x": 9}).json() == {"model_version": "1", "predictions": [{"y": 9}]}
+        assert "Version 6 failed on a request" in client.get("/readyz").json()["challenger"]
+        assert ask(client, {"x": 1}).json()["model_version"] == "1"

@@ -1,0 +1,151 @@
+"""An event store that fails, and a server that is killed: what was acknowledged is not lost."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from multiplying import Published
+from servers import running, wait_until
+
+from project_package.serving import app
+from project_package.state.sqlite import SqliteStore
+
+PEOPLE, PAYMENTS, KILLS = 8, 40, 2
+SERVER = f"""
+from totals import TOTALS
+from {app.__name__} import create_app, serve
+
+def create():
+    return create_app(lambda _: TOTALS)
+
+if __name__ == "__main__":
+    serve("server:create", "", 0, 1, False)
+"""
+
+
+def ask(url: str, **number: Any) -> httpx.Response:
+    return httpx.post(f"{url}/v1/predict", json={"instances": [{"x": 2, **number}]}, timeout=30)
+
+
+def state_error(url: str) -> str:
+    return str(httpx.get(f"{url}/readyz").json()["state"])
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Lock a SQLite file, so that nobody else can write."""
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.fixture
+def impatient(totals: Published) -> Published:
+    """Let the event store wait for no lock."""
+    history = totals.task.history
+    assert history
+    opened = replace(history, open_store=lambda a, h: SqliteStore(Path(a), h, busy_seconds=0))
+    totals.task = replace(totals.task, history=opened)
+    return totals
+
+
+def test_a_locked_event_store_refuses_and_recovers(impatient: Published) -> None:
+    with running(impatient.app()) as url:
+        assert ask(url, payment="a").status_code == 200
+        with locked(impatient.root / "state.db"):
+            refused = ask(url, payment="b")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert "event store cannot be used" in refused.json()["detail"]
+            assert "event store cannot be used" in state_error(url)
+            assert ask(url, payment="c", earlier=[1]).json()["predictions"] == [{"y": 3}]
+            assert 'degraded{part="state"} 1.0' in httpx.get(f"{url}/metrics").text
+        wait_until(lambda: state_error(url) == "")
+        assert ask(url, payment="b").json()["predictions"] == [{"y": 4}]
+
+
+def test_a_dead_event_store_is_reported_before_a_request(totals: Published) -> None:
+    with running(totals.app(state_url="redis://127.0.0.1:1/0")) as url:
+        wait_until(lambda: state_error(url) != "")
+        assert ask(url, payment="a", earlier=[]).status_code == 200
+        assert ask(url, payment="a").status_code == 503
+
+
+@contextmanager
+def server(totals: Published, state: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Start a server in a process of its own; yields it and its address."""
+    (totals.root / "server.py").write_text(SERVER)
+    settings = {"PYTHONPATH": os.pathsep.join(sys.path), "SERVE_KEYS": "off", "STATE_URL": state}
+    with subprocess.Popen(
+        [sys.executable, "server.py"],
+        cwd=totals.root,
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        found = re.search(r"served on (\S+);", process.stdout.readline())
+        assert found
+        try:
+            yield process, found[1]
+        finally:
+            process.kill()
+
+
+def predict(client: httpx.Client, payment: dict[str, Any]) -> httpx.Response:
+    """Send a payment, again while a process that was killed counts as answering it."""
+    while True:
+        answer = client.post("/v1/predict", json={"instances": [payment]})
+        if answer.status_code != 409:
+            return answer
+        time.sleep(float(answer.headers["retry-after"]))
+
+
+def send(url: str, answered: dict[str, float], who: int) -> None:
+    """Send the payments of a person that were not answered yet, until the server dies."""
+    with httpx.Client(base_url=url, timeout=30) as client, suppress(httpx.TransportError):
+        for number in range(PAYMENTS):
+            payment = {"payment": f"{who}-{number}", "who": f"{who}", "x": who + number}
+            if payment["payment"] not in answered:
+                answer = predict(client, payment)
+                labels = [{"payment": payment["payment"], "bad": True}]
+                found = client.post("/v1/labels", json={"labels": labels})
+                assert (answer.status_code, found.json()) == (200, {"set": 1, "unknown": []})
+                answered[f"{who}-{number}"] = answer.json()["predictions"][0]["y"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "redis"])
+def test_nothing_answered_is_lost_or_counted_twice_after_a_kill(
+    totals: Published, backend: str, request: pytest.FixtureRequest
+) -> None:
+    state = "state.db" if backend == "sqlite" else request.getfixturevalue("redis")
+    answered: dict[str, float] = {}
+    for kill in range(1, KILLS + 1):
+        with server(totals, state) as (process, url), ThreadPoolExecutor(PEOPLE) as pool:
+            loads = [pool.submit(send, url, answered, who) for who in range(PEOPLE)]
+            while len(answered) < kill * PEOPLE * PAYMENTS // (KILLS + 2):
+                assert not all(load.done() for load in loads)
+                time.sleep(0.01)
+            process.kill()
+        assert not [load.exception() for load in loads if load.exception()]
+    assert len(answered) < PEOPLE * PAYMENTS
+    again: dict[str, float] = {}
+    with server(totals, state) as (_, url), ThreadPoolExecutor(PEOPLE) as pool:
+        list(pool.map(partial(send, url, answered), range(PEOPLE)))
+        list(pool.map(partial(send, url, again), range(PEOPLE)))
+    totals_of = {w: accumulate(range(w, w + PAYMENTS)) for w in range(PEOPLE)}
+    assert answered == again
+    assert answered == {f"{w}-{n}": y for w, all_ in totals_of.items() for n, y in enumerate(all_)}

@@ -1,0 +1,73 @@
+"""Settings come from the environment or .env, and wrong ones are one sentence."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from project_package.errors import UserError
+from project_package.settings import Settings, read, shown
+
+EXAMPLE = Path(__file__).parent.parent / ".env.example"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_example_lists_every_setting_and_its_default() -> None:
+    example = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
+    names = {name.upper() for name in Settings.model_fields}
+    assert example.keys() == {name for name in names if not name.startswith("AIP_")}
+    shown_values = {name: example[f"SERVE_{name.upper()}"] for name in ("max_body_mb", "rate")}
+    assert shown_values == {"max_body_mb": "2", "rate": "0"}
+
+
+def test_reads_env_and_ignores_keys_of_other_tools(folder: Path) -> None:
+    (folder / ".env").write_text(
+        "SERVE_RATE=5\nSERVE_CORS_ORIGINS=https://a.example, http://b\nX=1"
+    )
+    settings = read()
+    assert settings.serve_rate == 5
+    assert settings.cors_origins == ["https://a.example", "http://b"]
+    assert Settings().serve_max_in_flight == 256
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (b"SERVE_RATE=fast", "SERVE_RATE=fast: Input should be a valid number.*Correct it in"),
+        (b"SERVE_MAX_IN_FLIGHT=0", "SERVE_MAX_IN_FLIGHT=0: .*greater than or equal to 1"),
+        (b"LOG_DAYS=\xff", ".env is not UTF-8"),
+    ],
+)
+def test_reports_a_wrong_value(folder: Path, line: bytes, sentence: str) -> None:
+    (folder / ".env").write_bytes(line)
+    with pytest.raises(UserError, match=sentence):
+        read()
+
+
+def test_paths_are_absolute_and_urls_stay(folder: Path) -> None:
+    settings = Settings(state_url="sqlite:///events.db", model_store="s3://models/a")
+    assert settings.state(folder) == str(folder / "events.db")
+    assert settings.store(folder) == "s3://models/a"
+    assert Settings(state_url="redis://h/1").state(folder) == "redis://h/1"
+    assert Settings().keys(folder) == folder / "keys.json"
+    assert Settings(serve_keys="OFF").keys(folder) is None
+
+
+def test_refuses_an_event_store_of_another_kind_without_its_password(folder: Path) -> None:
+    with pytest.raises(UserError, match="STATE_URL=mysql://h/db is none of redis://") as error:
+        Settings(state_url="mysql://me:secret@h/db").state(folder)
+    assert "secret" not in str(error.value)
+    assert shown("redis://me:secret@h/0") == "redis://h/0"
+
+
+def test_vertex_ai_chooses_address_and_port() -> None:
+    assert (Settings().host, Settings().port) == ("127.0.0.1", 8000)
+    vertex = Settings(aip_http_port=9000)
+    assert (vertex.host, vertex.port) == ("0.0.0.0", 9000)  # noqa: S104
