@@ -1,7 +1,7 @@
-"""Quality of the demand models, origin after origin: writes demand_quality.md beside this file.
+"""Quality of the demand models, origin by origin: writes demand_quality.md beside this file.
 
-Every model is fitted anew at each origin, the end of a week, on the weeks up to it, and forecasts
-the week after. The bounds are corrected on the eight weeks before the origin, in the program's way:
+Every model is fitted again at each origin, the end of a week, on the weeks up to it, and forecasts
+the next week. The bounds are corrected on the eight weeks before the origin, as in the program:
 from two earlier origins, four weeks from each.
 """
 
@@ -58,42 +58,42 @@ Runs: TypeAlias = Sequence[Sequence[Forecast]]
 Figures: TypeAlias = Mapping[str, float]
 
 PROTOCOL = f"""\
-The 600 products that sold best in weeks 2 to {ORIGINS[0]}: chosen, and stores weighed, by what was
-known at the first origin. Origins are the ends of weeks {ORIGINS[0]} to {ORIGINS[-1]}; from each,
-every product's next week is forecast: 7,800 forecasts. Figures are of all of them together; ± is
-the standard deviation over three seeds of the fits (lines without it are of one seed), or over the
-origins where it says so. The best
-naive forecast is the one of last week's value and the means of 4, 8 and 13 weeks that turns out to
-have the least error on the very rows: a rival with hindsight."""
+The 600 products that sold the most units in weeks 2 to {ORIGINS[0]}. Products and the weights of
+stores are chosen with what was known at the first origin. Origins are the ends of weeks
+{ORIGINS[0]} to {ORIGINS[-1]}; each forecasts the next week of every product: 7,800 forecasts.
+Figures are of all forecasts together; ± is the standard deviation over three seeds of the fits
+(lines without it have one seed), or over the origins where the table says so. The naive forecasts
+are last week's value and the means of 4, 8 and 13 weeks. The best naive forecast is the one with
+the lowest error on the same rows, which is an advantage for it."""
 CHOICES = f"""\
-Inputs, the target and the settings (those the search starts from, `start` in `demand/models.py`)
-were chosen with another seed on origins {", ".join(map(str, LOOKED_AT))}; the origins between them
-were not looked at, and are shown apart above.
+Inputs, the target and the settings (`start` in `demand/models.py`, where the search begins) were
+chosen with another seed on origins {", ".join(map(str, LOOKED_AT))}. The origins between them were
+not used for choices, and have a line of their own above.
 
 What was tried on those five origins, as MAE over that of the best naive forecast (300 trees, depth
-5, one seed, a few inputs more than now):
+5, one seed, a few more inputs than now):
 
 | tried | to best naive |
 | --- | ---: |
 | lags only, no plan | 0.887 |
 | plans; target: units | 0.756 |
-| plans; target: units over level, absolute error weighed by level | 0.738 |
+| plans; target: units over level, absolute error weighted by level | 0.738 |
 | plans; target: logarithm of units | 0.734 |
-| plans; target: logarithm of units over level, not weighed fully (root of level) | 0.725 |
-| plans; target: logarithm of units over level, weighed by level (chosen) | 0.724 |"""
+| plans; target: logarithm of units over level, weighted by the square root of level | 0.725 |
+| plans; target: logarithm of units over level, weighted by level (chosen) | 0.724 |"""
 LEAK = """\
-The last line is what must not be: it sees the price paid in the very week that it forecasts. That
-price comes from the sales, and is missing where nothing was sold."""
+The last line has a leak: the model reads the price paid in the week that it forecasts. That price
+is computed from the sales, and is missing where nothing was sold."""
 
 
 ORIGIN_NOTE = """\
-Here the best naive forecast is chosen anew for each origin, and *products better* is of one week
-each, which is mostly chance; above it is of the 13 weeks of a product together."""
+Here the best naive forecast is chosen for each origin, and *products better* compares one week per
+product, which is mostly chance. Above, it compares the 13 weeks of a product together."""
 
 
 @dataclass(frozen=True, eq=False)  # a key by itself: settings have no hash
 class Entry:
-    """A model under test, and what is done to the rows before it sees them."""
+    """A model under test, and how its input rows are changed."""
 
     name: str
     candidate: Candidate
@@ -102,12 +102,12 @@ class Entry:
 
 
 def blank(*names: str) -> Callable[[Columns], Columns]:
-    """Return a function that takes the content out of inputs."""
+    """Return a function that sets inputs to 0."""
     return lambda rows: {**rows, **{name: np.zeros_like(rows[name]) for name in names}}
 
 
 def leak(rows: Columns) -> Columns:
-    """Put the price paid in the week itself, 0 where nothing was sold, in the place of the last."""
+    """Replace the last price by that of the week itself, 0 where nothing was sold."""
     paid = (rows["sales"] / np.maximum(rows["units"], 1)).astype(np.float32)
     ratio = rows["price_ratio"] * (paid + 1) / (rows["price_1w"] + 1)
     return {**rows, "price_1w": paid, "price_ratio": ratio}
@@ -116,12 +116,12 @@ def leak(rows: Columns) -> Columns:
 LINEAR, BOOSTED = CANDIDATES
 OURS = Entry("xgboost", BOOSTED, seeds=SEEDS)
 PLANNED = (*PLANS, "ad", "display")
-REMEMBERED = tuple(n for n in INPUTS if n.startswith(("with", "expected", "weeks_with")))
+EFFECTS = tuple(n for n in INPUTS if n.startswith(("with", "expected", "weeks_with")))
 ENTRIES = (
     Entry("linear", LINEAR),
     OURS,
-    Entry("xgboost without the plan", BOOSTED, blank(*PLANNED, *REMEMBERED)),
-    Entry("xgboost without what promotions did", BOOSTED, blank(*REMEMBERED)),
+    Entry("xgboost without the plan", BOOSTED, blank(*PLANNED, *EFFECTS)),
+    Entry("xgboost without what promotions did", BOOSTED, blank(*EFFECTS)),
     Entry("xgboost with the leak", BOOSTED, leak),
 )
 
@@ -174,13 +174,13 @@ def measured(forecasts: Sequence[Forecast]) -> Figures:
 
 
 def seeds(runs: Runs, weeks: Sequence[int] = ORIGINS) -> dict[str, NDArray[np.float64]]:
-    """Return each figure over some origins, one number a seed."""
+    """Return each figure over some origins, one number per seed."""
     found = [measured([f for f, w in zip(r, ORIGINS, strict=True) if w in weeks]) for r in runs]
     return {name: np.array([figures[name] for figures in found]) for name in found[0]}
 
 
 def line(name: str, figures: Mapping[str, NDArray[np.float64]]) -> list[str]:
-    """Put the mean of each figure into a row, and the standard deviation where there is one."""
+    """Format the mean of each figure as a row, with the standard deviation where there is one."""
     spread = [f" ± {v.std(ddof=1):.3f}" if len(v) > 1 else "" for v in figures.values()]
     means = [f"{v.mean():.3f}" for v in figures.values()]
     return [name, *map("".join, zip(means, spread, strict=True))]
@@ -194,13 +194,13 @@ def model_table(results: Mapping[Entry, Runs]) -> str:
 
 
 def origin_table(runs: Runs) -> str:
-    """Show each origin, and how far the origins lie apart."""
+    """Show each origin, and the spread over the origins."""
     shown = ("MAE", "to best naive", "to last week", "products better", "coverage", "width")
     means = {week: {n: v.mean() for n, v in seeds(runs, [week]).items()} for week in ORIGINS}
     lines = [[str(week), *(f"{found[n]:.3f}" for n in shown)] for week, found in means.items()]
     for name, weeks in (
         ("mean ± standard deviation of the origins", [*ORIGINS]),
-        ("of those that nothing was chosen on", [w for w in ORIGINS if w not in LOOKED_AT]),
+        ("the same, without origins used to choose", [w for w in ORIGINS if w not in LOOKED_AT]),
     ):
         lines.append(line(name, {n: np.array([means[w][n] for w in weeks]) for n in shown}))
     return report.table(["origin after week", *shown], lines)
@@ -218,7 +218,7 @@ def goals(runs: Runs) -> str:
         ["coverage of the 80 % interval", "77 to 83 %", f"{held:.1%}", 0.77 <= held <= 0.83],
     )
     cells = ([*map(str, rest), "met" if met else "**missed**"] for *rest, met in lines)
-    return report.table(["goal", "wanted", "measured", ""], cells)
+    return report.table(["goal", "required", "measured", ""], cells)
 
 
 def main() -> None:
@@ -229,7 +229,7 @@ def main() -> None:
         rows = columns(pl.read_parquet(Path(folder) / FEATURES))
     results = {entry: run(entry, rows) for entry in ENTRIES}
     parts = [
-        "# Demand: quality, origin after origin",
+        "# Demand: quality, origin by origin",
         report.measured_on(LIBRARIES, "make bench"),
         PROTOCOL,
         "## The goal, with xgboost",

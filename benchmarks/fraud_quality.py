@@ -1,7 +1,7 @@
 """Quality of the fraud models on the protocol of the published baseline: writes fraud_quality.md.
 
-Every model is fitted anew for each of four weeks of three data sets: days of training, a week of
-waiting for labels, a week of test without the cards already known as compromised.
+Every model is fitted again for each of four weeks of three data sets: days of training, a week
+until labels are known, and a week of test without the cards already known as compromised.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from project_package.fraud.table import build_feature_table
 
 LIBRARIES = ("numpy", "polars", "scikit-learn", "xgboost-cpu")
 SEEDS = (4, 5, 6)
-"""Of the simulator. Inputs and settings were chosen on seeds 1 to 3, so not on these."""
+"""Of the simulator. Inputs and settings were chosen on seeds 1 to 3, not on these."""
 LAST_DAY = 156
 """Where the data is cut, so that the folds of the program's own split are the book's weeks."""
 METRICS = ("AUC", "AP", "CP@100")
@@ -38,21 +38,21 @@ Results: TypeAlias = Mapping[Entry, Numbers]
 """Of each entry, one row a week: AUC, AP, CP@100, its ceiling, seconds to fit."""
 
 PROTOCOL = """\
-The protocol is that of Le Borgne et al. (2022): train on 7 days (or 28), wait 7 days for labels,
-test on 7 days, without the cards already known as compromised. Four weeks, which begin on days 129,
-122, 115 and 108, of three simulated data sets of the book's size: 12 weeks of test. Simulator,
-features, splits and metrics are the program's own code. CP@100 is card precision at 100 cards a
-day; its ceiling is what scores equal to the labels would get. ± is the standard deviation over the
-12 weeks."""
+The protocol is that of Le Borgne et al. (2022): train on 7 days (or 28), wait 7 days until labels
+are known, and test on 7 days, without the cards already known as compromised. The test has 12
+weeks: four, which begin on days 129, 122, 115 and 108, in each of three simulated data sets of the
+book's size. Simulator, features, splits and metrics are the code of the program. CP@100 is card
+precision at 100 cards a day; its ceiling is the CP@100 of scores that equal the labels. ± is the
+standard deviation over the 12 weeks."""
 CHOICES = f"""\
 The inputs and the settings (`start` in `fraud/models.py`, where each search begins) were chosen on
-earlier weeks, test days 80 to 107, of the data sets with seeds 1 to 3. Nothing was chosen on the
-weeks or the seeds ({", ".join(map(str, SEEDS))}) shown here.
+earlier weeks, test days 80 to 107, of the data sets with seeds 1 to 3. The weeks and the seeds
+({", ".join(map(str, SEEDS))}) shown here were not used for choices.
 
 The goal is AUC >= {GOAL[0]}, AP >= {GOAL[1]} and CP@100 >= {GOAL[2]} of its ceiling, each as the
-mean of the 12 weeks. *share* is the mean CP@100 over the mean ceiling, *s a fit* the seconds of one
-fit. The data is simulated and easier than real fraud: on their real, private data the authors of
-the book report an average precision of .105 at best."""
+mean of the 12 weeks. *Share* is the mean CP@100 over the mean ceiling, *s per fit* the seconds of
+one fit. The data is simulated and easier than real fraud: on their real, private data the authors
+of the book report an average precision of .105 at best."""
 
 
 def four_weeks(folder: Path, train_days: int) -> tuple[Fold, ...]:
@@ -97,7 +97,7 @@ def spread(weeks: Numbers) -> list[str]:
 
 
 def book_table(results: Results) -> str:
-    """Show the book's models here beside the numbers that the book prints."""
+    """Show the scores of the book's models here and in the book."""
     lines, outside, distances = [], [], []
     for entry in BOOK:
         weeks = results[entry][:, :3]
@@ -112,9 +112,9 @@ def book_table(results: Results) -> str:
                 outside += [f"{METRICS[i]} of the {entry.name}, {kind}" for i in far]
     summary = (
         f"Of the book's {len(distances)} numbers, {len(distances) - len(outside)} lie between our "
-        f"lowest and highest week; outside: {'; '.join(outside) or 'none'}. By chance alone one "
-        "more week falls outside the range of twelve in 2 of 13 cases. The farthest number lies "
-        f"{max(distances):.1f} standard deviations from our mean."
+        f"lowest and highest week; outside: {'; '.join(outside) or 'none'}. By chance alone, "
+        "another week lies outside the range of twelve in 2 of 13 cases. The largest distance from "
+        f"our mean is {max(distances):.1f} standard deviations."
     )
     return report.table(["the book's 15 inputs, 7 days", *METRICS], lines) + "\n\n" + summary
 
@@ -130,8 +130,8 @@ def our_line(entry: Entry, weeks: Numbers) -> list[str]:
 
 
 def our_table(results: Results) -> str:
-    """Show the candidates of the program below the best that the book has."""
-    header = ["model", "inputs", "days", *METRICS, "ceiling", "share", "s a fit", "goal"]
+    """Show the candidates of the program below the best models of the book."""
+    header = ["model", "inputs", "days", *METRICS, "ceiling", "share", "s per fit", "goal"]
     printed = [
         [f"book: {name}, tuned", "15", "7", *decimals(numbers), "", "", "", ""]
         for name, numbers in FOUR_WEEKS.items()
@@ -140,7 +140,7 @@ def our_table(results: Results) -> str:
 
 
 def seed_table(results: Results) -> str:
-    """Show how far data sets differ at a fixed model."""
+    """Show how much scores differ between data sets for the same model."""
     means = {entry: np.split(results[entry], len(SEEDS)) for entry in OURS if "xg" in entry.name}
     lines = [
         [f"{entry.name}, {entry.days} days, seed {seed}", *decimals(weeks.mean(axis=0)[:4])]

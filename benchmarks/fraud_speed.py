@@ -1,7 +1,7 @@
 """Time and memory of the fraud data stage: writes fraud_speed.md beside this file.
 
-Every step runs in a fresh process, because a peak of memory belongs to a whole process. Seconds
-are those of the step alone; the peak is what the process ever held, its libraries included.
+Every step runs in a new process, because peak memory is measured for a whole process. Seconds are
+those of the step alone; the peak includes the libraries.
 """
 
 import json
@@ -25,7 +25,7 @@ LIBRARIES = ("numpy", "polars", "duckdb", "pyarrow", "pandera")
 
 @dataclass(frozen=True)
 class Step:
-    """One measurement and the goals it has; memory in MiB, a limit of 0 means none."""
+    """One measurement and its goals; memory in MiB, a limit of 0 means none."""
 
     job: str
     scale: int
@@ -43,17 +43,17 @@ STEPS = (
     Step("check", 10, limit=2_048, most_memory=2_560),
     Step("features", 10, most_memory=2_560),
 )
-WORDS = {
+NAMES = {
     "simulate": "simulate payments",
     "copy": "copy own data (Parquet), typed and sorted",
-    "check": "check the schema",
+    "check": "validate",
     "features": "compute the features",
 }
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a step took."""
+    """Time and memory of a step."""
 
     seconds: float
     peak_mib: float
@@ -69,7 +69,7 @@ def simulate(_: Path, scale: int, __: int) -> Callable[[], Any]:
 
 
 def copy(rows: Path, _: int, limit: int) -> Callable[[], Any]:
-    """Prepare the reading of a file as a team's own data."""
+    """Prepare copying a file of own data."""
     from project_package.data import sources
     from project_package.fraud.validation import LAYOUT
 
@@ -78,7 +78,7 @@ def copy(rows: Path, _: int, limit: int) -> Callable[[], Any]:
 
 
 def check(rows: Path, _: int, limit: int) -> Callable[[], Any]:
-    """Prepare the check of the schema."""
+    """Prepare validation."""
     from project_package.fraud import validation
 
     return lambda: validation.check(rows, limit)
@@ -98,8 +98,8 @@ def measure(job: str, rows: Path, scale: int, limit: int) -> dict[str, float]:
     """Run a job in this process."""
     import pyarrow.parquet as pq
 
-    work = {"simulate": simulate, "copy": copy, "check": check, "features": features}[job]
-    run = work(rows, scale, limit)
+    prepare = {"simulate": simulate, "copy": copy, "check": check, "features": features}[job]
+    run = prepare(rows, scale, limit)
     start = perf_counter()
     result = run()
     seconds = perf_counter() - start
@@ -109,7 +109,7 @@ def measure(job: str, rows: Path, scale: int, limit: int) -> dict[str, float]:
     return {"seconds": seconds, "peak_mib": peak, "rows": pq.read_metadata(rows).num_rows}
 
 
-def in_fresh_process(step: Step, folder: Path) -> Measured:
+def in_new_process(step: Step, folder: Path) -> Measured:
     """Run a step several times; return the median of the seconds and the highest peak."""
     rows = folder / f"rows_{step.scale}.parquet"
     command = [sys.executable, "-B", __file__, step.job, str(rows), str(step.scale)]
@@ -126,7 +126,7 @@ def row(step: Step, measured: Measured) -> list[str]:
     bounds = ((measured.seconds, step.most_seconds), (measured.peak_mib, step.most_memory))
     kept = [value <= most for value, most in bounds if most is not None]
     return [
-        WORDS[step.job],
+        NAMES[step.job],
         f"{measured.rows:,}",
         f"{step.limit:,}" if step.limit else "",
         f"{measured.seconds:.1f}",
@@ -139,31 +139,31 @@ def row(step: Step, measured: Measured) -> list[str]:
 
 def text(results: Sequence[tuple[Step, Measured]]) -> list[str]:
     """Return the parts of the report."""
-    header = ["step", "rows", "limit, MiB", "seconds", "at most", "peak, MiB", "at most", "kept"]
+    header = ["step", "rows", "limit, MiB", "seconds", "at most", "peak, MiB", "at most", "met"]
     return [
         "# Fraud: time and memory of the data stage",
         report.measured_on(LIBRARIES, "make bench"),
         "The book's size (5,000 cards, 10,000 terminals, 183 days) and ten times as many cards and "
-        "terminals. Each step ran in a fresh process: seconds are those of the step, without the "
+        "terminals. Each step ran in a new process: seconds are those of the step, without the "
         "start of Python; the peak is the resident memory of the whole process, libraries "
-        "included. The steps at the book's size ran three times: median of the seconds, "
-        "highest peak.",
+        "included. The steps at the book's size ran three times: the median of the seconds "
+        "and the highest peak are shown.",
         report.table(header, (row(*result) for result in results)),
         "*limit* is the memory limit of DuckDB in the step; the process adds about 300 MiB. "
         "The feature step processes the days in chunks and reads the 44 days before each chunk "
-        "again: less memory, more time.",
+        "again, which needs less memory and more time.",
     ]
 
 
 def main() -> None:
-    """Measure all steps and write the report, or be the fresh process of one step."""
+    """Measure all steps and write the report; with arguments, measure one step."""
     if arguments := sys.argv[1:]:
         job, rows, scale, limit = arguments
         sys.stdout.write(json.dumps(measure(job, Path(rows), int(scale), int(limit))))
         return
     with TemporaryDirectory() as folder:
         results = [
-            (step, in_fresh_process(step, Path(folder))) for step in track(STEPS, "fraud_speed")
+            (step, in_new_process(step, Path(folder))) for step in track(STEPS, "fraud_speed")
         ]
     report.write(Path(__file__).with_suffix(".md"), text(results))
 

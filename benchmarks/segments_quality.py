@@ -1,7 +1,7 @@
-"""Quality of the segments, and how long they last: writes segments_quality.md beside this file.
+"""Quality and stability of the segments: writes segments_quality.md beside this file.
 
-Three seeds, on which nothing was chosen. A seed draws the households that judge, starts k-means and
-draws the resamples that stability is measured with.
+There are three seeds, which were not used for choices. A seed draws the test households, starts
+k-means, and draws the resamples that stability is measured with.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,60 +28,61 @@ from project_package.segments.models import CANDIDATES
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "scipy")
 SEEDS = (1, 2, 3)
 """Features and settings were chosen with seed 7."""
-JUDGES = 0.3
+TEST_SHARE = 0.3
 CELLS, KMEANS = CANDIDATES
 CHOSEN = KMEANS.start
 COUNTS, AXES, WEEKS = range(2, 9), range(2, 5), (4, 8, 16)
 SURE = 0.95
-TOLD = ("spending", "basket_size", "discount_share", "store_brand_share", "fresh_share")
+DESCRIBED = ("spending", "basket_size", "discount_share", "store_brand_share", "fresh_share")
 
 Numbers = NDArray[Any]
 Answer = Callable[[Fold, int], Outcome]
 
 PROTOCOL = f"""\
-Each of three seeds draws {JUDGES:.0%} of the households to judge on; the others are fitted to.
-Figures are means of the seeds, ± is the standard deviation over them. Silhouette, stability and
-their product, the quality, are the program's own: the silhouette is between eight standardised
-features whatever a model looks at, stability is the adjusted Rand index of a clustering with those
-of 20 resamples. Nothing was chosen with these seeds, but features and settings were on these
-households."""
+Each of three seeds draws {TEST_SHARE:.0%} of the households as test; models are fitted on the
+others. Figures are means over the seeds, ± is the standard deviation over them. Silhouette,
+stability and their product, the quality, are the metrics of the program: the silhouette uses eight
+standardised features, whatever features a model uses; stability is the adjusted Rand index of a
+clustering with those of 20 resamples. These seeds were not used for choices, but features and
+settings were chosen on the same households."""
 MODELS = """\
-Noise is k-means on features that are shuffled, each by itself: what is found where there is
-nothing. Cells are recency, frequency and spending, each above or below its median; thirds are of
-spending alone. Cuts at quantiles hardly move with the sample: they are stable whatever they cut."""
+Noise is k-means after the values of every feature were shuffled, so that there is nothing to find.
+Cells are recency, frequency and spending, each above or below its median; thirds are thirds of
+spending. Borders at quantiles hardly change with the sample, so they are stable on any data."""
 COUNT = """\
-By the numbers two and three segments are clearly better than four: allowed to, the search would
-choose two. It starts at four, by a decision of people, for what segments tell. That is in the right
-half of the table, for three axes: the share of the variance of ranks that they explain. Two
-segments tell much from little, and nothing of what is bought. Three tell that too. Four add the
-size of a basket, and below it shows that income goes with it. Who needs clear and lasting segments
-more than that should let the search start at three."""
+Two and three segments have clearly better scores than four, so a free search would choose two. The
+search starts at four because people decided so, for what segments describe. The right half of the
+table shows this for three axes: the share of the variance of ranks that segments explain. Two
+segments separate large from small spending, and explain nothing about what is bought. Three explain
+that too. Four add the size of a basket, which is correlated with income, as the next section shows.
+If you need separate and stable segments more than that, let the search start at three."""
 OUTSIDE = """\
-Fitted to all households; asked about those whose traits are known. Explained is the share of the
-variance of ranks (eta squared), p that of a permutation test with 999 draws, the largest of the
-seeds. Beside it what does not know that classes have an order: Cramér's V, and the largest p of its
-chi squared test. Below, all traits together and one of them for other clusterings."""
+Models are fitted on all households, and figures are of those with known traits. *Explained* is the
+share of the variance of ranks (eta squared), *p* the largest p-value of the seeds in a permutation
+test with 999 draws. *V* is Cramér's V, which ignores the order of classes, with the largest p-value
+of its chi-squared test. The next table shows all traits together, and income, for other
+clusterings."""
 TIME = f"""\
-Fitted to the households as they were {WEEKS[-1]} weeks before the end, and asked again later about
-those that still have a segment. *Moved* are those that the same model puts elsewhere, since they
-shop otherwise; *sure* are those whose first answer had a certainty of {SURE} or more. *Refitted*
-compares the model with one fitted at the later time, on the same households at that time: what a
-retraining alone would change."""
+Models are fitted on the households as they were {WEEKS[-1]} weeks before the end, and predict again
+later for those that still have a segment. *Moved* is the share of households that the same model
+assigns to another segment, because their purchases changed. *Sure* is the share whose first answer
+had a certainty of {SURE} or more. *Refitted* compares the model with one that is fitted later, on
+the same households at the later time: this is the effect of retraining alone."""
 
 
 def kmeans(settings: Hyperparameters = CHOSEN) -> Answer:
-    """Return k-means with some settings."""
+    """Return k-means with these settings."""
     return lambda fold, seed: answer(KMEANS, settings, fold, seed)
 
 
 def answer(candidate: Candidate, settings: Hyperparameters, fold: Fold, seed: int) -> Outcome:
-    """Fit on a fold and answer its other rows."""
+    """Fit on a fold and predict its other rows."""
     model = candidate.fit(fold.train, settings, seed)
     return Outcome(fold.valid, model.predict(fold.valid))
 
 
 def noise(rows: Columns) -> Columns:
-    """Shuffle every feature by itself."""
+    """Shuffle the values of every feature."""
     random = np.random.default_rng(0)
     return {**rows, **{name: random.permutation(rows[name]) for name in INPUTS}}
 
@@ -94,23 +95,23 @@ ENTRIES: Mapping[str, Answer] = {
 
 
 def cut(rows: Columns, seed: int) -> Fold:
-    """Draw the households that judge."""
-    judge = np.random.default_rng(seed).random(len(rows[HOUSEHOLD])) < JUDGES
-    return Fold(take(rows, ~judge), take(rows, judge))
+    """Draw the test households."""
+    test = np.random.default_rng(seed).random(len(rows[HOUSEHOLD])) < TEST_SHARE
+    return Fold(take(rows, ~test), take(rows, test))
 
 
 def everyone(entry: Answer, rows: Columns) -> list[Columns]:
-    """Fit to all households and ask about all, once for each seed."""
+    """Fit on all households and predict all of them, once for each seed."""
     return [entry(Fold(rows, rows), seed).predictions for seed in SEEDS]
 
 
-def judged(entry: Answer, rows: Columns) -> list[Outcome]:
-    """Answer once for each seed."""
+def tested(entry: Answer, rows: Columns) -> list[Outcome]:
+    """Fit and predict the test households, once for each seed."""
     return [entry(cut(rows, seed), seed) for seed in SEEDS]
 
 
 def scores(found: Sequence[Outcome]) -> dict[str, Numbers]:
-    """Return each metric, one number a seed."""
+    """Return each metric, one number per seed."""
     return {m.name: np.array([m.score(o.rows, o.predictions) for o in found]) for m in METRICS}
 
 
@@ -120,33 +121,33 @@ def spread(values: Numbers) -> str:
 
 
 def model_table(rows: Columns) -> str:
-    """Show k-means beside what is simpler, and noise."""
-    found = {name: judged(entry, rows) for name, entry in ENTRIES.items()}
-    found["k-means on noise"] = judged(kmeans(), noise(rows))
+    """Show k-means, simpler models and noise."""
+    found = {name: tested(entry, rows) for name, entry in ENTRIES.items()}
+    found["k-means on noise"] = tested(kmeans(), noise(rows))
     lines = ([name, *map(spread, scores(each).values())] for name, each in found.items())
-    return report.table(["on households that judge", *(m.name for m in METRICS)], lines)
+    return report.table(["on test households", *(m.name for m in METRICS)], lines)
 
 
 def count_table(rows: Columns) -> str:
-    """Show how many segments, along how many axes; and what they tell with those of the choice."""
+    """Show scores by the number of segments and axes, and what the segments explain."""
     lines = []
     for count in track(COUNTS, "number of segments"):
-        runs = {axes: judged(kmeans({"segments": count, "axes": axes}), rows) for axes in AXES}
+        runs = {axes: tested(kmeans({"segments": count, "axes": axes}), rows) for axes in AXES}
         found = {axes: scores(run) for axes, run in runs.items()}
         run, chosen = runs[int(CHOSEN["axes"])], found[int(CHOSEN["axes"])]
         answers = [(outcome.rows, outcome.predictions["segment"]) for outcome in run]
-        told = [[explained(seen[name], segment) for name in TOLD] for seen, segment in answers]
+        parts = [[explained(seen[n], segment) for n in DESCRIBED] for seen, segment in answers]
         cells = [found[axes]["quality"] for axes in AXES]
         cells += [chosen[name] for name in ("silhouette", "stability")]
-        shares = (f"{share:.0%}" for share in np.mean(told, axis=0))
+        shares = (f"{share:.0%}" for share in np.mean(parts, axis=0))
         lines.append([str(count), *(f"{cell.mean():.3f}" for cell in cells), *shares])
     quality = [f"quality, {axes} axes" for axes in AXES]
-    names = [name.removesuffix("_share").replace("_", " ") for name in TOLD]
+    names = [name.removesuffix("_share").replace("_", " ") for name in DESCRIBED]
     return report.table(["segments", *quality, "silhouette", "stability", *names], lines)
 
 
 def trait_table(rows: Columns) -> str:
-    """Show trait by trait what the segments tell of it, with and without the order of classes."""
+    """Show how much of each trait segments explain, with and without the order of classes."""
     known = np.isfinite(rows[TRAITS[0]])
     segments = [given["segment"] for given in everyone(kmeans(), rows)]
     checks = [outside(rows, segment) for segment in segments]
@@ -162,7 +163,7 @@ def trait_table(rows: Columns) -> str:
 
 
 def rival_table(rows: Columns) -> str:
-    """Show what other clusterings tell of the traits."""
+    """Show how much of the traits other clusterings explain."""
     others = {f"{n} segments": kmeans({**CHOSEN, "segments": n}) for n in (2, 3, 4, 6)}
     simple = {name: ENTRIES[name] for name in ("cells", "thirds of spending")}
     lines = []
@@ -175,20 +176,20 @@ def rival_table(rows: Columns) -> str:
 
 
 def moved(rows: Columns) -> str:
-    """Show how many households another seed, other households or another number would move."""
+    """Show how many households move with another seed, other households or another number."""
     seeds = everyone(kmeans(), rows)
     samples = [kmeans()(Fold(cut(rows, seed).train, rows), seed).predictions for seed in SEEDS]
     more = everyone(kmeans({**CHOSEN, "segments": 6}), rows)
     pairs: Mapping[str, list[tuple[Columns, Columns]]] = {
         "another seed, the same households": list(combinations(seeds, 2)),
-        f"fitted to other {1 - JUDGES:.0%} of the households": list(combinations(samples, 2)),
-        "6 segments in the place of 4": list(zip(seeds, more, strict=True)),
+        f"fitted on other {1 - TEST_SHARE:.0%} of the households": list(combinations(samples, 2)),
+        "6 segments instead of 4": list(zip(seeds, more, strict=True)),
     }
     lines = []
     for name, each in pairs.items():
         shares = np.array([changed(*pair).mean() for pair in each])
         lines.append([name, f"{shares.mean():.1%}", f"{shares.max():.1%}"])
-    return report.table(["what changes", "moved, mean", "most"], lines)
+    return report.table(["what changes", "moved, mean", "moved, most"], lines)
 
 
 def later(baskets: pl.DataFrame) -> str:
@@ -223,20 +224,20 @@ def main() -> None:
         baskets = pl.read_parquet(Path(folder) / data.ROWS)
     rows = data.columns(data.households(baskets, data.midnight_after(baskets)))
     parts = [
-        "# Segments: quality, and how long they last",
+        "# Segments: quality and stability",
         report.measured_on(LIBRARIES, "make bench"),
         f"{len(rows[HOUSEHOLD]):,} households of the published data. {PROTOCOL}",
-        "## Beside what is simpler",
+        "## Compared with simpler models",
         model_table(rows),
         MODELS,
         "## How many segments",
         count_table(rows),
         COUNT,
-        "## In what the model never saw",
+        "## Traits that the model never saw",
         trait_table(rows),
         OUTSIDE,
         rival_table(rows),
-        "## Who moves when the clustering is made anew",
+        "## Who moves when the clustering is repeated",
         moved(rows),
         "## Who moves with time",
         later(baskets),

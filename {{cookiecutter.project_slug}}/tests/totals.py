@@ -52,10 +52,15 @@ HISTORY = History(
     from_request=carried,
     features=add_totals,
     open_store=open_store,
-    error=lambda request, _: "must not be negative" if request.x < 0 else "",
     request_is_event=True,
     label=Label,
 )
+QUESTIONS = replace(
+    HISTORY,
+    request_is_event=False,
+    error=lambda request, _: "must not be negative" if request.x < 0 else "",
+)
+"""Of requests that are not events themselves, and may lack history."""
 TOTALS = replace(
     TIMES,
     name="totals",

@@ -21,7 +21,6 @@ from .errors import UserError, near
 Scope: TypeAlias = Literal["predict", "labels", "admin"]
 """What a key allows: predictions; sending events and labels; reading metrics and the model."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-TOKEN_BYTES = 32
 
 
 class Key(Frozen):
@@ -66,7 +65,7 @@ def add(path: Path, name: str, scopes: Sequence[str]) -> str:
     for scope in scopes:
         if scope not in SCOPES:
             raise UserError(f"{scope!r} is not a scope: {near(scope, SCOPES)}")
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token = secrets.token_urlsafe(32)
     fields = {"name": name, "sha256": digest(token.encode()).hex(), "scopes": scopes}
     try:
         key = Key.model_validate(fields)
@@ -91,15 +90,13 @@ def remove(path: Path, name: str) -> None:
         keys = read(path)
         remaining = tuple(key for key in keys if key.name != name)
         if len(remaining) == len(keys):
-            names = [key.name for key in keys]
-            raise UserError(
-                f"There is no key {name}: {near(name, names) if names else 'none yet.'}"
-            )
+            known = near(name, [key.name for key in keys]) if keys else "none yet."
+            raise UserError(f"There is no key {name}: {known}")
         _write(path, remaining)
 
 
 def _lock(path: Path) -> FileLock:
-    """Return the lock of a file: read and write under it, or a removed key may come back."""
+    """Return the lock to read and write under: without it, a removed key could come back."""
     return FileLock(path.with_name(f"{path.name}.lock"), mode=0o600)
 
 

@@ -37,8 +37,7 @@ def near(name: str, known: Iterable[str]) -> str:
     return f"there are {', '.join(names.values())}."
 
 
-SHOWN = 3
-"""How many rows that break a rule are shown."""
+SHOWN = 3  # example rows below each broken rule
 
 
 @dataclass(frozen=True)

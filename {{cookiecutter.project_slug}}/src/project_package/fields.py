@@ -17,13 +17,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from .contract import Columns
 
-LONGEST_ID = 64
-"""Characters of an identifier."""
-MONEY_LIMIT = 1e9
-"""Amounts are less than this."""
+LONGEST_ID = 64  # characters
+MONEY_LIMIT = 1e9  # amounts are less than this
 EPOCH, EARLIEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(1990, 1, 1, tzinfo=UTC)
-GRACE = timedelta(days=1)
-"""How far ahead of ours a sender's clock may be."""
+GRACE = timedelta(days=1)  # how far ahead of ours a sender's clock may be
 PERIOD = f"must lie between {EARLIEST:%Y-%m-%d} and tomorrow (UTC)"
 TIMESTAMP = "timestamp"
 """The column of rows with their time: int64, milliseconds since 1970, UTC."""
@@ -104,13 +101,9 @@ def to_rows(requests: Sequence[BaseModel], model: type[BaseModel] | None = None)
 
 def milliseconds(moments: Sequence[date]) -> NDArray[np.int64]:
     """Return whole milliseconds since 1970 of dates, or of times with a zone: (moments,)."""
+    days = EPOCH.date()
     seconds = np.array(
-        [
-            moment.timestamp()
-            if isinstance(moment, datetime)
-            else (moment - EPOCH.date()).days * 86_400.0
-            for moment in moments
-        ]
+        [m.timestamp() if isinstance(m, datetime) else (m - days).days * 86_400.0 for m in moments]
     )
     return np.rint(seconds * 1e6).astype(np.int64) // 1000  # doubles hold microseconds exactly
 

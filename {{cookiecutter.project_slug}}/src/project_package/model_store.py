@@ -8,8 +8,9 @@ The address is a folder or a URL that obstore knows: s3://, gs://, az://. The se
 of the training side but this.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -22,7 +23,6 @@ from .errors import Unavailable, UserError
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 BUNDLE, EVIDENCE = "bundle", "evidence"
-Mode: TypeAlias = Literal["create", "overwrite"]
 
 
 class StoreUnreachable(Unavailable):
@@ -42,14 +42,12 @@ class Store:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        try:
+        with self._reached():
             self._objects = (
                 from_url(address)
                 if "://" in address
                 else LocalStore(Path(address).absolute(), mkdir=True)
             )
-        except (BaseError, OSError) as error:
-            raise self._unreachable(error) from error
 
     def publish(self, version: int, folder: str, files: Files) -> None:
         """Write files of a version, in their order. Writing the same files again is harmless.
@@ -58,8 +56,17 @@ class Store:
             UserError: the store cannot be reached, or has other content under these names.
         """
         for name, content in files.items():
-            mode: Mode = "create" if folder == BUNDLE else "overwrite"
-            self._put(f"versions/{version}/{folder}/{name}", content, mode)
+            path = f"versions/{version}/{folder}/{name}"
+            with self._reached():
+                try:
+                    mode = "create" if folder == BUNDLE else "overwrite"
+                    obstore.put(self._objects, path, content, mode=mode)
+                except AlreadyExistsError as error:
+                    if self._get(path) != content:
+                        raise UserError(
+                            f"The store {self.address} has another {path}: MODEL_STORE and "
+                            "MLFLOW_TRACKING_URI must belong to the same project."
+                        ) from error
 
     def load(self, alias: str) -> tuple[int, Bundle]:
         """Load and verify the bundle that an alias points to; return its version too.
@@ -85,12 +92,10 @@ class Store:
             UserError: the store cannot be reached or has no such version.
         """
         prefix = f"versions/{version}/{folder}/"
-        try:
+        with self._reached():
             batches = obstore.list(self._objects, prefix)
             paths = [item["path"] for batch in batches for item in batch]
             files = {path.removeprefix(prefix): self._get(path) for path in paths}
-        except (BaseError, OSError) as error:
-            raise self._unreachable(error) from error
         if not files:
             raise UserError(f"The store {self.address} has no {folder} of version {version}.")
         return files
@@ -101,45 +106,34 @@ class Store:
         Raises:
             UserError: the store cannot be reached, or the pointer cannot be read.
         """
-        try:
-            return Pointer.model_validate_json(self._get(f"{alias}.json"))
-        except FileNotFoundError:
-            return None
-        except ValidationError as error:
-            raise UserError(
-                f"{alias}.json in {self.address} is damaged: delete the file and promote again."
-            ) from error
-        except (BaseError, OSError) as error:
-            raise self._unreachable(error) from error
+        with self._reached():
+            try:
+                return Pointer.model_validate_json(self._get(f"{alias}.json"))
+            except FileNotFoundError:
+                return None
+            except ValidationError as error:
+                raise UserError(
+                    f"{alias}.json in {self.address} is damaged: delete the file and promote again."
+                ) from error
 
     def set_alias(self, alias: str, pointer: Pointer) -> None:
         """Move an alias: readers see the old pointer or the new one, nothing in between."""
-        self._put(f"{alias}.json", pointer.model_dump_json().encode(), "overwrite")
+        with self._reached():
+            obstore.put(self._objects, f"{alias}.json", pointer.model_dump_json().encode())
 
     def delete_alias(self, alias: str) -> None:
         """Delete an alias, if it exists."""
-        try:
+        with self._reached(), suppress(FileNotFoundError):
             obstore.delete(self._objects, f"{alias}.json")
-        except FileNotFoundError:
-            return
-        except (BaseError, OSError) as error:
-            raise self._unreachable(error) from error
 
     def _get(self, path: str) -> bytes:
         return bytes(obstore.get(self._objects, path).bytes())
 
-    def _put(self, path: str, content: bytes, mode: Mode) -> None:
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
         try:
-            obstore.put(self._objects, path, content, mode=mode)
-        except AlreadyExistsError as error:
-            if self._get(path) != content:
-                raise UserError(
-                    f"The store {self.address} has another {path}: MODEL_STORE and "
-                    "MLFLOW_TRACKING_URI must belong to the same project."
-                ) from error
+            yield
         except (BaseError, OSError) as error:
-            raise self._unreachable(error) from error
-
-    def _unreachable(self, error: Exception) -> StoreUnreachable:
-        reason = str(error).splitlines()[0]
-        return StoreUnreachable(f"The model store {self.address} cannot be used: {reason}")
+            reason = str(error).splitlines()[0]
+            message = f"The model store {self.address} cannot be used: {reason}"
+            raise StoreUnreachable(message) from error

@@ -93,21 +93,17 @@ def _apply(values: dict[str, Any], change: str) -> None:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
             raise UserError(f"--set {change}: {section} is a value, not a section.")
-    values[key] = _value(text.strip())
-
-
-def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        values[key] = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
-        return text  # a bare word is a text
+        values[key] = text.strip()  # a bare word is a text
 
 
 def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
         return f"{where} = {error['input']!r}: {error['msg']}."
-    return f"{where} is no parameter: {near(where, _names(model, ''))}"
+    return f"{where} is not a parameter: {near(where, _names(model, ''))}"
 
 
 def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -25,8 +25,7 @@ class Settings(BaseSettings):
     state_url: str = ""
     """SQLite file or redis:// address of the event store; empty means `state.db`."""
     log_url: SecretStr = SecretStr("")
-    """The prediction log: sqlite:///file, postgresql://... or `off`; empty means
-    `predictions.db`."""
+    """Prediction log: sqlite:///file, postgresql://... or `off`; empty means `predictions.db`."""
     log_key: SecretStr = SecretStr("")
     """Key of the hashes that replace identifiers in the log; empty means a file beside it."""
     log_days: float = Field(default=90, gt=0)

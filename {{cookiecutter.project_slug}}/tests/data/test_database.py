@@ -67,9 +67,8 @@ def test_sqlite_file_must_exist(tmp_path: Path) -> None:
     assert not (tmp_path / "nothing.db").exists()
 
 
-@pytest.mark.parametrize("query", ["SELEC 1", "SELECT * FROM nothing"])
-def test_rejects_a_bad_query(sqlite: str, tmp_path: Path, query: str) -> None:
-    assert "check DATA_URL and data.query" in refusal(query, sqlite, tmp_path)
+def test_rejects_a_bad_query(sqlite: str, tmp_path: Path) -> None:
+    assert "check DATA_URL and data.query" in refusal("SELEC 1", sqlite, tmp_path)
 
 
 def test_postgresql_returns_typed_rows(postgres: str, tmp_path: Path) -> None:
@@ -90,7 +89,6 @@ def test_postgresql_is_read_only(postgres: str, tmp_path: Path) -> None:
     ("query", "message"),
     [
         ("SELEC 1", "syntax error"),
-        ("SELECT * FROM nothing", 'relation "nothing" does not exist'),
         ("SELECT 1; DROP TABLE paid", "cannot insert multiple commands"),
         ("SELECT 1 / (i - 90000) AS id FROM generate_series(1, 100000) AS i", "division by zero"),
     ],

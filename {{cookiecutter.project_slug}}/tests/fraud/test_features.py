@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from project_package.contract import Columns, take
-from project_package.features.windows import MILLISECONDS_A_DAY, Window
+from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.fraud.features import (
     DESCRIPTIONS,
     ENTITIES,
-    FEATURES,
     INPUTS,
     LABEL_DELAY_DAYS,
     feature_columns,
@@ -67,13 +66,6 @@ def test_unknown_label_counts_as_genuine() -> None:
     assert not feature_columns(unknown)["terminal_risk_30d"].any()
     expected = feature_columns(genuine)
     assert all(np.array_equal(v, expected[n]) for n, v in feature_columns(unknown).items())
-
-
-def test_every_window_over_labels_waits_for_them() -> None:
-    labels = [f for f in FEATURES if isinstance(f, Window) and f.value == "is_fraud"]
-    assert labels
-    assert all(feature.delay >= LABEL_DELAY_DAYS for feature in labels)
-    assert not any("is_fraud" in f.inputs for f in FEATURES if not isinstance(f, Window))
 
 
 @pytest.mark.parametrize("i", [0, 1, 700, 2_999])

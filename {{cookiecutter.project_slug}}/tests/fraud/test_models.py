@@ -1,6 +1,7 @@
 """The candidates learn, and their exports give the same scores."""
 
 import numpy as np
+import optuna
 import pytest
 
 from project_package.bundle import Bundle, Manifest
@@ -13,11 +14,7 @@ from project_package.fraud.task import load
 from project_package.fraud.training import finish
 
 ABOUT = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
-PARAMS = FraudParams(name="test")
 EACH = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
-BOOSTINGS = pytest.mark.parametrize(
-    "candidate", CANDIDATES[1:], ids=lambda candidate: candidate.name
-)
 
 
 def payments(count: int = 600) -> Columns:
@@ -42,7 +39,7 @@ def test_loaded_bundle_equals_fitted_model(candidate: Candidate) -> None:
     rows = payments()
     fitted = candidate.fit(take(rows, np.arange(400)), candidate.start, 7)
     outcome = Outcome(rows, fitted.predict(rows))
-    finished = finish(PARAMS, fitted, rows, [outcome])
+    finished = finish(FraudParams(name="test"), fitted, rows, [outcome])
     loaded = load(Bundle(finished.files(), Manifest(**ABOUT, settings={}))).predict(rows)
     expected = finished.predict(rows)
     assert np.abs(loaded["score"] - expected["score"]).max() < 1e-5
@@ -66,20 +63,10 @@ def test_another_seed_gives_another_boosting() -> None:
     assert one != two
 
 
-class Middle:
-    """Suggest the middle of every range."""
-
-    def suggest_float(self, _: str, low: float, high: float, *, log: bool = False) -> float:
-        return (low * high) ** 0.5 if log else (low + high) / 2
-
-    def suggest_int(self, _: str, low: int, high: int, *, log: bool = False) -> int:
-        return round((low * high) ** 0.5) if log else (low + high) // 2
-
-
-@BOOSTINGS
+@pytest.mark.parametrize("candidate", CANDIDATES[1:], ids=lambda candidate: candidate.name)
 def test_search_space_has_the_settings_of_start(candidate: Candidate) -> None:
     assert candidate.space is not None
-    suggested = candidate.space(Middle())
+    suggested = candidate.space(optuna.create_study().ask())
     assert suggested.keys() == candidate.start.keys()
     assert candidate.fit(payments(100), suggested, 7)
 

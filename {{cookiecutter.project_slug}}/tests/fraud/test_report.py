@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 from project_package.contract import Columns
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
-from project_package.fraud.report import figures, reliability, summary
+from project_package.fraud.report import figures, summary
 
 NAMES = ["precision_recall", "cost", "calibration", "features"]
 
@@ -44,15 +44,6 @@ def test_draws_a_test_without_frauds_or_alarms(name: str) -> None:
     quiet = {**rows, "is_fraud": np.zeros(50, dtype=np.bool_)}
     model = {**predictions["model"], "decision": np.zeros(50, dtype=np.bool_)}
     drawn(name, quiet, {**predictions, "model": model})
-
-
-def test_probabilities_lie_on_the_diagonal() -> None:
-    random = np.random.default_rng(1)
-    score = random.beta(0.2, 5, 200_000)
-    mean, share = reliability(random.random(200_000) < score, score)
-    high = mean > 0.01
-    assert high.sum() > 4
-    assert share[high] == pytest.approx(mean[high], rel=0.25)
 
 
 def test_strongest_feature_of_flagged_payments_is_on_top() -> None:

@@ -43,11 +43,6 @@ def test_rejects_bad_history(past: dict[str, Any], rule: str) -> None:
         request(past)
 
 
-def test_rejects_duplicates_in_history() -> None:
-    with pytest.raises(ValidationError, match=r"history\[1\].transaction_id is a duplicate"):
-        request(payment("a", 1), payment("a", 1))
-
-
 def test_needs_no_old_labels_of_other_terminals() -> None:
     assert request(payment("a", 8, terminal_id="elsewhere")).history
 
@@ -61,13 +56,7 @@ def test_rejects_bad_amounts(amount: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "time",
-    [
-        "0001-01-01T00:00:00+14:00",
-        "9999-12-31T23:59:59-12:00",
-        "1989-12-31T23:59:59Z",
-        "2999-01-01T00:00:00Z",
-    ],
+    "time", ["0001-01-01T00:00:00+14:00", "1989-12-31T23:59:59Z", "2999-01-01T00:00:00Z"]
 )
 def test_rejects_times_as_the_table_does(time: str) -> None:
     with pytest.raises(ValidationError, match="must lie between 1990-01-01 and tomorrow"):

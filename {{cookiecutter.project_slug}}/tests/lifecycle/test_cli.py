@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from plain.use_case import TRAINING
 
-from project_package.lifecycle.cli import Entry, app, run
+from project_package.cli import Entry, app, run
 from project_package.lifecycle.project import Project
 from project_package.settings import Settings
 

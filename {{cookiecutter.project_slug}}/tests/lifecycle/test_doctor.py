@@ -11,8 +11,7 @@ import pytest
 
 from project_package.errors import UserError
 from project_package.lifecycle.console import Console
-from project_package.lifecycle.doctor import doctor
-from project_package.lifecycle.models import models
+from project_package.lifecycle.doctor import doctor, models
 from project_package.lifecycle.project import Project
 
 

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from plain.use_case import TRAINING
 from projects import open_project
 
-from project_package.lifecycle.models import models
+from project_package.lifecycle.doctor import models
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote, rollback
 from project_package.model_store import CHALLENGER, CHAMPION

@@ -7,8 +7,17 @@ import pytest
 
 from project_package.bundle import Manifest, Parity
 from project_package.contract import About, Figure
-from project_package.lifecycle.document import DASH, Document, findings, verdict
-from project_package.lifecycle.report import COLOURS, bars, card, render, svg
+from project_package.lifecycle.report import (
+    COLOURS,
+    DASH,
+    Document,
+    bars,
+    card,
+    findings,
+    render,
+    svg,
+    verdict,
+)
 from project_package.lifecycle.scoring import Evaluation, Score, Slice
 
 HOSTILE = "<script>alert('&')</script>"

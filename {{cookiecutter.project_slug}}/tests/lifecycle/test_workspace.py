@@ -30,8 +30,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from plain.use_case import TRAINING
-from project_package.lifecycle.cli import Entry, run
-run(Entry(lambda: TRAINING, print, print))
+from project_package.cli import Entry, run
+run(Entry(lambda: TRAINING, app=""))
 """
 
 

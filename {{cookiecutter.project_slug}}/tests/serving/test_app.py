@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,16 @@ def test_serve_prints_version_and_address_and_exits_with_0(started: Callable[...
         server.process.send_signal(number)
         assert server.process.wait(60) == 0
         assert "Traceback" not in server.stderr.read_text()
+
+
+def test_a_request_head_has_a_size_limit(started: Callable[..., Any]) -> None:
+    address = started().url.removeprefix("http://").split(":")
+    with socket.create_connection((address[0], int(address[1])), timeout=30) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n")
+        with suppress(OSError):  # the server has closed the connection
+            for number in range(10_000):
+                connection.sendall(b"x-%d: %s\r\n" % (number, b"a" * 1_000))
+        assert connection.recv(12) == b"HTTP/1.1 400"
 
 
 def test_the_documentation_loads_nothing_from_other_hosts(times: Published) -> None:

@@ -1,6 +1,5 @@
 """Keys of requests: which are admitted, and how a running server learns of changes."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,15 +41,12 @@ def client_of(keys: KeyStore | None) -> TestClient:
 @pytest.fixture
 def client(tokens: dict[str, str], path: Path) -> TestClient:
     assert tokens
-    return client_of(KeyStore(path))
+    return client_of(KeyStore(path, seconds=60))
 
 
-def test_admits_a_key_with_the_scope_in_either_header(
-    client: TestClient, tokens: dict[str, str]
-) -> None:
+def test_admits_a_key_in_either_header(client: TestClient, tokens: dict[str, str]) -> None:
     token = tokens["labels"]
     for headers in (
-        {"Authorization": f"Bearer {token}"},
         {"authorization": f"bearer {token}"},
         {"X-API-Key": token},
         {"X-API-Key": token, "Authorization": "Basic abc"},
@@ -67,23 +63,21 @@ def test_refuses_a_key_without_the_scope(client: TestClient, tokens: dict[str, s
         assert (answer.status_code, "scope labels" in answer.text) == (403, True)
 
 
-@pytest.mark.parametrize("value", ["", "wrong", "Bearer", "Bearer wrong", "Bearer \xe9", "Basic a"])
+@pytest.mark.parametrize("value", ["", "a-wrong-key", "Bearer", "Bearer wrong\xe9", "Basic abcdefg"])
 def test_refuses_a_request_without_a_known_key(client: TestClient, value: str) -> None:
     for header in ("Authorization", "X-API-Key"):
         answer = client.post("/labels", headers={header: value.encode("latin-1")})
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert "ml key NAME --scope labels" in answer.json()["detail"]
-        assert value not in answer.json()["detail"] or len(value) < 7
+        assert value not in answer.text or len(value) < 7
 
 
 def test_refuses_before_it_reads_the_body(client: TestClient) -> None:
     def body() -> Iterator[bytes]:
-        read.append(True)
+        pytest.fail("the body was read")
         yield b""
 
-    read = list[bool]()
     assert client.post("/labels", content=body()).status_code == 401
-    assert not read
 
 
 def test_admits_everybody_when_keys_are_off(
@@ -95,8 +89,7 @@ def test_admits_everybody_when_keys_are_off(
 
 
 def test_the_openapi_document_describes_both_headers(times: Published) -> None:
-    client = TestClient(times.app(serve_keys="keys.json"))
-    document = client.get("/openapi.json").json()
+    document = TestClient(times.app(serve_keys="keys.json")).get("/openapi.json").json()
     schemes = document["components"]["securitySchemes"]
     assert {scheme["type"] for scheme in schemes.values()} == {"http", "apiKey"}
     security = document["paths"]["/v1/predict"]["post"]["security"]
@@ -104,31 +97,21 @@ def test_the_openapi_document_describes_both_headers(times: Published) -> None:
 
 
 def test_keys_are_rotated_while_the_server_runs(path: Path) -> None:
-    keys = KeyStore(path)
+    keys, later = KeyStore(path, seconds=0), KeyStore(path, seconds=60)
     old = add(path, "old", ["predict"])
-    assert keys.find(old) is None
-    keys.refresh()
-    assert keys.find(old)
+    assert (keys.find(old) is None, later.find(old) is None) == (False, True)
     new = add(path, "new", ["predict"])
     remove(path, "old")
-    keys.refresh()
-    assert keys.find(old) is None
-    assert keys.find(new)
-
-
-def test_a_damaged_file_leaves_the_keys_and_warns_once(
-    path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    token = add(path, "shop", ["predict"])
-    keys = KeyStore(path)
-    path.write_text("[")
-    with caplog.at_level(logging.WARNING):
-        keys.refresh()
-        keys.refresh()
-    assert keys.find(token)
-    assert len(caplog.records) == 1
-    with pytest.raises(UserError, match="cannot be read"):
-        KeyStore(path)
+    assert (keys.find(old) is None, keys.find(new) is None) == (True, False)
     path.unlink()
-    keys.refresh()
-    assert keys.find(token) is None
+    assert keys.find(new) is None
+
+
+def test_a_damaged_file_leaves_the_keys(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    token = add(path, "shop", ["predict"])
+    keys = KeyStore(path, seconds=0)
+    path.write_text("[")
+    assert keys.find(token)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    with pytest.raises(UserError, match="cannot be read"):
+        KeyStore(path, seconds=0)

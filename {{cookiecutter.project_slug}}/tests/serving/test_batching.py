@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from project_package.errors import Unavailable
 from project_package.serving.batching import MAX_BATCH_ROWS, MicroBatcher
 
@@ -26,7 +28,7 @@ class Doubler:
 def test_items_of_one_round_are_one_call() -> None:
     async def run() -> None:
         doubler = Doubler()
-        batcher = MicroBatcher[int, int](doubler.handle, 9)
+        batcher = MicroBatcher[int, int](doubler.handle, 9, 60)
         assert await asyncio.gather(*map(batcher.submit, (1, 2, 3))) == [2, 4, 6]
         assert await batcher.submit(4) == 8
         assert doubler.calls == [[1, 2, 3], [4]]
@@ -38,7 +40,7 @@ def test_items_that_arrive_during_a_call_are_the_next() -> None:
     async def run() -> None:
         doubler = Doubler()
         doubler.may_finish.clear()
-        batcher = MicroBatcher[int, int](doubler.handle, 9)
+        batcher = MicroBatcher[int, int](doubler.handle, 9, 60)
         waiting = [asyncio.create_task(batcher.submit(1))]
         await asyncio.sleep(0.01)
         waiting += [asyncio.create_task(batcher.submit(number)) for number in (2, 3)]
@@ -55,7 +57,7 @@ def test_items_that_arrive_during_a_call_are_the_next() -> None:
 def test_a_batch_has_a_limited_number_of_rows() -> None:
     async def run() -> None:
         doubler = Doubler()
-        batcher = MicroBatcher[int, int](doubler.handle, 9)
+        batcher = MicroBatcher[int, int](doubler.handle, 9, 60)
         sizes = (MAX_BATCH_ROWS - 1, 2, 10 * MAX_BATCH_ROWS)
         await asyncio.gather(*(batcher.submit(n, rows) for n, rows in enumerate(sizes, 1)))
         assert doubler.calls == [[1], [2], [3]]
@@ -65,7 +67,7 @@ def test_a_batch_has_a_limited_number_of_rows() -> None:
 
 def test_errors_reach_the_items_they_belong_to() -> None:
     async def run() -> None:
-        batcher = MicroBatcher[int, int](Doubler().handle, 9)
+        batcher = MicroBatcher[int, int](Doubler().handle, 9, 60)
         one, bad = await asyncio.gather(*map(batcher.submit, (1, 13)), return_exceptions=True)
         assert (one, str(bad)) == (2, "unlucky")
         failed = await asyncio.gather(*map(batcher.submit, (1, 0)), return_exceptions=True)
@@ -78,7 +80,7 @@ def test_errors_reach_the_items_they_belong_to() -> None:
 def test_an_item_whose_client_has_gone_is_skipped() -> None:
     async def run() -> None:
         doubler = Doubler()
-        batcher = MicroBatcher[int, int](doubler.handle, 2)
+        batcher = MicroBatcher[int, int](doubler.handle, 2, 60)
         gone, waiting = (asyncio.create_task(batcher.submit(number)) for number in (1, 2))
         await asyncio.sleep(0)
         gone.cancel()
@@ -91,10 +93,22 @@ def test_an_item_whose_client_has_gone_is_skipped() -> None:
 
 def test_more_items_than_may_wait_are_refused() -> None:
     async def run() -> None:
-        batcher = MicroBatcher[int, int](Doubler().handle, 2)
+        batcher = MicroBatcher[int, int](Doubler().handle, 2, 60)
         answers = await asyncio.gather(*map(batcher.submit, (1, 2, 3)), return_exceptions=True)
         assert answers[:2] == [2, 4]
         assert isinstance(answers[2], Unavailable)
         assert await batcher.submit(3) == 6
 
     asyncio.run(run())
+
+
+def test_an_answer_that_takes_too_long_is_unavailable() -> None:
+    async def submit() -> None:
+        async def sleep(items: Sequence[int]) -> Sequence[int]:
+            await asyncio.sleep(60)
+            return items
+
+        with pytest.raises(Unavailable, match="takes too long"):
+            await MicroBatcher[int, int](sleep, 9, 0.01).submit(1)
+
+    asyncio.run(submit())

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,8 +100,6 @@ def test_stops_at_the_first_invalid_item(totals: Published) -> None:
     bad = dict.fromkeys((f"{n}" for n in range(20)), 1)
     with TestClient(totals.app(serve_max_body_mb=8)) as client:
         for route, field in (("events", "events"), ("predict", "instances"), ("labels", "labels")):
-            start = time.perf_counter()
             body = json.dumps({field: [bad] * (1_000 if route == "predict" else 10_000)})
             answer = client.post(f"/v1/{route}", content=body, headers=JSON)
             assert {error["loc"][2] for error in answer.json()["detail"]} == {0}
-            assert time.perf_counter() - start < 2

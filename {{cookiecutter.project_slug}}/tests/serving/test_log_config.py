@@ -8,16 +8,12 @@ from typing import Any
 from project_package.serving.log_config import PACKAGE, REQUEST_ID, JsonFormatter, logging_config
 
 
-def line(**fields: Any) -> dict[str, Any]:
-    """Format a record and parse the line."""
+def line(**fields: Any) -> Any:
     record = logging.makeLogRecord({"msg": "refused", "levelname": "WARNING", **fields})
-    text = JsonFormatter().format(record)
-    assert "\n" not in text
-    parsed: dict[str, Any] = json.loads(text)
-    return parsed
+    return json.loads(JsonFormatter().format(record))
 
 
-def test_a_line_has_time_level_event_and_its_fields() -> None:
+def test_a_line_has_time_level_event_and_extra_fields() -> None:
     assert line(created=0.25, route="/v1/predict", status=422) == {
         "time": "1970-01-01T00:00:00.250+00:00",
         "level": "warning",
@@ -33,14 +29,14 @@ def test_a_line_of_a_request_has_its_id() -> None:
     REQUEST_ID.reset(token)
 
 
-def test_an_error_has_type_and_place_but_not_its_message() -> None:
+def test_an_error_has_type_and_place_but_no_message() -> None:
     try:
         raise ValueError("4111111111111111")
     except ValueError:
         found = line(exc_info=sys.exc_info())
     assert found["error"] == "ValueError"
     assert "test_log_config.py:" in found["traceback"][-1]
-    assert "4111" not in json.dumps(found)
+    assert "4111" not in str(found)
 
 
 def test_quiet_leaves_out_information() -> None:

@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from multiplying import TIMES, Published
 from servers import running, wait_until
+from totals import QUESTIONS
 
 from project_package.contract import Columns, StoredEvent
 from project_package.model_store import CHALLENGER
@@ -80,7 +81,6 @@ def test_an_event_that_was_stored_before_is_answered(client: TestClient) -> None
     [
         ([{"payment": "new", "x": 8}, {"payment": "a", "x": 7}], 1, "differs from the event"),
         ([{"payment": "new", "x": 8}, {"payment": "new", "x": 9}], 1, "differs from the event"),
-        ([{"payment": "new", "x": 8}, {"payment": "b", "x": -1}], 1, "must not be negative"),
     ],
 )
 def test_a_refused_body_leaves_nothing(
@@ -107,15 +107,14 @@ def test_bodies_that_arrive_together_are_refused_one_by_one(totals: Published) -
     async def load(url: str) -> list[int]:
         async with httpx.AsyncClient(base_url=url) as client:
             bodies = [{"payment": f"{n}", "x": n if n % 3 else -1} for n in range(30)]
-            asked = (client.post("/v1/predict", json={"instances": [one]}) for one in bodies)
-            return [answer.status_code for answer in await asyncio.gather(*asked)]
+            sent = (client.post("/v1/predict", json={"instances": [one]}) for one in bodies)
+            return [answer.status_code for answer in await asyncio.gather(*sent)]
 
+    totals.task = replace(totals.task, history=QUESTIONS)
     with running(totals.app()) as url:
         assert asyncio.run(load(url)) == [200 if n % 3 else 422 for n in range(30)]
         with httpx.Client(base_url=url) as client:
-            assert answers(client, {"payment": "all", "x": 0}) == [
-                sum(n for n in range(30) if n % 3)
-            ]
+            assert answers(client, {"payment": "all", "x": 0}) == [0]  # questions are not stored
 
 
 @dataclass

@@ -1,8 +1,7 @@
 """Write the result of a query to a Parquet file, batch by batch, whatever its size.
 
 PostgreSQL and SQLite are read through ADBC, which returns Arrow batches; the connection is
-read-only. An address may hold a password, so messages never repeat it. The drivers take three
-seconds to import: only a source that is a query should import this module.
+read-only. An address may hold a password, so messages never repeat it.
 """
 
 import re
@@ -19,8 +18,6 @@ from ..errors import UserError
 
 FORMS = "postgresql://user:password@host:port/database or sqlite:///path/of/file.db"
 SQLITE = "sqlite:///"
-SQLITE_BATCH = {"adbc.sqlite.query.batch_rows": str(2**16)}
-"""SQLite has no column types: the driver infers them from the first batch, so it is large."""
 POSTGRESQL = re.compile(
     r"postgres(ql)?://([^@:/?#[\]]+(:[^@:/?#]*)?@)?"
     r"([^@:/?#[\]]*|\[[\da-fA-F:.]+\])(:\d+)?(/[^@?#]*)?(\?[^@#]*)?"
@@ -40,13 +37,12 @@ def download(duck: DuckDBPyConnection, query: str, url: str, target: Path) -> No
     try:
         with _connect(url) as connection, connection.cursor() as cursor:
             if url.startswith(SQLITE):
-                cursor.adbc_statement.set_options(**SQLITE_BATCH)
+                # SQLite has no column types: the driver infers them from the first batch.
+                cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": "65536"})
             else:
                 cursor.execute("SET TRANSACTION READ ONLY")
             cursor.execute(query)
-            duck.register("stream", cursor.fetch_record_batch())
-            duck.execute("COPY stream TO ? (FORMAT parquet)", [str(target)])
-            duck.unregister("stream")
+            duck.from_arrow(cursor.fetch_record_batch()).write_parquet(str(target))
     except (Error, duckdb.Error) as error:
         raise UserError(_explain(str(error), url)) from None
 
@@ -71,7 +67,7 @@ def _connect(url: str) -> Connection:
 def _explain(message: str, url: str) -> str:
     """Turn a driver's message into one sentence without secrets."""
     cause = message.partition("Query was:")[0].rpartition("IOError: ")[2]
-    text = " ".join(line.strip() for line in cause.splitlines())
+    text = " ".join(cause.split())
     passwords = re.findall(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+", url)
     for secret in (url, *passwords, *map(unquote, passwords)):
         text = text.replace(secret, "***")

@@ -17,7 +17,6 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from ..errors import UserError
 
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
-DELIMITERS = ",;\t|"
 
 
 def find(location: str) -> list[Path]:
@@ -26,10 +25,12 @@ def find(location: str) -> list[Path]:
     Raises:
         UserError: there is none.
     """
-    pattern = str(Path(location).expanduser())
-    matches = glob(pattern, recursive=True)  # noqa: PTH207  Path.glob takes no absolute pattern
-    found = [pattern] if Path(pattern).is_file() else sorted(matches)
-    if not (files := [path for path in map(Path, found) if path.is_file()]):
+    path = Path(location).expanduser()
+    if path.is_file():
+        return [path]
+    matches = glob(str(path), recursive=True)  # noqa: PTH207  Path.glob takes no absolute pattern
+    files = sorted(match for match in map(Path, matches) if match.is_file())
+    if not files:
         raise UserError(
             f'No file matches "{location}": give a Parquet or CSV file, or a pattern '
             "such as folder/*.parquet."
@@ -71,7 +72,7 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
         stream = pa.input_stream(path, compression)
         with TextIOWrapper(stream, "utf-8-sig", newline="") as lines:
             first = lines.readline()
-            delimiter = max(DELIMITERS, key=first.count)
+            delimiter = max(",;\t|", key=first.count)
             header = next(csv.reader(chain([first], lines), delimiter=delimiter))
     except (UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path} is not a CSV file in UTF-8: {error}. Write it again.") from error

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import duckdb
@@ -26,18 +25,12 @@ from ..fields import columns_of
 from .files import find, read
 
 Type: TypeAlias = Literal["VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN"]
-RULES: Mapping[Type, str] = MappingProxyType(
-    {
-        "VARCHAR": "must be text",
-        "TIMESTAMP_MS": "must be a date and time such as 2024-01-31 23:59:59",
-        "DOUBLE": "must be a number such as 12.5",
-        "BOOLEAN": "must be true or false (or 1 or 0)",
-    }
-)
-
-
-PROGRAM_MIB = 400
-"""Memory of the program with its libraries, measured."""
+RULES: Mapping[Type, str] = {
+    "VARCHAR": "must be text",
+    "TIMESTAMP_MS": "must be a date and time such as 2024-01-31 23:59:59",
+    "DOUBLE": "must be a number such as 12.5",
+    "BOOLEAN": "must be true or false (or 1 or 0)",
+}
 
 
 class SourceParams(Frozen):
@@ -54,8 +47,8 @@ class SourceParams(Frozen):
 
     @property
     def duckdb_mib(self) -> int:
-        """The part of the limit for DuckDB, beside the program with its libraries."""
-        return self.memory_limit_mib - PROGRAM_MIB
+        """The part of the limit for DuckDB; the program with its libraries takes 400 MiB."""
+        return self.memory_limit_mib - 400
 
 
 @dataclass(frozen=True)
@@ -67,8 +60,7 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     """Our name -> the source's own, where they differ."""
     query: str = ""
-    url: str = field(default="", repr=False)
-    """postgresql:// or sqlite:/// address for `sql`; it may hold a password."""
+    url: str = field(default="", repr=False)  # may hold a password
 
     def __str__(self) -> str:
         """Return the name of the source for messages."""
@@ -82,7 +74,7 @@ class Layout:
     types: Mapping[str, Type]
     """Our columns, in order; names that need no quotes in SQL."""
     order: tuple[str, ...]
-    """Columns to sort by; the order is unique when no two rows agree in all of them."""
+    """Columns to sort by."""
     optional: tuple[str, ...] = ()
     """Columns that a source may lack; the file then lacks them too."""
 
@@ -90,11 +82,11 @@ class Layout:
 def types_of(model: type[BaseModel]) -> Mapping[str, Type]:
     """Return the types of the columns that a model describes, for a `Layout`."""
     types: Mapping[type, Type] = {str: "VARCHAR", int: "TIMESTAMP_MS", float: "DOUBLE"}
-    found = {name: types[kind] for name, kind in columns_of(model).items()}
-    for name, field_ in model.model_fields.items():
-        if field_.annotation in (bool, bool | None):
-            found[name] = "BOOLEAN"
-    return found
+    booleans = {n for n, f in model.model_fields.items() if f.annotation in (bool, bool | None)}
+    return {
+        name: "BOOLEAN" if name in booleans else types[kind]
+        for name, kind in columns_of(model).items()
+    }
 
 
 def load(params: SourceParams, layout: Layout, target: Path) -> None:
@@ -117,15 +109,20 @@ def copy(source: Source, layout: Layout, target: Path, memory_limit_mib: int = 1
     """
     with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
         complete = Path(folder) / "sorted.parquet"
-        with _duckdb_errors(source), open_duckdb(Path(folder), memory_limit_mib) as duck:
-            rows = _rows(duck, source, layout, Path(folder))
-            readings = {
-                name: _reading(name, str(kind), layout.types[name])
-                for name, kind in zip(rows.columns, rows.types, strict=True)
-            }
-            _refuse_unreadable(source, layout, rows, readings)
-            typed = rows.select(", ".join(f"{read} AS {name}" for name, read in readings.items()))
-            typed.order(", ".join(layout.order)).write_parquet(str(complete))
+        try:
+            with open_duckdb(Path(folder), memory_limit_mib) as duck:
+                rows = _rows(duck, source, layout, Path(folder))
+                readings = {
+                    name: _reading(name, str(kind), layout.types[name])
+                    for name, kind in zip(rows.columns, rows.types, strict=True)
+                }
+                _refuse_unreadable(source, layout, rows, readings)
+                typed = rows.select(", ".join(f"{sql} AS {name}" for name, sql in readings.items()))
+                typed.order(", ".join(layout.order)).write_parquet(str(complete))
+        except duckdb.OutOfMemoryException as error:
+            raise UserError(f"{source} does not fit in the memory limit: increase it.") from error
+        except duckdb.Error as error:
+            raise UserError(f"{source} cannot be read: {_explain(str(error))}.") from error
         complete.replace(target)
 
 
@@ -141,58 +138,39 @@ def open_duckdb(scratch: Path, memory_limit_mib: int) -> Iterator[DuckDBPyConnec
     }
     with duckdb.connect(config=options) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        # Commands show their own progress; a notebook has no such setting.
-        if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()[0][0]:
-            connection.execute("SET enable_progress_bar = false")
         yield connection
 
 
-@contextmanager
-def _duckdb_errors(source: Source) -> Iterator[None]:
-    """Turn an error of DuckDB into a UserError of one sentence, with the file if it names one."""
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise UserError(f"{source} does not fit in the memory limit: increase it.") from error
-    except duckdb.Error as error:
-        cause = re.split(r"\n\s*(?:Possible|LINE 1)", str(error))[0].partition(": ")[2]
-        said = re.sub(r"\s*\n\s*", ", ", cause.strip(" \n."))
-        file = re.search(r"^\s*file = (.+)$", str(error), re.MULTILINE)
-        where = f" (in {file[1]})" if file else ""
-        raise UserError(f"{source} cannot be read: {said}{where}.") from error
+def _explain(message: str) -> str:
+    """Shorten an error of DuckDB to one line, with the file if it names one."""
+    cause = re.split(r"\n\s*(?:Possible|LINE 1)", message)[0].partition(": ")[2]
+    file = re.search(r"^\s*file = (.+)$", message, re.MULTILINE)
+    return re.sub(r"\s*\n\s*", ", ", cause.strip(" \n.")) + (f" (in {file[1]})" if file else "")
 
 
 def _rows(
     duck: DuckDBPyConnection, source: Source, layout: Layout, scratch: Path
 ) -> DuckDBPyRelation:
     """Concatenate our columns of every file; DuckDB finds types that hold all values."""
-    tables = _tables(duck, source, scratch)
+    if source.location == "sql":
+        from .database import download  # noqa: PLC0415  takes three seconds
+
+        download(duck, source.query, source.url, scratch / "result.parquet")
+        tables = {str(source): read(duck, scratch / "result.parquet")}
+    else:
+        tables = {str(path): read(duck, path) for path in find(source.location)}
     names = _names(source, layout, next(iter(tables.values())).columns)
     queries = []
     for where, table in tables.items():
-        header = table.columns
         for ours, own in names.items():
-            if own not in header:
+            if own not in table.columns:
                 raise UserError(
-                    f'{where} has no column "{own}" for {ours}; {near(own, header)} '
+                    f'{where} has no column "{own}" for {ours}; {near(own, table.columns)} '
                     f"Write its name under data.columns: {ours} = ..."
                 )
         columns = [ColumnExpression(own).alias(ours) for ours, own in names.items()]
         queries.append(table.select(*columns).sql_query())
     return duck.sql(" UNION ALL ".join(queries))
-
-
-def _tables(
-    duck: DuckDBPyConnection, source: Source, scratch: Path
-) -> Mapping[str, DuckDBPyRelation]:
-    """Open the files of the source, by name; the result of a query is written to one first."""
-    if source.location != "sql":
-        return {str(path): read(duck, path) for path in find(source.location)}
-    from . import database  # noqa: PLC0415  takes three seconds
-
-    result = scratch / "result.parquet"
-    database.download(duck, source.query, source.url, result)
-    return {str(source): read(duck, result)}
 
 
 def _names(source: Source, layout: Layout, header: Sequence[str]) -> dict[str, str]:
@@ -225,19 +203,18 @@ def _reading(column: str, kind: str, wanted: Type) -> str:
 def _refuse_unreadable(
     source: Source, layout: Layout, rows: DuckDBPyRelation, readings: Mapping[str, str]
 ) -> None:
-    """Count values that cannot be read as their type, in one pass, and raise with examples."""
-    unreadable = [f"{name} IS NOT NULL AND {read} IS NULL" for name, read in readings.items()]
-    counts = ", ".join(f"count(*) FILTER ({condition})" for condition in unreadable)
+    """Raise with examples when values cannot be read as their type; count them in one pass."""
+    unreadable = {n: f"{n} IS NOT NULL AND {reading} IS NULL" for n, reading in readings.items()}
+    counts = ", ".join(f"count(*) FILTER ({condition})" for condition in unreadable.values())
     total, *found = rows.aggregate(f"count(*), {counts}").fetchall()[0]
     if not total:
         raise UserError(f"{source} has no rows.")
     broken = []
-    for name, condition, count in zip(readings, unreadable, found, strict=True):
+    for (name, condition), count in zip(unreadable.items(), found, strict=True):
         if count:
             own = source.columns.get(name, name)
-            called = name if own == name else f'{name} (your "{own}")'
-            bad = rows.filter(condition).limit(SHOWN).fetchall()
-            examples = [dict(zip(rows.columns, row, strict=True)) for row in bad]
-            broken.append(Violation(called, RULES[layout.types[name]], count, examples))
+            column = name if own == name else f'{name} (your "{own}")'
+            examples = rows.filter(condition).limit(SHOWN).pl().to_dicts()
+            broken.append(Violation(column, RULES[layout.types[name]], count, examples))
     if broken:
         raise refuse(str(source), broken)

@@ -17,38 +17,39 @@ from ..errors import SHOWN, Violation
 
 TableRule: TypeAlias = tuple[str, str, str]
 """Column, rule, and which rows break it, in SQL."""
-BATCH_ROWS = 2**18
 
 
 def broken_by_rows(
-    path: Path, schema: pa.DataFrameSchema, batch_rows: int = BATCH_ROWS
+    path: Path, schema: pa.DataFrameSchema, batch_rows: int = 2**18
 ) -> list[Violation]:
     """Validate a Parquet file batch by batch; add up the broken rules.
 
-    Raises SchemaErrors when a column is missing or has another type than the schema says.
+    Raises:
+        SchemaErrors: a column is missing or has another type than the schema says.
     """
     broken: dict[tuple[str, str], Violation] = {}
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_rows, columns=list(schema.columns)):
-            for found in _violations(pl.DataFrame(batch), schema):
-                key = (found.column, found.rule)
-                before = broken.get(key, Violation(*key, rows=0))
-                examples = [*before.examples, *found.examples][:SHOWN]
-                broken[key] = Violation(*key, before.rows + found.rows, examples)
+            for column, rule, bad in _broken(pl.DataFrame(batch), schema):
+                before = broken.get((column, rule), Violation(column, rule, rows=0))
+                examples = [*before.examples, *bad.head(SHOWN).to_dicts()][:SHOWN]
+                count = before.rows + len(bad)
+                broken[column, rule] = Violation(column, rule, count, examples)
     return list(broken.values())
 
 
-def _violations(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Violation]:
-    """Yield the rules that Pandera finds broken, with the first rows that break them."""
+def _broken(
+    rows: pl.DataFrame, schema: pa.DataFrameSchema
+) -> Iterator[tuple[str, str, pl.DataFrame]]:
+    """Yield the column and the words of each rule that is broken, and the rows that break it."""
     try:
         schema.validate(rows, lazy=True)
     except SchemaErrors as errors:
         for error in errors.schema_errors:
             if error.check_output is None:
                 raise
-            bad = rows.filter(~error.check_output["check_output"])
             rule = "must not be missing" if isinstance(error.check, str) else error.check.error
-            yield Violation(error.schema.name, rule, len(bad), bad.head(SHOWN).to_dicts())
+            yield error.schema.name, rule, rows.filter(~error.check_output["check_output"])
 
 
 def broken_by_table(

@@ -6,10 +6,9 @@ features.parquet   the same with their features
 """
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -34,7 +33,7 @@ TIME = pl.col("week").dt.epoch("ms").alias(TIMESTAMP)
 
 
 class DemandData(Data):
-    """Where the weekly rows come from, and how many products to take of the purchases."""
+    """Where the weekly rows come from."""
 
     products: int = Field(default=600, ge=20, description="best-sold products of the purchases")
 
@@ -55,15 +54,11 @@ class DemandParams(Params):
 
 
 def load_data(params: DemandParams, folder: Path, progress: Progress) -> None:
-    """Write the validated weekly rows and their features into a new folder.
-
-    Raises:
-        UserError: a source that cannot be read, or rows that break a rule.
-    """
-    rows, data = folder / ROWS, params.data
-    gather(data, weekly(params), LAYOUT, rows)
+    """Write the weekly rows and their features into a folder; refuse rows that break a rule."""
+    rows = folder / ROWS
+    gather(params.data, weekly(params), LAYOUT, rows)
     progress(0.5)
-    check(rows, data.duckdb_mib)
+    check(rows)
     progress(0.7)
     with_features(pl.read_parquet(rows)).write_parquet(folder / FEATURES)
 
@@ -98,7 +93,7 @@ def with_features(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def columns(table: pl.DataFrame) -> Columns:
-    """Return weekly rows with features as columns, without the first weeks of each product."""
+    """Return weekly rows with features, without the first weeks of each product."""
     table = table.filter(pl.col("weeks_before") >= MIN_HISTORY).drop("weeks_before")
     return {column.name: column.to_numpy() for column in table.with_columns(TIME)}
 
@@ -140,33 +135,26 @@ def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
         UserError: the file cannot be read, a column is missing, rows break a rule, or the weeks
             before a week are not known.
     """
-    limit = params.data.duckdb_mib
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         canonical = Path(scratch) / ROWS
         layout = replace(LAYOUT, optional=(*SOLD, "department"))
-        copy(Source(str(source), params.data.columns), layout, canonical, limit)
-        check(canonical, limit, sold=False)
+        own = Source(str(source), params.data.columns)
+        copy(own, layout, canonical, params.data.duckdb_mib)
+        check(canonical, sold=False)
         asked = pl.read_parquet(canonical)
-    both = with_features(_with_history(asked, pl.scan_parquet(folder / ROWS)))
-    found = both.join(asked.select(KEY), on=KEY, how="semi", maintain_order="left")
-    _refuse(
-        found.filter(pl.col("weeks_before") < MIN_HISTORY),
-        f"must have {MIN_HISTORY} weeks of history before it",
-    )
+    both = with_features(_with_history(asked, pl.read_parquet(folder / ROWS)))
+    found = both.join(asked, on=KEY, how="semi", maintain_order="left")
+    short = found.filter(pl.col("weeks_before") < MIN_HISTORY)
+    _refuse(short, f"must have {MIN_HISTORY} weeks of history before it")
     return columns(found)
 
 
-def _with_history(asked: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
+def _with_history(asked: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     """Merge weeks with the earlier ones of the data set; refuse gaps and unknown sales."""
-    known = past.filter(
-        pl.col(PRODUCT).is_in(asked[PRODUCT].unique().implode())
-        & (pl.col("week") >= asked["week"].min() - pl.lit(LOOKBACK))
-        & (pl.col("week") <= asked["week"].max())
-    ).collect()
-    both = known.join(asked, on=KEY, how="full", coalesce=True, suffix="_asked")
-    names = [name for name in asked.columns if name not in KEY]
-    both = both.with_columns(pl.coalesce(f"{name}_asked", name).alias(name) for name in names)
-    both = both.select(list(LAYOUT.types)).sort(LAYOUT.order)
+    first, last = asked["week"].min() - pl.lit(LOOKBACK), asked["week"].max()
+    known = past.join(asked, on=PRODUCT, how="semi").filter(pl.col("week").is_between(first, last))
+    weeks = pl.concat([known, asked], how="diagonal").group_by(KEY)
+    both = weeks.agg(pl.all().drop_nulls().last()).sort(LAYOUT.order)
     before = pl.col("week").shift(1).over(PRODUCT)
     follows = pl.col("week") - before == timedelta(days=WEEK_DAYS)
     sold = pl.col("units").shift(1).over(PRODUCT).is_not_null()
@@ -191,29 +179,15 @@ def recent_events(folder: Path) -> Columns:
 
 
 def examples(folder: Path, rows: Columns, count: int) -> list[DemandRequest]:
-    """Build requests with history from test rows, half of them promoted if there are so many.
-
-    Products get pseudonyms.
-    """
+    """Build requests with history from test rows, half of them promoted, with pseudonyms."""
     promoted = np.flatnonzero(rows["ad"] + rows["display"] > 0.5)[: count // 2]
     others = np.setdiff1d(np.arange(len(rows["ad"])), promoted)[: count - len(promoted)]
-    table, chosen = pl.scan_parquet(folder / ROWS), np.sort(np.concatenate([promoted, others]))
-    return [
-        _request(table, rows[PRODUCT][row], rows["week"][row], f"product-{number}")
-        for number, row in enumerate(chosen.tolist(), 1)
-    ]
-
-
-def _request(table: pl.LazyFrame, product: str, week: datetime, pseudonym: str) -> DemandRequest:
-    """Build the request for a product's week, with the weeks before it as history."""
-    mine = table.filter((pl.col(PRODUCT) == product) & (pl.col("week") <= pl.lit(week)))
-    weeks: list[dict[str, Any]] = (
-        mine.sort("week")
-        .select(pl.col("week").dt.date(), *SOLD, *PLANS)
-        .tail(MAX_HISTORY + 1)
-        .collect()
-        .to_dicts()
-    )
-    *history, last = weeks
-    plan = {name: last[name] for name in ("week", *PLANS)}
-    return DemandRequest.model_validate({PRODUCT: pseudonym, "history": history, "plan": plan})
+    table, requests = pl.read_parquet(folder / ROWS), []
+    for number, row in enumerate(np.sort(np.concatenate([promoted, others])), 1):
+        mine = (pl.col(PRODUCT) == rows[PRODUCT][row]) & (pl.col("week") <= rows["week"][row])
+        weeks = table.filter(mine).tail(MAX_HISTORY + 1)
+        *history, last = weeks.select(pl.col("week").dt.date(), *SOLD, *PLANS).to_dicts()
+        plan = {name: last[name] for name in ("week", *PLANS)}
+        values = {PRODUCT: f"product-{number}", "history": history, "plan": plan}
+        requests.append(DemandRequest.model_validate(values))
+    return requests

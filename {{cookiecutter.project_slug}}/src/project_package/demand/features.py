@@ -6,7 +6,7 @@ when the week is over, so every window over them ends a week ago; a plan is know
 of the week itself is no feature: it exists only where something was sold, and so reveals the sales.
 """
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,6 @@ from ..features.windows import (
     stream,
 )
 
-Values: TypeAlias = NDArray[Any]
-
 PRODUCT = "product_id"
 WEEK_DAYS = 7
 LEVEL = "mean_13w"
@@ -39,37 +37,39 @@ PROMOTED_FROM = 0.3
 """A week counts as promoted when the stores that promote make this share of the sales."""
 
 
-def is_promoted(share: Values) -> Values:
+def is_promoted(share: NDArray[Any]) -> NDArray[Any]:
     """Return the weeks in which most buyers could see the promotion."""
     return np.greater_equal(share, PROMOTED_FROM)
 
 
-def price(paid: Values, units: Values, otherwise: Values | float = 0.0) -> Values:
+def price(
+    paid: NDArray[Any], units: NDArray[Any], otherwise: NDArray[Any] | float = 0.0
+) -> NDArray[Any]:
     """Return the price of a unit; `otherwise` where nothing was sold."""
     return np.where(units > 0, paid / np.where(units > 0, units, 1), otherwise)
 
 
-def discount_share(discount: Values, sales: Values) -> Values:
+def discount_share(discount: NDArray[Any], sales: NDArray[Any]) -> NDArray[Any]:
     """Return the discount as a share of the shelf price; 0 where nothing was sold."""
     return price(discount, discount + sales)
 
 
-def over_level(value: Values, level: Values) -> Values:
+def over_level(value: NDArray[Any], level: NDArray[Any]) -> NDArray[Any]:
     """Return the ratio to the level; adding one to both keeps ratios of small numbers moderate."""
     return np.asarray((value + 1) / (level + 1))
 
 
-def typical(total: Values, weeks: Values, level: Values) -> Values:
+def typical(total: NDArray[Any], weeks: NDArray[Any], level: NDArray[Any]) -> NDArray[Any]:
     """Return the mean of such weeks over the level, shrunk towards 1 while they are few."""
     return np.asarray((total + level + 1) / ((weeks + 1) * (level + 1)))
 
 
-def deviation(mean_square: Values, mean: Values) -> Values:
+def deviation(mean_square: NDArray[Any], mean: NDArray[Any]) -> NDArray[Any]:
     """Return the standard deviation, from the mean of squares and the mean."""
     return np.asarray(np.sqrt(np.maximum(mean_square - mean * mean, 0)))
 
 
-def first_days(timestamp: Values) -> Values:
+def first_days(timestamp: NDArray[Any]) -> NDArray[Any]:
     """Count the days of the week from `timestamp` that are among the first seven of a month."""
     days = (timestamp // MILLISECONDS_A_DAY)[:, None] + np.arange(WEEK_DAYS)
     dates = days.astype("datetime64[D]")
@@ -81,11 +81,6 @@ def _past(name: str, meaning: str, aggregate: Aggregate, weeks: int, value: str)
     """Declare a window over the weeks that are over."""
     meaning = f"{meaning}, last {weeks} weeks" if weeks > 1 else f"{meaning}, last week"
     return Window(name, meaning, PRODUCT, aggregate, WEEK_DAYS * weeks, WEEK_DAYS, value)
-
-
-def _ratio(name: str) -> Derived:
-    """Declare a number of units over the level."""
-    return Derived(f"{name}_ratio", f"{name} over the level", over_level, (name, LEVEL))
 
 
 def _typical(name: str, meaning: str, flag: Derived, weeks: int) -> tuple[Feature, ...]:
@@ -117,7 +112,10 @@ def _promotion(plan: str, what: str) -> tuple[Feature, ...]:
 LEVELS: tuple[Feature, ...] = (
     *(_past(f"mean_{n}w", "mean of units", "mean", n, "units") for n in NAIVE_WEEKS),
     Window("lag_2w", "units of the week before last", PRODUCT, "sum", 7, 14, "units"),
-    *(_ratio(name) for name in ("mean_1w", "mean_4w", "mean_8w", "lag_2w")),
+    *(
+        Derived(f"{name}_ratio", f"{name} over the level", over_level, (name, LEVEL))
+        for name in ("mean_1w", "mean_4w", "mean_8w", "lag_2w")
+    ),
     Derived("units_squared", "units times units", np.multiply, ("units", "units")),
     _past("mean_square_13w", "mean of squared units", "mean", 13, "units_squared"),
     Derived("deviation_13w", "deviation of units", deviation, ("mean_square_13w", LEVEL)),
@@ -166,12 +164,7 @@ def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArr
     Monday), product_id (an integer code each), units, sales and discount (any number in a week that
     is not over: no feature of that week reads them) and the plans. With `LOOKBACK` of a product's
     weeks before it, a row gets the same features as in the whole table, to the last bit.
-
-    Raises ValueError when the rows are not in order of time.
     """
-    wanted = {*INPUTS, *NAIVE_INPUTS}
-    columns = {name: rows[name][at].astype(np.float32) for name in PLANS}
-    for name, values in stream(FEATURES, rows, at):
-        if name in wanted:
-            columns[name] = values.astype(np.float32)
-    return columns
+    computed = ((n, v) for n, v in stream(FEATURES, rows, at) if n in {*INPUTS, *NAIVE_INPUTS})
+    columns = [*((name, rows[name][at]) for name in PLANS), *computed]
+    return {name: values.astype(np.float32) for name, values in columns}

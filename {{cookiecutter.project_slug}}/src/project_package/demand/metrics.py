@@ -6,7 +6,6 @@ units a week.
 """
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,11 @@ from ..contract import Columns, Goal, Metric
 from .features import LEVEL, NAIVE_WEEKS, is_promoted
 from .task import QUANTILES
 
-Bools = NDArray[np.bool_]
-Numbers = NDArray[Any]
-
 COVERAGE = 0.8
 """The share of rows that the interval should hold."""
 NORMAL = 1.2815515655446004
 """The 90 % quantile of the standard normal distribution."""
-LEVEL_BANDS = (0, 5, 10, 20, 50, np.inf)
+LEVELS = {"0-5": (0, 5), "5-10": (5, 10), "10-20": (10, 20), "20-50": (20, 50), "50+": (50, np.inf)}
 MIN_PRODUCTS = 10
 """Departments with fewer products form one slice together."""
 
@@ -33,20 +29,17 @@ def mae(rows: Columns, predictions: Columns) -> float:
     return float(np.mean(np.abs(rows["units"] - predictions["value"])))
 
 
-def naive_errors(rows: Columns) -> Numbers:
+def naive_errors(rows: Columns) -> NDArray[Any]:
     """Return the absolute errors of the naive forecasts: (forecasts, rows)."""
     forecasts = np.stack([rows[f"mean_{weeks}w"] for weeks in NAIVE_WEEKS]).astype(np.float64)
     return np.asarray(np.abs(rows["units"] - forecasts))
 
 
-def weighted_relative_mae(rows: Columns, predictions: Columns) -> Callable[[Numbers], float]:
-    """Return the error over that of the best naive forecast, as a function of row weights.
-
-    It is NaN where the naive forecast has no error.
-    """
+def weighted_relative_mae(rows: Columns, predictions: Columns) -> Callable[[NDArray[Any]], float]:
+    """Return the error over that of the best naive forecast (NaN where it has none), by weights."""
     errors, naive = np.abs(rows["units"] - predictions["value"]), naive_errors(rows)
 
-    def score(weights: Numbers) -> float:
+    def score(weights: NDArray[Any]) -> float:
         best = float(np.min(naive @ weights))
         return float(errors @ weights) / best if best else float("nan")
 
@@ -71,10 +64,10 @@ def pinball(rows: Columns, predictions: Columns) -> float:
     return float(np.mean(losses))
 
 
-def is_covered(rows: Columns, predictions: Columns) -> Bools:
+def is_covered(rows: Columns, predictions: Columns) -> NDArray[np.bool_]:
     """Return the rows whose units lie in the interval."""
-    covered: Bools = (rows["units"] >= predictions["low"]) & (rows["units"] <= predictions["high"])
-    return covered
+    units = rows["units"]
+    return np.asarray((units >= predictions["low"]) & (units <= predictions["high"]))
 
 
 def coverage_gap(rows: Columns, predictions: Columns) -> float:
@@ -102,17 +95,14 @@ GOAL = Goal("relative_mae", 0.9, weighted_relative_mae)
 
 
 def naive(rows: Columns) -> Columns:
-    """Predict by the best mean of past weeks: a rival that knows which one is best on these rows.
-
-    The interval is that of a normal distribution with the deviation of 13 weeks.
-    """
+    """Predict by the mean of past weeks that is best on these rows, with a normal interval."""
     best = int(np.argmin(naive_errors(rows).sum(axis=1)))
     value = rows[f"mean_{NAIVE_WEEKS[best]}w"].astype(np.float64)
     margin = NORMAL * rows["deviation_13w"].astype(np.float64)
     return {"value": value, "low": np.maximum(value - margin, 0), "high": value + margin}
 
 
-def conformal_factors(units: Numbers, predictions: Columns) -> tuple[float, float]:
+def conformal_factors(units: NDArray[Any], predictions: Columns) -> tuple[float, float]:
     """Return the factors by which one row in ten falls below `low`, and one above `high`.
 
     `units` and predictions are of validation rows, which the model was not fitted on. A bound is
@@ -125,13 +115,11 @@ def conformal_factors(units: Numbers, predictions: Columns) -> tuple[float, floa
     return float(low[count - rank]), float(high[rank - 1])
 
 
-def slices(rows: Columns) -> Mapping[str, Bools]:
+def slices(rows: Columns) -> Mapping[str, NDArray[np.bool_]]:
     """Return slices by the product's level, by promotion and by department."""
     level, department = rows[LEVEL], rows["department"].astype(str)
     parts = {
-        f"level {low}-{high}" if np.isfinite(high) else f"level {low}+": (level >= low)
-        & (level < high)
-        for low, high in pairwise(LEVEL_BANDS)
+        f"level {name}": (level >= low) & (level < high) for name, (low, high) in LEVELS.items()
     }
     ad, display = is_promoted(rows["ad"]), is_promoted(rows["display"])
     parts |= {"advertised": ad, "displayed": display, "not promoted": ~ad & ~display}

@@ -25,11 +25,6 @@ from ..contract import Candidate, Columns, Files, Hyperparameters, Suggest
 from .features import LEVEL
 from .task import QUANTILES, UNCORRECTED, Details
 
-Numbers = NDArray[np.float64]
-
-EXTREMES = 0.01
-"""Share of the training rows, at each end of a feature, beyond which the baseline clips it."""
-
 
 @dataclass(frozen=True)
 class Quantiles:
@@ -52,7 +47,7 @@ class Quantiles:
         return {**graphs, **self.details.files()}
 
 
-def training_data(rows: Columns) -> tuple[NDArray[np.float32], Numbers, Numbers]:
+def training_data(rows: Columns) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return inputs (rows, features), targets (rows,) and weights (rows,)."""
     weights = rows[LEVEL] + 1
     return UNCORRECTED.stack(rows), np.log((rows["units"] + 1) / weights), weights
@@ -61,8 +56,8 @@ def training_data(rows: Columns) -> tuple[NDArray[np.float32], Numbers, Numbers]
 def fit_linear(rows: Columns, settings: Hyperparameters, seed: int) -> Quantiles:
     """Fit a ridge regression; the quantiles of its residuals shift it to each quantile."""
     inputs, target, weights = training_data(rows)
-    least, most = np.quantile(inputs, [EXTREMES, 1 - EXTREMES], axis=0).astype(np.float32)
-    inputs = np.clip(inputs, least, most)  # whose range is that of the first scaler
+    least, most = np.quantile(inputs, [0.01, 0.99], axis=0).astype(np.float32)
+    inputs = np.clip(inputs, least, most)  # new rows are clipped to this range by the first scaler
     ridge = Ridge(alpha=float(settings["alpha"]), random_state=seed)
     regression = make_pipeline(MinMaxScaler(clip=True), StandardScaler(), ridge)
     regression.fit(inputs, target, ridge__sample_weight=weights)
@@ -76,18 +71,12 @@ def fit_linear(rows: Columns, settings: Hyperparameters, seed: int) -> Quantiles
 def fit_xgboost(rows: Columns, settings: Hyperparameters, seed: int) -> Quantiles:
     """Fit one boosting for each quantile."""
     inputs, target, weights = training_data(rows)
-    regressors = {
-        name: XGBRegressor(
-            **settings,
-            objective="reg:quantileerror",
-            quantile_alpha=quantile,
-            max_bin=64,
-            subsample=0.7,
-            colsample_bynode=0.5,
-            random_state=seed,
-        ).fit(inputs, target, sample_weight=weights)
-        for name, quantile in QUANTILES.items()
-    }
+    fixed = {"max_bin": 64, "subsample": 0.7, "colsample_bynode": 0.5, "random_state": seed}
+    regressors = {}
+    for name, quantile in QUANTILES.items():
+        loss = {"objective": "reg:quantileerror", "quantile_alpha": quantile}
+        booster = XGBRegressor(**settings, **fixed, **loss)
+        regressors[name] = booster.fit(inputs, target, sample_weight=weights)
     return Quantiles(regressors)
 
 
@@ -115,12 +104,8 @@ def graph(regressor: Any, features: int) -> bytes:
     return bytes(converted.SerializeToString())
 
 
+XGBOOST = {"max_depth": 5, "learning_rate": 0.07, "n_estimators": 200, "min_child_weight": 100.0}
 CANDIDATES = (
     Candidate("linear", {"alpha": 100.0}, fit_linear),
-    Candidate(
-        "xgboost",
-        {"max_depth": 5, "learning_rate": 0.07, "n_estimators": 200, "min_child_weight": 100.0},
-        fit_xgboost,
-        xgboost_space,
-    ),
+    Candidate("xgboost", XGBOOST, fit_xgboost, xgboost_space),
 )

@@ -1,10 +1,7 @@
-"""Figures and sentences of the report: what was forecast, how wide, and where it fails.
-
-The order of colours and line styles is that of the report's style: model, baseline, naive.
-"""
+"""Figures and sentences of the report: what was forecast, how wide, and where it fails."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +10,6 @@ from ..contract import Columns, Figure
 from ..fields import TIMESTAMP
 from .features import LEVEL, PRODUCT
 from .metrics import COVERAGE, is_covered, mae
-
-Values: TypeAlias = NDArray[Any]
 
 LABELS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
 
@@ -33,11 +28,8 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
 
 def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
     """Return the figures of test rows and the predictions of model, baseline and naive."""
-    return (
-        error_by_week(rows, predictions),
-        one_product(rows, predictions["model"]),
-        coverage_by_level(rows, predictions),
-    )
+    product = one_product(rows, predictions["model"])
+    return error_by_week(rows, predictions), product, coverage_by_level(rows, predictions)
 
 
 def error_by_week(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
@@ -47,9 +39,8 @@ def error_by_week(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
     def draw(axes: Any) -> None:
         for name, label in LABELS.items():
             errors = np.abs(rows["units"] - predictions[name]["value"])
-            axes.plot(
-                [errors[rows[TIMESTAMP] == week].mean() for week in weeks], marker="o", label=label
-            )
+            means = [errors[rows[TIMESTAMP] == week].mean() for week in weeks]
+            axes.plot(means, marker="o", label=label)
         _finish_weeks(axes, weeks, "mean absolute error, units")
 
     caption = "The mean absolute error over all products, in each week of the test."
@@ -78,12 +69,10 @@ def one_product(rows: Columns, model: Columns) -> Figure:
 
 def most_variable(rows: Columns) -> Any:
     """Return the product whose units vary most over their mean, of those that sell ten a week."""
-    products, index = np.unique(rows[PRODUCT].astype(str), return_inverse=True)
-    count = np.bincount(index)
-    mean = np.bincount(index, rows["units"]) / count
-    square = np.bincount(index, rows["units"] ** 2) / count
-    variation = np.sqrt(np.maximum(square - mean**2, 0)) / np.maximum(mean, 1)
-    return products[np.argmax(variation * (mean >= 10))]
+    products = np.unique(rows[PRODUCT].astype(str))
+    sold = [rows["units"][rows[PRODUCT] == product] for product in products]
+    variation = [np.std(units) / np.mean(units) if np.mean(units) >= 10 else 0 for units in sold]
+    return products[np.argmax(variation)]
 
 
 def coverage_by_level(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
@@ -108,7 +97,7 @@ def coverage_by_level(rows: Columns, predictions: Mapping[str, Columns]) -> Figu
     return Figure("coverage", "Coverage of the interval", caption, draw)
 
 
-def _finish_weeks(axes: Any, weeks: Values, ylabel: str) -> None:
+def _finish_weeks(axes: Any, weeks: NDArray[Any], ylabel: str) -> None:
     """Label the horizontal axis with the dates of the weeks."""
     days = weeks.astype("datetime64[ms]").astype("datetime64[D]").tolist()
     axes.set_xticks(np.arange(len(days)), [f"{day:%d %b}" for day in days])

@@ -34,8 +34,9 @@ class Details(Frozen):
 
     def stack(self, rows: Columns) -> NDArray[np.float32]:
         """Stack the inputs: (rows, features)."""
-        columns = [rows[name] for name in self.features]
-        return np.column_stack(columns).astype(np.float32, copy=False)
+        return np.column_stack([rows[name] for name in self.features]).astype(
+            np.float32, copy=False
+        )
 
     def to_units(self, ratios: Columns, rows: Columns) -> Columns:
         """Turn logarithms of (units + 1) / (level + 1) into value, low and high in units.
@@ -47,11 +48,8 @@ class Details(Frozen):
         more = {name: np.maximum(np.exp(ratio) * level, 1) for name, ratio in ratios.items()}
         value = more["value"] - 1
         low = np.clip(more["low"] * self.low_factor - 1, 0, value)
-        return {
-            "value": value,
-            "low": low,
-            "high": np.maximum(more["high"] * self.high_factor - 1, value),
-        }
+        high = np.maximum(more["high"] * self.high_factor - 1, value)
+        return {"value": value, "low": low, "high": high}
 
 
 UNCORRECTED = Details()
@@ -99,9 +97,8 @@ def monitored(rows: Columns, predictions: Columns) -> Columns:
 
 def from_request(request: DemandRequest) -> HistoryRows | None:
     """Return the weeks that a request carries."""
-    if request.history is None:
-        return None
-    return {PRODUCT: fields.to_rows(request.history, PastWeek)}
+    weeks = request.history
+    return None if weeks is None else {PRODUCT: fields.to_rows(weeks, PastWeek)}
 
 
 def history_error(request: DemandRequest, history: HistoryRows) -> str:

@@ -48,9 +48,8 @@ def finish(
 ) -> Quantiles:
     """Correct the bounds by factors measured on the validation weeks."""
     units = np.concatenate([part.rows["units"] for part in validation])
-    bounds = {
-        name: np.concatenate([part.predictions[name] for part in validation]) for name in QUANTILES
-    }
+    predictions = [part.predictions for part in validation]
+    bounds = {name: np.concatenate([each[name] for each in predictions]) for name in QUANTILES}
     low, high = conformal_factors(units, bounds)
     return replace(fitted, details=Details(low_factor=low, high_factor=high))
 

@@ -1,18 +1,17 @@
-"""The rules for weekly rows: a Pandera schema for each row, SQL conditions for the whole table."""
+"""The rules for weekly rows: a Pandera schema for each row, Polars for the whole table."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandera.polars as pa
 import polars as pl
 
-from ..data.sources import Layout, Type, open_duckdb
-from ..data.validation import broken_by_rows, broken_by_table
-from ..errors import refuse
+from ..data.sources import Layout, Type
+from ..data.validation import broken_by_rows
+from ..errors import SHOWN, Violation, refuse
 from ..fields import EARLIEST, LONGEST_ID, MONEY_LIMIT
-from .features import PLANS, SOLD
+from .features import PLANS, SOLD, WEEK_DAYS
 from .schemas import AHEAD, AHEAD_PERIOD, UNITS_LIMIT
 
 TYPES: Mapping[str, Type] = {
@@ -22,43 +21,33 @@ TYPES: Mapping[str, Type] = {
     **dict.fromkeys((*SOLD, *PLANS), "DOUBLE"),
 }
 LAYOUT = Layout(TYPES, order=("week", "product_id"))
-UNIQUE = (
-    "week",
-    "must be unique for each product",
-    "(product_id, week) IN "
-    "(SELECT (product_id, week) FROM weekly GROUP BY ALL HAVING count(*) > 1)",
-)
+UNIQUE = "must be unique for each product"
 CONSECUTIVE = (
-    "week",
-    "must come a week after the product's week before it: write 0 units where none were sold",
-    "(product_id, week) NOT IN "
-    "(SELECT (product_id, (week + INTERVAL 7 DAY)::TIMESTAMP_MS) FROM weekly) "
-    "AND (product_id, week) NOT IN "
-    "(SELECT (product_id, min(week)) FROM weekly GROUP BY product_id)",
+    "must come a week after the product's week before it: write 0 units where none were sold"
 )
 
 
-def check(path: Path, memory_limit_mib: int = 1024, sold: bool = True) -> None:
-    """Refuse the weekly rows of a canonical Parquet file that break a rule.
+def check(path: Path, sold: bool = True) -> None:
+    """Refuse the weekly rows of a Parquet file, in the order of `LAYOUT`, that break a rule.
 
     Without `sold`, weeks may be missing, and so may the department and what was sold.
 
     Raises:
         UserError: broken rules, each with its column, how many rows break it and three of them.
     """
-    broken = broken_by_rows(path, _schema(set(pl.read_parquet_schema(path)), sold))
-    rules = (UNIQUE, CONSECUTIVE) if sold else (UNIQUE,)
-    with (
-        TemporaryDirectory(prefix=".check-", dir=path.parent) as scratch,
-        open_duckdb(Path(scratch), memory_limit_mib) as duck,
-    ):
-        weekly = duck.read_parquet(str(path)).create_view("weekly")
-        broken += broken_by_table(weekly, rules, LAYOUT.order)
+    table = pl.read_parquet(path)
+    broken = broken_by_rows(path, _schema(table.columns, sold))
+    rules = {UNIQUE: pl.struct("product_id", "week").is_duplicated()}
+    if sold:
+        rules[CONSECUTIVE] = pl.col("week").diff().over("product_id") > timedelta(days=WEEK_DAYS)
+    for rule, condition in rules.items():
+        if len(bad := table.filter(condition)):
+            broken.append(Violation("week", rule, len(bad), bad.head(SHOWN).to_dicts()))
     if broken:
         raise refuse("The weekly rows", broken)
 
 
-def _schema(present: set[str], sold: bool) -> pa.DataFrameSchema:
+def _schema(present: list[str], sold: bool) -> pa.DataFrameSchema:
     """Declare the rules for a row."""
     now = datetime.now(UTC).replace(tzinfo=None)
     length = f"must have 1 to {LONGEST_ID} characters"
@@ -69,19 +58,13 @@ def _schema(present: set[str], sold: bool) -> pa.DataFrameSchema:
         "product_id": pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length)),
         "week": pa.Column(pl.Datetime("ms"), [period, monday]),
         "department": pa.Column(pl.String, nullable=not sold),
-        "units": _number(UNITS_LIMIT, sold),
-        "sales": _number(MONEY_LIMIT, sold),
-        "discount": _number(MONEY_LIMIT, sold),
         **{name: pa.Column(pl.Float64, share) for name in PLANS},
     }
+    for name, limit in zip(SOLD, (UNITS_LIMIT, MONEY_LIMIT, MONEY_LIMIT), strict=True):
+        error = f"must be a number from 0 to less than {limit:,.0f}"
+        within = pa.Check.in_range(0, limit, include_max=False, error=error)
+        columns[name] = pa.Column(pl.Float64, within, nullable=not sold)
     return pa.DataFrameSchema({n: c for n, c in columns.items() if sold or n in present})
-
-
-def _number(limit: float, sold: bool) -> pa.Column:
-    """Declare a number from 0 to below the limit."""
-    error = f"must be a number from 0 to less than {limit:,.0f}"
-    within = pa.Check.in_range(0, limit, include_max=False, error=error)
-    return pa.Column(pl.Float64, within, nullable=not sold)
 
 
 def _is_monday(data: pa.PolarsData) -> pl.LazyFrame:

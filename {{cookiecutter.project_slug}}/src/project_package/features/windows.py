@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..contract import Columns, Entity
 
 Positions: TypeAlias = slice | NDArray[np.int64]
-EVERY_ROW = slice(None)
+EVERY_ROW: Positions = slice(None)
 Aggregate = Literal["count", "sum", "mean", "run_length", "run_age_days", "days_since_false"]
 
 MILLISECONDS_A_DAY = 86_400_000

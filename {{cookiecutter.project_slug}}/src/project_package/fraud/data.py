@@ -1,4 +1,4 @@
-"""The data of the fraud project: collected, split by time, and read again for batch and server.
+"""Load payments, split them by time, and read them for batches, examples and the event store.
 
 rows.parquet       payments in our columns, sorted by time
 features.parquet   the same with their features

@@ -13,30 +13,24 @@ from numpy.typing import NDArray
 
 from ..contract import Columns, Model, length
 
-LIMIT = 1e-6
-"""Scores are taken as lying between this and 1 less this: a score of 1 has infinite log-odds."""
 ROWS_AT_ONCE = 4_096
 
 
 def effects(model: Model, rows: Columns, medians: Mapping[str, float]) -> NDArray[np.float32]:
     """Compute the effect of each feature in `medians` on each score: (rows, features).
 
-    One prediction scores all rows with all their replacements; slices of rows bound the memory.
+    One prediction scores rows with all their replacements; slices of rows bound the memory.
     """
     found = np.zeros((length(rows), len(medians)), np.float32)
     for start in range(0, len(found), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        scored = _log_odds(model, {name: rows[name][part] for name in medians}, medians)
-        found[part] = (scored[0] - scored[1:]).T
+        versions = {}  # the rows as they are, then with each feature replaced
+        for index, (name, median) in enumerate(medians.items(), 1):
+            values = np.tile(rows[name][part], (1 + len(medians), 1))
+            values[index] = median
+            versions[name] = values.ravel()
+        scores = model.predict(versions)["score"].reshape(1 + len(medians), -1)
+        scores = np.clip(scores.astype(np.float64), 1e-6, 1 - 1e-6)  # 1 has infinite log-odds
+        log_odds = np.log(scores / (1 - scores))
+        found[part] = (log_odds[0] - log_odds[1:]).T
     return found
-
-
-def _log_odds(model: Model, rows: Columns, medians: Mapping[str, float]) -> NDArray[np.float64]:
-    """Score rows as they are, then with each feature replaced: (1 + features, rows)."""
-    replaced = {}
-    for index, (name, median) in enumerate(medians.items(), 1):
-        values = np.tile(rows[name], (1 + len(medians), 1))
-        values[index] = median
-        replaced[name] = values.ravel()
-    score = np.clip(model.predict(replaced)["score"].astype(np.float64), LIMIT, 1 - LIMIT)
-    return np.log(score / (1 - score)).reshape(1 + len(medians), -1)

@@ -113,8 +113,10 @@ FEATURES: tuple[Feature, ...] = (
     _terminal("terminal_count_30d", "payments at the terminal", "count", 30, None),
     _terminal("terminal_risk_30d", "share of frauds at the terminal", "mean", 30),
     _terminal("terminal_run_length", "frauds in a row at the terminal", "run_length", 30),
-    _terminal("terminal_run_age", "days since the first fraud of that row", "run_age_days", 30),
-    _terminal("terminal_days_since_genuine", "days since a genuine one", "days_since_false", 30),
+    _terminal("terminal_run_age", "days since the first of those frauds", "run_age_days", 30),
+    _terminal(
+        "terminal_days_since_genuine", "days since a genuine payment", "days_since_false", 30
+    ),
 )
 ENTITIES = entities(FEATURES)
 """Whose earlier payments the features read: card and terminal."""
@@ -129,8 +131,6 @@ DESCRIPTIONS = {"amount": "amount of the payment"} | {
 }
 """What each input of the model means, in the order in which the model takes them."""
 INPUTS = tuple(DESCRIPTIONS)
-GRAPH_INPUT = "features"
-"""The name of the input of the ONNX graph."""
 
 
 def matrix(rows: Columns, inputs: Iterable[str] = INPUTS) -> NDArray[np.float32]:

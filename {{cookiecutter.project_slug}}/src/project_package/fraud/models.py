@@ -16,9 +16,7 @@ from xgboost import XGBClassifier
 
 from ..contract import Candidate, Columns, Files, Hyperparameters, Suggest
 from ..onnx_model import GRAPH
-from .features import GRAPH_INPUT, INPUTS, matrix
-
-OPSETS = {"": 18, "ai.onnx.ml": 3}
+from .features import INPUTS, matrix
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,9 @@ class Classifier:
         )
         graph = to_onnx(
             self.model,
-            initial_types=[(GRAPH_INPUT, FloatTensorType([None, len(INPUTS)]))],
+            initial_types=[("features", FloatTensorType([None, len(INPUTS)]))],
             options={"zipmap": False},
-            target_opset=OPSETS,
+            target_opset={"": 18, "ai.onnx.ml": 3},
         )
         return {GRAPH: graph.SerializeToString()}
 
@@ -58,17 +56,15 @@ def fit_logistic(rows: Columns, settings: Hyperparameters, seed: int) -> Classif
 
 def fit_hist(rows: Columns, settings: Hyperparameters, seed: int) -> Classifier:
     """Fit the histogram gradient boosting of scikit-learn."""
-    model = HistGradientBoostingClassifier(
-        **settings, max_depth=3, early_stopping=False, random_state=seed
-    )
+    fixed = {"max_depth": 3, "early_stopping": False, "random_state": seed}
+    model = HistGradientBoostingClassifier(**settings, **fixed)
     return Classifier(model.fit(matrix(rows), rows["is_fraud"]))
 
 
 def fit_xgboost(rows: Columns, settings: Hyperparameters, seed: int) -> Classifier:
     """Fit XGBoost with many bins: the default of 256 costs .07 of average precision here."""
-    model = XGBClassifier(
-        **settings, max_bin=4096, subsample=0.7, colsample_bynode=0.5, random_state=seed
-    )
+    fixed = {"max_bin": 4096, "subsample": 0.7, "colsample_bynode": 0.5, "random_state": seed}
+    model = XGBClassifier(**settings, **fixed)
     return Classifier(model.fit(matrix(rows), rows["is_fraud"]))
 
 

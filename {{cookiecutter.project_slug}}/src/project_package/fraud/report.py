@@ -80,15 +80,16 @@ def costs(rows: Columns, scores: Columns, decision: Values) -> Figure:
             axes.plot(*threshold_costs(rows, scores[name]), label=CONTENDERS[name])
         axes.axhline(nothing, color="C2", linestyle=":", label="flag nothing")
         if decision.any():
-            axes.axvline(scores["model"][decision].min(), color="C0", linewidth=1)
+            chosen = scores["model"][decision].min()
+            axes.axvline(chosen, color="C0", linewidth=1)
+            axes.text(chosen, 0, f" chosen: {chosen:.2g}", color="C0", verticalalignment="bottom")
         axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
         axes.set(xlabel="threshold of the score", ylabel="cost per 1,000 payments")
         _legend_above(axes)
 
     caption = (
         f"Reviewing a flagged payment costs {np.mean(rows['review_cost']):g}; a missed fraud "
-        "costs its amount. A low threshold flags too much, a high one misses too much. The "
-        "vertical line is the chosen one."
+        "costs its amount. A low threshold flags too much, a high one misses too much."
     )
     return Figure("cost", "What each threshold costs", caption, draw)
 

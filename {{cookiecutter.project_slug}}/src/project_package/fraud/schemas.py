@@ -55,6 +55,7 @@ class FraudRequest(Frozen):
     history: list[PastPayment] | None = Field(
         default=None,
         max_length=MAX_HISTORY,
+        fail_fast=True,
         description="recent payments of its card and its terminal; null: those in the event store",
     )
     explain: bool = Field(

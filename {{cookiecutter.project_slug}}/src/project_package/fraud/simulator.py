@@ -136,4 +136,5 @@ def _steal_cards(rows: Columns, customers: int, days: int, rng: np.random.Genera
 
 def _daily_counts(rate: float, days: int) -> NDArray[np.int64]:
     """Return whole numbers a day that add up to `rate` times the days."""
-    return np.diff(np.floor(np.arange(days + 1) * rate + 1e-9).astype(np.int64))
+    until: NDArray[np.int64] = np.floor(np.arange(days + 1) * rate + 1e-9).astype(np.int64)
+    return np.diff(until)

@@ -13,19 +13,9 @@ from ..fields import TIMESTAMP, to_rows
 from ..onnx_model import GRAPH, OnnxModel
 from ..state.base import open_store
 from .explain import effects
-from .features import (
-    CARD,
-    DESCRIPTIONS,
-    ENTITIES,
-    GRAPH_INPUT,
-    INPUTS,
-    RAW,
-    feature_columns,
-    matrix,
-)
+from .features import CARD, DESCRIPTIONS, ENTITIES, INPUTS, RAW, feature_columns, matrix
 from .schemas import FraudRequest, FraudResponse, Label, PastPayment, Payment, Reason
 
-REASONS = 3
 ASSETS = "assets.json"
 
 
@@ -57,11 +47,10 @@ class FraudModel:
         score, medians = self.scorer.predict(rows)["score"], self.assets.medians
         decision = self.assets.decide(score)
         wanted = np.flatnonzero(decision | (rows["explain"] > 0) if "explain" in rows else decision)
+        inputs = take({name: rows[name] for name in medians}, wanted)
         moved = np.zeros((len(score), len(INPUTS)), np.float32)
-        if len(wanted):
-            inputs = take({name: rows[name] for name in medians}, wanted)
-            positions = np.array([INPUTS.index(name) for name in medians])
-            moved[np.ix_(wanted, positions)] = effects(self.scorer, inputs, medians)
+        columns = [INPUTS.index(name) for name in medians]
+        moved[np.ix_(wanted, columns)] = effects(self.scorer, inputs, medians)
         return {"score": score, "decision": decision, "effects": moved}
 
 
@@ -70,7 +59,7 @@ def load(bundle: Bundle) -> FraudModel:
     assets = Assets.model_validate_json(bundle.files[ASSETS])
 
     def encode(rows: Columns) -> Columns:
-        return {GRAPH_INPUT: matrix(rows, assets.medians)}
+        return {"features": matrix(rows, assets.medians)}
 
     def decode(_: Columns, outputs: Columns) -> Columns:
         # The sigmoid of ONNX Runtime may exceed 1 in the last bit.
@@ -110,37 +99,33 @@ def history_features(rows: Columns, histories: Sequence[HistoryRows]) -> Columns
 
 
 def top_reasons(moved: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the inputs that moved each score most, largest first: (rows, REASONS).
+    """Return the indices in `INPUTS` of what moved each score most: (rows, 3), largest first.
 
-    They are positions in `INPUTS`; -1 stands for no further reason.
+    -1 stands for no further reason.
     """
-    top = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :REASONS]
+    top = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :3]
     return np.where(np.take_along_axis(moved, top, axis=1) != 0, top, -1)
 
 
 def to_responses(_: Columns, predictions: Columns) -> list[FraudResponse]:
     """Turn predictions into responses."""
-    moved = predictions["effects"]
-    return [
-        FraudResponse(
-            score=round(score, 7),
-            decision="review" if flagged else "approve",
-            reasons=[_reason(position, row) for position in reasons if position >= 0],
+    scores, moved = predictions["score"].tolist(), predictions["effects"]
+    responses = []
+    for row, top in enumerate(top_reasons(moved).tolist()):
+        reasons = [
+            Reason(
+                feature=INPUTS[index],
+                meaning=DESCRIPTIONS[INPUTS[index]],
+                effect=round(float(moved[row, index]), 4),
+            )
+            for index in top
+            if index >= 0
+        ]
+        decision = "review" if predictions["decision"][row] else "approve"
+        responses.append(
+            FraudResponse(score=round(scores[row], 7), decision=decision, reasons=reasons)
         )
-        for score, flagged, reasons, row in zip(
-            predictions["score"].tolist(),
-            predictions["decision"].tolist(),
-            top_reasons(moved).tolist(),
-            moved,
-            strict=True,
-        )
-    ]
-
-
-def _reason(position: int, moved: NDArray[np.float32]) -> Reason:
-    name = INPUTS[position]
-    effect = round(float(moved[position]), 4)
-    return Reason(feature=name, meaning=DESCRIPTIONS[name], effect=effect)
+    return responses
 
 
 def monitored(rows: Columns, predictions: Columns) -> Columns:

@@ -13,30 +13,28 @@ from .models import CANDIDATES
 from .report import figures, summary
 from .task import ASSETS, Assets, make_task, top_reasons
 
-SIMULATED = (
-    "Simulated fraud is easier than real fraud: on their real, private data the authors report an "
-    "average precision of .105 at best."
-)
-LIMITS: tuple[str, ...] = (
-    "Labels are expected within seven days of the payment; until a label arrives, the features "
-    "count the payment as genuine.",
-    "A card without history is scored by its amount and its terminal only.",
-)
-
 
 def about(params: FraudParams) -> About:
     """Describe the model for the report and the model card."""
-    data, limits = f"Payments read from {params.data.source}.", LIMITS
+    data = f"Payments read from {params.data.source}."
+    limits = [
+        "Labels are expected within seven days of the payment; until a label arrives, the features "
+        "count the payment as genuine.",
+        "A card without history is scored by its amount and its terminal only.",
+    ]
     if params.data.source == SIMULATOR:
         data = "Simulated payments, after the published simulator of Le Borgne et al. (2022)."
-        limits = (SIMULATED, *LIMITS)
+        limits.append(
+            "Simulated fraud is easier than real fraud: on their real, private data the authors "
+            "report an average precision of .105 at best."
+        )
     return About(
         title="Card fraud detection",
         question="Is this card payment fraud?",
         use="An analyst reviews the flagged payments of the day, the highest scores first.",
         misuse="It must not decline a payment or block a card without a person.",
         data=data,
-        limits=limits,
+        limits=tuple(limits),
     )
 
 
@@ -62,13 +60,11 @@ def finish(
     _: FraudParams, fitted: Fitted, rows: Columns, validation: Sequence[Outcome]
 ) -> Finished:
     """Choose the threshold of least cost on the validation weeks; compute medians of training."""
-    weeks = {
-        name: np.concatenate([part.rows[name] for part in validation])
-        for name in ("is_fraud", "amount", "review_cost")
-    }
+    names = ("is_fraud", "amount", "review_cost")
+    columns = {name: np.concatenate([part.rows[name] for part in validation]) for name in names}
     scores = np.concatenate([part.predictions["score"] for part in validation])
     medians = {name: float(np.median(rows[name])) for name in INPUTS}
-    return Finished(fitted, Assets(medians=medians, threshold=threshold(weeks, scores)))
+    return Finished(fitted, Assets(medians=medians, threshold=threshold(columns, scores)))
 
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:

@@ -28,17 +28,15 @@ def backfill(project: Project) -> int:
     history, read_events = project.champion_task().history, project.training.recent_events
     if history is None or read_events is None:
         raise UserError("This use case has no history: there are no events to store.")
-    address = project.settings.state(project.workspace.root)
+    address, new = project.settings.state(project.workspace.root), 0
     with project.console.step("backfill") as progress:
         events = read_events(project.workspace.dataset().path)
-        count = length(events)
+        indices = np.arange(length(events))
         with closing(history.open_store(address, history)) as store:
-            new = 0
-            for start in range(0, count, BATCH):
-                batch = take(events, np.arange(start, min(start + BATCH, count)))
+            for start in range(0, len(indices), BATCH):
                 with store.transaction():
-                    new += sum(store.add(batch))
-                progress(min(start + BATCH, count) / count)
+                    new += sum(store.add(take(events, indices[start : start + BATCH])))
+                progress(start / len(indices))
                 time.sleep(PAUSE_SECONDS)
-    project.console.print(f"Stored {new:,} new of {count:,} events in {shown(address)}.")
+    project.console.print(f"Stored {new:,} new of {len(indices):,} events in {shown(address)}.")
     return new

@@ -4,15 +4,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rich import progress
 from rich.console import Console as RichConsole
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ..contract import Progress as Report
+from ..contract import Progress
 
 
 class Console:
-    """Standard output of a command. Errors go to standard error, always."""
+    """Standard output of a command; errors go to standard error."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._rich = RichConsole(quiet=quiet, highlight=False, soft_wrap=True)
@@ -34,17 +34,15 @@ class Console:
         self._rich.print(table)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Report]:
+    def step(self, name: str) -> Iterator[Progress]:
         """Show a step: the body reports the share that is done, from 0 to 1."""
-        start = time.perf_counter()
-        with self._progress() as progress:
-            task = progress.add_task(name, total=1.0)
-            yield lambda done: progress.update(task, completed=done)
-            progress.update(task, completed=1.0)
+        start, terminal = time.perf_counter(), self._rich.is_terminal
+        text, elapsed = progress.TextColumn(f"{name:<9}"), progress.TimeElapsedColumn()
+        columns = (text, progress.BarColumn(), elapsed)
+        with progress.Progress(*columns, console=self._rich, disable=not terminal) as bar:
+            task = bar.add_task(name, total=1.0)
+            yield lambda done: bar.update(task, completed=done)
+            bar.update(task, completed=1.0)
         self.seconds[name] = time.perf_counter() - start
-        if not self._rich.is_terminal:
+        if not terminal:
             self.print(f"{name}: {self.seconds[name]:.1f} s")
-
-    def _progress(self) -> Progress:
-        columns = (TextColumn("{task.description:<9}"), BarColumn(), TimeElapsedColumn())
-        return Progress(*columns, console=self._rich, disable=not self._rich.is_terminal)

@@ -1,9 +1,10 @@
-"""doctor: check each part of the set-up, and say what is broken."""
+"""models and doctor: which versions there are, and which parts of the set-up are broken."""
 
 import importlib.metadata
 import platform
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from .. import api_keys
@@ -14,6 +15,23 @@ from .project import FAILURES, Project
 from .search import open_storage
 
 LIBRARIES = ("mlflow", "scikit-learn", "onnxruntime", "polars", "optuna", "fastapi")
+
+
+def models(project: Project) -> None:
+    """Print every registered version, newest first."""
+    registry = project.registry
+    registry.champion()
+    goal = project.training.metric(project.training.goal.metric)
+    rows = []
+    for version in registry.versions():
+        run = registry.client.get_run(version.run).data
+        score = run.metrics.get(f"test.{goal.name}")
+        scored = "not evaluated" if score is None else f"{score:.3f}"
+        created = f"{datetime.fromtimestamp(version.created / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        origin = (run.tags.get("data", ""), run.tags.get("commit", "")[:8])
+        rows.append((str(version.number), ", ".join(version.aliases), scored, created, *origin))
+    header = ("version", "aliases", goal.label, "created", "data", "commit")
+    project.console.table(project.params.name, header, rows)
 
 
 def doctor(project: Project) -> None:
@@ -49,9 +67,7 @@ def _versions(_: Project) -> str:
 
 
 def _data(project: Project) -> str:
-    dataset = project.workspace.dataset()
-    size = sum(path.stat().st_size for path in dataset.path.iterdir()) / 1e6
-    return f"{dataset.digest}, {size:.0f} MB"
+    return project.workspace.dataset().digest
 
 
 def _tracking(project: Project) -> str:

@@ -3,14 +3,13 @@
 import mlflow
 
 from ..bundle import PARAMS, Bundle
-from ..contract import Columns, Files
+from ..contract import Columns
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
-from .document import Document, number
 from .inference import run_model
 from .project import Project
 from .registry import EVALUATION, Version
-from .report import canvas, card, render
+from .report import Document, canvas, card, number, render
 from .scoring import BASELINE, MODEL, NAIVE, Evaluation, assess, digest
 from .tracking import log_files
 from .workspace import replace_text
@@ -19,7 +18,7 @@ from .workspace import replace_text
 def evaluate(project: Project) -> Evaluation:
     """Evaluate the challenger; add scores, report and card to the run that trained it.
 
-    Afterwards it is in the model store, so that a server can answer with it in the shadow.
+    It is then in the model store, so that a server can run it in the shadow.
 
     Raises:
         UserError: there is no challenger, or its test rows are not available.
@@ -50,11 +49,17 @@ def evaluate(project: Project) -> Evaluation:
             figures=training.reporting.figures(rows, predictions),
             summary=training.reporting.summary(rows, predictions),
         )
-        files = _write_reports(project, document)
+        files = {
+            "report.html": render(document),
+            "card.md": card(document),
+            EVALUATION: evaluation.model_dump_json(indent=2),
+        }
+        for name, text in files.items():
+            replace_text(project.workspace.reports / name, text)
         # 5. Track all of it.
         with project.tracking.resume(version.run):
             mlflow.log_metrics({f"test.{score.name}": score.model for score in evaluation.scores})
-            log_files(files, EVIDENCE)
+            log_files({name: text.encode() for name, text in files.items()}, EVIDENCE)
             progress(0.9)
             for figure in document.figures:
                 mlflow.log_figure(canvas(figure), f"figures/{figure.name}.svg")
@@ -66,11 +71,7 @@ def evaluate(project: Project) -> Evaluation:
 
 
 def challenger(project: Project) -> Version:
-    """Return the challenger.
-
-    Raises:
-        UserError: there is none.
-    """
+    """Return the challenger; raise UserError when there is none."""
     version = project.registry.find(CHALLENGER)
     if version is None:
         raise UserError("There is no challenger: run `ml train` first.")
@@ -81,7 +82,7 @@ def test_rows(project: Project, bundle: Bundle) -> Columns:
     """Return the test rows that the training of a bundle left out.
 
     Raises:
-        UserError: its data set is gone, or the parameters of today select other rows.
+        UserError: its data set is gone, or the current parameters select other rows.
     """
     dataset = project.workspace.dataset(bundle.manifest.data)
     rows = project.training.split(project.params, dataset.path).test
@@ -91,15 +92,6 @@ def test_rows(project: Project, bundle: Bundle) -> Columns:
             f"out: restore its parameters ({PARAMS} in its bundle) or run `ml train` again."
         )
     return rows
-
-
-def _write_reports(project: Project, document: Document) -> Files:
-    """Write what people read to reports/; return the same files for the run."""
-    evaluation = document.evaluation.model_dump_json(indent=2)
-    texts = {"report.html": render(document), "card.md": card(document), EVALUATION: evaluation}
-    for name, text in texts.items():
-        replace_text(project.workspace.reports / name, text)
-    return {name: text.encode() for name, text in texts.items()}
 
 
 def _print_scores(project: Project, version: Version, evaluation: Evaluation) -> None:

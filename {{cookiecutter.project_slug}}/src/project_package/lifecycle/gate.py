@@ -51,7 +51,8 @@ def paired_bootstrap(
     goal, periods = training.goal, training.periods(rows)
     metric = training.metric(goal.metric)
     parts = []
-    for mask in (periods == period for period in np.unique(periods)):
+    for period in np.unique(periods):
+        mask = periods == period
         mine, theirs = (goal.weighted(take(rows, mask), take(p, mask)) for p in contenders)
         parts.append((mask, mine, theirs))
 
@@ -73,13 +74,13 @@ def paired_bootstrap(
 def beats(metric: Metric, evaluation: Evaluation, goal: Goal) -> list[Verdict]:
     """Require the goal's floor, and a better score than naive and baseline."""
     score = evaluation.score(metric.name)
-    rivals = {
-        "goal": (goal.floor, "the least to accept"),
-        "naive": (score.naive, "without a model"),
-        "baseline": (score.baseline, "the simple model"),
-    }
+    rivals = (
+        ("goal", goal.floor, "the lowest score to accept"),
+        ("naive", score.naive, "without a model"),
+        ("baseline", score.baseline, "the simple model"),
+    )
     verdicts = []
-    for rule, (value, meaning) in rivals.items():
+    for rule, value, meaning in rivals:
         gain = metric.gain(score.model, value)
         passed = gain >= 0 if rule == "goal" else gain > 0
         detail = f"{metric.label} {score.model:.4g} against {value:.4g}, {meaning}"
@@ -98,10 +99,7 @@ def champion(metric: Metric, gain: Interval, promote: Promote) -> Verdict:
 
 
 def losses(scores: Mapping[str, Score | None], promote: Promote) -> list[Verdict]:
-    """Require that no metric in `promote.max_loss` loses more than its limit.
-
-    `scores` compare the challenger with the champion, which takes the place of the baseline.
-    """
+    """Require that no metric in `promote.max_loss` loses more than its limit to the baseline."""
     limits = promote.max_loss.items()
     return [_limited(f"metric {name}", scores[name], limit) for name, limit in limits]
 
@@ -118,10 +116,7 @@ def changed(rows: NDArray[np.bool_], promote: Promote) -> Verdict:
 
 
 def slices(metric: Metric, parts: Sequence[Slice], promote: Promote) -> list[Verdict]:
-    """Require that no guarded slice loses more than the limit against the baseline.
-
-    The champion takes the place of the baseline while there is one.
-    """
+    """Require that no guarded slice loses more than the limit to the baseline."""
     scores = {part.name: part.scores[metric.name] for part in parts}
     limit = promote.slice_margin
     return [_limited(f"slice {name}", scores.get(name), limit) for name in promote.guarded]

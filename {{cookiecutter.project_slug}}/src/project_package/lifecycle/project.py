@@ -10,8 +10,7 @@ from mlflow.exceptions import MlflowException
 from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import params as parameters
-from .. import settings
+from .. import params, settings
 from ..bundle import Bundle
 from ..contract import AsyncModel, Model, Task, Training
 from ..errors import UserError
@@ -58,25 +57,21 @@ class Project:
         return self.training.make_task(bundle).load(bundle)
 
     def champion_task(self) -> Task:
-        """Return the task that the champion solves.
-
-        Raises:
-            UserError: there is no champion, or it cannot be read.
-        """
+        """Return the task of the champion; raise UserError when there is none."""
         return self.training.make_task(self.store.load(CHAMPION)[1])
 
 
 @contextmanager
-def opened(training: Training, changes: Sequence[str], quiet: bool) -> Iterator[Project]:
+def open_folder(training: Training, changes: Sequence[str], quiet: bool) -> Iterator[Project]:
     """Open the project of the working folder, with changes of its parameters.
 
     Raises:
         UserError: parameters or settings are wrong, or the disk or MLflow failed inside.
     """
     root = Path.cwd()
-    params = parameters.read(training.params, root / "params.toml", changes)
+    values = params.read(training.params, root / "params.toml", changes)
     try:
-        yield Project(training, params, Workspace(root), settings.read(), Console(quiet))
+        yield Project(training, values, Workspace(root), settings.read(), Console(quiet))
     except FAILURES as error:
         what = "The disk" if isinstance(error, OSError | ComputeError) else "MLflow"
         reason = str(error).partition("\n")[0]

@@ -8,10 +8,9 @@ from functools import partial
 import numpy as np
 
 from ..bundle import EXAMPLES, pack
-from ..contract import Progress, Training, take
+from ..contract import Progress, take
 from ..errors import GateRefused, UserError, near
 from ..model_store import CHALLENGER
-from ..params import Promote
 from . import gate
 from .evaluate import challenger, test_rows
 from .gate import Verdict
@@ -29,8 +28,11 @@ def promote(project: Project) -> int:
         UserError: there is no challenger, it was not evaluated, its test rows are not available,
             or promote.max_loss names an unknown metric.
     """
-    _check_metrics(project.training, project.params.promote)
     registry, console = project.registry, project.console
+    metrics = [metric.name for metric in project.training.metrics]
+    for name in project.params.promote.max_loss:
+        if name not in metrics:
+            raise UserError(f'promote.max_loss: "{name}" is not a metric; {near(name, metrics)}')
     with project.workspace.lock():  # a second promote waits, and sees the new champion
         version, champion = challenger(project), registry.champion()
         if champion is not None and champion.number == version.number:
@@ -42,8 +44,7 @@ def promote(project: Project) -> int:
             if refused:
                 registry.store.delete_alias(CHALLENGER)
             else:
-                registry.describe(version, "\n".join(f"- {verdict}" for verdict in verdicts))
-                registry.set_champion(version)
+                registry.set_champion(version, "\n".join(f"- {verdict}" for verdict in verdicts))
     if refused:
         lines = "\n".join(f"  {verdict}" for verdict in refused)
         raise GateRefused(f"Version {version.number} does not become the champion:\n{lines}")
@@ -63,13 +64,6 @@ def rollback(project: Project) -> int:
         old, new = project.registry.rollback()
     project.console.print(f"Version {new} is the champion again, instead of version {old}.")
     return new
-
-
-def _check_metrics(training: Training, limits: Promote) -> None:
-    names = [metric.name for metric in training.metrics]
-    for name in limits.max_loss:
-        if name not in names:
-            raise UserError(f'promote.max_loss: "{name}" is not a metric; {near(name, names)}')
 
 
 def judge(
@@ -100,9 +94,8 @@ def judge(
     verdicts += gate.slices(metric, slices, limits)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
     megabytes = sum(map(len, pack(bundle).values())) / 1e6
-    examples = json.loads(bundle.files[EXAMPLES])
-    if examples:
-        task, what = project.training.make_task(bundle), "a request, features included"
+    if examples := json.loads(bundle.files[EXAMPLES]):
+        task, what = training.make_task(bundle), "a request, features included"
         requests = [task.request.model_validate(examples[0]["request"])]
         call: Callable[[], object] = partial(answer, task, model, requests)
     else:

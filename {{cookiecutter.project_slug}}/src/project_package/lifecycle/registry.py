@@ -5,12 +5,12 @@ first, then the pointer moves (atomically), then MLflow's alias is set. A kill b
 two leaves a new champion with an old alias, which `champion` corrects when it is called next.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
-from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 
 from ..bundle import Bundle, read, unpack
@@ -43,20 +43,22 @@ class Registry:
 
     def register(self, model: str, run: str) -> int:
         """Register a logged model as the next version and the challenger; return its number."""
-        self._model()
+        with suppress(MlflowException):  # it exists; any other failure repeats in the next line
+            self.client.create_registered_model(self.name)
         version = self.client.create_model_version(self.name, model, run)
         self.client.set_registered_model_alias(self.name, CHALLENGER, version.version)
         return int(version.version)
 
     def versions(self) -> list[Version]:
         """Return all versions, newest first."""
-        aliases: dict[int, tuple[str, ...]] = {}
-        for alias, number in self._model().aliases.items():
-            aliases[int(number)] = (*aliases.get(int(number), ()), alias)
-        versions = [
-            Version(n := int(v.version), str(v.run_id), v.creation_timestamp, aliases.get(n, ()))
-            for v in self.client.search_model_versions(f"name = '{self.name}'")
-        ]
+        of_name = f"name = '{self.name}'"
+        models = self.client.search_registered_models(of_name)  # one, or none before the first
+        aliases = [(alias, int(n)) for model in models for alias, n in model.aliases.items()]
+        versions = []
+        for found in self.client.search_model_versions(of_name):
+            number = int(found.version)
+            own = tuple(alias for alias, n in aliases if n == number)
+            versions.append(Version(number, str(found.run_id), found.creation_timestamp, own))
         return sorted(versions, key=lambda version: -version.number)
 
     def find(self, which: int | str) -> Version | None:
@@ -83,12 +85,7 @@ class Registry:
         if not self.client.list_artifacts(version.run, folder):
             return {}
         with TemporaryDirectory() as target:  # otherwise MLflow leaves one behind each time
-            path = self.client.download_artifacts(version.run, folder, target)
-            return read(Path(path))
-
-    def describe(self, version: Version, text: str) -> None:
-        """Replace the description of a version, which MLflow shows."""
-        self.client.update_model_version(self.name, str(version.number), text)
+            return read(Path(self.client.download_artifacts(version.run, folder, target)))
 
     def publish_challenger(self, version: Version) -> None:
         """Publish a version as the store's challenger, unless it is the champion."""
@@ -105,8 +102,9 @@ class Registry:
         self.store.publish(version.number, BUNDLE, bundle)
         return digest
 
-    def set_champion(self, version: Version) -> None:
-        """Publish a version and make it the champion."""
+    def set_champion(self, version: Version, description: str = "") -> None:
+        """Publish a version and make it the champion; MLflow shows the description."""
+        self.client.update_model_version(self.name, str(version.number), description)
         digest = self._publish(version)
         old = self.store.pointer(CHAMPION)
         if old is None or old.version != version.number:  # it can be, after a killed promote
@@ -156,17 +154,3 @@ class Registry:
         if challenger is not None and challenger.version == pointer.version:
             self.store.delete_alias(CHALLENGER)
         return version
-
-    def _model(self) -> RegisteredModel:
-        """Return the registered model; create it when there is none."""
-        try:
-            return self.client.get_registered_model(self.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-        try:
-            return self.client.create_registered_model(self.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # by another process, just now
-                raise
-        return self.client.get_registered_model(self.name)

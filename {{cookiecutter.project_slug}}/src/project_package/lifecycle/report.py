@@ -5,31 +5,70 @@ matplotlib writes, each is replaced by a CSS variable, so one picture fits light
 """
 
 import io
+import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from importlib import resources
-from types import MappingProxyType
 
 import matplotlib
 from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure as Canvas
 
-from ..contract import Figure
-from .document import Document, findings, number, verdict
+from ..bundle import Manifest
+from ..contract import About, Figure
 from .scoring import Evaluation, Score
 
-NAMES = MappingProxyType({"model": "Model", "baseline": "Simple baseline", "naive": "No model"})
+NAMES: Mapping[str, str] = {
+    "model": "Model",
+    "baseline": "Simple baseline",
+    "naive": "No model",
+}
+DASH = "–"  # noqa: RUF001 - shown where a number is not defined
+
+# Blue, orange and grey differ for colour-blind readers too; in print, line styles differ.
+COLOURS: Mapping[str, str] = {
+    "#1d5fc1": "var(--model)",
+    "#b8500f": "var(--baseline)",
+    "#737c87": "var(--naive)",
+    "#57606b": "var(--quiet)",
+    "#e1e4e8": "var(--line)",
+    "#fdfdfe": "var(--paper)",
+}
+SIZE_INCHES = (6.6, 3.6)
+STYLE = str(resources.files(__package__) / "report.mplstyle")
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+@dataclass(frozen=True)
+class Document:
+    """A model, its origin and its test scores."""
+
+    about: About
+    manifest: Manifest
+    evaluation: Evaluation
+    figures: tuple[Figure, ...]
+    summary: tuple[str, ...] = ()
+    """Sentences of the use case about its test."""
+
+    @property
+    def goal(self) -> Score:
+        """The score that decides."""
+        return self.evaluation.score(self.evaluation.goal)
 
 
 def render(document: Document) -> str:
     """Render the report as HTML; the same document gives the same text."""
+    evaluation = document.evaluation
+    slices = {p.name: score for p in evaluation.slices if (score := p.scores[evaluation.goal])}
+    longest = max((max(score.model, score.baseline) for score in slices.values()), default=0.0)
     return _fill(
         "report.html",
         document,
         names=NAMES,
-        bars={score.name: bars(score) for score in document.evaluation.scores},
-        slice_bars=slice_bars(document.evaluation),
+        bars={score.name: bars(score) for score in evaluation.scores},
+        slice_bars={name: bars(score, longest) for name, score in slices.items()},
         figures=[(figure, svg(figure)) for figure in document.figures],
     )
 
@@ -40,7 +79,7 @@ def card(document: Document) -> str:
 
 
 def _fill(name: str, document: Document, **more: object) -> str:
-    """Render a template; Markdown text is escaped by `_text`."""
+    """Render a template; HTML is escaped by Jinja, Markdown by the filter `text`."""
     environment = Environment(
         autoescape=name.endswith(".html"),
         undefined=StrictUndefined,
@@ -63,48 +102,83 @@ def _text(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def bars(score: Score) -> Mapping[str, float]:
-    """Return the length of each bar of a score from 0 to 100, all on one scale from zero.
+def bars(score: Score, longest: float = 0.0) -> Mapping[str, float]:
+    """Return the length of each bar, from 0 to 100, on a scale from zero to the longest value.
 
     Besides the three contenders: `low` and `high`, the model minus and plus one spread, and
     `ceiling`, which is 0 when there is none.
     """
-    values = score.model_dump(include={"model", "baseline", "naive", "ceiling"})
-    low, high = score.model - score.spread, score.model + score.spread
-    return _lengths({**values, "low": low, "high": high})
-
-
-def slice_bars(evaluation: Evaluation) -> Mapping[str, Mapping[str, float]]:
-    """Return the bars of the goal's metric on every slice that defines it, on one scale."""
-    scored = {p.name: score for p in evaluation.slices if (score := p.scores[evaluation.goal])}
-    values = {f"model {name}": score.model for name, score in scored.items()}
-    values |= {f"baseline {name}": score.baseline for name, score in scored.items()}
-    lengths = _lengths(values)
-    return {n: {who: lengths[f"{who} {n}"] for who in ("model", "baseline")} for n in scored}
-
-
-def _lengths(values: Mapping[str, float | None]) -> dict[str, float]:
-    """Scale to the longest; a negative or undefined value has length 0."""
-    positive = {name: v if v is not None and v > 0 else 0.0 for name, v in values.items()}
-    longest = max(positive.values(), default=0.0) or 1.0
-    return {name: round(100 * value / longest, 2) for name, value in positive.items()}
-
-
-# Blue, orange and grey differ for colour-blind readers too; in print, line styles differ.
-COLOURS = MappingProxyType(
-    {
-        "#1d5fc1": "var(--model)",
-        "#b8500f": "var(--baseline)",
-        "#737c87": "var(--naive)",
-        "#57606b": "var(--quiet)",
-        "#e1e4e8": "var(--line)",
-        "#fdfdfe": "var(--paper)",
+    values = {
+        "model": score.model,
+        "baseline": score.baseline,
+        "naive": score.naive,
+        "ceiling": score.ceiling or 0.0,
+        "low": score.model - score.spread,
+        "high": score.model + score.spread,
     }
-)
-SIZE_INCHES = (6.6, 3.6)
+    longest = longest or max(values.values()) or 1.0
+    return {name: round(max(100 * value / longest, 0.0), 2) for name, value in values.items()}
 
-STYLE = str(resources.files(__package__) / "report.mplstyle")
-NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+def number(value: float | None) -> str:
+    """Format a score: three decimals, fewer for large values, a dash when it is not defined."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{value:,.{decimals}f}"
+
+
+def verdict(document: Document) -> str:
+    """Compare the model with the simple baseline in one sentence."""
+    better, spread = document.goal.gain, document.goal.spread
+    if better <= 0:
+        return "The model is no better than the simple baseline."
+    if better <= spread:
+        return "The model is slightly better than the simple baseline."
+    return "The model is clearly better than the simple baseline."
+
+
+def findings(document: Document) -> tuple[str, ...]:
+    """Describe the test scores in sentences, the most important first."""
+    goal = document.goal
+    first = (
+        f"{goal.label}: the model reaches {number(goal.model)}, the simple baseline "
+        f"{number(goal.baseline)}, and no model {number(goal.naive)}. "
+        f"{'Higher' if goal.higher_is_better else 'Lower'} is better."
+    )
+    others = (_difference(goal), _behind(document), _weakest(document))
+    return (*document.summary, first, *(text for text in others if text))
+
+
+def _difference(score: Score) -> str:
+    if not math.isfinite(score.gain):
+        return ""
+    gain, side = abs(score.gain), "better" if score.gain > 0 else "worse"
+    much = f"{gain / score.baseline:.0%}" if score.baseline > 0 else number(gain)
+    text = f"That is {much} {side} than the simple baseline"
+    if len(score.periods) < 2:
+        return f"{text}."
+    size = "more" if gain > score.spread else "no more"
+    low, high = number(min(score.periods)), number(max(score.periods))
+    return (
+        f"{text}, {size} than the score moves by itself: over {len(score.periods)} test periods "
+        f"it lay between {low} and {high}."
+    )
+
+
+def _behind(document: Document) -> str:
+    names = [score.label for score in document.evaluation.scores if score.gain < 0]
+    return f"The simple baseline is better in: {', '.join(names)}." if names else ""
+
+
+def _weakest(document: Document) -> str:
+    goal = document.goal
+    sign = 1 if goal.higher_is_better else -1
+    scored = [(score, p) for p in document.evaluation.slices if (score := p.scores[goal.name])]
+    if len(scored) < 2:
+        return ""
+    score, part = min(scored, key=lambda pair: sign * pair[0].model)
+    return f"It is weakest on “{part.name}”: {number(score.model)} on {part.rows:,} rows."
 
 
 def svg(figure: Figure) -> str:

@@ -13,8 +13,7 @@ from ..errors import UserError
 Predictions: TypeAlias = Mapping[str, Columns]
 """The predictions of each contender for the same rows."""
 
-MODEL, BASELINE, NAIVE = "model", "baseline", "naive"
-CONTENDERS = (MODEL, BASELINE, NAIVE)
+MODEL, BASELINE, NAIVE = CONTENDERS = "model", "baseline", "naive"
 
 
 class Score(Frozen):
@@ -64,25 +63,24 @@ def assess(training: Training, rows: Columns, predictions: Predictions) -> Evalu
     Raises:
         UserError: a metric is not defined in a period of the test.
     """
-    scores = score_rows(training, rows, predictions)
-    count = len(np.unique(training.periods(rows)))
-    for metric in training.metrics:
-        score = scores[metric.name]
-        if score is None or len(score.periods) < count:
+    scores, periods = [], len(np.unique(training.periods(rows)))
+    for name, score in score_rows(training, rows, predictions).items():
+        if score is None or len(score.periods) < periods:
             raise UserError(
-                f"{metric.label} is not defined in every period of the test: one may hold no "
-                "positive row. Use more data, or fewer and longer periods."
+                f"{training.metric(name).label} is not defined in every period of the test: one "
+                "may hold no positive row. Use more data, or fewer and longer periods."
             )
+        scores.append(score)
     return Evaluation(
         rows=length(rows),
         goal=training.goal.metric,
-        scores=tuple(score for score in scores.values() if score),
+        scores=tuple(scores),
         slices=score_slices(training, rows, predictions),
     )
 
 
 def score_slices(training: Training, rows: Columns, predictions: Predictions) -> tuple[Slice, ...]:
-    """Score the three contenders by every metric on every slice of the rows."""
+    """Score the contenders by every metric on every slice that has rows."""
     return tuple(
         Slice(
             name=name,
@@ -98,26 +96,25 @@ def score_rows(
     training: Training,
     rows: Columns,
     predictions: Predictions,
-    mask: NDArray[np.bool_] | None = None,
+    mask: NDArray[np.bool_] | bool = True,
 ) -> dict[str, Score | None]:
-    """Score the three contenders by every metric, period by period, on the rows of a mask.
+    """Score the contenders by every metric, period by period, on the rows of a mask.
 
     A metric that no period defines has None.
     """
-    mask = np.ones(length(rows), np.bool_) if mask is None else mask
-    periods = training.periods(rows)
-    parts = []
-    for period in np.unique(periods[mask]):
-        part = mask & (periods == period)
-        given = {name: take(columns, part) for name, columns in predictions.items()}
-        parts.append((take(rows, part), given))
+    periods, parts = training.periods(rows), []  # of all rows: the first may not be in the mask
+    for period in np.unique(periods):
+        part = (periods == period) & mask
+        if part.any():
+            own = {name: take(columns, part) for name, columns in predictions.items()}
+            parts.append((take(rows, part), own))
     return {metric.name: _score(metric, parts) for metric in training.metrics}
 
 
 def _score(metric: Metric, parts: Sequence[tuple[Columns, Predictions]]) -> Score | None:
     """Average a metric over the periods in which all contenders have a score."""
     scores = np.array(
-        [[metric.score(rows, given[name]) for name in CONTENDERS] for rows, given in parts]
+        [[metric.score(rows, own[name]) for name in CONTENDERS] for rows, own in parts]
     )
     defined = np.isfinite(scores).all(axis=1)
     if not defined.any():

@@ -52,31 +52,28 @@ class Search:
 
     def run(self, candidate: Candidate, tick: Callable[[], None]) -> Choice:
         """Search one candidate; `tick` is called after each trial."""
-        study = self._study(candidate)
-        finished = [trial for trial in study.trials if trial.state in FINISHED]
-        wanted = self.trials if candidate.space else 1
-        if not any(trial.state in KNOWN for trial in study.trials):
-            study.enqueue_trial(dict(candidate.start))
-        for _ in finished[:wanted]:
-            tick()
-        study.optimize(
-            lambda trial: self._objective(candidate, trial),
-            n_trials=max(0, wanted - len(finished)),
-            callbacks=[lambda *_: tick(), optuna.study.MaxTrialsCallback(wanted, FINISHED)],
-        )
-        best = study.best_trial
-        trials = {t.number: tuple(t.user_attrs.get("folds", ())) for t in study.trials}
-        return Choice(candidate, best.user_attrs["settings"], trials[best.number], trials)
-
-    def _study(self, candidate: Candidate) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        return optuna.create_study(
+        study = optuna.create_study(
             storage=self.storage,
             study_name=f"{self.study}/{candidate.name}",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
             direction="maximize" if self.metric.higher_is_better else "minimize",
             load_if_exists=True,
         )
+        finished = sum(trial.state in FINISHED for trial in study.trials)
+        wanted = self.trials if candidate.space else 1
+        if not any(trial.state in KNOWN for trial in study.trials):
+            study.enqueue_trial(dict(candidate.start))
+        for _ in range(min(finished, wanted)):
+            tick()
+        study.optimize(
+            lambda trial: self._objective(candidate, trial),
+            n_trials=max(0, wanted - finished),
+            callbacks=[lambda *_: tick(), optuna.study.MaxTrialsCallback(wanted, FINISHED)],
+        )
+        best = study.best_trial
+        trials = {t.number: tuple(t.user_attrs.get("folds", ())) for t in study.trials}
+        return Choice(candidate, best.user_attrs["settings"], trials[best.number], trials)
 
     def _objective(self, candidate: Candidate, trial: optuna.Trial) -> float:
         # One sampler for all trials would draw the same settings in every worker and restart.
@@ -101,7 +98,7 @@ class Search:
 
 
 def open_storage(address: str) -> optuna.storages.BaseStorage:
-    """Open the database of the studies, or create it; only one process at a time may do this.
+    """Open or create the database of the studies, in one process at a time.
 
     Raises:
         UserError: it cannot be used.

@@ -4,11 +4,11 @@ import importlib.metadata
 import logging
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow
 from filelock import FileLock, Timeout
@@ -25,8 +25,6 @@ from ..settings import Settings, shown
 from .search import Choice
 from .workspace import Dataset, Workspace
 
-PACKAGE = Path(__file__).parents[1]
-MODEL_SCRIPT = Path(__file__).with_name("mlflow_model.py")
 MODEL_LIBRARIES = ("mlflow", "numpy", "onnxruntime", "pandas", "pydantic", "typing-extensions")
 """What the registered model imports. A use case that needs more adds it here."""
 
@@ -51,26 +49,25 @@ def log_choice(choice: Choice, metric: str) -> None:
 
 def log_files(files: Files, folder: str) -> None:
     """Log files under a folder of the open run."""
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / folder
-        write_files(files, path)
-        mlflow.log_artifacts(str(path), folder)
+    with TemporaryDirectory() as temporary:
+        write_files(files, Path(temporary) / folder)
+        mlflow.log_artifacts(temporary)
 
 
 def log_model(files: Files, task: str) -> str:
     """Log a bundle as an MLflow model that answers raw instances; return its address.
 
     `task` is the module with `make_task`. Without a signature MLflow passes nested instances on
-    as they are; stated requirements save the ten seconds that it takes to find them.
+    unchanged; without these requirements it would take ten seconds to find them.
     """
     versions = importlib.metadata.version
-    with tempfile.TemporaryDirectory() as temporary:
+    with TemporaryDirectory() as temporary:
         write_files(files, Path(temporary) / "bundle")
         info = mlflow.pyfunc.log_model(
             name="model",
-            python_model=str(MODEL_SCRIPT),
+            python_model=str(Path(__file__).with_name("mlflow_model.py")),
             artifacts={"bundle": f"{temporary}/bundle"},
-            code_paths=[str(PACKAGE)],
+            code_paths=[str(Path(__file__).parents[1])],
             model_config={"task": task},
             pip_requirements=[f"{name}=={versions(name)}" for name in MODEL_LIBRARIES],
         )
@@ -111,10 +108,8 @@ class Tracking:
 
     def _end_killed_runs(self) -> None:
         """Mark the runs of killed processes as KILLED; MLflow would show them running forever."""
-        running = {
-            run.info.run_id
-            for run in self.client.search_runs([self.experiment], "status = 'RUNNING'")
-        }
+        runs = self.client.search_runs([self.experiment], "status = 'RUNNING'")
+        running = {run.info.run_id for run in runs}
         for lock in self.root.glob(".lock-*"):
             with suppress(Timeout), FileLock(lock, timeout=0):  # Timeout: its process is alive
                 run_id = lock.name.removeprefix(".lock-")
@@ -137,8 +132,7 @@ def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
     try:
         mlflow.set_tracking_uri(address)
         client = MlflowClient()
-        found = client.get_experiment_by_name(name)
-        if found is not None:
+        if found := client.get_experiment_by_name(name):
             return Tracking(client, found.experiment_id, workspace.root)
         local = (workspace.root / "mlartifacts").absolute().as_uri()
         location = local if address.startswith("sqlite:") else None
@@ -151,9 +145,8 @@ def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
 
 def commit() -> str:
     """Return the git commit of the working folder, with -dirty when files have changed, or ""."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
-        command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
-        found = subprocess.run(command, capture_output=True, text=True, check=True)
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (FileNotFoundError, subprocess.CalledProcessError):
         return ""
-    return found.stdout.strip()

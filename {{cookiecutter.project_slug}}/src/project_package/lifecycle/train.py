@@ -11,8 +11,8 @@ import mlflow
 import numpy as np
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
-from ..contract import Candidate, Columns, Outcome, Progress, Splits, length, take
-from ..errors import GateRefused, UserError
+from ..contract import Candidate, Columns, Outcome, Progress, Splits
+from ..errors import GateRefused, UserError, near
 from ..model_store import BUNDLE
 from ..params import Params, flatten
 from . import gate
@@ -96,10 +96,9 @@ def _candidates(project: Project) -> list[Candidate]:
     """Return the simple baseline and the candidates that train.candidates asks for."""
     simple, *others = project.training.candidates
     chosen, names = project.params.train.candidates, [c.name for c in others]
-    if unknown := set(chosen) - set(names):
-        raise UserError(
-            f"train.candidates: unknown {', '.join(sorted(unknown))}; there are {', '.join(names)}."
-        )
+    for name in chosen:
+        if name not in names:
+            raise UserError(f'train.candidates: "{name}" is not a candidate; {near(name, names)}')
     return [simple, *(c for c in others if not chosen or c.name in chosen)]
 
 
@@ -143,8 +142,7 @@ def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Cho
 def parity_rows(splits: Splits, count: int) -> Columns:
     """Return `count` rows of the test; when it has fewer, training rows too."""
     parts = (splits.test, splits.train)
-    rows = {name: np.concatenate([part[name][:count] for part in parts]) for name in splits.test}
-    return take(rows, np.arange(min(count, length(rows))))
+    return {name: np.concatenate([part[name] for part in parts])[:count] for name in splits.test}
 
 
 def add_examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns) -> Bundle:

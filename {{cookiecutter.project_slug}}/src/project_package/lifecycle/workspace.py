@@ -50,7 +50,9 @@ class Workspace:
 
     def new_dataset(self, fill: Callable[[Path], None]) -> Dataset:
         """Have `fill` write a new folder, name it by its content and make it the latest."""
-        self._remove_leftovers()
+        for path in self.data.glob(".partial-*"):  # of processes killed more than a day ago
+            if path.stat().st_mtime < time.time() - SECONDS_A_DAY:
+                shutil.rmtree(path, ignore_errors=True)
         partial = self.data / f".partial-{uuid4().hex}"
         partial.mkdir(parents=True)
         try:
@@ -62,12 +64,6 @@ class Workspace:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return dataset
-
-    def _remove_leftovers(self) -> None:
-        """Remove folders that a killed process left behind more than a day ago."""
-        for path in self.data.glob(".*-*"):
-            if path.is_dir() and path.stat().st_mtime < time.time() - SECONDS_A_DAY:
-                shutil.rmtree(path, ignore_errors=True)
 
     def dataset(self, digest: str = "") -> Dataset:
         """Return a data set, the latest unless a digest is given.

@@ -9,7 +9,6 @@ features.parquet   one row for a household at the midnight after the newest bask
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from zlib import crc32
 
 import numpy as np
@@ -31,7 +30,7 @@ BASKETS = Script(
     folder=__package__,
     file="baskets.sql",
     tables=("transactions", "products", "demographics"),
-    variables=MappingProxyType({}),
+    variables={},
     result="baskets",
     order="timestamp, basket_id",
 )
@@ -55,15 +54,11 @@ class SegmentsParams(Params):
 
 
 def load_data(params: SegmentsParams, folder: Path, progress: Progress) -> None:
-    """Write the validated baskets and the features of their households into a new folder.
-
-    Raises:
-        UserError: a source that cannot be read, or rows that break a rule.
-    """
-    rows, data = folder / ROWS, params.data
-    gather(data, BASKETS, LAYOUT, rows)
+    """Write baskets and features of households into a folder; refuse rows that break a rule."""
+    rows = folder / ROWS
+    gather(params.data, BASKETS, LAYOUT, rows)
     progress(0.5)
-    check(rows, data.duckdb_mib)
+    check(rows)
     progress(0.7)
     baskets = pl.read_parquet(rows)
     households(baskets, midnight_after(baskets)).write_parquet(folder / FEATURES)
@@ -83,20 +78,14 @@ def households(baskets: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     since = as_of - timedelta(days=DAYS)
     recent = baskets.filter(pl.col(TIMESTAMP).is_between(since, as_of, closed="right"))
     unknown = [pl.lit(float("nan")).alias(n) for n in TRAITS if n not in baskets.columns]
-    found = (
-        recent.with_columns(unknown)
-        .group_by(HOUSEHOLD)
-        .agg(pl.col(TRAITS).first().fill_null(float("nan")), pl.len().alias("count"))
-        .filter(pl.col("count") >= MIN_BASKETS)
-        .drop("count")
-        .sort(HOUSEHOLD)
-    )
+    known = recent.with_columns(unknown).filter(pl.len().over(HOUSEHOLD) >= MIN_BASKETS)
+    traits = pl.col(TRAITS).first().fill_null(float("nan"))
+    found = known.group_by(HOUSEHOLD).agg(traits).sort(HOUSEHOLD)
     amounts = [pl.lit(0.0).alias(name) for name in SPENT]
     now = pl.lit(as_of).cast(pl.Datetime("ms")).alias(TIMESTAMP)
     moments = found.select(HOUSEHOLD, now, *amounts, pl.lit(1.0).alias("is_now"))
-    bought = recent.join(found, on=HOUSEHOLD, how="semi").with_columns(pl.lit(0.0).alias("is_now"))
-    both = pl.concat([bought.select(moments.columns), moments])
-    both = both.sort(TIMESTAMP, "is_now", HOUSEHOLD)
+    bought = known.with_columns(pl.lit(0.0).alias("is_now")).select(moments.columns)
+    both = pl.concat([bought, moments]).sort(TIMESTAMP, "is_now", HOUSEHOLD)
     rows = {
         TIMESTAMP: both[TIMESTAMP].to_physical().to_numpy(),
         HOUSEHOLD: both[HOUSEHOLD].rank("dense").cast(pl.Int64).to_numpy(),
@@ -146,11 +135,10 @@ def read_batch(params: SegmentsParams, source: Path, folder: Path) -> Columns:
         UserError: the file cannot be read, a column is missing, rows break a rule, or a household
             has too few baskets in the half year before that moment.
     """
-    limit = params.data.duckdb_mib
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
-        canonical = Path(scratch) / ROWS
-        copy(Source(str(source), params.data.columns), LAYOUT, canonical, limit)
-        check(canonical, limit)
+        canonical, own = Path(scratch) / ROWS, Source(str(source), params.data.columns)
+        copy(own, LAYOUT, canonical, params.data.duckdb_mib)
+        check(canonical)
         asked = pl.read_parquet(canonical)
     past = pl.read_parquet(folder / ROWS)
     as_of = max(midnight_after(past), midnight_after(asked))
@@ -179,11 +167,10 @@ def examples(folder: Path, rows: Columns, count: int) -> list[SegmentsRequest]:
     recent = baskets.filter(pl.col(TIMESTAMP) > as_of - timedelta(days=DAYS))
     found = recent.select(HOUSEHOLD, *Basket.model_fields).partition_by(HOUSEHOLD, as_dict=True)
     small = [found[name,] for name in rows[HOUSEHOLD] if len(found[name,]) <= MAX_BASKETS]
+    pseudonym = pl.format("basket-{}", pl.int_range(1, pl.len() + 1))
     requests = []
     for number, mine in enumerate(small[:count], 1):
-        renamed = mine.drop(HOUSEHOLD).with_columns(
-            pl.format("basket-{}", pl.int_range(1, pl.len() + 1)).alias("basket_id")
-        )
-        values = {HOUSEHOLD: f"household-{number}", "as_of": as_of, "baskets": renamed.to_dicts()}
+        renamed = mine.drop(HOUSEHOLD).with_columns(basket_id=pseudonym).to_dicts()
+        values = {HOUSEHOLD: f"household-{number}", "as_of": as_of, "baskets": renamed}
         requests.append(SegmentsRequest.model_validate(values))
     return requests

@@ -8,8 +8,7 @@ large households do not dominate.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,6 @@ from ..features.windows import (
     stream,
 )
 
-Values: TypeAlias = NDArray[Any]
-
 HOUSEHOLD = "household_id"
 DAYS = 182
 """The half year: how far back features look."""
@@ -41,7 +38,7 @@ TRAITS = ("age", "income", "household_size", "children")
 """What is known about some households. Models never see it: it serves as an outside check."""
 
 
-def ratio(part: Values, whole: Values) -> Values:
+def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
     """Divide; return 0 where the whole is 0."""
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), 0.0)
 
@@ -79,9 +76,7 @@ LOGARITHMS = ("recency", "baskets", "spending", "basket_size")
 ROOTS = ("discount_share", "store_brand_share", *(f"{kind}_share" for kind in KINDS))
 INPUTS: tuple[str, ...] = (*LOGARITHMS, *ROOTS)
 """The features that models take, in their order."""
-DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
-    {feature.name: feature.description for feature in FEATURES if feature.name in INPUTS}
-)
+DESCRIPTIONS: Mapping[str, str] = {f.name: f.description for f in FEATURES if f.name in INPUTS}
 
 
 def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArray[np.float64]]:
@@ -92,14 +87,11 @@ def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArr
     of `SPENT` (0 at a moment). With the household's baskets of the half year before it, a moment
     gets the same features as in the whole table, to the last bit; those of baskets mean nothing.
     Recency is in days, spending in money.
-
-    Raises ValueError when the rows are not in order of time.
     """
     return {name: values for name, values in stream(FEATURES, rows, at) if name in INPUTS}
 
 
 def to_positions(columns: Columns, names: Sequence[str] = INPUTS) -> NDArray[np.float64]:
     """Return the positions of households by their features: (rows, names)."""
-    return np.column_stack(
-        [(np.log1p if name in LOGARITHMS else np.sqrt)(columns[name]) for name in names]
-    ).astype(np.float64, copy=False)
+    chosen = [(np.log1p if name in LOGARITHMS else np.sqrt)(columns[name]) for name in names]
+    return np.column_stack(chosen).astype(np.float64, copy=False)

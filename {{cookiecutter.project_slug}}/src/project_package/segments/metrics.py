@@ -20,26 +20,21 @@ from scipy.stats import rankdata
 from ..contract import Columns, Goal, Metric, length
 from .features import TRAITS, to_positions
 
-Bools = NDArray[np.bool_]
-Numbers = NDArray[Any]
-
 RESAMPLES = 20
 """Clusterings of resampled households, for the stability."""
 TIERS = 3
 """Segments of the naive answer: thirds of spending."""
-ROUNDING = 1e-9
-"""Shares that differ by less count as equal."""
 BASKET_BANDS = {"under 10 baskets": (0, 10), "10-39 baskets": (10, 40), "40+ baskets": (40, np.inf)}
 
 
-def standard(rows: Columns) -> Numbers:
+def standard(rows: Columns) -> NDArray[Any]:
     """Return positions with mean 0 and standard deviation 1: (rows, features)."""
     positions = to_positions(rows)
     spread = np.where(np.ptp(positions, axis=0) > 0, positions.std(axis=0), 1)
     return np.asarray((positions - positions.mean(axis=0)) / spread)
 
 
-def silhouette(rows: Columns, segment: Numbers) -> Callable[[Numbers], float]:
+def silhouette(rows: Columns, segment: NDArray[Any]) -> Callable[[NDArray[Any]], float]:
     """Return the mean silhouette (Rousseeuw 1987) as a function of row weights.
 
     A weight counts a row several times, but never as its own neighbour. Distances are between
@@ -51,7 +46,7 @@ def silhouette(rows: Columns, segment: Numbers) -> Callable[[Numbers], float]:
     numbers, codes = np.unique(segment, return_inverse=True)
     member = codes[:, None] == np.arange(len(numbers))
 
-    def score(weights: Numbers) -> float:
+    def score(weights: NDArray[Any]) -> float:
         masses = member * weights[:, None]
         size = masses.sum(axis=0) - masses  # of each segment, without the row itself
         mean = np.divide(apart @ masses, size, out=np.full(size.shape, np.inf), where=size > 0)
@@ -68,7 +63,7 @@ def silhouette(rows: Columns, segment: Numbers) -> Callable[[Numbers], float]:
     return score
 
 
-def agreement(one: Numbers, two: Numbers, weights: Numbers) -> float:
+def agreement(one: NDArray[Any], two: NDArray[Any], weights: NDArray[Any]) -> float:
     """Return the adjusted Rand index (Hubert and Arabie 1985) of two partitions of weighted rows.
 
     1 for equal partitions, about 0 for independent ones; NaN when there are fewer than two rows.
@@ -86,27 +81,24 @@ def agreement(one: Numbers, two: Numbers, weights: Numbers) -> float:
     return (together - by_chance) / (most - by_chance) if most > by_chance else 1.0
 
 
-def stability(predictions: Columns) -> Callable[[Numbers], float]:
+def stability(predictions: Columns) -> Callable[[NDArray[Any]], float]:
     """Return the mean agreement with the resampled clusterings as a function of row weights."""
     segment, others = predictions["segment"], predictions["resampled"].T
     return lambda weights: float(np.mean([agreement(segment, o, weights) for o in others]))
 
 
-def quality(rows: Columns, predictions: Columns) -> Callable[[Numbers], float]:
-    """Return silhouette times stability as a function of row weights.
-
-    Where the silhouette is negative, it is the silhouette alone.
-    """
+def quality(rows: Columns, predictions: Columns) -> Callable[[NDArray[Any]], float]:
+    """Return silhouette times stability (a negative silhouette alone) by row weights."""
     apart, stable = silhouette(rows, predictions["segment"]), stability(predictions)
 
-    def score(weights: Numbers) -> float:
+    def score(weights: NDArray[Any]) -> float:
         value = apart(weights)
         return value * stable(weights) if value > 0 else value
 
     return score
 
 
-def once(rows: Columns) -> Numbers:
+def once(rows: Columns) -> NDArray[Any]:
     """Return weights that count each row once."""
     return np.ones(length(rows))
 
@@ -128,10 +120,10 @@ def naive(rows: Columns) -> Columns:
     return {"segment": tiers[0], "resampled": np.column_stack(tiers[1:])}
 
 
-def matched(old: Numbers, new: Numbers) -> Numbers:
-    """Return new segments with the numbers of the old ones that they share most rows with: (rows,).
+def matched(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+    """Renumber new segments like the old ones that they share most rows with: (rows,).
 
-    New segments that are left over, when there are more, get numbers that no old one has.
+    New segments that are left over get numbers that no old one has.
     """
     size = int(max(old.max(), new.max())) + 1
     shared = np.bincount(old * size + new, minlength=size * size).reshape(size, size)
@@ -142,34 +134,34 @@ def matched(old: Numbers, new: Numbers) -> Numbers:
     return np.asarray(np.where(known, numbers, size + np.arange(size))[new])
 
 
-def changed(old: Columns, new: Columns) -> Bools:
+def changed(old: Columns, new: Columns) -> NDArray[np.bool_]:
     """Return the households that moved, whatever the numbers of the segments are: (rows,)."""
     return np.asarray(matched(old["segment"], new["segment"]) != old["segment"])
 
 
-def explained(values: Numbers, segment: Numbers) -> float:
+def explained(values: NDArray[Any], segment: NDArray[Any]) -> float:
     """Return the share of the variance of ranks that segments explain: eta squared.
 
     It is Kruskal and Wallis's statistic (1952) over the number of rows less one.
     """
     ranks, codes = rankdata(values), np.unique(segment, return_inverse=True)[1]
     means = np.bincount(codes, ranks) / np.bincount(codes)
-    return float(np.sum((means[codes] - ranks.mean()) ** 2) / np.sum((ranks - ranks.mean()) ** 2))
+    return float(np.var(means[codes]) / np.var(ranks))
 
 
-def known(rows: Columns) -> Bools:
+def known(rows: Columns) -> NDArray[np.bool_]:
     """Return the households with every trait that is known of any household: (rows,)."""
     finite = np.isfinite([rows[name] for name in TRAITS])
     present = finite.any(axis=1)
     return np.asarray(finite[present].all(axis=0) & present.any())
 
 
-def outside(rows: Columns, segment: Numbers, draws: int = 999) -> dict[str, tuple[float, float]]:
+def outside(rows: Columns, segment: NDArray[Any], draws: int = 999) -> dict[str, tuple[float, float]]:
     """Check whether segments differ in what the model never saw: share explained and p, by trait.
 
     The p is of a permutation test: how often random segments explain as much, with Laplace's one
     added. The entry `all` is of the mean share over the traits, one test for all of them. Traits
-    that no two households differ in are left out; the result is empty when no trait is left.
+    that are equal in all households are left out; the result may be empty.
     """
     mask = known(rows)
     traits = {name: rows[name][mask] for name in TRAITS if len(np.unique(rows[name][mask])) > 1}
@@ -177,17 +169,17 @@ def outside(rows: Columns, segment: Numbers, draws: int = 999) -> dict[str, tupl
         return {}
     random = np.random.default_rng(0)
 
-    def shares(segments: Numbers) -> Numbers:
+    def shares(segments: NDArray[Any]) -> NDArray[Any]:
         each = [explained(values, segments) for values in traits.values()]
         return np.array([*each, np.mean(each)])
 
     mine = shares(segment[mask])
     drawn = np.array([shares(random.permutation(segment[mask])) for _ in range(draws)])
-    p = (1 + np.sum(drawn >= mine - ROUNDING, axis=0)) / (draws + 1)
+    p = (1 + np.sum(drawn >= mine - 1e-9, axis=0)  # equal but for rounding counts) / (draws + 1)
     return {name: (float(mine[i]), float(p[i])) for i, name in enumerate((*traits, "all"))}
 
 
-def slices(rows: Columns) -> Mapping[str, Bools]:
+def slices(rows: Columns) -> Mapping[str, NDArray[np.bool_]]:
     """Return slices by the number of baskets, and by whether traits are known."""
     count, mask = rows["baskets"], known(rows)
     bands = {name: (count >= low) & (count < high) for name, (low, high) in BASKET_BANDS.items()}

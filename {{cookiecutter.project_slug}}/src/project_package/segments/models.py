@@ -23,25 +23,18 @@ from .features import INPUTS, to_positions
 from .metrics import RESAMPLES
 from .task import Clusterings
 
-Numbers = NDArray[Any]
-
 CELL_AXES = ("recency", "baskets", "spending")
 """The classic three; each is above or below its median."""
 
 
-def samples(rows: Columns, seed: int) -> list[Numbers]:
+def samples(rows: Columns, seed: int) -> list[NDArray[Any]]:
     """Return the positions of all households, and of samples drawn with replacement."""
     random, positions = np.random.default_rng(seed), to_positions(rows)
-    count = len(positions)
-    drawn = [positions[random.integers(0, count, count)] for _ in range(RESAMPLES)]
-    return [positions, *drawn]
+    return [positions, *(random.choice(positions, len(positions)) for _ in range(RESAMPLES))]
 
 
 def fit_cells(rows: Columns, _: Hyperparameters, seed: int) -> Clusterings:
-    """Cut three features at their medians, into eight cells.
-
-    The centre of a cell lies one standard deviation from the medians, on each axis.
-    """
+    """Cut three features at their medians into cells, with centres one deviation from these."""
     axes = [INPUTS.index(name) for name in CELL_AXES]
     drawn = [sample[:, axes] for sample in samples(rows, seed)]
     scale = 1 / np.where(np.ptp(drawn[0], axis=0) > 0, drawn[0].std(axis=0), 1)
@@ -69,29 +62,26 @@ def fit_kmeans(rows: Columns, settings: Hyperparameters, seed: int) -> Clusterin
 
 def as_clusterings(pipelines: Sequence[Pipeline]) -> Clusterings:
     """Turn fitted pipelines into clusterings whose segments have the numbers of the first."""
-    reference = positions_of_centres(pipelines[0])
+    reference = _centres(pipelines[0])
     slopes, origins, centres = [], [], []
     for pipeline in pipelines:
         scaler, pca, kmeans = (step for _, step in pipeline.steps)
         slopes.append(pca.components_.T / scaler.scale_[:, None])
         origins.append((scaler.mean_ / scaler.scale_ + pca.mean_) @ pca.components_.T)
-        own = positions_of_centres(pipeline)
-        apart = cdist(reference / scaler.scale_, own / scaler.scale_)
+        apart = cdist(reference / scaler.scale_, _centres(pipeline) / scaler.scale_)
         centres.append(kmeans.cluster_centers_[linear_sum_assignment(apart)[1]])
     return Clusterings(INPUTS, np.stack(slopes, axis=1), np.stack(origins), np.stack(centres))
 
 
-def positions_of_centres(pipeline: Pipeline) -> Numbers:
+def _centres(pipeline: Pipeline) -> NDArray[Any]:
     """Return the centres as positions: (segments, features)."""
     return np.asarray(pipeline[:-1].inverse_transform(pipeline[-1].cluster_centers_))
 
 
 def kmeans_space(suggest: Suggest) -> Hyperparameters:
     """Suggest how many segments, and along how many axes."""
-    return {
-        "segments": suggest.suggest_int("segments", 4, 8),
-        "axes": suggest.suggest_int("axes", 2, 6),
-    }
+    segments = suggest.suggest_int("segments", 4, 8)
+    return {"segments": segments, "axes": suggest.suggest_int("axes", 2, 6)}
 
 
 CANDIDATES = (

@@ -1,7 +1,6 @@
 """Describe segments, in numbers and by a name, from the households that a model was fitted on."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,28 +11,24 @@ from .features import INPUTS
 from .metrics import standard
 from .task import Profile, Profiles
 
-Numbers = NDArray[Any]
-
 DISTINCTIVE = 3
 """How many features a response shows."""
 NOTABLE = 0.25
 """A feature may name a segment from so many standard deviations from the mean of all."""
-WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "recency": ("recent", "long absent"),
-        "baskets": ("few baskets", "many baskets"),
-        "spending": ("low spending", "high spending"),
-        "basket_size": ("small baskets", "large baskets"),
-        "discount_share": ("few promotions", "many promotions"),
-        "store_brand_share": ("few store brands", "many store brands"),
-        "fresh_share": ("little fresh food", "much fresh food"),
-        "drugstore_share": ("few drugstore goods", "many drugstore goods"),
-    }
-)
+WORDS: Mapping[str, tuple[str, str]] = {
+    "recency": ("recent", "long absent"),
+    "baskets": ("few baskets", "many baskets"),
+    "spending": ("low spending", "high spending"),
+    "basket_size": ("small baskets", "large baskets"),
+    "discount_share": ("few promotions", "many promotions"),
+    "store_brand_share": ("few store brands", "many store brands"),
+    "fresh_share": ("little fresh food", "much fresh food"),
+    "drugstore_share": ("few drugstore goods", "many drugstore goods"),
+}
 """Words for a segment far below the mean, and for one far above."""
 
 
-def describe(rows: Columns, segment: Numbers, count: int) -> Profiles:
+def describe(rows: Columns, segment: NDArray[Any], count: int) -> Profiles:
     """Return the profiles of `count` segments, from the segment of each row: (rows,)."""
     away = deviations(rows, segment, count)
     shares = np.bincount(segment, minlength=count) / len(segment)
@@ -49,13 +44,9 @@ def describe(rows: Columns, segment: Numbers, count: int) -> Profiles:
     return Profiles(medians=medians(rows, segment >= 0), segments=segments)
 
 
-def deviations(rows: Columns, segment: Numbers, count: int) -> Numbers:
-    """Return how far each segment's mean is from that of all, in standard deviations.
-
-    Shape (segments, features); 0 for an empty segment.
-    """
-    values = standard(rows)
-    sums = (segment == np.arange(count)[:, None]) @ values
+def deviations(rows: Columns, segment: NDArray[Any], count: int) -> NDArray[Any]:
+    """Return each segment's mean less that of all, in deviations (0 if empty): (segments, features)."""
+    sums = (segment == np.arange(count)[:, None]) @ standard(rows)
     return np.asarray(sums / np.maximum(np.bincount(segment, minlength=count), 1)[:, None])
 
 
@@ -65,17 +56,13 @@ def medians(rows: Columns, mask: NDArray[np.bool_]) -> dict[str, float]:
     return {name: float(np.median(rows[name][mine])) for name in INPUTS}
 
 
-def largest(away: Numbers) -> Sequence[int]:
-    """Return the features of a segment that are farthest from the mean first: their indices."""
-    order: Sequence[int] = np.argsort(-np.abs(away), kind="stable").tolist()
-    return order
+def largest(away: NDArray[Any]) -> NDArray[Any]:
+    """Return the indices of a segment's features, the farthest from the mean first."""
+    return np.argsort(-np.abs(away), kind="stable")
 
 
-def names(away: Numbers) -> list[str]:
-    """Name each segment after its two most distinctive features, or more if names are equal.
-
-    Names that stay equal, such as those of empty segments, get the segment's number.
-    """
+def names(away: NDArray[Any]) -> list[str]:
+    """Name each segment after its two most distinctive features; equal names get more, or numbers."""
     found = [name_of(line, 2) for line in away]
     for words in range(3, len(INPUTS) + 1):
         found = [
@@ -85,7 +72,7 @@ def names(away: Numbers) -> list[str]:
     return [f"{name} ({n})" if found.count(name) > 1 else name for n, name in enumerate(found)]
 
 
-def name_of(away: Numbers, words: int) -> str:
+def name_of(away: NDArray[Any], words: int) -> str:
     """Name a segment after its most distinctive features, if they are notable, or as average."""
     notable = [i for i in largest(away)[:words] if abs(away[i]) >= NOTABLE]
     said = [WORDS[INPUTS[i]][int(away[i] > 0)] for i in notable]

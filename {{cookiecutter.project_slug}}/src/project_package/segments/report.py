@@ -1,10 +1,7 @@
-"""Figures and sentences of the report: what segments are like, how far apart, how certain.
-
-The first colour of the report's style is the model's; the others are those of baseline and naive.
-"""
+"""Figures and sentences of the report: what segments are like, how far apart, how certain."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +10,6 @@ from ..contract import Columns, Figure
 from .features import INPUTS
 from .metrics import known, once, outside, silhouette, stability, standard
 from .profiles import deviations
-
-Values: TypeAlias = NDArray[Any]
 
 FULL_COLOUR = 1.5
 """Standard deviations at which a colour is full."""
@@ -37,18 +32,14 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
         f"{stability(model)(once(rows)):.2f} (1: the same, 0: chance). Their silhouette is "
         f"{apart:.2f} of 1: they are {shape}.",
     )
-    return sentences + _outside_check(rows, model)
-
-
-def _outside_check(rows: Columns, model: Columns) -> tuple[str, ...]:
-    """Return a sentence about the traits that segments explain, where traits are known."""
     shares = outside(rows, model["segment"])
     if not shares:
-        return ()
+        return sentences
     share, p = shares.pop("all")
     best = max(shares, key=lambda name: shares[name][0])
     verdict = "more than chance" if p < SIGNIFICANT else "no more than chance"
     return (
+        *sentences,
         f"Segments explain {share:.1%} of how the traits of the {int(np.sum(known(rows))):,} "
         f"households with known traits vary, which the model never saw: {verdict} "
         f"(p = {p:.3f}). They explain most of {_plain(best)}, one of {len(shares)} traits: "
@@ -59,12 +50,7 @@ def _outside_check(rows: Columns, model: Columns) -> tuple[str, ...]:
 def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
     """Return the figures of test rows and the predictions of the model."""
     model = predictions["model"]
-    return (
-        profiles(rows, model),
-        households_map(rows, model),
-        certainty(model),
-        traits(rows, model),
-    )
+    return profiles(rows, model), households_map(rows, model), certainty(model), traits(rows, model)
 
 
 def profiles(rows: Columns, model: Columns) -> Figure:
@@ -172,7 +158,7 @@ def _names(model: Columns) -> dict[int, str]:
     return dict(zip(numbers.tolist(), model["name"][first].tolist(), strict=True))
 
 
-def _direction(weights: Values) -> str:
+def _direction(weights: NDArray[Any]) -> str:
     """Name a direction after the two features with the largest weights."""
     return " and ".join(
         f"{'more' if weights[i] > 0 else 'less'} {_plain(INPUTS[i])}"

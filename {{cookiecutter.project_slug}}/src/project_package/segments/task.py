@@ -31,7 +31,6 @@ from .schemas import Basket, BoughtBasket, SegmentsRequest, SegmentsResponse, Ty
 CLUSTERINGS, PROFILES = "clusterings.json", "profiles.json"
 ARRAYS = ("slopes", "origins", "centres")
 ROWS_AT_ONCE = 10_000
-Numbers = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,11 @@ class Clusterings:
 
     features: tuple[str, ...]
     """The features that positions are made of."""
-    slopes: Numbers
+    slopes: NDArray[Any]
     """(features, clusterings, axes)"""
-    origins: Numbers
+    origins: NDArray[Any]
     """(clusterings, axes)"""
-    centres: Numbers
+    centres: NDArray[Any]
     """(clusterings, segments, axes)"""
 
     @property
@@ -67,15 +66,14 @@ class Clusterings:
         except KeyError as error:
             raise ModelError(f"the rows have no column {error}") from error
         chunks = np.array_split(positions, len(positions) // ROWS_AT_ONCE + 1)
-        segments, distances = (
-            np.concatenate(parts) for parts in zip(*map(self._nearest, chunks), strict=True)
-        )
+        nearest = [self._nearest(chunk) for chunk in chunks]
+        segments, distances = (np.concatenate(parts) for parts in zip(*nearest, strict=True))
         segment, resampled = segments[:, 0], segments[:, 1:]
         certainty = (resampled == segment[:, None]).mean(axis=1)
         answers = {"segment": segment, "distance": distances[:, 0], "certainty": certainty}
         return {**answers, "resampled": resampled}
 
-    def _nearest(self, positions: Numbers) -> tuple[Numbers, Numbers]:
+    def _nearest(self, positions: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the nearest centre in each clustering and its distance: (rows, clusterings)."""
         along = np.tensordot(positions, self.slopes, axes=1) - self.origins
         distances = np.linalg.norm(along[:, :, None] - self.centres, axis=3)
@@ -144,27 +142,22 @@ def to_rows(requests: Sequence[SegmentsRequest]) -> Columns:
 
 def to_responses(profiles: Profiles, rows: Columns, predictions: Columns) -> list[SegmentsResponse]:
     """Turn predictions into responses, each with what is typical of its segment."""
-    names = ("segment", "name", "distance", "certainty")
-    answers = zip(*(predictions[name].tolist() for name in names), strict=True)
-    return [
-        SegmentsResponse(
-            segment=segment,
-            name=name,
-            distance=distance,
-            certainty=certainty,
-            typical=[
-                Typical(
-                    feature=feature,
-                    meaning=DESCRIPTIONS[feature],
-                    household=float(rows[feature][row]),
-                    segment=profiles.segments[segment].medians[feature],
-                    everyone=profiles.medians[feature],
-                )
-                for feature in profiles.segments[segment].distinctive
-            ],
-        )
-        for row, (segment, name, distance, certainty) in enumerate(answers)
-    ]
+    names, responses = ("segment", "name", "distance", "certainty"), []
+    for row, values in enumerate(zip(*(predictions[n].tolist() for n in names), strict=True)):
+        segment = profiles.segments[values[0]]
+        typical = [
+            Typical(
+                feature=feature,
+                meaning=DESCRIPTIONS[feature],
+                household=float(rows[feature][row]),
+                segment=segment.medians[feature],
+                everyone=profiles.medians[feature],
+            )
+            for feature in segment.distinctive
+        ]
+        answer = dict(zip(names, values, strict=True))
+        responses.append(SegmentsResponse(**answer, typical=typical))
+    return responses
 
 
 def monitored(_: Columns, predictions: Columns) -> Columns:

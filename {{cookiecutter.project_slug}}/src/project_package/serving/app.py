@@ -90,7 +90,7 @@ class Services:
 
     def __init__(self, make_task: Callable[[Bundle], Task], settings: Settings, root: Path) -> None:
         self.settings, self.metrics = settings, Metrics()
-        store, limit = Store(settings.store(root)), settings.serve_max_in_flight
+        store = Store(settings.store(root))
         self.champion = ModelLoader(make_task, store, CHAMPION, self.metrics)
         self.task = task = self.champion.current().task
         self.challenger = ModelLoader(make_task, store, CHALLENGER, self.metrics, running=task)
@@ -102,9 +102,8 @@ class Services:
         if task.history:
             event_store = task.history.open_store(settings.state(root), task.history)
             transactions = EventTransactions(task, task.history, event_store, versions)
-            most = max(1, limit // 2)
-            self.events = EventService(transactions, self.metrics, self.observe, most)
-        self.predictions = PredictionService(versions, self.events, self.observe, limit)
+            self.events = EventService(transactions, self.metrics, self.observe, settings)
+        self.predictions = PredictionService(versions, self.events, self.observe, settings)
 
     def observe(self, batches: Sequence[Answered]) -> None:
         """Count and log answers, and let the challenger answer too; neither waits nor fails."""
@@ -132,8 +131,6 @@ class Services:
         """Run what runs beside the routes; at the end finish what waits."""
         seconds = self.settings.serve_poll_seconds
         work = [self.champion.poll(seconds), self.challenger.poll(seconds)]
-        if self.keys:
-            work.append(self.keys.follow(seconds))
         if self.events:
             work.append(self.events.maintain(seconds))
         if self.log:

@@ -34,9 +34,11 @@ class MicroBatcher(Generic[Item, Result]):
         self,
         handle: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         max_waiting: int,
+        seconds: float,
     ) -> None:
-        """Take the handler, and how many items may wait or be handled at once."""
-        self._handle, self._max_waiting, self._unfinished = handle, max_waiting, 0
+        """Take the handler, how many items may wait or be handled at once, and for how long."""
+        self._handle, self._max_waiting, self._seconds = handle, max_waiting, seconds
+        self._unfinished = 0
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._batch: list[_Waiting[Item, Result]] = []
         self._call: asyncio.Task[Sequence[Result | Exception]] | None = None
@@ -45,7 +47,7 @@ class MicroBatcher(Generic[Item, Result]):
         """Return the result of an item that has so many rows.
 
         Raises:
-            Unavailable: too many items wait already.
+            Unavailable: too many items wait already, or the result takes too long.
         """
         if self._unfinished >= self._max_waiting:
             raise Unavailable("Too many requests wait for an answer: retry later.")
@@ -55,7 +57,10 @@ class MicroBatcher(Generic[Item, Result]):
             self._start()
         self._unfinished += 1
         try:
-            return await result
+            async with asyncio.timeout(self._seconds):
+                return await result
+        except TimeoutError:
+            raise Unavailable("The answer takes too long: retry later.") from None
         finally:
             self._unfinished -= 1
 

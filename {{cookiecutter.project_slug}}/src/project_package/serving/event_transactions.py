@@ -1,12 +1,11 @@
 """What the server does in the event store: each call is one transaction for a batch of bodies."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from fastapi import HTTPException
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from ..contract import Columns, EventStore, History, HistoryRows, Task, take
@@ -26,21 +25,53 @@ class Body(NamedTuple):
     carried: Sequence[HistoryRows | None]
 
 
-class _Refused(Exception):
-    """Some bodies of a batch are refused, so nothing of the batch may be committed."""
+class _Batch:
+    """The instances of several bodies in one line, and what becomes of each, by position."""
 
-    def __init__(self, errors: Mapping[int, str], bodies: Sequence[Body]) -> None:
-        """Take reasons by the position of their instance in all bodies."""
-        super().__init__()
-        owners = [(n, i) for n, body in enumerate(bodies) for i in range(len(body.requests))]
-        self.bodies: dict[int, Exception] = {}
-        for position, reason in errors.items():
-            number, index = owners[position]
-            if reason == IN_FLIGHT:
-                self.bodies[number] = HTTPException(409, reason, {"Retry-After": "1"})
-            else:
-                error = invalid(reason, "body", "instances", index)
-                self.bodies.setdefault(number, error)
+    def __init__(self, task: Task, bodies: Sequence[Body]) -> None:
+        self.bodies = bodies
+        self.requests = [request for body in bodies for request in body.requests]
+        self.histories = [history for body in bodies for history in body.carried]
+        self.origins = [(n, i) for n, body in enumerate(bodies) for i in range(len(body.requests))]
+        self.rows = task.to_rows(self.requests)
+        self.answers: dict[int, Answer] = {}
+        self.first = list(range(len(self.requests)))
+        """The first position of the same event: others get its answer."""
+        self.refused: dict[int, Exception] = {}
+        """By body."""
+
+    def refuse(self, position: int, reason: str) -> None:
+        """Refuse the body of an instance."""
+        body, index = self.origins[position]
+        if reason == IN_FLIGHT:
+            self.refused[body] = HTTPException(409, reason, {"Retry-After": "1"})
+        else:
+            self.refused.setdefault(body, invalid(reason, "body", "instances", index))
+
+    def unanswered(self) -> list[int]:
+        """Return the instances to predict."""
+        return [
+            i
+            for i, (body, _) in enumerate(self.origins)
+            if self.first[i] == i and i not in self.answers and body not in self.refused
+        ]
+
+    def at(self, positions: Sequence[int]) -> Columns:
+        """Return the rows of instances."""
+        return take(self.rows, np.array(positions, np.int64))
+
+    def results(self) -> list[list[Answer] | Exception]:
+        """Return the answers of each body, or why it is refused."""
+        for i, (body, _) in enumerate(self.origins):
+            if self.first[i] not in self.answers and body not in self.refused:
+                self.refuse(i, IN_FLIGHT)  # the body with the same event was refused
+        answers = split(
+            [self.answers.get(i) for i in self.first], [b.requests for b in self.bodies]
+        )
+        return [
+            self.refused.get(body) or [answer for answer in found if answer]
+            for body, found in enumerate(answers)
+        ]
 
 
 class EventTransactions:
@@ -54,112 +85,68 @@ class EventTransactions:
         labels = set(columns_of(history.label)) - set(history.key) if history.label else set()
         self._compared = [name for name in columns_of(history.event) if name not in labels]
 
-    def predict(
-        self, bodies: Sequence[Body]
-    ) -> tuple[list[list[Answer] | Exception], list[Answered]]:
-        """Return answers, or why a body is refused, and the batches that were predicted.
-
-        A body whose event differs from the stored one, or whose history is not enough, is a
-        RequestValidationError; one whose event is being answered an HTTPException (409).
-        """
-        results: dict[int, list[Answer] | Exception] = {}
-        batches: list[Answered] = []
-        while accepted := [n for n in range(len(bodies)) if n not in results]:
-            try:
-                with self.store.transaction():
-                    answers, batches = self._predict([bodies[n] for n in accepted])
-            except _Refused as refused:
-                results |= {accepted[n]: error for n, error in refused.bodies.items()}
-            else:
-                results |= dict(zip(accepted, answers, strict=True))
-        return [results[n] for n in range(len(bodies))], batches
-
     def add_events(self, bodies: Sequence[Sequence[BaseModel]]) -> list[list[bool]]:
         """Store events; False for each that is stored already."""
         rows = to_rows([event for body in bodies for event in body], self.history.event)
         with self.store.transaction():
-            added = self.store.add(rows)
-        return split(added, bodies)
+            return split(self.store.add(rows), bodies)
 
     def set_labels(self, bodies: Sequence[Sequence[BaseModel]]) -> list[list[bool]]:
         """Set labels; False for each whose event is not stored."""
         rows = to_rows([label for body in bodies for label in body], self.history.label)
         with self.store.transaction():
-            found = self.store.set_labels(rows)
-        return split(found, bodies)
+            return split(self.store.set_labels(rows), bodies)
 
-    def _predict(self, bodies: Sequence[Body]) -> tuple[list[list[Answer]], list[Answered]]:
-        """Predict the instances of all bodies in one batch; raise _Refused for some of them."""
-        # 1. Line up the instances of all bodies.
-        requests = [request for body in bodies for request in body.requests]
-        histories = [history for body in bodies for history in body.carried]
-        rows = self.task.to_rows(requests)
-        stored = [i for i, history in enumerate(histories) if history is None]
+    def predict(
+        self, bodies: Sequence[Body]
+    ) -> tuple[list[list[Answer] | Exception], list[Answered]]:
+        """Return answers, or why a body is refused, and the batches that were predicted.
 
-        # 2. Find those that were answered before; store the others.
-        answers, repeats = dict[int, Answer](), dict[int, int]()
-        if self.history.request_is_event:
-            answers, repeats, new, errors = self._find(rows, stored)
-            if not errors:
-                added = self.store.add(_at(rows, new)) if new else []
-                errors = {i: IN_FLIGHT for i, ok in zip(new, added, strict=True) if not ok}
-            if errors:
-                raise _Refused(errors, bodies)
-
-        # 3. Read the histories of those that are left.
-        left = [i for i in range(len(requests)) if i not in answers and i not in repeats]
-        stored = [i for i in left if histories[i] is None]
-        found = self.store.history(_at(rows, stored)) if stored else []
-        for i, history in zip(stored, found, strict=True):
-            histories[i] = history
-        reasons = {i: self.history.error(requests[i], histories[i] or {}) for i in stored}
-        if errors := {i: reason for i, reason in reasons.items() if reason}:
-            raise _Refused(errors, bodies)
-
-        # 4. Predict, and store the answers for clients that ask again.
-        batches: list[Answered] = []
-        if left:
-            own = [histories[i] or {} for i in left]
-            given, batches = self.versions.predict(_at(rows, left), own)
-            answers |= dict(zip(left, given, strict=True))
-        if self.history.request_is_event and stored:
-            texts = [" ".join(answers[i]) for i in stored]
-            self.store.set_answers(_at(rows, stored), texts)
-        in_order = [answers[repeats.get(i, i)] for i in range(len(requests))]
-        return split(in_order, [body.requests for body in bodies]), batches
-
-    def _find(
-        self, rows: Columns, positions: Sequence[int]
-    ) -> tuple[dict[int, Answer], dict[int, int], list[int], dict[int, str]]:
-        """Look for stored events with the keys of rows, by the positions of these.
-
-        Returns answers that were given before; for a key that appears again its first position;
-        new events; and errors.
+        A body with an event that differs from the stored one, or with a history that is not enough,
+        is a RequestValidationError; one whose event is being answered an HTTPException (409).
         """
-        answers, repeats, new = dict[int, Answer](), dict[int, int](), list[int]()
-        errors, first = dict[int, str](), dict[tuple[object, ...], int]()
-        values = {name: rows[name].tolist() for name in self._compared}
-        events = self.store.find(_at(rows, positions))
-        for i, event in zip(positions, events, strict=True):
-            original = first.setdefault(tuple(values[name][i] for name in self.history.key), i)
-            other = event.row if event else {name: values[name][original] for name in values}
+        batch, batches = _Batch(self.task, bodies), list[Answered]()
+        is_event = self.history.request_is_event
+        with self.store.transaction():
+            # 1. Find the answers of repeated events, and store new ones.
+            if is_event:
+                self._find(batch)
+            lacking = [i for i in batch.unanswered() if batch.histories[i] is None]
+            if lacking and is_event:
+                self.store.add(batch.at(lacking))
+            # 2. Read the histories that requests do not carry.
+            stored = self.store.history(batch.at(lacking)) if lacking else []
+            for i, history in zip(lacking, stored, strict=True):
+                batch.histories[i] = history
+                error = self.history.error(batch.requests[i], history)
+                if error and not is_event:
+                    batch.refuse(i, error)
+            # 3. Predict, and store the answers for clients that ask again.
+            if todo := batch.unanswered():
+                own = [batch.histories[i] or {} for i in todo]
+                answers, batches = self.versions.predict(batch.at(todo), own)
+                batch.answers |= dict(zip(todo, answers, strict=True))
+            if lacking and is_event:
+                texts = [" ".join(batch.answers[i]) for i in lacking]
+                self.store.set_answers(batch.at(lacking), texts)
+        return batch.results(), batches
+
+    def _find(self, batch: _Batch) -> None:
+        """Look for stored events with the keys of instances: set answers, repeats and refusals."""
+        positions = [i for i, history in enumerate(batch.histories) if history is None]
+        values = {name: batch.rows[name].tolist() for name in self._compared}
+        seen = dict[tuple[object, ...], int]()
+        for i, event in zip(positions, self.store.find(batch.at(positions)), strict=True):
+            first = seen.setdefault(tuple(values[name][i] for name in self.history.key), i)
+            other = event.row if event else {name: values[name][first] for name in values}
+            batch.first[i] = first
             if not all(_is_equal(values[name][i], other[name]) for name in values):
-                errors[i] = CONFLICT
+                batch.refuse(i, CONFLICT)
             elif event and event.answer:
                 version, response = event.answer.split(" ", 1)
-                answers[i] = Answer(version, response)
+                batch.answers[i] = Answer(version, response)
             elif event and event.in_flight:
-                errors[i] = IN_FLIGHT
-            elif original != i:
-                repeats[i] = original
-            elif event is None:
-                new.append(i)
-        return answers, repeats, new, errors
-
-
-def _at(rows: Columns, positions: Sequence[int]) -> Columns:
-    indices: NDArray[np.int64] = np.array(positions, np.int64)
-    return take(rows, indices)
+                batch.refuse(i, IN_FLIGHT)
 
 
 def split(items: Sequence[T], bodies: Sequence[Sequence[object]]) -> list[list[T]]:

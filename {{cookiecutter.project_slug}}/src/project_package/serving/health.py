@@ -11,20 +11,15 @@ HIDDEN = "see the server's log."
 
 
 class Ready(BaseModel):
-    """The version that is served; each reason is empty when all is well."""
+    """The version that is served, and why a part does not work; empty when it does."""
 
     status: Literal["ready"] = "ready"
     model_version: str
-    refused: str = ""
-    """Why the newest version is not served."""
-    unreachable: str = ""
-    """Why the model store cannot be read."""
-    state: str = ""
-    """Why the event store cannot be used."""
-    challenger: str = ""
-    """Why the challenger is not served."""
-    log: str = ""
-    """Why predictions cannot be logged."""
+    refused: str = ""  # why the newest version is not served
+    unreachable: str = ""  # why the model store cannot be read
+    state: str = ""  # why the event store cannot be used
+    challenger: str = ""  # why the challenger is not served
+    log: str = ""  # why predictions cannot be logged
 
 
 def health_router(report: Callable[[], Ready], hide: bool) -> APIRouter:
@@ -42,9 +37,8 @@ def health_router(report: Callable[[], Ready], hide: bool) -> APIRouter:
     async def readyz() -> Ready:
         """Report the version that is served, and every part that does not work."""
         ready = report()
-        if not hide:
-            return ready
-        named = {"unreachable": ready.unreachable, "state": ready.state, "log": ready.log}
-        return ready.model_copy(update={part: HIDDEN for part, reason in named.items() if reason})
+        parts = ("unreachable", "state", "log") if hide else ()
+        hidden = {part: HIDDEN for part in parts if getattr(ready, part)}
+        return ready.model_copy(update=hidden)
 
     return router

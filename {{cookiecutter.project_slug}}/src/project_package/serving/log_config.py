@@ -1,4 +1,4 @@
-"""Log records as JSON, one object a line on standard error, for people and for machines.
+"""Log records as JSON, one object a line on standard error.
 
 Each line has time, level, event, and the id of the request where there is one. No line holds a
 body, a key or an identifier: of an error it has the type and the place, and not the message, which
@@ -6,7 +6,6 @@ may quote what was sent.
 """
 
 import json
-import logging
 import logging.config
 import traceback
 from contextvars import ContextVar
@@ -14,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 REQUEST_ID: ContextVar[str] = ContextVar("REQUEST_ID", default="")
-"""The id of the current request."""
 STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message"}
 """Attributes that every record has; any other one was passed as `extra`."""
 PACKAGE = __name__.partition(".")[0]
@@ -25,29 +23,21 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line."""
-        when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line: dict[str, Any] = {
-            "time": when,
-            "level": record.levelname.lower(),
-            "event": record.getMessage().strip(),
-        }
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, Any] = {"time": time, "level": record.levelname.lower()}
+        line["event"] = record.getMessage().strip()
         if request := REQUEST_ID.get():
             line["request"] = request
         line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
         if record.exc_info and record.exc_info[0]:
+            frames = traceback.extract_tb(record.exc_info[2])
             line["error"] = record.exc_info[0].__name__
-            line["traceback"] = [
-                f"{frame.filename}:{frame.lineno} {frame.name}"
-                for frame in traceback.extract_tb(record.exc_info[2])
-            ]
+            line["traceback"] = [f"{one.filename}:{one.lineno} {one.name}" for one in frames]
         return json.dumps(line, default=str)
 
 
 def logging_config(quiet: bool = False) -> dict[str, Any]:
-    """Return what `logging.config.dictConfig` and uvicorn take.
-
-    Warnings of all libraries are logged and, unless `quiet`, what the project logs as information.
-    """
+    """Return the configuration for uvicorn; `quiet` leaves out information of this project."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -59,5 +49,5 @@ def logging_config(quiet: bool = False) -> dict[str, Any]:
 
 
 def configure(quiet: bool = False) -> None:
-    """Configure logging as `logging_config` says."""
+    """Configure logging of this process."""
     logging.config.dictConfig(logging_config(quiet))

@@ -13,18 +13,8 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 if not os.environ.get(FOLDER):  # an empty value would make prometheus_client write files here
     os.environ.pop(FOLDER, None)
 
-from prometheus_client import (  # noqa: E402
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-)
-from prometheus_client.multiprocess import (  # noqa: E402
-    MultiProcessCollector,
-    mark_process_dead,
-)
+import prometheus_client as prometheus  # noqa: E402
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead  # noqa: E402
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 ROWS = tuple(2**power for power in range(11))
@@ -35,15 +25,15 @@ class Metrics:
     """The metrics of one application, in a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = prometheus.CollectorRegistry()
         self._folder = os.environ.get(FOLDER, "")
         if self._folder:
             _forget_dead_workers(Path(self._folder))
         else:
-            ProcessCollector(registry=self.registry)
-        counter = partial(Counter, registry=self.registry)
-        gauge = partial(Gauge, registry=self.registry)
-        histogram = partial(Histogram, registry=self.registry)
+            prometheus.ProcessCollector(registry=self.registry)
+        counter = partial(prometheus.Counter, registry=self.registry)
+        gauge = partial(prometheus.Gauge, registry=self.registry, multiprocess_mode="livemax")
+        histogram = partial(prometheus.Histogram, registry=self.registry)
 
         self.requests = counter("requests", "Answers", ["route", "status"])
         self.request_seconds = histogram("request_seconds", "Time", ["route"], buckets=SECONDS)
@@ -52,25 +42,23 @@ class Metrics:
 
         self.predictions = counter("predictions", "Predictions", ["version"])
         self.batch_rows = histogram("batch_rows", "Rows per batch", buckets=ROWS)
-        self.model_info = gauge(
-            "model_info", "1: served now", ["alias", "version"], multiprocess_mode="livemax"
-        )
+        self.model_info = gauge("model_info", "1: served now", ["alias", "version"])
         self.model_swaps = counter("model_swaps", "Versions loaded", ["alias"])
         self.model_refusals = counter("model_refusals", "Versions not served", ["alias"])
         self.shadow_rows = counter("shadow_rows", "Compared, changed, dropped, failed", ["what"])
         self.shadow_difference = counter("shadow_difference", "Sum, absolute", ["signal"])
 
-        self.degraded = gauge("degraded", "1: does not work", ["part"], multiprocess_mode="livemax")
+        self.degraded = gauge("degraded", "1: does not work", ["part"])
         self.log_dropped = counter("log_dropped", "Predictions that were not logged")
-        self.state_bytes = gauge("state_bytes", "Event store", multiprocess_mode="livemax")
+        self.state_bytes = gauge("state_bytes", "Event store")
 
     def page(self) -> bytes:
         """Return the metrics of this process, or of all workers, in Prometheus' text format."""
         registry = self.registry
         if self._folder:
-            registry = CollectorRegistry()
+            registry = prometheus.CollectorRegistry()
             MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        return prometheus.generate_latest(registry)
 
 
 def _forget_dead_workers(folder: Path) -> None:

@@ -1,9 +1,9 @@
-"""Load the version that an alias of the model store points to, verify it, and swap it in.
+"""Load the version that an alias of the model store names, verify it, and swap it in.
 
-A new bundle is loaded beside the one that is served: its hashes and the schemas of request and
-response are compared, and its examples are answered, which warms the model up as well. Then one
-assignment swaps the two between two batches. A version that fails a check is refused and the old
-one stays; so it does while the store cannot be reached.
+A new bundle is loaded beside the one that is served. Its hashes are verified, the schemas of
+request and response are compared, and its examples must get the recorded answers. Then one
+assignment swaps the two, between two batches. A version that fails a check is refused and the old
+one stays, as it does while the store cannot be reached.
 """
 
 import asyncio
@@ -14,8 +14,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from ..bundle import EXAMPLES, Bundle, Manifest
 from ..contract import AsyncModel, Columns, HistoryRows, Model, Task
@@ -27,7 +26,7 @@ CARD = "card.md"
 TOLERANCE = 1e-5
 """How far a number may be from the recorded one: processors add up in different orders."""
 SLOW_SECONDS = 0.005
-"""A batch that takes longer is predicted in a thread."""
+"""A batch that takes longer is predicted in a thread, so that health checks are answered."""
 log = logging.getLogger(__name__)
 
 
@@ -45,28 +44,23 @@ class ServedModel:
     """The model card, Markdown."""
     examples: Sequence[Mapping[str, Any]] = ()
     """Requests with the responses that training recorded."""
+    is_async: bool = False
+    """The model is an AsyncModel."""
     is_slow: bool = False
 
-    @cached_property
-    def is_async(self) -> bool:
-        """Whether the model is awaited instead of batched."""
-        return inspect.iscoroutinefunction(self.model.predict)
-
     def predict(self, rows: Columns) -> Columns:
-        """Return the predictions of a `Model`."""
-        return cast(Model, self.model).predict(rows)
-
-    async def await_prediction(self, rows: Columns) -> Columns:
-        """Return the predictions of an `AsyncModel`."""
-        return await cast(AsyncModel, self.model).predict(rows)
+        """Return predictions of a model that is not awaited."""
+        predictions: Columns = self.model.predict(rows)  # type: ignore[assignment]
+        return predictions
 
 
 class ModelLoader:
-    """Follows one alias of the model store.
+    """Follows an alias of the model store.
 
     `served` is the version that answers. `refused` is why the newest version is not served, and
-    `unreachable` why nobody knows which version is the newest; both are empty when all is well. Of
-    an optional alias nothing is served while it is not set or points to a refused version.
+    `unreachable` why the store cannot be read; both are empty when all is well. With `running`, the
+    task that the routes were built for, the alias is optional: nothing is served while it is not
+    set or names a refused version.
     """
 
     def __init__(
@@ -77,9 +71,8 @@ class ModelLoader:
         metrics: Metrics,
         running: Task | None = None,
     ) -> None:
-        """Load the first version if it can be; an optional alias follows the `running` task."""
         self.make_task, self.store, self.alias, self.metrics = make_task, store, alias, metrics
-        self.is_optional, self.running = running is not None, running
+        self.running, self.optional = running, running is not None
         self.served: ServedModel | None = None
         self.refused = self.unreachable = ""
         self._seen: Pointer | None = None
@@ -91,89 +84,88 @@ class ModelLoader:
             raise Unavailable(self.refused or self.unreachable)
         return self.served
 
-    def check(self) -> None:
-        """Read the pointer; when it has moved, load, verify and serve the version it names."""
-        try:
-            pointer = self.store.pointer(self.alias)
-            if pointer is None or pointer != self._seen:
-                self._follow(pointer)
-            self._seen, self.unreachable = pointer, ""
-        except StoreUnreachable as error:  # the next check tries again
-            if not self.unreachable:
-                log.warning("the model store is unreachable", extra={"reason": str(error)})
-            self.unreachable = str(error)
-        except UserError as error:  # the pointer is damaged
-            self.refuse(str(error))
-        self.metrics.degraded.labels("model_store").set(bool(self.unreachable))
-
     async def poll(self, seconds: float) -> None:
         """Check every so many seconds, in a thread, until cancelled."""
         while True:
             await asyncio.sleep(seconds)
             await asyncio.to_thread(self.check)
 
+    def check(self) -> None:
+        """Read the pointer; when it has moved, load, verify and serve the version it names."""
+        pointer, unreachable = self._seen, ""
+        try:
+            pointer = self.store.pointer(self.alias)
+            if pointer is None and self.optional:
+                self._swap(None)
+            elif pointer is None or pointer != self._seen:
+                self._swap(self._load())
+            self._seen = pointer
+        except StoreUnreachable as error:  # the next check tries again
+            unreachable = str(error)
+        except UserError as error:
+            self._seen = pointer
+            self.refuse(str(error).splitlines()[0])
+        except (KeyError, ValueError) as error:  # a file is missing, or has other content
+            self._seen = pointer
+            self.refuse(f"The bundle of the {self.alias} cannot be loaded: {error!r}.")
+        if unreachable and not self.unreachable:
+            log.warning("the model store is unreachable", extra={"reason": unreachable})
+        self.unreachable = unreachable
+        self.metrics.degraded.labels("model_store").set(bool(unreachable))
+
     def refuse(self, reason: str) -> None:
         """Note why the newest version is not served, until the pointer moves."""
-        if self.is_optional:
-            self._swap(None)
         if reason != self.refused:
             log.warning("refused a version", extra={"alias": self.alias, "reason": reason})
             self.metrics.model_refusals.labels(self.alias).inc()
+        if self.optional:
+            self._swap(None)
         self.refused = reason
 
-    def _follow(self, pointer: Pointer | None) -> None:
-        served = None
-        try:
-            if pointer is not None or not self.is_optional:
-                served = load(self.make_task, self.store, self.alias)
-                if self.running is not None:
-                    compare_schemas(served, self.running)
-                served = replace(served, is_slow=verify(served) > SLOW_SECONDS)
-        except StoreUnreachable:
-            raise
-        except UserError as error:
-            self.refuse(str(error))
-        except (KeyError, ValueError) as error:  # a file is missing, or has other content
-            self.refuse(f"The bundle of the {self.alias} cannot be loaded: {error!r}.")
-        else:
-            self._swap(served)
-            self.refused = ""
+    def _load(self) -> ServedModel:
+        """Load and verify the version that the alias names.
+
+        Raises:
+            UserError: there is none, it is damaged, or it fails a check.
+        """
+        version, bundle = self.store.load(self.alias)
+        task = self.make_task(bundle)
+        model = task.load(bundle)
+        served = ServedModel(
+            version=str(version),
+            alias=self.alias,
+            digest=bundle.digest,
+            task=task,
+            model=model,
+            manifest=bundle.manifest,
+            card=self.store.fetch(version, EVIDENCE).get(CARD, b"").decode(),
+            examples=json.loads(bundle.files.get(EXAMPLES, b"[]")),
+            is_async=inspect.iscoroutinefunction(model.predict),
+        )
+        if self.running is not None:
+            compare_schemas(served, self.running)
+        return replace(served, is_slow=verify(served) > SLOW_SECONDS)
 
     def _swap(self, served: ServedModel | None) -> None:
         """Serve another version: a batch reads `served` once, so no request sees two."""
-        old, self.served = self.served, served
+        old, self.served, self.refused = self.served, served, ""
+        if old is served:
+            return
         if old is not None:
             self.metrics.model_info.labels(self.alias, old.version).set(0)
         if served is not None:
             self.running = self.running or served.task
             self.metrics.model_info.labels(self.alias, served.version).set(1)
             self.metrics.model_swaps.labels(self.alias).inc()
-            log.info("serves", extra={"alias": self.alias, "model_version": served.version})
-
-
-def load(make_task: Callable[[Bundle], Task], store: Store, alias: str) -> ServedModel:
-    """Load the version that an alias points to.
-
-    Raises:
-        UserError: there is none, it is damaged, or its model cannot be loaded.
-    """
-    version, bundle = store.load(alias)
-    task = make_task(bundle)
-    return ServedModel(
-        version=str(version),
-        alias=alias,
-        digest=bundle.digest,
-        task=task,
-        model=task.load(bundle),
-        manifest=bundle.manifest,
-        card=store.fetch(version, EVIDENCE).get(CARD, b"").decode(),
-        examples=json.loads(bundle.files.get(EXAMPLES, b"[]")),
-    )
+        version = served.version if served else ""
+        log.info("swapped the model", extra={"alias": self.alias, "model_version": version})
 
 
 def add_features(task: Task, rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
     """Return rows as the model takes them: with the features of their histories, if any."""
-    return {**rows, **task.history.features(rows, histories)} if task.history else rows
+    if task.history is None:
+        return rows
+    return {**rows, **task.history.features(rows, histories)}
 
 
 def compare_schemas(served: ServedModel, running: Task) -> None:
@@ -190,36 +182,36 @@ def compare_schemas(served: ServedModel, running: Task) -> None:
 def verify(served: ServedModel) -> float:
     """Compare the answers to the examples; return the seconds that a batch of them takes.
 
-    An `AsyncModel` is not verified: it asks services, whose answers vary.
+    An AsyncModel is not verified: it asks services, whose answers vary.
 
     Raises:
-        UserError: an answer is another than the recorded one, or there is none.
+        UserError: an answer is not the recorded one, or an AsyncModel needs an event store.
     """
+    task = served.task
+    if served.is_async and task.history is not None:
+        raise UserError(f"Version {served.version} is awaited and cannot use an event store.")
     if served.is_async or not served.examples:
         return 0
+    requests = [task.request.model_validate(example["request"]) for example in served.examples]
+    histories: list[HistoryRows] = []
+    if task.history is not None:
+        histories = [task.history.from_request(request) or {} for request in requests]
     try:
-        _answer(served)
-        start = time.perf_counter()
-        answers = _answer(served)
-        seconds = time.perf_counter() - start
+        for _ in range(2):  # the first call warms the model up
+            start = time.perf_counter()
+            rows = add_features(task, task.to_rows(requests), histories)
+            responses = task.to_responses(rows, served.predict(rows))
+            seconds = time.perf_counter() - start
     except ModelError as error:
-        raise UserError(f"Version {served.version} cannot answer its examples: {error}") from error
-    for number, (answer, example) in enumerate(zip(answers, served.examples, strict=True), 1):
-        if not is_close(answer, example["response"]):
+        reason = f"Version {served.version} cannot answer its examples: {error}"
+        raise UserError(reason) from error
+    pairs = zip(responses, served.examples, strict=True)
+    for number, (response, example) in enumerate(pairs, 1):
+        if not is_close(response.model_dump(mode="json"), example["response"]):
             raise UserError(
                 f"Version {served.version} gives another answer to its example {number}."
             )
     return seconds
-
-
-def _answer(served: ServedModel) -> list[Any]:
-    """Return the answers of a version to its own examples."""
-    task = served.task
-    requests = [task.request.model_validate(example["request"]) for example in served.examples]
-    carried = [task.history.from_request(r) or {} for r in requests] if task.history else []
-    rows = add_features(task, task.to_rows(requests), carried)
-    responses = task.to_responses(rows, served.predict(rows))
-    return [response.model_dump(mode="json") for response in responses]
 
 
 def is_close(one: Any, two: Any) -> bool:

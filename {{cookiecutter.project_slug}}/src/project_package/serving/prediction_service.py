@@ -15,7 +15,8 @@ from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from ..errors import StateUnavailable
+from ..errors import StateUnavailable, Unavailable
+from ..settings import Settings
 from .batching import MicroBatcher
 from .event_transactions import Body, EventTransactions, split
 from .metrics import Metrics
@@ -43,15 +44,17 @@ class EventService:
         transactions: EventTransactions,
         metrics: Metrics,
         observe: Observe,
-        max_waiting: int,
+        settings: Settings,
     ) -> None:
         self._transactions, self._metrics, self._observe = transactions, metrics, observe
         self.error = ""
         self._thread = ThreadPoolExecutor(1, "event-store")
-        self._requests = MicroBatcher[Body, list[Answer]](self._predict, max_waiting)
+        # A slow event store leaves room for requests that do not need it.
+        limits = max(1, settings.serve_max_in_flight // 2), settings.serve_answer_seconds
         add, label = transactions.add_events, transactions.set_labels
-        self._events = MicroBatcher[Models, list[bool]](partial(self._run, add), max_waiting)
-        self._labels = MicroBatcher[Models, list[bool]](partial(self._run, label), max_waiting)
+        self._requests = MicroBatcher[Body, list[Answer]](self._predict, *limits)
+        self._events = MicroBatcher[Models, list[bool]](partial(self._run, add), *limits)
+        self._labels = MicroBatcher[Models, list[bool]](partial(self._run, label), *limits)
 
     async def predict(self, body: Body) -> list[Answer]:
         """Answer a body; raises what `PredictionService.predict` raises."""
@@ -107,13 +110,16 @@ class PredictionService:
     """Answers requests: in the event loop, in a thread, or with the event store."""
 
     def __init__(
-        self, versions: Versions, events: EventService | None, observe: Observe, max_waiting: int
+        self, versions: Versions, events: EventService | None, observe: Observe, settings: Settings
     ) -> None:
         """Take the versions that answer; `observe` gets every batch that was answered."""
         self.versions, self.events, self.observe = versions, events, observe
         self.task = versions.champion.current().task
+        self._seconds = settings.serve_answer_seconds
         self._thread = ThreadPoolExecutor(1, "model")
-        self._batcher = MicroBatcher[Body, list[Answer]](self._predict, max_waiting)
+        self._batcher = MicroBatcher[Body, list[Answer]](
+            self._predict, settings.serve_max_in_flight, self._seconds
+        )
 
     async def predict(self, requests: Models) -> list[Answer]:
         """Answer requests, in their order.
@@ -122,7 +128,8 @@ class PredictionService:
             RequestValidationError: the history of a request is not enough, or its event is stored
                 with other values.
             HTTPException: 409, another process is answering an event.
-            Unavailable: the event store cannot be used, or too many requests wait.
+            Unavailable: the event store cannot be used, too many requests wait, or the answer takes
+                too long.
         """
         served, history = self.versions.champion.current(), self.task.history
         if served.is_async:
@@ -139,9 +146,14 @@ class PredictionService:
         self._thread.shutdown()
 
     async def _await_prediction(self, served: ServedModel, requests: Models) -> list[Answer]:
-        """Answer with an `AsyncModel`, which needs no batches; it has no challenger."""
+        """Answer with an AsyncModel, which needs no batches and has no challenger."""
         rows = self.task.to_rows(requests)
-        answered = respond(served, rows, await served.await_prediction(rows))
+        try:
+            async with asyncio.timeout(self._seconds):
+                predictions = await served.model.predict(rows)  # type: ignore[misc]
+        except TimeoutError:
+            raise Unavailable("The answer takes too long: retry later.") from None
+        answered = respond(served, rows, predictions)
         self.observe([answered])
         return [Answer(served.version, response) for response in answered.answers]
 

@@ -1,7 +1,4 @@
-"""Open the event store of a use case, which holds raw events with the columns of `History.event`.
-
-Its two backends share the functions below.
-"""
+"""Open the event store of a use case; what its two backends share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,11 +21,7 @@ OTHER_COLUMNS = (
 
 
 def open_store(address: str, history: History) -> EventStore:
-    """Open the event store at a redis:// or rediss:// URL, or else in a SQLite file.
-
-    Raises:
-        UserError: the address is not valid, or the file cannot be opened.
-    """
+    """Open the store at a redis:// or rediss:// URL, or in a SQLite file, or raise UserError."""
     if address.startswith(("redis://", "rediss://")):
         from .redis import RedisStore  # noqa: PLC0415  its library takes a third of a second
 
@@ -63,5 +56,5 @@ def to_values(rows: Columns, columns: Mapping[str, type]) -> list[tuple[Any, ...
 def to_columns(values: Sequence[tuple[Any, ...]], columns: Mapping[str, type]) -> Columns:
     """Return the values of rows as columns; a missing number is NaN."""
     lists = zip(*values, strict=True) if values else [()] * len(columns)
-    arrays = map(np.array, lists, map(DTYPES.get, columns.values()))
-    return dict(zip(columns, arrays, strict=True))
+    kinds = zip(columns.items(), lists, strict=True)
+    return {name: np.array(numbers, DTYPES[kind]) for (name, kind), numbers in kinds}

@@ -1,11 +1,11 @@
 """The event store in a Redis, which replicas of the server on several machines share.
 
-`event:KEY` is an event in JSON, with its order of receipt. `answer:KEY` is its answer, or before
-that, the claim of the replica that is answering it. The sorted set `entity:NAME:ID` has the keys of
-an entity's events by timestamp. Redis deletes each of them when the retention is over.
+`event:KEY` is an event in JSON, with its order of receipt, and `answer:KEY` its answer. The sorted
+set `entity:NAME:ID` has the keys of an entity's events by timestamp. Redis deletes each of them
+when the retention is over.
 
-There is no lock: replicas do not wait for each other, and a transaction is not atomic. When it
-raises, or its replica is killed, events stay without an answer; the next request for them gets it.
+There is no lock, and a transaction is not atomic: an event is stored before its answer. `claim:KEY`
+names the replica that is answering it, for some seconds; if it fails, others may answer then.
 
 Durability is up to the Redis: with `appendonly yes`, `appendfsync always` and `maxmemory-policy
 noeviction` it loses nothing. Keys have no hash tags: a Redis Cluster is not supported.
@@ -13,7 +13,7 @@ noeviction` it loses nothing. Keys have no hash tags: a Redis Cluster is not sup
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 from uuid import uuid4
@@ -27,12 +27,12 @@ from ..fields import TIMESTAMP, columns_of
 from .base import MILLISECOND, OTHER_COLUMNS, label_columns, reported, to_columns, to_values
 
 ADD = """
-local event, answer, sequence = unpack(KEYS)  -- then come the sets of its entities
-local columns, timestamp, key, retention, claim, claim_time = unpack(ARGV)
+local event, claim, sequence = unpack(KEYS)  -- then come the sets of its entities
+local columns, timestamp, key, retention, replica, claim_time = unpack(ARGV)
 if redis.call('EXISTS', event) == 1 then return 0 end
 local value = '[' .. redis.call('INCR', sequence) .. ',' .. columns .. ']'
 redis.call('SET', event, value, 'PX', retention)
-redis.call('SET', answer, claim, 'PX', claim_time)
+redis.call('SET', claim, replica, 'PX', claim_time)
 for i = 4, #KEYS do
   for _, old in ipairs(redis.call('ZRANGE', KEYS[i], 0, 1)) do  -- remove what has expired
     if redis.call('EXISTS', 'event:' .. old) == 0 then redis.call('ZREM', KEYS[i], old) end
@@ -54,64 +54,47 @@ class RedisStore:
         kinds = {name: kind.__name__ for name, kind in self._columns.items()}
         self._layout = _json([kinds, history.key, [entity.name for entity in history.entities]])
         self._retention = history.retention // MILLISECOND
-        self._claim, self._claim_time = f"claim:{uuid4()}", round(claim_seconds * 1000)
-        self._claimed = set[str]()
+        self._replica, self._claim_time = str(uuid4()), round(claim_seconds * 1000)
         try:  # Any: the types of the library are also those of its asynchronous client
-            self._redis: Any = Redis.from_url(
-                url, decode_responses=True, socket_timeout=5, retry=None
-            )
+            self._redis: Any = Redis.from_url(url, decode_responses=True, socket_timeout=5)
         except ValueError as error:
             raise UserError(f"STATE_URL is not a valid address: {error}.") from error
         self._add = self._redis.register_script(ADD)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the claims on events until the end."""
+        """Check that the columns are the same; Redis makes each write durable on its own."""
         with reported(RedisError):
             self._redis.setnx("events:layout", self._layout)
             if self._redis.get("events:layout") != self._layout:
                 raise StateUnavailable(OTHER_COLUMNS)
-            try:
-                yield
-            finally:
-                with suppress(RedisError):  # then they expire
-                    self._redis.unlink("", *self._claimed)
-                self._claimed.clear()
+            yield
 
     def find(self, rows: Columns) -> list[StoredEvent | None]:
-        """Return the stored event with each row's key; None where there is none.
-
-        Events without an answer are claimed; those that others have claimed are in flight.
-        """
+        """Return the stored event with each row's key; None where there is none."""
         keys = self._keys(rows)
-        events, pipeline = self._events(keys), self._redis.pipeline()
-        for name in (f"answer:{key}" for key in events):
-            pipeline.set(name, self._claim, nx=True, px=self._claim_time).get(name)
-        found, answers = dict[str, StoredEvent](), pipeline.execute()[1::2]
-        for (key, (_, event)), answer in zip(events.items(), answers, strict=True):
-            if answer == self._claim:
-                self._claimed.add(f"answer:{key}")
-            if answer.startswith("claim:"):
-                found[key] = StoredEvent(event, in_flight=answer != self._claim)
-            else:
-                found[key] = StoredEvent(event, answer)
+        events = self._events(keys)
+        # Claims first: the answer that comes in between removes the claim.
+        claims, answers = self._get("claim", keys), self._get("answer", keys)
+        found = dict[str, StoredEvent]()
+        for key, (_, event) in events.items():
+            in_flight = claims.get(key, self._replica) != self._replica
+            found[key] = StoredEvent(event, answers.get(key, ""), in_flight)
         return [found.get(key) for key in keys]
 
     def add(self, rows: Columns) -> list[bool]:
         """Store and claim events in this order; False for a row whose key is stored already."""
         keys, pipeline = self._keys(rows), self._redis.pipeline()
-        claim = (self._retention, self._claim, self._claim_time)
+        claim = (self._retention, self._replica, self._claim_time)
         for key, values in zip(keys, to_values(rows, self._columns), strict=True):
             event = dict(zip(self._columns, values, strict=True))
             sets = [f"entity:{one.name}:{event[one.name]}" for one in self._history.entities]
-            names = [f"event:{key}", f"answer:{key}", "events:sequence", *sets]
+            names = [f"event:{key}", f"claim:{key}", "events:sequence", *sets]
             self._add(names, [_json(event), event[TIMESTAMP], key, *claim], client=pipeline)
-        is_new = [reply == 1 for reply in pipeline.execute()]
-        self._claimed.update(f"answer:{k}" for k, new in zip(keys, is_new, strict=True) if new)
-        return is_new
+        return [reply == 1 for reply in pipeline.execute()]
 
     def history(self, rows: Columns) -> list[HistoryRows]:
-        """Return for each row the earlier events of its entities; see `EventStore.history`."""
+        """Return the events of each row's entities up to its time, stored before the row itself."""
         own = self._keys(rows) if self._history.request_is_event else [""] * length(rows)
         pipeline = self._redis.pipeline(transaction=False)
         for entity in self._history.entities:
@@ -137,12 +120,11 @@ class RedisStore:
         return [*histories]
 
     def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
-        """Keep the answers that were given for stored events."""
-        names, pipeline = [f"answer:{key}" for key in self._keys(rows)], self._redis.pipeline()
-        for name, answer in zip(names, answers, strict=True):
-            pipeline.set(name, answer, px=self._retention)
+        """Store the answers that were given for events."""
+        pipeline = self._redis.pipeline()
+        for key, answer in zip(self._keys(rows), answers, strict=True):
+            pipeline.set(f"answer:{key}", answer, px=self._retention).unlink(f"claim:{key}")
         pipeline.execute()
-        self._claimed.difference_update(names)
 
     def set_labels(self, rows: Columns) -> list[bool]:
         """Set label columns of stored events; False for a row whose key is not stored."""
@@ -158,15 +140,13 @@ class RedisStore:
 
     @reported(RedisError)
     def erase(self, entity: str) -> int:
-        """Delete all events of an entity id, whatever the kind of entity; return how many."""
+        """Delete all events of an entity id, of any kind of entity; return how many."""
         names = [one.name for one in self._history.entities]
         sets = [f"entity:{name}:{entity}" for name in names]
         keys = chain.from_iterable(self._redis.zrange(name, 0, -1) for name in sets)
         events = self._events(keys).items()
         erased = [key for key, (_, event) in events if entity in map(event.get, names)]
-        self._redis.unlink(
-            *sets, *(f"{kind}:{key}" for key in erased for kind in ("event", "answer"))
-        )
+        self._redis.unlink(*sets, *(f"{kind}:{k}" for k in erased for kind in ("event", "answer")))
         return len(erased)
 
     @reported(RedisError)
@@ -187,9 +167,12 @@ class RedisStore:
 
     def _events(self, keys: Iterable[str]) -> dict[str, tuple[int, dict[str, Any]]]:
         """Return the order of receipt and the columns of the events that are stored."""
-        names = list(dict.fromkeys(keys))
-        values = self._redis.mget([f"event:{key}" for key in names]) if names else []
-        return {k: from_json(event) for k, event in zip(names, values, strict=True) if event}
+        return {key: from_json(event) for key, event in self._get("event", keys).items()}
+
+    def _get(self, kind: str, keys: Iterable[str]) -> dict[str, str]:
+        keys = list(dict.fromkeys(keys))
+        values = self._redis.mget([f"{kind}:{key}" for key in keys]) if keys else []
+        return {key: value for key, value in zip(keys, values, strict=True) if value}
 
 
 def _json(value: object) -> str:

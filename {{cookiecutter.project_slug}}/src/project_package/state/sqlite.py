@@ -1,9 +1,8 @@
 """The event store in a SQLite file, which several processes of one machine may share.
 
 Its one table, `events`, has a column for each field of an event: `sqlite3 FILE .schema` shows it.
-Each entity has an index with all columns that its features read, so a query for its history never
-reads the table. A commit waits for the disk (`synchronous`), and no bytes of deleted events remain
-in the file (`secure_delete`).
+Each entity has an index with all columns that its features read. A commit waits for the disk
+(`synchronous`), and no bytes of deleted events remain in the file (`secure_delete`).
 """
 
 import sqlite3
@@ -41,37 +40,31 @@ class SqliteStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
-            self._file = sqlite3.connect(
-                path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
-            )
+            self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             for pragma in PRAGMAS:
                 self._file.execute(f"PRAGMA {pragma}")
         except (sqlite3.Error, OSError) as error:
             raise UserError(f"The event store {path} cannot be opened: {error}.") from error
-        with self.transaction():
-            self._create()
-
-    def _create(self) -> None:
-        """Create the table and its indexes; raise UserError when the table has other columns."""
-        schema = dict(self._file.execute("SELECT name, sql FROM sqlite_schema").fetchall())
         columns = ",\n  ".join(f'"{name}" {TYPES[kind]}' for name, kind in self._columns.items())
         table = TABLE.format(columns=columns, key=_names(self._key))
-        if "events" not in schema:
-            self._file.execute(table)
-        elif schema["events"] != table:
-            raise UserError(OTHER_COLUMNS)
-        for entity in self._history.entities:
-            name = f"events_by_{entity.name}"
-            columns = _names((entity.name, TIMESTAMP, "id", *entity.columns))
-            index = f'CREATE INDEX "{name}" ON events ({columns})'
-            if schema.get(name) != index:  # new, or features read other columns than before
-                self._file.execute(f'DROP INDEX IF EXISTS "{name}"')
-                self._file.execute(index)
+        with self.transaction():
+            schema = dict(self._file.execute("SELECT name, sql FROM sqlite_schema").fetchall())
+            if "events" not in schema:
+                self._file.execute(table)
+            elif schema["events"] != table:
+                raise UserError(OTHER_COLUMNS)
+            for entity in history.entities:
+                name = f"events_by_{entity.name}"
+                columns = _names((entity.name, TIMESTAMP, "id", *entity.columns))
+                index = f'CREATE INDEX "{name}" ON events ({columns})'
+                if schema.get(name) != index:  # new, or features read other columns than before
+                    self._file.execute(f'DROP INDEX IF EXISTS "{name}"')
+                    self._file.execute(index)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit what happens inside, durably; nothing of it when it raises."""
-        with reported(sqlite3.Error):
+        with reported(sqlite3.Error), self._file:  # which commits or rolls back
             deadline = time.monotonic() + self._busy_seconds
             # The waits of SQLite's own `busy_timeout` grow to 0.1 s: of two processes that write
             # batch after batch, one would run into the timeout (measured).
@@ -83,12 +76,7 @@ class SqliteStore:
                     if not is_busy or time.monotonic() > deadline:
                         raise
                     time.sleep(0.001)
-            try:
-                yield
-                self._file.execute("COMMIT")
-            finally:
-                if self._file.in_transaction:
-                    self._file.execute("ROLLBACK")
+            yield
 
     def find(self, rows: Columns) -> list[StoredEvent | None]:
         """Return the stored event with each row's key; None where there is none."""
@@ -107,12 +95,12 @@ class SqliteStore:
         return [self._file.execute(sql, (now, *event)).rowcount > 0 for event in values]
 
     def history(self, rows: Columns) -> list[HistoryRows]:
-        """Return for each row the earlier events of its entities; see `EventStore.history`."""
+        """Return the events of each row's entities up to its time, stored before the row itself."""
         before = [LAST_ID] * length(rows)
         if self._history.request_is_event:
-            sql = f"SELECT id FROM events WHERE {self._where}"  # noqa: S608
-            own = [self._file.execute(sql, key).fetchone() for key in to_values(rows, self._key)]
-            before = [found[0] if found else LAST_ID for found in own]
+            sql = f"SELECT ifnull(min(id), {LAST_ID}) FROM events WHERE {self._where}"  # noqa: S608
+            keys = to_values(rows, self._key)
+            before = [self._file.execute(sql, key).fetchone()[0] for key in keys]
         histories: list[dict[str, Columns]] = [{} for _ in before]
         for entity in self._history.entities:
             columns = {name: self._columns[name] for name in (TIMESTAMP, *entity.columns)}
@@ -128,10 +116,10 @@ class SqliteStore:
         return [*histories]
 
     def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
-        """Keep the answers that were given for stored events."""
-        pairs = zip(answers, to_values(rows, self._key), strict=True)
+        """Store the answers that were given for events."""
         sql = f"UPDATE events SET answer = ? WHERE {self._where}"  # noqa: S608
-        self._file.executemany(sql, [(answer, *key) for answer, key in pairs])
+        values = [(a, *key) for a, key in zip(answers, to_values(rows, self._key), strict=True)]
+        self._file.executemany(sql, values)
 
     def set_labels(self, rows: Columns) -> list[bool]:
         """Set label columns of stored events; False for a row whose key is not stored."""
@@ -142,19 +130,16 @@ class SqliteStore:
         return [self._file.execute(sql, value).rowcount > 0 for value in values]
 
     def erase(self, entity: str) -> int:
-        """Delete all events of an entity id, whatever the kind of entity; return how many."""
+        """Delete all events of an entity id, of any kind of entity; return how many."""
         names = [f'"{one.name}" = ?' for one in self._history.entities]
         sql = f"DELETE FROM events WHERE {' OR '.join(names)}"  # noqa: S608
         with self.transaction():
             return self._file.execute(sql, [entity] * len(names)).rowcount
 
     def delete_expired(self) -> int:
-        """Delete events received longer ago than `History.retention`; return how many.
-
-        One call looks at the 1,000 smallest ids: they grow with the time of receipt.
-        """
+        """Delete events received longer ago than `History.retention`; return how many."""
         since = round(time.time() * 1000) - self._history.retention // MILLISECOND
-        oldest = "SELECT id FROM events ORDER BY id LIMIT 1000"
+        oldest = "SELECT id FROM events ORDER BY id LIMIT 1000"  # ids grow with the time of receipt
         sql = f"DELETE FROM events WHERE received < ? AND id IN ({oldest})"  # noqa: S608
         with self.transaction():
             return self._file.execute(sql, [since]).rowcount

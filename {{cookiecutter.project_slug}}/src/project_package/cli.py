@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import GateRefused, UserError
-from ..settings import Settings, read
+from .errors import GateRefused, UserError
+from .settings import read
 
 if TYPE_CHECKING:
-    from ..contract import Training
-    from .erase import PredictionLog
-    from .project import Project
+    from .contract import Training
+    from .lifecycle.project import Project
 
 Set = Annotated[
     list[str] | None,
@@ -30,13 +29,12 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 
 @dataclass(frozen=True)
 class Entry:
-    """What the command line needs of a use case: each function imports it when it is called."""
+    """What the command line needs of a use case."""
 
     training: "Callable[[], Training]"
-    serve: Callable[[str, int, int, bool], None]
-    """Serve on (host, port, workers, quiet); empty, -1 and 0 mean what the settings say."""
-    open_log: "Callable[[Settings, Path], PredictionLog | None]"
-    """Open the prediction log of a project's folder; None when it is off."""
+    """Import the training side: a server has no library for it."""
+    app: str
+    """The factory of the HTTP application, as `module:function`."""
 
 
 app = typer.Typer(
@@ -52,16 +50,16 @@ def open_project(
     context: typer.Context, changes: list[str] | None, quiet: bool
 ) -> "AbstractContextManager[Project]":
     """Open the project of the working folder."""
-    from .project import opened
+    from .lifecycle.project import open_folder
 
     entry: Entry = context.obj
-    return opened(entry.training(), changes or (), quiet)
+    return open_folder(entry.training(), changes or (), quiet)
 
 
 @app.command(epilog="Example: `ml data --set data.days=120`")
 def data(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
     """Read raw rows, validate them and compute their features."""
-    from .data import data as stage
+    from .lifecycle.data import data as stage
 
     with open_project(context, changes, quiet) as project:
         stage(project)
@@ -70,7 +68,7 @@ def data(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> N
 @app.command(epilog="Example: `ml train --set train.trials=40`")
 def train(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
     """Search, fit and register a challenger."""
-    from .train import train as stage
+    from .lifecycle.train import train as stage
 
     with open_project(context, changes, quiet) as project:
         stage(project)
@@ -79,7 +77,7 @@ def train(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> 
 @app.command(epilog="Example: `ml evaluate`")
 def evaluate(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
     """Score the challenger beside its baselines and write the report."""
-    from .evaluate import evaluate as stage
+    from .lifecycle.evaluate import evaluate as stage
 
     with open_project(context, changes, quiet) as project:
         stage(project)
@@ -88,7 +86,7 @@ def evaluate(context: typer.Context, changes: Set = None, quiet: Quiet = False) 
 @app.command(epilog="Example: `ml promote --set promote.margin=0`")
 def promote(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
     """Make the challenger the champion if it passes the gate."""
-    from .promote import promote as stage
+    from .lifecycle.promote import promote as stage
 
     with open_project(context, changes, quiet) as project:
         stage(project)
@@ -97,7 +95,7 @@ def promote(context: typer.Context, changes: Set = None, quiet: Quiet = False) -
 @app.command(epilog="Example: `ml rollback`")
 def rollback(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
     """Make the previous champion the champion again."""
-    from .promote import rollback as stage
+    from .lifecycle.promote import rollback as stage
 
     with open_project(context, changes, quiet) as project:
         stage(project)
@@ -106,7 +104,25 @@ def rollback(context: typer.Context, changes: Set = None, quiet: Quiet = False) 
 @app.command(epilog="Example: `ml pipeline --set seed=1`")
 def pipeline(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
     """Run data, train, evaluate and promote."""
-    from .pipeline import pipeline as stage
+    from .lifecycle.pipeline import pipeline as stage
+
+    with open_project(context, changes, quiet) as project:
+        stage(project)
+
+
+@app.command(epilog="Example: `ml models`")
+def models(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """List the registered versions with their aliases and scores."""
+    from .lifecycle.doctor import models as stage
+
+    with open_project(context, changes, quiet) as project:
+        stage(project)
+
+
+@app.command(epilog="Example: `ml doctor`")
+def doctor(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Check the set-up; exit with 2 when something is broken."""
+    from .lifecycle.doctor import doctor as stage
 
     with open_project(context, changes, quiet) as project:
         stage(project)
@@ -121,28 +137,10 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Predict a file of raw rows with the champion."""
-    from .predict import predict as stage
+    from .lifecycle.predict import predict as stage
 
     with open_project(context, changes, quiet) as project:
         stage(project, source, target)
-
-
-@app.command(epilog="Example: `ml models`")
-def models(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """List the registered versions with their aliases and scores."""
-    from .models import models as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml doctor`")
-def doctor(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Check the set-up; exit with 2 when something is broken."""
-    from .doctor import doctor as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
 
 
 @app.command(epilog="Example: `ml erase C0001234`")
@@ -152,11 +150,11 @@ def erase(
     quiet: Quiet = False,
 ) -> None:
     """Delete what the event store and the prediction log hold of an entity."""
-    from .erase import erase as stage
+    from .lifecycle.erase import erase as stage
+    from .serving.prediction_log import open_log
 
-    entry: Entry = context.obj
     with open_project(context, None, quiet) as project:
-        stage(project, entity, entry.open_log(project.settings, project.workspace.root))
+        stage(project, entity, open_log(project.settings, project.workspace.root))
 
 
 @app.command(epilog="Example: `ml serve --port 8080`, then open /docs")
@@ -172,8 +170,10 @@ def serve(
     quiet: Quiet = False,
 ) -> None:
     """Serve the champion over HTTP."""
+    from .serving.app import serve as stage
+
     entry: Entry = context.obj
-    entry.serve(host, port, workers or 0, quiet)
+    stage(entry.app, host, port, workers or 0, quiet)
 
 
 @app.command(epilog="Example: `ml key shop --scope predict --scope labels`")
@@ -184,12 +184,12 @@ def key(
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the key.")] = False,
 ) -> None:
-    """Create an API key and print it, this once; a running server reads it within seconds."""
-    from .. import api_keys
+    """Create an API key and print it, only this once; a running server reads it within seconds."""
+    from . import api_keys
 
     path = read().keys(Path.cwd())
     if path is None:
-        raise UserError("SERVE_KEYS is off, so no key is asked for: set it to a file first.")
+        raise UserError("SERVE_KEYS is off, so requests need no key: set it to a file first.")
     if remove:
         api_keys.remove(path, name)
     else:
