@@ -20,42 +20,38 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def serve(listening: socket.socket) -> None:
+    """Answer 200 to whatever comes, until the socket is shut down."""
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except OSError:
+            return
+        with connection:
+            connection.recv(4 * MEGABYTE)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[int]:
-    """Run nginx with the configuration, between a free port and a server that answers 200."""
-    nginx = require("nginx", "nginx")
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+    """Run nginx with the configuration in front of a server; return its port."""
+    nginx, port = require("nginx", "nginx"), free_port()
     with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:  # closed: the test is over
-                    return
-                with connection:
-                    connection.recv(4 * MEGABYTE)
-                    connection.sendall(answer)
-
-        threading.Thread(target=serve, daemon=True).start()
-        port, upstream = free_port(), server.getsockname()[1]
+        threading.Thread(target=serve, args=[server], daemon=True).start()
         text = CONFIGURATION.read_text(encoding="utf-8")
         text = text.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
-        text = text.replace("127.0.0.1:8000", f"127.0.0.1:{upstream}")
+        text = text.replace("127.0.0.1:8000", f"127.0.0.1:{server.getsockname()[1]}")
         (tmp_path / "nginx.conf").write_text(text, encoding="utf-8")
         command = [nginx, "-p", str(tmp_path), "-c", "nginx.conf", "-g", "daemon off;"]
-        process = subprocess.Popen(command)
-        try:
+        with subprocess.Popen(command) as process:
             for _ in range(500):
                 with socket.socket() as attempt:
                     if attempt.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 time.sleep(0.01)
             yield port
-        finally:
             process.terminate()
-            process.wait(30)
-            server.shutdown(socket.SHUT_RDWR)
+        server.shutdown(socket.SHUT_RDWR)
 
 
 def status(port: int, head: bytes) -> int:

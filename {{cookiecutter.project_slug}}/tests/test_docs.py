@@ -1,7 +1,6 @@
-"""The notebook runs, and the papers tell the truth: tree, links, files and settings they name."""
+"""The notebook runs, and the docs are true: the files, links and settings that they name exist."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -14,9 +13,9 @@ from project_package.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
 PACKAGE = Path(project_package.__path__[0])
+README = PROJECT / "README.md"
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
-PAPERS = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
-ENTRY = re.compile(r"^((?:│   )*)[├└]── (\S+) +(\S.*)$", re.MULTILINE)
+DOCS = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -39,42 +38,30 @@ def test_notebook_is_committed_without_outputs(notebook: NotebookNode) -> None:
     assert not [cell for cell in code if cell.outputs or cell.execution_count]
 
 
-def listed(readme: str) -> Iterator[tuple[str, str]]:
-    """Yield the path and the comment of each entry of the tree."""
-    folders: list[str] = []
-    for indent, name, comment in ENTRY.findall(readme):
-        folders[len(indent) // 4 :] = [name.rstrip("/")]
-        yield "/".join(folders), comment
-
-
-def test_tree_names_every_file_of_the_package_and_no_other() -> None:
-    tree = [path for path, _ in listed((PROJECT / "README.md").read_text(encoding="utf-8"))]
-    found = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*")}
-    kept = {path for path in found if "__pycache__" not in path.parts}
-    assert len(tree) == len(set(tree))
-    assert set(tree) == {path.as_posix() for path in kept if path.name != "__init__.py"}
-
-
-def test_no_two_files_have_the_same_comment() -> None:
-    tree = listed((PROJECT / "README.md").read_text(encoding="utf-8"))
-    files = {(path.rpartition("/")[2], comment) for path, comment in tree}  # of any use case
-    assert len(files) == len({comment for _, comment in files})
+def test_readme_lists_every_module_and_folder_of_the_package() -> None:
+    listed = re.findall(r"^[├└]── (\S+) ", README.read_text(encoding="utf-8"), re.MULTILINE)
+    paths = [path for path in PACKAGE.iterdir() if not path.name.startswith("__")]
+    use_cases = [path for path in paths if (path / "training.py").exists()]
+    shared = {f"{path.name}/" if path.is_dir() else path.name for path in paths}
+    shared -= {f"{path.name}/" for path in use_cases}
+    assert len(listed) == len(shared) + 1  # and the folder of the use case
+    assert shared < set(listed)
 
 
 def exists(path: Path) -> bool:
-    """Tell; in the template, the file may have the name of its use case in it."""
+    """Return whether a file exists; in the template its name may contain that of a use case."""
     return path.exists() or any(path.parent.glob(f"{path.stem}.*{path.suffix}"))
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
-def test_links_lead_somewhere(paper: Path) -> None:
-    for link in re.findall(r"\]\(([^)#\s]+)", paper.read_text(encoding="utf-8")):
-        assert "://" in link or exists(paper.parent / link), link
+@pytest.mark.parametrize("doc", DOCS, ids=lambda path: path.name)
+def test_links_lead_somewhere(doc: Path) -> None:
+    for link in re.findall(r"\]\(([^)#\s]+)", doc.read_text(encoding="utf-8")):
+        assert "://" in link or exists(doc.parent / link), link
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
-def test_files_that_are_named_exist(paper: Path) -> None:
-    for name in re.findall(r"`([\w./-]+\.(?:py|yml|ipynb))`", paper.read_text(encoding="utf-8")):
+@pytest.mark.parametrize("doc", DOCS, ids=lambda path: path.name)
+def test_files_that_are_named_exist(doc: Path) -> None:
+    for name in re.findall(r"`([\w./-]+\.(?:py|yml|ipynb))`", doc.read_text(encoding="utf-8")):
         assert exists(PROJECT / name) or exists(PACKAGE / name), name
 
 
@@ -83,5 +70,5 @@ def test_settings_that_are_named_are_those_of_the_program() -> None:
     example = (PROJECT / ".env.example").read_text(encoding="utf-8")
     given = set(re.findall(r"^# ([A-Z_]+)=", example, re.MULTILINE))
     assert given == {name for name in known if name.partition("_")[0] not in {"AIP", "WORKER"}}
-    papers = "".join(paper.read_text(encoding="utf-8") for paper in PAPERS)
-    assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)", papers)) <= known
+    docs = "".join(doc.read_text(encoding="utf-8") for doc in DOCS)
+    assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)", docs)) <= known

@@ -68,12 +68,12 @@ def test_last_change_overrides_the_file(tmp_path: Path) -> None:
     [("data.dayz", "data.days"), ("train.trails", "train.trials"), ("sead", "seed")],
 )
 def test_unknown_key_names_the_nearest(tmp_path: Path, key: str, near: str) -> None:
-    assert error(tmp_path, TEXT, f"{key}=1") == f'{key} is no parameter: did you mean "{near}"?'
+    assert error(tmp_path, TEXT, f"{key}=1") == f'{key} is not a parameter: did you mean "{near}"?'
 
 
 def test_unknown_key_near_to_none_lists_them_all(tmp_path: Path) -> None:
     text = error(tmp_path, f"{TEXT}zzzzqqqq = 1")
-    assert text.startswith("zzzzqqqq is no parameter: there are name, seed, ")
+    assert text.startswith("zzzzqqqq is not a parameter: there are name, seed, ")
 
 
 def test_every_wrong_value_is_named(tmp_path: Path) -> None:

@@ -154,7 +154,8 @@ def erase(
     from .serving.prediction_log import open_log
 
     with open_project(context, None, quiet) as project:
-        stage(project, entity, open_log(project.settings, project.workspace.root))
+        log = open_log(project.settings, project.workspace.root)
+        stage(project, entity, log.erase if log else None)
 
 
 @app.command(epilog="Example: `ml serve --port 8080`, then open /docs")

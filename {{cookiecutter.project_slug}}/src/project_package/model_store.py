@@ -11,6 +11,7 @@ of the training side but this.
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -55,11 +56,11 @@ class Store:
         Raises:
             UserError: the store cannot be reached, or has other content under these names.
         """
+        mode: Literal["create", "overwrite"] = "create" if folder == BUNDLE else "overwrite"
         for name, content in files.items():
             path = f"versions/{version}/{folder}/{name}"
             with self._reached():
                 try:
-                    mode = "create" if folder == BUNDLE else "overwrite"
                     obstore.put(self._objects, path, content, mode=mode)
                 except AlreadyExistsError as error:
                     if self._get(path) != content:

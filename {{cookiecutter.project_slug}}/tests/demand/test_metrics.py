@@ -12,7 +12,6 @@ from sklearn.metrics import mean_pinball_loss
 from project_package.contract import Columns
 from project_package.demand.metrics import (
     GOAL,
-    METRICS,
     conformal_factors,
     coverage_gap,
     naive,
@@ -98,11 +97,6 @@ def test_naive_interval_is_normal() -> None:
     found = naive({**rows, "deviation_13w": np.array([2.0, 100])})
     assert found["high"] - 7 == pytest.approx([2.563, 128.155], abs=1e-3)
     assert found["low"].tolist() == [pytest.approx(4.437, abs=1e-3), 0]
-
-
-def test_first_metric_is_the_goal_and_all_are_losses() -> None:
-    assert not any(metric.higher_is_better for metric in METRICS)
-    assert METRICS[0].name == GOAL.metric
 
 
 def test_small_departments_form_one_slice() -> None:

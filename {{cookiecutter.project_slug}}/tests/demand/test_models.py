@@ -4,10 +4,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+import optuna
 import pytest
 
 from project_package.bundle import Bundle
-from project_package.contract import Candidate, Columns, Hyperparameters, take
+from project_package.contract import Candidate, Columns, take
 from project_package.demand.features import INPUTS, LEVEL
 from project_package.demand.models import CANDIDATES
 from project_package.demand.task import DemandModel
@@ -78,19 +79,8 @@ def test_baseline_does_not_extrapolate() -> None:
         assert predictor.predict(far)["value"].max() < 4 * rows["units"].max()
 
 
-class Middle:
-    """Suggests the middle of every range."""
-
-    def suggest_float(self, _: str, low: float, high: float, *, log: bool = False) -> float:
-        return (low * high) ** 0.5 if log else (low + high) / 2
-
-    def suggest_int(self, _: str, low: int, high: int, *, log: bool = False) -> int:
-        return round((low * high) ** 0.5) if log else (low + high) // 2
-
-
 def test_space_suggests_the_settings_of_the_start() -> None:
     linear, xgboost = CANDIDATES
     assert linear.space is None
     assert xgboost.space is not None
-    suggested: Hyperparameters = xgboost.space(Middle())
-    assert suggested.keys() == xgboost.start.keys()
+    assert xgboost.space(optuna.create_study().ask()).keys() == xgboost.start.keys()

@@ -9,13 +9,7 @@ import polars as pl
 import pytest
 
 from project_package.data.completejourney import build, package_data
-from project_package.demand.data import (
-    FIRST_MONDAY,
-    DemandData,
-    DemandParams,
-    Split,
-    weekly,
-)
+from project_package.demand.data import FIRST_MONDAY, DemandData, DemandParams, Split, weekly
 from project_package.demand.features import PLANS
 
 WEEKS = 12
@@ -47,13 +41,9 @@ def table(
     folder: Path, purchases: list[Any], promotions: list[Any] | None = None, products: int = 9
 ) -> pl.DataFrame:
     """Return the weekly table; the last five weeks are the test."""
-    whole = [*purchases, purchase(1, WEEKS)]
     planned = promotions or [promotion(99, 2, mailer="A")]
-    for name, rows in (
-        ("transactions", whole),
-        ("products", PRODUCTS),
-        ("promotions", planned),
-    ):
+    whole = {"transactions": [*purchases, purchase(1, WEEKS)], "promotions": planned}
+    for name, rows in {**whole, "products": PRODUCTS}.items():
         pl.DataFrame(rows).write_parquet(folder / f"{name}.parquet")
     script = weekly(DemandParams(name="tiny", split=Split(test_weeks=5)))
     few = replace(script, variables={**script.variables, "most_products": products})

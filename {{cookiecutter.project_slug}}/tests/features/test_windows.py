@@ -131,11 +131,10 @@ def test_rejects_rows_out_of_order() -> None:
         compute([window("count")], rows)
 
 
-@pytest.mark.parametrize("aggregate", ["sum", "mean"])
-def test_rejects_missing_values(aggregate: Aggregate) -> None:
+def test_rejects_missing_values() -> None:
     rows = {**columns([(0, 0, 100), (1, 0, 200)]), "amount": np.array([1.0, np.nan])}
     with pytest.raises(ValueError, match="amount has missing or infinite values"):
-        compute([window(aggregate)], rows)
+        compute([window("mean")], rows)
 
 
 def test_no_rows_have_no_features() -> None:

@@ -63,11 +63,11 @@ def test_card_precision_by_hand() -> None:
     rows = {
         "day": np.array([0, 0, 0, 0, 1, 1, 1]),
         "customer": np.array([1, 1, 2, 3, 1, 2, 3]),
-        "is_fraud": np.array([0, 1, 0, 1, 1, 1, 0], dtype=np.bool_),
+        "is_fraud": np.array([0, 1, 0, 1, 1, 0, 0], dtype=np.bool_),
     }
     scores = np.array([0.9, 0.1, 0.8, 0.2, 0.9, 0.3, 0.5])
     # Day 0: cards 1 and 2 are on top, 1 is compromised and caught. Day 1: 3 and 2, without card 1.
-    assert card_precision(rows, scores, k=2) == (1 / 2 + 1 / 2) / 2
+    assert card_precision(rows, scores, k=2) == (1 / 2 + 0) / 2
 
 
 def test_card_precision_ceiling_falls_with_few_cards() -> None:

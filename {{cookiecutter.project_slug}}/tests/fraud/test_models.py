@@ -69,8 +69,3 @@ def test_search_space_has_the_settings_of_start(candidate: Candidate) -> None:
     suggested = candidate.space(optuna.create_study().ask())
     assert suggested.keys() == candidate.start.keys()
     assert candidate.fit(payments(100), suggested, 7)
-
-
-def test_first_candidate_is_the_simple_baseline() -> None:
-    assert CANDIDATES[0].name == "logistic"
-    assert CANDIDATES[0].space is None

@@ -1,6 +1,5 @@
 """Four weeks of payments through HTTP, in order of time: features and answers of the table."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,14 +10,13 @@ import pytest
 from project_package.bundle import Bundle, unpack
 from project_package.contract import Columns, length
 from project_package.features.windows import MILLISECONDS_A_DAY
-from project_package.fraud.features import ENTITIES, INPUTS, LABEL_DELAY_DAYS
+from project_package.fraud.features import INPUTS, LABEL_DELAY_DAYS, LOOKBACK
 from project_package.fraud.schemas import Payment
 from project_package.fraud.task import load, to_responses
 from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
 from project_package.lifecycle.project import Project
 from project_package.model_store import BUNDLE
 
-BATCH = 100
 DELAY = timedelta(days=LABEL_DELAY_DAYS)
 
 
@@ -38,44 +36,31 @@ def payments(table: pl.DataFrame) -> list[dict[str, Any]]:
     return [row | {"timestamp": row["timestamp"].isoformat()} for row in rows]
 
 
-@dataclass(frozen=True)
-class Replay:
-    """The payments that were sent, the rows that the server predicted, and its answers."""
-
-    sent: pl.DataFrame
-    rows: Columns
-    answers: list[dict[str, Any]]
-
-
-@pytest.fixture
-def replay(project: Project, served: Any, test: Columns) -> Replay:
-    """Send payments from the first of the test on; send labels when they become known."""
+@pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
+def test_four_weeks_over_http_equal_the_table(
+    project: Project, bundle: Bundle, test: Columns, served: Any
+) -> None:
+    time = pl.col("timestamp")
     raw = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
-    time, answers = pl.col("timestamp"), list[dict[str, Any]]()
     start = raw.filter(transaction_id=test["transaction_id"][0])["timestamp"][0]
-    earliest = start - max(entity.ttl for entity in ENTITIES)
-    earlier, sent = raw.filter((time < start) & (time > earliest)), raw.filter(time >= start)
-    unlabelled = pl.concat([earlier, sent])
+    earlier = raw.filter((time < start) & (time > start - LOOKBACK))
+    sent = raw.filter(time >= start)
+    unlabelled, answers = pl.concat([earlier, sent]), list[dict[str, Any]]()
     for part in earlier.iter_slices(5_000):
         served.post("events", payments(part))
-    for part in sent.iter_slices(BATCH):
+    for part in sent.iter_slices(100):
         due = unlabelled["timestamp"] <= part["timestamp"][-1] - DELAY
         for known in unlabelled.filter(due).iter_slices(10_000):
             served.post("labels", known.select("transaction_id", "is_fraud").to_dicts())
         unlabelled = unlabelled.filter(~due)
         instances = [{"transaction": payment} for payment in payments(part)]
         answers += served.post("predict", instances)["predictions"]
-    return Replay(sent, served.rows(), answers)
 
-
-@pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
-def test_four_weeks_over_http_equal_the_table(
-    bundle: Bundle, test: Columns, replay: Replay
-) -> None:
-    rows = np.flatnonzero(replay.sent["transaction_id"].is_in(test["transaction_id"].tolist()))
+    rows = np.flatnonzero(sent["transaction_id"].is_in(test["transaction_id"].tolist()))
     assert len(rows) == length(test) > 5_000
     assert (test["timestamp"][-1] - test["timestamp"][0]) > 27 * MILLISECONDS_A_DAY
+    served_rows = served.rows()
     for name in INPUTS:
-        assert np.array_equal(replay.rows[name][rows], test[name]), name
+        assert np.array_equal(served_rows[name][rows], test[name]), name
     expected = to_responses(test, load(bundle).predict(test))
-    assert [replay.answers[row] for row in rows] == [answer.model_dump() for answer in expected]
+    assert [answers[row] for row in rows] == [answer.model_dump() for answer in expected]

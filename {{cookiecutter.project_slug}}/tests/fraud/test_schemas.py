@@ -25,22 +25,23 @@ def request(*history: dict[str, Any], **changes: Any) -> FraudRequest:
 @pytest.mark.parametrize(
     ("past", "rule"),
     [
-        (payment("a", -0.01), r"history\[0\].timestamp is later than the transaction"),
+        (payment("a", -0.01), r"history\[1\].timestamp is later than the transaction"),
         (
             payment("a", 1, customer_id="b", terminal_id="c"),
-            r"history\[0\] is of another customer and another terminal",
+            r"history\[1\] is of another customer and another terminal",
         ),
-        (payment("now", 1), r"history\[0\].transaction_id is a duplicate"),
-        (payment("a", 7), r"history\[0\].is_fraud must be known"),
-        (payment("a", 1, amount=float("nan")), "history.0.amount"),
-        (payment("a", 1, is_fraud="perhaps"), "history.0.is_fraud"),
-        (payment("", 1), "history.0.transaction_id"),
-        (payment("a", 1, merchant="m"), "history.0.merchant"),
+        (payment("now", 1), r"history\[1\].transaction_id is a duplicate"),
+        (payment("first", 1), r"history\[1\].transaction_id is a duplicate"),
+        (payment("a", 7), r"history\[1\].is_fraud must be known"),
+        (payment("a", 1, amount=float("nan")), "history.1.amount"),
+        (payment("a", 1, is_fraud="perhaps"), "history.1.is_fraud"),
+        (payment("", 1), "history.1.transaction_id"),
+        (payment("a", 1, merchant="m"), "history.1.merchant"),
     ],
 )
 def test_rejects_bad_history(past: dict[str, Any], rule: str) -> None:
     with pytest.raises(ValidationError, match=rule):
-        request(past)
+        request(payment("first", 1), past)
 
 
 def test_needs_no_old_labels_of_other_terminals() -> None:

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from project_package.bundle import Bundle, Manifest
 from project_package.contract import Columns
-from project_package.fields import columns_of
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
-from project_package.fraud.schemas import FraudRequest, PastPayment
+from project_package.fraud.schemas import FraudRequest
 from project_package.fraud.task import HISTORY, Assets, FraudModel, make_task, monitored
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -56,14 +55,6 @@ def test_card_and_terminal_have_their_own_history() -> None:
     assert (found["terminal_count_7d"], found["terminal_risk_7d"]) == ([1], [1])
 
 
-@given(st.lists(st.tuples(st.floats(0, 6.99), st.booleans()), min_size=1, max_size=5))
-def test_labels_of_the_last_seven_days_do_not_count(young: list[tuple[float, bool]]) -> None:
-    old = payment("old", 8, is_fraud=True)
-    rows = [payment(f"y{index}", days) for index, (days, _) in enumerate(young)]
-    labelled = [{**row, "is_fraud": label} for row, (_, label) in zip(rows, young, strict=True)]
-    assert features(request(old, *rows)) == features(request(old, *labelled))
-
-
 @pytest.mark.parametrize("label", [True, False])
 def test_label_counts_after_seven_days(label: bool) -> None:
     assert features(request(payment("a", 7, is_fraud=label)))["terminal_risk_1d"] == [label]
@@ -87,13 +78,6 @@ def test_requests_do_not_affect_one_another() -> None:
     alone, elsewhere = features(mine), features(other)
     batch = features(mine, other, mine)
     assert batch == {name: [*v, *elsewhere[name], *v] for name, v in alone.items()}
-
-
-def test_rows_of_a_request_are_an_event_without_label() -> None:
-    rows = TASK.to_rows([request(amount=7.0)])
-    assert set(columns_of(PastPayment)) <= set(rows)
-    assert np.isnan(rows["is_fraud"]).all()
-    assert (rows["customer_id"].tolist(), rows["amount"].tolist()) == (["card"], [7])
 
 
 def test_history_comes_from_the_store_when_there_is_none() -> None:

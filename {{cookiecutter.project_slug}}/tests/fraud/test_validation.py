@@ -75,7 +75,7 @@ def test_all_broken_rules_are_reported_at_once(payments: pl.DataFrame, tmp_path:
         first(2, "transaction_id", "P"),
     )
     said = refusal(payments.with_columns(broken), tmp_path)
-    assert [line.split(":")[0] for line in said if line.startswith("- ")] == [
+    assert [line.split(":")[0] for line in said if line.startswith("-")] == [
         "- customer_id must have 1 to 64 characters",
         "- amount must be a number from 0 to less than 1,000,000,000",
         "- transaction_id must be unique",

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -55,10 +54,8 @@ def calling(request: pytest.FixtureRequest, project: Project, tmp_path: Path) ->
         with Redis.from_url(address) as client:
             client.flushall()
 
-    def make_task(bundle: Any) -> Any:
-        return replace(TRAINING.make_task(bundle), history=HISTORY)
-
-    training = replace(TRAINING, make_task=make_task, recent_events=recent_events)
+    task = replace(project.champion_task(), history=HISTORY)
+    training = replace(TRAINING, make_task=lambda _: task, recent_events=recent_events)
     return replace(project, training=training, settings=Settings(state_url=address))
 
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from plain.use_case import TRAINING, Customer
@@ -11,12 +10,11 @@ from plain.use_case import TRAINING, Customer
 from project_package.contract import Entity, EventStore, History
 from project_package.lifecycle.erase import erase
 from project_package.lifecycle.project import Project
-from project_package.settings import Settings
 
 
 @dataclass
-class Recorder:
-    """A store or a log that records what was erased, and whether it was closed."""
+class Store:
+    """An event store that records what was erased, and whether it was closed."""
 
     erased: list[str] = field(default_factory=list)
     closed: bool = False
@@ -30,10 +28,8 @@ class Recorder:
 
 
 @pytest.mark.parametrize("has_log", [True, False])
-def test_events_and_predictions_are_deleted(
-    project: Project, tmp_path: Path, has_log: bool
-) -> None:
-    store, log = Recorder(), Recorder() if has_log else None
+def test_events_and_predictions_are_deleted(project: Project, has_log: bool) -> None:
+    store, logged = Store(), {"anna": 5}
     history = History(
         entities=(Entity("customer", timedelta(days=1), ()),),
         event=Customer,
@@ -42,18 +38,14 @@ def test_events_and_predictions_are_deleted(
         features=lambda rows, _: rows,
         open_store=lambda *_: cast("EventStore", store),
     )
-
-    def make_task(bundle: Any) -> Any:
-        return replace(TRAINING.make_task(bundle), history=history)
-
-    training = replace(TRAINING, make_task=make_task)
-    settings = Settings(state_url=str(tmp_path / "state.db"))
-    erase(replace(project, training=training, settings=settings), "anna", log)
+    task = replace(project.champion_task(), history=history)
+    training = replace(TRAINING, make_task=lambda _: task)
+    erase(replace(project, training=training), "anna", logged.pop if has_log else None)
     assert (store.erased, store.closed) == (["anna"], True)
-    if log is not None:
-        assert (log.erased, log.closed) == (["anna"], True)
+    assert logged == ({} if has_log else {"anna": 5})
 
 
-def test_use_case_without_history_has_a_log(project: Project) -> None:
-    erase(project, "anna", log := Recorder())
-    assert (log.erased, log.closed) == (["anna"], True)
+def test_log_is_erased_without_history_too(project: Project) -> None:
+    logged = {"anna": 5}
+    erase(project, "anna", logged.pop)
+    assert logged == {}

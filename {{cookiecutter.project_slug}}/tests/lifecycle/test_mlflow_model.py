@@ -68,5 +68,5 @@ def test_instances_come_in_rows_or_in_columns(data: Any) -> None:
 
 
 def test_missing_value_of_a_frame_is_left_out() -> None:
-    frame = pd.DataFrame([{"a": 1.5, "history": [1]}, {"a": 2.5}])
-    assert to_instances(frame) == [{"a": 1.5, "history": [1]}, {"a": 2.5}]
+    rows: list[Any] = [{"a": 1.5, "history": [1]}, {"a": 2.5}]
+    assert to_instances(pd.DataFrame(rows)) == rows

@@ -1,6 +1,5 @@
 """Batch prediction: what is refused, and that a failure leaves no half-written file."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 from project_package.errors import UserError
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.workspace import Workspace
 
 CUSTOMERS = "months,bill,plan\n3,90.5,basic\n50,10.0,plus\n"
 
@@ -46,12 +44,6 @@ def test_wrong_target_is_refused_before_reading(
         predict(project, tmp_path / "no-such-file.csv", tmp_path / target)
 
 
-def test_missing_champion_says_what_to_run(project: Project, source: Path, tmp_path: Path) -> None:
-    empty = replace(project, workspace=Workspace(tmp_path))
-    with pytest.raises(UserError, match=r"There is no champion in .*: run `ml pipeline` first"):
-        predict(empty, source, tmp_path / "answers.csv")
-
-
 def test_failure_keeps_the_old_file(project: Project, source: Path) -> None:
     def read_batch(*_: Any) -> Any:
         raise UserError("rows.csv cannot be used")
@@ -73,13 +65,3 @@ def test_failure_to_write_leaves_no_file(project: Project, source: Path) -> None
     with pytest.raises(pl.exceptions.ComputeError, match="nested data"):
         predict(nested, source, source.with_name("answers.csv"))
     assert list(source.parent.iterdir()) == [source]
-
-
-def test_damaged_champion_predicts_nothing(
-    trained: Path, clone: Callable[[Path], Project], source: Path
-) -> None:
-    project = clone(trained)
-    file = Path(project.store.address, "versions", "1", "bundle", "weights.json")
-    file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"weights\.json of this bundle was changed or damaged"):
-        predict(project, source, source.with_name("answers.csv"))

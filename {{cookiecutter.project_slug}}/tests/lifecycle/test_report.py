@@ -76,15 +76,10 @@ def test_hostile_text_is_escaped() -> None:
 
 
 def test_report_is_reproducible_and_loads_nothing() -> None:
-    page = render(document())
-    assert page == render(document())
-    assert not any(part in page for part in ("http", "<link", "@import", "src=", "url(//"))
-
-
-def test_undefined_score_is_a_dash() -> None:
     page = render(document(score(), slices=(part("nobody", 5, None),)))
-    assert "nan" not in page.lower()
-    assert f'<td data-label="Baseline">{DASH}</td>' in page
+    assert page == render(document(score(), slices=(part("nobody", 5, None),)))
+    assert f'<td data-label="Baseline">{DASH}</td>' in page  # where a score is not defined
+    assert not any(part in page for part in ("http", "<link", "@import", "src=", "url(//"))
 
 
 def test_slices_have_every_metric_and_shade_losses() -> None:
@@ -115,18 +110,13 @@ def test_findings_name_lost_metrics_and_the_weakest_slice() -> None:
 
 @pytest.mark.parametrize(
     ("model", "baseline", "much"),
-    [(0.75, 0.5, "50% better"), (0.4, 0.5, "20% worse"), (0.25, -0.5, "0.750 better"),
-     (-0.75, -0.5, "0.250 worse"), (0.25, 0.0, "0.250 better")],
-)  # fmt: skip
+    [(0.75, 0.5, "50% better"), (0.4, 0.5, "20% worse"), (0.25, -0.5, "0.750 better")],
+)
 def test_difference_is_a_share_of_positive_baselines(
     model: float, baseline: float, much: str
 ) -> None:
     text = " ".join(findings(document(score(model=model, baseline=baseline))))
     assert f"That is {much} than the simple baseline" in text
-
-
-def test_undefined_difference_is_left_out() -> None:
-    assert "That is" not in " ".join(findings(document(score(baseline=float("nan")))))
 
 
 def test_bars_share_one_scale_from_zero() -> None:
@@ -142,14 +132,6 @@ def test_figure_has_the_colours_of_the_page() -> None:
     assert "var(--model)" in picture
     assert not any(colour in picture for colour in COLOURS)
     assert "&lt;model&gt;" in picture
-
-
-def test_card_has_the_sections_of_the_paper() -> None:
-    lines = card(document()).splitlines()
-    assert [line.removeprefix("## ") for line in lines if line.startswith("## ")] == [
-        *("Model details", "Intended use", "Out of scope", "Data", "Metrics", "Results"),
-        *("Slices", "Limits"),
-    ]
 
 
 def test_card_has_every_fact_and_score() -> None:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from project_package.errors import UserError
@@ -60,16 +59,9 @@ def test_failing_run_is_marked_as_failed(tracking: Tracking) -> None:
     with pytest.raises(UserError), tracking.run("test") as run:
         raise UserError("no more disk")
     assert status(tracking, run) == "FAILED"
-
-
-def test_finished_run_can_be_resumed(tracking: Tracking) -> None:
-    with tracking.run("test") as run:
-        mlflow.log_param("a", 1)
     with tracking.resume(run):
-        mlflow.log_metric("b", 2.0)
-    found = tracking.client.get_run(run)
-    assert (found.data.params, found.data.metrics) == ({"a": "1"}, {"b": 2.0})
-    assert found.info.status == "FINISHED"
+        pass
+    assert status(tracking, run) == "FINISHED"
 
 
 def test_killed_run_is_marked_by_the_next(tracking: Tracking) -> None:
@@ -98,12 +90,6 @@ def test_unreachable_server_is_named_in_a_sentence(
         connect(Settings(mlflow_tracking_uri=address), Workspace(tmp_path), "demo")
     assert str(refusal.value).startswith(f"MLflow at {address} cannot be used: ")
     assert "\n" not in str(refusal.value)
-
-
-def test_unknown_kind_of_address_is_named(tmp_path: Path) -> None:
-    settings = Settings(mlflow_tracking_uri="nowhere://server")
-    with pytest.raises(UserError, match="MLflow at nowhere://server cannot be used"):
-        connect(settings, Workspace(tmp_path), "demo")
 
 
 def test_folder_outside_a_repository_has_no_commit(

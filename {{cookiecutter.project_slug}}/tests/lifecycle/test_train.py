@@ -42,7 +42,7 @@ def test_unknown_candidate_is_named(trained: Path, clone: Callable[[Path], Proje
     project = clone(trained)
     options = project.params.train.model_copy(update={"candidates": ("forest", "tree")})
     params = project.params.model_copy(update={"train": options})
-    with pytest.raises(UserError, match="unknown forest; there are linear, tree"):
+    with pytest.raises(UserError, match='"forest" is not a candidate; there are linear, tree'):
         train(replace(project, params=params))
 
 

@@ -50,7 +50,7 @@ def table(
     pl.DataFrame(products, names, orient="row").write_parquet(folder / "products.parquet")
     pl.DataFrame([people or person()]).write_parquet(folder / "demographics.parquet")
     build(BASKETS, folder, folder / "rows.parquet", 512)
-    check(folder / "rows.parquet", 512)
+    check(folder / "rows.parquet")
     return pl.read_parquet(folder / "rows.parquet")
 
 

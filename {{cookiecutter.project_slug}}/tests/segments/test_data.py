@@ -135,13 +135,6 @@ def test_newer_file_moves_the_moment(folder: Path, tmp_path: Path) -> None:
         batch(new_basket("H3", -170), folder, tmp_path)
 
 
-def test_refuses_households_with_few_baskets(folder: Path, tmp_path: Path) -> None:
-    strangers = baskets(("stranger", 3), ("stranger", 4), *regular("friend"))
-    with pytest.raises(UserError, match="182 days before 2024-07-01: 2 rows break") as caught:
-        batch(strangers, folder, tmp_path)
-    assert "household_id='stranger'" in str(caught.value)
-
-
 def test_recent_events_are_baskets_in_order_of_time(folder: Path) -> None:
     events = recent_events(folder)
     assert list(events) == list(columns_of(BoughtBasket))

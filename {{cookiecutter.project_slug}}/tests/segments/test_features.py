@@ -1,19 +1,17 @@
 """The features of a household at a moment: by hand, and whatever else is in the table."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project_package.contract import Columns, Entity, take
+from project_package.contract import Columns, take
 from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.segments.features import (
     DAYS,
     DESCRIPTIONS,
-    ENTITIES,
     HOUSEHOLD,
     INPUTS,
     LOGARITHMS,
@@ -69,10 +67,6 @@ def test_half_year_ends_at_the_moment(ago: float, counts: int) -> None:
     assert at(HALF, {"ago": ago})["baskets"] == counts
 
 
-def test_later_baskets_change_nothing() -> None:
-    assert at(HALF, {**HALF, "ago": -1.0}) == at(HALF)
-
-
 def test_recency_without_baskets_is_the_half_year() -> None:
     found = at({**HALF, "ago": DAYS + 5.0})
     assert (found["recency"], found["baskets"], found["spending"]) == (DAYS, 0, 0)
@@ -94,8 +88,3 @@ def test_inputs_have_descriptions_and_are_no_traits() -> None:
     assert set(DESCRIPTIONS) == set(INPUTS) == {*LOGARITHMS, *ROOTS}
     assert all(DESCRIPTIONS.values())
     assert not set(TRAITS) & set(INPUTS)
-
-
-def test_stored_baskets_have_the_columns_that_features_read() -> None:
-    (household,) = ENTITIES
-    assert household == Entity(HOUSEHOLD, timedelta(days=DAYS), SPENT)

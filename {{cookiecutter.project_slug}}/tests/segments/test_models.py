@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -10,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from project_package.contract import Candidate, Columns, Hyperparameters
+from project_package.contract import Candidate, Columns
 from project_package.segments.features import INPUTS, LOGARITHMS, to_positions
 from project_package.segments.metrics import RESAMPLES
 from project_package.segments.models import (
@@ -79,20 +80,6 @@ def test_kmeans_finds_planted_kinds_in_every_resample() -> None:
     assert (found["certainty"] == 1).all()
 
 
-def test_segments_of_resamples_have_the_numbers_of_the_first() -> None:
-    rows, _ = households(400, kinds=4, spread=0.4)
-    found = fit_kmeans(rows, {"segments": 4, "axes": 3}, 7).predict(rows)
-    assert np.mean(found["resampled"] == found["segment"][:, None]) > 0.8
-
-
-def test_cell_says_which_features_are_above_their_median() -> None:
-    rows, _ = households(3)
-    table = {**rows, "recency": [1, 2, 3], "baskets": [9, 5, 4], "spending": [10, 30, 20]}
-    columns = {name: np.array(values, np.float64) for name, values in table.items()}
-    assert CELL_AXES == ("recency", "baskets", "spending")  # which count 1, 2 and 4
-    assert fit_cells(columns, {}, 7).predict(columns)["segment"].tolist() == [2, 4, 1]
-
-
 def test_cells_are_those_of_the_medians() -> None:
     rows, _ = households()
     found = fit_cells(rows, {}, 7).predict(rows)["segment"]
@@ -110,20 +97,10 @@ def test_samples_are_drawn_with_replacement() -> None:
         assert 120 < len(np.unique(other, axis=0)) < 180  # about 1 - 1 / e of 240
 
 
-class Middle:
-    """Suggests the middle of every range."""
-
-    def suggest_float(self, _: str, low: float, high: float, *, log: bool = False) -> float:
-        return (low * high) ** 0.5 if log else (low + high) / 2
-
-    def suggest_int(self, _: str, low: int, high: int, *, log: bool = False) -> int:
-        return round((low * high) ** 0.5) if log else (low + high) // 2
-
-
 def test_space_suggests_the_settings_of_the_start() -> None:
     cells, kmeans = CANDIDATES
     assert cells.space is None
     assert kmeans.space is not None
-    suggested: Hyperparameters = kmeans.space(Middle())
-    assert suggested == {"segments": 6, "axes": 4}
-    assert suggested.keys() == kmeans.start.keys()
+    trial = optuna.create_study().ask()
+    assert kmeans.space(trial).keys() == kmeans.start.keys()
+    assert trial.params == kmeans.space(trial)

@@ -17,7 +17,6 @@ from project_package.segments.profiles import (
     WORDS,
     describe,
     deviations,
-    medians,
     name_of,
     names,
 )
@@ -92,13 +91,6 @@ def test_names_are_unique_and_never_empty(away: Numbers) -> None:
     found = names(away)
     assert len(found) == len(away) == len(set(found))
     assert all(found)
-
-
-def test_medians_of_an_empty_segment_are_those_of_all() -> None:
-    rows, segment = shoppers()
-    assert medians(rows, segment == 1)["spending"] == np.median(rows["spending"][30:])
-    everyone = {feature: np.median(rows[feature]) for feature in INPUTS}
-    assert medians(rows, segment == 7) == everyone == medians(rows, segment >= 0)
 
 
 def test_describes_every_segment_even_an_empty_one() -> None:

@@ -68,8 +68,3 @@ def test_moment_may_follow_a_basket_of_tomorrow() -> None:
 def test_times_without_a_zone_are_utc() -> None:
     zone, plain = request(as_of="2024-07-01T02:00:00+02:00"), request(as_of="2024-07-01T00:00:00")
     assert zone == plain == request()
-
-
-def test_refuses_digits_as_a_time() -> None:
-    with pytest.raises(ValidationError, match="must be a date and time such as"):
-        request(as_of="1719792000")

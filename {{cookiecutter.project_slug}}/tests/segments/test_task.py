@@ -77,14 +77,6 @@ def test_requests_get_the_predictions_of_the_table(
     assert found["distance"] == pytest.approx(expected["distance"])
 
 
-def test_bundle_restores_the_model(test_rows: Columns, bundle: Bundle) -> None:
-    model = load(bundle)
-    assert model.files() == bundle.files
-    again = load(Bundle(model.files(), MANIFEST))
-    one, two = model.predict(test_rows), again.predict(test_rows)
-    assert all(np.array_equal(one[name], two[name]) for name in one)
-
-
 def test_many_rows_are_predicted_in_chunks(test_rows: Columns, bundle: Bundle) -> None:
     model, count = load(bundle), length(test_rows)
     many = take(test_rows, np.arange(25_000) % count)
@@ -135,9 +127,3 @@ def test_history_needs_four_baskets_in_the_half_year() -> None:
     assert error(181.9, 3, 2, 0) == ""
     assert error(182, 3, 2, 0) == needs
     assert HISTORY.error(request, {}) == needs
-
-
-def test_monitors_distance_certainty_and_segment(test_rows: Columns, bundle: Bundle) -> None:
-    predictions = load(bundle).predict(test_rows)
-    found = make_task(bundle).monitored(test_rows, predictions)
-    assert {*found} == {"distance", "certainty", "segment"}

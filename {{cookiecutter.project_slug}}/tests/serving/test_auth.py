@@ -1,12 +1,10 @@
 """Keys of requests: which are admitted, and how a running server learns of changes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Request, Security
 from fastapi.testclient import TestClient
-from multiplying import Published
 
 from project_package.api_keys import SCOPES, add, remove
 from project_package.errors import UserError
@@ -32,24 +30,16 @@ def client_of(keys: KeyStore | None) -> TestClient:
 
     @app.post("/labels", dependencies=[Security(require("labels"))])
     async def labels(request: Request) -> str:
-        await request.body()
         return str(request.state.key)
 
     return TestClient(app)
 
 
-@pytest.fixture
-def client(tokens: dict[str, str], path: Path) -> TestClient:
-    assert tokens
-    return client_of(KeyStore(path, seconds=60))
-
-
-def test_admits_a_key_in_either_header(client: TestClient, tokens: dict[str, str]) -> None:
-    token = tokens["labels"]
+def test_admits_a_key_in_either_header(path: Path, tokens: dict[str, str]) -> None:
+    client, token = client_of(KeyStore(path, seconds=60)), tokens["labels"]
     for headers in (
         {"authorization": f"bearer {token}"},
         {"X-API-Key": token},
-        {"X-API-Key": token, "Authorization": "Basic abc"},
         {"X-API-Key": token, "Authorization": "Bearer of-a-proxy"},
         {"X-API-Key": "junk", "Authorization": f"Bearer {token}"},
     ):
@@ -57,27 +47,21 @@ def test_admits_a_key_in_either_header(client: TestClient, tokens: dict[str, str
         assert (answer.status_code, answer.json()) == (200, "labels"), headers
 
 
-def test_refuses_a_key_without_the_scope(client: TestClient, tokens: dict[str, str]) -> None:
+def test_refuses_a_key_without_the_scope(path: Path, tokens: dict[str, str]) -> None:
+    client = client_of(KeyStore(path, seconds=60))
     for scope in ("predict", "admin"):
         answer = client.post("/labels", headers={"X-API-Key": tokens[scope]})
         assert (answer.status_code, "scope labels" in answer.text) == (403, True)
 
 
-@pytest.mark.parametrize("value", ["", "a-wrong-key", "Bearer", "Bearer wrong\xe9", "Basic abcdefg"])
-def test_refuses_a_request_without_a_known_key(client: TestClient, value: str) -> None:
+@pytest.mark.parametrize("value", ["", "wrong-key", "Bearer", "Bearer wrong\xe9", "Basic abcdef"])
+def test_refuses_a_request_without_a_known_key(path: Path, value: str) -> None:
+    client = client_of(KeyStore(path, seconds=60))
     for header in ("Authorization", "X-API-Key"):
         answer = client.post("/labels", headers={header: value.encode("latin-1")})
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert "ml key NAME --scope labels" in answer.json()["detail"]
         assert value not in answer.text or len(value) < 7
-
-
-def test_refuses_before_it_reads_the_body(client: TestClient) -> None:
-    def body() -> Iterator[bytes]:
-        pytest.fail("the body was read")
-        yield b""
-
-    assert client.post("/labels", content=body()).status_code == 401
 
 
 def test_admits_everybody_when_keys_are_off(
@@ -88,23 +72,15 @@ def test_admits_everybody_when_keys_are_off(
     assert client_of(keys).post("/labels").json() == ""
 
 
-def test_the_openapi_document_describes_both_headers(times: Published) -> None:
-    document = TestClient(times.app(serve_keys="keys.json")).get("/openapi.json").json()
-    schemes = document["components"]["securitySchemes"]
-    assert {scheme["type"] for scheme in schemes.values()} == {"http", "apiKey"}
-    security = document["paths"]["/v1/predict"]["post"]["security"]
-    assert sorted(name for one in security for name in one) == sorted(schemes)
-
-
 def test_keys_are_rotated_while_the_server_runs(path: Path) -> None:
     keys, later = KeyStore(path, seconds=0), KeyStore(path, seconds=60)
     old = add(path, "old", ["predict"])
-    assert (keys.find(old) is None, later.find(old) is None) == (False, True)
+    assert keys.find(old)
+    assert later.find(old) is None
     new = add(path, "new", ["predict"])
     remove(path, "old")
-    assert (keys.find(old) is None, keys.find(new) is None) == (True, False)
-    path.unlink()
-    assert keys.find(new) is None
+    assert keys.find(old) is None
+    assert keys.find(new)
 
 
 def test_a_damaged_file_leaves_the_keys(path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,20 +13,18 @@ def line(**fields: Any) -> Any:
     return json.loads(JsonFormatter().format(record))
 
 
-def test_a_line_has_time_level_event_and_extra_fields() -> None:
-    assert line(created=0.25, route="/v1/predict", status=422) == {
+def test_a_line_has_time_level_event_id_and_extra_fields() -> None:
+    token = REQUEST_ID.set("abc")
+    found = line(created=0.25, route="/v1/predict", status=422)
+    REQUEST_ID.reset(token)
+    assert found == {
         "time": "1970-01-01T00:00:00.250+00:00",
         "level": "warning",
         "event": "refused",
+        "request": "abc",
         "route": "/v1/predict",
         "status": 422,
     }
-
-
-def test_a_line_of_a_request_has_its_id() -> None:
-    token = REQUEST_ID.set("abc")
-    assert line()["request"] == "abc"
-    REQUEST_ID.reset(token)
 
 
 def test_an_error_has_type_and_place_but_no_message() -> None:

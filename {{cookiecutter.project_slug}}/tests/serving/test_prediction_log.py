@@ -1,7 +1,6 @@
 """The prediction log: a row per prediction in either database, whatever happens to it."""
 
 import json
-import os
 import sqlite3
 import stat
 import sys
@@ -19,11 +18,11 @@ from servers import wait_until
 
 from project_package.errors import Unavailable, UserError
 from project_package.serving.metrics import Metrics
-from project_package.serving.prediction_log import PredictionLog, open_log, read_key
+from project_package.serving.prediction_log import PredictionLog, open_log
 from project_package.settings import Settings
 
 KEY = b"k" * 32
-COLUMNS = "version, role, event, entity, monitored, answer"
+ROWS = "SELECT version, role, event, entity, monitored, answer FROM predictions ORDER BY id"
 
 
 def answered(*customers: str, x: float = 0.5, entity: str = "customer") -> Any:
@@ -37,9 +36,9 @@ def answered(*customers: str, x: float = 0.5, entity: str = "customer") -> Any:
     )
 
 
-def stored(file: Path) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(file)) as database:
-        return database.execute(f"SELECT {COLUMNS} FROM predictions ORDER BY id").fetchall()  # noqa: S608
+def run(file: Path, statement: str = ROWS) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        return database.execute(statement).fetchall()
 
 
 @pytest.fixture
@@ -50,7 +49,6 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def log(file: Path) -> Iterator[PredictionLog]:
     opened = PredictionLog(f"sqlite:///{file}", KEY, 90, Metrics())
-    opened.create_table()
     opened.start()
     yield opened
     opened.close()
@@ -60,11 +58,10 @@ def test_each_prediction_is_a_row(log: PredictionLog, file: Path) -> None:
     log.write(answered("ann", "bob"), "champion")
     log.write(answered("ann", x=float("inf")), "shadow")
     log.close()
-    rows = stored(file)
+    rows = run(file)
     assert [row[:2] for row in rows] == [("3", "champion")] * 2 + [("3", "shadow")]
-    assert [json.loads(row[4]) for row in rows] == [{"x": 0.5, "kind": "é"}] * 2 + [
-        {"x": None, "kind": "é"}
-    ]
+    monitored = [json.loads(row[4]) for row in rows]
+    assert monitored == [{"x": 0.5, "kind": "é"}] * 2 + [{"x": None, "kind": "é"}]
     assert json.loads(rows[0][5]) == {"score": 0.5}
 
 
@@ -72,61 +69,55 @@ def test_identifiers_are_keyed_hashes(log: PredictionLog, file: Path) -> None:
     log.write(answered("ann-17", "ann-17", "bob-18", ""), "champion")
     log.write(answered("ann-17", entity=""), "champion")
     log.close()
-    one, same, other, empty, none = (row[3] for row in stored(file))
+    one, same, other, empty, none = (row[3] for row in run(file))
     assert one == same != other
     assert (len(one), empty, none) == (16, "", "")
     written = b"".join(path.read_bytes() for path in file.parent.iterdir())
     assert not any(name in written for name in (b"ann-17", b"bob-18", b"event-"))
 
 
-def test_erases_what_is_about_an_entity(log: PredictionLog, file: Path) -> None:
+def test_erases_predictions_about_an_entity(log: PredictionLog, file: Path) -> None:
     log.write(answered("ann", "bob", "ann"), "champion")
     log.close()
     command = PredictionLog(f"sqlite:///{file}", KEY, 90)  # without a server
     assert (command.erase("ann"), command.erase("ann")) == (2, 0)
-    assert len(stored(file)) == 1
+    assert len(run(file)) == 1
 
 
-def test_deletes_what_is_too_old(file: Path) -> None:
-    for days, left in ((90, 1), (9, 0)):
+def test_deletes_old_predictions(file: Path) -> None:
+    for days, remaining in ((90, 1), (9, 0)):
         log = PredictionLog(f"sqlite:///{file}", KEY, days)
         log.start()
-        if left:
+        if remaining:
             log.write(answered("ann"), "champion")
         log.close()
-        assert len(stored(file)) == left
-        with closing(sqlite3.connect(file, isolation_level=None)) as database:
-            database.execute("UPDATE predictions SET time = datetime('now', '-10 days')")
+        assert len(run(file)) == remaining
+        run(file, "UPDATE predictions SET time = datetime('now', '-10 days')")
 
 
-def test_waits_for_its_database_and_recovers_by_itself(log: PredictionLog, file: Path) -> None:
+def test_writes_what_waited_when_its_database_recovers(file: Path) -> None:
+    file.mkdir()
+    log = PredictionLog(f"sqlite:///{file}", KEY, 90)
+    log.start()
     log.write(answered("ann"), "champion")
-    wait_until(lambda: len(stored(file)) == 1)
-    with closing(sqlite3.connect(file, isolation_level=None)) as database:
-        database.execute("DROP TABLE predictions")
-    log.write(answered("bob"), "champion")
-    wait_until(lambda: "no such table" in log.error)
-    wait_until(lambda: not log.error)  # it created the table again
-    assert len(stored(file)) == 1
-    assert log.dropped == 0
+    wait_until(lambda: "unable to open database file" in log.error)
+    file.rmdir()
+    wait_until(lambda: not log.error)
+    log.close()
+    assert len(run(file)) == 1
 
 
-def test_drops_and_counts_what_is_beyond_the_queue(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    metrics, many = Metrics(), answered(*["ann"] * 60_000)
+def test_drops_and_counts_predictions_beyond_the_queue(tmp_path: Path) -> None:
+    metrics = Metrics()
     log = PredictionLog(f"sqlite:///{tmp_path / 'none' / 'p.db'}", KEY, 90, metrics)
     log.start()
     wait_until(lambda: "unable to open database file" in log.error)
     for _ in range(3):
-        log.write(many, "champion")
-    assert log.dropped == 120_000
+        log.write(answered(*["ann"] * 60_000), "champion")
+    assert b"log_dropped_total 120000.0" in metrics.page()
+    assert b'degraded{part="log"} 1.0' in metrics.page()
     log.close()
-    assert log.dropped == 180_000
-    page = metrics.page().decode()
-    assert "log_dropped_total 180000.0" in page
-    assert 'degraded{part="log"} 1.0' in page
-    assert len(caplog.records) == 2
+    assert b"log_dropped_total 180000.0" in metrics.page()
 
 
 @pytest.fixture
@@ -134,7 +125,6 @@ def database(postgres: str) -> Iterator["psycopg.Connection[Any]"]:
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS predictions")
         yield connection
-        connection.execute("DROP TABLE IF EXISTS predictions")
 
 
 def test_postgresql_has_the_same_rows(
@@ -145,81 +135,76 @@ def test_postgresql_has_the_same_rows(
     for one in (log, other):
         one.write(answered("ann", "bob"), "champion")
         one.close()
-    found = database.execute(f"SELECT {COLUMNS} FROM predictions ORDER BY id").fetchall()  # noqa: S608
-    assert found == [(*row[:4], *map(json.loads, row[4:])) for row in stored(file)]
+    rows = database.execute(ROWS).fetchall()
+    assert rows == [(*row[:4], *map(json.loads, row[4:])) for row in run(file)]
     score = database.execute("SELECT answer ->> 'score', time < now() FROM predictions LIMIT 1")
     assert score.fetchone() == ("0.5", True)
     assert PredictionLog(postgres, KEY, 90).erase("bob") == 1
 
 
-def test_postgresql_that_breaks_the_connection_gets_every_row(
+def test_a_broken_connection_to_postgresql_loses_nothing(
     postgres: str, database: "psycopg.Connection[Any]"
 ) -> None:
     log = PredictionLog(postgres.replace("postgresql://", "postgres://"), KEY, 90)
     log.start()
-    rows = "SELECT count(*) FROM predictions"
     log.write(answered("ann"), "champion")
-    exists = "SELECT to_regclass('predictions') IS NOT NULL"
-    wait_until(lambda: database.execute(exists).fetchone() == (True,))
-    wait_until(lambda: database.execute(rows).fetchone() == (1,))
+    table = "SELECT to_regclass('predictions') IS NOT NULL"
+    wait_until(lambda: database.execute(table).fetchone() == (True,))
+    wait_until(lambda: len(database.execute(ROWS).fetchall()) == 1)
     kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
     database.execute(f"{kill} AND usename = 'reader'")
     log.write(answered("bob"), "champion")
-    wait_until(lambda: database.execute(rows).fetchone() == (2,))
+    wait_until(lambda: len(database.execute(ROWS).fetchall()) == 2)
     log.close()
     assert log.error == ""
 
 
-def test_an_unreachable_postgresql_is_reported_without_password() -> None:
+def test_an_error_of_postgresql_has_no_password() -> None:
     log = PredictionLog("postgresql://writer:se-cret@127.0.0.1:1/log", KEY, 90)
     with pytest.raises(Unavailable, match=r"cannot be used: .*refused") as error:
         log.erase("ann")
     assert "se-cret" not in str(error.value)
 
 
-def settings(url: str) -> Settings:
-    return Settings(log_url=SecretStr(url))
+def open_in(root: Path, url: str = "", key: str = "") -> PredictionLog | None:
+    return open_log(Settings(log_url=SecretStr(url), log_key=SecretStr(key)), root)
+
+
+def test_the_log_is_a_file_by_default(tmp_path: Path) -> None:
+    for url, name in (("", "predictions.db"), ("sqlite:///logs/answers.db", "logs/answers.db")):
+        assert open_in(tmp_path, url)
+        assert run(tmp_path / name) == []
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    assert open_in(tmp_path, "OFF") is None
 
 
 @pytest.mark.parametrize(
-    ("url", "file"), [("", "predictions.db"), ("sqlite:///logs/answers.db", "logs/answers.db")]
+    "url", ["mysql://h/db", "file", "sqlite://", "postgresql://w:secret@h:port/db"]
 )
-def test_the_log_is_a_file_by_default(tmp_path: Path, url: str, file: str) -> None:
-    opened = open_log(settings(url), tmp_path)
-    assert opened is not None
-    opened.write(answered("ann"), "champion")
-    opened.start()
-    opened.close()
-    assert len(stored(tmp_path / file)) == 1
-    assert stat.S_IMODE((tmp_path / file).stat().st_mode) == 0o600
-    assert open_log(settings("OFF"), tmp_path) is None
-
-
-@pytest.mark.parametrize("url", ["mysql://h/db", "file", "postgresql://w:secret@h:port/db"])
 def test_refuses_another_address_without_its_password(tmp_path: Path, url: str) -> None:
     with pytest.raises(UserError, match="LOG_URL is none of sqlite:///file") as error:
-        open_log(settings(url), tmp_path)
+        open_in(tmp_path, url)
     assert "secret" not in str(error.value)
 
 
-def test_names_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
-    (tmp_path / "predictions.db").mkdir()
+def test_names_what_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder.db").mkdir()
     with pytest.raises(UserError, match="The prediction log cannot be used: unable to open"):
-        open_log(settings(""), tmp_path)
-
-
-def test_names_a_missing_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        open_in(tmp_path, "sqlite:///folder.db")
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(UserError, match="uv sync --extra postgresql"):
-        open_log(settings("postgresql://h/db"), tmp_path)
+        open_in(tmp_path, "postgresql://h/db")
 
 
 def test_the_key_is_created_once_for_its_owner(tmp_path: Path) -> None:
     file = tmp_path / "predictions.key"
-    key = read_key(file, "")
-    assert read_key(file, "") == key != read_key(tmp_path / "other.key", "")
-    assert stat.S_IMODE(os.stat(file).st_mode) == 0o600  # noqa: PTH116
-    assert read_key(file, "given") == read_key(tmp_path / "none", "given") != key
+    open_in(tmp_path, key="shared")
+    assert not file.exists()
+    open_in(tmp_path)
+    key = file.read_bytes()
+    open_in(tmp_path)
+    assert file.read_bytes() == key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
     file.write_bytes(b"")
     with pytest.raises(UserError, match="is damaged: set LOG_KEY"):
-        read_key(file, "")
+        open_in(tmp_path)

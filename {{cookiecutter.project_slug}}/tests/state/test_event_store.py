@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from redis import Redis
 from states import DAY, HISTORY, START, EmptyStore, Payment, batch, payment, verdicts
@@ -58,22 +57,6 @@ def test_duplicate_changes_nothing(store: EventStore) -> None:
     assert amounts(store) == [1]
 
 
-def test_history_reaches_from_after_its_limit_to_the_row(store: EventStore) -> None:
-    times = [START - 2 * DAY, START - 2 * DAY + 1, START, START + 1]
-    add(store, *(payment(str(time), time, amount=i) for i, time in enumerate(times)))
-    assert amounts(store) == [1, 2]
-    with store.transaction():
-        shop = store.history(payment("question"))[0]["shop"]
-    assert shop["timestamp"].tolist() == times[:3]
-
-
-def test_ties_keep_order_and_later_events_do_not_count(store: EventStore) -> None:
-    rows = [payment("z", amount=1), payment("a", amount=2), payment("early", START - 1, amount=3)]
-    add(store, *rows)
-    assert [amounts(store, row) for row in rows] == [[], [1], []]
-    assert amounts(store) == [3, 1, 2]
-
-
 def test_rows_of_a_batch_have_histories_of_their_own(store: EventStore) -> None:
     rows = batch(payment("a", amount=1), payment("b", card="other"), payment("c"))
     with store.transaction():
@@ -81,17 +64,6 @@ def test_rows_of_a_batch_have_histories_of_their_own(store: EventStore) -> None:
         histories = store.history(rows)
     assert [len(history["card"]["amount"]) for history in histories] == [0, 0, 1]
     assert [len(history["shop"]["is_bad"]) for history in histories] == [0, 1, 2]
-
-
-def test_labels_come_late(store: EventStore) -> None:
-    add(store, payment("a", note="tip"), payment("b"), payment("c"))
-    with store.transaction():
-        known = store.set_labels(verdicts(["b", "unknown", "a"], [True, True, False]))
-        history = store.history(payment("question"))[0]
-    assert known == [True, False, True]
-    np.testing.assert_array_equal(history["shop"]["is_bad"], [0, 1, np.nan])
-    assert history["card"]["note"].tolist() == ["tip", None, None]
-    assert history["card"]["timestamp"].dtype == np.int64
 
 
 @pytest.mark.parametrize("far", [START - 10_000 * DAY, 2**31 * 1000 + 20_000 * DAY])

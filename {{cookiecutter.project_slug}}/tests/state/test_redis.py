@@ -15,9 +15,11 @@ from project_package.contract import StoredEvent
 from project_package.errors import StateUnavailable, UserError
 from project_package.state.redis import RedisStore
 
+Replicas = tuple[RedisStore, RedisStore]
+
 
 @pytest.fixture
-def replicas(redis: str) -> Iterator[tuple[RedisStore, RedisStore]]:
+def replicas(redis: str) -> Iterator[Replicas]:
     with Redis.from_url(redis) as client:
         client.flushall()
     with (
@@ -33,7 +35,7 @@ def find(store: RedisStore) -> StoredEvent:
     return found
 
 
-def test_an_event_in_flight_is_visible_to_others(replicas: tuple[RedisStore, RedisStore]) -> None:
+def test_an_event_in_flight_is_visible_to_others(replicas: Replicas) -> None:
     one, two = replicas
     with one.transaction():
         one.add(payment("a"))
@@ -42,9 +44,7 @@ def test_an_event_in_flight_is_visible_to_others(replicas: tuple[RedisStore, Red
         assert (find(two).in_flight, find(two).answer) == (False, "{}")
 
 
-def test_a_failed_replica_claims_an_event_for_a_moment(
-    replicas: tuple[RedisStore, RedisStore],
-) -> None:
+def test_a_failed_replica_claims_an_event_for_a_moment(replicas: Replicas) -> None:
     failed, other = replicas
     with pytest.raises(ZeroDivisionError), failed.transaction():
         assert failed.add(payment("a"))[0] > 1 / 0

@@ -76,7 +76,7 @@ class Layout:
     order: tuple[str, ...]
     """Columns to sort by."""
     optional: tuple[str, ...] = ()
-    """Columns that a source may lack; the file then lacks them too."""
+    """Columns that may be missing in a source; then they are missing in the file too."""
 
 
 def types_of(model: type[BaseModel]) -> Mapping[str, Type]:
@@ -174,7 +174,7 @@ def _rows(
 
 
 def _names(source: Source, layout: Layout, header: Sequence[str]) -> dict[str, str]:
-    """Map our columns to the source's own, without the optional ones that it lacks."""
+    """Map our columns to the source's own, without optional ones that are missing there."""
     for ours in source.columns:
         if ours not in layout.types:
             raise UserError(

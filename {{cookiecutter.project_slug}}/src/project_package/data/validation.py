@@ -41,7 +41,7 @@ def broken_by_rows(
 def _broken(
     rows: pl.DataFrame, schema: pa.DataFrameSchema
 ) -> Iterator[tuple[str, str, pl.DataFrame]]:
-    """Yield the column and the words of each rule that is broken, and the rows that break it."""
+    """Yield the column and the rule, for each rule that is broken, and the rows that break it."""
     try:
         schema.validate(rows, lazy=True)
     except SchemaErrors as errors:

@@ -39,7 +39,7 @@ PROMOTED_FROM = 0.3
 
 def is_promoted(share: NDArray[Any]) -> NDArray[Any]:
     """Return the weeks in which most buyers could see the promotion."""
-    return np.greater_equal(share, PROMOTED_FROM)
+    return np.asarray(np.greater_equal(share, PROMOTED_FROM))
 
 
 def price(

@@ -20,8 +20,8 @@ def merge_history(
     """Merge each row with its history; return all rows in order of time and the rows' positions.
 
     `rows`: timestamp (int64, milliseconds) and raw columns, (requests,) each. A history has for an
-    entity timestamp and the entity's columns, in order of time and none later than the row; it
-    lacks the entity when there are no earlier rows. Columns that an entity lacks are 0, text empty.
+    entity timestamp and the entity's columns, in order of time and none later than the row;
+    an entity without earlier rows may be absent. Columns that an entity does not have are 0 or "".
 
     The result has for each entity an integer code per row: that of the request, or `NO_ENTITY`
     for a row that belongs to another entity of the request. Rows of one millisecond keep their

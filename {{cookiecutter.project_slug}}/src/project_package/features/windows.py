@@ -90,8 +90,8 @@ def entities(features: Sequence[Feature]) -> tuple[Entity, ...]:
     How far back is the longest chain of windows over windows.
 
     Raises:
-        ValueError: a window of one entity reads a window of another; a request carries the history
-            of its own entities only.
+        ValueError: a window of one entity reads a window of another; a request has the history of
+            its own entities only.
     """
     days: dict[str, dict[str, float]] = {}  # of each feature, by entity
     raw: dict[str, dict[str, None]] = {}  # columns of each feature, in the order of reading

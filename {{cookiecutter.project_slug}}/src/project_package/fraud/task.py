@@ -42,15 +42,16 @@ class FraudModel:
         """Return score (float32), decision (bool), each (rows,), and effects (float32).
 
         Effects have shape (rows, inputs) in the order of `INPUTS`. They are 0 for rows that are
-        neither flagged nor have 1 in the column `explain`, and for inputs that the model lacks.
+        neither flagged nor have 1 in the column `explain`, and for inputs that are new.
         """
         score, medians = self.scorer.predict(rows)["score"], self.assets.medians
         decision = self.assets.decide(score)
         wanted = np.flatnonzero(decision | (rows["explain"] > 0) if "explain" in rows else decision)
-        inputs = take({name: rows[name] for name in medians}, wanted)
         moved = np.zeros((len(score), len(INPUTS)), np.float32)
-        columns = [INPUTS.index(name) for name in medians]
-        moved[np.ix_(wanted, columns)] = effects(self.scorer, inputs, medians)
+        if len(wanted):  # few rows are: most requests skip this
+            inputs = take({name: rows[name] for name in medians}, wanted)
+            columns = np.array([INPUTS.index(name) for name in medians])
+            moved[np.ix_(wanted, columns)] = effects(self.scorer, inputs, medians)
         return {"score": score, "decision": decision, "effects": moved}
 
 
@@ -78,9 +79,9 @@ def request_rows(requests: Sequence[FraudRequest]) -> Columns:
 
 
 def request_history(request: FraudRequest) -> HistoryRows | None:
-    """Return the history that a request carries, in the order of the table."""
-    if request.history is None:
-        return None
+    """Return the history of a request, in the order of the table; None when it has none."""
+    if not request.history:
+        return None if request.history is None else {}
     rows = to_rows(request.history, PastPayment)
     rows = take(rows, np.lexsort((rows["transaction_id"].astype(str), rows[TIMESTAMP])))
     histories = {}

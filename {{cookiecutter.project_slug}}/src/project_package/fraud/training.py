@@ -24,9 +24,10 @@ def about(params: FraudParams) -> About:
     ]
     if params.data.source == SIMULATOR:
         data = "Simulated payments, after the published simulator of Le Borgne et al. (2022)."
-        limits.append(
+        limits.insert(
+            0,
             "Simulated fraud is easier than real fraud: on their real, private data the authors "
-            "report an average precision of .105 at best."
+            "report an average precision of .105 at best.",
         )
     return About(
         title="Card fraud detection",

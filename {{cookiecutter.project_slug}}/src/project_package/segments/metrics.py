@@ -156,7 +156,9 @@ def known(rows: Columns) -> NDArray[np.bool_]:
     return np.asarray(finite[present].all(axis=0) & present.any())
 
 
-def outside(rows: Columns, segment: NDArray[Any], draws: int = 999) -> dict[str, tuple[float, float]]:
+def outside(
+    rows: Columns, segment: NDArray[Any], draws: int = 999
+) -> dict[str, tuple[float, float]]:
     """Check whether segments differ in what the model never saw: share explained and p, by trait.
 
     The p is of a permutation test: how often random segments explain as much, with Laplace's one
@@ -175,7 +177,7 @@ def outside(rows: Columns, segment: NDArray[Any], draws: int = 999) -> dict[str,
 
     mine = shares(segment[mask])
     drawn = np.array([shares(random.permutation(segment[mask])) for _ in range(draws)])
-    p = (1 + np.sum(drawn >= mine - 1e-9, axis=0)  # equal but for rounding counts) / (draws + 1)
+    p = (1 + np.sum(drawn >= mine - 1e-9, axis=0)) / (draws + 1)  # counts rounding errors as equal
     return {name: (float(mine[i]), float(p[i])) for i, name in enumerate((*traits, "all"))}
 
 

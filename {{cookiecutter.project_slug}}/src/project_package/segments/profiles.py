@@ -45,7 +45,7 @@ def describe(rows: Columns, segment: NDArray[Any], count: int) -> Profiles:
 
 
 def deviations(rows: Columns, segment: NDArray[Any], count: int) -> NDArray[Any]:
-    """Return each segment's mean less that of all, in deviations (0 if empty): (segments, features)."""
+    """Return the mean of each segment in standard deviations from that of all (0 if empty)."""
     sums = (segment == np.arange(count)[:, None]) @ standard(rows)
     return np.asarray(sums / np.maximum(np.bincount(segment, minlength=count), 1)[:, None])
 
@@ -62,7 +62,7 @@ def largest(away: NDArray[Any]) -> NDArray[Any]:
 
 
 def names(away: NDArray[Any]) -> list[str]:
-    """Name each segment after its two most distinctive features; equal names get more, or numbers."""
+    """Name segments after their two most distinctive features; add more, or numbers, to equals."""
     found = [name_of(line, 2) for line in away]
     for words in range(3, len(INPUTS) + 1):
         found = [

@@ -66,10 +66,8 @@ def profiles(rows: Columns, model: Columns) -> Figure:
             colour = "C0" if value > 0 else "C1"
             axes.barh(row, 0.94, 0.9, column - 0.47, color=colour, alpha=strength)
             axes.text(column, row, f"{value:+.1f}", ha="center", va="center")
-        labels = [
-            names[number].replace(", ", ",\n") + f"\n{share:.0%}"
-            for number, share in zip(numbers, shares, strict=True)
-        ]
+        labelled = zip(numbers, shares, strict=True)
+        labels = [names[n].replace(", ", ",\n") + f"\n{share:.0%}" for n, share in labelled]
         axes.set_yticks(np.arange(len(labels)), labels)
         features = [_plain(name) for name in INPUTS]
         axes.set_xticks(np.arange(len(INPUTS)), features, rotation=35, ha="right")

@@ -50,11 +50,6 @@ class Clusterings:
     centres: NDArray[Any]
     """(clusterings, segments, axes)"""
 
-    @property
-    def segments(self) -> int:
-        """The number of segments."""
-        return int(self.centres.shape[1])
-
     def predict(self, rows: Columns) -> Columns:
         """Return segment, its distance and certainty, (rows,), and resampled: (rows, resamples).
 

@@ -46,7 +46,7 @@ def finish(
 ) -> SegmentsModel:
     """Describe every segment by the households that the model was fitted on."""
     segment = fitted.predict(rows)["segment"]
-    return SegmentsModel(fitted, describe(rows, segment, fitted.segments))
+    return SegmentsModel(fitted, describe(rows, segment, fitted.centres.shape[1]))
 
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:

@@ -89,24 +89,25 @@ class PredictionLog:
         self._metrics.log_dropped.inc(self._waiting_rows)
         self._engine.dispose()
 
-    def create_table(self) -> None:
-        """Create the table unless it exists; raise Unavailable when the database refuses."""
-        with self._transaction() as connection:
-            if self._engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            PREDICTIONS.metadata.create_all(connection)
+    def check(self) -> None:
+        """Raise Unavailable unless the database can be used."""
+        with self._transaction():
+            pass
 
     def erase(self, entity_id: str) -> int:
         """Delete the predictions about an entity; return how many, or raise Unavailable."""
-        self.create_table()
         with self._transaction() as connection:
             about = PREDICTIONS.c.entity == self._hash(entity_id)
             return connection.execute(PREDICTIONS.delete().where(about)).rowcount
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
+        """Run a transaction, in which the table exists; raise Unavailable when it fails."""
         try:
             with self._engine.begin() as connection:
+                if self._engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                PREDICTIONS.metadata.create_all(connection)
                 yield connection
         except SQLAlchemyError as error:  # its own text would quote the rows
             reason = str(getattr(error, "orig", type(error).__name__)).partition("\n")[0]
@@ -121,9 +122,8 @@ class PredictionLog:
         """Write what waits and delete what is too old; after a failure all of it waits on."""
         error = ""
         try:
-            if self.error or not self._next_deletion:  # at the start, and for a new database
-                self.create_table()
-            self._insert()
+            if self._waiting:
+                self._insert()
             if time.monotonic() >= self._next_deletion:
                 self._delete_old()
         except Unavailable as unavailable:
@@ -136,8 +136,6 @@ class PredictionLog:
     def _insert(self) -> None:
         with self._lock:
             waiting = self._waiting.copy()
-        if not waiting:
-            return
         with self._transaction() as connection:  # connects before rows are made
             rows = [row for one in waiting for row in self._to_rows(*one)]
             connection.execute(PREDICTIONS.insert(), rows)
@@ -146,8 +144,8 @@ class PredictionLog:
             self._waiting_rows -= len(rows)
 
     def _delete_old(self) -> None:
-        old = PREDICTIONS.c.time < datetime.now(UTC) - self._retention
         with self._transaction() as connection:
+            old = PREDICTIONS.c.time < datetime.now(UTC) - self._retention
             connection.execute(PREDICTIONS.delete().where(old))
         self._next_deletion = time.monotonic() + DELETE_SECONDS
 
@@ -215,8 +213,8 @@ def open_log(
     except OSError as error:
         raise UserError(f"The prediction log {path} cannot be opened: {error}.") from error
     opened = PredictionLog(f"{SQLITE}{path}" if is_file else url, key, settings.log_days, metrics)
-    if is_file:
-        opened.create_table()
+    if is_file:  # a server may start before its database server
+        opened.check()
     return opened
 
 

@@ -1,0 +1,85 @@
+"""The server under load: it refuses what is too much, and keeps what it acknowledged."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from project_package.fields import to_rows
+from project_package.fraud.schemas import PastPayment
+from project_package.fraud.task import HISTORY
+
+CLIENTS, REQUESTS = 64, 320
+FIELDS = {"timestamp": "2018-09-30T20:15:00Z", "customer_id": "C", "terminal_id": "T", "amount": 1}
+FRAUD = pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
+
+
+def client(server: Any, connections: int) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=connections)
+    return httpx.AsyncClient(base_url=server.url, headers=server.headers, limits=limits, timeout=60)
+
+
+@FRAUD
+@pytest.mark.parametrize(
+    ("setting", "refusal"), [({"SERVE_MAX_IN_FLIGHT": "2"}, 503), ({"SERVE_RATE": "20"}, 429)]
+)
+def test_refuses_too_many_requests_and_goes_on(
+    started: Callable[..., Any], setting: dict[str, str], refusal: int
+) -> None:
+    server = started(**setting)
+
+    async def load() -> list[httpx.Response]:
+        async with client(server, CLIENTS) as http:
+            bodies = (
+                {"instances": [{"transaction": {"transaction_id": f"P{n}", **FIELDS}}]}
+                for n in range(REQUESTS)
+            )
+            return await asyncio.gather(*(http.post("/v1/predict", json=b) for b in bodies))
+
+    answers = asyncio.run(load())
+    assert set(Counter(answer.status_code for answer in answers)) == {200, refusal}
+    for answer in answers:
+        assert answer.status_code == 200 or int(answer.headers["retry-after"]) >= 1
+    assert httpx.get(f"{server.url}/readyz").status_code == 200
+    assert server.stop() == 0
+
+
+async def send(server: Any, number: int, acknowledged: list[Any]) -> None:
+    """Send events one by one on a connection of its own, until the server stops."""
+    async with client(server, 1) as http:
+        for index in count():
+            payment = {"transaction_id": f"P{number}-{index}", **FIELDS}
+            try:
+                answer = await http.post("/v1/events", json={"events": [payment]})
+            except httpx.TransportError:
+                return
+            if answer.status_code == 200:
+                acknowledged.append(payment)
+
+
+@FRAUD
+@pytest.mark.parametrize("stop", ["terminate", "kill"])
+def test_acknowledged_events_survive_the_server(
+    started: Callable[..., Any], tmp_path: Path, stop: str
+) -> None:
+    server, acknowledged = started(), list[Any]()
+
+    async def load() -> None:
+        senders = [asyncio.create_task(send(server, n, acknowledged)) for n in range(CLIENTS)]
+        while len(acknowledged) < 5 * CLIENTS:
+            await asyncio.sleep(0.01)
+        getattr(server.process, stop)()
+        await asyncio.gather(*senders)
+
+    asyncio.run(load())
+    server.process.wait(60)
+    store = HISTORY.open_store(str(tmp_path / "state.db"), HISTORY)
+    rows = to_rows([PastPayment.model_validate(payment) for payment in acknowledged])
+    with store.transaction():
+        assert not any(store.add(rows))
+    store.close()
