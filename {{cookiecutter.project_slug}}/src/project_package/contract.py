@@ -102,13 +102,16 @@ class EventStore(Protocol):
     """
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Commit what happens inside, durably; nothing of it when the body raises."""
+        """Commit what happens inside, durably; SQLite undoes it when the body raises."""
 
     def find(self, rows: Columns) -> list[StoredEvent | None]:
         """Return the stored event with each row's key; None where there is none."""
 
-    def add(self, rows: Columns) -> list[bool]:
-        """Store events in this order; False for a row whose key is stored already."""
+    def add(self, rows: Columns, claim: bool = False) -> list[bool]:
+        """Store events in this order; False for a row whose key is stored already.
+
+        With `claim`, other processes see for some seconds that the events are being answered.
+        """
 
     def history(self, rows: Columns) -> list[HistoryRows]:
         """Return the events of each row's entities up to its time, stored before the row itself."""
@@ -148,7 +151,8 @@ class History:
     open_store: Callable[[str, "History"], EventStore]
     """Open the event store at a file path or a redis:// URL."""
     error: Callable[[Any, HistoryRows], str] = lambda *_: ""
-    """Return what a request's history lacks, as the end of a sentence; empty when it is enough."""
+    """Return what a request lacks in history, as the end of a sentence; empty when it is enough.
+    Not asked of requests that are events: they are stored, and answered with what there is."""
     request_is_event: bool = False
     """A request is an event itself: it is stored when it is answered."""
     label: type[BaseModel] | None = None

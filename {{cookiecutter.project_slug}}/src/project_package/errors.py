@@ -16,7 +16,7 @@ class Unavailable(UserError):
 
 
 class StateUnavailable(Unavailable):
-    """The event store cannot be read or written now; nothing of the transaction happened."""
+    """The event store cannot be read or written now; a retry is safe."""
 
 
 class ModelError(UserError):

@@ -38,7 +38,7 @@ def find(store: RedisStore) -> StoredEvent:
 def test_an_event_in_flight_is_visible_to_others(replicas: Replicas) -> None:
     one, two = replicas
     with one.transaction():
-        one.add(payment("a"))
+        one.add(payment("a"), claim=True)
         assert (find(one).in_flight, find(two).in_flight) == (False, True)
         one.set_answers(payment("a"), ["{}"])
         assert (find(two).in_flight, find(two).answer) == (False, "{}")
@@ -47,7 +47,7 @@ def test_an_event_in_flight_is_visible_to_others(replicas: Replicas) -> None:
 def test_a_failed_replica_claims_an_event_for_a_moment(replicas: Replicas) -> None:
     failed, other = replicas
     with pytest.raises(ZeroDivisionError), failed.transaction():
-        assert failed.add(payment("a"))[0] > 1 / 0
+        assert failed.add(payment("a"), claim=True)[0] > 1 / 0
     with other.transaction():
         assert (find(failed).in_flight, find(other).in_flight) == (False, True)
         assert other.add(payment("b")) == [True]

@@ -113,7 +113,7 @@ class EventTransactions:
                 self._find(batch)
             lacking = [i for i in batch.unanswered() if batch.histories[i] is None]
             if lacking and is_event:
-                self.store.add(batch.at(lacking))
+                self.store.add(batch.at(lacking), claim=True)
             # 2. Read the histories that requests do not carry.
             stored = self.store.history(batch.at(lacking)) if lacking else []
             for i, history in zip(lacking, stored, strict=True):

@@ -32,7 +32,7 @@ local columns, timestamp, key, retention, replica, claim_time = unpack(ARGV)
 if redis.call('EXISTS', event) == 1 then return 0 end
 local value = '[' .. redis.call('INCR', sequence) .. ',' .. columns .. ']'
 redis.call('SET', event, value, 'PX', retention)
-redis.call('SET', claim, replica, 'PX', claim_time)
+if claim_time ~= '0' then redis.call('SET', claim, replica, 'PX', claim_time) end
 for i = 4, #KEYS do
   for _, old in ipairs(redis.call('ZRANGE', KEYS[i], 0, 1)) do  -- remove what has expired
     if redis.call('EXISTS', 'event:' .. old) == 0 then redis.call('ZREM', KEYS[i], old) end
@@ -82,15 +82,15 @@ class RedisStore:
             found[key] = StoredEvent(event, answers.get(key, ""), in_flight)
         return [found.get(key) for key in keys]
 
-    def add(self, rows: Columns) -> list[bool]:
-        """Store and claim events in this order; False for a row whose key is stored already."""
+    def add(self, rows: Columns, claim: bool = False) -> list[bool]:
+        """Store events in this order; False for a row whose key is stored already."""
         keys, pipeline = self._keys(rows), self._redis.pipeline()
-        claim = (self._retention, self._replica, self._claim_time)
+        times = (self._retention, self._replica, self._claim_time if claim else 0)
         for key, values in zip(keys, to_values(rows, self._columns), strict=True):
             event = dict(zip(self._columns, values, strict=True))
             sets = [f"entity:{one.name}:{event[one.name]}" for one in self._history.entities]
             names = [f"event:{key}", f"claim:{key}", "events:sequence", *sets]
-            self._add(names, [_json(event), event[TIMESTAMP], key, *claim], client=pipeline)
+            self._add(names, [_json(event), event[TIMESTAMP], key, *times], client=pipeline)
         return [reply == 1 for reply in pipeline.execute()]
 
     def history(self, rows: Columns) -> list[HistoryRows]:

@@ -87,7 +87,7 @@ class SqliteStore:
             for event in found
         ]
 
-    def add(self, rows: Columns) -> list[bool]:
+    def add(self, rows: Columns, claim: bool = False) -> list[bool]:  # noqa: ARG002
         """Store events in this order; False for a row whose key is stored already."""
         values, now = to_values(rows, self._columns), round(time.time() * 1000)
         columns, marks = _names(self._columns), ", ?" * len(self._columns)
