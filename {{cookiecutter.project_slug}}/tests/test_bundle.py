@@ -22,13 +22,7 @@ from project_package.errors import UserError
 BUNDLE = Bundle(
     files={"weights.json": b"{}", PARAMS: b"{}", EXAMPLES: b"[]"},
     manifest=Manifest(
-        name="demo",
-        candidate="trees",
-        settings={"depth": 3},
-        created="",
-        commit="",
-        data="d",
-        test="t",
+        name="demo", candidate="", settings={"depth": 3}, created="", commit="", data="d", test="t"
     ),
 )
 

@@ -36,8 +36,10 @@ def error(folder: Path, text: str, *changes: str) -> str:
 
 
 def test_missing_parameters_have_defaults(tmp_path: Path) -> None:
-    found = read_text(tmp_path, TEXT + "[data]\ndays = 3")
+    text = TEXT + "[data]\ndays = 3"
+    found = read_text(tmp_path, text)
     assert (found.name, found.data.days, found.data.source) == ("demo", 3, "simulator")
+    assert read_text(tmp_path, text, "data.days=4", "data.days=5").data.days == 5
     with pytest.raises(ValidationError, match="Instance is frozen"):
         found.data.days = 3  # type: ignore[misc]
 
@@ -56,11 +58,6 @@ def test_missing_parameters_have_defaults(tmp_path: Path) -> None:
 )
 def test_change_is_toml_or_a_bare_word(tmp_path: Path, change: str, value: dict[str, Any]) -> None:
     assert read_text(tmp_path, TEXT, change).data == Data().model_copy(update=value)
-
-
-def test_last_change_overrides_the_file(tmp_path: Path) -> None:
-    changes = "data.days=4", "data.days=5"
-    assert read_text(tmp_path, TEXT + "[data]\ndays = 3", *changes).data.days == 5
 
 
 @pytest.mark.parametrize(

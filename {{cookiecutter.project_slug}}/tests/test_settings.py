@@ -19,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_example_lists_every_setting_and_its_default() -> None:
+def test_example_lists_every_setting_and_its_default() -> None:
     example = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
     names = {name.upper() for name in Settings.model_fields}
     assert example.keys() == {name for name in names if not name.startswith("AIP_")}
@@ -60,7 +60,7 @@ def test_paths_are_absolute_and_urls_stay(folder: Path) -> None:
     assert Settings(serve_keys="OFF").keys(folder) is None
 
 
-def test_refuses_an_event_store_of_another_kind_without_its_password(folder: Path) -> None:
+def test_refuses_an_unknown_event_store_without_its_password(folder: Path) -> None:
     with pytest.raises(UserError, match="STATE_URL=mysql://h/db is none of redis://") as error:
         Settings(state_url="mysql://me:secret@h/db").state(folder)
     assert "secret" not in str(error.value)

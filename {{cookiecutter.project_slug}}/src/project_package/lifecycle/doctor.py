@@ -35,11 +35,7 @@ def models(project: Project) -> None:
 
 
 def doctor(project: Project) -> None:
-    """Print the finding of each check.
-
-    Raises:
-        UserError: something is broken.
-    """
+    """Print the finding of each check; raise UserError when something is broken."""
     checks: dict[str, Callable[[Project], str]] = {
         "versions": _versions,
         "data": _data,

@@ -55,11 +55,7 @@ def promote(project: Project) -> int:
 
 
 def rollback(project: Project) -> int:
-    """Make the previous champion the champion again; return its version.
-
-    Raises:
-        UserError: there is none.
-    """
+    """Make the previous champion, if there is one, the champion again; return its version."""
     with project.workspace.lock(), project.console.step("rollback"):
         old, new = project.registry.rollback()
     project.console.print(f"Version {new} is the champion again, instead of version {old}.")

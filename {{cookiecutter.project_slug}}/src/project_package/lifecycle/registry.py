@@ -70,11 +70,7 @@ class Registry:
         return unpack(self.files(version, folder))
 
     def evaluation(self, version: Version) -> Evaluation:
-        """Load the evaluation of a version.
-
-        Raises:
-            UserError: it was not evaluated.
-        """
+        """Load the evaluation of a version; raise UserError when there is none."""
         files = self.files(version, EVIDENCE)
         if EVALUATION not in files:
             raise UserError(f"Version {version.number} has no evaluation: run `ml evaluate`.")

@@ -98,11 +98,7 @@ class Search:
 
 
 def open_storage(address: str) -> optuna.storages.BaseStorage:
-    """Open or create the database of the studies, in one process at a time.
-
-    Raises:
-        UserError: it cannot be used.
-    """
+    """Open or create the database of the studies, in one process at a time, or raise UserError."""
     try:
         return optuna.storages.RDBStorage(address)
     except (SQLAlchemyError, ImportError, ValueError) as error:

@@ -119,11 +119,7 @@ class Tracking:
 
 
 def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
-    """Connect to MLflow; find the project's experiment or create it.
-
-    Raises:
-        UserError: the server cannot be used.
-    """
+    """Connect to MLflow and find or create the experiment; raise UserError when it fails."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7 would be minutes of silence
     for noisy in ("mlflow", "alembic"):

@@ -66,11 +66,7 @@ class Workspace:
         return dataset
 
     def dataset(self, digest: str = "") -> Dataset:
-        """Return a data set, the latest unless a digest is given.
-
-        Raises:
-            UserError: there is none.
-        """
+        """Return a data set, the latest without a digest; raise UserError when there is none."""
         latest = self.data / "latest"
         digest = digest or (latest.read_text() if latest.exists() else "")
         if not digest:

@@ -4,6 +4,7 @@ Nothing of the training side is imported.
 """
 
 import asyncio
+import gc
 import os
 import pkgutil
 import signal
@@ -136,6 +137,7 @@ class Services:
         if self.log:
             self.log.start()
         tasks = [asyncio.create_task(one) for one in work]
+        gc.freeze()  # what is loaded stays: the collector need not visit it again and again
         yield
         for task in tasks:
             task.cancel()
