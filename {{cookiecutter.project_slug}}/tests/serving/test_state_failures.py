@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from multiplying import Published
+from redis import Redis
 from servers import running, wait_until
 
 from project_package.serving import app
@@ -132,6 +133,9 @@ def test_nothing_answered_is_lost_or_counted_twice_after_a_kill(
     totals: Published, backend: str, request: pytest.FixtureRequest
 ) -> None:
     state = "state.db" if backend == "sqlite" else request.getfixturevalue("redis")
+    if backend == "redis":
+        with Redis.from_url(state) as client:
+            client.flushall()
     answered: dict[str, float] = {}
     for kill in range(1, KILLS + 1):
         with server(totals, state) as (process, url), ThreadPoolExecutor(PEOPLE) as pool:

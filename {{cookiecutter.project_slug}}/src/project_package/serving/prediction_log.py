@@ -85,7 +85,8 @@ class PredictionLog:
     def close(self) -> None:
         """Write what waits and stop; what the database does not accept is dropped and counted."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._metrics.log_dropped.inc(self._waiting_rows)
         self._engine.dispose()
 
