@@ -33,6 +33,15 @@ class Payment(BaseModel):
     is_fraud: bool | None = None
 
 
+def test_two_dates_are_refused() -> None:
+    class Both(BaseModel):
+        day: date
+        timestamp: datetime
+
+    with pytest.raises(TypeError, match="Both has two dates"):
+        columns_of(Both)
+
+
 def test_times_become_utc() -> None:
     noon = datetime(2024, 5, 1, 12, tzinfo=UTC)
     for same in (noon, noon.replace(tzinfo=None), noon.astimezone(timezone(timedelta(hours=5)))):

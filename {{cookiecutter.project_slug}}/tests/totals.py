@@ -55,12 +55,6 @@ HISTORY = History(
     request_is_event=True,
     label=Label,
 )
-QUESTIONS = replace(
-    HISTORY,
-    request_is_event=False,
-    error=lambda request, _: "must not be negative" if request.x < 0 else "",
-)
-"""Of requests that are not events themselves, and may lack history."""
 TOTALS = replace(
     TIMES,
     name="totals",

@@ -8,7 +8,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -95,9 +96,15 @@ def remove(path: Path, name: str) -> None:
         _write(path, remaining)
 
 
-def _lock(path: Path) -> FileLock:
-    """Return the lock to read and write under: without it, a removed key could come back."""
-    return FileLock(path.with_name(f"{path.name}.lock"), mode=0o600)
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Read and write under a lock: without it, a removed key could come back."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):
+            yield
+    except OSError as error:
+        raise UserError(f"The API keys in {path} cannot be written: {error}.") from error
 
 
 def _write(path: Path, keys: Sequence[Key]) -> None:

@@ -58,7 +58,7 @@ def length(columns: Columns) -> int:
 
 
 class Model(Protocol):
-    """A model loaded from a bundle."""
+    """A model loaded from a bundle; several threads may call it at once."""
 
     def predict(self, rows: Columns) -> Columns:
         """Return predictions, one row per row; raise ModelError when it cannot answer them."""
@@ -110,7 +110,8 @@ class EventStore(Protocol):
     def add(self, rows: Columns, claim: bool = False) -> list[bool]:
         """Store events in this order; False for a row whose key is stored already.
 
-        With `claim`, other processes see for some seconds that the events are being answered.
+        With `claim`, the events are about to be answered: False for a row that another process is
+        answering, or has answered.
         """
 
     def history(self, rows: Columns) -> list[HistoryRows]:

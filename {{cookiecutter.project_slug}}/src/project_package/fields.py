@@ -111,7 +111,10 @@ def milliseconds(moments: Sequence[date]) -> NDArray[np.int64]:
 @cache
 def _kinds(model: type[BaseModel]) -> Mapping[str, type]:
     """Return the type of each field, without `None` and annotations."""
-    return {name: _kind(field.annotation) for name, field in model.model_fields.items()}
+    kinds = {name: _kind(field.annotation) for name, field in model.model_fields.items()}
+    if sum(issubclass(kind, date) for kind in kinds.values()) > 1:
+        raise TypeError(f"{model.__name__} has two dates: only one can be the timestamp of a row")
+    return kinds
 
 
 def _kind(annotation: Any) -> type:

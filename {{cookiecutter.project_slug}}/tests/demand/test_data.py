@@ -10,7 +10,14 @@ import pytest
 from demand.tables import PRODUCTS, WEEKS, data_set, params, weekly_table
 
 from project_package.contract import Columns, Splits
-from project_package.demand.data import KEY, columns, examples, read_batch, recent_events, split
+from project_package.demand.data import (
+    KEY,
+    columns,
+    examples,
+    read_batch,
+    recent_events,
+    split,
+)
 from project_package.demand.features import INPUTS, PLANS, SOLD
 from project_package.demand.schemas import MIN_HISTORY, SoldWeek
 from project_package.errors import UserError

@@ -13,7 +13,14 @@ from project_package.contract import Columns, Outcome, length
 from project_package.demand.data import examples, split
 from project_package.demand.features import INPUTS, LEVEL
 from project_package.demand.schemas import DemandRequest
-from project_package.demand.task import DETAILS, HISTORY, DemandModel, Details, make_task, to_rows
+from project_package.demand.task import (
+    DETAILS,
+    HISTORY,
+    DemandModel,
+    Details,
+    make_task,
+    to_rows,
+)
 from project_package.demand.training import TRAINING
 from project_package.features.windows import MILLISECONDS_A_DAY
 

@@ -9,7 +9,13 @@ import polars as pl
 import pytest
 
 from project_package.data.completejourney import build, package_data
-from project_package.demand.data import FIRST_MONDAY, DemandData, DemandParams, Split, weekly
+from project_package.demand.data import (
+    FIRST_MONDAY,
+    DemandData,
+    DemandParams,
+    Split,
+    weekly,
+)
 from project_package.demand.features import PLANS
 
 WEEKS = 12

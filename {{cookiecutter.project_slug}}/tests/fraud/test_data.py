@@ -23,7 +23,11 @@ from project_package.fraud.data import (
 from project_package.fraud.features import ENTITIES, INPUTS, LABEL_DELAY_DAYS
 from project_package.fraud.schemas import PastPayment, Payment
 from project_package.fraud.simulator import simulate
-from project_package.fraud.task import history_features, request_history, request_rows
+from project_package.fraud.task import (
+    history_features,
+    request_history,
+    request_rows,
+)
 
 DAYS = 75
 SIMULATED = {"customers": 150, "terminals": 300, "days": DAYS, "seed": 5}

@@ -26,9 +26,11 @@ import numpy as np
 import polars as pl
 
 from project_package.contract import take
-from project_package.fraud.data import FraudParams, examples, load_data, recent_events, split
+from project_package.fraud.data import FraudParams, load_data, recent_events, split
+from project_package.fraud.data import examples as examples_of
 from project_package.fraud.simulator import simulate
-from project_package.fraud.task import HISTORY, history_features, request_history, request_rows
+from project_package.fraud.task import HISTORY, history_features
+from project_package.fraud.task import request_history, request_rows
 
 country = pl.when(pl.col("amount") % 1 < 0.3).then(pl.lit("BE")).otherwise(pl.lit("NL"))
 simulate(100, 200, 75, 5).drop("scenario").with_columns(country=country).write_csv("own.csv")
@@ -37,7 +39,7 @@ load_data(params, Path(), lambda _: None)
 test = split(params, Path()).test
 assert test["country"].dtype == object and test["customer_abroad_7d"].max() > 1
 
-requests = examples(Path(), test, 6)
+requests = examples_of(Path(), test, 6)
 rows = request_rows(requests)
 found = history_features(rows, list(map(request_history, requests)))
 assert {"is_abroad", "customer_abroad_7d"} <= set(found)

@@ -14,7 +14,13 @@ from project_package.bundle import Bundle, Manifest
 from project_package.contract import Columns
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
 from project_package.fraud.schemas import FraudRequest
-from project_package.fraud.task import HISTORY, Assets, FraudModel, make_task, monitored
+from project_package.fraud.task import (
+    HISTORY,
+    Assets,
+    FraudModel,
+    make_task,
+    monitored,
+)
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 ABOUT = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")

@@ -12,7 +12,6 @@ from plain.use_case import TRAINING
 
 from project_package.cli import Entry, app, run
 from project_package.lifecycle.project import Project
-from project_package.serving import app as server
 
 COMMANDS = ["data", "train", "evaluate", "promote", "rollback", "pipeline", "predict", "models",
             "doctor", "erase", "serve", "key"]  # fmt: skip
@@ -146,15 +145,6 @@ def test_failure_of_mlflow_is_a_sentence(ml: Ml, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(MlflowClient, "search_model_versions", fail)
     assert ml("models") == 2
     assert ml.err == "MLflow failed: the connection was lost. Run `ml doctor` to find out more.\n"
-
-
-def test_serve_gets_host_port_and_workers(ml: Ml, monkeypatch: pytest.MonkeyPatch) -> None:
-    served: list[object] = []
-    monkeypatch.setattr(server, "serve", lambda *options: served.append(options))
-    assert ml("serve", "--host", "::1", "--port", "8123", "--workers", "2", "--quiet") == 0
-    assert ml("serve") == 0
-    app = "plain:create_app"
-    assert served == [(app, "::1", 8123, 2, True), (app, "", -1, 0, False)]
 
 
 def test_erase_prints_what_was_deleted(

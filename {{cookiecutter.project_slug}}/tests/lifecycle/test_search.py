@@ -14,7 +14,14 @@ import pytest
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
-from project_package.contract import Candidate, Columns, Files, Fold, Hyperparameters, Metric
+from project_package.contract import (
+    Candidate,
+    Columns,
+    Files,
+    Fold,
+    Hyperparameters,
+    Metric,
+)
 from project_package.errors import UserError
 from project_package.lifecycle.search import Choice, Search, open_storage
 

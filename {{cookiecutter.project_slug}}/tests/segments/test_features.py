@@ -29,12 +29,12 @@ CENTS = st.integers(0, 10_000).map(lambda cents: cents / 100)
 def rows(*baskets: Mapping[str, float]) -> Columns:
     """Return baskets, `ago` days before the moment (0), and a moment of each household (`who`)."""
     nothing = {"who": 0.0, "ago": 0.0, "is_now": 0.0, **dict.fromkeys(SPENT, 0.0)}
-    told = [{**nothing, **basket} for basket in baskets]
-    told += [{**nothing, "who": who, "is_now": 1.0} for who in sorted({b["who"] for b in told})]
-    told.sort(key=lambda row: (-row["ago"], row["is_now"]))
-    time = NOW - np.rint(MILLISECONDS_A_DAY * np.array([row["ago"] for row in told]))
-    money = {name: np.array([row[name] for row in told]) for name in ("is_now", *SPENT)}
-    who = np.array([row["who"] for row in told]).astype(np.int64)
+    given = [{**nothing, **basket} for basket in baskets]
+    given += [{**nothing, "who": who, "is_now": 1.0} for who in sorted({b["who"] for b in given})]
+    given.sort(key=lambda row: (-row["ago"], row["is_now"]))
+    time = NOW - np.rint(MILLISECONDS_A_DAY * np.array([row["ago"] for row in given]))
+    money = {name: np.array([row[name] for row in given]) for name in ("is_now", *SPENT)}
+    who = np.array([row["who"] for row in given]).astype(np.int64)
     return {"timestamp": time.astype(np.int64), HOUSEHOLD: who, **money}
 
 
@@ -74,10 +74,10 @@ def test_recency_without_baskets_is_the_half_year() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300), CENTS, CENTS), min_size=1))
 def test_other_households_change_nothing(
-    told: list[tuple[int, int, float, float]],
+    given: list[tuple[int, int, float, float]],
 ) -> None:
     names = ("who", "ago", "sales", "discount")
-    table = rows(*(dict(zip(names, map(float, basket), strict=True)) for basket in told))
+    table = rows(*(dict(zip(names, map(float, basket), strict=True)) for basket in given))
     together = at_moments(table)
     for place, who in enumerate(table[HOUSEHOLD][table["is_now"] > 0]):
         alone = at_moments(take(table, table[HOUSEHOLD] == who))

@@ -17,8 +17,6 @@ def times(tmp_path: Path) -> Published:
 @pytest.fixture
 def totals(tmp_path: Path) -> Published:
     """Publish version 1 of a use case with history."""
-    from totals import TOTALS  # noqa: PLC0415  projects without an event store lack it
-
-    found = Published(tmp_path, TOTALS)
+    found = Published(tmp_path, pytest.importorskip("totals").TOTALS)  # pruned without history
     found.publish(1)
     return found

@@ -19,6 +19,7 @@ from fastapi import APIRouter
 from fastapi.testclient import TestClient
 from multiplying import TIMES, Published
 
+from project_package.api_keys import add
 from project_package.bundle import EXAMPLES
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
@@ -148,6 +149,10 @@ def test_routes_of_the_task_are_served(times: Published) -> None:
 
     times.task = replace(TIMES, routers=(router,))
     assert TestClient(times.app()).get("/hello").json() == "hello"
+    key = add(times.root / "keys.json", "all", ["predict"])
+    client = TestClient(times.app(serve_keys="keys.json"))
+    assert client.get("/hello").status_code == 401
+    assert client.get("/hello", headers={"X-API-Key": key}).json() == "hello"
 
 
 def test_there_is_no_route_for_events_without_history(times: Published) -> None:

@@ -70,8 +70,10 @@ def test_errors_reach_the_items_they_belong_to() -> None:
         batcher = MicroBatcher[int, int](Doubler().handle, 9, 60)
         one, bad = await asyncio.gather(*map(batcher.submit, (1, 13)), return_exceptions=True)
         assert (one, str(bad)) == (2, "unlucky")
-        failed = await asyncio.gather(*map(batcher.submit, (1, 0)), return_exceptions=True)
-        assert [type(error) for error in failed] == [ZeroDivisionError, ZeroDivisionError]
+        two, failed, six = await asyncio.gather(
+            *map(batcher.submit, (1, 0, 3)), return_exceptions=True
+        )
+        assert (two, type(failed), six) == (2, ZeroDivisionError, 6)
         assert await batcher.submit(5) == 10
 
     asyncio.run(run())

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from multiplying import Published
-from servers import running
+from servers import running, wait_until
 
 DEEP = 10_000
 JSON = {"content-type": "application/json"}
@@ -43,6 +43,16 @@ def test_refuses_a_body_that_does_not_arrive(times: Published) -> None:
         with socket.create_connection(address, timeout=20) as slow:
             slow.sendall(head + b"content-length: 9\r\n\r\n{")
             assert slow.makefile("rb").readline() == b"HTTP/1.1 408 Request Timeout\r\n"
+
+
+def test_an_upload_that_breaks_off_is_not_a_failure(times: Published) -> None:
+    head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    with running(times.app()) as url, httpx.Client(base_url=url) as client:
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=20) as broken:
+            broken.sendall(head + b"content-length: 9\r\n\r\n{")
+        counted = 'requests_total{route="/v1/predict",status="400"} 1.0'
+        wait_until(lambda: counted in client.get("/metrics").text)
 
 
 @pytest.mark.parametrize(

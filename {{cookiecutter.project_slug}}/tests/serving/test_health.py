@@ -26,5 +26,5 @@ def test_reports_the_version_and_what_does_not_work() -> None:
 
 
 def test_hides_reasons_that_have_addresses() -> None:
-    hidden = {"state": "see the server's log.", "log": "see the server's log."}
+    hidden = dict.fromkeys(("refused", "state", "log"), "see the server's log.")
     assert client_of(hide=True).get("/readyz").json() == READY.model_dump() | hidden

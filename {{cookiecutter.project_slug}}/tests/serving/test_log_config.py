@@ -5,7 +5,12 @@ import logging
 import sys
 from typing import Any
 
-from project_package.serving.log_config import PACKAGE, REQUEST_ID, JsonFormatter, logging_config
+from project_package.serving.log_config import (
+    PACKAGE,
+    REQUEST_ID,
+    JsonFormatter,
+    logging_config,
+)
 
 
 def line(**fields: Any) -> Any:

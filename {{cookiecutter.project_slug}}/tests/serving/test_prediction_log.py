@@ -65,6 +65,19 @@ def test_each_prediction_is_a_row(log: PredictionLog, file: Path) -> None:
     assert json.loads(rows[0][5]) == {"score": 0.5}
 
 
+def test_answers_that_do_not_fit_are_dropped_and_the_rest_is_logged(
+    log: PredictionLog, file: Path
+) -> None:
+    broken = answered("ann")
+    broken.monitored["x"] = np.zeros(2)  # of another length
+    nothing = answered("bob")
+    nothing.monitored = {}
+    for one in (broken, nothing, answered("cat")):
+        log.write(one, "champion")
+    log.close()
+    assert [row[4] for row in run(file)] == ["{}", '{"x":0.5,"kind":"é"}']
+
+
 def test_identifiers_are_keyed_hashes(log: PredictionLog, file: Path) -> None:
     log.write(answered("ann-17", "ann-17", "bob-18", ""), "champion")
     log.write(answered("ann-17", entity=""), "champion")

@@ -12,7 +12,6 @@ import pytest
 from fastapi.testclient import TestClient
 from multiplying import TIMES, Published
 from servers import running, wait_until
-from totals import QUESTIONS
 
 from project_package.contract import Columns, StoredEvent
 from project_package.model_store import CHALLENGER
@@ -110,7 +109,13 @@ def test_bodies_that_arrive_together_are_refused_one_by_one(totals: Published) -
             sent = (client.post("/v1/predict", json={"instances": [one]}) for one in bodies)
             return [answer.status_code for answer in await asyncio.gather(*sent)]
 
-    totals.task = replace(totals.task, history=QUESTIONS)
+    assert totals.task.history
+    questions = replace(
+        totals.task.history,
+        request_is_event=False,
+        error=lambda request, _: "must not be negative" if request.x < 0 else "",
+    )
+    totals.task = replace(totals.task, history=questions)
     with running(totals.app()) as url:
         assert asyncio.run(load(url)) == [200 if n % 3 else 422 for n in range(30)]
         with httpx.Client(base_url=url) as client:
@@ -207,3 +212,11 @@ def test_the_champion_answers_for_a_challenger_that_fails(times: Published) -> N
         assert ask(client, {"x": 9}).json() == {"model_version": "1", "predictions": [{"y": 9}]}
         assert "Version 6 failed on a request" in client.get("/readyz").json()["challenger"]
         assert ask(client, {"x": 1}).json()["model_version"] == "1"
+
+
+def test_a_request_that_fails_in_both_does_not_end_the_canary(times: Published) -> None:
+    times.publish(2, limit=5)
+    times.publish(6, CHALLENGER, limit=5)
+    with TestClient(times.app(serve_canary=1)) as client:
+        assert ask(client, {"x": 9}).status_code == 500
+        assert ask(client, {"x": 1}).json()["model_version"] == "6"

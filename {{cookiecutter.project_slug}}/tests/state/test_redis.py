@@ -59,6 +59,25 @@ def test_a_failed_replica_claims_an_event_for_a_moment(replicas: Replicas) -> No
     assert find(other).answer == "{}"
 
 
+def test_only_one_of_two_replicas_may_answer_an_event(replicas: Replicas) -> None:
+    one, two = replicas
+    assert one.add(payment("a")) == [True]  # stored by POST /v1/events
+    assert one.add(payment("a")) == [False]
+    with one.transaction(), two.transaction():
+        assert one.add(payment("a"), claim=True) == [True]
+        assert two.add(payment("a"), claim=True) == [False]
+        one.set_answers(payment("a"), ["{}"])
+        assert two.add(payment("a"), claim=True) == [False]
+
+
+def test_erase_leaves_no_trace(replicas: Replicas, redis: str) -> None:
+    store, _ = replicas
+    store.add(payment("a", card="me", shop="s"), claim=True)
+    assert store.erase("me") == 1
+    with Redis.from_url(redis, decode_responses=True) as client:
+        assert {key.partition(":")[0] for key in client.scan_iter()} <= {"events"}
+
+
 def test_recovers_from_a_restart(start_redis: StartRedis, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 
+from ..errors import UserError
 from .project import Project
 
 
@@ -17,6 +18,8 @@ def erase(project: Project, entity: str, erase_log: Callable[[str], int] | None)
     Raises:
         UserError: there is no champion, or the event store or the log cannot be used.
     """
+    if not entity:
+        raise UserError("The id is empty: name the entity whose data is to be deleted.")
     history, events = project.champion_task().history, 0
     if history is not None:
         address = project.settings.state(project.workspace.root)

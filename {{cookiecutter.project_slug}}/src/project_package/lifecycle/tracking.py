@@ -87,10 +87,10 @@ class Tracking:
     def run(self, name: str) -> Iterator[str]:
         """Open a new run and yield its id; it ends as failed when the body raises."""
         self._end_killed_runs()
-        with mlflow.start_run(experiment_id=self.experiment, run_name=name) as run:
+        started = mlflow.start_run(experiment_id=self.experiment, run_name=name)
+        with started as run, self._locked(run.info.run_id):
             mlflow.set_tag("commit", commit())
-            with self._locked(run.info.run_id):
-                yield run.info.run_id
+            yield run.info.run_id
 
     @contextmanager
     def resume(self, run_id: str) -> Iterator[None]:

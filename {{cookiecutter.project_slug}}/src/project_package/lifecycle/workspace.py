@@ -58,9 +58,10 @@ class Workspace:
         try:
             fill(partial)
             dataset = Dataset(digest := _digest(partial), self.data / digest)
-            if not dataset.path.exists():
-                partial.replace(dataset.path)
-            replace_text(self.data / "latest", digest)
+            with self.lock():
+                if not dataset.path.exists():
+                    partial.replace(dataset.path)
+                replace_text(self.data / "latest", digest)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return dataset

@@ -5,6 +5,7 @@ Nothing of the training side is imported.
 
 import asyncio
 import gc
+import logging
 import os
 import pkgutil
 import signal
@@ -18,21 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Security
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
 from .. import settings as environment
 from ..bundle import Bundle
 from ..contract import Task
-from ..errors import StateUnavailable, Unavailable, UserError
+from ..errors import ModelError, Unavailable, UserError
 from ..model_store import CHALLENGER, CHAMPION, Store
 from ..settings import Settings
-from .auth import open_keys
+from .auth import open_keys, require
 from .compat import MLFLOW_HEALTH, add_compat, add_platform_health
 from .event_transactions import EventTransactions
 from .health import HEALTH_PATHS, Ready, health_router
-from .limits import REFUSAL_SECONDS, RETRY, RateLimit
+from .limits import RETRY, RateLimit
 from .log_config import configure, logging_config
 from .metrics import FOLDER, Metrics
 from .middleware import add_middleware
@@ -45,6 +46,7 @@ from .shadow import Shadow
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
+log = logging.getLogger(__name__)
 
 
 def create_app(
@@ -77,10 +79,11 @@ def create_app(
     add_platform_health(app, champion)
     app.include_router(health_router(services.ready, hide=keys is not None))
     for router in task.routers:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Security(require("predict"))])
     document(app)
 
-    app.add_exception_handler(Unavailable, refuse)
+    for kind in (Unavailable, ModelError):
+        app.add_exception_handler(kind, refuse)
     exempt = {*HEALTH_PATHS, *MLFLOW_HEALTH, settings.aip_health_route, "/metrics"}
     add_middleware(app, settings, metrics, exempt)
     return app
@@ -137,6 +140,8 @@ class Services:
         if self.log:
             self.log.start()
         tasks = [asyncio.create_task(one) for one in work]
+        for task in tasks:
+            task.add_done_callback(log_failure)
         gc.freeze()  # what is loaded stays: the collector need not visit it again and again
         yield
         for task in tasks:
@@ -151,10 +156,17 @@ class Services:
 
 
 async def refuse(_: Request, error: Exception) -> JSONResponse:
-    """Answer 503, with a delay when there are too many requests: some clients retry at once."""
-    if not isinstance(error, StateUnavailable):
-        await asyncio.sleep(REFUSAL_SECONDS)
-    return JSONResponse({"detail": str(error)}, 503, RETRY)
+    """Answer 503 while a service is unavailable, and 500 when the model fails on a request."""
+    if isinstance(error, Unavailable):
+        return JSONResponse({"detail": str(error)}, 503, RETRY)
+    log.error("the model cannot answer a request", extra={"reason": str(error)})
+    return JSONResponse({"detail": "The model cannot answer this request."}, 500)
+
+
+def log_failure(task: "asyncio.Task[None]") -> None:
+    """Log the error that ended a background task."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("a background task failed", exc_info=error)
 
 
 def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None:

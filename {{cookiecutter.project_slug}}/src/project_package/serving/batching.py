@@ -21,6 +21,8 @@ class _Waiting(NamedTuple, Generic[Item, Result]):
     item: Item
     rows: int
     result: asyncio.Future[Result]
+    alone: bool = False
+    """Handled in a call of its own, since a call with others failed."""
 
 
 class MicroBatcher(Generic[Item, Result]):
@@ -76,15 +78,23 @@ class MicroBatcher(Generic[Item, Result]):
     async def _run(self) -> Sequence[Result | Exception]:
         self._batch, rows = [], 0
         while self._queue and (not self._batch or rows + self._queue[0].rows <= MAX_BATCH_ROWS):
+            if self._batch and self._queue[0].alone:
+                break
             waiting = self._queue.popleft()
-            if not waiting.result.done():  # its client has gone
+            if not waiting.result.done():  # cancelled, or timed out
                 self._batch.append(waiting)
                 rows += waiting.rows
+            if waiting.alone:
+                break
         return await self._handle([waiting.item for waiting in self._batch]) if self._batch else ()
 
     def _finish(self, call: "asyncio.Task[Sequence[Result | Exception]]") -> None:
-        """Set the result of each item; what the call raised is raised for every item."""
+        """Set the result of each item; after an error, handle the items one by one."""
         error = call.exception()
+        if error and len(self._batch) > 1 and not isinstance(error, Unavailable):
+            self._queue.extendleft(one._replace(alone=True) for one in reversed(self._batch))
+            self._start()
+            return
         results = [error] * len(self._batch) if error else call.result()
         for waiting, result in zip(self._batch, results, strict=True):
             if waiting.result.done():

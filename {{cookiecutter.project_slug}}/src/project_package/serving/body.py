@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 JSON = "application/json"
 MEGABYTE = 2**20
@@ -37,6 +38,8 @@ async def read_body(request: Request, model: type[BodyModel]) -> BodyModel:
             content = await _read(request)
     except TimeoutError:
         raise HTTPException(408, "The body took too long to arrive.", CLOSE) from None
+    except ClientDisconnect:
+        raise HTTPException(400, "The body did not arrive.", CLOSE) from None
     try:
         return model.model_validate_json(content, strict=True)
     except ValidationError as error:

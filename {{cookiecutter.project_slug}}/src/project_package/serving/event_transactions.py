@@ -56,6 +56,10 @@ class _Batch:
             if self.first[i] == i and i not in self.answers and body not in self.refused
         ]
 
+    def without_history(self) -> list[int]:
+        """Return the instances to predict whose history the event store has to supply."""
+        return [i for i in self.unanswered() if self.histories[i] is None]
+
     def at(self, positions: Sequence[int]) -> Columns:
         """Return the rows of instances."""
         return take(self.rows, np.array(positions, np.int64))
@@ -111,9 +115,8 @@ class EventTransactions:
             # 1. Find the answers of repeated events, and store new ones.
             if is_event:
                 self._find(batch)
-            lacking = [i for i in batch.unanswered() if batch.histories[i] is None]
-            if lacking and is_event:
-                self.store.add(batch.at(lacking), claim=True)
+                self._add(batch)
+            lacking = batch.without_history()
             # 2. Read the histories that requests do not carry.
             stored = self.store.history(batch.at(lacking)) if lacking else []
             for i, history in zip(lacking, stored, strict=True):
@@ -122,14 +125,22 @@ class EventTransactions:
                 if error and not is_event:
                     batch.refuse(i, error)
             # 3. Predict, and store the answers for clients that ask again.
-            if todo := batch.unanswered():
-                own = [batch.histories[i] or {} for i in todo]
-                answers, batches = self.versions.predict(batch.at(todo), own)
-                batch.answers |= dict(zip(todo, answers, strict=True))
+            if open_ := batch.unanswered():
+                own = [batch.histories[i] or {} for i in open_]
+                answers, batches = self.versions.predict(batch.at(open_), own)
+                batch.answers |= dict(zip(open_, answers, strict=True))
             if lacking and is_event:
                 texts = [" ".join(batch.answers[i]) for i in lacking]
                 self.store.set_answers(batch.at(lacking), texts)
         return batch.results(), batches
+
+    def _add(self, batch: _Batch) -> None:
+        """Store and claim the events to predict; refuse those that another process is answering."""
+        if lacking := batch.without_history():
+            claimed = self.store.add(batch.at(lacking), claim=True)
+            for i, is_ours in zip(lacking, claimed, strict=True):
+                if not is_ours:
+                    batch.refuse(i, IN_FLIGHT)
 
     def _find(self, batch: _Batch) -> None:
         """Look for stored events with the keys of instances: set answers, repeats and refusals."""

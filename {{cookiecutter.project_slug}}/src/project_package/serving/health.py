@@ -37,7 +37,7 @@ def health_router(report: Callable[[], Ready], hide: bool) -> APIRouter:
     async def readyz() -> Ready:
         """Report the version that is served, and every part that does not work."""
         ready = report()
-        parts = ("unreachable", "state", "log") if hide else ()
+        parts = ("refused", "unreachable", "state", "challenger", "log") if hide else ()
         hidden = {part: HIDDEN for part in parts if getattr(ready, part)}
         return ready.model_copy(update=hidden)
 

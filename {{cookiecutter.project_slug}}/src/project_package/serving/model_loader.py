@@ -27,6 +27,8 @@ TOLERANCE = 1e-5
 """How far a number may be from the recorded one: processors add up in different orders."""
 SLOW_SECONDS = 0.005
 """A batch that takes longer is predicted in a thread, so that health checks are answered."""
+BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+"""What code of a use case may raise on files that do not fit it."""
 log = logging.getLogger(__name__)
 
 
@@ -105,7 +107,7 @@ class ModelLoader:
         except UserError as error:
             self._seen = pointer
             self.refuse(str(error).splitlines()[0])
-        except (KeyError, ValueError) as error:  # a file is missing, or has other content
+        except BROKEN as error:  # a file is missing, or has other content
             self._seen = pointer
             self.refuse(f"The bundle of the {self.alias} cannot be loaded: {error!r}.")
         if unreachable and not self.unreachable:
@@ -113,8 +115,10 @@ class ModelLoader:
         self.unreachable = unreachable
         self.metrics.degraded.labels("model_store").set(bool(unreachable))
 
-    def refuse(self, reason: str) -> None:
-        """Note why the newest version is not served, until the pointer moves."""
+    def refuse(self, reason: str, served: ServedModel | None = None) -> None:
+        """Note why the newest version, or `served` while it is that, is not served any more."""
+        if served is not None and served is not self.served:
+            return
         if reason != self.refused:
             log.warning("refused a version", extra={"alias": self.alias, "reason": reason})
             self.metrics.model_refusals.labels(self.alias).inc()
@@ -144,6 +148,8 @@ class ModelLoader:
         )
         if self.running is not None:
             compare_schemas(served, self.running)
+        if self.served is not None and self.served.is_async != served.is_async:
+            raise UserError(f"Version {version} is called in another way: restart the server.")
         return replace(served, is_slow=verify(served) > SLOW_SECONDS)
 
     def _swap(self, served: ServedModel | None) -> None:

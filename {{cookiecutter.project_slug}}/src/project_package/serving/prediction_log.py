@@ -27,6 +27,8 @@ from ..settings import Settings
 from .metrics import Metrics
 from .predictions import Answered
 
+BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What `Task.monitored` may raise on answers that it does not fit."""
 log = getLogger(__name__)
 SQLITE, HASH_BYTES, KEY_BYTES = "sqlite:///", 8, 32
 FLUSH_SECONDS, RETRY_SECONDS, DELETE_SECONDS = 0.1, 1, 600
@@ -138,11 +140,17 @@ class PredictionLog:
         with self._lock:
             waiting = self._waiting.copy()
         with self._transaction() as connection:  # connects before rows are made
-            rows = [row for one in waiting for row in self._to_rows(*one)]
-            connection.execute(PREDICTIONS.insert(), rows)
+            for when, role, answered in waiting:
+                try:
+                    rows = self._to_rows(when, role, answered)
+                except BROKEN as error:  # of the use case's `monitored`
+                    log.warning("predictions are not logged", extra={"reason": repr(error)})
+                    self._metrics.log_dropped.inc(len(answered.answers))
+                else:
+                    connection.execute(PREDICTIONS.insert(), rows)
         with self._lock:
             del self._waiting[: len(waiting)]
-            self._waiting_rows -= len(rows)
+            self._waiting_rows -= sum(len(answered.answers) for _, _, answered in waiting)
 
     def _delete_old(self) -> None:
         with self._transaction() as connection:
@@ -152,7 +160,7 @@ class PredictionLog:
 
     def _to_rows(self, when: datetime, role: str, answered: Answered) -> list[dict[str, Any]]:
         task, rows, answers = answered.served.task, answered.rows, answered.answers
-        monitored = _to_json(answered.monitored)
+        monitored = _to_json(answered.monitored) if answered.monitored else ["{}"] * len(answers)
         events = rows[task.id].tolist() if task.id else [""] * len(answers)
         entities = rows[task.entity].tolist() if task.entity else [""] * len(answers)
         shared = {"time": when, "version": answered.served.version, "role": role}

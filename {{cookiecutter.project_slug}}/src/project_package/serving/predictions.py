@@ -70,8 +70,9 @@ class Versions:
             except ModelError as error:
                 if served.alias == self.champion.alias:
                     raise
-                self.challenger.refuse(f"Version {served.version} failed on a request: {error}")
                 batch = _predict(self.champion.current(), part, own)
+                reason = f"Version {served.version} failed on a request: {error}"
+                self.challenger.refuse(reason, served)
             version = batch.served.version
             for position, response in zip(positions.tolist(), batch.answers, strict=True):
                 answers[position] = Answer(version, response)
@@ -82,7 +83,7 @@ class Versions:
         """Return the versions that answer, each with its rows; an entity stays with a version."""
         champion, challenger = self.champion.current(), self.challenger.served
         positions = np.arange(length(rows))
-        if challenger is None or not self.canary:
+        if challenger is None or challenger.is_async or not self.canary:
             return [(champion, positions)]
         if entity := champion.task.entity:
             places = np.array([_hash(str(name)) for name in rows[entity]])

@@ -27,13 +27,19 @@ from ..fields import TIMESTAMP, columns_of
 from .base import MILLISECOND, OTHER_COLUMNS, label_columns, reported, to_columns, to_values
 
 ADD = """
-local event, claim, sequence = unpack(KEYS)  -- then come the sets of its entities
+local event, claim, answer, sequence = unpack(KEYS)  -- then come the sets of its entities
 local columns, timestamp, key, retention, replica, claim_time = unpack(ARGV)
-if redis.call('EXISTS', event) == 1 then return 0 end
+local is_stored = redis.call('EXISTS', event) == 1
+if claim_time ~= '0' then
+  if is_stored and redis.call('EXISTS', answer) == 1 then return 0 end
+  local claimed = redis.call('SET', claim, replica, 'NX', 'PX', claim_time)
+  if not claimed and redis.call('GET', claim) ~= replica then return 0 end
+end
+if is_stored then return claim_time ~= '0' and 1 or 0 end
+redis.call('DEL', answer)  -- that of an expired event
 local value = '[' .. redis.call('INCR', sequence) .. ',' .. columns .. ']'
 redis.call('SET', event, value, 'PX', retention)
-if claim_time ~= '0' then redis.call('SET', claim, replica, 'PX', claim_time) end
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   for _, old in ipairs(redis.call('ZRANGE', KEYS[i], 0, 1)) do  -- remove what has expired
     if redis.call('EXISTS', 'event:' .. old) == 0 then redis.call('ZREM', KEYS[i], old) end
   end
@@ -83,13 +89,13 @@ class RedisStore:
         return [found.get(key) for key in keys]
 
     def add(self, rows: Columns, claim: bool = False) -> list[bool]:
-        """Store events in this order; False for a row whose key is stored already."""
+        """Store events in this order; see `EventStore.add` for what is returned."""
         keys, pipeline = self._keys(rows), self._redis.pipeline()
         times = (self._retention, self._replica, self._claim_time if claim else 0)
         for key, values in zip(keys, to_values(rows, self._columns), strict=True):
             event = dict(zip(self._columns, values, strict=True))
             sets = [f"entity:{one.name}:{event[one.name]}" for one in self._history.entities]
-            names = [f"event:{key}", f"claim:{key}", "events:sequence", *sets]
+            names = [f"event:{key}", f"claim:{key}", f"answer:{key}", "events:sequence", *sets]
             self._add(names, [_json(event), event[TIMESTAMP], key, *times], client=pipeline)
         return [reply == 1 for reply in pipeline.execute()]
 
@@ -144,9 +150,14 @@ class RedisStore:
         names = [one.name for one in self._history.entities]
         sets = [f"entity:{name}:{entity}" for name in names]
         keys = chain.from_iterable(self._redis.zrange(name, 0, -1) for name in sets)
-        events = self._events(keys).items()
-        erased = [key for key, (_, event) in events if entity in map(event.get, names)]
-        self._redis.unlink(*sets, *(f"{kind}:{k}" for k in erased for kind in ("event", "answer")))
+        events = self._events(keys)
+        erased = [key for key, (_, event) in events.items() if entity in map(event.get, names)]
+        pipeline = self._redis.pipeline().unlink(*sets)
+        for key in erased:
+            pipeline.unlink(f"event:{key}", f"answer:{key}", f"claim:{key}")
+            for name in names:  # the sets of its other entities
+                pipeline.zrem(f"entity:{name}:{events[key][1][name]}", key)
+        pipeline.execute()
         return len(erased)
 
     @reported(RedisError)

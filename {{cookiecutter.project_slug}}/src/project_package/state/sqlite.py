@@ -87,12 +87,12 @@ class SqliteStore:
             for event in found
         ]
 
-    def add(self, rows: Columns, claim: bool = False) -> list[bool]:  # noqa: ARG002
-        """Store events in this order; False for a row whose key is stored already."""
+    def add(self, rows: Columns, claim: bool = False) -> list[bool]:
+        """Store events in this order; see `EventStore.add` for what is returned."""
         values, now = to_values(rows, self._columns), round(time.time() * 1000)
         columns, marks = _names(self._columns), ", ?" * len(self._columns)
         sql = f"INSERT OR IGNORE INTO events (received, {columns}) VALUES (?{marks})"  # noqa: S608
-        return [self._file.execute(sql, (now, *event)).rowcount > 0 for event in values]
+        return [self._file.execute(sql, (now, *event)).rowcount > 0 or claim for event in values]
 
     def history(self, rows: Columns) -> list[HistoryRows]:
         """Return the events of each row's entities up to its time, stored before the row itself."""
@@ -134,7 +134,9 @@ class SqliteStore:
         names = [f'"{one.name}" = ?' for one in self._history.entities]
         sql = f"DELETE FROM events WHERE {' OR '.join(names)}"  # noqa: S608
         with self.transaction():
-            return self._file.execute(sql, [entity] * len(names)).rowcount
+            erased = self._file.execute(sql, [entity] * len(names)).rowcount
+        self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the journal has the old pages
+        return erased
 
     def delete_expired(self) -> int:
         """Delete events received longer ago than `History.retention`; return how many."""
