@@ -108,8 +108,9 @@ def project(use_case: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(project: Path) -> Path:
     """Run the pipeline, without a network where that is possible."""
-    pipeline = ("uv", "run", "ml", "pipeline", "--quiet")
-    assert run(project, *(pipeline if why_not_offline() else offline(*pipeline))) == ""
+    for stage in ("pipeline", "backfill"):
+        command = ("uv", "run", "ml", stage, "--quiet")
+        assert run(project, *(command if why_not_offline() else offline(*command))) == ""
     return project
 
 

@@ -13,7 +13,7 @@ The part in parentheses exists only in use cases whose features read earlier eve
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from .api_keys import Scope
     from .bundle import Bundle
     from .params import Params
 
@@ -184,8 +185,8 @@ class Task:
     id: str = ""
     """The column of rows that identifies an instance, for labels that come later."""
     history: History | None = None
-    routers: "tuple[APIRouter, ...]" = ()
-    """Routes that only this task offers."""
+    routers: "Mapping[Scope, APIRouter]" = field(default_factory=dict)
+    """Routes that only this task offers, by the scope of the API key that they need."""
 
 
 # What the lifecycle adds --------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class GateRefused(Exception):
 def near(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest known name, or list all of them."""
     names = {other.lower(): other for other in known}
-    if found := get_close_matches(name.lower(), names, n=1, cutoff=0.5):
+    if found := get_close_matches(name.lower(), names, n=1, cutoff=0.6):
         return f'did you mean "{names[found[0]]}"?'
     return f"there are {', '.join(names.values())}."
 

@@ -147,9 +147,9 @@ def test_routes_of_the_task_are_served(times: Published) -> None:
     async def hello() -> str:
         return "hello"
 
-    times.task = replace(TIMES, routers=(router,))
+    times.task = replace(TIMES, routers={"admin": router})
     assert TestClient(times.app()).get("/hello").json() == "hello"
-    key = add(times.root / "keys.json", "all", ["predict"])
+    key = add(times.root / "keys.json", "all", ["admin"])
     client = TestClient(times.app(serve_keys="keys.json"))
     assert client.get("/hello").status_code == 401
     assert client.get("/hello", headers={"X-API-Key": key}).json() == "hello"

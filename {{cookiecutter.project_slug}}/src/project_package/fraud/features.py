@@ -62,6 +62,7 @@ def _card(
 def _terminal(
     name: str, meaning: str, aggregate: Aggregate, days: int, value: str | None = "is_fraud"
 ) -> Window:
+    """Declare a window that ends when labels are known; for other values declare a `Window`."""
     meaning = f"{meaning}, in {days} d ending {LABEL_DELAY_DAYS} d ago"
     return Window(name, meaning, TERMINAL, aggregate, days, LABEL_DELAY_DAYS, value)
 
@@ -125,6 +126,7 @@ _NAMES = {feature.name for feature in FEATURES}
 RAW = tuple(dict.fromkeys(name for f in FEATURES for name in f.inputs if name not in _NAMES))
 """The raw columns that features read."""
 
+# Features that only other features read; every other one is an input of the model.
 _STEPS = {"is_ordinary", "ordinary_amount", "ordinary_count_30d", "ordinary_sum_30d", "is_outlier"}
 DESCRIPTIONS = {"amount": "amount of the payment"} | {
     feature.name: feature.description for feature in FEATURES if feature.name not in _STEPS

@@ -11,7 +11,7 @@ import mlflow
 import numpy as np
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
-from ..contract import Candidate, Columns, Outcome, Progress, Splits
+from ..contract import Candidate, Columns, Outcome, Progress, Splits, length
 from ..errors import GateRefused, UserError, near
 from ..model_store import BUNDLE
 from ..params import Params, flatten
@@ -41,7 +41,13 @@ def train(project: Project) -> int:
         log_dataset(dataset)
         splits = training.split(params, dataset.path)
         # 2. Search settings of each candidate on the folds.
-        choices = search(project, splits, dataset, progress)
+        try:
+            choices = search(project, splits, dataset, progress)
+        except KeyError as error:
+            raise UserError(
+                f"The data set {dataset.digest} has no column {error}: when features have changed, "
+                "run `ml data` again."
+            ) from error
         for choice in choices:
             log_choice(choice, training.goal.metric)
         metric = training.metric(training.goal.metric)
@@ -132,6 +138,12 @@ def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Cho
     bundle = Bundle(files, manifest)
     # 4. Compare.
     rows = parity_rows(splits, max(PARITY_ROWS, params.promote.min_parity_rows))
+    least = params.promote.min_parity_rows
+    if length(rows) < least:
+        raise UserError(
+            f"There are {length(rows):,} rows to compare the bundle with the fitted model, and "
+            f"promote.min_parity_rows asks for {least:,}: use more data or lower it."
+        )
     found = gate.parity(run_model(project.load(bundle), rows), finished.predict(rows))
     verdict = gate.same_answers(found, params.promote)
     if not verdict.passed:

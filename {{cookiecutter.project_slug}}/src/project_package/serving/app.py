@@ -78,8 +78,8 @@ def create_app(
     add_compat(app, task, services.predictions, champion)
     add_platform_health(app, champion)
     app.include_router(health_router(services.ready, hide=keys is not None))
-    for router in task.routers:
-        app.include_router(router, dependencies=[Security(require("predict"))])
+    for scope, router in task.routers.items():
+        app.include_router(router, dependencies=[Security(require(scope))])
     document(app)
 
     for kind in (Unavailable, ModelError):

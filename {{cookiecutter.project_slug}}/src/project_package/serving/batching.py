@@ -92,7 +92,10 @@ class MicroBatcher(Generic[Item, Result]):
         """Set the result of each item; after an error, handle the items one by one."""
         error = call.exception()
         if error and len(self._batch) > 1 and not isinstance(error, Unavailable):
-            self._queue.extendleft(one._replace(alone=True) for one in reversed(self._batch))
+            self._queue.extendleft(
+                _Waiting(one.item, one.rows, one.result, alone=True)
+                for one in reversed(self._batch)
+            )
             self._start()
             return
         results = [error] * len(self._batch) if error else call.result()
