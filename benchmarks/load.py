@@ -98,7 +98,8 @@ def served(
             time.sleep(0.01)
         yield Served(url, process.pid, time.perf_counter() - start)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(15)
         except subprocess.TimeoutExpired:

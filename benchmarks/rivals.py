@@ -1,6 +1,7 @@
 """Other ways to serve the champion of a fraud project, and the requests that each gets."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,7 +58,10 @@ def rivals(project: Path, requests: str) -> dict[str, Rival]:
             "/invocations",
             CONSTANT % json.dumps(instances),
             project,
-            {"MLFLOW_TRACKING_URI": f"sqlite:///{project}/mlflow.db"},
+            {
+                "MLFLOW_TRACKING_URI": f"sqlite:///{project}/mlflow.db",
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            },
         ),
         BENTOML: Rival(
             (*bento, "bentoml_service:Fraud", "--port", "PORT"),
