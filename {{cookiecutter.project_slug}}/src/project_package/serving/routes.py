@@ -119,7 +119,7 @@ def add_admin(app: FastAPI, champion: ModelLoader, metrics: Metrics) -> None:
         manifest = served.manifest.model_dump(mode="json")
         return ModelDescription(model_version=served.version, manifest=manifest, card=served.card)
 
-    @app.get("/metrics", response_class=PlainTextResponse, **protected("admin"))
+    @app.get("/metrics", summary="Metrics", response_class=PlainTextResponse, **protected("admin"))
     async def page() -> Response:
         """Return the metrics in Prometheus' text format."""
         return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)
