@@ -188,6 +188,16 @@ class Task:
     routers: "Mapping[Scope, APIRouter]" = field(default_factory=dict)
     """Routes that only this task offers, by the scope of the API key that they need."""
 
+    def add_features(self, rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
+        """Return rows as the model takes them: with the features of their histories, if any."""
+        return rows if self.history is None else {**rows, **self.history.features(rows, histories)}
+
+    def to_features(self, requests: Sequence[Any]) -> Columns:
+        """Turn requests into rows as the model takes them; one without history has no events."""
+        history = self.history
+        histories = [history.from_request(request) or {} for request in requests] if history else []
+        return self.add_features(self.to_rows(requests), histories)
+
 
 # What the lifecycle adds --------------------------------------------------------------------------
 

@@ -25,9 +25,6 @@ def answer(
 
     A request that carries no history is answered as one without earlier events.
     """
-    rows = task.to_rows(requests)
-    if task.history is not None:
-        histories = [task.history.from_request(request) or {} for request in requests]
-        rows = {**rows, **task.history.features(rows, histories)}
+    rows = task.to_features(requests)
     responses = task.to_responses(rows, run_model(model, rows))
     return [from_json(response.model_dump_json()) for response in responses]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..bundle import EXAMPLES, Bundle, Manifest
-from ..contract import AsyncModel, Columns, HistoryRows, Model, Task
+from ..contract import AsyncModel, Columns, Model, Task
 from ..errors import ModelError, Unavailable, UserError
 from ..model_store import EVIDENCE, Pointer, Store, StoreUnreachable
 from .metrics import Metrics
@@ -167,13 +167,6 @@ class ModelLoader:
         log.info("swapped the model", extra={"alias": self.alias, "model_version": version})
 
 
-def add_features(task: Task, rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
-    """Return rows as the model takes them: with the features of their histories, if any."""
-    if task.history is None:
-        return rows
-    return {**rows, **task.history.features(rows, histories)}
-
-
 def compare_schemas(served: ServedModel, running: Task) -> None:
     """Raise UserError when a version has other fields than those that the routes were built for."""
     task = served.task
@@ -199,13 +192,10 @@ def verify(served: ServedModel) -> float:
     if served.is_async or not served.examples:
         return 0
     requests = [task.request.model_validate(example["request"]) for example in served.examples]
-    histories: list[HistoryRows] = []
-    if task.history is not None:
-        histories = [task.history.from_request(request) or {} for request in requests]
     try:
         for _ in range(2):  # the first call warms the model up
             start = time.perf_counter()
-            rows = add_features(task, task.to_rows(requests), histories)
+            rows = task.to_features(requests)
             responses = task.to_responses(rows, served.predict(rows))
             seconds = time.perf_counter() - start
     except ModelError as error:

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from ..contract import Columns, HistoryRows, length, take
 from ..errors import ModelError
-from .model_loader import ModelLoader, ServedModel, add_features
-
-HASH_BYTES = 8
+from .model_loader import ModelLoader, ServedModel
 
 
 class Answer(NamedTuple):
@@ -95,11 +93,10 @@ class Versions:
 
 
 def _predict(served: ServedModel, rows: Columns, histories: Sequence[HistoryRows]) -> Answered:
-    rows = add_features(served.task, rows, histories)
+    rows = served.task.add_features(rows, histories)
     return respond(served, rows, served.predict(rows))
 
 
 def _hash(name: str) -> float:
     """Return a number in [0, 1) that depends on the name alone."""
-    digest = blake2b(name.encode(), digest_size=HASH_BYTES).digest()
-    return int.from_bytes(digest) / float(256**HASH_BYTES)
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) / 2**64
