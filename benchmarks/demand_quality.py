@@ -17,7 +17,7 @@ import report
 from numpy.typing import NDArray
 from rich.progress import track
 
-from project_package.contract import Candidate, Columns, Fitted, Fold, Outcome
+from project_package.contract import Columns
 from project_package.demand.data import (
     FEATURES,
     FIRST_MONDAY,
@@ -40,6 +40,7 @@ from project_package.demand.metrics import (
 from project_package.demand.models import CANDIDATES
 from project_package.demand.training import TRAINING
 from project_package.features.windows import MILLISECONDS_A_DAY
+from project_package.training import Candidate, Fitted, Fold, Outcome
 
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "xgboost-cpu")
 SEEDS = (1, 2, 3)

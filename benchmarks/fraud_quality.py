@@ -18,11 +18,11 @@ from fraud_models import BOOK, FOUR_WEEKS, ONE_WEEK, OURS, Entry
 from numpy.typing import NDArray
 from rich.progress import track
 
-from project_package.contract import Fold
 from project_package.fraud.data import FEATURES_FILE, FraudParams, Split, split
 from project_package.fraud.metrics import auc, average_precision, card_precision
 from project_package.fraud.simulator import START, simulate
 from project_package.fraud.table import build_feature_table
+from project_package.training import Fold
 
 LIBRARIES = ("numpy", "polars", "scikit-learn", "xgboost-cpu")
 SEEDS = (4, 5, 6)

@@ -19,11 +19,12 @@ from rich.progress import track
 from scipy.stats import chi2_contingency
 from scipy.stats.contingency import association, crosstab
 
-from project_package.contract import Candidate, Columns, Fold, Hyperparameters, Outcome, take
+from project_package.contract import Columns, take
 from project_package.segments import data
 from project_package.segments.features import HOUSEHOLD, INPUTS, TRAITS
 from project_package.segments.metrics import METRICS, changed, explained, naive, outside
 from project_package.segments.models import CANDIDATES
+from project_package.training import Candidate, Fold, Hyperparameters, Outcome
 
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "scipy")
 SEEDS = (1, 2, 3)

@@ -17,10 +17,10 @@ from hypothesis import settings
 from projects import copy_project, open_project, train_again
 
 import project_package
-from project_package.contract import Training
 from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
 from project_package.settings import Settings
+from project_package.training import Training
 
 # Modules of this folder; projects without history lack `states`.
 pytest_plugins = [name for name in ("databases", "servers", "states") if find_spec(name)]

@@ -5,7 +5,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from project_package.contract import Training
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
@@ -13,6 +12,7 @@ from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
 from project_package.params import read
 from project_package.settings import Settings
+from project_package.training import Training
 
 LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")
 

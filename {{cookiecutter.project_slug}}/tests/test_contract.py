@@ -12,13 +12,14 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from project_package.bundle import EXAMPLES, Bundle, pack, read, unpack, write
-from project_package.contract import Columns, Model, Task, Training, length, take
+from project_package.contract import Columns, Model, Task, length, take
 from project_package.lifecycle.evaluate import test_rows as rows_of_test
 from project_package.lifecycle.inference import answer
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
 from project_package.model_store import BUNDLE, CHAMPION
 from project_package.serving.app import create_app
+from project_package.training import Training
 
 SAMPLE = 60
 
@@ -67,9 +68,9 @@ def test_champion_reaches_goal_and_beats_naive_and_baseline(
 ) -> None:
     version = project.registry.find(CHAMPION)
     assert version is not None
-    score = project.registry.evaluation(version).score(training.goal.metric)
-    metric = training.metric(training.goal.metric)
-    for rival in (training.goal.floor, score.naive, score.baseline):
+    score = project.registry.evaluation(version).score(training.goal.name)
+    metric = training.goal
+    for rival in (training.floor, score.naive, score.baseline):
         assert metric.gain(score.model, rival) > 0
 
 

@@ -17,8 +17,8 @@ from .errors import GateRefused, UserError
 from .settings import read
 
 if TYPE_CHECKING:
-    from .contract import Training
     from .lifecycle.project import Project
+    from .training import Training
 
 Set = Annotated[
     list[str] | None,

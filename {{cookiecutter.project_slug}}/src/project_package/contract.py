@@ -1,7 +1,8 @@
 """The contract between a use case and the rest of the project.
 
-A use case is two frozen records of plain functions: `Task` is what the server needs, `Training` is
-what the lifecycle adds. The type checker verifies both where the use case builds them.
+A use case is two frozen records of plain functions: `Task`, here, is what the server needs;
+`Training`, in `training`, is what the lifecycle adds. The type checker verifies both where the use
+case builds them.
 
 Rows move as `Columns`, named numpy arrays of equal length. A prediction takes the same path in
 evaluation, batch and server:
@@ -15,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -27,16 +27,12 @@ if TYPE_CHECKING:
 
     from .api_keys import Scope
     from .bundle import Bundle
-    from .params import Params
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Named arrays of equal length, one row per instance; text has dtype object."""
 HistoryRows: TypeAlias = Mapping[str, Columns]
 """Earlier rows by entity, in order of time: `timestamp` and the columns of the entity."""
 Files: TypeAlias = Mapping[str, bytes]
-Hyperparameters: TypeAlias = Mapping[str, float | int | str]
-Progress: TypeAlias = Callable[[float], None]
-"""Report the share that is done, from 0 to 1."""
 
 
 class Frozen(BaseModel):
@@ -55,7 +51,13 @@ def length(columns: Columns) -> int:
     return len(next(iter(columns.values())))
 
 
-# What the server needs ----------------------------------------------------------------------------
+def choices_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
+    """Return the rows in which a prediction that is not a floating-point number differs."""
+    differs = np.zeros(length(one), np.bool_)
+    for name, values in one.items():
+        if values.dtype.kind != "f":
+            differs |= (values != two[name]).reshape(len(values), -1).any(axis=1)
+    return differs
 
 
 class Model(Protocol):
@@ -197,176 +199,3 @@ class Task:
         history = self.history
         histories = [history.from_request(request) or {} for request in requests] if history else []
         return self.add_features(self.to_rows(requests), histories)
-
-
-# What the lifecycle adds --------------------------------------------------------------------------
-
-
-class Suggest(Protocol):
-    """The part of an Optuna trial that a search space uses."""
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Suggest a number from [low, high]."""
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Suggest an integer from [low, high]."""
-
-
-class Fitted(Protocol):
-    """A fitted model, before it is loaded from a bundle."""
-
-    def predict(self, rows: Columns) -> Columns:
-        """Return predictions; the model loaded from the bundle must return equal columns."""
-
-    def files(self) -> Files:
-        """Return the files from which `Task.load` restores it."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A family of models: how to search and how to fit it."""
-
-    name: str
-    start: Hyperparameters
-    """Settings known to be good: the first trial, and the only one without a space."""
-    fit: Callable[[Columns, Hyperparameters, int], Fitted]
-    """Fit on rows with settings and a seed."""
-    space: Callable[[Suggest], Hyperparameters] | None = None
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Rows to fit on and later (or other) rows to score on."""
-
-    train: Columns
-    valid: Columns
-
-
-@dataclass(frozen=True)
-class Splits:
-    """Rows of the final fit, the folds of the search, and the test rows, which no fit sees."""
-
-    train: Columns
-    folds: tuple[Fold, ...]
-    test: Columns
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Rows and the predictions of a fitted model for them."""
-
-    rows: Columns
-    predictions: Columns
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A score of predictions on rows."""
-
-    name: str
-    label: str
-    score: Callable[[Columns, Columns], float]
-    ceiling: Callable[[Columns], float] | None = None
-    """The best score that these rows allow, where it is not 1."""
-    higher_is_better: bool = True
-
-    def gain(self, value: float, other: float) -> float:
-        """Return by how much `value` is better than `other`; negative when it is worse."""
-        return value - other if self.higher_is_better else other - value
-
-
-@dataclass(frozen=True)
-class Goal:
-    """The metric that decides, and the lowest score to accept."""
-
-    metric: str
-    floor: float
-    weighted: Callable[[Columns, Columns], Callable[[NDArray[np.float64]], float]]
-    """Return the score of predictions as a function of row weights (NaN where undefined)."""
-
-
-@dataclass(frozen=True)
-class About:
-    """What people must know about the model; report and model card quote it."""
-
-    title: str
-    question: str
-    use: str
-    """What the answer is for, and who acts on it."""
-    misuse: str
-    data: str
-    """Where the rows come from."""
-    limits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture of the report: `draw` gets a matplotlib Axes."""
-
-    name: str
-    title: str
-    caption: str
-    draw: Callable[[Any], None]
-
-
-@dataclass(frozen=True)
-class Reporting:
-    """What the report says beside the scores."""
-
-    about: Callable[[Any], About]
-    """From the parameters."""
-    summary: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]] = lambda *_: ()
-    """Sentences about test rows and the predictions of model, baseline and naive."""
-    figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = lambda *_: ()
-
-
-def choices_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
-    """Return the rows in which a prediction that is not a floating-point number differs."""
-    differs = np.zeros(length(one), np.bool_)
-    for name, values in one.items():
-        if values.dtype.kind != "f":
-            differs |= (values != two[name]).reshape(len(values), -1).any(axis=1)
-    return differs
-
-
-@dataclass(frozen=True)
-class Training:
-    """What the lifecycle needs: data, splits, models, scores and texts."""
-
-    make_task: Callable[["Bundle"], Task]
-    params: type["Params"]
-    load_data: Callable[[Any, Path, Progress], None]
-    """Write the validated rows, with their features, into a new folder (params, folder)."""
-    split: Callable[[Any, Path], Splits]
-    """Read the rows of the folder and split them: by time, by group or at random."""
-    candidates: tuple[Candidate, ...]
-    """The first is the simple baseline that the others must beat."""
-    goal: Goal
-    metrics: tuple[Metric, ...]
-    naive: Callable[[Columns], Columns]
-    """Predict without a model."""
-    reporting: Reporting
-    read_batch: Callable[[Any, Path, Path], Columns]
-    """Read a file of raw rows (params, file, folder of the data set) and compute features."""
-    batch_table: Callable[[Columns, Columns], Columns]
-    """Turn rows and predictions into the columns of the file that `ml predict` writes."""
-    examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
-    """Build up to so many requests from test rows, without identifiers of the data."""
-
-    finish: Callable[[Any, Any, Columns, Sequence[Outcome]], Fitted] = lambda _, fitted, *__: fitted
-    """Add what decisions need, a profile or a threshold: (params, fitted, training rows, validation
-    outcomes)."""
-    periods: Callable[[Columns], NDArray[Any]] = lambda rows: np.zeros(length(rows), np.int64)
-    """Return the part of the test (a week, a fold) of each row: scores get a spread."""
-    groups: Callable[[Columns], NDArray[Any]] = lambda rows: np.arange(length(rows))
-    """Return what the bootstrap draws: rows of one customer or document stay together."""
-    slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]] = lambda _: {}
-    """Return named parts of the rows on which quality is looked at separately."""
-    changed: Callable[[Columns, Columns], NDArray[np.bool_]] = choices_differ
-    """Return the rows that get another answer from the second predictions than from the first."""
-    recent_events: Callable[[Path], Columns] | None = None
-    """Read the newest events of the folder, in order of time, for `ml backfill`."""
-
-    def metric(self, name: str) -> Metric:
-        """Return the metric of that name."""
-        return next(metric for metric in self.metrics if metric.name == name)

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from demand.tables import PRODUCTS, WEEKS, data_set, params, weekly_table
 
-from project_package.contract import Columns, Splits
+from project_package.contract import Columns
 from project_package.demand.data import (
     KEY,
     columns,
@@ -22,6 +22,7 @@ from project_package.demand.features import INPUTS, PLANS, SOLD
 from project_package.demand.schemas import MIN_HISTORY, SoldWeek
 from project_package.errors import UserError
 from project_package.fields import columns_of
+from project_package.training import Splits
 
 WEEK = 7 * 86_400_000
 PLANNED = weekly_table().tail(PRODUCTS).select(*KEY, *PLANS)

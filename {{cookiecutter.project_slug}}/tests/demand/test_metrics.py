@@ -11,7 +11,6 @@ from sklearn.metrics import mean_pinball_loss
 
 from project_package.contract import Columns
 from project_package.demand.metrics import (
-    GOAL,
     conformal_factors,
     coverage_gap,
     naive,
@@ -19,6 +18,7 @@ from project_package.demand.metrics import (
     relative_mae,
     slices,
     weighted_percentage_error,
+    weighted_relative_mae,
 )
 from project_package.demand.task import QUANTILES
 
@@ -48,7 +48,7 @@ def test_errors_relative_to_nothing_are_nan() -> None:
     rows, _, _ = arrays([(7, 1, 1), (7, 2, 1)])
     assert math.isnan(relative_mae(rows, {"value": np.array([7.0, 7])}))
     assert math.isnan(weighted_percentage_error({"units": np.zeros(2)}, {"value": np.ones(2)}))
-    assert math.isnan(GOAL.weighted(rows, {"value": np.zeros(2)})(np.ones(2)))
+    assert math.isnan(weighted_relative_mae(rows, {"value": np.zeros(2)})(np.ones(2)))
 
 
 @given(SOLD)
@@ -67,7 +67,7 @@ def test_weight_counts_a_row_several_times(rows: Rows) -> None:
     times = weights.astype(np.int64)
     repeated = {name: values.repeat(times) for name, values in columns.items()}
     expected = relative_mae(repeated, {"value": predictions["value"].repeat(times)})
-    assert GOAL.weighted(columns, predictions)(weights) == pytest.approx(expected)
+    assert weighted_relative_mae(columns, predictions)(weights) == pytest.approx(expected)
 
 
 def test_interval_includes_its_bounds() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from project_package.bundle import Bundle, Manifest
-from project_package.contract import Columns, Outcome, length
+from project_package.contract import Columns, length
 from project_package.demand.data import examples, split
 from project_package.demand.features import INPUTS, LEVEL
 from project_package.demand.schemas import DemandRequest
@@ -23,6 +23,7 @@ from project_package.demand.task import (
 )
 from project_package.demand.training import TRAINING
 from project_package.features.windows import MILLISECONDS_A_DAY
+from project_package.training import Outcome
 
 MANIFEST = Manifest(
     name="tiny", candidate="linear", settings={}, created="", commit="", data="", test=""

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from project_package.contract import Columns
+from project_package.features.history import entities
 from project_package.features.windows import (
     MILLISECONDS_A_DAY,
     NO_ENTITY,
@@ -16,7 +17,6 @@ from project_package.features.windows import (
     Derived,
     Window,
     compute,
-    entities,
     stream,
 )
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from project_package.contract import Splits, length
+from project_package.contract import length
 from project_package.errors import UserError
 from project_package.fields import columns_of
 from project_package.fraud.data import (
@@ -28,6 +28,7 @@ from project_package.fraud.task import (
     request_history,
     request_rows,
 )
+from project_package.training import Splits
 
 DAYS = 75
 SIMULATED = {"customers": 150, "terminals": 300, "days": DAYS, "seed": 5}

@@ -12,7 +12,6 @@ from sklearn.metrics import average_precision_score
 
 from project_package.contract import Columns
 from project_package.fraud.metrics import (
-    GOAL,
     METRICS,
     auc,
     average_precision,
@@ -23,6 +22,7 @@ from project_package.fraud.metrics import (
     slices,
     threshold,
     weeks,
+    weighted_average_precision,
 )
 
 # Few distinct scores: ties are where definitions differ.
@@ -46,7 +46,7 @@ def test_average_precision_equals_scikit_learn(rows: Rows) -> None:
     plain = average_precision_score(labels, scores)
     weighted = average_precision_score(labels, scores, sample_weight=weights)
     assert average_precision(labels, scores) == pytest.approx(plain)
-    found = GOAL.weighted({"is_fraud": labels}, {"score": scores})
+    found = weighted_average_precision(labels, scores)
     assert found(weights) == pytest.approx(weighted)
 
 
@@ -55,7 +55,7 @@ def test_score_is_nan_without_a_class() -> None:
     assert math.isnan(average_precision(nobody, scores))
     assert math.isnan(auc(nobody, scores))
     assert math.isnan(auc(~nobody, scores))
-    weighted = GOAL.weighted({"is_fraud": np.array([True, False])}, {"score": scores})
+    weighted = weighted_average_precision(np.array([True, False]), scores)
     assert math.isnan(weighted(np.array([0.0, 1.0])))
 
 

@@ -5,13 +5,14 @@ import optuna
 import pytest
 
 from project_package.bundle import Bundle, Manifest
-from project_package.contract import Candidate, Columns, Outcome, take
+from project_package.contract import Columns, take
 from project_package.fraud.data import FraudParams
 from project_package.fraud.features import INPUTS
 from project_package.fraud.metrics import auc
 from project_package.fraud.models import CANDIDATES
 from project_package.fraud.task import load
 from project_package.fraud.training import finish
+from project_package.training import Candidate, Outcome
 
 ABOUT = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
 EACH = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)

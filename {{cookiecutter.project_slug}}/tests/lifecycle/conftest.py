@@ -12,9 +12,9 @@ import pytest
 from plain.use_case import TRAINING
 from projects import copy_project, open_project, train_again
 
-from project_package.contract import Training
 from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
+from project_package.training import Training
 
 
 def write_customers(file: Path) -> None:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from plain.use_case import TRAINING
 
 from project_package.bundle import Parity
-from project_package.contract import Columns, Goal, Metric
+from project_package.contract import Columns
 from project_package.lifecycle import gate
 from project_package.lifecycle.gate import Interval
 from project_package.lifecycle.scoring import Evaluation, Score, Slice
 from project_package.params import Promote
+from project_package.training import Metric
 
 
 def weighted_mean(_: Columns, predictions: Columns) -> Any:
@@ -31,7 +32,6 @@ def weighted_mean(_: Columns, predictions: Columns) -> Any:
 
 METRIC = Metric("hit", "Hits", lambda _, p: float(p["hit"].mean()))
 LOWER = replace(METRIC, label="Cost", higher_is_better=False)
-GOAL = Goal("hit", 0.5, weighted_mean)
 HITS = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
 
@@ -41,8 +41,8 @@ def bootstrap(mine: Any, theirs: Any, metric: Metric = METRIC, **columns: Any) -
     rows |= {name: np.asarray(values) for name, values in columns.items()}
     training = replace(
         TRAINING,
-        goal=GOAL,
         metrics=(metric,),
+        weighted=weighted_mean,
         periods=lambda rows: rows["period"],
         groups=lambda rows: rows["group"],
     )
@@ -99,7 +99,7 @@ def test_gain_is_the_mean_over_periods_of_any_size(rows: int) -> None:
 )  # fmt: skip
 def test_goal_naive_and_baseline_must_be_beaten(model: float, refused: list[str]) -> None:
     found = Evaluation(rows=9, goal="hit", scores=(score(model, 0.4),), slices=())
-    verdicts = gate.beats(METRIC, found, GOAL)
+    verdicts = gate.beats(METRIC, found, floor=0.5)
     assert [verdict.rule for verdict in verdicts if not verdict.passed] == refused
     assert verdicts[2].detail == f"Hits {model:g} against 0.4, the simple model"
 

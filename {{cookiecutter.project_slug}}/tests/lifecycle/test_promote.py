@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from project_package.contract import Metric, length
+from project_package.contract import length
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.train import train
 from project_package.model_store import CHALLENGER
+from project_package.training import Metric
 
 RULES = ["goal", "naive", "baseline", "champion", "metric", "changed", "parity", "size", "latency"]
 

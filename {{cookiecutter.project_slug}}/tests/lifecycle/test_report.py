@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from project_package.bundle import Manifest, Parity
-from project_package.contract import About, Figure
 from project_package.lifecycle.report import (
     COLOURS,
     DASH,
@@ -19,6 +18,7 @@ from project_package.lifecycle.report import (
     verdict,
 )
 from project_package.lifecycle.scoring import Evaluation, Score, Slice
+from project_package.training import About, Figure
 
 HOSTILE = "<script>alert('&')</script>"
 ABOUT = About("Title", "Question?", "Use.", "Misuse.", "Data.", ("First limit.", "Second."))

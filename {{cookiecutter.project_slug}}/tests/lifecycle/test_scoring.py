@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from plain.use_case import TRAINING
 
-from project_package.contract import Columns, Goal, Metric, Splits, length, take
+from project_package.contract import Columns, length, take
 from project_package.errors import UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.scoring import Slice, assess, digest, score_slices
+from project_package.training import Metric, Splits
 
 
 def accuracy(rows: Columns, predictions: Columns) -> float:
@@ -29,7 +30,6 @@ TWO_COLUMNS = replace(
         Metric("accuracy", "Accuracy", accuracy, ceiling=lambda rows: float(rows["truth"].mean())),
         Metric("yes", "Answers yes", lambda _, p: float(p["answer"].mean()), None, False),
     ),
-    goal=Goal("accuracy", 0.5, lambda *_: lambda _: 0.0),
     periods=lambda rows: rows["week"],
     slices=lambda rows: {
         "everything": rows["week"] >= 0,

@@ -14,16 +14,10 @@ import pytest
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
-from project_package.contract import (
-    Candidate,
-    Columns,
-    Files,
-    Fold,
-    Hyperparameters,
-    Metric,
-)
+from project_package.contract import Columns, Files
 from project_package.errors import UserError
 from project_package.lifecycle.search import Choice, Search, open_storage
+from project_package.training import Candidate, Fold, Hyperparameters, Metric
 
 METRIC = Metric("m", "M", lambda _, predictions: float(predictions["score"].mean()))
 FOLDS = tuple(Fold({"x": np.array([10.0 * n])}, {"x": np.array([10.0 * n + 5])}) for n in range(3))

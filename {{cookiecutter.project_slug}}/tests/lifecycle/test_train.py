@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from plain.use_case import TRAINING
 
-from project_package.contract import Columns, Files, Fitted, Fold, Splits, take
+from project_package.contract import Columns, Files, take
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import code_of, parity_rows, train
+from project_package.training import Fitted, Fold, Splits
 
 
 @dataclass(frozen=True)

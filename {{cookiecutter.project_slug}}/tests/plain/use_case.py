@@ -17,12 +17,21 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
-from project_package import contract
 from project_package.bundle import Bundle
-from project_package.contract import Columns, Frozen, Hyperparameters, length, take
+from project_package.contract import Columns, Files, Frozen, Model, Task, length, take
 from project_package.fields import to_rows
 from project_package.onnx_model import GRAPH, OnnxModel
 from project_package.params import Params
+from project_package.training import (
+    About,
+    Candidate,
+    Fold,
+    Hyperparameters,
+    Metric,
+    Progress,
+    Splits,
+    Training,
+)
 
 TABLE, WEIGHTS = "customers.csv", "weights.json"
 
@@ -50,16 +59,16 @@ def read_table(path: Path, model: type[Customer]) -> Columns:
         return to_rows([model.model_validate(row) for row in csv.DictReader(file)], model)
 
 
-def load_data(params: PlainParams, folder: Path, _: contract.Progress) -> None:
+def load_data(params: PlainParams, folder: Path, _: Progress) -> None:
     read_table(params.csv, PastCustomer)
     (folder / TABLE).write_bytes(params.csv.read_bytes())
 
 
-def split(params: PlainParams, folder: Path) -> contract.Splits:
+def split(params: PlainParams, folder: Path) -> Splits:
     rows = read_table(folder / TABLE, PastCustomer)
     order = np.random.default_rng(params.seed).permutation(length(rows))
     train, valid, test = (take(rows, part) for part in np.array_split(order, 3))
-    return contract.Splits(train, (contract.Fold(train, valid),), test)
+    return Splits(train, (Fold(train, valid),), test)
 
 
 def matrix(rows: Columns) -> NDArray[np.float32]:
@@ -75,7 +84,7 @@ class Linear:
         logit = matrix(rows)[:, : len(self.weights)] @ np.array(self.weights) + self.intercept
         return {"probability": 1 / (1 + np.exp(-logit))}
 
-    def files(self) -> contract.Files:
+    def files(self) -> Files:
         return {WEIGHTS: json.dumps(asdict(self)).encode()}
 
 
@@ -86,7 +95,7 @@ class Tree:
     def predict(self, rows: Columns) -> Columns:
         return {"probability": self.model.predict_proba(matrix(rows))[:, 1]}
 
-    def files(self) -> contract.Files:
+    def files(self) -> Files:
         sample = np.zeros((1, 3), np.float32)
         return {GRAPH: to_onnx(self.model, sample, options={"zipmap": False}).SerializeToString()}
 
@@ -101,7 +110,7 @@ def fit_tree(rows: Columns, settings: Hyperparameters, seed: int) -> Tree:
     return Tree(model.fit(matrix(rows), rows["left"]))
 
 
-def load(bundle: Bundle) -> contract.Model:
+def load(bundle: Bundle) -> Model:
     if WEIGHTS in bundle.files:
         return Linear(**json.loads(bundle.files[WEIGHTS]))
     return OnnxModel(
@@ -111,8 +120,8 @@ def load(bundle: Bundle) -> contract.Model:
     )
 
 
-def make_task(_: Bundle) -> contract.Task:
-    return contract.Task(
+def make_task(_: Bundle) -> Task:
+    return Task(
         name="plain",
         request=Customer,
         response=Churn,
@@ -127,20 +136,21 @@ def auc(rows: Columns, predictions: Columns, weights: Any = None) -> float:
     return float(roc_auc_score(rows["left"], predictions["probability"], sample_weight=weights))
 
 
-TRAINING = contract.Training(
+TRAINING = Training(
     make_task=make_task,
     params=PlainParams,
     load_data=load_data,
     split=split,
     candidates=(
-        contract.Candidate("by_months", {"inputs": 1}, fit_linear),
-        contract.Candidate("linear", {"inputs": 3}, fit_linear),
-        contract.Candidate("tree", {"max_depth": 4}, fit_tree),
+        Candidate("by_months", {"inputs": 1}, fit_linear),
+        Candidate("linear", {"inputs": 3}, fit_linear),
+        Candidate("tree", {"max_depth": 4}, fit_tree),
     ),
-    goal=contract.Goal("auc", 0.6, lambda rows, predictions: partial(auc, rows, predictions)),
-    metrics=(contract.Metric("auc", "ROC AUC", auc),),
+    metrics=(Metric("auc", "ROC AUC", auc),),
+    floor=0.6,
+    weighted=lambda rows, predictions: partial(auc, rows, predictions),
     naive=lambda rows: {"probability": np.zeros(length(rows))},
-    reporting=contract.Reporting(lambda _: contract.About("Churn", "Who leaves?", "", "", "")),
+    about=lambda _: About("Churn", "Who leaves?", "", "", ""),
     read_batch=lambda _, path, __: read_table(path, Customer),
     batch_table=lambda rows, predictions: {**rows, **predictions},
     examples=lambda _, rows, count: [

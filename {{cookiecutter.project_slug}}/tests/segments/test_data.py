@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from segments.tables import AS_OF, EACH, HOUSEHOLDS, baskets, data_set, params, regular, shop
 
-from project_package.contract import Columns, Splits, length
+from project_package.contract import Columns, length
 from project_package.errors import UserError
 from project_package.fields import columns_of
 from project_package.segments.data import (
@@ -23,6 +23,7 @@ from project_package.segments.data import (
 )
 from project_package.segments.features import DAYS, INPUTS, MIN_BASKETS, TRAITS
 from project_package.segments.schemas import MAX_BASKETS, BoughtBasket
+from project_package.training import Splits
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from project_package.contract import Columns, take
 from project_package.segments.features import INPUTS, TRAITS
 from project_package.segments.metrics import (
     BASKET_BANDS,
-    GOAL,
     RESAMPLES,
     agreement,
     changed,
@@ -90,7 +89,7 @@ def test_one_segment_has_no_silhouette() -> None:
     assert math.isnan(silhouette(rows, one)(np.ones(6)))
     assert math.isnan(silhouette(rows, two)(np.array([1.0, 2, 1, 0, 0, 0])))
     answers = {"segment": one, "resampled": np.zeros((6, 2), np.int64)}
-    assert math.isnan(GOAL.weighted(rows, answers)(np.ones(6)))
+    assert math.isnan(quality(rows, answers)(np.ones(6)))
 
 
 @given(PAIRS)

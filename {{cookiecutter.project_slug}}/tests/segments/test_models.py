@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from project_package.contract import Candidate, Columns
+from project_package.contract import Columns
 from project_package.segments.features import INPUTS, LOGARITHMS, to_positions
 from project_package.segments.metrics import RESAMPLES
 from project_package.segments.models import (
@@ -22,6 +22,7 @@ from project_package.segments.models import (
     fit_kmeans,
     samples,
 )
+from project_package.training import Candidate
 
 EACH = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 

@@ -14,13 +14,14 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from ..contract import Columns, Fold, Frozen, Progress, Splits, take
+from ..contract import Columns, Frozen, take
 from ..data.completejourney import Data, Script, gather
 from ..data.sources import Source, copy
 from ..errors import SHOWN, UserError, Violation, refuse
 from ..features.windows import MILLISECONDS_A_DAY
 from ..fields import TIMESTAMP, columns_of
 from ..params import Params
+from ..training import Fold, Progress, Splits
 from .features import LOOKBACK, PLANS, PRODUCT, SOLD, WEEK_DAYS, feature_columns
 from .schemas import MAX_HISTORY, MIN_HISTORY, DemandRequest, SoldWeek
 from .validation import LAYOUT, check

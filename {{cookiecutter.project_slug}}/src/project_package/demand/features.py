@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Columns
+from ..features.history import entities
 from ..features.windows import (
     EVERY_ROW,
     MILLISECONDS_A_DAY,
@@ -20,7 +21,6 @@ from ..features.windows import (
     Feature,
     Positions,
     Window,
-    entities,
     stream,
 )
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Goal, Metric
+from ..contract import Columns
+from ..training import Metric
 from .features import LEVEL, NAIVE_WEEKS, is_promoted
 from .task import QUANTILES
 
@@ -91,7 +92,6 @@ LABELS = {
 METRICS = tuple(
     Metric(score.__name__, label, score, higher_is_better=False) for score, label in LABELS.items()
 )
-GOAL = Goal("relative_mae", 0.9, weighted_relative_mae)
 
 
 def naive(rows: Columns) -> Columns:

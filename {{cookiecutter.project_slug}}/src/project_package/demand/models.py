@@ -21,7 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from xgboost import XGBRegressor
 
-from ..contract import Candidate, Columns, Files, Hyperparameters, Suggest
+from ..contract import Columns, Files
+from ..training import Candidate, Hyperparameters, Suggest
 from .features import LEVEL
 from .task import QUANTILES, UNCORRECTED, Details
 

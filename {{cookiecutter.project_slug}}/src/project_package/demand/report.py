@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Figure
+from ..contract import Columns
 from ..fields import TIMESTAMP
+from ..training import Figure
 from .features import LEVEL, PRODUCT
 from .metrics import COVERAGE, is_covered, mae
 

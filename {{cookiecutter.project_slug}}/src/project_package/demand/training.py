@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..contract import About, Columns, Outcome, Reporting, Training
+from ..contract import Columns
 from ..data.completejourney import PURCHASES
 from ..fields import TIMESTAMP
+from ..training import About, Outcome, Training
 from .data import DemandParams, examples, load_data, read_batch, recent_events, split
 from .features import PRODUCT
-from .metrics import GOAL, METRICS, conformal_factors, naive, slices
+from .metrics import METRICS, conformal_factors, naive, slices, weighted_relative_mae
 from .models import CANDIDATES, Quantiles
 from .report import figures, summary
 from .task import QUANTILES, Details, make_task
@@ -70,10 +71,13 @@ TRAINING = Training(
     load_data=load_data,
     split=split,
     candidates=CANDIDATES,
-    goal=GOAL,
     metrics=METRICS,
+    floor=0.9,
+    weighted=weighted_relative_mae,
     naive=naive,
-    reporting=Reporting(about, summary, figures),
+    about=about,
+    summary=summary,
+    figures=figures,
     read_batch=read_batch,
     batch_table=batch_table,
     examples=examples,

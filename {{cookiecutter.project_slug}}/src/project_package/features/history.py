@@ -1,17 +1,55 @@
-"""Merge requests with their histories, so that one kernel computes features for both.
+"""The earlier rows that features read: which they are, and how a request is merged with its own.
 
-The earlier rows of a request's entities come with the request or from the event store. They are
-merged with the request's row, so that the code of the training table computes its features too.
+They come with the request or from the event store. They are merged with the request's row, so that
+the code of the training table computes its features too.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Columns, Entity, HistoryRows
-from .windows import NO_ENTITY
+from .windows import NO_ENTITY, Feature, Window
+
+
+def entities(features: Sequence[Feature]) -> tuple[Entity, ...]:
+    """Return whose earlier rows the features read, how far back, and which raw columns of them.
+
+    How far back is the longest chain of windows over windows.
+
+    Raises:
+        ValueError: a window of one entity reads a window of another; a request has the history of
+            its own entities only.
+    """
+    days: dict[str, dict[str, float]] = {}  # of each feature, by entity
+    raw: dict[str, dict[str, None]] = {}  # columns of each feature, in the order of reading
+    longest: dict[str, float] = {}
+    columns: dict[str, dict[str, None]] = {}
+    for feature in features:
+        back: dict[str, float] = {}
+        reads: dict[str, None] = {}
+        for name in feature.inputs:
+            reads |= raw.get(name, {name: None})
+            _keep_longest(back, days.get(name, {}))
+        if isinstance(feature, Window):
+            if set(back) - {feature.entity}:
+                raise ValueError(f"{feature.name}: reads windows of another entity than its own")
+            back = {feature.entity: back.get(feature.entity, 0.0) + feature.delay + feature.days}
+            columns[feature.entity] = columns.get(feature.entity, {}) | reads
+        days[feature.name], raw[feature.name] = back, reads
+        _keep_longest(longest, back)
+    return tuple(
+        Entity(name, timedelta(days=longest[name]), tuple(c for c in reads if c != "timestamp"))
+        for name, reads in columns.items()
+    )
+
+
+def _keep_longest(longest: dict[str, float], days: dict[str, float]) -> None:
+    for entity, count in days.items():
+        longest[entity] = max(longest.get(entity, 0.0), count)
 
 
 def merge_history(

@@ -11,13 +11,12 @@ differences of running totals. It needs numpy only, because the server runs it t
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Entity
+from ..contract import Columns
 
 Positions: TypeAlias = slice | NDArray[np.int64]
 EVERY_ROW: Positions = slice(None)
@@ -82,43 +81,6 @@ class Window:
 
 
 Feature: TypeAlias = Derived | Window
-
-
-def entities(features: Sequence[Feature]) -> tuple[Entity, ...]:
-    """Return whose earlier rows the features read, how far back, and which raw columns of them.
-
-    How far back is the longest chain of windows over windows.
-
-    Raises:
-        ValueError: a window of one entity reads a window of another; a request has the history of
-            its own entities only.
-    """
-    days: dict[str, dict[str, float]] = {}  # of each feature, by entity
-    raw: dict[str, dict[str, None]] = {}  # columns of each feature, in the order of reading
-    longest: dict[str, float] = {}
-    columns: dict[str, dict[str, None]] = {}
-    for feature in features:
-        back: dict[str, float] = {}
-        reads: dict[str, None] = {}
-        for name in feature.inputs:
-            reads |= raw.get(name, {name: None})
-            _keep_longest(back, days.get(name, {}))
-        if isinstance(feature, Window):
-            if set(back) - {feature.entity}:
-                raise ValueError(f"{feature.name}: reads windows of another entity than its own")
-            back = {feature.entity: back.get(feature.entity, 0.0) + feature.delay + feature.days}
-            columns[feature.entity] = columns.get(feature.entity, {}) | reads
-        days[feature.name], raw[feature.name] = back, reads
-        _keep_longest(longest, back)
-    return tuple(
-        Entity(name, timedelta(days=longest[name]), tuple(c for c in reads if c != "timestamp"))
-        for name, reads in columns.items()
-    )
-
-
-def _keep_longest(longest: dict[str, float], days: dict[str, float]) -> None:
-    for entity, count in days.items():
-        longest[entity] = max(longest.get(entity, 0.0), count)
 
 
 def compute(features: Sequence[Feature], rows: Columns) -> dict[str, NDArray[Any]]:

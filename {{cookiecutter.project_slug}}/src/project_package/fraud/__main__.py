@@ -12,7 +12,7 @@ from ..cli import Entry, Quiet, Set, app, open_project, run
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from ..contract import Training
+    from ..training import Training
 
 
 def training() -> "Training":

@@ -14,11 +14,12 @@ from tempfile import TemporaryDirectory
 import polars as pl
 from pydantic import Field
 
-from ..contract import Columns, Fold, Frozen, Progress, Splits
+from ..contract import Columns, Frozen
 from ..data.sources import SourceParams, load
 from ..errors import SHOWN, UserError, Violation, refuse
 from ..fields import columns_of
 from ..params import Params
+from ..training import Fold, Progress, Splits
 from .features import CARD, ENTITIES, LABEL_DELAY_DAYS, LOOKBACK, TERMINAL
 from .schemas import MAX_HISTORY, FraudRequest, PastPayment, Payment
 from .simulator import simulate

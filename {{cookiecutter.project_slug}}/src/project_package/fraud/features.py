@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Columns
+from ..features.history import entities
 from ..features.windows import (
     EVERY_ROW,
     MILLISECONDS_A_DAY,
@@ -23,7 +24,6 @@ from ..features.windows import (
     Feature,
     Positions,
     Window,
-    entities,
     stream,
 )
 

@@ -14,7 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from ..contract import Columns, Goal, Metric
+from ..contract import Columns
+from ..training import Metric
 
 Values: TypeAlias = NDArray[Any]
 SCENARIOS = {1: "large amount", 2: "terminal taken over", 3: "card stolen"}
@@ -130,7 +131,6 @@ METRICS = (
         higher_is_better=False,
     ),
 )
-GOAL = Goal("ap", 0.5, lambda r, p: weighted_average_precision(r["is_fraud"], p["score"]))
 
 
 def naive(rows: Columns) -> Columns:

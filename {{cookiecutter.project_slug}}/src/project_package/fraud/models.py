@@ -14,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
-from ..contract import Candidate, Columns, Files, Hyperparameters, Suggest
+from ..contract import Columns, Files
 from ..onnx_model import GRAPH
+from ..training import Candidate, Hyperparameters, Suggest
 from .features import INPUTS, matrix
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve
 
-from ..contract import Columns, Figure
+from ..contract import Columns
+from ..training import Figure
 from .features import DESCRIPTIONS, INPUTS
 from .metrics import Values, average_precision, cost, threshold_costs
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..contract import About, Columns, Files, Fitted, Outcome, Reporting, Training
+from ..contract import Columns, Files
+from ..training import About, Fitted, Outcome, Training
 from .data import SIMULATOR, FraudParams, examples, load_data, read_batch, recent_events, split
 from .features import INPUTS
-from .metrics import GOAL, METRICS, naive, slices, threshold, weeks
+from .metrics import METRICS, naive, slices, threshold, weeks, weighted_average_precision
 from .models import CANDIDATES
 from .report import figures, summary
 from .task import ASSETS, Assets, make_task, top_reasons
@@ -86,10 +87,13 @@ TRAINING = Training(
     load_data=load_data,
     split=split,
     candidates=CANDIDATES,
-    goal=GOAL,
     metrics=METRICS,
+    floor=0.5,
+    weighted=lambda rows, p: weighted_average_precision(rows["is_fraud"], p["score"]),
     naive=naive,
-    reporting=Reporting(about, summary, figures),
+    about=about,
+    summary=summary,
+    figures=figures,
     read_batch=read_batch,
     batch_table=batch_table,
     examples=examples,

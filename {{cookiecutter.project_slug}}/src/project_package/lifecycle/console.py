@@ -8,7 +8,7 @@ from rich import progress
 from rich.console import Console as RichConsole
 from rich.table import Table
 
-from ..contract import Progress
+from ..training import Progress
 
 
 class Console:

@@ -21,7 +21,7 @@ def models(project: Project) -> None:
     """Print every registered version, newest first."""
     registry = project.registry
     registry.champion()
-    goal = project.training.metric(project.training.goal.metric)
+    goal = project.training.goal
     rows = []
     for version in registry.versions():
         run = registry.client.get_run(version.run).data

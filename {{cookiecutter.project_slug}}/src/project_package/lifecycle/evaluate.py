@@ -43,24 +43,20 @@ def evaluate(project: Project) -> Evaluation:
         # 4. Write report and card.
         params = training.params.model_validate_json(bundle.files[PARAMS])
         document = Document(
-            about=training.reporting.about(params),
+            about=training.about(params),
             manifest=bundle.manifest,
             evaluation=evaluation,
-            figures=training.reporting.figures(rows, predictions),
-            summary=training.reporting.summary(rows, predictions),
+            figures=training.figures(rows, predictions),
+            summary=training.summary(rows, predictions),
         )
-        files = {
-            "report.html": render(document),
-            "card.md": card(document),
-            EVALUATION: evaluation.model_dump_json(indent=2),
-        }
+        scores = evaluation.model_dump_json(indent=2)
+        files = {"report.html": render(document), "card.md": card(document), EVALUATION: scores}
         for name, text in files.items():
             replace_text(project.workspace.reports / name, text)
         # 5. Track all of it.
         with project.tracking.resume(version.run):
             mlflow.log_metrics({f"test.{score.name}": score.model for score in evaluation.scores})
             log_files({name: text.encode() for name, text in files.items()}, EVIDENCE)
-            progress(0.9)
             for figure in document.figures:
                 mlflow.log_figure(canvas(figure), f"figures/{figure.name}.svg")
     # 6. Publish it as the store's challenger.

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Parity
-from ..contract import Columns, Goal, Metric, Training, choices_differ, length, take
+from ..contract import Columns, choices_differ, length, take
 from ..params import Promote
+from ..training import Metric, Training
 from .scoring import Evaluation, Score, Slice
 
 
@@ -48,12 +49,10 @@ def paired_bootstrap(
     out; a resample that leaves a period without a score is skipped. Each bound holds with
     probability `promote.confidence`.
     """
-    goal, periods = training.goal, training.periods(rows)
-    metric = training.metric(goal.metric)
-    parts = []
+    metric, periods, parts = training.goal, training.periods(rows), []
     for period in np.unique(periods):
         mask = periods == period
-        mine, theirs = (goal.weighted(take(rows, mask), take(p, mask)) for p in contenders)
+        mine, theirs = (training.weighted(take(rows, mask), take(p, mask)) for p in contenders)
         parts.append((mask, mine, theirs))
 
     def gain(weights: NDArray[np.float64]) -> float:
@@ -71,11 +70,11 @@ def paired_bootstrap(
     return Interval(gain(np.ones(len(codes))), float(low), float(high))
 
 
-def beats(metric: Metric, evaluation: Evaluation, goal: Goal) -> list[Verdict]:
-    """Require the goal's floor, and a better score than naive and baseline."""
+def beats(metric: Metric, evaluation: Evaluation, floor: float) -> list[Verdict]:
+    """Require the floor, and a better score than naive and baseline."""
     score = evaluation.score(metric.name)
     rivals = (
-        ("goal", goal.floor, "the lowest score to accept"),
+        ("goal", floor, "the lowest score to accept"),
         ("naive", score.naive, "without a model"),
         ("baseline", score.baseline, "the simple model"),
     )

@@ -12,11 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .. import params, settings
 from ..bundle import Bundle
-from ..contract import AsyncModel, Model, Task, Training
+from ..contract import AsyncModel, Model, Task
 from ..errors import UserError
 from ..model_store import CHAMPION, Store
 from ..params import Params
 from ..settings import Settings
+from ..training import Training
 from .console import Console
 from .registry import Registry
 from .tracking import Tracking, connect

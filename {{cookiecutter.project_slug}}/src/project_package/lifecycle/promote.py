@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 
 from ..bundle import EXAMPLES, pack
-from ..contract import Progress, take
+from ..contract import take
 from ..errors import GateRefused, UserError, near
 from ..model_store import CHALLENGER
+from ..training import Progress
 from . import gate
 from .evaluate import challenger, test_rows
 from .gate import Verdict
@@ -67,13 +68,13 @@ def judge(
 ) -> list[Verdict]:
     """Apply every rule of the gate to a version."""
     training, limits, registry = project.training, project.params.promote, project.registry
-    metric = training.metric(training.goal.metric)
+    metric = training.goal
     # 1. Read the evaluation, the bundle and its test rows.
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
     rows, model = test_rows(project, bundle), project.load(bundle)
     progress(0.2)
     # 2. Compare with the goal, no model and the simple baseline.
-    verdicts, slices = gate.beats(metric, evaluation, training.goal), evaluation.slices
+    verdicts, slices = gate.beats(metric, evaluation, training.floor), evaluation.slices
     # 3. Compare with the champion, which takes the place of the baseline.
     if champion is not None:
         new = run_model(model, rows)

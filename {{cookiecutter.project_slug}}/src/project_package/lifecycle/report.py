@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure as Canvas
 
 from ..bundle import Manifest
-from ..contract import About, Figure
+from ..training import About, Figure
 from .scoring import Evaluation, Score
 
 NAMES: Mapping[str, str] = {

@@ -7,8 +7,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Frozen, Metric, Training, length, take
+from ..contract import Columns, Frozen, length, take
 from ..errors import UserError
+from ..training import Metric, Training
 
 Predictions: TypeAlias = Mapping[str, Columns]
 """The predictions of each contender for the same rows."""
@@ -64,16 +65,18 @@ def assess(training: Training, rows: Columns, predictions: Predictions) -> Evalu
         UserError: a metric is not defined in a period of the test.
     """
     scores, periods = [], len(np.unique(training.periods(rows)))
-    for name, score in score_rows(training, rows, predictions).items():
+    found = score_rows(training, rows, predictions)
+    for metric in training.metrics:
+        score = found[metric.name]
         if score is None or len(score.periods) < periods:
             raise UserError(
-                f"{training.metric(name).label} is not defined in every period of the test: one "
+                f"{metric.label} is not defined in every period of the test: one "
                 "may hold no positive row. Use more data, or fewer and longer periods."
             )
         scores.append(score)
     return Evaluation(
         rows=length(rows),
-        goal=training.goal.metric,
+        goal=training.goal.name,
         scores=tuple(scores),
         slices=score_slices(training, rows, predictions),
     )

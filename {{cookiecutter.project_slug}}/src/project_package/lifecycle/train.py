@@ -11,10 +11,11 @@ import mlflow
 import numpy as np
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
-from ..contract import Candidate, Columns, Outcome, Progress, Splits, length
+from ..contract import Columns, length
 from ..errors import GateRefused, UserError, near
 from ..model_store import BUNDLE
 from ..params import Params, flatten
+from ..training import Candidate, Outcome, Progress, Splits
 from . import gate
 from .inference import answer, run_model
 from .project import Project
@@ -49,8 +50,8 @@ def train(project: Project) -> int:
                 "run `ml data` again."
             ) from error
         for choice in choices:
-            log_choice(choice, training.goal.metric)
-        metric = training.metric(training.goal.metric)
+            log_choice(choice, training.goal.name)
+        metric = training.goal
         simple, best = choices[0], max(choices[1:], key=lambda c: metric.gain(c.score, 0.0))
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
         baseline = build_bundle(project, splits, dataset, simple)
@@ -80,7 +81,7 @@ def search(project: Project, splits: Splits, dataset: Dataset, progress: Progres
     used = {k: v for k, v in flatten(project.params).items() if not k.startswith(other)}
     identity = sha256(json.dumps(used, sort_keys=True).encode() + code_of(training.params))
     searching = Search(
-        metric=training.metric(training.goal.metric),
+        metric=training.goal,
         folds=splits.folds,
         seed=project.params.seed,
         trials=project.params.train.trials,

@@ -15,12 +15,13 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from ..contract import Columns, Fold, Frozen, Progress, Splits, take
+from ..contract import Columns, Frozen, take
 from ..data.completejourney import Data, Script, gather
 from ..data.sources import Source, copy
 from ..errors import SHOWN, UserError, Violation, refuse
 from ..fields import TIMESTAMP, columns_of
 from ..params import Params
+from ..training import Fold, Progress, Splits
 from .features import DAYS, HOUSEHOLD, MIN_BASKETS, SPENT, TRAITS, feature_columns
 from .schemas import MAX_BASKETS, Basket, BoughtBasket, SegmentsRequest
 from .validation import LAYOUT, check

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Columns
+from ..features.history import entities
 from ..features.windows import (
     EVERY_ROW,
     Aggregate,
@@ -21,7 +22,6 @@ from ..features.windows import (
     Feature,
     Positions,
     Window,
-    entities,
     stream,
 )
 

@@ -17,7 +17,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
-from ..contract import Columns, Goal, Metric, length
+from ..contract import Columns, length
+from ..training import Metric
 from .features import TRAITS, to_positions
 
 RESAMPLES = 20
@@ -108,7 +109,6 @@ METRICS = (
     Metric("silhouette", "Silhouette", lambda r, p: silhouette(r, p["segment"])(once(r))),
     Metric("stability", "Stability, adjusted Rand index", lambda r, p: stability(p)(once(r))),
 )
-GOAL = Goal("quality", 0.05, quality)
 
 
 def naive(rows: Columns) -> Columns:

@@ -18,7 +18,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from ..contract import Candidate, Columns, Hyperparameters, Suggest
+from ..contract import Columns
+from ..training import Candidate, Hyperparameters, Suggest
 from .features import INPUTS, to_positions
 from .metrics import RESAMPLES
 from .task import Clusterings

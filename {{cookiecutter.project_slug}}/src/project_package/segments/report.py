@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Figure
+from ..contract import Columns
+from ..training import Figure
 from .features import INPUTS
 from .metrics import known, once, outside, silhouette, stability, standard
 from .profiles import deviations

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from ..contract import About, Columns, Outcome, Reporting, Training
+from ..contract import Columns
 from ..data.completejourney import PURCHASES
+from ..training import About, Outcome, Training
 from .data import SegmentsParams, examples, load_data, read_batch, recent_events, split
 from .features import DAYS, HOUSEHOLD, MIN_BASKETS
-from .metrics import GOAL, METRICS, changed, naive, slices
+from .metrics import METRICS, changed, naive, quality, slices
 from .models import CANDIDATES
 from .profiles import describe
 from .report import figures, summary
@@ -61,10 +62,13 @@ TRAINING = Training(
     load_data=load_data,
     split=split,
     candidates=CANDIDATES,
-    goal=GOAL,
     metrics=METRICS,
+    floor=0.05,
+    weighted=quality,
     naive=naive,
-    reporting=Reporting(about, summary, figures),
+    about=about,
+    summary=summary,
+    figures=figures,
     read_batch=read_batch,
     batch_table=batch_table,
     examples=examples,

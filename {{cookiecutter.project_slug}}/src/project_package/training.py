@@ -1,0 +1,170 @@
+"""What the lifecycle adds to the contract: how a use case is trained, scored and described."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from .contract import Columns, Files, Task, choices_differ, length
+
+if TYPE_CHECKING:
+    from .bundle import Bundle
+    from .params import Params
+
+Hyperparameters: TypeAlias = Mapping[str, float | int | str]
+Progress: TypeAlias = Callable[[float], None]
+"""Report the share that is done, from 0 to 1."""
+
+
+class Suggest(Protocol):
+    """The part of an Optuna trial that a search space uses."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Suggest a number from [low, high]."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """Suggest an integer from [low, high]."""
+
+
+class Fitted(Protocol):
+    """A fitted model, before it is loaded from a bundle."""
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return predictions; the model loaded from the bundle must return equal columns."""
+
+    def files(self) -> Files:
+        """Return the files from which `Task.load` restores it."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A family of models: how to search and how to fit it."""
+
+    name: str
+    start: Hyperparameters
+    """Settings known to be good: the first trial, and the only one without a space."""
+    fit: Callable[[Columns, Hyperparameters, int], Fitted]
+    """Fit on rows with settings and a seed."""
+    space: Callable[[Suggest], Hyperparameters] | None = None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to fit on and later (or other) rows to score on."""
+
+    train: Columns
+    valid: Columns
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows of the final fit, the folds of the search, and the test rows, which no fit sees."""
+
+    train: Columns
+    folds: tuple[Fold, ...]
+    test: Columns
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Rows and the predictions of a fitted model for them."""
+
+    rows: Columns
+    predictions: Columns
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score of predictions on rows."""
+
+    name: str
+    label: str
+    score: Callable[[Columns, Columns], float]
+    ceiling: Callable[[Columns], float] | None = None
+    """The best score that these rows allow, where it is not 1."""
+    higher_is_better: bool = True
+
+    def gain(self, value: float, other: float) -> float:
+        """Return by how much `value` is better than `other`; negative when it is worse."""
+        return value - other if self.higher_is_better else other - value
+
+
+@dataclass(frozen=True)
+class About:
+    """What people must know about the model; report and model card quote it."""
+
+    title: str
+    question: str
+    use: str
+    """What the answer is for, and who acts on it."""
+    misuse: str
+    data: str
+    """Where the rows come from."""
+    limits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of the report: `draw` gets a matplotlib Axes."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the lifecycle needs: data, splits, models, scores and texts."""
+
+    make_task: Callable[["Bundle"], Task]
+    params: type["Params"]
+    load_data: Callable[[Any, Path, Progress], None]
+    """Write the validated rows, with their features, into a new folder (params, folder)."""
+    split: Callable[[Any, Path], Splits]
+    """Read the rows of the folder and split them: by time, by group or at random."""
+    candidates: tuple[Candidate, ...]
+    """The first is the simple baseline that the others must beat."""
+    metrics: tuple[Metric, ...]
+    """The first is the goal: it chooses the candidate and decides the promotion."""
+    floor: float
+    """The lowest score of the goal to accept."""
+    weighted: Callable[[Columns, Columns], Callable[[NDArray[np.float64]], float]]
+    """Return the goal's score of predictions as a function of row weights (NaN where undefined)."""
+    naive: Callable[[Columns], Columns]
+    """Predict without a model."""
+    about: Callable[[Any], About]
+    """Describe the model for the report and the model card, from the parameters."""
+    read_batch: Callable[[Any, Path, Path], Columns]
+    """Read a file of raw rows (params, file, folder of the data set) and compute features."""
+    batch_table: Callable[[Columns, Columns], Columns]
+    """Turn rows and predictions into the columns of the file that `ml predict` writes."""
+    examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
+    """Build up to so many requests from test rows, without identifiers of the data."""
+
+    finish: Callable[[Any, Any, Columns, Sequence[Outcome]], Fitted] = lambda _, fitted, *__: fitted
+    """Add what decisions need, a profile or a threshold: (params, fitted, training rows, validation
+    outcomes)."""
+    periods: Callable[[Columns], NDArray[Any]] = lambda rows: np.zeros(length(rows), np.int64)
+    """Return the part of the test (a week, a fold) of each row: scores get a spread."""
+    groups: Callable[[Columns], NDArray[Any]] = lambda rows: np.arange(length(rows))
+    """Return what the bootstrap draws: rows of one customer or document stay together."""
+    slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]] = lambda _: {}
+    """Return named parts of the rows on which quality is looked at separately."""
+    changed: Callable[[Columns, Columns], NDArray[np.bool_]] = choices_differ
+    """Return the rows that get another answer from the second predictions than from the first."""
+    summary: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]] = lambda *_: ()
+    """Return sentences about test rows and the predictions of model, baseline and naive."""
+    figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = lambda *_: ()
+    """Return pictures of the same."""
+    recent_events: Callable[[Path], Columns] | None = None
+    """Read the newest events of the folder, in order of time, for `ml backfill`."""
+
+    @property
+    def goal(self) -> Metric:
+        """The metric that decides."""
+        return self.metrics[0]
