@@ -151,11 +151,9 @@ def erase(
 ) -> None:
     """Delete what the event store and the prediction log hold of an entity."""
     from .lifecycle.erase import erase as stage
-    from .serving.prediction_log import open_log
 
     with open_project(context, None, quiet) as project:
-        log = open_log(project.settings, project.workspace.root)
-        stage(project, entity, log.erase if log else None)
+        stage(project, entity)
 
 
 @app.command(epilog="Example: `ml serve --port 8080`, then open /docs")

@@ -1,15 +1,17 @@
 """erase deletes what event store and prediction log hold of an entity."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 from plain.use_case import TRAINING, Customer
+from pydantic import SecretStr
 
 from project_package.contract import Entity, EventStore, History
 from project_package.lifecycle.erase import erase
 from project_package.lifecycle.project import Project
+from project_package.prediction_log import open_log
 
 
 @dataclass
@@ -29,7 +31,7 @@ class Store:
 
 @pytest.mark.parametrize("has_log", [True, False])
 def test_events_and_predictions_are_deleted(project: Project, has_log: bool) -> None:
-    store, logged = Store(), {"anna": 5}
+    store = Store()
     history = History(
         entities=(Entity("customer", timedelta(days=1), ()),),
         event=Customer,
@@ -40,12 +42,17 @@ def test_events_and_predictions_are_deleted(project: Project, has_log: bool) -> 
     )
     task = replace(project.champion_task(), history=history)
     training = replace(TRAINING, make_task=lambda _: task)
-    erase(replace(project, training=training), "anna", logged.pop if has_log else None)
+    settings = project.settings
+    if not has_log:
+        settings = settings.model_copy(update={"log_url": SecretStr("off")})
+    erase(replace(project, training=training, settings=settings), "anna")
     assert (store.erased, store.closed) == (["anna"], True)
-    assert logged == ({} if has_log else {"anna": 5})
 
 
 def test_log_is_erased_without_history_too(project: Project) -> None:
-    logged = {"anna": 5}
-    erase(project, "anna", logged.pop)
-    assert logged == {}
+    log = open_log(project.settings, project.workspace.root)
+    assert log
+    row = dict.fromkeys(("version", "role", "event", "monitored", "answer"), "{}")
+    log.insert([[row | {"time": datetime.now(UTC), "entity": log.hash("anna")}]])
+    erase(project, "anna")
+    assert log.erase("anna") == 0

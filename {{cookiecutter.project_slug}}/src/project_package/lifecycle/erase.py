@@ -1,19 +1,14 @@
 """erase: delete what event store and prediction log hold of an entity, such as a person."""
 
-from collections.abc import Callable
 from contextlib import closing
 
 from ..errors import UserError
+from ..prediction_log import open_log
 from .project import Project
 
 
-def erase(project: Project, entity: str, erase_log: Callable[[str], int] | None) -> None:
+def erase(project: Project, entity: str) -> None:
     """Delete the events and the logged predictions of an entity id.
-
-    Args:
-        project: The project.
-        entity: The id.
-        erase_log: Deletes the logged predictions and returns how many; None without a log.
 
     Raises:
         UserError: there is no champion, or the event store or the log cannot be used.
@@ -25,7 +20,8 @@ def erase(project: Project, entity: str, erase_log: Callable[[str], int] | None)
         address = project.settings.state(project.workspace.root)
         with closing(history.open_store(address, history)) as store:
             events = store.erase(entity)
-    predictions = erase_log(entity) if erase_log else 0
+    log = open_log(project.settings, project.workspace.root)
+    predictions = log.erase(entity) if log else 0
     project.console.print(
         f"Deleted {events:,} events and {predictions:,} logged predictions of {entity}."
     )

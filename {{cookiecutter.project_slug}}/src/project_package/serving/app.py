@@ -28,6 +28,7 @@ from ..bundle import Bundle
 from ..contract import Task
 from ..errors import ModelError, Unavailable, UserError
 from ..model_store import CHALLENGER, CHAMPION, Store
+from ..prediction_log import open_log
 from ..settings import Settings
 from .auth import open_keys, require
 from .compat import MLFLOW_HEALTH, add_compat, add_platform_health
@@ -35,10 +36,10 @@ from .event_transactions import EventTransactions
 from .health import HEALTH_PATHS, Ready, health_router
 from .limits import RETRY, RateLimit
 from .log_config import configure, logging_config
+from .log_writer import LogWriter
 from .metrics import FOLDER, Metrics
 from .middleware import add_middleware
 from .model_loader import ModelLoader
-from .prediction_log import open_log
 from .prediction_service import EventService, PredictionService
 from .predictions import Answered, Versions
 from .routes import add_admin, add_events, add_predict, document
@@ -100,7 +101,8 @@ class Services:
         self.challenger = ModelLoader(make_task, store, CHALLENGER, self.metrics, running=task)
         versions = Versions(self.champion, self.challenger, settings.serve_canary)
         self.keys = open_keys(settings, root)
-        self.log = open_log(settings, root, self.metrics)
+        prediction_log = open_log(settings, root)
+        self.log = LogWriter(prediction_log, self.metrics) if prediction_log else None
         self.shadow = Shadow(self.challenger, self.metrics, self.log)
         self.events = None
         if task.history:

@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from ..contract import choices_differ
+from .log_writer import LogWriter
 from .metrics import Metrics
 from .model_loader import ModelLoader, ServedModel
-from .prediction_log import PredictionLog
 from .predictions import Answered, respond
 
 MAX_BATCHES = 64
@@ -25,9 +25,9 @@ class Shadow:
     """The challenger in shadow mode; the metrics say how far it is from the champion."""
 
     def __init__(
-        self, challenger: ModelLoader, metrics: Metrics, prediction_log: PredictionLog | None
+        self, challenger: ModelLoader, metrics: Metrics, log_writer: LogWriter | None
     ) -> None:
-        self.challenger, self.metrics, self.prediction_log = challenger, metrics, prediction_log
+        self.challenger, self.metrics, self.log_writer = challenger, metrics, log_writer
         self._room = threading.Semaphore(MAX_BATCHES)
         self._thread = ThreadPoolExecutor(1, "shadow")
 
@@ -63,5 +63,5 @@ class Shadow:
         changed = int(choices_differ(champion.predictions, challenger.predictions).sum())
         self.metrics.shadow_rows.labels("changed").inc(changed)
         self.metrics.shadow_rows.labels("compared").inc(len(challenger.answers))
-        if self.prediction_log:
-            self.prediction_log.write(challenger, "shadow")
+        if self.log_writer:
+            self.log_writer.write(challenger, "shadow")

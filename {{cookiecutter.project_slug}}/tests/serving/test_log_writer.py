@@ -1,9 +1,7 @@
-"""The prediction log: a row per prediction in either database, whatever happens to it."""
+"""Predictions are written in the background, whatever happens to the database."""
 
 import json
 import sqlite3
-import stat
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,13 +11,11 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
-from pydantic import SecretStr
 from servers import wait_until
 
-from project_package.errors import Unavailable, UserError
+from project_package.prediction_log import PredictionLog
+from project_package.serving.log_writer import LogWriter
 from project_package.serving.metrics import Metrics
-from project_package.serving.prediction_log import PredictionLog, open_log
-from project_package.settings import Settings
 
 KEY = b"k" * 32
 ROWS = "SELECT version, role, event, entity, monitored, answer FROM predictions ORDER BY id"
@@ -41,20 +37,25 @@ def run(file: Path, statement: str = ROWS) -> list[tuple[Any, ...]]:
         return database.execute(statement).fetchall()
 
 
+def open_writer(url: str, days: float = 90, metrics: Metrics | None = None) -> LogWriter:
+    writer = LogWriter(PredictionLog(url, KEY, days), metrics or Metrics())
+    writer.start()
+    return writer
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "predictions.db"
 
 
 @pytest.fixture
-def log(file: Path) -> Iterator[PredictionLog]:
-    opened = PredictionLog(f"sqlite:///{file}", KEY, 90, Metrics())
-    opened.start()
+def log(file: Path) -> Iterator[LogWriter]:
+    opened = open_writer(f"sqlite:///{file}")
     yield opened
     opened.close()
 
 
-def test_each_prediction_is_a_row(log: PredictionLog, file: Path) -> None:
+def test_each_prediction_is_a_row(log: LogWriter, file: Path) -> None:
     log.write(answered("ann", "bob"), "champion")
     log.write(answered("ann", x=float("inf")), "shadow")
     log.close()
@@ -66,7 +67,7 @@ def test_each_prediction_is_a_row(log: PredictionLog, file: Path) -> None:
 
 
 def test_answers_that_do_not_fit_are_dropped_and_the_rest_is_logged(
-    log: PredictionLog, file: Path
+    log: LogWriter, file: Path
 ) -> None:
     broken = answered("ann")
     broken.monitored["x"] = np.zeros(2)  # of another length
@@ -78,7 +79,7 @@ def test_answers_that_do_not_fit_are_dropped_and_the_rest_is_logged(
     assert [row[4] for row in run(file)] == ["{}", '{"x":0.5,"kind":"é"}']
 
 
-def test_identifiers_are_keyed_hashes(log: PredictionLog, file: Path) -> None:
+def test_identifiers_are_keyed_hashes(log: LogWriter, file: Path) -> None:
     log.write(answered("ann-17", "ann-17", "bob-18", ""), "champion")
     log.write(answered("ann-17", entity=""), "champion")
     log.close()
@@ -89,18 +90,9 @@ def test_identifiers_are_keyed_hashes(log: PredictionLog, file: Path) -> None:
     assert not any(name in written for name in (b"ann-17", b"bob-18", b"event-"))
 
 
-def test_erases_predictions_about_an_entity(log: PredictionLog, file: Path) -> None:
-    log.write(answered("ann", "bob", "ann"), "champion")
-    log.close()
-    command = PredictionLog(f"sqlite:///{file}", KEY, 90)  # without a server
-    assert (command.erase("ann"), command.erase("ann")) == (2, 0)
-    assert len(run(file)) == 1
-
-
 def test_deletes_old_predictions(file: Path) -> None:
     for days, remaining in ((90, 1), (9, 0)):
-        log = PredictionLog(f"sqlite:///{file}", KEY, days)
-        log.start()
+        log = open_writer(f"sqlite:///{file}", days)
         if remaining:
             log.write(answered("ann"), "champion")
         log.close()
@@ -110,8 +102,7 @@ def test_deletes_old_predictions(file: Path) -> None:
 
 def test_writes_what_waited_when_its_database_recovers(file: Path) -> None:
     file.mkdir()
-    log = PredictionLog(f"sqlite:///{file}", KEY, 90)
-    log.start()
+    log = open_writer(f"sqlite:///{file}")
     log.write(answered("ann"), "champion")
     wait_until(lambda: "unable to open database file" in log.error)
     file.rmdir()
@@ -122,8 +113,7 @@ def test_writes_what_waited_when_its_database_recovers(file: Path) -> None:
 
 def test_drops_and_counts_predictions_beyond_the_queue(tmp_path: Path) -> None:
     metrics = Metrics()
-    log = PredictionLog(f"sqlite:///{tmp_path / 'none' / 'p.db'}", KEY, 90, metrics)
-    log.start()
+    log = open_writer(f"sqlite:///{tmp_path / 'none' / 'p.db'}", metrics=metrics)
     wait_until(lambda: "unable to open database file" in log.error)
     for _ in range(3):
         log.write(answered(*["ann"] * 60_000), "champion")
@@ -141,10 +131,9 @@ def database(postgres: str) -> Iterator["psycopg.Connection[Any]"]:
 
 
 def test_postgresql_has_the_same_rows(
-    log: PredictionLog, file: Path, postgres: str, database: "psycopg.Connection[Any]"
+    log: LogWriter, file: Path, postgres: str, database: "psycopg.Connection[Any]"
 ) -> None:
-    other = PredictionLog(postgres, KEY, 90)
-    other.start()
+    other = open_writer(postgres)
     for one in (log, other):
         one.write(answered("ann", "bob"), "champion")
         one.close()
@@ -152,14 +141,12 @@ def test_postgresql_has_the_same_rows(
     assert rows == [(*row[:4], *map(json.loads, row[4:])) for row in run(file)]
     score = database.execute("SELECT answer ->> 'score', time < now() FROM predictions LIMIT 1")
     assert score.fetchone() == ("0.5", True)
-    assert PredictionLog(postgres, KEY, 90).erase("bob") == 1
 
 
 def test_a_broken_connection_to_postgresql_loses_nothing(
     postgres: str, database: "psycopg.Connection[Any]"
 ) -> None:
-    log = PredictionLog(postgres.replace("postgresql://", "postgres://"), KEY, 90)
-    log.start()
+    log = open_writer(postgres.replace("postgresql://", "postgres://"))
     log.write(answered("ann"), "champion")
     table = "SELECT to_regclass('predictions') IS NOT NULL"
     wait_until(lambda: database.execute(table).fetchone() == (True,))
@@ -170,54 +157,3 @@ def test_a_broken_connection_to_postgresql_loses_nothing(
     wait_until(lambda: len(database.execute(ROWS).fetchall()) == 2)
     log.close()
     assert log.error == ""
-
-
-def test_an_error_of_postgresql_has_no_password() -> None:
-    log = PredictionLog("postgresql://writer:se-cret@127.0.0.1:1/log", KEY, 90)
-    with pytest.raises(Unavailable, match=r"cannot be used: .*refused") as error:
-        log.erase("ann")
-    assert "se-cret" not in str(error.value)
-
-
-def open_in(root: Path, url: str = "", key: str = "") -> PredictionLog | None:
-    return open_log(Settings(log_url=SecretStr(url), log_key=SecretStr(key)), root)
-
-
-def test_the_log_is_a_file_by_default(tmp_path: Path) -> None:
-    for url, name in (("", "predictions.db"), ("sqlite:///logs/answers.db", "logs/answers.db")):
-        assert open_in(tmp_path, url)
-        assert run(tmp_path / name) == []
-        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
-    assert open_in(tmp_path, "OFF") is None
-
-
-@pytest.mark.parametrize(
-    "url", ["mysql://h/db", "file", "sqlite://", "postgresql://w:secret@h:port/db"]
-)
-def test_refuses_another_address_without_its_password(tmp_path: Path, url: str) -> None:
-    with pytest.raises(UserError, match="LOG_URL is none of sqlite:///file") as error:
-        open_in(tmp_path, url)
-    assert "secret" not in str(error.value)
-
-
-def test_names_what_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "folder.db").mkdir()
-    with pytest.raises(UserError, match="The prediction log cannot be used: unable to open"):
-        open_in(tmp_path, "sqlite:///folder.db")
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(UserError, match="uv sync --extra postgresql"):
-        open_in(tmp_path, "postgresql://h/db")
-
-
-def test_the_key_is_created_once_for_its_owner(tmp_path: Path) -> None:
-    file = tmp_path / "predictions.key"
-    open_in(tmp_path, key="shared")
-    assert not file.exists()
-    open_in(tmp_path)
-    key = file.read_bytes()
-    open_in(tmp_path)
-    assert file.read_bytes() == key
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    file.write_bytes(b"")
-    with pytest.raises(UserError, match="is damaged: set LOG_KEY"):
-        open_in(tmp_path)

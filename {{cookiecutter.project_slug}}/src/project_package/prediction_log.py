@@ -1,0 +1,159 @@
+"""The prediction log: a table with one row per prediction, in SQLite or PostgreSQL.
+
+Events and entities are keyed hashes: with the key one can be looked up, but none can be read.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from secrets import token_bytes, token_hex
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Integer, MetaData, String, Table, select
+from sqlalchemy.engine import Connection, Engine, create_engine
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from .errors import Unavailable, UserError
+from .settings import Settings
+
+SQLITE, HASH_BYTES, KEY_BYTES = "sqlite:///", 8, 32
+MAX_DELETED = 10_000  # rows a statement
+CONNECT = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}  # of PostgreSQL: s, ms
+PREDICTIONS = Table(
+    "predictions",
+    MetaData(),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("time", DateTime(timezone=True), nullable=False, index=True),  # UTC
+    Column("version", String, nullable=False),
+    Column("role", String, nullable=False),  # champion, challenger or shadow
+    Column("event", String, nullable=False),  # keyed hashes; empty where there is none
+    Column("entity", String, nullable=False),
+    Column("monitored", JSON, nullable=False),  # both are JSON text already: see json_serializer
+    Column("answer", JSON, nullable=False),
+)
+
+
+class PredictionLog:
+    """The table. Methods connect when they are called; they raise Unavailable when they cannot."""
+
+    def __init__(self, url: str, key: bytes, retention_days: float) -> None:
+        """Take the address, sqlite:///file or postgresql://...; nothing is opened yet.
+
+        Raises:
+            UserError: the URL is not valid, or its driver is not installed.
+        """
+        self._engine, self._key = _engine(url), key
+        self._retention = timedelta(days=retention_days)
+
+    def check(self) -> None:
+        """Connect, and create the table if there is none."""
+        with self._transaction():
+            pass
+
+    def insert(self, batches: Iterable[Sequence[Mapping[str, Any]]]) -> None:
+        """Insert rows in one transaction; `batches` is read when the database is connected."""
+        with self._transaction() as connection:
+            for rows in batches:
+                connection.execute(PREDICTIONS.insert(), rows)
+
+    def erase(self, entity_id: str) -> int:
+        """Delete the predictions about an entity; return how many."""
+        with self._transaction() as connection:
+            about = PREDICTIONS.c.entity == self.hash(entity_id)
+            return connection.execute(PREDICTIONS.delete().where(about)).rowcount
+
+    def delete_old(self) -> int:
+        """Delete some of the predictions that are older than the retention; return how many."""
+        old = select(PREDICTIONS.c.id).where(
+            PREDICTIONS.c.time < datetime.now(UTC) - self._retention
+        )
+        some = PREDICTIONS.c.id.in_(old.limit(MAX_DELETED))
+        with self._transaction() as connection:
+            return connection.execute(PREDICTIONS.delete().where(some)).rowcount
+
+    def hash(self, identifier: object) -> str:
+        """Return the keyed hash of an identifier; empty for an empty one."""
+        if identifier in ("", None):
+            return ""
+        text = str(identifier).encode()
+        return blake2b(text, key=self._key, digest_size=HASH_BYTES).hexdigest()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Run a transaction, in which the table exists."""
+        try:
+            with self._engine.begin() as connection:
+                if self._engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                connection.execute(CreateTable(PREDICTIONS, if_not_exists=True))
+                for index in PREDICTIONS.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
+                yield connection
+        except SQLAlchemyError as error:  # its own text would quote the rows
+            reason = str(getattr(error, "orig", type(error).__name__)).partition("\n")[0]
+            raise Unavailable(f"The prediction log cannot be used: {reason}") from None
+
+
+def _engine(url: str) -> Engine:
+    """Return the engine of a URL; raise UserError, without its password, when it is not valid."""
+    try:
+        if url.startswith(SQLITE):
+            return create_engine(url, json_serializer=str)
+        if url.startswith(("postgresql://", "postgres://")):
+            url = f"postgresql+psycopg://{url.partition('://')[2]}"
+            return create_engine(url, connect_args=CONNECT, json_serializer=str)
+    except ModuleNotFoundError:
+        raise UserError("LOG_URL needs a driver: run `uv sync --extra postgresql`.") from None
+    except (ArgumentError, ValueError):  # their messages may quote the password
+        pass
+    raise UserError(
+        "LOG_URL is none of sqlite:///file, postgresql://user:password@host:port/database and "
+        "off: correct it, and write characters such as @ : / in a password as %40 %3A %2F."
+    )
+
+
+def open_log(settings: Settings, root: Path) -> PredictionLog | None:
+    """Open the log that LOG_URL names; None when it is off.
+
+    Raises:
+        UserError: the URL is not valid, a file cannot be opened, or the driver is missing.
+    """
+    url = settings.log_url.get_secret_value() or f"{SQLITE}predictions.db"
+    if url.lower() == "off":
+        return None
+    is_file = url.startswith(SQLITE)
+    path = root.absolute() / (url.removeprefix(SQLITE) if is_file else "predictions.db")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        key = _read_key(path.with_suffix(".key"), settings.log_key.get_secret_value())
+        if is_file:
+            path.touch(mode=0o600)
+    except OSError as error:
+        raise UserError(f"The prediction log {path} cannot be opened: {error}.") from error
+    opened = PredictionLog(f"{SQLITE}{path}" if is_file else url, key, settings.log_days)
+    if is_file:  # a server may start before its database server
+        opened.check()
+    return opened
+
+
+def _read_key(file: Path, given: str) -> bytes:
+    """Return the key of the hashes: from the given text, or from a file, created for its owner."""
+    if given:
+        return blake2b(given.encode()).digest()
+    if not file.exists():  # written beside, then linked: another process may do so too
+        beside = file.with_suffix(f".{token_hex(4)}")
+        beside.touch(mode=0o600)
+        beside.write_bytes(token_bytes(KEY_BYTES))
+        with suppress(FileExistsError):
+            file.hardlink_to(beside)
+        beside.unlink()
+    if len(key := file.read_bytes()) < KEY_BYTES:
+        raise UserError(f"{file} is damaged: set LOG_KEY, or delete the file to start new hashes.")
+    return key

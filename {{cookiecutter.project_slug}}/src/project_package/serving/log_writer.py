@@ -1,0 +1,127 @@
+"""Write predictions to the prediction log in the background.
+
+Answers wait in memory and are written every 100 ms and when the server stops: `kill -9` may lose
+the last 100 ms, and a connection that breaks in a commit may leave rows twice.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from ..contract import Columns
+from ..errors import Unavailable
+from ..prediction_log import PredictionLog
+from .metrics import Metrics
+from .predictions import Answered
+
+BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What `Task.monitored` may raise on answers that it does not fit."""
+FLUSH_SECONDS, RETRY_SECONDS, DELETE_SECONDS = 0.1, 1, 600
+MAX_WAITING = 100_000
+"""Rows in memory; further ones are dropped."""
+log = logging.getLogger(__name__)
+
+
+class _Waiting(NamedTuple):
+    time: datetime
+    role: str
+    answered: Answered
+
+
+class LogWriter:
+    """Writes predictions to a log from `start` to `close`.
+
+    `error` says why the database cannot be used; it is empty when it can.
+    """
+
+    def __init__(self, prediction_log: PredictionLog, metrics: Metrics) -> None:
+        self.prediction_log, self._metrics, self.error = prediction_log, metrics, ""
+        self._lock, self._waiting_rows = threading.Lock(), 0
+        self._waiting: list[_Waiting] = []
+        self._next_deletion = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+
+    def write(self, answered: Answered, role: str) -> None:
+        """Queue answers; drop and count them when too many wait. Never waits for the database."""
+        rows = len(answered.answers)
+        with self._lock:
+            if self._waiting_rows + rows > MAX_WAITING:
+                self._metrics.log_dropped.inc(rows)
+            else:
+                self._waiting.append(_Waiting(datetime.now(UTC), role, answered))
+                self._waiting_rows += rows
+
+    def start(self) -> None:
+        """Start to write."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what waits and stop; what the database does not accept is dropped and counted."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._metrics.log_dropped.inc(self._waiting_rows)
+        self.prediction_log.close()
+
+    def _run(self) -> None:
+        while not self._stop.wait(RETRY_SECONDS if self.error else FLUSH_SECONDS):
+            self._flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what waits and delete what is too old; after a failure all of it waits on."""
+        error = ""
+        try:
+            if self._waiting:
+                self._insert()
+            if time.monotonic() >= self._next_deletion and not self.prediction_log.delete_old():
+                self._next_deletion = time.monotonic() + DELETE_SECONDS
+        except Unavailable as unavailable:
+            error = str(unavailable)
+            if not self.error:
+                log.warning("predictions cannot be logged now", extra={"reason": error})
+        self._metrics.degraded.labels("log").set(bool(error))
+        self.error = error
+
+    def _insert(self) -> None:
+        with self._lock:
+            waiting = self._waiting.copy()
+        self.prediction_log.insert(self._to_rows(waiting))
+        with self._lock:
+            del self._waiting[: len(waiting)]
+            self._waiting_rows -= sum(len(one.answered.answers) for one in waiting)
+
+    def _to_rows(self, waiting: Sequence[_Waiting]) -> Iterator[list[dict[str, Any]]]:
+        """Yield the rows of each batch of answers; drop and count those that do not fit."""
+        for one in waiting:
+            try:
+                yield to_rows(one, self.prediction_log)
+            except BROKEN as error:  # of the use case's `monitored`
+                log.warning("predictions are not logged", extra={"reason": repr(error)})
+                self._metrics.log_dropped.inc(len(one.answered.answers))
+
+
+def to_rows(waiting: _Waiting, prediction_log: PredictionLog) -> list[dict[str, Any]]:
+    """Return the rows of a batch of answers."""
+    answered, hashed = waiting.answered, prediction_log.hash
+    task, rows, answers = answered.served.task, answered.rows, answered.answers
+    monitored = _to_json(answered.monitored) if answered.monitored else ["{}"] * len(answers)
+    events = rows[task.id].tolist() if task.id else [""] * len(answers)
+    entities = rows[task.entity].tolist() if task.entity else [""] * len(answers)
+    shared = {"time": waiting.time, "version": answered.served.version, "role": waiting.role}
+    names = ("event", "entity", "monitored", "answer")
+    columns = (map(hashed, events), map(hashed, entities), monitored, answers)
+    return [shared | dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _to_json(columns: Columns) -> list[str]:
+    """Return each row as a JSON object; numbers that are not finite become null."""
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    objects = (dict(zip(columns, row, strict=True)) for row in rows)
+    return [to_json(one, inf_nan_mode="null").decode() for one in objects]
