@@ -34,7 +34,7 @@ class TotalRequest(Payment):
     earlier: list[float] | None = None
 
 
-def carried(request: TotalRequest) -> HistoryRows | None:
+def read_history(request: TotalRequest) -> HistoryRows | None:
     if request.earlier is None:
         return None
     return {"who": {"x": np.array(request.earlier), "timestamp": np.zeros(len(request.earlier))}}
@@ -49,7 +49,7 @@ HISTORY = History(
     entities=(Entity("who", timedelta(days=1), ("x",)),),
     event=PastPayment,
     key=("payment",),
-    from_request=carried,
+    from_request=read_history,
     features=add_totals,
     open_store=open_store,
     request_is_event=True,

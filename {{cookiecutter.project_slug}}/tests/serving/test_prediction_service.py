@@ -47,9 +47,9 @@ def test_predicts_with_the_history_in_the_event_store(client: TestClient) -> Non
 
 
 def test_a_request_that_carries_its_history_is_not_stored(client: TestClient) -> None:
-    carried = {"payment": "a", "x": 1, "earlier": [2, 3]}
-    assert answers(client, carried, {"payment": "b", "x": 1}) == [6, 1]
-    assert answers(client, carried) == [6]
+    complete = {"payment": "a", "x": 1, "earlier": [2, 3]}
+    assert answers(client, complete, {"payment": "b", "x": 1}) == [6, 1]
+    assert answers(client, complete) == [6]
     assert answers(client, {"payment": "a", "x": 1}) == [2]
 
 
@@ -120,6 +120,21 @@ def test_bodies_that_arrive_together_are_refused_one_by_one(totals: Published) -
         assert asyncio.run(load(url)) == [200 if n % 3 else 422 for n in range(30)]
         with httpx.Client(base_url=url) as client:
             assert answers(client, {"payment": "all", "x": 0}) == [0]  # questions are not stored
+
+
+def test_a_refused_event_does_not_refuse_others_with_its_key(totals: Published) -> None:
+    async def send(url: str) -> list[int]:
+        async with httpx.AsyncClient(base_url=url) as client:
+            bodies = [  # of each pair, the first contradicts itself
+                {"instances": [{"payment": f"{n}", "x": value} for value in values]}
+                for n in range(20)
+                for values in ((1, 2), (3,))
+            ]
+            sent = (client.post("/v1/predict", json=body) for body in bodies)
+            return [answer.status_code for answer in await asyncio.gather(*sent)]
+
+    with running(totals.app()) as url:
+        assert asyncio.run(send(url)) == [422, 200] * 20
 
 
 @dataclass

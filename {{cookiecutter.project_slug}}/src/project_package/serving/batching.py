@@ -28,13 +28,14 @@ class _Waiting(NamedTuple, Generic[Item, Result]):
 class MicroBatcher(Generic[Item, Result]):
     """Collects items that arrive in the same round of the event loop for one call of a handler.
 
-    The handler returns for each item a result or the exception to raise. One call runs at a time;
-    what arrives meanwhile is the next batch. An item that arrives alone waits for no other.
+    The handler returns a result for each item. When it raises, each item gets a call of its own,
+    so that only those it cannot handle get the error. One call runs at a time; what arrives
+    meanwhile is the next batch. An item that arrives alone waits for no other.
     """
 
     def __init__(
         self,
-        handle: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        handle: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
         max_waiting: int,
         seconds: float,
     ) -> None:
@@ -43,7 +44,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._unfinished = 0
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._batch: list[_Waiting[Item, Result]] = []
-        self._call: asyncio.Task[Sequence[Result | Exception]] | None = None
+        self._call: asyncio.Task[Sequence[Result]] | None = None
 
     async def submit(self, item: Item, rows: int = 1) -> Result:
         """Return the result of an item that has so many rows.
@@ -75,7 +76,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._call = asyncio.get_running_loop().create_task(self._run())
         self._call.add_done_callback(self._finish)
 
-    async def _run(self) -> Sequence[Result | Exception]:
+    async def _run(self) -> Sequence[Result]:
         self._batch, rows = [], 0
         while self._queue and (not self._batch or rows + self._queue[0].rows <= MAX_BATCH_ROWS):
             if self._batch and self._queue[0].alone:
@@ -88,8 +89,8 @@ class MicroBatcher(Generic[Item, Result]):
                 break
         return await self._handle([waiting.item for waiting in self._batch]) if self._batch else ()
 
-    def _finish(self, call: "asyncio.Task[Sequence[Result | Exception]]") -> None:
-        """Set the result of each item; after an error, handle the items one by one."""
+    def _finish(self, call: "asyncio.Task[Sequence[Result]]") -> None:
+        """Set the result or error of each item; after an error, handle the items one by one."""
         error = call.exception()
         if error and len(self._batch) > 1 and not isinstance(error, Unavailable):
             self._queue.extendleft(
@@ -98,14 +99,14 @@ class MicroBatcher(Generic[Item, Result]):
             )
             self._start()
             return
-        results = [error] * len(self._batch) if error else call.result()
-        for waiting, result in zip(self._batch, results, strict=True):
+        results = [] if error else call.result()
+        for number, waiting in enumerate(self._batch):
             if waiting.result.done():
                 continue
-            if isinstance(result, BaseException):
-                waiting.result.set_exception(result)
+            if error:
+                waiting.result.set_exception(error)
             else:
-                waiting.result.set_result(result)
+                waiting.result.set_result(results[number])
         self._call = None
         if self._queue:
             self._start()

@@ -1,4 +1,8 @@
-"""What the server does in the event store: each call is one transaction for a batch of bodies."""
+"""What the server does in the event store: each call is one transaction for a batch of bodies.
+
+A body that is refused raises, and nothing of the batch is stored; the micro-batcher then makes a
+call for each body, so that only the refused one gets the error.
+"""
 
 import math
 from collections.abc import Sequence
@@ -19,63 +23,10 @@ T = TypeVar("T")
 
 
 class Body(NamedTuple):
-    """The instances of a request; the history that each carries, None for that of the store."""
+    """The instances of a request, each with its history; None for that of the event store."""
 
     requests: Sequence[Any]
-    carried: Sequence[HistoryRows | None]
-
-
-class _Batch:
-    """The instances of several bodies in one line, and what becomes of each, by position."""
-
-    def __init__(self, task: Task, bodies: Sequence[Body]) -> None:
-        self.bodies = bodies
-        self.requests = [request for body in bodies for request in body.requests]
-        self.histories = [history for body in bodies for history in body.carried]
-        self.origins = [(n, i) for n, body in enumerate(bodies) for i in range(len(body.requests))]
-        self.rows = task.to_rows(self.requests)
-        self.answers: dict[int, Answer] = {}
-        self.first = list(range(len(self.requests)))
-        """The first position of the same event: others get its answer."""
-        self.refused: dict[int, Exception] = {}
-        """By body."""
-
-    def refuse(self, position: int, reason: str) -> None:
-        """Refuse the body of an instance."""
-        body, index = self.origins[position]
-        if reason == IN_FLIGHT:
-            self.refused[body] = HTTPException(409, reason, {"Retry-After": "1"})
-        else:
-            self.refused.setdefault(body, invalid(reason, "body", "instances", index))
-
-    def unanswered(self) -> list[int]:
-        """Return the instances to predict."""
-        return [
-            i
-            for i, (body, _) in enumerate(self.origins)
-            if self.first[i] == i and i not in self.answers and body not in self.refused
-        ]
-
-    def without_history(self) -> list[int]:
-        """Return the instances to predict whose history the event store has to supply."""
-        return [i for i in self.unanswered() if self.histories[i] is None]
-
-    def at(self, positions: Sequence[int]) -> Columns:
-        """Return the rows of instances."""
-        return take(self.rows, np.array(positions, np.int64))
-
-    def results(self) -> list[list[Answer] | Exception]:
-        """Return the answers of each body, or why it is refused."""
-        for i, (body, _) in enumerate(self.origins):
-            if self.first[i] not in self.answers and body not in self.refused:
-                self.refuse(i, IN_FLIGHT)  # the body with the same event was refused
-        answers = split(
-            [self.answers.get(i) for i in self.first], [b.requests for b in self.bodies]
-        )
-        return [
-            self.refused.get(body) or [answer for answer in found if answer]
-            for body, found in enumerate(answers)
-        ]
+    histories: Sequence[HistoryRows | None]
 
 
 class EventTransactions:
@@ -101,69 +52,68 @@ class EventTransactions:
         with self.store.transaction():
             return split(self.store.set_labels(rows), bodies)
 
-    def predict(
-        self, bodies: Sequence[Body]
-    ) -> tuple[list[list[Answer] | Exception], list[Answered]]:
-        """Return answers, or why a body is refused, and the batches that were predicted.
+    def predict(self, bodies: Sequence[Body]) -> tuple[list[list[Answer]], list[Answered]]:
+        """Return the answers of each body, and the batches that were predicted.
 
-        A body with an event that differs from the stored one, or with a history that is not enough,
-        is a RequestValidationError; one whose event is being answered an HTTPException (409).
+        Raises:
+            RequestValidationError: an event differs from the stored one, or a history is too short.
+            HTTPException: 409, another process is answering an event.
         """
-        batch, batches = _Batch(self.task, bodies), list[Answered]()
-        is_event = self.history.request_is_event
+        requests = [request for body in bodies for request in body.requests]
+        histories = [history for body in bodies for history in body.histories]
+        rows = self.task.to_rows(requests)
+        first, answers = list(range(len(requests))), dict[int, Answer]()
+        stored = [i for i, history in enumerate(histories) if history is None]
         with self.store.transaction():
             # 1. Find the answers of repeated events, and store new ones.
-            if is_event:
-                self._find(batch)
-                self._add(batch)
-            lacking = batch.without_history()
-            # 2. Read the histories that requests do not carry.
-            stored = self.store.history(batch.at(lacking)) if lacking else []
-            for i, history in zip(lacking, stored, strict=True):
-                batch.histories[i] = history
-                error = self.history.error(batch.requests[i], history)
-                if error and not is_event:
-                    batch.refuse(i, error)
+            if self.history.request_is_event:
+                first, answers = self._find(rows, stored)
+                stored = [i for i in stored if first[i] == i and i not in answers]
+                if stored and not all(self.store.add(_at(rows, stored), claim=True)):
+                    raise HTTPException(409, IN_FLIGHT, {"Retry-After": "1"})
+            # 2. Read the histories that the event store has.
+            read = self.store.history(_at(rows, stored)) if stored else []
+            for i, found in zip(stored, read, strict=True):
+                histories[i] = found
+                error = self.history.error(requests[i], found)
+                if error and not self.history.request_is_event:
+                    raise invalid(error, "body", "instances", i)
             # 3. Predict, and store the answers for clients that ask again.
-            if open_ := batch.unanswered():
-                own = [batch.histories[i] or {} for i in open_]
-                answers, batches = self.versions.predict(batch.at(open_), own)
-                batch.answers |= dict(zip(open_, answers, strict=True))
-            if lacking and is_event:
-                texts = [" ".join(batch.answers[i]) for i in lacking]
-                self.store.set_answers(batch.at(lacking), texts)
-        return batch.results(), batches
+            new = [i for i in range(len(requests)) if first[i] == i and i not in answers]
+            own = [histories[i] or {} for i in new]
+            predicted, batches = self.versions.predict(_at(rows, new), own) if new else ([], [])
+            answers |= dict(zip(new, predicted, strict=True))
+            if stored and self.history.request_is_event:
+                texts = [" ".join(answers[i]) for i in stored]
+                self.store.set_answers(_at(rows, stored), texts)
+        each = [answers[first[i]] for i in range(len(requests))]
+        return split(each, [body.requests for body in bodies]), batches
 
-    def _add(self, batch: _Batch) -> None:
-        """Store and claim the events to predict; refuse those that another process is answering."""
-        if lacking := batch.without_history():
-            claimed = self.store.add(batch.at(lacking), claim=True)
-            for i, is_ours in zip(lacking, claimed, strict=True):
-                if not is_ours:
-                    batch.refuse(i, IN_FLIGHT)
-
-    def _find(self, batch: _Batch) -> None:
-        """Look for stored events with the keys of instances: set answers, repeats and refusals."""
-        positions = [i for i, history in enumerate(batch.histories) if history is None]
-        values = {name: batch.rows[name].tolist() for name in self._compared}
+    def _find(self, rows: Columns, positions: Sequence[int]) -> tuple[list[int], dict[int, Answer]]:
+        """Return for each row the first with the same event, and the answers that are stored."""
+        values = {name: rows[name].tolist() for name in self._compared}
+        first, answers = list(range(len(values[self.history.key[0]]))), dict[int, Answer]()
         seen = dict[tuple[object, ...], int]()
-        for i, event in zip(positions, self.store.find(batch.at(positions)), strict=True):
-            first = seen.setdefault(tuple(values[name][i] for name in self.history.key), i)
-            other = event.row if event else {name: values[name][first] for name in values}
-            batch.first[i] = first
-            if not all(_is_equal(values[name][i], other[name]) for name in values):
-                batch.refuse(i, CONFLICT)
-            elif event and event.answer:
-                version, response = event.answer.split(" ", 1)
-                batch.answers[i] = Answer(version, response)
+        for i, event in zip(positions, self.store.find(_at(rows, positions)), strict=True):
+            first[i] = seen.setdefault(tuple(values[name][i] for name in self.history.key), i)
+            same = event.row if event else {name: values[name][first[i]] for name in values}
+            if not all(_is_equal(values[name][i], same[name]) for name in values):
+                raise invalid(CONFLICT, "body", "instances", i)
+            if event and event.answer:
+                answers[i] = Answer(*event.answer.split(" ", 1))
             elif event and event.in_flight:
-                batch.refuse(i, IN_FLIGHT)
+                raise HTTPException(409, IN_FLIGHT, {"Retry-After": "1"})
+        return first, answers
 
 
 def split(items: Sequence[T], bodies: Sequence[Sequence[object]]) -> list[list[T]]:
     """Return the items of each body."""
     each = iter(items)
     return [[next(each) for _ in body] for body in bodies]
+
+
+def _at(rows: Columns, positions: Sequence[int]) -> Columns:
+    return take(rows, np.array(positions, np.int64))
 
 
 def _is_equal(one: Any, two: Any) -> bool:

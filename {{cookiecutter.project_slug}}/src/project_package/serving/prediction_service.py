@@ -87,7 +87,7 @@ class EventService:
         self._thread.shutdown()
         self._transactions.store.close()
 
-    async def _predict(self, bodies: Sequence[Body]) -> list[list[Answer] | Exception]:
+    async def _predict(self, bodies: Sequence[Body]) -> list[list[Answer]]:
         results, answered = await self._run(self._transactions.predict, bodies)
         self._observe(answered)
         return results
@@ -135,9 +135,9 @@ class PredictionService:
         served, history = self.versions.champion.current(), self.task.history
         if served.is_async:
             return await self._await_prediction(served, requests)
-        carried = [history.from_request(request) for request in requests] if history else []
-        body = Body(requests, carried)
-        if self.events and None in carried:
+        histories = [history.from_request(request) for request in requests] if history else []
+        body = Body(requests, histories)
+        if self.events and None in histories:
             return await self.events.predict(body)
         return await self._batcher.submit(body, len(requests))
 
@@ -169,5 +169,5 @@ class PredictionService:
 
     def _answer(self, bodies: Sequence[Body]) -> tuple[list[Answer], list[Answered]]:
         requests = [request for body in bodies for request in body.requests]
-        histories = [history or {} for body in bodies for history in body.carried]
+        histories = [history or {} for body in bodies for history in body.histories]
         return self.versions.predict(self.task.to_rows(requests), histories)
