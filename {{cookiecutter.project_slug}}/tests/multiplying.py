@@ -38,14 +38,18 @@ class Times:
     factor: float
     column: str = "x"
     seconds: float = 0
-    """How long a prediction takes."""
+    """How long the prediction of a row takes."""
     limit: float = 1e9
     """A larger x cannot be predicted."""
+    breaks_at: float = 1e9
+    """The code fails with a larger x."""
 
     def predict(self, rows: Columns) -> Columns:
         if max(rows["x"]) > self.limit:
             raise ModelError(f"x is larger than {self.limit:g}")
-        time.sleep(self.seconds)
+        if max(rows["x"]) > self.breaks_at:
+            raise KeyError("x")
+        time.sleep(self.seconds * len(rows["x"]))
         y = rows[self.column] * self.factor
         return {"y": y, "large": y > 10}
 

@@ -132,9 +132,6 @@ class EventStore(Protocol):
     def delete_expired(self) -> int:
         """Delete events received longer ago than `History.retention`; return how many."""
 
-    def size(self) -> int | None:
-        """Return the size in bytes; None when the backend does not know at once."""
-
     def close(self) -> None:
         """Close the backend."""
 
@@ -149,13 +146,13 @@ class History:
     key: tuple[str, ...]
     """The columns that identify an event."""
     from_request: Callable[[Any], HistoryRows | None]
-    """Return the history that a request carries; None when the event store has to supply it."""
+    """Return the history that a request contains; None when the event store has to supply it."""
     features: Callable[[Columns, Sequence[HistoryRows]], Columns]
     """Compute the features of rows, each from its own history."""
     open_store: Callable[[str, "History"], EventStore]
     """Open the event store at a file path or a redis:// URL."""
     error: Callable[[Any, HistoryRows], str] = lambda *_: ""
-    """Return what a request lacks in history, as the end of a sentence; empty when it is enough.
+    """Return what is missing in a history, as the end of a sentence; empty when it is enough.
     Not asked of requests that are events: they are stored, and answered with what there is."""
     request_is_event: bool = False
     """A request is an event itself: it is stored when it is answered."""

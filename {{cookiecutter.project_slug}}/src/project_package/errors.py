@@ -29,6 +29,13 @@ class GateRefused(Exception):
     exit_code = 1
 
 
+CODE_ERRORS = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError),
+    *(ImportError, OSError),
+)
+"""What code of a use case may raise when it does not fit a bundle or its rows."""
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest known name, or list all of them."""
     names = {other.lower(): other for other in known}

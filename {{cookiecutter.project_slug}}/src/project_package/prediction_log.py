@@ -1,6 +1,7 @@
 """The prediction log: a table with one row per prediction, in SQLite or PostgreSQL.
 
-Events and entities are keyed hashes: with the key one can be looked up, but none can be read.
+Ids of events and entities are keyed hashes: with the key, a known id can be looked up, but no id
+can be recovered.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,8 +12,20 @@ from pathlib import Path
 from secrets import token_bytes, token_hex
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Integer, MetaData, String, Table, select
-from sqlalchemy.engine import Connection, Engine, create_engine
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.engine import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -39,7 +52,7 @@ PREDICTIONS = Table(
 class PredictionLog:
     """The table. Methods connect when they are called; they raise Unavailable when they cannot."""
 
-    def __init__(self, url: str, key: bytes, retention_days: float) -> None:
+    def __init__(self, url: str | URL, key: bytes, retention_days: float) -> None:
         """Take the address, sqlite:///file or postgresql://...; nothing is opened yet.
 
         Raises:
@@ -62,6 +75,8 @@ class PredictionLog:
     def erase(self, entity_id: str) -> int:
         """Delete the predictions about an entity; return how many."""
         with self._transaction() as connection:
+            if self._engine.dialect.name == "postgresql":  # there is no index: it may take minutes
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
             about = PREDICTIONS.c.entity == self.hash(entity_id)
             return connection.execute(PREDICTIONS.delete().where(about)).rowcount
 
@@ -78,8 +93,7 @@ class PredictionLog:
         """Return the keyed hash of an identifier; empty for an empty one."""
         if identifier in ("", None):
             return ""
-        text = str(identifier).encode()
-        return blake2b(text, key=self._key, digest_size=HASH_BYTES).hexdigest()
+        return blake2b(str(identifier).encode(), key=self._key, digest_size=HASH_BYTES).hexdigest()
 
     def close(self) -> None:
         """Close the connections."""
@@ -92,19 +106,20 @@ class PredictionLog:
             with self._engine.begin() as connection:
                 if self._engine.dialect.name == "sqlite":
                     connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-                connection.execute(CreateTable(PREDICTIONS, if_not_exists=True))
-                for index in PREDICTIONS.indexes:
-                    connection.execute(CreateIndex(index, if_not_exists=True))
+                if not inspect(connection).has_table(PREDICTIONS.name):
+                    connection.execute(CreateTable(PREDICTIONS, if_not_exists=True))
+                    for index in PREDICTIONS.indexes:
+                        connection.execute(CreateIndex(index, if_not_exists=True))
                 yield connection
         except SQLAlchemyError as error:  # its own text would quote the rows
             reason = str(getattr(error, "orig", type(error).__name__)).partition("\n")[0]
             raise Unavailable(f"The prediction log cannot be used: {reason}") from None
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str | URL) -> Engine:
     """Return the engine of a URL; raise UserError, without its password, when it is not valid."""
     try:
-        if url.startswith(SQLITE):
+        if isinstance(url, URL) or url.startswith(SQLITE):
             return create_engine(url, json_serializer=str)
         if url.startswith(("postgresql://", "postgres://")):
             url = f"postgresql+psycopg://{url.partition('://')[2]}"
@@ -137,7 +152,8 @@ def open_log(settings: Settings, root: Path) -> PredictionLog | None:
             path.touch(mode=0o600)
     except OSError as error:
         raise UserError(f"The prediction log {path} cannot be opened: {error}.") from error
-    opened = PredictionLog(f"{SQLITE}{path}" if is_file else url, key, settings.log_days)
+    address = URL.create("sqlite", database=str(path)) if is_file else url
+    opened = PredictionLog(address, key, settings.log_days)
     if is_file:  # a server may start before its database server
         opened.check()
     return opened

@@ -28,29 +28,29 @@ class Settings(BaseSettings):
     """Prediction log: sqlite:///file, postgresql://... or `off`; empty means `predictions.db`."""
     log_key: SecretStr = SecretStr("")
     """Key of the hashes that replace identifiers in the log; empty means a file beside it."""
-    log_days: float = Field(default=90, gt=0)
+    log_days: float = Field(default=90, gt=0, le=36_500)
     """Days after which a logged prediction is deleted."""
     serve_host: str = ""
     """Empty means loopback, and every address in a container of Vertex AI."""
     serve_port: int = 8000
     serve_workers: int = Field(default=1, ge=1)
     """Processes that answer."""
-    serve_poll_seconds: float = Field(default=2, gt=0)
+    serve_poll_seconds: float = Field(default=2, gt=0, le=3600)
     """How often the server looks for other versions of the model and of the API keys."""
     serve_canary: float = Field(default=0, ge=0, le=1)
     """Share of entities that the challenger answers."""
     serve_keys: str = ""
     """File of API keys; empty means `keys.json`; with `off` no request needs one."""
-    serve_max_body_mb: float = Field(default=2, gt=0)
+    serve_max_body_mb: float = Field(default=2, gt=0, le=1024)
     """The largest body."""
-    serve_rate: float = Field(default=0, ge=0)
+    serve_rate: float = Field(default=0, ge=0, le=1e6)
     """Requests per second and key, in bursts of as many; 0 sets no limit."""
     serve_max_in_flight: int = Field(default=256, ge=1)
     """Requests in flight; further ones are refused before their body is read."""
-    serve_body_seconds: float = Field(default=10, gt=0)
+    serve_body_seconds: float = Field(default=10, gt=0, le=3600)
     """How long a body may take to arrive."""
-    serve_answer_seconds: float = Field(default=30, gt=0)
-    """How long an answer may take, from the head of the request on."""
+    serve_answer_seconds: float = Field(default=30, gt=0, le=3600)
+    """How long an answer may take after the body has arrived."""
     serve_cors_origins: str = ""
     """Origins, separated by commas, whose pages may call the server; empty means none."""
     aip_http_port: int = 0
@@ -99,7 +99,7 @@ class Settings(BaseSettings):
             raise UserError(
                 f"STATE_URL={shown(address)} is none of redis://, rediss:// and sqlite:///file."
             )
-        return str(root.absolute() / address)
+        return str(root.absolute() / Path(address).expanduser())
 
     def keys(self, root: Path) -> Path | None:
         """Return the file of API keys, absolute; None when no request needs one."""

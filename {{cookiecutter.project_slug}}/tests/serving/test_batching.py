@@ -10,7 +10,7 @@ from project_package.serving.batching import MAX_BATCH_ROWS, MicroBatcher
 
 
 class Doubler:
-    """Doubles numbers; a batch with 0 fails."""
+    """Doubles numbers; fails when one of them is 0."""
 
     def __init__(self) -> None:
         self.calls: list[list[int]] = []
@@ -73,6 +73,17 @@ def test_errors_reach_the_items_they_belong_to() -> None:
         )
         assert (two, type(failed), six) == (2, ZeroDivisionError, 6)
         assert await batcher.submit(5) == 10
+
+    asyncio.run(run())
+
+
+def test_an_error_of_one_item_costs_few_calls() -> None:
+    async def run() -> None:
+        doubler = Doubler()
+        batcher = MicroBatcher[int, int](doubler.handle, 64, 60)
+        await asyncio.gather(*map(batcher.submit, range(64)), return_exceptions=True)
+        assert sum(map(len, doubler.calls)) < 64 * 4  # a call for each of its halves, and so on
+        assert len(doubler.calls) < 20
 
     asyncio.run(run())
 

@@ -98,7 +98,7 @@ def test_reports_place_and_rule(
 
 
 def test_shortens_long_lists_of_errors_and_long_names(client: TestClient) -> None:
-    for count, shown in ((1_000, 100), (10_001, 1)):
+    for count, shown in ((100, 100), (101, 1)):
         unknown = dict.fromkeys((f"{n}" for n in range(count)), 1)
         answer = client.post("/v1/predict", json={"instances": [{"x": 1, **unknown}]})
         assert len(answer.json()["detail"]) == shown

@@ -60,6 +60,7 @@ def test_answers_every_format_of_mlflow(client: TestClient, body: Any) -> None:
         ({"inputs": {"x": [1], "who": ["ann", "bob"]}}, "a value of each column"),
         ({"inputs": {}}, "at least 1 item"),
         ({"dataframe_split": {"columns": ["x"], "data": [[1, 2]]}}, "a value of each column"),
+        ({"dataframe_split": {"columns": ["x", "x"], "data": [[1, 2]]}}, "different column names"),
         ({"dataframe_split": {"columns": [[]], "data": [[1]]}}, "a valid string"),
         ({"dataframe_split": 3}, "dataframe_split"),
         ({"inputs": [{"x": 1, "odd": 1}]}, "not permitted"),

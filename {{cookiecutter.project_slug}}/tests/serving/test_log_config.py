@@ -6,10 +6,8 @@ import sys
 from typing import Any
 
 from project_package.serving.log_config import (
-    PACKAGE,
     REQUEST_ID,
     JsonFormatter,
-    logging_config,
 )
 
 
@@ -40,8 +38,3 @@ def test_an_error_has_type_and_place_but_no_message() -> None:
     assert found["error"] == "ValueError"
     assert "test_log_config.py:" in found["traceback"][-1]
     assert "4111" not in str(found)
-
-
-def test_quiet_leaves_out_information() -> None:
-    levels = [logging_config(quiet)["loggers"][PACKAGE]["level"] for quiet in (False, True)]
-    assert levels == ["INFO", "WARNING"]

@@ -15,7 +15,7 @@ from {Metrics.__module__} import Metrics
 metrics = Metrics()
 metrics.requests.labels("/v1/predict", 200).inc(3)
 metrics.in_flight.set(3)
-metrics.state_bytes.set(3)
+metrics.degraded.labels("log").set(1)
 print(metrics.page().decode())
 """
 
@@ -54,7 +54,7 @@ def test_workers_share_counters_without_gauges_of_the_dead(tmp_path: Path) -> No
         page = work(tmp_path, str(tmp_path))
         assert value(page, "requests_total", route="/v1/predict", status="200") == 3 * workers
         assert value(page, "requests_in_flight") == 3
-        assert value(page, "state_bytes") == 3
+        assert value(page, "degraded", part="log") == 1
 
 
 def test_an_empty_folder_setting_means_one_process(tmp_path: Path) -> None:

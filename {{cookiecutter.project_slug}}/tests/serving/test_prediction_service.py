@@ -14,7 +14,7 @@ from multiplying import TIMES, Published
 from servers import running, wait_until
 
 from project_package.contract import Columns, StoredEvent
-from project_package.model_store import CHALLENGER
+from project_package.model_store import CHALLENGER, CHAMPION
 
 ENTITIES = 2_000
 
@@ -179,13 +179,18 @@ def test_awaits_an_async_model(times: Published) -> None:
         assert answers(client, {"x": 3}, {"x": 4}) == [6, 8]
 
 
-def test_answers_health_checks_while_a_slow_model_predicts(times: Published) -> None:
-    times.publish(2, seconds=0.5)
-    with running(times.app()) as url, httpx.Client(base_url=url) as client:
+@pytest.mark.parametrize(
+    ("alias", "seconds", "rows"), [(CHAMPION, 0.5, 1), (CHAMPION, 0.002, 250), (CHALLENGER, 0.5, 1)]
+)
+def test_answers_health_checks_while_a_slow_model_predicts(
+    times: Published, alias: str, seconds: float, rows: int
+) -> None:
+    times.publish(6, alias, seconds=seconds)
+    with running(times.app(serve_canary=1)) as url, httpx.Client(base_url=url) as client:
 
         async def load() -> float:
             async with httpx.AsyncClient(base_url=url) as slow:
-                body = {"instances": [{"x": 3}]}
+                body = {"instances": [{"x": 3}] * rows}
                 asked = asyncio.create_task(slow.post("/v1/predict", json=body))
                 await asyncio.sleep(0.1)
                 start = time.perf_counter()
@@ -220,12 +225,13 @@ def test_without_an_entity_the_share_is_drawn_at_random(times: Published) -> Non
     assert 150 < versions.count("6") < 350
 
 
-def test_the_champion_answers_for_a_challenger_that_fails(times: Published) -> None:
-    times.publish(6, CHALLENGER, limit=5)
+@pytest.mark.parametrize("failure", ["limit", "breaks_at"])
+def test_the_champion_answers_for_a_challenger_that_fails(times: Published, failure: str) -> None:
+    times.publish(6, CHALLENGER, **{failure: 5})
     with TestClient(times.app(serve_canary=1)) as client:
         assert ask(client, {"x": 1}).json()["model_version"] == "6"
         assert ask(client, {"x": 9}).json() == {"model_version": "1", "predictions": [{"y": 9}]}
-        assert "Version 6 failed on a request" in client.get("/readyz").json()["challenger"]
+        assert client.get("/readyz").json()["degraded"] == ["challenger"]
         assert ask(client, {"x": 1}).json()["model_version"] == "1"
 
 

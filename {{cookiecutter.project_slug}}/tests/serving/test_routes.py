@@ -55,8 +55,10 @@ def test_the_model_has_its_manifest_and_card(client: TestClient) -> None:
 
 
 def test_a_server_with_a_champion_is_ready(client: TestClient) -> None:
-    reasons = dict.fromkeys(("refused", "unreachable", "state", "challenger", "log"), "")
-    assert client.get("/readyz").json() == {"status": "ready", "model_version": "1", **reasons}
+    ready = {"status": "ready", "model_version": "1", "degraded": []}
+    assert client.get("/readyz").json() == ready
+    assert client.get("/healthz").json() == {"status": "alive"}
+    assert {client.head(path).status_code for path in ("/healthz", "/readyz")} == {200}
 
 
 def test_metrics_count_predictions_by_version(client: TestClient) -> None:
@@ -88,6 +90,7 @@ def test_a_key_has_a_rate(totals: Published) -> None:
         answers = [client.post("/v1/predict", json=BODIES["/v1/predict"]) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 429]
     assert 90 < int(answers[1].headers["retry-after"]) <= 100
+    assert answers[1].json()["detail"] == "This key made more than 0.01 requests a second."
 
 
 @pytest.mark.parametrize("path", BODIES)

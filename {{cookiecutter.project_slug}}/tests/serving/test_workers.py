@@ -67,6 +67,7 @@ def test_two_workers_are_one_server_even_if_one_is_killed(
 ) -> None:
     assert server.stdout is not None
     url = re.findall(r"http://[\d.:]+", server.stdout.readline())[0]
+    assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200  # what was printed is true
     wait_until(lambda: len(workers(url)) == 2, seconds=60)
     before = workers(url)
     for _ in range(12):

@@ -70,6 +70,17 @@ def test_only_one_of_two_replicas_may_answer_an_event(replicas: Replicas) -> Non
         assert two.add(payment("a"), claim=True) == [False]
 
 
+def test_a_late_answer_does_not_replace_the_first(replicas: Replicas) -> None:
+    one, two = replicas
+    with one.transaction(), two.transaction():
+        one.add(payment("a"), claim=True)
+        time.sleep(0.3)  # the claim expires before the answer
+        assert two.add(payment("a"), claim=True) == [True]
+        for store, answer in ((two, "first"), (one, "late")):
+            store.set_answers(payment("a"), [answer])
+        assert find(one).answer == "first"
+
+
 def test_erase_leaves_no_trace(replicas: Replicas, redis: str) -> None:
     store, _ = replicas
     store.add(payment("a", card="me", shop="s"), claim=True)

@@ -54,7 +54,7 @@ def test_a_full_disk_leaves_nothing_half_written(store: SqliteStore, path: Path)
     with store.transaction():
         store.add(payment("a"))
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (store.size(), usual[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, usual[1]))
     try:
         with pytest.raises(StateUnavailable), store.transaction():
             store.add(batch(*(payment(f"{i}", note="long" * 100) for i in range(1000))))
@@ -63,6 +63,20 @@ def test_a_full_disk_leaves_nothing_half_written(store: SqliteStore, path: Path)
     with store.transaction():
         store.add(payment("b"))
     assert names(path) == ["a", "b"]
+
+
+def test_erase_leaves_no_bytes_even_if_another_process_reads(
+    store: SqliteStore, path: Path
+) -> None:
+    with store.transaction():
+        store.add(payment("a", card="secret-card"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM events").fetchall()
+        with pytest.raises(StateUnavailable, match="erase again later"):
+            store.erase("secret-card")
+    assert store.erase("secret-card") == 0
+    assert not [file for file in path.parent.iterdir() if b"secret-card" in file.read_bytes()]
 
 
 def test_only_its_owner_may_read_the_files(store: SqliteStore, path: Path) -> None:

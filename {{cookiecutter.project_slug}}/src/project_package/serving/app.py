@@ -33,7 +33,6 @@ from ..settings import Settings
 from .auth import open_keys, require
 from .compat import MLFLOW_HEALTH, add_compat, add_platform_health
 from .event_transactions import EventTransactions
-from .health import HEALTH_PATHS, Ready, health_router
 from .limits import RETRY, RateLimit
 from .log_config import configure, logging_config
 from .log_writer import LogWriter
@@ -42,11 +41,10 @@ from .middleware import add_middleware
 from .model_loader import ModelLoader
 from .prediction_service import EventService, PredictionService
 from .predictions import Answered, Versions
-from .routes import add_admin, add_events, add_predict, document
+from .routes import HEALTH_PATHS, add_admin, add_events, add_health, add_predict, document
+from .schemas import Ready
 from .shadow import Shadow
 
-BACKLOG = 2048
-"""Connections that may wait to be accepted."""
 log = logging.getLogger(__name__)
 
 
@@ -71,14 +69,14 @@ def create_app(
     app.state.keys = keys = services.keys
     app.state.rate_limit = RateLimit(settings.serve_rate) if settings.serve_rate else None
 
-    # Examples are rows of the data: nobody sees them without a key.
+    # Examples are rows of the data: the page, which needs no key, shows none where keys are on.
     add_predict(app, task, services.predictions, () if keys else champion.current().examples)
     if task.history and services.events:
         add_events(app, task.history, services.events)
     add_admin(app, champion, metrics)
     add_compat(app, task, services.predictions, champion)
     add_platform_health(app, champion)
-    app.include_router(health_router(services.ready, hide=keys is not None))
+    add_health(app, services.ready)
     for scope, router in task.routers.items():
         app.include_router(router, dependencies=[Security(require(scope))])
     document(app)
@@ -91,7 +89,7 @@ def create_app(
 
 
 class Services:
-    """What the routes use, and what runs beside them."""
+    """The services that the routes use, and their background tasks."""
 
     def __init__(self, make_task: Callable[[Bundle], Task], settings: Settings, root: Path) -> None:
         self.settings, self.metrics = settings, Metrics()
@@ -112,7 +110,7 @@ class Services:
         self.predictions = PredictionService(versions, self.events, self.observe, settings)
 
     def observe(self, batches: Sequence[Answered]) -> None:
-        """Count and log answers, and let the challenger answer too; neither waits nor fails."""
+        """Count and log answers, and queue them for shadow mode; never wait, never raise."""
         for batch in batches:
             rows = len(batch.answers)
             self.metrics.predictions.labels(batch.served.version).inc(rows)
@@ -123,18 +121,21 @@ class Services:
 
     def ready(self) -> Ready:
         """Return what GET /readyz reports."""
+        errors = {
+            "champion": self.champion.refused,
+            "challenger": self.challenger.refused,
+            "model_store": self.champion.unreachable,
+            "state": self.events and self.events.error,
+            "log": self.log and self.log.error,
+        }
         return Ready(
             model_version=self.champion.current().version,
-            refused=self.champion.refused,
-            unreachable=self.champion.unreachable,
-            state=self.events.error if self.events else "",
-            challenger=self.challenger.refused,
-            log=self.log.error if self.log else "",
+            degraded=[part for part, error in errors.items() if error],
         )
 
     @asynccontextmanager
     async def run(self, _: FastAPI) -> AsyncIterator[None]:
-        """Run what runs beside the routes; at the end finish what waits."""
+        """Run the background tasks; at shutdown, finish the requests that wait."""
         seconds = self.settings.serve_poll_seconds
         work = [self.champion.poll(seconds), self.challenger.poll(seconds)]
         if self.events:
@@ -144,7 +145,7 @@ class Services:
         tasks = [asyncio.create_task(one) for one in work]
         for task in tasks:
             task.add_done_callback(log_failure)
-        gc.freeze()  # what is loaded stays: the collector need not visit it again and again
+        gc.freeze()  # exclude what is loaded from garbage collection
         yield
         for task in tasks:
             task.cancel()
@@ -186,7 +187,7 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
     """
     settings = environment.read()
     configure(quiet)
-    app = pkgutil.resolve_name(factory)()  # also for workers: in them, an error would recur forever
+    app = pkgutil.resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
     workers = workers or settings.serve_workers
     options: dict[str, Any] = {
         "http": "h11",  # httptools has no limit on the size of request heads
@@ -205,16 +206,16 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
             with suppress(KeyboardInterrupt):
                 uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[listening])
             return
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ[FOLDER] = folder
-        uvicorn.run(factory, factory=True, workers=workers, host=host, port=port, **options)
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ[FOLDER] = folder
+            uvicorn.run(factory, factory=True, workers=workers, fd=listening.fileno(), **options)
 
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; raise UserError when it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         raise UserError(
             f"The server cannot listen on {host}, port {port}: {error}. Set another with --host "

@@ -30,7 +30,7 @@ UNKNOWN = (
 
 
 class KeyStore:
-    """The keys of a file. Before a key is looked up, a file read `seconds` ago is read again."""
+    """The keys of a file, which is read again when the last read is older than `seconds`."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self.path, self.seconds = path, seconds
@@ -42,7 +42,7 @@ class KeyStore:
             try:
                 self._read()
             except UserError as error:
-                log.warning("kept the API keys as they were", extra={"reason": str(error)})
+                log.warning("the API keys cannot be read again", extra={"reason": str(error)})
         return self.keys.get(api_keys.digest(token.encode()).hex())
 
     def _read(self) -> None:
@@ -58,7 +58,7 @@ def open_keys(settings: Settings, root: Path) -> KeyStore | None:
     """
     path = settings.keys(root)
     if path is None:
-        log.warning("API keys are off: whoever reaches this server may use every route")
+        log.warning("API keys are off: every client may use every route")
         return None
     store = KeyStore(path, settings.serve_poll_seconds)
     if not store.keys:
@@ -67,7 +67,7 @@ def open_keys(settings: Settings, root: Path) -> KeyStore | None:
 
 
 def require(scope: Scope) -> Callable[..., Awaitable[None]]:
-    """Return the dependency that admits keys with this scope, and everybody when keys are off.
+    """Return the dependency that admits keys with this scope, and every request when keys are off.
 
     It sets `request.state.key` to the key's name, empty when keys are off, and raises
     HTTPException: 401 without a known key, 403 when the key lacks the scope, 429 when the key makes

@@ -1,4 +1,4 @@
-"""Handle requests that arrive together in one call: a batch costs less than its rows alone.
+"""Handle items that arrive together in one call, which costs less than a call for each.
 
 The features of a fraud request take 264 us alone and 17 us each in a batch of 16, and one commit to
 disk serves all requests of a batch.
@@ -7,6 +7,7 @@ disk serves all requests of a batch.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Generic, NamedTuple, TypeVar
 
 from ..errors import Unavailable
@@ -21,15 +22,13 @@ class _Waiting(NamedTuple, Generic[Item, Result]):
     item: Item
     rows: int
     result: asyncio.Future[Result]
-    alone: bool = False
-    """Handled in a call of its own, since a call with others failed."""
 
 
 class MicroBatcher(Generic[Item, Result]):
     """Collects items that arrive in the same round of the event loop for one call of a handler.
 
-    The handler returns a result for each item. When it raises, each item gets a call of its own,
-    so that only those it cannot handle get the error. One call runs at a time; what arrives
+    The handler returns a result for each item. When it raises, it is called for half of them, until
+    only the items that it cannot handle get the error. One call runs at a time; what arrives
     meanwhile is the next batch. An item that arrives alone waits for no other.
     """
 
@@ -41,7 +40,7 @@ class MicroBatcher(Generic[Item, Result]):
     ) -> None:
         """Take the handler, how many items may wait or be handled at once, and for how long."""
         self._handle, self._max_waiting, self._seconds = handle, max_waiting, seconds
-        self._unfinished = 0
+        self._unfinished, self._max_items = 0, max_waiting
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._batch: list[_Waiting[Item, Result]] = []
         self._call: asyncio.Task[Sequence[Result]] | None = None
@@ -73,32 +72,30 @@ class MicroBatcher(Generic[Item, Result]):
             await asyncio.wait([self._call])
 
     def _start(self) -> None:
-        self._call = asyncio.get_running_loop().create_task(self._run())
+        context = Context()  # not that of the request which came first: its id is in log lines
+        self._call = asyncio.get_running_loop().create_task(self._run(), context=context)
         self._call.add_done_callback(self._finish)
 
     async def _run(self) -> Sequence[Result]:
         self._batch, rows = [], 0
-        while self._queue and (not self._batch or rows + self._queue[0].rows <= MAX_BATCH_ROWS):
-            if self._batch and self._queue[0].alone:
+        while self._queue and len(self._batch) < self._max_items:
+            if self._batch and rows + self._queue[0].rows > MAX_BATCH_ROWS:
                 break
             waiting = self._queue.popleft()
             if not waiting.result.done():  # cancelled, or timed out
                 self._batch.append(waiting)
                 rows += waiting.rows
-            if waiting.alone:
-                break
         return await self._handle([waiting.item for waiting in self._batch]) if self._batch else ()
 
     def _finish(self, call: "asyncio.Task[Sequence[Result]]") -> None:
-        """Set the result or error of each item; after an error, handle the items one by one."""
+        """Set the result or error of each item; after an error, try smaller batches."""
         error = call.exception()
         if error and len(self._batch) > 1 and not isinstance(error, Unavailable):
-            self._queue.extendleft(
-                _Waiting(one.item, one.rows, one.result, alone=True)
-                for one in reversed(self._batch)
-            )
+            self._queue.extendleft(reversed(self._batch))
+            self._max_items = len(self._batch) // 2
             self._start()
             return
+        self._max_items = min(2 * self._max_items, self._max_waiting)
         results = [] if error else call.result()
         for number, waiting in enumerate(self._batch):
             if waiting.result.done():

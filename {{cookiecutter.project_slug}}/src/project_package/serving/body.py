@@ -14,9 +14,8 @@ from starlette.requests import ClientDisconnect
 
 JSON = "application/json"
 MEGABYTE = 2**20
-MAX_ERRORS_SHOWN = 100
-MAX_ERRORS_LISTED = 10_000
-"""To list more of them takes seconds."""
+MAX_ERRORS = 100
+"""Of more errors, only the number is reported: to list 450,000 takes seconds."""
 MAX_NAME = 100
 """Characters of an unknown field's name in an answer."""
 CLOSE = {"Connection": "close"}
@@ -62,20 +61,17 @@ async def _read(request: Request) -> bytes:
 
 
 def invalid(message: str, *location: int | str) -> RequestValidationError:
-    """Return the error that refuses one place of a request."""
+    """Return the error of one part of a request, at a location such as ("body", "instances", 0)."""
     return RequestValidationError([{"loc": location, "msg": message, "type": "value_error"}])
 
 
 def list_errors(error: ValidationError, *within: str) -> list[dict[str, Any]]:
-    """List the first errors of a body; only their number when there are far too many.
-
-    Nothing of what was sent is repeated but the names of unknown fields.
-    """
+    """List the errors of a body, without its values; of too many only the number."""
     location = ("body", *within)
-    if (count := error.error_count()) > MAX_ERRORS_LISTED:
+    if (count := error.error_count()) > MAX_ERRORS:
         return [{"loc": location, "msg": f"has {count:,} errors", "type": "too_many_errors"}]
     errors = error.errors(include_url=False, include_context=False, include_input=False)
-    for one in errors[:MAX_ERRORS_SHOWN]:
-        place = (part[:MAX_NAME] if isinstance(part, str) else part for part in one["loc"])
-        one["loc"] = (*location, *place)
-    return [dict(one) for one in errors[:MAX_ERRORS_SHOWN]]
+    for one in errors:
+        within_body = (part[:MAX_NAME] if isinstance(part, str) else part for part in one["loc"])
+        one["loc"] = (*location, *within_body)
+    return [dict(one) for one in errors]

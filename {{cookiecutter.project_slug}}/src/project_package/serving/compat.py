@@ -66,6 +66,8 @@ def read_instances(body: PlatformBody, adapter: TypeAdapter[list[BaseModel]]) ->
     found = getattr(body, name)
     try:
         if isinstance(found, Split):
+            if len(set(found.columns)) < len(found.columns):
+                raise invalid("must have different column names", "body", name)
             found = [dict(zip(found.columns, row, strict=True)) for row in found.data]
         elif isinstance(found, dict):
             rows = zip(*found.values(), strict=True)
@@ -81,30 +83,30 @@ def add_compat(app: FastAPI, task: Task, service: PredictionService, champion: M
     """Add the routes of all platforms; they are not part of the API documentation."""
     settings: Settings = app.state.settings
     adapter = TypeAdapter[list[BaseModel]](InstanceList[task.request])  # type: ignore[name-defined]
-    guarded = {**protected("predict"), "include_in_schema": False}
+    options = {**protected("predict"), "include_in_schema": False}
 
     async def predict(request: Request) -> Response:
         body = await read_body(request, PlatformBody)
         return predictions_response(await service.predict(read_instances(body, adapter)))
 
     for path in filter(None, ("/invocations", settings.aip_predict_route)):
-        app.add_api_route(path, predict, methods=["POST"], **guarded)
+        app.add_api_route(path, predict, methods=["POST"], **options)
 
-    @app.post("/v1/models/{name}:predict", **guarded)
+    @app.post("/v1/models/{name}:predict", **options)
     async def predict_by_name(name: str, request: Request) -> Response:
         await ready(name)
         return await predict(request)
 
-    @app.get("/v1/models/{name}", **guarded)
+    @app.get("/v1/models/{name}", **options)
     async def ready(name: str) -> dict[str, str | bool]:
-        served = champion.current().manifest.name
+        served = champion.current().bundle.manifest.name
         if name != served:
             raise HTTPException(404, f"There is no model of this name; there is {served}.")
         return {"name": name, "ready": True}
 
-    @app.get("/v1/models", **guarded)
+    @app.get("/v1/models", **options)
     async def models() -> dict[str, list[str]]:
-        return {"models": [champion.current().manifest.name]}
+        return {"models": [champion.current().bundle.manifest.name]}
 
 
 def add_platform_health(app: FastAPI, champion: ModelLoader) -> None:

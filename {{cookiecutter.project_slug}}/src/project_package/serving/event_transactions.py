@@ -1,7 +1,8 @@
 """What the server does in the event store: each call is one transaction for a batch of bodies.
 
-A body that is refused raises, and nothing of the batch is stored; the micro-batcher then makes a
-call for each body, so that only the refused one gets the error.
+A body that is refused raises; the micro-batcher then tries smaller batches, until only this body
+gets the error. SQLite stores nothing of a call that raises. A Redis may have stored events that it
+did not answer: they count as events, and are answered when they are sent again.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Limits of requests: how many are in flight, and how many a key may send in a second.
 
-Request heads, slow clients and limits per address are the part of the proxy in front.
+The proxy in front limits request heads, slow clients and requests per address.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .metrics import Metrics
 
 REFUSAL_SECONDS = 1.0
-"""Clients that ignore Retry-After would ask again at once. With four times as many connections as
-may be in flight, refusals cost two thirds of the throughput without this sleep, a third with it."""
+"""Delay of a refusal, since some clients ignore Retry-After. With four times as many connections as
+may be in flight, refusals cost two thirds of the throughput without it, a third with it."""
 RETRY = {"Retry-After": "1"}
 BUSY = "The server has too many requests in flight: try again."
 

@@ -1,8 +1,8 @@
 """Log records as JSON, one object a line on standard error.
 
 Each line has time, level, event, and the id of the request where there is one. No line holds a
-body, a key or an identifier: of an error it has the type and the place, and not the message, which
-may quote what was sent.
+body, a key or an identifier: of an error it has the type and the traceback, but not the message,
+which may quote what was sent.
 """
 
 import json

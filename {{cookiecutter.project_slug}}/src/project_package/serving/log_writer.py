@@ -7,20 +7,18 @@ the last 100 ms, and a connection that breaks in a commit may leave rows twice.
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
 from ..contract import Columns
-from ..errors import Unavailable
+from ..errors import CODE_ERRORS, Unavailable
 from ..prediction_log import PredictionLog
 from .metrics import Metrics
 from .predictions import Answered
 
-BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
-"""What `Task.monitored` may raise on answers that it does not fit."""
 FLUSH_SECONDS, RETRY_SECONDS, DELETE_SECONDS = 0.1, 1, 600
 MAX_WAITING = 100_000
 """Rows in memory; further ones are dropped."""
@@ -75,7 +73,7 @@ class LogWriter:
         self._flush()
 
     def _flush(self) -> None:
-        """Write what waits and delete what is too old; after a failure all of it waits on."""
+        """Write what waits, and delete what is too old; after a failure the rows wait on."""
         error = ""
         try:
             if self._waiting:
@@ -92,22 +90,25 @@ class LogWriter:
     def _insert(self) -> None:
         with self._lock:
             waiting = self._waiting.copy()
-        self.prediction_log.insert(self._to_rows(waiting))
+        dropped = 0
+
+        def batches() -> Iterator[list[dict[str, Any]]]:
+            nonlocal dropped
+            for one in waiting:
+                try:
+                    yield _to_rows(one, self.prediction_log)
+                except CODE_ERRORS as error:  # of the use case's `monitored`
+                    log.warning("predictions are not logged", extra={"reason": repr(error)})
+                    dropped += len(one.answered.answers)
+
+        self.prediction_log.insert(batches())
+        self._metrics.log_dropped.inc(dropped)
         with self._lock:
             del self._waiting[: len(waiting)]
             self._waiting_rows -= sum(len(one.answered.answers) for one in waiting)
 
-    def _to_rows(self, waiting: Sequence[_Waiting]) -> Iterator[list[dict[str, Any]]]:
-        """Yield the rows of each batch of answers; drop and count those that do not fit."""
-        for one in waiting:
-            try:
-                yield to_rows(one, self.prediction_log)
-            except BROKEN as error:  # of the use case's `monitored`
-                log.warning("predictions are not logged", extra={"reason": repr(error)})
-                self._metrics.log_dropped.inc(len(one.answered.answers))
 
-
-def to_rows(waiting: _Waiting, prediction_log: PredictionLog) -> list[dict[str, Any]]:
+def _to_rows(waiting: _Waiting, prediction_log: PredictionLog) -> list[dict[str, Any]]:
     """Return the rows of a batch of answers."""
     answered, hashed = waiting.answered, prediction_log.hash
     task, rows, answers = answered.served.task, answered.rows, answered.answers

@@ -28,7 +28,7 @@ class Metrics:
         self.registry = prometheus.CollectorRegistry()
         self._folder = os.environ.get(FOLDER, "")
         if self._folder:
-            _forget_dead_workers(Path(self._folder))
+            _remove_dead_workers(Path(self._folder))
         else:
             prometheus.ProcessCollector(registry=self.registry)
         counter = partial(prometheus.Counter, registry=self.registry)
@@ -37,7 +37,7 @@ class Metrics:
 
         self.requests = counter("requests", "Answers", ["route", "status"])
         self.request_seconds = histogram("request_seconds", "Time", ["route"], buckets=SECONDS)
-        self.refused = counter("refused", "Requests refused: auth, scope, rate ...", ["reason"])
+        self.refused = counter("refused", "Requests refused: auth, scope, rate, busy", ["reason"])
         self.in_flight = gauge("requests_in_flight", "Requests now", multiprocess_mode="livesum")
 
         self.predictions = counter("predictions", "Predictions", ["version"])
@@ -45,12 +45,11 @@ class Metrics:
         self.model_info = gauge("model_info", "1: served now", ["alias", "version"])
         self.model_swaps = counter("model_swaps", "Versions loaded", ["alias"])
         self.model_refusals = counter("model_refusals", "Versions not served", ["alias"])
-        self.shadow_rows = counter("shadow_rows", "Compared, changed, dropped, failed", ["what"])
+        self.shadow_rows = counter("shadow_rows", "Rows of the challenger in shadow mode", ["what"])
         self.shadow_difference = counter("shadow_difference", "Sum, absolute", ["signal"])
 
-        self.degraded = gauge("degraded", "1: does not work", ["part"])
+        self.degraded = gauge("degraded", "1: unavailable", ["part"])
         self.log_dropped = counter("log_dropped", "Predictions that were not logged")
-        self.state_bytes = gauge("state_bytes", "Event store")
 
     def page(self) -> bytes:
         """Return the metrics of this process, or of all workers, in Prometheus' text format."""
@@ -61,7 +60,7 @@ class Metrics:
         return prometheus.generate_latest(registry)
 
 
-def _forget_dead_workers(folder: Path) -> None:
+def _remove_dead_workers(folder: Path) -> None:
     """Remove the gauges of processes that do not run any more."""
     for pid in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*.db")}:
         try:

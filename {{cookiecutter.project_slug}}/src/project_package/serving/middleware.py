@@ -26,7 +26,7 @@ SECURITY_HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"cache-control", b"no-store"),
 )
-FAILED = "The server failed; its log says where, under the X-Request-ID of this answer."
+FAILED = "Internal error: find the X-Request-ID of this answer in the server's log."
 LOG_SECONDS = 1  # of refusals with one route and status, one per so many seconds is logged
 
 
@@ -37,6 +37,7 @@ def add_middleware(
     app.add_middleware(
         InFlightLimit, limit=settings.serve_max_in_flight, metrics=metrics, exempt=exempt
     )
+    app.add_middleware(AccessLog, metrics=metrics)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -45,14 +46,13 @@ def add_middleware(
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(AccessLog, metrics=metrics)
     app.add_middleware(AnswerHeaders)
 
 
 class AnswerHeaders:
     """Add security headers and the id of the request, its own or a new one, to every answer.
 
-    Log lines have the id too. HSTS and a content security policy are the part of the proxy.
+    Log lines have the id too. HSTS and a content security policy are set by the proxy.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -11,24 +11,21 @@ import inspect
 import json
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..bundle import EXAMPLES, Bundle, Manifest
+from ..bundle import EXAMPLES, Bundle
 from ..contract import AsyncModel, Columns, Model, Task
-from ..errors import ModelError, Unavailable, UserError
+from ..errors import CODE_ERRORS, ModelError, Unavailable, UserError
 from ..model_store import EVIDENCE, Pointer, Store, StoreUnreachable
 from .metrics import Metrics
 
 CARD = "card.md"
 TOLERANCE = 1e-5
 """How far a number may be from the recorded one: processors add up in different orders."""
-SLOW_SECONDS = 0.005
-"""A batch that takes longer is predicted in a thread, so that health checks are answered."""
-BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
-"""What code of a use case may raise on files that do not fit it."""
 log = logging.getLogger(__name__)
 
 
@@ -38,17 +35,17 @@ class ServedModel:
 
     version: str
     alias: str
-    digest: str
+    bundle: Bundle
     task: Task
     model: Model | AsyncModel
-    manifest: Manifest
     card: str
     """The model card, Markdown."""
-    examples: Sequence[Mapping[str, Any]] = ()
+    examples: Sequence[Mapping[str, Any]]
     """Requests with the responses that training recorded."""
-    is_async: bool = False
+    is_async: bool
     """The model is an AsyncModel."""
-    is_slow: bool = False
+    seconds_per_row: float = math.inf
+    """Measured with the examples; infinite without any."""
 
     def predict(self, rows: Columns) -> Columns:
         """Return predictions of a model that is not awaited."""
@@ -78,6 +75,7 @@ class ModelLoader:
         self.served: ServedModel | None = None
         self.refused = self.unreachable = ""
         self._seen: Pointer | None = None
+        self._lock = threading.RLock()  # `refuse` and `check` run in different threads
         self.check()
 
     def current(self) -> ServedModel:
@@ -102,12 +100,12 @@ class ModelLoader:
             elif pointer is None or pointer != self._seen:
                 self._swap(self._load())
             self._seen = pointer
-        except StoreUnreachable as error:  # the next check tries again
+        except (StoreUnreachable, OSError) as error:  # the next check tries again
             unreachable = str(error)
         except UserError as error:
             self._seen = pointer
             self.refuse(str(error).splitlines()[0])
-        except BROKEN as error:  # a file is missing, or has other content
+        except CODE_ERRORS as error:  # a file is missing, or has other content
             self._seen = pointer
             self.refuse(f"The bundle of the {self.alias} cannot be loaded: {error!r}.")
         if unreachable and not self.unreachable:
@@ -116,15 +114,16 @@ class ModelLoader:
         self.metrics.degraded.labels("model_store").set(bool(unreachable))
 
     def refuse(self, reason: str, served: ServedModel | None = None) -> None:
-        """Note why the newest version, or `served` while it is that, is not served any more."""
-        if served is not None and served is not self.served:
-            return
-        if reason != self.refused:
-            log.warning("refused a version", extra={"alias": self.alias, "reason": reason})
-            self.metrics.model_refusals.labels(self.alias).inc()
-        if self.optional:
-            self._swap(None)
-        self.refused = reason
+        """Record why the newest version is refused; with `served`, only while it is still that."""
+        with self._lock:
+            if served is not None and served is not self.served:
+                return
+            if reason != self.refused:
+                log.warning("refused a version", extra={"alias": self.alias, "reason": reason})
+                self.metrics.model_refusals.labels(self.alias).inc()
+            if self.optional:
+                self._swap(None)
+            self.refused = reason
 
     def _load(self) -> ServedModel:
         """Load and verify the version that the alias names.
@@ -138,10 +137,9 @@ class ModelLoader:
         served = ServedModel(
             version=str(version),
             alias=self.alias,
-            digest=bundle.digest,
+            bundle=bundle,
             task=task,
             model=model,
-            manifest=bundle.manifest,
             card=self.store.fetch(version, EVIDENCE).get(CARD, b"").decode(),
             examples=json.loads(bundle.files.get(EXAMPLES, b"[]")),
             is_async=inspect.iscoroutinefunction(model.predict),
@@ -149,12 +147,16 @@ class ModelLoader:
         if self.running is not None:
             compare_schemas(served, self.running)
         if self.served is not None and self.served.is_async != served.is_async:
-            raise UserError(f"Version {version} is called in another way: restart the server.")
-        return replace(served, is_slow=verify(served) > SLOW_SECONDS)
+            raise UserError(
+                f"Version {version} is asynchronous and the served one is not, or the reverse: "
+                "restart the server."
+            )
+        return replace(served, seconds_per_row=verify(served))
 
     def _swap(self, served: ServedModel | None) -> None:
         """Serve another version: a batch reads `served` once, so no request sees two."""
-        old, self.served, self.refused = self.served, served, ""
+        with self._lock:
+            old, self.served, self.refused = self.served, served, ""
         if old is served:
             return
         if old is not None:
@@ -179,7 +181,7 @@ def compare_schemas(served: ServedModel, running: Task) -> None:
 
 
 def verify(served: ServedModel) -> float:
-    """Compare the answers to the examples; return the seconds that a batch of them takes.
+    """Compare the answers to the examples; return the seconds that a row takes.
 
     An AsyncModel is not verified: it asks services, whose answers vary.
 
@@ -190,7 +192,7 @@ def verify(served: ServedModel) -> float:
     if served.is_async and task.history is not None:
         raise UserError(f"Version {served.version} is awaited and cannot use an event store.")
     if served.is_async or not served.examples:
-        return 0
+        return math.inf
     requests = [task.request.model_validate(example["request"]) for example in served.examples]
     try:
         for _ in range(2):  # the first call warms the model up
@@ -207,7 +209,7 @@ def verify(served: ServedModel) -> float:
             raise UserError(
                 f"Version {served.version} gives another answer to its example {number}."
             )
-    return seconds
+    return seconds / len(requests)
 
 
 def is_close(one: Any, two: Any) -> bool:

@@ -1,7 +1,7 @@
-"""Answer requests in batches, and run each batch where nobody else waits for it.
+"""Answer requests in batches: in the event loop, in a thread, or with the event store.
 
-A batch that needs no stored history is predicted in the event loop: a small model takes less time
-than a change of threads. A slow model and the event store have a thread each.
+A batch that needs no stored history and little time is predicted in the event loop, since a change
+of threads would take longer. Slow batches and the event store have a thread each.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ from .predictions import Answer, Answered, Versions, respond
 
 EXPIRY_SECONDS = 60.0
 """How often expired events are deleted."""
+SLOW_SECONDS = 0.005
+"""A batch that takes longer is predicted in a thread, so that health checks are answered."""
 Models: TypeAlias = Sequence[BaseModel]
 Observe: TypeAlias = Callable[[Sequence[Answered]], None]
 Items = TypeVar("Items")
@@ -77,7 +79,6 @@ class EventService:
                 with suppress(StateUnavailable):
                     deleted = await self._run(lambda _: store.delete_expired(), ())
                     due = time.monotonic() + (0 if deleted else EXPIRY_SECONDS)
-                    self._metrics.state_bytes.set(store.size() or 0)
             await asyncio.sleep(0.01 if deleted else seconds)  # a call deletes a limited number
 
     async def close(self) -> None:
@@ -159,7 +160,8 @@ class PredictionService:
         return [Answer(served.version, response) for response in answered.answers]
 
     async def _predict(self, bodies: Sequence[Body]) -> list[list[Answer]]:
-        if self.versions.champion.current().is_slow:
+        rows = sum(len(body.requests) for body in bodies)
+        if self.versions.estimate(rows) > SLOW_SECONDS:
             loop = asyncio.get_running_loop()
             answers, answered = await loop.run_in_executor(self._thread, self._answer, bodies)
         else:

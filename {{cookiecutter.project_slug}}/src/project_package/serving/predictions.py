@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Columns, HistoryRows, length, take
-from ..errors import ModelError
+from ..errors import CODE_ERRORS, ModelError
 from .model_loader import ModelLoader, ServedModel
 
 
@@ -50,6 +50,11 @@ class Versions:
         self.champion, self.challenger, self.canary = champion, challenger, canary
         self._random = np.random.default_rng()
 
+    def estimate(self, rows: int) -> float:
+        """Return the seconds that the slower version takes for so many rows."""
+        versions = (self.champion.current(), self.challenger.served)
+        return rows * max(served.seconds_per_row for served in versions if served)
+
     def predict(
         self, rows: Columns, histories: Sequence[HistoryRows]
     ) -> tuple[list[Answer], list[Answered]]:
@@ -62,14 +67,14 @@ class Versions:
         batches = []
         for served, positions in self._choose(rows):
             part = take(rows, positions)
-            own = [histories[i] for i in positions] if histories else []
+            earlier = [histories[i] for i in positions] if histories else []
             try:
-                batch = _predict(served, part, own)
-            except ModelError as error:
+                batch = _predict(served, part, earlier)
+            except (ModelError, *CODE_ERRORS) as error:
                 if served.alias == self.champion.alias:
                     raise
-                batch = _predict(self.champion.current(), part, own)
-                reason = f"Version {served.version} failed on a request: {error}"
+                batch = _predict(self.champion.current(), part, earlier)
+                reason = f"Version {served.version} failed on a request: {error!r}"
                 self.challenger.refuse(reason, served)
             version = batch.served.version
             for position, response in zip(positions.tolist(), batch.answers, strict=True):
@@ -78,18 +83,18 @@ class Versions:
         return [answers[position] for position in range(len(answers))], batches
 
     def _choose(self, rows: Columns) -> list[tuple[ServedModel, NDArray[np.int64]]]:
-        """Return the versions that answer, each with its rows; an entity stays with a version."""
+        """Return the versions that answer, each with its rows; an entity always has the same."""
         champion, challenger = self.champion.current(), self.challenger.served
         positions = np.arange(length(rows))
         if challenger is None or challenger.is_async or not self.canary:
             return [(champion, positions)]
         if entity := champion.task.entity:
-            places = np.array([_hash(str(name)) for name in rows[entity]])
+            draws = np.array([_hash(str(name)) for name in rows[entity]])
         else:
-            places = self._random.random(len(positions))
-        mine = places < self.canary
-        sides = ((champion, positions[~mine]), (challenger, positions[mine]))
-        return [(served, own) for served, own in sides if len(own)]
+            draws = self._random.random(len(positions))
+        is_canary = draws < self.canary
+        parts = ((champion, positions[~is_canary]), (challenger, positions[is_canary]))
+        return [(served, part) for served, part in parts if len(part)]
 
 
 def _predict(served: ServedModel, rows: Columns, histories: Sequence[HistoryRows]) -> Answered:

@@ -1,11 +1,11 @@
-"""The routes under /v1, and /metrics.
+"""The routes under /v1, /metrics, and the health routes.
 
 Endpoints take the `Request` and read the body themselves, which halves the time of a small request.
 `openapi_extra` describes the body, as FastAPI's documentation shows.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, Security
@@ -31,9 +31,11 @@ from .schemas import (
     LabelsSet,
     ModelDescription,
     Predictions,
+    Ready,
     Refusal,
 )
 
+HEALTH_PATHS = ("/healthz", "/readyz")
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Refusal, "description": "No API key, or an unknown one"},
     403: {"model": Refusal, "description": "The key lacks the scope"},
@@ -116,13 +118,29 @@ def add_admin(app: FastAPI, champion: ModelLoader, metrics: Metrics) -> None:
     async def model() -> ModelDescription:
         """Return the manifest and the model card of the champion."""
         served = champion.current()
-        manifest = served.manifest.model_dump(mode="json")
+        manifest = served.bundle.manifest.model_dump(mode="json")
         return ModelDescription(model_version=served.version, manifest=manifest, card=served.card)
 
     @app.get("/metrics", summary="Metrics", response_class=PlainTextResponse, **protected("admin"))
     async def page() -> Response:
         """Return the metrics in Prometheus' text format."""
         return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)
+
+
+def add_health(app: FastAPI, ready: Callable[[], Ready]) -> None:
+    """Add GET and HEAD /healthz and /readyz, which need no key and name no address."""
+
+    @app.head("/healthz", include_in_schema=False)
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """Report that the process runs."""
+        return {"status": "alive"}
+
+    @app.head("/readyz", include_in_schema=False)
+    @app.get("/readyz", tags=["health"])
+    async def readyz() -> Ready:
+        """Report the version that is served, and every part that does not work."""
+        return ready()
 
 
 def predictions_response(answers: Sequence[Answer]) -> Response:

@@ -4,7 +4,7 @@ A list is validated up to its first invalid item: to collect the errors of all i
 5.8 GB for a body of 5.4 MB.
 """
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,7 +50,7 @@ class EventsStored(BaseModel):
 
 
 class Labels(Body, Generic[T]):
-    """What became known of stored events."""
+    """Labels of stored events."""
 
     labels: EventList[T]
 
@@ -70,6 +70,14 @@ class ModelDescription(BaseModel):
     card: str
 
 
+class Ready(BaseModel):
+    """The version that is served, and the parts that do not work; the log says why."""
+
+    status: Literal["ready"] = "ready"
+    model_version: str
+    degraded: list[str]
+
+
 class Refusal(BaseModel):
     """Why a request is refused."""
 
@@ -77,6 +85,6 @@ class Refusal(BaseModel):
 
 
 class Invalid(BaseModel):
-    """Why a body is refused: places (`loc`), and the rules that they break (`msg`, `type`)."""
+    """Why a body is refused: locations (`loc`), and the rules that they break (`msg`, `type`)."""
 
     detail: list[dict[str, Any]]

@@ -1,7 +1,7 @@
-"""Let the challenger answer copies of requests in the background, and compare the answers.
+"""Shadow mode: the challenger answers copies of requests, and its answers are only compared.
 
-Nobody is sent these answers. One thread works off a bounded queue; what does not fit is dropped and
-counted. The features are those of the champion's batch, since one code computes both.
+One thread works through a bounded queue; batches that do not fit are dropped and counted. The
+features are those of the champion's batch, since one code computes both.
 """
 
 import logging
@@ -34,7 +34,11 @@ class Shadow:
     def submit(self, answered: Answered) -> None:
         """Queue a batch of the champion while there is a challenger; never wait, never raise."""
         challenger = self.challenger.served
-        if challenger is None or challenger.is_async or answered.served.digest == challenger.digest:
+        if (
+            challenger is None
+            or challenger.is_async
+            or answered.served.bundle.digest == challenger.bundle.digest
+        ):
             return
         rows = len(answered.answers)
         if not self._room.acquire(blocking=False):

@@ -126,10 +126,11 @@ class RedisStore:
         return [*histories]
 
     def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
-        """Store the answers that were given for events."""
+        """Store the answers that were given for events; a stored one stays."""
         pipeline = self._redis.pipeline()
         for key, answer in zip(self._keys(rows), answers, strict=True):
-            pipeline.set(f"answer:{key}", answer, px=self._retention).unlink(f"claim:{key}")
+            pipeline.set(f"answer:{key}", answer, nx=True, px=self._retention)
+            pipeline.unlink(f"claim:{key}")
         pipeline.execute()
 
     def set_labels(self, rows: Columns) -> list[bool]:
@@ -149,10 +150,12 @@ class RedisStore:
         """Delete all events of an entity id, of any kind of entity; return how many."""
         names = [one.name for one in self._history.entities]
         sets = [f"entity:{name}:{entity}" for name in names]
-        keys = chain.from_iterable(self._redis.zrange(name, 0, -1) for name in sets)
+        keys = list(chain.from_iterable(self._redis.zrange(name, 0, -1) for name in sets))
         events = self._events(keys)
         erased = [key for key, (_, event) in events.items() if entity in map(event.get, names)]
-        pipeline = self._redis.pipeline().unlink(*sets)
+        pipeline = self._redis.pipeline()
+        for name in sets if keys else ():  # an empty set is deleted
+            pipeline.zrem(name, *keys)
         for key in erased:
             pipeline.unlink(f"event:{key}", f"answer:{key}", f"claim:{key}")
             for name in names:  # the sets of its other entities
@@ -163,11 +166,8 @@ class RedisStore:
     @reported(RedisError)
     def delete_expired(self) -> int:
         """Return 0, since Redis itself deletes what has expired."""
-        self._redis.ping()  # as this may be how the server learns that the Redis is back
+        self._redis.ping()  # the server detects by it, without requests, that the Redis is back
         return 0
-
-    def size(self) -> None:
-        """Return None: the Redis reports its size itself."""
 
     def close(self) -> None:
         """Close the connections."""

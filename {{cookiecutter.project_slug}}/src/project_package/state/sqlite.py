@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..contract import Columns, History, HistoryRows, StoredEvent, length
-from ..errors import UserError
+from ..errors import StateUnavailable, UserError
 from ..fields import TIMESTAMP, columns_of
 from .base import MILLISECOND, OTHER_COLUMNS, label_columns, reported, to_columns, to_values
 
@@ -33,7 +33,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, history: History, busy_seconds: float = 5) -> None:
         """Open or create the file, or raise UserError. Writers wait up to `busy_seconds`."""
-        self._path, self._history, self._busy_seconds = path, history, busy_seconds
+        self._history, self._busy_seconds = history, busy_seconds
         self._columns = columns_of(history.event)
         self._key = {name: self._columns[name] for name in history.key}
         self._where = " AND ".join(f'"{name}" = ?' for name in self._key)
@@ -135,7 +135,11 @@ class SqliteStore:
         sql = f"DELETE FROM events WHERE {' OR '.join(names)}"  # noqa: S608
         with self.transaction():
             erased = self._file.execute(sql, [entity] * len(names)).rowcount
-        self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the journal has the old pages
+        with reported(sqlite3.Error):  # the journal still has the old pages
+            self._file.execute(f"PRAGMA busy_timeout = {round(self._busy_seconds * 1000)}")
+            (is_busy, *_) = self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            raise StateUnavailable("Another process reads the event store: erase again later.")
         return erased
 
     def delete_expired(self) -> int:
@@ -145,11 +149,6 @@ class SqliteStore:
         sql = f"DELETE FROM events WHERE received < ? AND id IN ({oldest})"  # noqa: S608
         with self.transaction():
             return self._file.execute(sql, [since]).rowcount
-
-    def size(self) -> int:
-        """Return the size of the file and its journal in bytes."""
-        files = (self._path, self._path.with_name(f"{self._path.name}-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
         """Close the file."""
