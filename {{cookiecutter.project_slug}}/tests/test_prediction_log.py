@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from project_package import prediction_log
 from project_package.errors import Unavailable, UserError
 from project_package.prediction_log import PredictionLog, open_log
 from project_package.settings import Settings
@@ -42,12 +41,9 @@ def test_erases_predictions_about_an_entity(log: PredictionLog) -> None:
     assert [log.erase("ann"), log.erase("ann"), log.erase("bob")] == [2, 0, 1]
 
 
-def test_deletes_old_predictions_part_by_part(
-    log: PredictionLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prediction_log, "MAX_DELETED", 2)
+def test_deletes_old_predictions_part_by_part(log: PredictionLog) -> None:
     log.insert([[row(log, days=days) for days in (10, 10, 8, 10)]])
-    assert [log.delete_old() for _ in range(3)] == [2, 1, 0]
+    assert [log.delete_old(limit=2) for _ in range(3)] == [2, 1, 0]
     assert log.erase("ann") == 1
 
 

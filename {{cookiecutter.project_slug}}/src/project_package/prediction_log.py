@@ -33,7 +33,6 @@ from .errors import Unavailable, UserError
 from .settings import Settings
 
 SQLITE, HASH_BYTES, KEY_BYTES = "sqlite:///", 8, 32
-MAX_DELETED = 10_000  # rows a statement
 CONNECT = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}  # of PostgreSQL: s, ms
 PREDICTIONS = Table(
     "predictions",
@@ -80,12 +79,12 @@ class PredictionLog:
             about = PREDICTIONS.c.entity == self.hash(entity_id)
             return connection.execute(PREDICTIONS.delete().where(about)).rowcount
 
-    def delete_old(self) -> int:
-        """Delete some of the predictions that are older than the retention; return how many."""
+    def delete_old(self, limit: int = 10_000) -> int:
+        """Delete up to `limit` predictions that are older than the retention; return how many."""
         old = select(PREDICTIONS.c.id).where(
             PREDICTIONS.c.time < datetime.now(UTC) - self._retention
         )
-        some = PREDICTIONS.c.id.in_(old.limit(MAX_DELETED))
+        some = PREDICTIONS.c.id.in_(old.limit(limit))
         with self._transaction() as connection:
             return connection.execute(PREDICTIONS.delete().where(some)).rowcount
 
