@@ -93,8 +93,6 @@ class StoredEvent:
     row: Mapping[str, object]
     answer: str = ""
     """The answer that was given for it; empty when there is none."""
-    in_flight: bool = False
-    """Another process is answering it now."""
 
 
 class EventStore(Protocol):

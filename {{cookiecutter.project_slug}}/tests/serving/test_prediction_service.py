@@ -148,13 +148,13 @@ class BusyStore:
 
     def find(self, rows: Columns) -> list[StoredEvent | None]:
         row = {"payment": "a", "x": 1.0, "who": "ann", "timestamp": rows["timestamp"][0]}
-        return [StoredEvent(row, self.answer, in_flight=not self.answer)]
+        return [StoredEvent(row, self.answer)]
+
+    def add(self, rows: Columns, claim: bool = False) -> list[bool]:
+        return [not claim for _ in rows["x"]]
 
     def delete_expired(self) -> int:
         return 0
-
-    def size(self) -> None:
-        return None
 
     def close(self) -> None:
         pass

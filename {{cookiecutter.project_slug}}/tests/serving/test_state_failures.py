@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
@@ -129,14 +129,37 @@ def send(url: str, answered: dict[str, float], who: int) -> None:
                 answered[f"{who}-{number}"] = answer.json()["predictions"][0]["y"]
 
 
-@pytest.mark.parametrize("backend", ["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", "redis"])
+def state(request: pytest.FixtureRequest) -> str:
+    """Return the address of an empty event store."""
+    if request.param == "sqlite":
+        return "state.db"
+    address = str(request.getfixturevalue("redis"))
+    with Redis.from_url(address) as client:
+        client.flushall()
+    return address
+
+
+def test_two_servers_count_each_event_once(totals: Published, state: str) -> None:
+    def send_to_both(number: int) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            sent = [
+                pool.submit(predict, client, {"payment": f"{number}", "x": 1}) for client in both
+            ]
+            one, two = (answer.result().json() for answer in sent)
+            assert one == two
+
+    with ExitStack() as opened, ThreadPoolExecutor(4) as pool:
+        urls = [opened.enter_context(running(totals.app(state_url=state))) for _ in range(2)]
+        both = [opened.enter_context(httpx.Client(base_url=url, timeout=30)) for url in urls]
+        list(pool.map(send_to_both, range(40)))
+        last = predict(both[0], {"payment": "last", "x": 0})
+    assert last.json()["predictions"] == [{"y": 40}]
+
+
 def test_nothing_answered_is_lost_or_counted_twice_after_a_kill(
-    totals: Published, backend: str, request: pytest.FixtureRequest
+    totals: Published, state: str
 ) -> None:
-    state = "state.db" if backend == "sqlite" else request.getfixturevalue("redis")
-    if backend == "redis":
-        with Redis.from_url(state) as client:
-            client.flushall()
     answered: dict[str, float] = {}
     for kill in range(1, KILLS + 1):
         with server(totals, state) as (process, url), ThreadPoolExecutor(PEOPLE) as pool:

@@ -46,7 +46,7 @@ def test_event_is_found_with_its_columns_and_answer(store: EventStore) -> None:
         missing, event = store.find(batch(payment("b"), payment("a")))
     assert missing is None
     assert event is not None
-    assert (event.answer, event.in_flight) == ('{"score":1}', False)
+    assert event.answer == '{"score":1}'
     row = {"payment_id": "a", "timestamp": START, "card": "c", "shop": "s", "amount": 2.5}
     assert event.row == {**row, "note": "tip", "is_bad": None}
 

@@ -102,8 +102,6 @@ class EventTransactions:
                 raise invalid(CONFLICT, "body", "instances", i)
             if event and event.answer:
                 answers[i] = Answer(*event.answer.split(" ", 1))
-            elif event and event.in_flight:
-                raise HTTPException(409, IN_FLIGHT, {"Retry-After": "1"})
         return first, answers
 
 

@@ -80,13 +80,11 @@ class RedisStore:
         """Return the stored event with each row's key; None where there is none."""
         keys = self._keys(rows)
         events = self._events(keys)
-        # Claims first: the answer that comes in between removes the claim.
-        claims, answers = self._get("claim", keys), self._get("answer", keys)
-        found = dict[str, StoredEvent]()
-        for key, (_, event) in events.items():
-            in_flight = claims.get(key, self._replica) != self._replica
-            found[key] = StoredEvent(event, answers.get(key, ""), in_flight)
-        return [found.get(key) for key in keys]
+        answers = self._get("answer", keys)
+        return [
+            StoredEvent(events[key][1], answers.get(key, "")) if key in events else None
+            for key in keys
+        ]
 
     def add(self, rows: Columns, claim: bool = False) -> list[bool]:
         """Store events in this order; see `EventStore.add` for what is returned."""
