@@ -142,11 +142,9 @@ def state(request: pytest.FixtureRequest) -> str:
 
 def test_two_servers_count_each_event_once(totals: Published, state: str) -> None:
     def send_to_both(number: int) -> None:
+        payment = {"payment": f"{number}", "x": 1}
         with ThreadPoolExecutor(2) as pool:
-            sent = [
-                pool.submit(predict, client, {"payment": f"{number}", "x": 1}) for client in both
-            ]
-            one, two = (answer.result().json() for answer in sent)
+            one, two = pool.map(lambda client: predict(client, payment).json(), both)
             assert one == two
 
     with ExitStack() as opened, ThreadPoolExecutor(4) as pool:
