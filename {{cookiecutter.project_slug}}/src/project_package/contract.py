@@ -151,7 +151,7 @@ class History:
     """Open the event store at a file path or a redis:// URL."""
     error: Callable[[Any, HistoryRows], str] = lambda *_: ""
     """Return what is missing in a history, as the end of a sentence; empty when it is enough.
-    Not asked of requests that are events: they are stored, and answered with what there is."""
+    Not used for requests that are events: they are answered with the history that there is."""
     request_is_event: bool = False
     """A request is an event itself: it is stored when it is answered."""
     label: type[BaseModel] | None = None

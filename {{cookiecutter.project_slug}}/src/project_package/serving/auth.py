@@ -51,7 +51,7 @@ class KeyStore:
 
 
 def open_keys(settings: Settings, root: Path) -> KeyStore | None:
-    """Open the key store of the settings; None when keys are off. Warns when nobody has a key.
+    """Open the key store of the settings; None when keys are off. Warns when there are no keys.
 
     Raises:
         UserError: the file is damaged.

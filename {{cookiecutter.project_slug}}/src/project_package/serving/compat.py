@@ -5,7 +5,7 @@ KServe V1          POST /v1/models/<name>:predict, GET /v1/models/<name> and /v1
 Vertex AI          the routes that AIP_PREDICT_ROUTE and AIP_HEALTH_ROUTE name
 
 `<name>` is the name of the registered model. SageMaker starts a container as `docker run <image>
-serve` and asks port 8080: an image whose entry point is `ml` needs SERVE_HOST=0.0.0.0 and
+serve` and uses port 8080: an image whose entry point is `ml` needs SERVE_HOST=0.0.0.0 and
 SERVE_PORT=8080. All take the same body; refusals are those of /v1/predict.
 """
 

@@ -71,7 +71,7 @@ class RateLimit:
 
 def limit_rate(request: Request) -> None:
     """Raise HTTPException 429 when the key of a request makes too many; `require` calls this."""
-    limit: RateLimit | None = request.app.state.rate_limit  # None limits nobody
+    limit: RateLimit | None = request.app.state.rate_limit  # None: no limit
     if limit is not None and (seconds := limit.take(request.state.key)):
         request.app.state.metrics.refused.labels("rate").inc()
         detail = f"This key made more than {limit.rate:g} requests a second."

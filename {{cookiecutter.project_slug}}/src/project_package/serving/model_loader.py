@@ -183,7 +183,7 @@ def compare_schemas(served: ServedModel, running: Task) -> None:
 def verify(served: ServedModel) -> float:
     """Compare the answers to the examples; return the seconds that a row takes.
 
-    An AsyncModel is not verified: it asks services, whose answers vary.
+    An AsyncModel is not verified: it asks services, whose answers differ each time.
 
     Raises:
         UserError: an answer is not the recorded one, or an AsyncModel needs an event store.
