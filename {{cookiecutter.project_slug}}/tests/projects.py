@@ -3,8 +3,13 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+from pydantic import create_model
+
+from project_package.bundle import Bundle
+from project_package.contract import Task
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
@@ -33,6 +38,17 @@ def copy_project(root: Path, target: Path) -> Path:
     with closing(sqlite3.connect(database)) as new:
         new.executescript(script)
     return target
+
+
+def with_age(project: Project) -> Project:
+    """Return a project whose code has one more field in requests than when it was trained."""
+
+    def make_task(bundle: Bundle) -> Task:
+        task = project.training.make_task(bundle)
+        request = create_model("WithAge", __base__=task.request, age=(float, ...))
+        return replace(task, request=request)
+
+    return replace(project, training=replace(project.training, make_task=make_task))
 
 
 def train_again(training: Training, root: Path) -> None:

@@ -23,6 +23,10 @@ class ModelError(UserError):
     """A model cannot be loaded, or cannot answer these rows."""
 
 
+BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+"""What code of a use case may raise on files that do not fit it."""
+
+
 class GateRefused(Exception):
     """A gate refused: the message names the rules and the numbers."""
 
@@ -34,7 +38,15 @@ def near(name: str, known: Iterable[str]) -> str:
     names = {other.lower(): other for other in known}
     if found := get_close_matches(name.lower(), names, n=1, cutoff=0.6):
         return f'did you mean "{names[found[0]]}"?'
-    return f"there are {', '.join(names.values())}."
+    return f"there are {', '.join(names.values())}." if names else "there are none."
+
+
+def require_known(where: str, names: Iterable[str], kind: str, known: Iterable[str]) -> None:
+    """Raise UserError for a name in `where`, a parameter, that is not among the known ones."""
+    known = tuple(known)
+    for name in names:
+        if name not in known:
+            raise UserError(f'{where}: "{name}" is not {kind}; {near(name, known)}')
 
 
 SHOWN = 3  # example rows below each broken rule

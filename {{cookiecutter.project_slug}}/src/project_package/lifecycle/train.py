@@ -12,7 +12,7 @@ import numpy as np
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
 from ..contract import Columns, length
-from ..errors import GateRefused, UserError, near
+from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Params, flatten
 from ..training import Candidate, Outcome, Progress, Splits
@@ -102,10 +102,8 @@ def code_of(params: type[Params]) -> bytes:
 def _candidates(project: Project) -> list[Candidate]:
     """Return the simple baseline and the candidates that train.candidates asks for."""
     simple, *others = project.training.candidates
-    chosen, names = project.params.train.candidates, [c.name for c in others]
-    for name in chosen:
-        if name not in names:
-            raise UserError(f'train.candidates: "{name}" is not a candidate; {near(name, names)}')
+    chosen = project.params.train.candidates
+    require_known("train.candidates", chosen, "a candidate", (c.name for c in others))
     return [simple, *(c for c in others if not chosen or c.name in chosen)]
 
 

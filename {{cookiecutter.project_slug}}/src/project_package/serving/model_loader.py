@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..bundle import EXAMPLES, Bundle, Manifest
+from ..bundle import EXAMPLES, Bundle, Manifest, example_requests
 from ..contract import AsyncModel, Columns, Model, Task
-from ..errors import ModelError, Unavailable, UserError
+from ..errors import BROKEN, ModelError, Unavailable, UserError
 from ..model_store import EVIDENCE, Pointer, Store, StoreUnreachable
 from .metrics import Metrics
 
@@ -27,8 +27,6 @@ TOLERANCE = 1e-5
 """How far a number may be from the recorded one: processors add up in different orders."""
 SLOW_SECONDS = 0.005
 """A batch that takes longer is predicted in a thread, so that health checks are answered."""
-BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
-"""What code of a use case may raise on files that do not fit it."""
 log = logging.getLogger(__name__)
 
 
@@ -184,14 +182,15 @@ def verify(served: ServedModel) -> float:
     An AsyncModel is not verified: it asks services, whose answers vary.
 
     Raises:
-        UserError: an answer is not the recorded one, or an AsyncModel needs an event store.
+        UserError: an answer is not the recorded one, the code has other request fields than the
+            examples, or an AsyncModel needs an event store.
     """
     task = served.task
     if served.is_async and task.history is not None:
         raise UserError(f"Version {served.version} is awaited and cannot use an event store.")
     if served.is_async or not served.examples:
         return 0
-    requests = [task.request.model_validate(example["request"]) for example in served.examples]
+    requests = example_requests(task.request, served.examples, served.version)
     try:
         for _ in range(2):  # the first call warms the model up
             start = time.perf_counter()
