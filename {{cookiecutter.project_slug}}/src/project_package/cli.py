@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,76 +57,34 @@ def open_project(
     return open_folder(entry.training(), changes or (), quiet)
 
 
-@app.command(epilog="Example: `ml data --set data.days=120`")
-def data(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Read raw rows, validate them and compute their features."""
-    from .lifecycle.data import data as stage
+def add_stage(stage: str, about: str, options: str = "") -> None:
+    """Add the command of a stage, a `module:function` of the lifecycle that takes a project."""
+    name = stage.partition(":")[2]
 
-    with open_project(context, changes, quiet) as project:
-        stage(project)
+    def command(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+        run_stage = resolve_name(f"{__package__}.lifecycle.{stage}")
+        with open_project(context, changes, quiet) as project:
+            run_stage(project)
 
-
-@app.command(epilog="Example: `ml train --set train.trials=40`")
-def train(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Search, fit and register a challenger."""
-    from .lifecycle.train import train as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
+    app.command(name, help=about, epilog=f"Example: `ml {name}{options}`")(command)
 
 
-@app.command(epilog="Example: `ml evaluate`")
-def evaluate(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Score the challenger beside its baselines and write the report."""
-    from .lifecycle.evaluate import evaluate as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml promote --set promote.margin=0`")
-def promote(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Make the challenger the champion if it passes the gate."""
-    from .lifecycle.promote import promote as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml rollback`")
-def rollback(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Make the previous champion the champion again."""
-    from .lifecycle.promote import rollback as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml pipeline --set seed=1`")
-def pipeline(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Run data, train, evaluate and promote."""
-    from .lifecycle.pipeline import pipeline as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml models`")
-def models(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """List the registered versions with their aliases and scores."""
-    from .lifecycle.doctor import models as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml doctor`")
-def doctor(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Check the set-up; exit with 2 when something is broken."""
-    from .lifecycle.doctor import doctor as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
+add_stage(
+    "data:data",
+    "Read raw rows, validate them and compute their features.",
+    " --set data.memory_limit_mib=2048",
+)
+add_stage("train:train", "Search, fit and register a challenger.", " --set train.trials=40")
+add_stage("evaluate:evaluate", "Score the challenger beside its baselines and write the report.")
+add_stage(
+    "promote:promote",
+    "Make the challenger the champion if it passes the gate.",
+    " --set promote.margin=0",
+)
+add_stage("promote:rollback", "Make the previous champion the champion again.")
+add_stage("pipeline:pipeline", "Run data, train, evaluate and promote.", " --set seed=1")
+add_stage("doctor:models", "List the registered versions with their aliases and scores.")
+add_stage("doctor:doctor", "Check the set-up; exit with 2 when something is broken.")
 
 
 @app.command(epilog="Example: `ml predict today.csv predictions.parquet`")

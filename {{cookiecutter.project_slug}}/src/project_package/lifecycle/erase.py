@@ -8,12 +8,7 @@ from .project import Project
 
 
 def erase(project: Project, entity: str, erase_log: Callable[[str], int] | None) -> None:
-    """Delete the events and the logged predictions of an entity id.
-
-    Args:
-        project: The project.
-        entity: The id.
-        erase_log: Deletes the logged predictions and returns how many; None without a log.
+    """Delete the events of an entity id, and by `erase_log`, if there is a log, its predictions.
 
     Raises:
         UserError: there is no champion, or the event store or the log cannot be used.

@@ -182,11 +182,18 @@ def _weakest(document: Document) -> str:
 
 
 def svg(figure: Figure) -> str:
-    """Draw a figure as an SVG element of a page; the same figure gives the same text."""
+    """Draw a figure as an SVG element of a page; the same figure gives the same text.
+
+    It has the colours of the page, and a title for screen readers.
+    """
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": figure.name}, STYLE):
         canvas(figure).savefig(buffer, format="svg", metadata=NO_METADATA)
-    return _inline(buffer.getvalue(), figure.title)
+    _, box, body = re.split(r'<svg[^>]*(viewBox="[^"]*")[^>]*>', buffer.getvalue(), maxsplit=1)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)  # every figure has a figure_1: ids must be unique
+    for colour, variable in COLOURS.items():
+        body = body.replace(colour, variable)
+    return f'<svg {box} role="img" aria-label="{escape(figure.title)}">{body.strip()}'
 
 
 def canvas(figure: Figure) -> Canvas:
@@ -195,16 +202,3 @@ def canvas(figure: Figure) -> Canvas:
         drawn = Canvas(figsize=SIZE_INCHES, layout="constrained")
         figure.draw(drawn.add_subplot())
     return drawn
-
-
-def _inline(text: str, title: str) -> str:
-    """Make an SVG file an element of the page: its colours, and a title for screen readers."""
-    text = text[text.index("<svg") :]
-    text = re.sub(r'<g id="[^"]*"', "<g", text)  # every figure has a figure_1: ids must be unique
-    box = re.search(r'viewBox="[^"]*"', text)
-    label = escape(title)
-    head = f'<svg {box.group() if box else ""} role="img" aria-label="{label}">'
-    text = re.sub(r"^<svg[^>]*>", lambda _: head, text)
-    for colour, variable in COLOURS.items():
-        text = text.replace(colour, variable)
-    return text.strip()
