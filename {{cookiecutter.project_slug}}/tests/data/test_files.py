@@ -65,11 +65,6 @@ def test_bad_line_is_never_skipped(tmp_path: Path, row: str) -> None:
         opened(Path(path))
 
 
-def test_parquet_is_read(tmp_path: Path) -> None:
-    path = Path(table(tmp_path / "[1].parquet", id=[1, 2]))
-    assert opened(path) == (["id"], [(1,), (2,)])
-
-
 def test_rejects_a_truncated_parquet_file(tmp_path: Path) -> None:
     path = Path(table(tmp_path / "rows.parquet", id=[1, 2]))
     path.write_bytes(path.read_bytes()[:100])

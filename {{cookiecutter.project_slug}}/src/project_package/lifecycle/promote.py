@@ -54,11 +54,7 @@ def promote(project: Project) -> int:
 
 
 def rollback(project: Project) -> int:
-    """Make the previous champion the champion again; return its version.
-
-    Raises:
-        UserError: there is none, or the code does not fit it any more.
-    """
+    """Make the previous champion the champion again; return its version. See `Registry`."""
     with project.workspace.lock(), project.console.step("rollback"):
         old, new = project.registry.rollback(project.check)
     project.console.print(f"Version {new} is the champion again, instead of version {old}.")

@@ -113,11 +113,10 @@ class Registry:
     def rollback(self, check: Callable[[int, Bundle], None]) -> tuple[int, int]:
         """Make the previous champion the champion again; return the old and the new version.
 
-        `check` raises UserError when its version cannot be served. The old champion loses the
-        challenger alias too: the next promote would promote it again.
+        The old one loses the challenger alias too: the next promote would promote it again.
 
         Raises:
-            UserError: there is no champion, none before it, or `check` refuses that.
+            UserError: there is no champion, none before it, or `check` refuses that one.
         """
         old = self.store.pointer(CHAMPION)
         if old is None or not old.previous:
