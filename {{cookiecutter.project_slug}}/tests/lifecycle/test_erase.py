@@ -43,9 +43,3 @@ def test_events_and_predictions_are_deleted(project: Project, has_log: bool) -> 
     erase(replace(project, training=training), "anna", logged.pop if has_log else None)
     assert (store.erased, store.closed) == (["anna"], True)
     assert logged == ({} if has_log else {"anna": 5})
-
-
-def test_log_is_erased_without_history_too(project: Project) -> None:
-    logged = {"anna": 5}
-    erase(project, "anna", logged.pop)
-    assert logged == {}

@@ -94,13 +94,6 @@ def test_rollback_to_a_damaged_version_is_refused(registry: Registry) -> None:
     assert pointer(registry).version == find(registry, CHAMPION).number == 2
 
 
-def test_alias_in_mlflow_follows_the_store(registry: Registry) -> None:
-    registry.store.set_alias(CHAMPION, pointer(registry).model_copy(update={"version": 2}))
-    assert find(registry, CHAMPION).number == 1
-    registry.champion()
-    assert find(registry, CHAMPION).number == 2
-
-
 @pytest.mark.parametrize("changed", [{"version": 9}, {"digest": "another"}])
 def test_store_of_another_project_is_refused(registry: Registry, changed: dict[str, Any]) -> None:
     registry.store.set_alias(CHAMPION, pointer(registry).model_copy(update=changed))
