@@ -1,4 +1,4 @@
-"""backfill stores recent events once, in batches."""
+"""backfill stores recent events once, in batches; erase deletes them."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from project_package.contract import Columns, Entity, Frozen, History
 from project_package.errors import UserError
 from project_package.lifecycle.backfill import backfill
 from project_package.lifecycle.doctor import doctor
+from project_package.lifecycle.erase import erase
 from project_package.lifecycle.project import Project
 from project_package.settings import Settings
 from project_package.state.base import open_store
@@ -67,8 +68,17 @@ def test_every_event_is_stored_once(calling: Project) -> None:
     (found,) = store.find(rows)
     assert found is not None
     assert found.row["customer"] == str((COUNT - 1) % 7)
-    assert store.erase("3") == len(range(3, COUNT, 7))
     store.close()
+
+
+def test_erase_deletes_events_and_predictions(calling: Project) -> None:
+    backfill(calling)
+    logged = {"3": 5, "4": 5}
+    erase(calling, "3", logged.pop)
+    assert logged == {"4": 5}
+    assert backfill(calling) == len(range(3, COUNT, 7))  # those of customer 3 are new again
+    erase(calling, "4", None)
+    assert backfill(calling) == len(range(4, COUNT, 7))
 
 
 def test_doctor_opens_the_event_store(calling: Project) -> None:

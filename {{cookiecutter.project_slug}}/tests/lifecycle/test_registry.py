@@ -1,13 +1,10 @@
 """Champions change, in the store and in MLflow."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
 from project_package.bundle import unpack
 from project_package.errors import UserError
@@ -105,21 +102,6 @@ def test_store_of_another_project_is_refused(registry: Registry, changed: dict[s
 def test_new_model_has_no_version_and_no_champion(registry: Registry, tmp_path: Path) -> None:
     other = Registry(registry.client, "other", Store(str(tmp_path / "other")))
     assert (other.versions(), other.champion()) == ([], None)
-
-
-class Refusing:
-    """A client of an MLflow server that refuses everything."""
-
-    def create_registered_model(self, *_: object) -> None:
-        raise MlflowException("no permission")
-
-    create_model_version = create_registered_model
-
-
-def test_refusal_to_register_is_raised(registry: Registry) -> None:
-    refused = replace(registry, client=cast("MlflowClient", Refusing()))
-    with pytest.raises(MlflowException, match="no permission"):
-        refused.register("models:/m-1", "run")
 
 
 def test_missing_evaluation_says_what_to_run(registry: Registry) -> None:

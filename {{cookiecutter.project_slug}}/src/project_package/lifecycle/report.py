@@ -20,11 +20,6 @@ from ..bundle import Manifest
 from ..training import About, Figure
 from .scoring import Evaluation, Score
 
-NAMES: Mapping[str, str] = {
-    "model": "Model",
-    "baseline": "Simple baseline",
-    "naive": "No model",
-}
 DASH = "–"  # noqa: RUF001 - shown where a number is not defined
 
 # Blue, orange and grey differ for colour-blind readers too; in print, line styles differ.
@@ -36,7 +31,6 @@ COLOURS: Mapping[str, str] = {
     "#e1e4e8": "var(--line)",
     "#fdfdfe": "var(--paper)",
 }
-SIZE_INCHES = (6.6, 3.6)
 STYLE = str(resources.files(__package__) / "report.mplstyle")
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
@@ -66,7 +60,6 @@ def render(document: Document) -> str:
     return _fill(
         "report.html",
         document,
-        names=NAMES,
         bars={score.name: bars(score) for score in evaluation.scores},
         slice_bars={name: bars(score, longest) for name, score in slices.items()},
         figures=[(figure, svg(figure)) for figure in document.figures],
@@ -199,6 +192,6 @@ def svg(figure: Figure) -> str:
 def canvas(figure: Figure) -> Canvas:
     """Draw a figure with the shared style."""
     with matplotlib.rc_context(fname=STYLE):
-        drawn = Canvas(figsize=SIZE_INCHES, layout="constrained")
+        drawn = Canvas()
         figure.draw(drawn.add_subplot())
     return drawn
