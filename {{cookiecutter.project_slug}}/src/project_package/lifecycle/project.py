@@ -60,8 +60,8 @@ class Project:
             return self.training.make_task(bundle).load(bundle)
         except BROKEN as error:
             raise ModelError(
-                f"The bundle of {bundle.manifest.candidate} cannot be loaded: {error!r}. The code "
-                f"that loads it must read what this candidate wrote: {', '.join(bundle.files)}."
+                f"The bundle of {bundle.manifest.candidate} cannot be loaded: {error!r}. The "
+                f"task's `load` must read what is in it: {', '.join(bundle.files)}."
             ) from error
 
     def check(self, version: int, bundle: Bundle) -> None:
