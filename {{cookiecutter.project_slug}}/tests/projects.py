@@ -3,10 +3,18 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from plain.use_case import TRAINING
+from pydantic import create_model
+
+from project_package.bundle import Bundle
+from project_package.contract import Task
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
+from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
@@ -33,6 +41,37 @@ def copy_project(root: Path, target: Path) -> Path:
     with closing(sqlite3.connect(database)) as new:
         new.executescript(script)
     return target
+
+
+def write_customers(file: Path) -> None:
+    """Write customers of whom those with a high bill leave, and long-standing ones stay."""
+    random = np.random.default_rng(0)
+    months, bill = random.integers(1, 60, 900), random.uniform(0, 100, 900).round(2)
+    left = random.random(900) < 1 / (1 + np.exp(months / 10 - bill / 20))
+    plan = random.choice(["basic", "plus"], 900)
+    rows = zip(months, bill, plan, left, strict=True)
+    file.write_text("\n".join(["months,bill,plan,left", *(",".join(map(str, r)) for r in rows)]))
+
+
+def run_plain(root: Path, section: str = "") -> Path:
+    """Run the pipeline of the plain use case in a new folder, with a section of parameters."""
+    write_customers(root / "customers.csv")
+    promote = "[promote]\nmin_parity_rows = 500\nmax_latency_ms = 500\n"
+    text = f'name = "plain"\ncsv = "{root}/customers.csv"\n{promote}{section}'
+    (root / "params.toml").write_text(text)
+    pipeline(open_project(TRAINING, root))
+    return root
+
+
+def with_age(project: Project) -> Project:
+    """Return a project whose code has one more field in requests than when it was trained."""
+
+    def make_task(bundle: Bundle) -> Task:
+        task = project.training.make_task(bundle)
+        request = create_model("WithAge", __base__=task.request, age=(float, ...))
+        return replace(task, request=request)
+
+    return replace(project, training=replace(project.training, make_task=make_task))
 
 
 def train_again(training: Training, root: Path) -> None:

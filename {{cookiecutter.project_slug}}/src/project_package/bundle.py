@@ -6,10 +6,12 @@ never finished, and every reader checks the hashes before it trusts a byte.
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from .contract import Files, Frozen
 from .errors import UserError
@@ -96,6 +98,26 @@ def unpack(files: Files) -> Bundle:
         if sha256(files[name]) != expected:
             raise UserError(f"{name} of this bundle was changed or damaged: its hash differs.")
     return Bundle({name: files[name] for name in manifest.files}, manifest)
+
+
+def example_requests(
+    request: type[BaseModel], examples: Iterable[Mapping[str, Any]], version: int | str
+) -> list[BaseModel]:
+    """Return the requests of the examples in a version's bundle, as the code has them now.
+
+    Raises:
+        UserError: the code has other request fields than when the version was trained.
+    """
+    try:
+        return [request.model_validate(example["request"]) for example in examples]
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"Version {version} was trained with other request fields than the code has now "
+            f"({field}: {first['msg']}): run `ml pipeline` to train a version that fits, or "
+            "restore the code of its commit, which `ml models` shows."
+        ) from error
 
 
 def write(files: Files, folder: Path) -> None:

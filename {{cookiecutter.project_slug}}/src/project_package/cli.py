@@ -56,7 +56,7 @@ def open_project(
     return open_folder(entry.training(), changes or (), quiet)
 
 
-@app.command(epilog="Example: `ml data --set data.days=120`")
+@app.command(epilog="Example: `ml data --set data.memory_limit_mib=2048`")
 def data(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
     """Read raw rows, validate them and compute their features."""
     from .lifecycle.data import data as stage

@@ -23,12 +23,6 @@ class ModelError(UserError):
     """A model cannot be loaded, or cannot answer these rows."""
 
 
-class GateRefused(Exception):
-    """A gate refused: the message names the rules and the numbers."""
-
-    exit_code = 1
-
-
 CODE_ERRORS = (
     *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError),
     *(ImportError, OSError),
@@ -36,12 +30,26 @@ CODE_ERRORS = (
 """What code of a use case may raise when it does not fit a bundle or its rows."""
 
 
+class GateRefused(Exception):
+    """A gate refused: the message names the rules and the numbers."""
+
+    exit_code = 1
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest known name, or list all of them."""
     names = {other.lower(): other for other in known}
     if found := get_close_matches(name.lower(), names, n=1, cutoff=0.6):
         return f'did you mean "{names[found[0]]}"?'
-    return f"there are {', '.join(names.values())}."
+    return f"there are {', '.join(names.values())}." if names else "there are none."
+
+
+def require_known(where: str, names: Iterable[str], kind: str, known: Iterable[str]) -> None:
+    """Raise UserError for a name in `where`, a parameter, that is not among the known ones."""
+    known = tuple(known)
+    for name in names:
+        if name not in known:
+            raise UserError(f'{where}: "{name}" is not {kind}; {near(name, known)}')
 
 
 SHOWN = 3  # example rows below each broken rule

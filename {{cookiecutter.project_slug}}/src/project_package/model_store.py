@@ -39,7 +39,10 @@ class Pointer(Frozen):
 
 
 class Store:
-    """The published models of one project."""
+    """The published models of one project.
+
+    Every method raises StoreUnreachable while the folder or bucket cannot be used.
+    """
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -54,7 +57,7 @@ class Store:
         """Write files of a version, in their order. Writing the same files again is harmless.
 
         Raises:
-            UserError: the store cannot be reached, or has other content under these names.
+            UserError: the version has another bundle in the store.
         """
         mode: Literal["create", "overwrite"] = "create" if folder == BUNDLE else "overwrite"
         for name, content in files.items():
@@ -73,7 +76,7 @@ class Store:
         """Load and verify the bundle that an alias points to; return its version too.
 
         Raises:
-            UserError: there is none, it is damaged, or the store cannot be reached.
+            UserError: there is none, or it is damaged.
         """
         pointer = self.pointer(alias)
         if pointer is None:
@@ -87,11 +90,7 @@ class Store:
         return pointer.version, bundle
 
     def fetch(self, version: int, folder: str) -> Files:
-        """Read every file of a version's folder.
-
-        Raises:
-            UserError: the store cannot be reached or has no such version.
-        """
+        """Read every file of a version's folder; raise UserError when there is none."""
         prefix = f"versions/{version}/{folder}/"
         with self._reached():
             batches = obstore.list(self._objects, prefix)
@@ -102,11 +101,7 @@ class Store:
         return files
 
     def pointer(self, alias: str) -> Pointer | None:
-        """Return what an alias points to; None when it is not set.
-
-        Raises:
-            UserError: the store cannot be reached, or the pointer cannot be read.
-        """
+        """Return what an alias points to, None when it is not set; raise UserError when damaged."""
         with self._reached():
             try:
                 return Pointer.model_validate_json(self._get(f"{alias}.json"))

@@ -28,20 +28,13 @@ Decode: TypeAlias = Callable[[Columns, Columns], Columns]
 """Turn rows and the named outputs of the graph into predictions."""
 
 
-def only_outputs(_: Columns, outputs: Columns) -> Columns:
-    """Return the outputs as they are."""
-    return outputs
-
-
 class OnnxModel:
     """A graph, with what comes before and after it."""
 
-    def __init__(self, graph: bytes, encode: Encode, decode: Decode = only_outputs) -> None:
-        """Load the graph.
-
-        Raises:
-            ModelError: ONNX Runtime cannot run it.
-        """
+    def __init__(
+        self, graph: bytes, encode: Encode, decode: Decode = lambda _, outputs: outputs
+    ) -> None:
+        """Load the graph; raise ModelError when ONNX Runtime cannot run it."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # one thread per process: scale by workers
         options.inter_op_num_threads = 1
@@ -51,7 +44,8 @@ class OnnxModel:
                 graph, options, providers=["CPUExecutionProvider"]
             )
         except ONNX_ERRORS as error:
-            raise ModelError(f"the graph cannot be loaded: {_first_line(error)}") from error
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"the graph cannot be loaded: {reason}") from error
         self._names = [output.name for output in self._session.get_outputs()]
 
     def predict(self, rows: Columns) -> Columns:
@@ -74,9 +68,6 @@ class OnnxModel:
         except KeyError as error:
             raise ModelError(f"the rows have no column {error}") from error
         except ONNX_ERRORS as error:
-            raise ModelError(f"the graph cannot be run: {_first_line(error)}") from error
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"the graph cannot be run: {reason}") from error
         return dict(zip(self._names, outputs, strict=True))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

@@ -5,22 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from data.tables import csv_file, parquet_file
 
 from project_package.data.files import find, read
 from project_package.errors import UserError
-
-
-def written(path: Path, *lines: str) -> str:
-    path.write_text("\n".join(lines) + "\n")
-    return str(path)
-
-
-def table(path: Path, **columns: Any) -> str:
-    pq.write_table(pa.table(columns), path)
-    return str(path)
 
 
 def opened(path: Path) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -60,18 +49,13 @@ def test_compressed_csv_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", ["7,8,9", "7", '"7,8', '7,"8" 9'])
 def test_bad_line_is_never_skipped(tmp_path: Path, row: str) -> None:
-    path = written(tmp_path / "rows.csv", "id,amount", "5,6", row)
+    path = csv_file(tmp_path / "rows.csv", "id,amount", "5,6", row)
     with pytest.raises(duckdb.Error, match="Line: 3"):
         opened(Path(path))
 
 
-def test_parquet_is_read(tmp_path: Path) -> None:
-    path = Path(table(tmp_path / "[1].parquet", id=[1, 2]))
-    assert opened(path) == (["id"], [(1,), (2,)])
-
-
 def test_rejects_a_truncated_parquet_file(tmp_path: Path) -> None:
-    path = Path(table(tmp_path / "rows.parquet", id=[1, 2]))
+    path = Path(parquet_file(tmp_path / "rows.parquet", id=[1, 2]))
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=r"rows\.parquet is not a Parquet file, or is truncated"):
         opened(path)

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from data.tables import csv_file, parquet_file
 
 from project_package.data.sources import Layout, Source, copy
 from project_package.errors import UserError
@@ -20,18 +21,8 @@ LAYOUT = Layout(
 NOON = datetime(2024, 1, 1, 12)
 
 
-def written(path: Path, *lines: str) -> str:
-    path.write_text("\n".join(lines) + "\n")
-    return str(path)
-
-
-def table(path: Path, **columns: Any) -> str:
-    pq.write_table(pa.table(columns), path)
-    return str(path)
-
-
 def minimal(folder: Path) -> str:
-    return table(folder / "rows.parquet", id=[1], timestamp=[NOON], amount=[1.0])
+    return parquet_file(folder / "rows.parquet", id=[1], timestamp=[NOON], amount=[1.0])
 
 
 def copied(source: Source, folder: Path, memory_limit_mib: int = 256) -> list[dict[str, Any]]:
@@ -48,7 +39,7 @@ def refusal(source: Source, folder: Path) -> str:
 
 
 def test_csv_becomes_typed_and_sorted(tmp_path: Path) -> None:
-    rows = written(
+    rows = csv_file(
         tmp_path / "rows.csv",
         "label;amount;timestamp;id;more",
         "1;12.5;2024-01-01 12:00:00.5;010;x",
@@ -64,14 +55,16 @@ def test_csv_becomes_typed_and_sorted(tmp_path: Path) -> None:
 
 def test_maps_own_names_with_any_characters(tmp_path: Path) -> None:
     own = 'a "strange"; name'
-    source = table(tmp_path / "r.parquet", **{own: [7]}, at=[NOON], amount=[1.0], label=[False])
+    source = parquet_file(
+        tmp_path / "r.parquet", **{own: [7]}, at=[NOON], amount=[1.0], label=[False]
+    )
     found = copied(Source(source, {"id": own, "timestamp": "at"}), tmp_path)
     assert found == [{"id": "7", "timestamp": NOON, "amount": 1.0, "label": False}]
 
 
 def test_files_may_differ_in_order_and_type(tmp_path: Path) -> None:
-    table(tmp_path / "1.parquet", id=[2], timestamp=[NOON], amount=[12], label=[1.0])
-    table(tmp_path / "2.parquet", amount=[12.5], label=[None], timestamp=[NOON], id=["1a"])
+    parquet_file(tmp_path / "1.parquet", id=[2], timestamp=[NOON], amount=[12], label=[1.0])
+    parquet_file(tmp_path / "2.parquet", amount=[12.5], label=[None], timestamp=[NOON], id=["1a"])
     found = copied(Source(f"{tmp_path}/*.parquet"), tmp_path)
     assert [(row["id"], row["amount"], row["label"]) for row in found] == [
         ("1a", 12.5, None),
@@ -82,12 +75,14 @@ def test_files_may_differ_in_order_and_type(tmp_path: Path) -> None:
 def test_times_with_a_zone_become_utc(tmp_path: Path) -> None:
     zoned = pa.array([NOON], pa.timestamp("us", "UTC")).cast(pa.timestamp("us", "Asia/Tokyo"))
     amount = pa.array([12.34], pa.float32())
-    rows = table(tmp_path / "rows.parquet", id=[1], timestamp=zoned, amount=amount)
+    rows = parquet_file(tmp_path / "rows.parquet", id=[1], timestamp=zoned, amount=amount)
     assert copied(Source(rows), tmp_path) == [{"id": "1", "timestamp": NOON, "amount": 12.34}]
 
 
 def test_whole_floats_become_integers_as_text(tmp_path: Path) -> None:
-    rows = table(tmp_path / "r.parquet", id=[5.0], timestamp=[NOON], amount=[5.0], label=[0.0])
+    rows = parquet_file(
+        tmp_path / "r.parquet", id=[5.0], timestamp=[NOON], amount=[5.0], label=[0.0]
+    )
     assert copied(Source(rows), tmp_path) == [
         {"id": "5", "timestamp": NOON, "amount": 5.0, "label": False}
     ]
@@ -118,7 +113,7 @@ def test_query_is_a_source(tmp_path: Path) -> None:
 
 def test_reports_all_unreadable_values(tmp_path: Path) -> None:
     lines = [f'{i},01/02/2024,"12,{i}",2' for i in range(1200)]
-    rows = written(tmp_path / "rows.csv", "id,timestamp,Betrag,label", *lines)
+    rows = csv_file(tmp_path / "rows.csv", "id,timestamp,Betrag,label", *lines)
     said = refusal(Source(rows, {"amount": "Betrag"}), tmp_path).splitlines()
     assert said[1].startswith("- timestamp must be a date and time such as 2024-01-31 23:59:59: 1,")
     assert said[5].startswith('- amount (your "Betrag") must be a number such as 12.5: 1,200 rows')
@@ -140,14 +135,14 @@ def test_reports_all_unreadable_values(tmp_path: Path) -> None:
 )
 def test_rejects_values_of_another_type(tmp_path: Path, column: str, value: object) -> None:
     row = {"id": [1], "timestamp": [NOON], "amount": [1.0], "label": [True], column: [value]}
-    said = refusal(Source(table(tmp_path / "rows.parquet", **row)), tmp_path)
+    said = refusal(Source(parquet_file(tmp_path / "rows.parquet", **row)), tmp_path)
     assert f"- {column} must be" in said
     assert "1 row breaks this rule" in said
 
 
 def test_missing_column_names_file_and_nearest(tmp_path: Path) -> None:
-    written(tmp_path / "1.csv", "ID,timestamp,amount", "1,2024-01-01,2")
-    second = written(tmp_path / "2.csv", "ID,timestamp,amounts", "1,2024-01-01,2")
+    csv_file(tmp_path / "1.csv", "ID,timestamp,amount", "1,2024-01-01,2")
+    second = csv_file(tmp_path / "2.csv", "ID,timestamp,amounts", "1,2024-01-01,2")
     said = refusal(Source(f"{tmp_path}/*.csv", {"id": "ID"}), tmp_path)
     assert said == (
         f'{second} has no column "amount" for amount; did you mean "amounts"? '
@@ -166,7 +161,7 @@ def test_rejects_unknown_column_names(tmp_path: Path) -> None:
 
 
 def test_bad_line_is_named(tmp_path: Path) -> None:
-    rows = written(tmp_path / "rows.csv", "id,timestamp,amount", "1,2024-01-01,2", "1,2024")
+    rows = csv_file(tmp_path / "rows.csv", "id,timestamp,amount", "1,2024-01-01,2", "1,2024")
     said = refusal(Source(f"{tmp_path}/*.csv"), tmp_path)
     assert said.startswith(f"{tmp_path}/*.csv cannot be read: CSV Error on Line: 3")
     assert said.endswith(f"Found: 2 (in {rows}).")
@@ -181,11 +176,11 @@ def test_rejects_a_damaged_file(tmp_path: Path) -> None:
 
 
 def test_rejects_an_empty_source(tmp_path: Path) -> None:
-    rows = written(tmp_path / "rows.csv", "id,timestamp,amount")
+    rows = csv_file(tmp_path / "rows.csv", "id,timestamp,amount")
     assert "has no rows" in refusal(Source(rows), tmp_path)
 
 
 def test_failed_copy_keeps_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "canonical").write_text("old")
-    refusal(Source(written(tmp_path / "rows.csv", "id,timestamp,amount", "1,x,2")), tmp_path)
+    refusal(Source(csv_file(tmp_path / "rows.csv", "id,timestamp,amount", "1,x,2")), tmp_path)
     assert (tmp_path / "canonical").read_text() == "old"

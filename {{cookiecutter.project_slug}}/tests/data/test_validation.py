@@ -5,9 +5,10 @@ from pathlib import Path
 import duckdb
 import pandera.polars as pa
 import polars as pl
+import pytest
 
 from project_package.data.validation import broken_by_rows, broken_by_table
-from project_package.errors import Violation
+from project_package.errors import UserError, Violation
 
 
 def test_counts_add_up_over_batches(tmp_path: Path) -> None:
@@ -19,6 +20,23 @@ def test_counts_add_up_over_batches(tmp_path: Path) -> None:
     assert found["must be positive"].rows == 4
     assert found["must be positive"].examples == [{"x": -1}, {"x": -2}, {"x": -3}]
     assert found["must not be missing"].rows == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "reason"),
+    [
+        ("y", [1, 2], "column 'x' not in dataframe"),
+        ("x", ["1", "2"], "expected column 'x' to have type Int64, got String"),
+    ],
+)
+def test_column_that_does_not_fit_is_named(
+    tmp_path: Path, name: str, values: list[object], reason: str
+) -> None:
+    pl.DataFrame({name: values}).write_parquet(tmp_path / "rows.parquet")
+    schema = pa.DataFrameSchema({"x": pa.Column(pl.Int64, pa.Check.ge(0))})
+    with pytest.raises(UserError) as refusal:
+        broken_by_rows(tmp_path / "rows.parquet", schema)
+    assert str(refusal.value) == f"The rows do not fit: {reason}. Correct what loads them."
 
 
 def test_table_rule_shows_its_first_rows() -> None:

@@ -1,19 +1,22 @@
-"""backfill stores recent events once, in batches."""
+"""backfill stores recent events once, in batches; erase deletes them."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from plain.use_case import TRAINING
+from pydantic import SecretStr
 from redis import Redis
 
 from project_package.contract import Columns, Entity, Frozen, History
 from project_package.errors import UserError
 from project_package.lifecycle.backfill import backfill
 from project_package.lifecycle.doctor import doctor
+from project_package.lifecycle.erase import erase
 from project_package.lifecycle.project import Project
+from project_package.prediction_log import open_log
 from project_package.settings import Settings
 from project_package.state.base import open_store
 
@@ -67,8 +70,22 @@ def test_every_event_is_stored_once(calling: Project) -> None:
     (found,) = store.find(rows)
     assert found is not None
     assert found.row["customer"] == str((COUNT - 1) % 7)
-    assert store.erase("3") == len(range(3, COUNT, 7))
     store.close()
+
+
+def test_erase_deletes_events_and_predictions(calling: Project) -> None:
+    backfill(calling)
+    log = open_log(calling.settings, calling.workspace.root)
+    assert log
+    row = dict.fromkeys(("version", "role", "event", "monitored", "answer"), "{}")
+    now = datetime.now(UTC)
+    log.insert([[{**row, "time": now, "entity": log.hash(customer)} for customer in "334"]])
+    erase(calling, "3")
+    assert (log.erase("3"), log.erase("4")) == (0, 1)
+    assert backfill(calling) == len(range(3, COUNT, 7))  # those of customer 3 are new again
+    without_log = calling.settings.model_copy(update={"log_url": SecretStr("off")})
+    erase(replace(calling, settings=without_log), "4")
+    assert backfill(calling) == len(range(4, COUNT, 7))
 
 
 def test_doctor_opens_the_event_store(calling: Project) -> None:

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from plain.use_case import TRAINING
 
-from project_package.cli import Entry, app, run
+from project_package.cli import Entry, run
 from project_package.lifecycle.project import Project
 
 COMMANDS = ["data", "train", "evaluate", "promote", "rollback", "pipeline", "predict", "models",
@@ -55,7 +55,6 @@ def new(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_help_lists_the_commands_with_examples(ml: Ml) -> None:
     ml()
-    assert {c.callback.__name__ for c in app.registered_commands if c.callback} >= {*COMMANDS}
     for command in COMMANDS:
         assert command in ml.out + ml.err
     for command in COMMANDS:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from projects import with_age
 
 from project_package.errors import UserError
 from project_package.lifecycle.console import Console
@@ -55,6 +56,16 @@ def test_models_are_listed_with_score_and_data(
     assert new[4] == old[4] == project.workspace.dataset().digest
 
 
+def test_models_are_listed_with_commit_and_changes(copy: Project) -> None:
+    (version,) = copy.registry.versions()
+    for commit, shown in (
+        ("c0ffee42" * 5, "c0ffee42"),
+        ("c0ffee42" * 5 + "-dirty", "c0ffee42-dirty"),
+    ):
+        copy.registry.client.set_tag(version.run, "commit", commit)
+        assert printed(models, copy)[0][5] == shown
+
+
 def test_model_without_evaluation_is_listed(copy: Project) -> None:
     source = copy.registry.client.get_model_version(copy.params.name, "1").source
     with copy.tracking.run("train") as run:
@@ -86,6 +97,13 @@ def test_missing_parts_are_named(copy: Project) -> None:
 def test_damaged_champion_is_named(copy: Project) -> None:
     Path(copy.store.address, "versions", "1", "bundle", "weights.json").write_bytes(b"damaged")
     assert "weights.json of this bundle was changed or damaged" in broken(copy)["champion"]
+
+
+def test_champion_of_other_code_is_named(project: Project) -> None:
+    sentence = (
+        "Version 1 was trained with other request fields than the code has now (age: Field req"
+    )
+    assert broken(with_age(project))["champion"].startswith(sentence)
 
 
 @pytest.mark.parametrize(

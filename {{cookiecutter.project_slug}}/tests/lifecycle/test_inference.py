@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from plain.use_case import Customer
 
-from project_package.contract import AsyncModel, Columns
-from project_package.lifecycle.inference import answer, run_model
+from project_package.contract import Columns
+from project_package.lifecycle.inference import answer
 from project_package.lifecycle.project import Project
 
 
@@ -15,11 +15,6 @@ class Waiting:
 
     async def predict(self, rows: Columns) -> Columns:
         return {"probability": rows["months"] / 100}
-
-
-def test_asynchronous_model_is_awaited() -> None:
-    model: AsyncModel = Waiting()
-    assert run_model(model, {"months": np.array([50.0])})["probability"].tolist() == [0.5]
 
 
 def test_answers_are_json_objects_as_in_the_server(project: Project) -> None:

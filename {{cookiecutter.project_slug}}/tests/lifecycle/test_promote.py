@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from projects import with_age
 
 from project_package.contract import length
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.promote import promote
+from project_package.lifecycle.promote import promote, rollback
 from project_package.lifecycle.train import train
-from project_package.model_store import CHALLENGER
+from project_package.model_store import CHALLENGER, CHAMPION
 from project_package.training import Metric
 
 RULES = ["goal", "naive", "baseline", "champion", "metric", "changed", "parity", "size", "latency"]
@@ -66,9 +67,30 @@ def test_limited_metric_is_compared_with_the_champion(candidate: Project) -> Non
     assert promote(limited(project, max_loss={"age": 1.1})) == 2
 
 
-def test_limit_of_an_unknown_metric_is_refused(candidate: Project) -> None:
-    with pytest.raises(UserError, match='"aucs" is not a metric; did you mean "auc"'):
-        promote(limited(candidate, max_loss={"aucs": 0.1}))
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ({"max_loss": {"aucs": 0.1}}, 'max_loss: "aucs" is not a metric; did you mean "auc"?'),
+        ({"guarded": ("nwe",)}, 'guarded: "nwe" is not a slice; did you mean "new"?'),
+    ],
+)
+def test_unknown_name_is_refused(candidate: Project, limits: Any, sentence: str) -> None:
+    training = replace(candidate.training, slices=lambda rows: {"new": rows["months"] < 0})
+    project = replace(candidate, training=training)
+    with pytest.raises(UserError) as refusal:
+        promote(limited(project, **limits))
+    assert str(refusal.value) == f"promote.{sentence}"
+    assert project.store.pointer(CHALLENGER) is not None
+    with pytest.raises(GateRefused, match="slice new: cannot be scored"):  # has no row here
+        promote(limited(project, guarded=("new",)))
+
+
+def test_rollback_to_a_version_of_other_code_is_refused(candidate: Project) -> None:
+    promote(candidate)
+    with pytest.raises(UserError, match=r"^Version 1 was trained with other request fields .*age"):
+        rollback(with_age(candidate))
+    assert candidate.store.load(CHAMPION)[0] == 2
+    assert rollback(candidate) == 1
 
 
 def test_new_model_store_gets_its_champion(candidate: Project, tmp_path: Path) -> None:

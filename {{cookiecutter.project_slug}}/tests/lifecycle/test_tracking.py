@@ -59,9 +59,6 @@ def test_failing_run_is_marked_as_failed(tracking: Tracking) -> None:
     with pytest.raises(UserError), tracking.run("test") as run:
         raise UserError("no more disk")
     assert status(tracking, run) == "FAILED"
-    with tracking.resume(run):
-        pass
-    assert status(tracking, run) == "FINISHED"
 
 
 def test_killed_run_is_marked_by_the_next(tracking: Tracking) -> None:

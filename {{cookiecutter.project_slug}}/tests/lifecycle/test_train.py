@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from plain.use_case import TRAINING
 
-from project_package.contract import Columns, Files, take
+from project_package.bundle import Bundle
+from project_package.contract import Columns, Files, Model, Task, take
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import code_of, parity_rows, train
+from project_package.onnx_model import GRAPH, OnnxModel
 from project_package.training import Fitted, Fold, Splits
 
 
@@ -37,6 +39,23 @@ def test_bundle_that_predicts_otherwise_is_refused(
     with pytest.raises(GateRefused, match=r"parity: largest difference 1\.0e-03 of 1e-05"):
         train(replace(project, training=shifted))
     assert [version.number for version in project.registry.versions()] == [1]
+
+
+def test_bundle_that_cannot_be_loaded_is_named(
+    trained: Path, clone: Callable[[Path], Project]
+) -> None:
+    def load(bundle: Bundle) -> Model:
+        return OnnxModel(bundle.files[GRAPH], encode=lambda rows: rows)
+
+    def make_task(bundle: Bundle) -> Task:
+        return replace(TRAINING.make_task(bundle), load=load)
+
+    project = clone(trained)
+    sentence = (
+        r"^The bundle of by_months cannot be loaded: KeyError\('model.onnx'\)\. .*weights\.json"
+    )
+    with pytest.raises(UserError, match=sentence):
+        train(replace(project, training=replace(TRAINING, make_task=make_task)))
 
 
 def test_unknown_candidate_is_named(trained: Path, clone: Callable[[Path], Project]) -> None:

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns, Files, Frozen, Model, Task, length, take
+from project_package.contract import Columns, Frozen, Model, Task, length, take
 from project_package.fields import to_rows
 from project_package.onnx_model import GRAPH, OnnxModel
 from project_package.params import Params
@@ -84,7 +84,7 @@ class Linear:
         logit = matrix(rows)[:, : len(self.weights)] @ np.array(self.weights) + self.intercept
         return {"probability": 1 / (1 + np.exp(-logit))}
 
-    def files(self) -> Files:
+    def files(self) -> dict[str, bytes]:
         return {WEIGHTS: json.dumps(asdict(self)).encode()}
 
 
@@ -95,7 +95,7 @@ class Tree:
     def predict(self, rows: Columns) -> Columns:
         return {"probability": self.model.predict_proba(matrix(rows))[:, 1]}
 
-    def files(self) -> Files:
+    def files(self) -> dict[str, bytes]:
         sample = np.zeros((1, 3), np.float32)
         return {GRAPH: to_onnx(self.model, sample, options={"zipmap": False}).SerializeToString()}
 

@@ -75,6 +75,13 @@ def test_refuses_a_version_with_another_schema(times: Published, loader: ModelLo
     assert "other fields in Number than the version that is served" in loader.refused
 
 
+def test_refuses_a_version_of_other_code_at_the_start(times: Published) -> None:
+    times.task = replace(TIMES, request=create_model("Number", x=(float, 1), z=(float, ...)))
+    refused = ModelLoader(times.make_task, times.store, CHAMPION, Metrics()).refused
+    assert refused.startswith("Version 1 was trained with other request fields than the code has")
+    assert "(z: Field required): run `ml pipeline` to train a version that fits" in refused
+
+
 def test_refuses_damaged_files(times: Published, loader: ModelLoader) -> None:
     versions = times.root / "store" / "versions"
     times.publish(2)

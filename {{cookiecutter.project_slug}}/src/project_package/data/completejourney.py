@@ -58,11 +58,7 @@ def gather(data: Data, script: Script, layout: Layout, target: Path) -> None:
 
 
 def package_data(package: str = PACKAGE) -> Path:
-    """Return the folder of the package's files, without importing the package.
-
-    Raises:
-        UserError: the package is not installed.
-    """
+    """Return the package's data folder, without an import; raise UserError if it is missing."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise UserError(
@@ -75,10 +71,7 @@ def package_data(package: str = PACKAGE) -> Path:
 def build(script: Script, source: Path, target: Path, duckdb_mib: int) -> None:
     """Run `script` on the files of the folder `source`; write its table to a Parquet file.
 
-    `duckdb_mib` (MiB) is the memory limit of DuckDB, which spills to files beside `target`.
-
-    Raises:
-        UserError: the memory limit is too small.
+    DuckDB spills to files beside `target`; raise UserError when its limit (MiB) is too small.
     """
     sql = resources.files(script.folder).joinpath(script.file).read_text(encoding="utf-8")
     with (

@@ -20,11 +20,7 @@ CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 
 
 def find(location: str) -> list[Path]:
-    """List the files of a path or a pattern, sorted by name.
-
-    Raises:
-        UserError: there is none.
-    """
+    """List the files of a path or a pattern, sorted by name; raise UserError if there is none."""
     path = Path(location).expanduser()
     if path.is_file():
         return [path]

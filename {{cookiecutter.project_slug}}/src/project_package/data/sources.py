@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 
 from .. import settings
 from ..contract import Frozen
-from ..errors import SHOWN, UserError, Violation, near, refuse
+from ..errors import SHOWN, UserError, Violation, near, refuse, require_known
 from ..fields import columns_of
 from .files import find, read
 
@@ -175,11 +175,7 @@ def _rows(
 
 def _names(source: Source, layout: Layout, header: Sequence[str]) -> dict[str, str]:
     """Map our columns to the source's own, without optional ones that are missing there."""
-    for ours in source.columns:
-        if ours not in layout.types:
-            raise UserError(
-                f'data.columns: "{ours}" is not an expected column; {near(ours, layout.types)}'
-            )
+    require_known("data.columns", source.columns, "an expected column", layout.types)
     names = {ours: source.columns.get(ours, ours) for ours in layout.types}
     return {o: own for o, own in names.items() if o not in layout.optional or own in header}
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyRelation
 from pandera.errors import SchemaErrors
 
-from ..errors import SHOWN, Violation
+from ..errors import SHOWN, UserError, Violation
 
 TableRule: TypeAlias = tuple[str, str, str]
 """Column, rule, and which rows break it, in SQL."""
@@ -25,7 +25,7 @@ def broken_by_rows(
     """Validate a Parquet file batch by batch; add up the broken rules.
 
     Raises:
-        SchemaErrors: a column is missing or has another type than the schema says.
+        UserError: a column is missing or has another type than the schema says.
     """
     broken: dict[tuple[str, str], Violation] = {}
     with pq.ParquetFile(path) as file:
@@ -46,8 +46,11 @@ def _broken(
         schema.validate(rows, lazy=True)
     except SchemaErrors as errors:
         for error in errors.schema_errors:
-            if error.check_output is None:
-                raise
+            if error.check_output is None:  # not about rows: a missing column, or a wrong type
+                reason = str(error).partition("\n")[0]
+                raise UserError(
+                    f"The rows do not fit: {reason}. Correct what loads them."
+                ) from None
             rule = "must not be missing" if isinstance(error.check, str) else error.check.error
             yield error.schema.name, rule, rows.filter(~error.check_output["check_output"])
 

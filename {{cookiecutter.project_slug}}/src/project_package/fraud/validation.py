@@ -49,8 +49,8 @@ def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> No
     the rules about the table; a batch of rows needs about 100 MiB beside it.
 
     Raises:
-        UserError: broken rules, each with its column, how many rows break it and three of them.
-        SchemaErrors: a column is missing or has another type than the layout says.
+        UserError: broken rules, each with its column, how many rows break it and three of them; or
+            a column that is missing or has another type than the layout says.
     """
     latest = datetime.now(UTC).replace(tzinfo=None) + GRACE
     rules = [rule for rule in RULES if labelled or rule[0] != "is_fraud"]

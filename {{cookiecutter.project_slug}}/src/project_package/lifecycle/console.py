@@ -1,14 +1,14 @@
-"""What a command prints: progress bars on a terminal, else plain lines; nothing when quiet."""
+"""What a command prints: plain lines, and on a terminal a progress bar; nothing when quiet."""
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich import progress
 from rich.console import Console as RichConsole
+from rich.progress import Progress
 from rich.table import Table
 
-from ..training import Progress
+from .. import training
 
 
 class Console:
@@ -34,15 +34,11 @@ class Console:
         self._rich.print(table)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Progress]:
+    def step(self, name: str) -> Iterator[training.Progress]:
         """Show a step: the body reports the share that is done, from 0 to 1."""
-        start, terminal = time.perf_counter(), self._rich.is_terminal
-        text, elapsed = progress.TextColumn(f"{name:<9}"), progress.TimeElapsedColumn()
-        columns = (text, progress.BarColumn(), elapsed)
-        with progress.Progress(*columns, console=self._rich, disable=not terminal) as bar:
+        start, hidden = time.perf_counter(), not self._rich.is_terminal
+        with Progress(console=self._rich, disable=hidden, transient=True) as bar:
             task = bar.add_task(name, total=1.0)
             yield lambda done: bar.update(task, completed=done)
-            bar.update(task, completed=1.0)
         self.seconds[name] = time.perf_counter() - start
-        if not terminal:
-            self.print(f"{name}: {self.seconds[name]:.1f} s")
+        self.print(f"{name}: {self.seconds[name]:.1f} s")

@@ -28,7 +28,8 @@ def models(project: Project) -> None:
         score = run.metrics.get(f"test.{goal.name}")
         scored = "not evaluated" if score is None else f"{score:.3f}"
         created = f"{datetime.fromtimestamp(version.created / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-        origin = (run.tags.get("data", ""), run.tags.get("commit", "")[:8])
+        commit = run.tags.get("commit", "")
+        origin = (run.tags.get("data", ""), commit[:8] + commit[40:])  # -dirty, after 40 digits
         rows.append((str(version.number), ", ".join(version.aliases), scored, created, *origin))
     header = ("version", "aliases", goal.label, "created", "data", "commit")
     project.console.table(project.params.name, header, rows)
@@ -81,7 +82,7 @@ def _search(project: Project) -> str:
 
 def _champion(project: Project) -> str:
     version, bundle = project.store.load(CHAMPION)
-    project.load(bundle)
+    project.check(version, bundle)
     return f"version {version} in {project.store.address}"
 
 

@@ -54,7 +54,7 @@ def evaluate(project: Project) -> Evaluation:
         for name, text in files.items():
             replace_text(project.workspace.reports / name, text)
         # 5. Track all of it.
-        with project.tracking.resume(version.run):
+        with mlflow.start_run(run_id=version.run):
             mlflow.log_metrics({f"test.{score.name}": score.model for score in evaluation.scores})
             log_files({name: text.encode() for name, text in files.items()}, EVIDENCE)
             for figure in document.figures:

@@ -1,6 +1,5 @@
 """predict: predict a file of raw rows with the champion."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,11 +11,6 @@ from ..model_store import CHAMPION
 from .inference import run_model
 from .project import Project
 
-WRITERS: Mapping[str, Callable[[pl.DataFrame, Path], None]] = {
-    ".parquet": lambda table, path: table.write_parquet(path),
-    ".csv": lambda table, path: table.write_csv(path),
-}
-
 
 def predict(project: Project, source: Path, target: Path) -> int:
     """Read raw rows from a Parquet or CSV file, write them with predictions; return their number.
@@ -24,7 +18,7 @@ def predict(project: Project, source: Path, target: Path) -> int:
     Raises:
         UserError: no champion, a file that cannot be read, or an unknown file type.
     """
-    if target.suffix not in WRITERS:
+    if target.suffix not in (".parquet", ".csv"):
         raise UserError(f"{target} must end in .parquet or .csv.")
     if not target.absolute().parent.is_dir():
         raise UserError(f"There is no folder {target.parent} to write {target.name} into.")
@@ -38,7 +32,8 @@ def predict(project: Project, source: Path, target: Path) -> int:
         progress(0.9)
         temporary = target.with_name(f".{target.name}-{uuid4().hex}")
         try:
-            WRITERS[target.suffix](table, temporary)
+            write = table.write_csv if target.suffix == ".csv" else table.write_parquet
+            write(temporary)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)

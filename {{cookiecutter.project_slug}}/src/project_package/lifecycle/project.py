@@ -1,5 +1,6 @@
 """The project that a command works on: what to solve, how, and where."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import params, settings
-from ..bundle import Bundle
+from ..bundle import EXAMPLES, Bundle, example_requests
 from ..contract import AsyncModel, Model, Task
-from ..errors import UserError
+from ..errors import CODE_ERRORS, ModelError, UserError
 from ..model_store import CHAMPION, Store
 from ..params import Params
 from ..settings import Settings
@@ -54,8 +55,20 @@ class Project:
         return Registry(self.tracking.client, self.params.name, self.store)
 
     def load(self, bundle: Bundle) -> Model | AsyncModel:
-        """Load the model of a bundle."""
-        return self.training.make_task(bundle).load(bundle)
+        """Load the model of a bundle; raise ModelError when the code cannot read its files."""
+        try:
+            return self.training.make_task(bundle).load(bundle)
+        except CODE_ERRORS as error:
+            raise ModelError(
+                f"The bundle of {bundle.manifest.candidate} cannot be loaded: {error!r}. The "
+                f"task's `load` must read what is in it: {', '.join(bundle.files)}."
+            ) from error
+
+    def check(self, version: int, bundle: Bundle) -> None:
+        """Raise UserError when the code does not fit a version, so that no server can start."""
+        self.load(bundle)
+        examples = json.loads(bundle.files[EXAMPLES])
+        example_requests(self.training.make_task(bundle).request, examples, version)
 
     def champion_task(self) -> Task:
         """Return the task of the champion; raise UserError when there is none."""

@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from ..bundle import EXAMPLES, pack
+from ..bundle import EXAMPLES, example_requests, pack
 from ..contract import take
-from ..errors import GateRefused, UserError, near
+from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
 from ..training import Progress
 from . import gate
@@ -27,13 +27,11 @@ def promote(project: Project) -> int:
     Raises:
         GateRefused: a rule refused; the message has each such rule with its numbers.
         UserError: there is no challenger, it was not evaluated, its test rows are not available,
-            or promote.max_loss names an unknown metric.
+            or promote.max_loss or promote.guarded has an unknown name.
     """
     registry, console = project.registry, project.console
-    metrics = [metric.name for metric in project.training.metrics]
-    for name in project.params.promote.max_loss:
-        if name not in metrics:
-            raise UserError(f'promote.max_loss: "{name}" is not a metric; {near(name, metrics)}')
+    metrics = (metric.name for metric in project.training.metrics)
+    require_known("promote.max_loss", project.params.promote.max_loss, "a metric", metrics)
     with project.workspace.lock():  # a second promote waits, and sees the new champion
         version, champion = challenger(project), registry.champion()
         if champion is not None and champion.number == version.number:
@@ -56,9 +54,9 @@ def promote(project: Project) -> int:
 
 
 def rollback(project: Project) -> int:
-    """Make the previous champion, if there is one, the champion again; return its version."""
+    """Make the previous champion the champion again; return its version. See `Registry`."""
     with project.workspace.lock(), project.console.step("rollback"):
-        old, new = project.registry.rollback()
+        old, new = project.registry.rollback(project.check)
     project.console.print(f"Version {new} is the champion again, instead of version {old}.")
     return new
 
@@ -72,6 +70,7 @@ def judge(
     # 1. Read the evaluation, the bundle and its test rows.
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
     rows, model = test_rows(project, bundle), project.load(bundle)
+    require_known("promote.guarded", limits.guarded, "a slice", training.slices(rows))
     progress(0.2)
     # 2. Compare with the goal, no model and the simple baseline.
     verdicts, slices = gate.beats(metric, evaluation, training.floor), evaluation.slices
@@ -93,7 +92,7 @@ def judge(
     megabytes = sum(map(len, pack(bundle).values())) / 1e6
     if examples := json.loads(bundle.files[EXAMPLES]):
         task, what = training.make_task(bundle), "a request, features included"
-        requests = [task.request.model_validate(examples[0]["request"])]
+        requests = example_requests(task.request, examples[:1], version.number)
         call: Callable[[], object] = partial(answer, task, model, requests)
     else:
         what, call = "a row with features", partial(run_model, model, take(rows, np.arange(1)))

@@ -5,6 +5,7 @@ first, then the pointer moves (atomically), then MLflow's alias is set. A kill b
 two leaves a new champion with an old alias, which `champion` corrects when it is called next.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,22 +110,23 @@ class Registry:
             self.store.set_alias(CHAMPION, pointer)
         self.champion()
 
-    def rollback(self) -> tuple[int, int]:
+    def rollback(self, check: Callable[[int, Bundle], None]) -> tuple[int, int]:
         """Make the previous champion the champion again; return the old and the new version.
 
         The old one loses the challenger alias too: the next promote would promote it again.
 
         Raises:
-            UserError: there is no champion, or none before it.
+            UserError: there is no champion, none before it, or `check` refuses that one.
         """
         old = self.store.pointer(CHAMPION)
         if old is None or not old.previous:
             raise UserError("There is no earlier champion to go back to: `ml models` lists all.")
         number, *earlier = old.previous
-        digest = unpack(self.store.fetch(number, BUNDLE)).digest
+        bundle = unpack(self.store.fetch(number, BUNDLE))
+        check(number, bundle)
         if (challenger := self.find(CHALLENGER)) and challenger.number == old.version:
             self.client.delete_registered_model_alias(self.name, CHALLENGER)
-        pointer = Pointer(version=number, digest=digest, previous=tuple(earlier))
+        pointer = Pointer(version=number, digest=bundle.digest, previous=tuple(earlier))
         self.store.set_alias(CHAMPION, pointer)
         self.champion()
         return old.version, number

@@ -20,11 +20,6 @@ from ..bundle import Manifest
 from ..training import About, Figure
 from .scoring import Evaluation, Score
 
-NAMES: Mapping[str, str] = {
-    "model": "Model",
-    "baseline": "Simple baseline",
-    "naive": "No model",
-}
 DASH = "–"  # noqa: RUF001 - shown where a number is not defined
 
 # Blue, orange and grey differ for colour-blind readers too; in print, line styles differ.
@@ -36,7 +31,6 @@ COLOURS: Mapping[str, str] = {
     "#e1e4e8": "var(--line)",
     "#fdfdfe": "var(--paper)",
 }
-SIZE_INCHES = (6.6, 3.6)
 STYLE = str(resources.files(__package__) / "report.mplstyle")
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
@@ -66,7 +60,6 @@ def render(document: Document) -> str:
     return _fill(
         "report.html",
         document,
-        names=NAMES,
         bars={score.name: bars(score) for score in evaluation.scores},
         slice_bars={name: bars(score, longest) for name, score in slices.items()},
         figures=[(figure, svg(figure)) for figure in document.figures],
@@ -182,29 +175,23 @@ def _weakest(document: Document) -> str:
 
 
 def svg(figure: Figure) -> str:
-    """Draw a figure as an SVG element of a page; the same figure gives the same text."""
+    """Draw a figure as an SVG element of a page; the same figure gives the same text.
+
+    It has the colours of the page, and a title for screen readers.
+    """
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": figure.name}, STYLE):
         canvas(figure).savefig(buffer, format="svg", metadata=NO_METADATA)
-    return _inline(buffer.getvalue(), figure.title)
+    _, box, body = re.split(r'<svg[^>]*(viewBox="[^"]*")[^>]*>', buffer.getvalue(), maxsplit=1)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)  # every figure has a figure_1: ids must be unique
+    for colour, variable in COLOURS.items():
+        body = body.replace(colour, variable)
+    return f'<svg {box} role="img" aria-label="{escape(figure.title)}">{body.strip()}'
 
 
 def canvas(figure: Figure) -> Canvas:
     """Draw a figure with the shared style."""
     with matplotlib.rc_context(fname=STYLE):
-        drawn = Canvas(figsize=SIZE_INCHES, layout="constrained")
+        drawn = Canvas()
         figure.draw(drawn.add_subplot())
     return drawn
-
-
-def _inline(text: str, title: str) -> str:
-    """Make an SVG file an element of the page: its colours, and a title for screen readers."""
-    text = text[text.index("<svg") :]
-    text = re.sub(r'<g id="[^"]*"', "<g", text)  # every figure has a figure_1: ids must be unique
-    box = re.search(r'viewBox="[^"]*"', text)
-    label = escape(title)
-    head = f'<svg {box.group() if box else ""} role="img" aria-label="{label}">'
-    text = re.sub(r"^<svg[^>]*>", lambda _: head, text)
-    for colour, variable in COLOURS.items():
-        text = text.replace(colour, variable)
-    return text.strip()

@@ -87,24 +87,12 @@ class Tracking:
     def run(self, name: str) -> Iterator[str]:
         """Open a new run and yield its id; it ends as failed when the body raises."""
         self._end_killed_runs()
-        started = mlflow.start_run(experiment_id=self.experiment, run_name=name)
-        with started as run, self._locked(run.info.run_id):
-            mlflow.set_tag("commit", commit())
-            yield run.info.run_id
-
-    @contextmanager
-    def resume(self, run_id: str) -> Iterator[None]:
-        """Open a finished run to add to it."""
-        with mlflow.start_run(run_id=run_id), self._locked(run_id):
-            yield
-
-    @contextmanager
-    def _locked(self, run_id: str) -> Iterator[None]:
-        """Hold the lock of a run. The system releases it when the process is killed."""
-        lock = self.root / f".lock-{run_id}"
-        with FileLock(lock):
-            yield
-            lock.unlink()
+        with mlflow.start_run(experiment_id=self.experiment, run_name=name) as run:
+            lock = self.root / f".lock-{run.info.run_id}"
+            with FileLock(lock):  # which the system releases when the process is killed
+                mlflow.set_tag("commit", commit())
+                yield run.info.run_id
+                lock.unlink()
 
     def _end_killed_runs(self) -> None:
         """Mark the runs of killed processes as KILLED; MLflow would show them running forever."""
@@ -128,12 +116,11 @@ def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
     try:
         mlflow.set_tracking_uri(address)
         client = MlflowClient()
-        if found := client.get_experiment_by_name(name):
-            return Tracking(client, found.experiment_id, workspace.root)
         local = (workspace.root / "mlartifacts").absolute().as_uri()
         location = local if address.startswith("sqlite:") else None
-        created = client.create_experiment(name, artifact_location=location)
-        return Tracking(client, created, workspace.root)
+        found = client.get_experiment_by_name(name)
+        experiment = found.experiment_id if found else client.create_experiment(name, location)
+        return Tracking(client, experiment, workspace.root)
     except (MlflowException, SQLAlchemyError) as error:
         reason = str(error).replace(address, shown(address))
         raise UserError(f"MLflow at {shown(address)} cannot be used: {reason}") from error

@@ -12,10 +12,10 @@ import numpy as np
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
 from ..contract import Columns, length
-from ..errors import GateRefused, UserError, near
+from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Params, flatten
-from ..training import Candidate, Outcome, Progress, Splits
+from ..training import Outcome, Progress, Splits
 from . import gate
 from .inference import answer, run_model
 from .project import Project
@@ -73,8 +73,11 @@ def train(project: Project) -> int:
 
 
 def search(project: Project, splits: Splits, dataset: Dataset, progress: Progress) -> list[Choice]:
-    """Search every candidate; return the best settings of each, the simple baseline's first."""
-    training, candidates = project.training, _candidates(project)
+    """Search the baseline, then the candidates to try; return the best settings of each."""
+    training, chosen = project.training, project.params.train.candidates
+    simple, *others = training.candidates
+    require_known("train.candidates", chosen, "a candidate", (c.name for c in others))
+    candidates = [simple, *(c for c in others if not chosen or c.name in chosen)]
     with project.workspace.lock():
         storage = open_storage(project.settings.studies(project.workspace.root))
     other = ("promote.", "train.")  # sections that change no trial
@@ -99,22 +102,8 @@ def code_of(params: type[Params]) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
 
 
-def _candidates(project: Project) -> list[Candidate]:
-    """Return the simple baseline and the candidates that train.candidates asks for."""
-    simple, *others = project.training.candidates
-    chosen, names = project.params.train.candidates, [c.name for c in others]
-    for name in chosen:
-        if name not in names:
-            raise UserError(f'train.candidates: "{name}" is not a candidate; {near(name, names)}')
-    return [simple, *(c for c in others if not chosen or c.name in chosen)]
-
-
 def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> Bundle:
-    """Fit a candidate on the training rows and put it into a bundle that predicts the same.
-
-    Raises:
-        GateRefused: the model loaded from the bundle predicts something else.
-    """
+    """Fit a candidate on the training rows; raise GateRefused if its bundle predicts otherwise."""
     training, params = project.training, project.params
     candidate, settings = choice.candidate, choice.settings
     # 1. Predict each fold's validation rows, for thresholds and the like.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..bundle import EXAMPLES, Bundle
+from ..bundle import EXAMPLES, Bundle, example_requests
 from ..contract import AsyncModel, Columns, Model, Task
 from ..errors import CODE_ERRORS, ModelError, Unavailable, UserError
 from ..model_store import EVIDENCE, Pointer, Store, StoreUnreachable
@@ -186,14 +186,15 @@ def verify(served: ServedModel) -> float:
     An AsyncModel is not verified: it asks services, whose answers differ each time.
 
     Raises:
-        UserError: an answer is not the recorded one, or an AsyncModel needs an event store.
+        UserError: an answer is not the recorded one, the code has other request fields than the
+            examples, or an AsyncModel needs an event store.
     """
     task = served.task
     if served.is_async and task.history is not None:
         raise UserError(f"Version {served.version} is awaited and cannot use an event store.")
     if served.is_async or not served.examples:
         return math.inf
-    requests = [task.request.model_validate(example["request"]) for example in served.examples]
+    requests = example_requests(task.request, served.examples, served.version)
     try:
         for _ in range(2):  # the first call warms the model up
             start = time.perf_counter()

@@ -1,0 +1,72 @@
+"""A table without time, entities and history is served, by a JSON file and by an ONNX graph."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+from plain.use_case import TRAINING, make_task
+from projects import open_project, run_plain
+
+from project_package.contract import length
+from project_package.lifecycle.evaluate import test_rows as rows_of_test
+from project_package.lifecycle.inference import run_model
+from project_package.lifecycle.predict import predict
+from project_package.lifecycle.project import Project
+from project_package.model_store import CHAMPION
+from project_package.serving.app import create_app
+
+FILES = {"linear": "weights.json", "tree": "model.onnx"}
+
+
+@pytest.fixture(scope="module", params=FILES)
+def champion(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project whose champion is of one candidate."""
+    if request.param == "linear":
+        return open_project(TRAINING, request.getfixturevalue("trained"))
+    root = tmp_path_factory.mktemp("tree")
+    return open_project(TRAINING, run_plain(root, '[train]\ncandidates = ["tree"]\n'))
+
+
+@pytest.fixture(scope="module")
+def client(champion: Project) -> Iterator[TestClient]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(champion.workspace.root)
+        patch.setenv("SERVE_KEYS", "off")
+        patch.setenv("LOG_URL", "off")
+        with TestClient(create_app(make_task)) as client:
+            yield client
+
+
+def test_champion_has_the_files_of_its_candidate(champion: Project) -> None:
+    version, bundle = champion.store.load(CHAMPION)
+    assert version == 1
+    assert FILES[bundle.manifest.candidate] in bundle.files
+    assert len(set(FILES.values()) & set(bundle.files)) == 1
+
+
+def test_server_answers_as_the_evaluation_predicted(champion: Project, client: TestClient) -> None:
+    bundle = champion.store.load(CHAMPION)[1]
+    rows = rows_of_test(champion, bundle)
+    expected = run_model(champion.load(bundle), rows)["probability"]
+    customers = TRAINING.examples(champion.workspace.root, rows, length(rows))
+    body = {"instances": [customer.model_dump() for customer in customers]}
+    answer = client.post("/v1/predict", json=body).raise_for_status().json()
+    assert [response["probability"] for response in answer["predictions"]] == expected.tolist()
+
+
+def test_batch_file_has_the_same_predictions(champion: Project, tmp_path: Path) -> None:
+    bundle = champion.store.load(CHAMPION)[1]
+    rows = rows_of_test(champion, bundle)
+    columns = {name: rows[name].tolist() for name in ("months", "bill", "plan")}
+    pl.DataFrame(columns).write_csv(tmp_path / "new.csv")
+    predict(champion, tmp_path / "new.csv", tmp_path / "answers.parquet")
+    expected = run_model(champion.load(bundle), rows)["probability"]
+    found = pl.read_parquet(tmp_path / "answers.parquet")["probability"]
+    assert found.to_list() == expected.tolist()
+
+
+@pytest.mark.parametrize("route", ["events", "labels"])
+def test_server_has_no_routes_for_events(route: str, client: TestClient) -> None:
+    assert client.post(f"/v1/{route}", json={route: []}).status_code == 404
