@@ -154,8 +154,8 @@ def _difference(score: Score) -> str:
     size = "more" if gain > score.spread else "no more"
     low, high = number(min(score.periods)), number(max(score.periods))
     return (
-        f"{text}, {size} than the score moves by itself: over {len(score.periods)} test periods "
-        f"it lay between {low} and {high}."
+        f"{text}, {size} than the standard deviation over {len(score.periods)} test periods, "
+        f"{number(score.spread)}; the lowest has {low}, the highest {high}."
     )
 
 

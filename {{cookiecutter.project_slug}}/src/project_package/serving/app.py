@@ -60,7 +60,7 @@ def create_app(
     services = Services(make_task, settings, root)
     task, champion, metrics = services.task, services.champion, services.metrics
     app = FastAPIOffline(  # /docs loads nothing from other hosts
-        title=task.name,
+        title=champion.current().bundle.manifest.name,
         lifespan=services.run,
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},

@@ -35,6 +35,7 @@ from .schemas import (
     Refusal,
 )
 
+TAGS: dict[Scope, str] = {"predict": "predictions", "labels": "events", "admin": "model"}
 HEALTH_PATHS = ("/healthz", "/readyz")
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Refusal, "description": "No API key, or an unknown one"},
@@ -66,6 +67,7 @@ def protected(
         content = {"schema": schema, **({"examples": shown} if shown else {})}
         operation["requestBody"] = {"required": True, "content": {JSON: content}}
     return {
+        "tags": [TAGS[scope]],
         "dependencies": [Security(require(scope))],
         "responses": REFUSALS if body_type is None else {**REFUSALS, **BODY_REFUSALS},
         "openapi_extra": operation,
@@ -80,9 +82,9 @@ def add_predict(
     answer_type = Predictions[task.response]  # type: ignore[name-defined]
     described = protected("predict", body_type, examples)
 
-    @app.post("/v1/predict", response_model=answer_type, **described)
+    @app.post("/v1/predict", summary="Predict", response_model=answer_type, **described)
     async def predict(request: Request) -> Response:
-        """Predict instances."""
+        """Predict instances; the answers are in their order."""
         body = await read_body(request, body_type)
         return predictions_response(await service.predict(body.instances))
 
@@ -91,7 +93,7 @@ def add_events(app: FastAPI, history: History, service: EventService) -> None:
     """Add POST /v1/events, and POST /v1/labels where there are labels."""
     events_type = Events[history.event]  # type: ignore[name-defined]
 
-    @app.post("/v1/events", **protected("labels", events_type))
+    @app.post("/v1/events", summary="Store events", **protected("labels", events_type))
     async def events(request: Request) -> EventsStored:
         """Store events; one whose key is stored already changes nothing."""
         body = await read_body(request, events_type)
@@ -102,7 +104,7 @@ def add_events(app: FastAPI, history: History, service: EventService) -> None:
         return
     labels_type = Labels[history.label]  # type: ignore[name-defined]
 
-    @app.post("/v1/labels", **protected("labels", labels_type))
+    @app.post("/v1/labels", summary="Set labels", **protected("labels", labels_type))
     async def labels(request: Request) -> LabelsSet:
         """Set the labels of stored events."""
         body = await read_body(request, labels_type)
@@ -114,7 +116,7 @@ def add_events(app: FastAPI, history: History, service: EventService) -> None:
 def add_admin(app: FastAPI, champion: ModelLoader, metrics: Metrics) -> None:
     """Add GET /v1/model and GET /metrics."""
 
-    @app.get("/v1/model", **protected("admin"))
+    @app.get("/v1/model", summary="Describe the model", **protected("admin"))
     async def model() -> ModelDescription:
         """Return the manifest and the model card of the champion."""
         served = champion.current()
@@ -131,13 +133,13 @@ def add_health(app: FastAPI, ready: Callable[[], Ready]) -> None:
     """Add GET and HEAD /healthz and /readyz, which need no key and name no address."""
 
     @app.head("/healthz", include_in_schema=False)
-    @app.get("/healthz", tags=["health"])
+    @app.get("/healthz", summary="Liveness", tags=["health"])
     async def healthz() -> dict[str, str]:
         """Report that the process runs."""
         return {"status": "alive"}
 
     @app.head("/readyz", include_in_schema=False)
-    @app.get("/readyz", tags=["health"])
+    @app.get("/readyz", summary="Readiness", tags=["health"])
     async def readyz() -> Ready:
         """Report the version that is served, and every part that does not work."""
         return ready()
