@@ -131,10 +131,20 @@ def test_rejects_rows_out_of_order() -> None:
         compute([window("count")], rows)
 
 
-def test_rejects_missing_values() -> None:
-    rows = {**columns([(0, 0, 100), (1, 0, 200)]), "amount": np.array([1.0, np.nan])}
-    with pytest.raises(ValueError, match="amount has missing or infinite values"):
-        compute([window("mean")], rows)
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            [1.0, np.nan],
+            "feature: the column amount has missing or infinite values; fill or drop them",
+        ),
+        (["a", "b"], "feature: the column amount is not a number; declare a Derived number of it"),
+    ],
+)
+def test_rejects_text_and_missing_values(values: list[Any], message: str) -> None:
+    amount = np.array(values, object if isinstance(values[0], str) else np.float64)
+    with pytest.raises(ValueError, match=message):
+        compute([window("mean")], {**columns([(0, 0, 100), (1, 0, 200)]), "amount": amount})
 
 
 def test_no_rows_have_no_features() -> None:
