@@ -95,7 +95,7 @@ def test_own_payments_give_the_same_table(folder: Path, tmp_path: Path) -> None:
     source = str(tmp_path / "own.csv")
     own = loaded(tmp_path / "own", source=source, columns={"customer_id": "card"})
     expected = pl.read_parquet(folder / "features.parquet").drop("scenario")
-    assert pl.read_parquet(own / "features.parquet").equals(expected)
+    assert pl.read_parquet(own / "features.parquet").select(expected.columns).equals(expected)
 
 
 def test_broken_rule_stops_before_features(folder: Path, tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
 import pytest
+from fraud.payments import NOON, payment
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,15 +23,8 @@ from project_package.fraud.task import (
     monitored,
 )
 
-NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 ABOUT = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
 TASK = make_task(Bundle({}, Manifest(**ABOUT, settings={})))
-
-
-def payment(name: str = "now", days_ago: float = 0, **changes: Any) -> dict[str, Any]:
-    time = NOON - timedelta(days=days_ago)
-    known = {"timestamp": time, "customer_id": "card", "terminal_id": "terminal", "amount": 50.0}
-    return {"transaction_id": name, **known, **changes}
 
 
 def request(*history: dict[str, Any], explain: bool = False, **changes: Any) -> FraudRequest:
