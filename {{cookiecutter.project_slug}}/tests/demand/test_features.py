@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from demand.tables import others
 from numpy.typing import NDArray
 
 from project_package.contract import Columns, take
@@ -14,11 +15,11 @@ from project_package.demand.features import (
     NAIVE_INPUTS,
     PLANS,
     PRODUCT,
-    SOLD,
     WEEK_DAYS,
     feature_columns,
     first_days,
 )
+from project_package.demand.schemas import SOLD
 from project_package.features.windows import MILLISECONDS_A_DAY, Window
 
 WEEK = WEEK_DAYS * MILLISECONDS_A_DAY
@@ -38,6 +39,7 @@ def weeks(count: int = 60, products: int = 4) -> Columns:
         "sales": np.round(units * 2.5, 2),
         "discount": np.round(units * 0.5 * (random.random(size) < 0.2), 2),
         **plans,
+        **others(size),
     }
 
 
@@ -47,7 +49,7 @@ def one_product(*units: float, **plans: list[float]) -> dict[str, NDArray[np.flo
     sold = {"units": np.array(units), "sales": 2.0 * np.array(units), "discount": np.zeros(count)}
     planned = {name: np.array(plans.get(name, [0.0] * count)) for name in PLANS}
     time = {"timestamp": MONDAY + WEEK * np.arange(count), PRODUCT: np.zeros(count, np.int64)}
-    return feature_columns({**time, **sold, **planned})
+    return feature_columns({**time, **sold, **planned, **others(count)})
 
 
 def test_columns_are_finite_float32() -> None:

@@ -12,8 +12,8 @@ from ..features.history import merge_history
 from ..features.windows import MILLISECONDS_A_DAY
 from ..onnx_model import OnnxModel
 from ..state.base import open_store
-from .features import ENTITIES, INPUTS, LEVEL, PRODUCT, SOLD, WEEK_DAYS, feature_columns
-from .schemas import MIN_HISTORY, DemandRequest, DemandResponse, PastWeek, Plan, SoldWeek
+from .features import ENTITIES, INPUTS, LEVEL, PRODUCT, WEEK_DAYS, feature_columns
+from .schemas import MIN_HISTORY, SOLD, DemandRequest, DemandResponse, PastWeek, Plan, SoldWeek
 
 QUANTILES = {"low": 0.1, "value": 0.5, "high": 0.9}
 DETAILS = "model.json"

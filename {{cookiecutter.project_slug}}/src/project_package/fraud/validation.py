@@ -70,6 +70,7 @@ def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
     """Build the schema of a row: rules by type, and those of single columns."""
     length = f"must have 1 to {LONGEST_ID} characters"
     period = pa.Check.in_range(EARLIEST.replace(tzinfo=None), latest, error=PERIOD)
+    number = f"must be a number from {-MONEY_LIMIT:,.0f} to {MONEY_LIMIT:,.0f}"
     limit = f"must be a number from 0 to less than {MONEY_LIMIT:,.0f}"
     amount = [
         pa.Check.in_range(0, MONEY_LIMIT, include_max=False, error=limit),
@@ -77,7 +78,7 @@ def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
     ]
     of_type = {
         "VARCHAR": pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length)),
-        "DOUBLE": pa.Column(pl.Float64, pa.Check(_is_finite, error="must be a finite number")),
+        "DOUBLE": pa.Column(pl.Float64, pa.Check.in_range(-MONEY_LIMIT, MONEY_LIMIT, error=number)),
         "BOOLEAN": pa.Column(pl.Boolean),
         "TIMESTAMP_MS": pa.Column(pl.Datetime("ms"), period),
     }
@@ -85,10 +86,6 @@ def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
     columns["amount"] = pa.Column(pl.Float64, amount)
     label = {"is_fraud": pa.Column(pl.Boolean, nullable=True)} if labelled else {}
     return pa.DataFrameSchema(columns | label)
-
-
-def _is_finite(data: pa.PolarsData) -> pl.LazyFrame:
-    return data.lazyframe.select(pl.col(data.key).is_finite())
 
 
 def _has_four_decimals(data: pa.PolarsData) -> pl.LazyFrame:
