@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 import pytest
+from machine import missing, require
 from redis import Redis
 from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -25,7 +26,7 @@ def postgres() -> Iterator[str]:
     """Start a server on a free loopback port; return the address of its empty database."""
     programs = sorted(POSTGRESQL.glob("*/bin"))
     if not programs:
-        _leave_out(f"there is no PostgreSQL in {POSTGRESQL}: apt-get install postgresql")
+        missing(f"there is no PostgreSQL in {POSTGRESQL}: apt-get install postgresql")
     with (
         TemporaryDirectory(prefix="postgres-") as name,
         socket.create_server(("127.0.0.1", 0)) as s,
@@ -50,8 +51,7 @@ StartRedis: TypeAlias = Callable[[Path, int], AbstractContextManager[None]]
 @pytest.fixture(scope="session")
 def start_redis() -> StartRedis:
     """Return what runs a durable Redis on a folder and a loopback port."""
-    if shutil.which("redis-server") is None:
-        _leave_out("there is no redis-server on PATH: apt-get install redis-server")
+    require("redis-server", "redis-server")
     return _redis
 
 
@@ -82,11 +82,6 @@ def _answers(client: Redis) -> bool:
     with suppress(RedisConnectionError, BusyLoadingError):
         return bool(client.ping())
     return False
-
-
-def _leave_out(reason: str) -> None:
-    """Fail where all tests must run; else skip, with the reason."""
-    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 def _run(folder: Path, program: Path, *arguments: str) -> None:

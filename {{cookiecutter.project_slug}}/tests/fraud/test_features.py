@@ -1,21 +1,18 @@
 """The features of payments: what they mean, and what they must not see."""
 
 import numpy as np
-import pytest
 from fraud.payments import rows as payment_rows
 
-from project_package.contract import Columns, take
+from project_package.contract import Columns
 from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.fraud.features import (
     DESCRIPTIONS,
-    ENTITIES,
     INPUTS,
     LABEL_DELAY_DAYS,
     feature_columns,
 )
 
 DAY = MILLISECONDS_A_DAY
-TTL = {entity.name: entity.ttl.days * DAY for entity in ENTITIES}
 
 
 def payments(count: int = 3_000) -> Columns:
@@ -63,18 +60,6 @@ def test_unknown_label_counts_as_genuine() -> None:
     assert not feature_columns(unknown)["terminal_risk_30d"].any()
     expected = feature_columns(genuine)
     assert all(np.array_equal(v, expected[n]) for n, v in feature_columns(unknown).items())
-
-
-@pytest.mark.parametrize("i", [0, 1, 700, 2_999])
-def test_payment_with_its_history_equals_the_table(i: int) -> None:
-    rows = payments()
-    related = np.zeros(3_000, np.bool_)
-    for entity, ttl in TTL.items():
-        recent = rows["timestamp"] > rows["timestamp"][i] - ttl
-        related |= recent & (rows[entity] == rows[entity][i])
-    history = np.flatnonzero(related[: i + 1])
-    alone = feature_columns(take(rows, history), at=slice(len(history) - 1, None))
-    assert all(alone[name] == values[i] for name, values in feature_columns(rows).items())
 
 
 def test_outlier_does_not_move_the_typical_amount() -> None:

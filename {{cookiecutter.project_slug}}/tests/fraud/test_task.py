@@ -6,10 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
-import pytest
-from fraud.payments import NOON, payment
-from hypothesis import given
-from hypothesis import strategies as st
+from fraud.payments import payment
 
 from project_package.bundle import Bundle, Manifest
 from project_package.contract import Columns
@@ -55,29 +52,9 @@ def test_card_and_terminal_have_their_own_history() -> None:
     assert (found["terminal_count_7d"], found["terminal_risk_7d"]) == ([1], [1])
 
 
-@pytest.mark.parametrize("label", [True, False])
-def test_label_counts_after_seven_days(label: bool) -> None:
-    assert features(request(payment("a", 7, is_fraud=label)))["terminal_risk_1d"] == [label]
-
-
-@given(st.integers(-14 * 4, 14 * 4))
-def test_time_zone_does_not_matter(quarters: int) -> None:
-    now = NOON.astimezone(timezone(timedelta(minutes=15 * quarters)))
-    moved = request(payment("a", timestamp=now - timedelta(days=1)), timestamp=now)
-    assert features(moved) == features(request(payment("a", 1)))
-
-
 def test_order_of_history_does_not_matter() -> None:
     history = [payment(f"h{n}", n // 2, amount=10.0 * n, is_fraud=n % 3 == 0) for n in range(20)]
     assert features(request(*history)) == features(request(*reversed(history)))
-
-
-def test_requests_do_not_affect_one_another() -> None:
-    mine = request(payment("a", 1, amount=10.0), payment("c", 8, is_fraud=True))
-    other = request(payment("b", 1, amount=99.0), timestamp=NOON - timedelta(hours=1))
-    alone, elsewhere = features(mine), features(other)
-    batch = features(mine, other, mine)
-    assert batch == {name: [*v, *elsewhere[name], *v] for name, v in alone.items()}
 
 
 def test_history_comes_from_the_store_when_there_is_none() -> None:

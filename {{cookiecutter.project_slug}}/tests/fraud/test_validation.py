@@ -70,28 +70,19 @@ def test_each_rule_is_reported_alone(
 
 
 def test_all_broken_rules_are_reported_at_once(payments: pl.DataFrame, tmp_path: Path) -> None:
-    broken = (
-        first(1, "customer_id", ""),
-        first(2, "amount", -1.5),
-        first(2, "transaction_id", "P"),
-    )
+    broken = first(1, "customer_id", ""), first(2, "amount", -1.5), first(2, "transaction_id", "P")
     said = refusal(payments.with_columns(broken), tmp_path)
-    assert [line.split(":")[0] for line in said if line.startswith("-")] == [
-        "- customer_id must have 1 to 64 characters",
-        "- amount must be a number from 0 to less than 1,000,000,000",
-        "- transaction_id must be unique",
+    assert [line.removesuffix(" this rule") for line in said if line.startswith("-")] == [
+        "- customer_id must have 1 to 64 characters: 1 row breaks",
+        "- amount must be a number from 0 to less than 1,000,000,000: 2 rows break",
+        "- transaction_id must be unique: 2 rows break",
     ]
+    assert "transaction_id='P'" in said[-1]
 
 
 def test_nan_is_a_missing_amount(payments: pl.DataFrame, tmp_path: Path) -> None:
     said = refusal(payments.with_columns(first(4, "amount", float("nan"))), tmp_path)
     assert said[1] == "- amount must not be missing: 4 rows break this rule"
-
-
-def test_ids_must_be_unique(payments: pl.DataFrame, tmp_path: Path) -> None:
-    said = refusal(pl.concat([payments, payments.head(2)]), tmp_path)
-    assert said[1] == "- transaction_id must be unique: 4 rows break this rule"
-    assert "transaction_id='P000000001'" in said[2]
 
 
 LAST = pl.col("timestamp").max()
