@@ -7,11 +7,10 @@ import pytest
 from demand.tables import others
 from numpy.typing import NDArray
 
-from project_package.contract import Columns, take
+from project_package.contract import Columns
 from project_package.demand.features import (
     FEATURES,
     INPUTS,
-    LOOKBACK,
     NAIVE_INPUTS,
     PLANS,
     PRODUCT,
@@ -76,16 +75,6 @@ def test_windows_over_sales_end_before_the_week() -> None:
     assert windows
     assert all(window.delay >= WEEK_DAYS for window in windows)
     assert not from_sales & set(INPUTS)
-
-
-@pytest.mark.parametrize("i", [0, 37, 130, 239])
-def test_weeks_within_the_lookback_give_equal_features(i: int) -> None:
-    rows = weeks()
-    since = rows["timestamp"][i] - LOOKBACK.total_seconds() * 1000
-    near = (rows["timestamp"] > since) & (rows[PRODUCT] == rows[PRODUCT][i])
-    mine = np.flatnonzero(near & (np.arange(240) <= i))
-    found, whole = feature_columns(take(rows, mine)), feature_columns(rows)
-    assert all(found[name][-1] == whole[name][i] for name in INPUTS)
 
 
 def test_levels_by_hand() -> None:

@@ -34,9 +34,7 @@ class Details(Frozen):
 
     def stack(self, rows: Columns) -> NDArray[np.float32]:
         """Stack the inputs: (rows, features)."""
-        return np.column_stack([rows[name] for name in self.features]).astype(
-            np.float32, copy=False
-        )
+        return np.stack([rows[name] for name in self.features], axis=1, dtype=np.float32)
 
     def to_units(self, ratios: Columns, rows: Columns) -> Columns:
         """Turn logarithms of (units + 1) / (level + 1) into value, low and high in units.
