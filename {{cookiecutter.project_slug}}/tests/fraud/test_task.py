@@ -35,14 +35,6 @@ def features(*requests: FraudRequest) -> Mapping[str, list[float]]:
     return {name: values.tolist() for name, values in computed.items()}
 
 
-def test_first_payment_counts_itself() -> None:
-    found = features(request())
-    assert found["customer_count_30d"] == [1]
-    assert found["customer_mean_7d"] == [50]
-    assert found["terminal_count_30d"] == [0]
-    assert found["amount_over_typical"] == [1]
-
-
 def test_card_and_terminal_have_their_own_history() -> None:
     mine = payment("a", 2, terminal_id="elsewhere", amount=10.0)
     others = payment("b", 10, customer_id="other", is_fraud=True)

@@ -1,6 +1,5 @@
 """Payments that break a rule are refused, with the rule, a count and examples."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,10 +7,9 @@ import polars as pl
 import pytest
 from pandera.errors import SchemaErrors
 
-from project_package.data.sources import Source, copy
 from project_package.errors import UserError
 from project_package.fraud.simulator import simulate
-from project_package.fraud.validation import LAYOUT, check
+from project_package.fraud.validation import check
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +29,6 @@ def refusal(payments: pl.DataFrame, folder: Path) -> list[str]:
         check(folder / "rows.parquet")
     assert [path.name for path in folder.iterdir()] == ["rows.parquet"]
     return str(caught.value).splitlines()
-
-
-def test_copied_payments_pass(payments: pl.DataFrame, tmp_path: Path) -> None:
-    payments.write_csv(tmp_path / "rows.csv")
-    copy(Source(f"{tmp_path}/rows.csv"), LAYOUT, tmp_path / "rows.parquet")
-    check(tmp_path / "rows.parquet")
-    copied = pl.read_parquet(tmp_path / "rows.parquet")
-    assert copied.equals(payments.select(copied.columns))
 
 
 @pytest.mark.parametrize(
@@ -108,13 +98,6 @@ def test_values_within_the_rules_pass(
 def test_both_labels_are_needed(payments: pl.DataFrame, tmp_path: Path, label: bool) -> None:
     said = refusal(payments.with_columns(is_fraud=pl.lit(label)), tmp_path)
     assert said[1].startswith(f"- is_fraud must be {str(not label).lower()} in at least one row")
-
-
-def test_batch_needs_no_labels(payments: pl.DataFrame, tmp_path: Path) -> None:
-    payments.drop("is_fraud").write_csv(tmp_path / "rows.csv")
-    layout = replace(LAYOUT, optional=("is_fraud",))
-    copy(Source(f"{tmp_path}/rows.csv"), layout, tmp_path / "rows.parquet")
-    check(tmp_path / "rows.parquet", labelled=False)
 
 
 def test_wrong_column_type_is_a_bug(payments: pl.DataFrame, tmp_path: Path) -> None:
