@@ -61,8 +61,7 @@ def test_same_seed_gives_the_same_bytes(candidate: Candidate) -> None:
 
 @EACH
 def test_search_space_has_the_settings_of_start(candidate: Candidate) -> None:
-    if candidate.space is None:
-        pytest.skip("this candidate has nothing to search")
-    suggested = candidate.space(optuna.create_study().ask())
-    assert suggested.keys() == candidate.start.keys()
-    assert candidate.fit(payments(100), suggested, 7)
+    if candidate.space is not None:
+        suggested = candidate.space(optuna.create_study().ask())
+        assert suggested.keys() == candidate.start.keys()
+        assert candidate.fit(payments(100), suggested, 7)
