@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 import pytest
-from machine import missing
+from machine import missing, require
 from redis import Redis
 from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -51,8 +51,7 @@ StartRedis: TypeAlias = Callable[[Path, int], AbstractContextManager[None]]
 @pytest.fixture(scope="session")
 def start_redis() -> StartRedis:
     """Return what runs a durable Redis on a folder and a loopback port."""
-    if shutil.which("redis-server") is None:
-        missing("there is no redis-server on PATH: apt-get install redis-server")
+    require("redis-server", "redis-server")
     return _redis
 
 

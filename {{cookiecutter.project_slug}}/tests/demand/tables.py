@@ -2,12 +2,15 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from project_package.demand.data import DemandParams, load_data
 from project_package.demand.features import PLANS
+from project_package.demand.schemas import SoldWeek
+from project_package.fields import columns_of
 
 START, WEEKS, PRODUCTS = datetime(2024, 1, 1), 40, 6
 
@@ -27,8 +30,16 @@ def weekly_table(weeks: int = WEEKS) -> pl.DataFrame:
             "sales": np.round(2.5 * units, 2),
             "discount": np.round(0.1 * units, 2),
             **dict(zip(PLANS, plans.T, strict=True)),
+            **others(len(units)),
         }
     )
+
+
+def others(count: int) -> dict[str, Any]:
+    """Return one value for each raw column that the tests do not name."""
+    values = {str: np.full(count, "x", object), float: np.zeros(count)}
+    named = {"product_id", "timestamp", "units", "sales", "discount", *PLANS}
+    return {name: values[kind] for name, kind in columns_of(SoldWeek).items() if name not in named}
 
 
 def params(source: Path | str = "own.parquet", **sizes: int) -> DemandParams:

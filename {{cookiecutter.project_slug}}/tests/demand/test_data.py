@@ -18,14 +18,14 @@ from project_package.demand.data import (
     recent_events,
     split,
 )
-from project_package.demand.features import INPUTS, PLANS, SOLD
-from project_package.demand.schemas import MIN_HISTORY, SoldWeek
+from project_package.demand.features import INPUTS
+from project_package.demand.schemas import MIN_HISTORY, PLANNED, SOLD, SoldWeek
 from project_package.errors import UserError
 from project_package.fields import columns_of
 from project_package.training import Splits
 
 WEEK = 7 * 86_400_000
-PLANNED = weekly_table().tail(PRODUCTS).select(*KEY, *PLANS)
+PLANS = weekly_table().tail(PRODUCTS).select(*KEY, *PLANNED)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def batch(rows: pl.DataFrame, folder: Path, scratch: Path) -> Columns:
 
 
 def later(weeks: int) -> pl.DataFrame:
-    return PLANNED.with_columns(pl.col("week") + timedelta(weeks=weeks))
+    return PLANS.with_columns(pl.col("week") + timedelta(weeks=weeks))
 
 
 def test_test_is_the_last_weeks_and_training_is_before(splits: Splits) -> None:
@@ -86,9 +86,9 @@ def test_order_of_own_rows_does_not_matter(folder: Path, tmp_path: Path) -> None
 
 def test_batch_of_plans_equals_the_table(folder: Path, tmp_path: Path, table: Columns) -> None:
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    found = batch(PLANNED, folder, tmp_path)
+    found = batch(PLANS, folder, tmp_path)
     last = table["timestamp"] == table["timestamp"].max()
-    assert found["product_id"].tolist() == PLANNED["product_id"].to_list()
+    assert found["product_id"].tolist() == PLANS["product_id"].to_list()
     assert all(np.array_equal(found[name], table[name][last]) for name in INPUTS)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -114,7 +114,7 @@ def test_batch_may_bring_sales_and_correct_known_ones(folder: Path, tmp_path: Pa
 
 def test_refuses_a_new_product(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="must have 8 weeks of history before it: 1 row breaks"):
-        batch(PLANNED.tail(1).with_columns(product_id=pl.lit("new")), folder, tmp_path)
+        batch(PLANS.tail(1).with_columns(product_id=pl.lit("new")), folder, tmp_path)
 
 
 def test_recent_events_are_weeks_within_the_lookback(folder: Path) -> None:

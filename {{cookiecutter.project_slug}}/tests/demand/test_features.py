@@ -4,21 +4,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from demand.tables import others
 from numpy.typing import NDArray
 
-from project_package.contract import Columns, take
+from project_package.contract import Columns
 from project_package.demand.features import (
     FEATURES,
     INPUTS,
-    LOOKBACK,
     NAIVE_INPUTS,
     PLANS,
     PRODUCT,
-    SOLD,
     WEEK_DAYS,
     feature_columns,
     first_days,
 )
+from project_package.demand.schemas import SOLD
 from project_package.features.windows import MILLISECONDS_A_DAY, Window
 
 WEEK = WEEK_DAYS * MILLISECONDS_A_DAY
@@ -38,6 +38,7 @@ def weeks(count: int = 60, products: int = 4) -> Columns:
         "sales": np.round(units * 2.5, 2),
         "discount": np.round(units * 0.5 * (random.random(size) < 0.2), 2),
         **plans,
+        **others(size),
     }
 
 
@@ -47,7 +48,7 @@ def one_product(*units: float, **plans: list[float]) -> dict[str, NDArray[np.flo
     sold = {"units": np.array(units), "sales": 2.0 * np.array(units), "discount": np.zeros(count)}
     planned = {name: np.array(plans.get(name, [0.0] * count)) for name in PLANS}
     time = {"timestamp": MONDAY + WEEK * np.arange(count), PRODUCT: np.zeros(count, np.int64)}
-    return feature_columns({**time, **sold, **planned})
+    return feature_columns({**time, **sold, **planned, **others(count)})
 
 
 def test_columns_are_finite_float32() -> None:
@@ -74,16 +75,6 @@ def test_windows_over_sales_end_before_the_week() -> None:
     assert windows
     assert all(window.delay >= WEEK_DAYS for window in windows)
     assert not from_sales & set(INPUTS)
-
-
-@pytest.mark.parametrize("i", [0, 37, 130, 239])
-def test_weeks_within_the_lookback_give_equal_features(i: int) -> None:
-    rows = weeks()
-    since = rows["timestamp"][i] - LOOKBACK.total_seconds() * 1000
-    near = (rows["timestamp"] > since) & (rows[PRODUCT] == rows[PRODUCT][i])
-    mine = np.flatnonzero(near & (np.arange(240) <= i))
-    found, whole = feature_columns(take(rows, mine)), feature_columns(rows)
-    assert all(found[name][-1] == whole[name][i] for name in INPUTS)
 
 
 def test_levels_by_hand() -> None:

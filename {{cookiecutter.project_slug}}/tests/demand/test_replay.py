@@ -8,7 +8,8 @@ import pytest
 
 from project_package.contract import Columns, length, take
 from project_package.demand.data import KEY, ROWS
-from project_package.demand.features import INPUTS, PLANS, PRODUCT, SOLD
+from project_package.demand.features import INPUTS, PRODUCT
+from project_package.demand.schemas import PLANNED, SOLD
 from project_package.demand.task import DemandModel, to_responses
 from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
 from project_package.lifecycle.project import Project
@@ -27,7 +28,7 @@ def replay(weeks: pl.DataFrame, test: Columns, served: Any) -> list[Any]:
     for now in np.unique(test["timestamp"]):
         week = weeks.filter(time == now)
         asked = pl.DataFrame({PRODUCT: test[PRODUCT][test["timestamp"] == now].astype(str)})
-        plans = asked.join(week, on=PRODUCT, maintain_order="left").select(*KEY, *PLANS)
+        plans = asked.join(week, on=PRODUCT, maintain_order="left").select(*KEY, *PLANNED)
         instances = [{PRODUCT: plan.pop(PRODUCT), "plan": plan} for plan in bodies(plans)]
         answers += served.post("predict", instances)["predictions"]
         served.post("events", bodies(week))
@@ -42,7 +43,7 @@ def test_replayed_weeks_have_features_and_answers_of_the_table(
     rows = rows_of_the_test(project, bundle)
     test = take(rows, np.argsort(rows["timestamp"], kind="stable"))
     raw = pl.read_parquet(project.workspace.dataset().path / ROWS)
-    answers = replay(raw.select(*KEY, *SOLD, *PLANS).sort("week"), test, served)
+    answers = replay(raw.select(*KEY, *SOLD, *PLANNED).sort("week"), test, served)
     assert len(answers) == length(test) > 500
     assert len(np.unique(test["timestamp"])) >= 4
     assert all(served.rows()[name].tobytes() == test[name].tobytes() for name in INPUTS)

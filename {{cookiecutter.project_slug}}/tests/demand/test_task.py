@@ -57,13 +57,6 @@ def with_features(requests: list[DemandRequest]) -> Columns:
     return {**rows, **HISTORY.features(rows, histories)}
 
 
-def test_requests_have_the_features_of_the_table(folder: Path, test_rows: Columns) -> None:
-    requests = examples(folder, test_rows, length(test_rows))
-    found = with_features(requests)
-    assert len(requests) == 30
-    assert all(found[name].tobytes() == test_rows[name].tobytes() for name in INPUTS)
-
-
 def test_requests_get_the_predictions_of_the_table(
     folder: Path, test_rows: Columns, bundle: Bundle
 ) -> None:

@@ -131,9 +131,13 @@ def test_rejects_rows_out_of_order() -> None:
         compute([window("count")], rows)
 
 
-def test_rejects_missing_values() -> None:
-    rows = {**columns([(0, 0, 100), (1, 0, 200)]), "amount": np.array([1.0, np.nan])}
-    with pytest.raises(ValueError, match="amount has missing or infinite values"):
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [(np.nan, "has missing or infinite values; fill or drop"), ("a", "is not a number; declare a")],
+)
+def test_rejects_text_and_missing_values(value: Any, problem: str) -> None:
+    rows = {**columns([(0, 0, 100)]), "amount": np.array([value], type(value))}
+    with pytest.raises(ValueError, match=f"feature: the column amount {problem}"):
         compute([window("mean")], rows)
 
 

@@ -1,45 +1,39 @@
 """The features of payments: what they mean, and what they must not see."""
 
 import numpy as np
-import pytest
+from fraud.payments import rows as payment_rows
 
-from project_package.contract import Columns, take
+from project_package.contract import Columns
 from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.fraud.features import (
     DESCRIPTIONS,
-    ENTITIES,
     INPUTS,
     LABEL_DELAY_DAYS,
     feature_columns,
 )
 
 DAY = MILLISECONDS_A_DAY
-TTL = {entity.name: entity.ttl.days * DAY for entity in ENTITIES}
 
 
 def payments(count: int = 3_000) -> Columns:
     """Make random payments of 20 cards at 30 terminals in 100 days, a tenth of them fraud."""
     random = np.random.default_rng(0)
-    return {
-        "timestamp": np.sort(random.integers(0, 100 * 86_400, count)) * 1000,
-        "customer_id": random.integers(0, 20, count),
-        "terminal_id": random.integers(0, 30, count),
-        "amount": np.round(random.exponential(50, count), 2),
-        "is_fraud": (random.random(count) < 0.1).astype(np.float64),
-    }
+    return payment_rows(
+        count,
+        timestamp=np.sort(random.integers(0, 100 * 86_400, count)) * 1000,
+        customer_id=random.integers(0, 20, count),
+        terminal_id=random.integers(0, 30, count),
+        amount=np.round(random.exponential(50, count), 2),
+        is_fraud=(random.random(count) < 0.1).astype(np.float64),
+    )
 
 
 def one_card(*amounts: float) -> Columns:
     """Compute the features of a card that pays once a day, always at the same terminal."""
     count = len(amounts)
-    rows: Columns = {
-        "timestamp": np.arange(count) * DAY,
-        "customer_id": np.zeros(count, np.int32),
-        "terminal_id": np.zeros(count, np.int32),
-        "amount": np.array(amounts),
-        "is_fraud": np.zeros(count),
-    }
-    return feature_columns(rows)
+    one = np.zeros(count, np.int32)
+    known = {"timestamp": np.arange(count) * DAY, "customer_id": one, "terminal_id": one}
+    return feature_columns(payment_rows(count, **known, amount=np.array(amounts)))
 
 
 def test_features_are_finite_float32_with_descriptions() -> None:
@@ -66,18 +60,6 @@ def test_unknown_label_counts_as_genuine() -> None:
     assert not feature_columns(unknown)["terminal_risk_30d"].any()
     expected = feature_columns(genuine)
     assert all(np.array_equal(v, expected[n]) for n, v in feature_columns(unknown).items())
-
-
-@pytest.mark.parametrize("i", [0, 1, 700, 2_999])
-def test_payment_with_its_history_equals_the_table(i: int) -> None:
-    rows = payments()
-    related = np.zeros(3_000, np.bool_)
-    for entity, ttl in TTL.items():
-        recent = rows["timestamp"] > rows["timestamp"][i] - ttl
-        related |= recent & (rows[entity] == rows[entity][i])
-    history = np.flatnonzero(related[: i + 1])
-    alone = feature_columns(take(rows, history), at=slice(len(history) - 1, None))
-    assert all(alone[name] == values[i] for name, values in feature_columns(rows).items())
 
 
 def test_outlier_does_not_move_the_typical_amount() -> None:

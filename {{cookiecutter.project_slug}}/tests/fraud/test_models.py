@@ -54,20 +54,14 @@ def test_loaded_bundle_equals_fitted_model(candidate: Candidate) -> None:
 @EACH
 def test_same_seed_gives_the_same_bytes(candidate: Candidate) -> None:
     rows = payments()
-    one, two = (candidate.fit(rows, candidate.start, 7).files() for _ in range(2))
+    one, two, other = (candidate.fit(rows, candidate.start, seed).files() for seed in (7, 7, 8))
     assert one == two
+    assert (one != other) == (candidate.name == "xgboost")  # the only one that draws
 
 
-def test_another_seed_gives_another_xgboost() -> None:
-    rows, [candidate] = payments(), [one for one in CANDIDATES if one.name == "xgboost"]
-    one, two = (candidate.fit(rows, candidate.start, seed).files() for seed in (7, 8))
-    assert one != two
-
-
-@pytest.mark.parametrize("candidate", CANDIDATES[1:], ids=lambda candidate: candidate.name)
+@EACH
 def test_search_space_has_the_settings_of_start(candidate: Candidate) -> None:
-    if candidate.space is None:
-        pytest.skip("this candidate has nothing to search")
-    suggested = candidate.space(optuna.create_study().ask())
-    assert suggested.keys() == candidate.start.keys()
-    assert candidate.fit(payments(100), suggested, 7)
+    if candidate.space is not None:
+        suggested = candidate.space(optuna.create_study().ask())
+        assert suggested.keys() == candidate.start.keys()
+        assert candidate.fit(payments(100), suggested, 7)

@@ -1,4 +1,4 @@
-"""A raw text column is added in three places; table, event store and request then have it."""
+"""Raw columns are added in three places; table, event store and request then have them."""
 
 import os
 import shutil
@@ -10,12 +10,20 @@ import project_package
 
 SOURCE = Path(project_package.__file__).parent
 EDITS = {
-    "schemas.py": ("class PastPayment(", "    country: Identifier\n\n\nclass PastPayment("),
-    "validation.py": ('"terminal_id": name,', '"terminal_id": name, "country": name,'),
+    "schemas.py": (
+        "class PastPayment(",
+        "    country: Identifier\n    km: float\n\n\nclass PastPayment(",
+    ),
+    "simulator.py": (
+        'scenario="scenario",',
+        'scenario="scenario", km=pl.col("second") % 9.0,'
+        'country=pl.when(pl.col("second") % 3 == 0).then(pl.lit("BE")).otherwise(pl.lit("NL")),',
+    ),
     "features.py": (
         '    _terminal("terminal_count_1d"',
         '    Derived("is_abroad", "paid abroad", lambda c: c != "NL", ("country",)),\n'
         '    _card("customer_abroad_7d", "payments abroad", "sum", 7, "is_abroad"),\n'
+        '    _card("customer_km_7d", "mean distance", "mean", 7, "km"),\n'
         '    _terminal("terminal_count_1d"',
     ),
 }
@@ -28,13 +36,11 @@ import polars as pl
 from project_package.contract import take
 from project_package.fraud.data import FraudParams, load_data, recent_events, split
 from project_package.fraud.data import examples as examples_of
-from project_package.fraud.simulator import simulate
 from project_package.fraud.task import HISTORY, history_features
 from project_package.fraud.task import request_history, request_rows
 
-country = pl.when(pl.col("amount") % 1 < 0.3).then(pl.lit("BE")).otherwise(pl.lit("NL"))
-simulate(100, 200, 75, 5).drop("scenario").with_columns(country=country).write_csv("own.csv")
-params = FraudParams.model_validate({"name": "x", "data": {"source": "own.csv"}})
+data = {"customers": 100, "terminals": 200, "days": 75, "seed": 5}
+params = FraudParams.model_validate({"name": "x", "data": data})
 load_data(params, Path(), lambda _: None)
 test = split(params, Path()).test
 assert test["country"].dtype == object and test["customer_abroad_7d"].max() > 1
@@ -42,7 +48,7 @@ assert test["country"].dtype == object and test["customer_abroad_7d"].max() > 1
 requests = examples_of(Path(), test, 6)
 rows = request_rows(requests)
 found = history_features(rows, list(map(request_history, requests)))
-assert {"is_abroad", "customer_abroad_7d"} <= set(found)
+assert {"is_abroad", "customer_abroad_7d", "customer_km_7d"} <= set(found)
 for number in range(len(requests)):
     same = np.all([test[name] == rows[name][number] for name in ("timestamp", "amount")], axis=0)
     assert all(values[number] == test[name][same] for name, values in found.items())
@@ -59,7 +65,7 @@ assert all(values.tolist() == table[name].to_list() for name, values in last.ite
 """
 
 
-def test_text_column_is_added_in_three_places(tmp_path: Path) -> None:
+def test_text_and_number_are_added_in_three_places(tmp_path: Path) -> None:
     package = tmp_path / "project_package"
     shutil.copytree(SOURCE, package)
     for name, (old, new) in EDITS.items():

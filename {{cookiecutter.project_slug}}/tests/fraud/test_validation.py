@@ -1,16 +1,14 @@
 """Payments that break a rule are refused, with the rule, a count and examples."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from project_package.data.sources import Source, copy
 from project_package.errors import UserError
 from project_package.fraud.simulator import simulate
-from project_package.fraud.validation import LAYOUT, check
+from project_package.fraud.validation import check
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +28,6 @@ def refusal(payments: pl.DataFrame, folder: Path) -> list[str]:
         check(folder / "rows.parquet")
     assert [path.name for path in folder.iterdir()] == ["rows.parquet"]
     return str(caught.value).splitlines()
-
-
-def test_copied_payments_pass(payments: pl.DataFrame, tmp_path: Path) -> None:
-    payments.write_csv(tmp_path / "rows.csv")
-    copy(Source(f"{tmp_path}/rows.csv"), LAYOUT, tmp_path / "rows.parquet")
-    check(tmp_path / "rows.parquet")
-    assert pl.read_parquet(tmp_path / "rows.parquet").equals(payments.drop("scenario"))
 
 
 @pytest.mark.parametrize(
@@ -68,28 +59,19 @@ def test_each_rule_is_reported_alone(
 
 
 def test_all_broken_rules_are_reported_at_once(payments: pl.DataFrame, tmp_path: Path) -> None:
-    broken = (
-        first(1, "customer_id", ""),
-        first(2, "amount", -1.5),
-        first(2, "transaction_id", "P"),
-    )
+    broken = first(1, "customer_id", ""), first(2, "amount", -1.5), first(2, "transaction_id", "P")
     said = refusal(payments.with_columns(broken), tmp_path)
-    assert [line.split(":")[0] for line in said if line.startswith("-")] == [
-        "- customer_id must have 1 to 64 characters",
-        "- amount must be a number from 0 to less than 1,000,000,000",
-        "- transaction_id must be unique",
+    assert [line.removesuffix(" this rule") for line in said if line.startswith("-")] == [
+        "- customer_id must have 1 to 64 characters: 1 row breaks",
+        "- amount must be a number from 0 to less than 1,000,000,000: 2 rows break",
+        "- transaction_id must be unique: 2 rows break",
     ]
+    assert "transaction_id='P'" in said[-1]
 
 
 def test_nan_is_a_missing_amount(payments: pl.DataFrame, tmp_path: Path) -> None:
     said = refusal(payments.with_columns(first(4, "amount", float("nan"))), tmp_path)
     assert said[1] == "- amount must not be missing: 4 rows break this rule"
-
-
-def test_ids_must_be_unique(payments: pl.DataFrame, tmp_path: Path) -> None:
-    said = refusal(pl.concat([payments, payments.head(2)]), tmp_path)
-    assert said[1] == "- transaction_id must be unique: 4 rows break this rule"
-    assert "transaction_id='P000000001'" in said[2]
 
 
 LAST = pl.col("timestamp").max()
@@ -115,13 +97,6 @@ def test_values_within_the_rules_pass(
 def test_both_labels_are_needed(payments: pl.DataFrame, tmp_path: Path, label: bool) -> None:
     said = refusal(payments.with_columns(is_fraud=pl.lit(label)), tmp_path)
     assert said[1].startswith(f"- is_fraud must be {str(not label).lower()} in at least one row")
-
-
-def test_batch_needs_no_labels(payments: pl.DataFrame, tmp_path: Path) -> None:
-    payments.drop("is_fraud").write_csv(tmp_path / "rows.csv")
-    layout = replace(LAYOUT, optional=("is_fraud",))
-    copy(Source(f"{tmp_path}/rows.csv"), layout, tmp_path / "rows.parquet")
-    check(tmp_path / "rows.parquet", labelled=False)
 
 
 def test_missing_column_is_named(payments: pl.DataFrame, tmp_path: Path) -> None:

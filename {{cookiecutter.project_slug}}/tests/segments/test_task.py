@@ -51,12 +51,6 @@ def with_features(requests: list[SegmentsRequest]) -> Columns:
     return {**rows, **HISTORY.features(rows, histories)}
 
 
-def test_requests_have_the_features_of_the_table(folder: Path, test_rows: Columns) -> None:
-    found = with_features(examples(folder, test_rows, length(test_rows)))
-    assert length(found) > 50
-    assert all(found[name].tobytes() == test_rows[name].tobytes() for name in INPUTS)
-
-
 def test_order_of_baskets_does_not_matter(folder: Path, test_rows: Columns) -> None:
     request, *_ = examples(folder, test_rows, 1)
     baskets = request.baskets or []

@@ -22,8 +22,8 @@ from ..features.windows import MILLISECONDS_A_DAY
 from ..fields import TIMESTAMP, columns_of
 from ..params import Params
 from ..training import Fold, Progress, Splits
-from .features import LOOKBACK, PLANS, PRODUCT, SOLD, WEEK_DAYS, feature_columns
-from .schemas import MAX_HISTORY, MIN_HISTORY, DemandRequest, SoldWeek
+from .features import LOOKBACK, PRODUCT, WEEK_DAYS, feature_columns
+from .schemas import MAX_HISTORY, MIN_HISTORY, PLANNED, SOLD, DemandRequest, SoldWeek
 from .validation import LAYOUT, check
 
 ROWS, FEATURES = "rows.parquet", "features.parquet"
@@ -85,7 +85,8 @@ def with_features(table: pl.DataFrame) -> pl.DataFrame:
     rows = {
         TIMESTAMP: table.select(TIME)[TIMESTAMP].to_numpy(),
         PRODUCT: table[PRODUCT].rank("dense").cast(pl.Int64).to_numpy(),
-        **{name: table[name].fill_null(0).to_numpy() for name in (*SOLD, *PLANS)},
+        **{name: table[name].fill_null(0).to_numpy() for name in SOLD},
+        **{name: table[name].to_numpy() for name in PLANNED},
     }
     earlier = pl.int_range(pl.len()).over(PRODUCT).alias("weeks_before")
     return table.with_columns(
@@ -187,8 +188,8 @@ def examples(folder: Path, rows: Columns, count: int) -> list[DemandRequest]:
     for number, row in enumerate(np.sort(np.concatenate([promoted, others])), 1):
         mine = (pl.col(PRODUCT) == rows[PRODUCT][row]) & (pl.col("week") <= rows["week"][row])
         weeks = table.filter(mine).tail(MAX_HISTORY + 1)
-        *history, last = weeks.select(pl.col("week").dt.date(), *SOLD, *PLANS).to_dicts()
-        plan = {name: last[name] for name in ("week", *PLANS)}
+        *history, last = weeks.select(pl.col("week").dt.date(), *SOLD, *PLANNED).to_dicts()
+        plan = {name: last[name] for name in ("week", *PLANNED)}
         values = {PRODUCT: f"product-{number}", "history": history, "plan": plan}
         requests.append(DemandRequest.model_validate(values))
     return requests

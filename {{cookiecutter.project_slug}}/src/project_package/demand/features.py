@@ -30,7 +30,6 @@ LEVEL = "mean_13w"
 """The mean of the last 13 weeks: models predict the ratio of units to it."""
 NAIVE_WEEKS = (1, 4, 8, 13)
 """The naive forecasts are means over so many weeks; that of one week is its value."""
-SOLD = ("units", "sales", "discount")
 PLANS = ("ad_front", "ad_inside", "display_front", "display_end", "display_other")
 """For each kind of promotion, the share of the product's sales made in stores that will have it."""
 PROMOTED_FROM = 0.3
@@ -121,7 +120,11 @@ LEVELS: tuple[Feature, ...] = (
     Derived("deviation_13w", "deviation of units", deviation, ("mean_square_13w", LEVEL)),
 )
 PRICES: tuple[Feature, ...] = (
-    *(_past(f"{sold}_{n}w", sold, "sum", n, sold) for n in (1, 13) for sold in SOLD),
+    *(
+        _past(f"{sold}_{n}w", sold, "sum", n, sold)
+        for n in (1, 13)
+        for sold in ("units", "sales", "discount")
+    ),
     Derived("price_13w", "mean price, last 13 weeks", price, ("sales_13w", "units_13w")),
     Derived("price_1w", "latest price", price, ("sales_1w", "units_1w", "price_13w")),
     Derived("price_ratio", "latest over usual price", over_level, ("price_1w", "price_13w")),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import mean_pinball_loss
 
 from ..contract import Columns
 from ..training import Metric
@@ -60,8 +61,8 @@ def weighted_percentage_error(rows: Columns, predictions: Columns) -> float:
 
 def pinball(rows: Columns, predictions: Columns) -> float:
     """Return the mean pinball loss over the three quantiles (Koenker and Bassett 1978)."""
-    errors = {quantile: rows["units"] - predictions[name] for name, quantile in QUANTILES.items()}
-    losses = [np.maximum(quantile * e, (quantile - 1) * e) for quantile, e in errors.items()]
+    units = rows["units"]
+    losses = [mean_pinball_loss(units, predictions[n], alpha=q) for n, q in QUANTILES.items()]
     return float(np.mean(losses))
 
 

@@ -1,4 +1,8 @@
-"""Requests, events and responses of the demand server."""
+"""Requests, events and responses of the demand server.
+
+The fields of `SoldWeek` are the raw columns everywhere: of an own source, of the feature table, of
+the event store and of a request. A new field belongs to `Plan` or to `PastWeek`.
+"""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -73,6 +77,12 @@ class SoldWeek(PastWeek):
     """A week of a product that is over, as an event."""
 
     product_id: Identifier
+
+
+PLANNED = tuple(name for name in Plan.model_fields if name != "week")
+"""The columns that are known before the week."""
+SOLD = tuple(name for name in PastWeek.model_fields if name not in Plan.model_fields)
+"""The columns, numbers, that are known when it is over."""
 
 
 class DemandRequest(Frozen):

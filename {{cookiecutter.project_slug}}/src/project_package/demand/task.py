@@ -12,8 +12,8 @@ from ..features.history import merge_history
 from ..features.windows import MILLISECONDS_A_DAY
 from ..onnx_model import OnnxModel
 from ..state.base import open_store
-from .features import ENTITIES, INPUTS, LEVEL, PRODUCT, SOLD, WEEK_DAYS, feature_columns
-from .schemas import MIN_HISTORY, DemandRequest, DemandResponse, PastWeek, Plan, SoldWeek
+from .features import ENTITIES, INPUTS, LEVEL, PRODUCT, WEEK_DAYS, feature_columns
+from .schemas import MIN_HISTORY, SOLD, DemandRequest, DemandResponse, PastWeek, Plan, SoldWeek
 
 QUANTILES = {"low": 0.1, "value": 0.5, "high": 0.9}
 DETAILS = "model.json"
@@ -34,9 +34,7 @@ class Details(Frozen):
 
     def stack(self, rows: Columns) -> NDArray[np.float32]:
         """Stack the inputs: (rows, features)."""
-        return np.column_stack([rows[name] for name in self.features]).astype(
-            np.float32, copy=False
-        )
+        return np.stack([rows[name] for name in self.features], axis=1, dtype=np.float32)
 
     def to_units(self, ratios: Columns, rows: Columns) -> Columns:
         """Turn logarithms of (units + 1) / (level + 1) into value, low and high in units.

@@ -7,18 +7,18 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from ..data.sources import Layout, Type
+from ..data.sources import Layout, Type, types_of
 from ..data.validation import broken_by_rows
 from ..errors import SHOWN, Violation, refuse
 from ..fields import EARLIEST, LONGEST_ID, MONEY_LIMIT
-from .features import PLANS, SOLD, WEEK_DAYS
-from .schemas import AHEAD, AHEAD_PERIOD, UNITS_LIMIT
+from .features import PLANS, WEEK_DAYS
+from .schemas import AHEAD, AHEAD_PERIOD, PLANNED, SOLD, UNITS_LIMIT, SoldWeek
 
 TYPES: Mapping[str, Type] = {
     "product_id": "VARCHAR",
     "week": "TIMESTAMP_MS",
     "department": "VARCHAR",
-    **dict.fromkeys((*SOLD, *PLANS), "DOUBLE"),
+    **{name: types_of(SoldWeek)[name] for name in (*SOLD, *PLANNED)},
 }
 LAYOUT = Layout(TYPES, order=("week", "product_id"))
 UNIQUE = "must be unique for each product"
@@ -54,13 +54,15 @@ def _schema(present: list[str], sold: bool) -> pa.DataFrameSchema:
     period = pa.Check.in_range(EARLIEST.replace(tzinfo=None), now + AHEAD, error=AHEAD_PERIOD)
     monday = pa.Check(_is_monday, error="must be a Monday at 0:00, the first day of the week")
     share = pa.Check.in_range(0, 1, error="must be a share from 0 to 1")
+    dtypes = {"VARCHAR": pl.String, "DOUBLE": pl.Float64}
     columns = {
         "product_id": pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length)),
         "week": pa.Column(pl.Datetime("ms"), [period, monday]),
         "department": pa.Column(pl.String, nullable=not sold),
-        **{name: pa.Column(pl.Float64, share) for name in PLANS},
+        **{n: pa.Column(dtypes[TYPES[n]], share if n in PLANS else None) for n in PLANNED},
     }
-    for name, limit in zip(SOLD, (UNITS_LIMIT, MONEY_LIMIT, MONEY_LIMIT), strict=True):
+    for name in SOLD:
+        limit = UNITS_LIMIT if name == "units" else MONEY_LIMIT
         error = f"must be a number from 0 to less than {limit:,.0f}"
         within = pa.Check.in_range(0, limit, include_max=False, error=error)
         columns[name] = pa.Column(pl.Float64, within, nullable=not sold)

@@ -26,30 +26,22 @@ def entities(features: Sequence[Feature]) -> tuple[Entity, ...]:
     """
     days: dict[str, dict[str, float]] = {}  # of each feature, by entity
     raw: dict[str, dict[str, None]] = {}  # columns of each feature, in the order of reading
-    longest: dict[str, float] = {}
-    columns: dict[str, dict[str, None]] = {}
+    columns: dict[str, dict[str, None]] = {}  # of each entity
     for feature in features:
-        back: dict[str, float] = {}
-        reads: dict[str, None] = {}
-        for name in feature.inputs:
-            reads |= raw.get(name, {name: None})
-            _keep_longest(back, days.get(name, {}))
+        inputs = [days.get(name, {}) for name in feature.inputs]
+        back = {e: max(part.get(e, 0.0) for part in inputs) for part in inputs for e in part}
+        reads = {c: None for name in feature.inputs for c in raw.get(name, {name: None})}
         if isinstance(feature, Window):
-            if set(back) - {feature.entity}:
+            if back.keys() - {feature.entity}:
                 raise ValueError(f"{feature.name}: reads windows of another entity than its own")
             back = {feature.entity: back.get(feature.entity, 0.0) + feature.delay + feature.days}
             columns[feature.entity] = columns.get(feature.entity, {}) | reads
         days[feature.name], raw[feature.name] = back, reads
-        _keep_longest(longest, back)
+    longest = {name: max(part.get(name, 0.0) for part in days.values()) for name in columns}
     return tuple(
         Entity(name, timedelta(days=longest[name]), tuple(c for c in reads if c != "timestamp"))
         for name, reads in columns.items()
     )
-
-
-def _keep_longest(longest: dict[str, float], days: dict[str, float]) -> None:
-    for entity, count in days.items():
-        longest[entity] = max(longest.get(entity, 0.0), count)
 
 
 def merge_history(

@@ -98,7 +98,8 @@ def stream(
     `at`, each of which has every entity: a window that no feature reads is computed for these only.
 
     Raises:
-        ValueError: rows are not in order of time, or a window reads a missing or infinite value.
+        ValueError: rows are not in order of time, or a window reads text or a missing or infinite
+            value.
     """
     timestamp = rows["timestamp"].astype(np.int64, copy=False)
     if np.any(timestamp[1:] < timestamp[:-1]):
@@ -169,10 +170,10 @@ class _Timeline:
         if window.value is None:
             return (end - first).astype(np.float64)
         if window.aggregate in ("sum", "mean"):
-            running = self.prepared(window.value, columns, _running)
+            running = self.prepared(window, columns, _running)
             total = (running[end] - running[first]) / UNIT
             return total / np.maximum(end - first, 1) if window.aggregate == "mean" else total
-        last_false = self.prepared(window.value, columns, _last_false)[end]
+        last_false = self.prepared(window, columns, _last_false)[end]
         if window.aggregate == "days_since_false":
             since = self.time[at] - self.time[last_false]
             none = _milliseconds(window.delay + window.days)
@@ -192,13 +193,19 @@ class _Timeline:
         return self.counts[key]
 
     def prepared(
-        self, name: str, columns: Columns, prepare: Callable[[NDArray[Any]], NDArray[np.int64]]
+        self, window: Window, columns: Columns, prepare: Callable[[NDArray[Any]], NDArray[np.int64]]
     ) -> NDArray[np.int64]:
         """Return what windows over a column share; only the latest is cached."""
+        (name,) = window.inputs
         if self.latest[0] != (name, prepare):
             values = columns[name][self.order]
-            if not np.isfinite(values).all():
-                raise ValueError(f"{name} has missing or infinite values: fill or drop them")
+            problem = ""
+            if values.dtype.kind not in "biuf":
+                problem = "is not a number; declare a Derived number of it for the window to read"
+            elif not np.isfinite(values).all():
+                problem = "has missing or infinite values; fill or drop them"
+            if problem:
+                raise ValueError(f"{window.name}: the column {name} {problem}")
             self.latest = (name, prepare), prepare(values)
         return self.latest[1]
 

@@ -137,7 +137,7 @@ INPUTS = tuple(DESCRIPTIONS)
 
 def matrix(rows: Columns, inputs: Iterable[str] = INPUTS) -> NDArray[np.float32]:
     """Stack the inputs of the model: (rows, features)."""
-    return np.column_stack([rows[name] for name in inputs]).astype(np.float32, copy=False)
+    return np.stack([rows[name] for name in inputs], axis=1, dtype=np.float32)
 
 
 def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArray[np.float32]]:

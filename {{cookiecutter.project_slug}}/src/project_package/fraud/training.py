@@ -14,29 +14,29 @@ from .models import CANDIDATES
 from .report import figures, summary
 from .task import ASSETS, Assets, make_task, top_reasons
 
+SIMULATOR_LIMITS = (
+    "Simulated fraud is easier than real fraud: on their real, private data the authors report an "
+    "average precision of .105 at best.",
+)
+
 
 def about(params: FraudParams) -> About:
     """Describe the model for the report and the model card."""
-    data = f"Payments read from {params.data.source}."
-    limits = [
-        "Labels are expected within seven days of the payment; until a label arrives, the features "
-        "count the payment as genuine.",
-        "A card without history is scored by its amount and its terminal only.",
-    ]
-    if params.data.source == SIMULATOR:
-        data = "Simulated payments, after the published simulator of Le Borgne et al. (2022)."
-        limits.insert(
-            0,
-            "Simulated fraud is easier than real fraud: on their real, private data the authors "
-            "report an average precision of .105 at best.",
-        )
+    simulated = params.data.source == SIMULATOR
     return About(
         title="Card fraud detection",
         question="Is this card payment fraud?",
         use="An analyst reviews the flagged payments of the day, the highest scores first.",
         misuse="It must not decline a payment or block a card without a person.",
-        data=data,
-        limits=tuple(limits),
+        data="Simulated payments, after the published simulator of Le Borgne et al. (2022)."
+        if simulated
+        else f"Payments read from {params.data.source}.",
+        limits=(
+            *(SIMULATOR_LIMITS if simulated else ()),
+            "Labels are expected within seven days of the payment; until a label arrives, the "
+            "features count the payment as genuine.",
+            "A card without history is scored by its amount and its terminal only.",
+        ),
     )
 
 

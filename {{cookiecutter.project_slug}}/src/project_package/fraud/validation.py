@@ -17,7 +17,7 @@ from ..data.validation import broken_by_rows, broken_by_table
 from ..errors import refuse
 from ..fields import EARLIEST, GRACE, LONGEST_ID, MONEY_LIMIT, PERIOD
 from .features import LABEL_DELAY_DAYS
-from .schemas import PastPayment
+from .schemas import PastPayment, Payment
 
 LAYOUT = Layout(types_of(PastPayment), order=("timestamp", "transaction_id"))
 RULES = (
@@ -67,22 +67,23 @@ def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> No
 
 
 def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
-    """Build the schema of a row."""
+    """Build the schema of a row: rules by type, and those of single columns."""
     length = f"must have 1 to {LONGEST_ID} characters"
-    name = pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length))
     period = pa.Check.in_range(EARLIEST.replace(tzinfo=None), latest, error=PERIOD)
+    number = f"must be a number from {-MONEY_LIMIT:,.0f} to {MONEY_LIMIT:,.0f}"
     limit = f"must be a number from 0 to less than {MONEY_LIMIT:,.0f}"
     amount = [
         pa.Check.in_range(0, MONEY_LIMIT, include_max=False, error=limit),
         pa.Check(_has_four_decimals, error="must have four decimals at most"),
     ]
-    columns = {
-        "transaction_id": name,
-        "customer_id": name,
-        "terminal_id": name,
-        "timestamp": pa.Column(pl.Datetime("ms"), period),
-        "amount": pa.Column(pl.Float64, amount),
+    of_type = {
+        "VARCHAR": pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length)),
+        "DOUBLE": pa.Column(pl.Float64, pa.Check.in_range(-MONEY_LIMIT, MONEY_LIMIT, error=number)),
+        "BOOLEAN": pa.Column(pl.Boolean),
+        "TIMESTAMP_MS": pa.Column(pl.Datetime("ms"), period),
     }
+    columns = {name: of_type[kind] for name, kind in types_of(Payment).items()}
+    columns["amount"] = pa.Column(pl.Float64, amount)
     label = {"is_fraud": pa.Column(pl.Boolean, nullable=True)} if labelled else {}
     return pa.DataFrameSchema(columns | label)
 

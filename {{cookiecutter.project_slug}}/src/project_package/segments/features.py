@@ -94,4 +94,4 @@ def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArr
 def to_positions(columns: Columns, names: Sequence[str] = INPUTS) -> NDArray[np.float64]:
     """Return the positions of households by their features: (rows, names)."""
     chosen = [(np.log1p if name in LOGARITHMS else np.sqrt)(columns[name]) for name in names]
-    return np.column_stack(chosen).astype(np.float64, copy=False)
+    return np.stack(chosen, axis=1, dtype=np.float64)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
+from sklearn.preprocessing import scale
 
 from ..contract import Columns, length
 from ..training import Metric
@@ -30,9 +31,7 @@ BASKET_BANDS = {"under 10 baskets": (0, 10), "10-39 baskets": (10, 40), "40+ bas
 
 def standard(rows: Columns) -> NDArray[Any]:
     """Return positions with mean 0 and standard deviation 1: (rows, features)."""
-    positions = to_positions(rows)
-    spread = np.where(np.ptp(positions, axis=0) > 0, positions.std(axis=0), 1)
-    return np.asarray((positions - positions.mean(axis=0)) / spread)
+    return np.asarray(scale(to_positions(rows)))
 
 
 def silhouette(rows: Columns, segment: NDArray[Any]) -> Callable[[NDArray[Any]], float]:
