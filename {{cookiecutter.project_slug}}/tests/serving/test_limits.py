@@ -44,6 +44,27 @@ def test_refuses_requests_beyond_the_limit_unread() -> None:
     assert TestClient(app).post("/predict", content=b"abc").json() == 3
 
 
+def test_a_delayed_503_leaves_room_for_other_requests() -> None:
+    app, metrics = FastAPI(), Metrics()
+    app.add_middleware(InFlightLimit, limit=1, metrics=metrics)
+    app.get("/well")(lambda: "well")
+
+    @app.get("/unavailable", status_code=503)
+    async def unavailable() -> str:
+        return "later"
+
+    async def ask() -> tuple[bool, list[int]]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            refused = asyncio.create_task(client.get("/unavailable"))
+            await asyncio.sleep(0.1)
+            well = await client.get("/well")
+            return refused.done(), [well.status_code, (await refused).status_code]
+
+    assert asyncio.run(ask()) == (False, [200, 503])
+    assert b"requests_in_flight 0.0" in metrics.page()
+
+
 def test_a_bucket_fills_at_the_rate_of_the_limit() -> None:
     now = 1000.0
     limit = RateLimit(2, clock=lambda: now)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 
 from fastapi import HTTPException, Request
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .metrics import Metrics
 
@@ -23,7 +23,8 @@ BUSY = "The server has too many requests in flight: try again."
 class InFlightLimit:
     """Refuse a request with 503, before its body is read, while `limit` others are in flight.
 
-    Bodies that still arrive count. Paths in `exempt` are answered at any time.
+    Bodies that still arrive count. Every 503 is delayed; a request that waits for its 503 does not
+    count. Paths in `exempt` are answered at any time, and at once.
     """
 
     def __init__(
@@ -42,13 +43,28 @@ class InFlightLimit:
             await asyncio.sleep(REFUSAL_SECONDS)
             await self._refusal(scope, receive, send)
         else:
-            self.in_flight += 1
-            self.metrics.in_flight.inc()
-            try:
-                await self.app(scope, receive, send)
-            finally:
-                self.in_flight -= 1
-                self.metrics.in_flight.dec()
+            await self._admit(scope, receive, send)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        counts = 1
+
+        async def send_late(message: Message) -> None:
+            nonlocal counts
+            if message.get("status") == 503:  # too many wait for a service, or it is unavailable
+                self._count(-counts)
+                counts = 0
+                await asyncio.sleep(REFUSAL_SECONDS)
+            await send(message)
+
+        self._count(counts)
+        try:
+            await self.app(scope, receive, send_late)
+        finally:
+            self._count(-counts)
+
+    def _count(self, requests: int) -> None:
+        self.in_flight += requests
+        self.metrics.in_flight.inc(requests)
 
 
 class RateLimit:
