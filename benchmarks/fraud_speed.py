@@ -73,8 +73,8 @@ def copy(rows: Path, _: int, limit: int) -> Callable[[], Any]:
     from project_package.data import sources
     from project_package.fraud.validation import LAYOUT
 
-    source = sources.Source(str(rows))
-    return lambda: sources.copy(source, LAYOUT, rows.with_name("copy.parquet"), limit)
+    params = sources.SourceParams(source=str(rows), memory_limit_mib=limit + 400)
+    return lambda: sources.copy(params, LAYOUT, rows.with_name("copy.parquet"))
 
 
 def check(rows: Path, _: int, limit: int) -> Callable[[], Any]:

@@ -14,7 +14,7 @@ import pytest
 from conftest import PROGRAM, TEMPLATE, USE_CASES, Bake, bake_from
 
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints", "mlruns", "*.db")
-LIMITS = {"src": 8_300, "serving": 2_250, "state": 420}
+LIMITS = {"src": 8_300, "serving": 2_075, "state": 410}
 """Lines of Python in a generated project; monitoring does not count.
 
 The aim is 6,500, 1,500 and 400: lower these limits as the code shrinks, and never raise them.

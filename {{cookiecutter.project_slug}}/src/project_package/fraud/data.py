@@ -15,7 +15,7 @@ import polars as pl
 from pydantic import Field
 
 from ..contract import Columns, Frozen
-from ..data.sources import SourceParams, load
+from ..data.sources import SourceParams, copy
 from ..errors import SHOWN, UserError, Violation, refuse
 from ..fields import columns_of
 from ..params import Params
@@ -75,7 +75,7 @@ def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
     if data.source == SIMULATOR:
         simulate(data.customers, data.terminals, data.days, data.seed).write_parquet(rows)
     else:
-        load(data, LAYOUT, rows)
+        copy(data, LAYOUT, rows)
     progress(0.4)
     check(rows, data.duckdb_mib)
     progress(0.5)
@@ -147,7 +147,7 @@ def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         rows, target = Path(scratch) / ROWS_FILE, Path(scratch) / FEATURES_FILE
         layout = replace(LAYOUT, optional=("is_fraud",))
-        load(data.model_copy(update={"source": str(source.absolute())}), layout, rows)
+        copy(data.model_copy(update={"source": str(source.absolute())}), layout, rows)
         check(rows, data.duckdb_mib, labelled=False)
         batch = pl.read_parquet(rows)
         both = _with_history(batch, pl.scan_parquet(folder / ROWS_FILE))

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from ..contract import Columns, Frozen, take
 from ..data.completejourney import Data, Script, gather
-from ..data.sources import Source, copy
+from ..data.sources import copy
 from ..errors import SHOWN, UserError, Violation, refuse
 from ..fields import TIMESTAMP, columns_of
 from ..params import Params
@@ -137,8 +137,9 @@ def read_batch(params: SegmentsParams, source: Path, folder: Path) -> Columns:
             has too few baskets in the half year before that moment.
     """
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
-        canonical, own = Path(scratch) / ROWS, Source(str(source), params.data.columns)
-        copy(own, LAYOUT, canonical, params.data.duckdb_mib)
+        canonical = Path(scratch) / ROWS
+        own = params.data.model_copy(update={"source": str(source.absolute())})
+        copy(own, LAYOUT, canonical)
         check(canonical)
         asked = pl.read_parquet(canonical)
     past = pl.read_parquet(folder / ROWS)
