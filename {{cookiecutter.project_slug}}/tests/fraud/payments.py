@@ -1,7 +1,7 @@
 """Payments for the tests of this folder: a column that a test does not name has some value."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 
@@ -16,6 +16,8 @@ def payment(name: str = "now", days_ago: float = 0, **changes: Any) -> dict[str,
     """Return a payment as a request has it."""
     kinds, fields = columns_of(Payment), Payment.model_fields
     some = {n: "x" if kinds[n] is str else 50.0 for n in fields if fields[n].is_required()}
+    choices = {n: get_args(fields[n].annotation) for n in some}
+    some |= {n: choices[n][0] for n in some if get_origin(fields[n].annotation) is Literal}
     time = NOON - timedelta(days=days_ago)
     return {**some, "transaction_id": name, "timestamp": time, **changes}
 

@@ -62,6 +62,7 @@ def test_keeps_the_old_version_when_the_new_one_fails(
     loader.check()
     assert loader.current().version == "1"
     assert reason in loader.refused
+    assert loader.refused.endswith("If the code has changed since this server started, restart it.")
     times.publish(3)
     loader.check()
     assert (loader.current().version, loader.refused) == ("3", "")

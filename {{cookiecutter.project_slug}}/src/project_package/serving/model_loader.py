@@ -28,6 +28,7 @@ BATCH = 32
 """Rows of the batch whose time is measured."""
 TOLERANCE = 1e-5
 """How far a number may be from the recorded one: processors add up in different orders."""
+RESTART = " If the code has changed since this server started, restart it."
 log = logging.getLogger(__name__)
 
 
@@ -105,11 +106,12 @@ class ModelLoader:
         except (StoreUnreachable, OSError) as error:  # the next check tries again
             unreachable = str(error)
         except UserError as error:
+            self.refuse(str(error).splitlines()[0] + (RESTART if self.running else ""))
             self._seen = pointer
-            self.refuse(str(error).splitlines()[0])
         except CODE_ERRORS as error:  # a file is missing, or has other content
+            reason = f"The bundle of the {self.alias} cannot be loaded: {error!r}."
+            self.refuse(reason + (RESTART if self.running else ""))
             self._seen = pointer
-            self.refuse(f"The bundle of the {self.alias} cannot be loaded: {error!r}.")
         if unreachable and not self.unreachable:
             log.warning("the model store is unreachable", extra={"reason": unreachable})
         self.unreachable = unreachable
