@@ -15,7 +15,7 @@ from .metrics import Metrics
 
 REFUSAL_SECONDS = 1.0
 """Delay of a refusal, since some clients ignore Retry-After. With four times as many connections as
-may be in flight, refusals cost two thirds of the throughput without it, a third with it."""
+may be in flight, refusals cost two thirds of the throughput without it, at most a sixth with it."""
 RETRY = {"Retry-After": "1"}
 BUSY = "The server has too many requests in flight: try again."
 
