@@ -61,6 +61,7 @@ def create_app(
     task, champion, metrics = services.task, services.champion, services.metrics
     app = FastAPIOffline(  # /docs loads nothing from other hosts
         title=champion.current().bundle.manifest.name,
+        version="v1",
         lifespan=services.run,
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},
@@ -79,7 +80,7 @@ def create_app(
     add_health(app, services.ready)
     for scope, router in task.routers.items():
         app.include_router(router, dependencies=[Security(require(scope))])
-    document(app)
+    document(app, task)
 
     for kind in (Unavailable, ModelError):
         app.add_exception_handler(kind, refuse)
