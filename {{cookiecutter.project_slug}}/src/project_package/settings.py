@@ -43,8 +43,6 @@ class Settings(BaseSettings):
     """File of API keys; empty means `keys.json`; with `off` no request needs one."""
     serve_max_body_mb: float = Field(default=2, gt=0, le=1024)
     """The largest body."""
-    serve_rate: float = Field(default=0, ge=0, le=1e6)
-    """Requests per second and key, in bursts of as many; 0 sets no limit."""
     serve_max_in_flight: int = Field(default=256, ge=1)
     """Requests in flight; further ones are refused before their body is read."""
     serve_body_seconds: float = Field(default=10, gt=0, le=3600)

@@ -33,7 +33,7 @@ from ..settings import Settings
 from .auth import open_keys, require
 from .compat import MLFLOW_HEALTH, add_compat, add_platform_health
 from .event_transactions import EventTransactions
-from .limits import RETRY, RateLimit
+from .limits import RETRY
 from .log_config import configure, logging_config
 from .log_writer import LogWriter
 from .metrics import FOLDER, Metrics
@@ -68,7 +68,6 @@ def create_app(
     )
     app.state.settings, app.state.metrics, app.state.champion = settings, metrics, champion
     app.state.keys = keys = services.keys
-    app.state.rate_limit = RateLimit(settings.serve_rate) if settings.serve_rate else None
 
     # Examples are rows of the data: the page, which needs no key, shows none where keys are on.
     add_predict(app, task, services.predictions, () if keys else champion.current().examples)

@@ -45,7 +45,6 @@ Clients of MLflow, KServe, SageMaker and Vertex AI can use their own routes.
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Refusal, "description": "No API key, or an unknown one"},
     403: {"model": Refusal, "description": "The key lacks the scope"},
-    429: {"model": Refusal, "description": "Too many requests with this key"},
     503: {"model": Refusal, "description": "Too many requests, or a service is unavailable"},
 }
 BODY_REFUSALS: dict[int | str, dict[str, Any]] = {
