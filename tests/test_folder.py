@@ -97,6 +97,7 @@ def test_printed_steps_commit_and_run(
     project = bake_from(TEMPLATE, folder)
     output = capfd.readouterr().out
     nested = around == "a repository"
+    assert nested or git(project, "symbolic-ref", "HEAD").strip() == "refs/heads/main"
     assert (project / ".git").exists() != nested
     assert ("in a git repository already" in output) == nested
     assert "models record the commit" in output
