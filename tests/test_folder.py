@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,12 +128,15 @@ def test_generation_works_without_git(
 
 
 @pytest.mark.parametrize("name", ["build", "dist", "own", "reports", "store", "mlruns", "keys"])
-def test_git_ignores_no_generated_file(name: str, bake: Bake) -> None:
+def test_git_and_ruff_see_every_generated_file(name: str, bake: Bake) -> None:
     project = bake(project_slug=name, package_name=name)
     git(project, "add", "--all")
     tracked = git(project, "ls-files", "-z").split("\0")
     assert {*tracked} - {""} == {path.as_posix() for path in texts(project)}
     assert f"src/{name}/cli.py" in tracked
+    ruff = [sys.executable, "-m", "ruff", "check", "--no-cache", "--show-files"]
+    checked = subprocess.run(ruff, cwd=project, capture_output=True, text=True, check=True).stdout
+    assert f"{project}/src/{name}/cli.py" in checked.splitlines()
 
 
 def test_git_ignores_what_the_stages_write(bake: Bake) -> None:
