@@ -32,13 +32,10 @@ for path in project_paths():
 # Name the package, in its folder and in every text. U+2060 marks the name in an answer: that stays.
 Path("src/project_package").rename(f"src/{PACKAGE}")
 for path in filter(Path.is_file, project_paths()):
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        continue  # an image, for example
-    named = re.sub(r"\bproject_package\b", PACKAGE, text).replace("\u2060", "")
-    if named != text:
-        path.write_text(named, encoding="utf-8", newline="\n")
+    text = path.read_bytes()
+    named = re.sub(rb"\bproject_package\b", PACKAGE.encode(), text).replace(b"\xe2\x81\xa0", b"")
+    if named != text and b"\0" not in text:  # which an image would have
+        path.write_bytes(named)
 Path("licenses", ANSWERS["license"]).replace("LICENSE")
 shutil.rmtree("licenses")
 
