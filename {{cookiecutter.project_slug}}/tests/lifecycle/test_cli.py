@@ -121,6 +121,11 @@ def test_missing_library_is_named(ml: Ml, monkeypatch: pytest.MonkeyPatch) -> No
     [
         (".env", b"MODEL_STORE=\xff", ".env is not UTF-8"),
         (".env", b"SERVE_PORT=much\n", "SERVE_PORT=much: Input should be a valid integer"),
+        (
+            ".env",
+            b"SERVE_PRT=1\n",
+            'SERVE_PRT in .env is not a setting; did you mean "SERVE_PORT"?',
+        ),
         ("params.toml", b"name = '\xff'", "params.toml is not valid TOML in UTF-8"),
         ("mlflow.db", b"no database", "cannot be used"),
         ("data", b"a file", "The disk failed: "),
