@@ -81,7 +81,7 @@ def check(rows: Path, _: int, limit: int) -> Callable[[], Any]:
     """Prepare validation."""
     from project_package.fraud import validation
 
-    return lambda: validation.check(rows, limit)
+    return lambda: validation.check(rows, {}, limit)
 
 
 def features(rows: Path, _: int, __: int) -> Callable[[], Any]:

@@ -18,7 +18,7 @@ def weekly() -> pl.DataFrame:
 
 def passes(table: pl.DataFrame, folder: Path, sold: bool = True) -> bool:
     table.write_parquet(folder / "rows.parquet")
-    check(folder / "rows.parquet", sold=sold)
+    check(folder / "rows.parquet", {}, sold=sold)
     return True
 
 

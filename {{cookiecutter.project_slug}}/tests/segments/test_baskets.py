@@ -50,7 +50,7 @@ def table(
     pl.DataFrame(products, names, orient="row").write_parquet(folder / "products.parquet")
     pl.DataFrame([people or person()]).write_parquet(folder / "demographics.parquet")
     build(BASKETS, folder, folder / "rows.parquet", 512)
-    check(folder / "rows.parquet")
+    check(folder / "rows.parquet", {})
     return pl.read_parquet(folder / "rows.parquet")
 
 
@@ -126,7 +126,7 @@ def test_baskets_are_in_order_of_time(tmp_path: Path) -> None:
 def test_published_purchases_follow_the_rules(tmp_path: Path) -> None:
     limit = SegmentsParams(name="tiny").data.duckdb_mib
     build(BASKETS, package_data(), tmp_path / "rows.parquet", limit)
-    check(tmp_path / "rows.parquet")
+    check(tmp_path / "rows.parquet", {})
     found = pl.read_parquet(tmp_path / "rows.parquet")
     assert found["household_id"].n_unique() > 2_400
     people = found.group_by("household_id").agg(pl.col(TRAITS).first()).drop_nulls()

@@ -33,13 +33,13 @@ def baskets(**changes: object) -> pl.DataFrame:
 def refusal(table: pl.DataFrame, folder: Path) -> str:
     table.write_parquet(folder / "rows.parquet")
     with pytest.raises(UserError) as caught:
-        check(folder / "rows.parquet")
+        check(folder / "rows.parquet", {})
     return str(caught.value)
 
 
 def passes(table: pl.DataFrame, folder: Path) -> None:
     table.write_parquet(folder / "rows.parquet")
-    check(folder / "rows.parquet")
+    check(folder / "rows.parquet", {})
     assert [path.name for path in folder.iterdir()] == ["rows.parquet"]
 
 

@@ -27,10 +27,11 @@ CONSECUTIVE = (
 )
 
 
-def check(path: Path, sold: bool = True) -> None:
+def check(path: Path, names: Mapping[str, str], sold: bool = True) -> None:
     """Refuse the weekly rows of a Parquet file, in the order of `LAYOUT`, that break a rule.
 
-    Without `sold`, weeks may be missing, and so may the department and what was sold.
+    `names` are those of the source, by our column names. Without `sold`, weeks may be missing, and
+    so may the department and what was sold.
 
     Raises:
         UserError: broken rules, each with its column, how many rows break it and three of them.
@@ -44,7 +45,7 @@ def check(path: Path, sold: bool = True) -> None:
         if len(bad := table.filter(condition)):
             broken.append(Violation("week", rule, len(bad), bad.head(SHOWN).to_dicts()))
     if broken:
-        raise refuse("The weekly rows", broken)
+        raise refuse("The weekly rows", broken, names)
 
 
 def _schema(present: list[str], sold: bool) -> pa.DataFrameSchema:

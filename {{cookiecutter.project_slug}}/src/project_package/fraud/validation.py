@@ -5,6 +5,7 @@ as unique ids, are queries to DuckDB. Every broken rule is reported at once, wit
 Pandera takes two seconds to import: only the data stage should import this module.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,11 +43,17 @@ RULES = (
 """Column, rule, and the rows that break it, in SQL."""
 
 
-def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> None:
+def check(
+    path: Path,
+    names: Mapping[str, str],
+    memory_limit_mib: int = 1024,
+    labelled: bool = True,
+) -> None:
     """Validate the payments of a Parquet file in the layout above.
 
-    Without `labelled`, is_fraud is not checked and may be absent. The memory limit (MiB) is that of
-    the rules about the table; a batch of rows needs about 100 MiB beside it.
+    `names` are those of the source, by our column names. Without `labelled`, is_fraud is not
+    checked and may be absent. The memory limit (MiB) is that of the rules about the table; a batch
+    of rows needs about 100 MiB beside it.
 
     Raises:
         UserError: broken rules, each with its column, how many rows break it and three of them; or
@@ -63,7 +70,7 @@ def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> No
         duck.execute("SET VARIABLE latest = ?", [latest])
         broken += broken_by_table(payments, rules, LAYOUT.order)
     if broken:
-        raise refuse("The payments", broken)
+        raise refuse("The payments", broken, names)
 
 
 def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:

@@ -1,5 +1,6 @@
 """The rules for baskets: a Pandera schema for each row, Polars for the whole table."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +22,10 @@ LAYOUT = Layout(
 TRAIT_LIMIT = 1e6
 
 
-def check(path: Path) -> None:
+def check(path: Path, names: Mapping[str, str]) -> None:
     """Refuse the baskets of a Parquet file in `LAYOUT` that break a rule.
+
+    `names` are those of the source, by our column names.
 
     Raises:
         UserError: broken rules, each with its column, how many rows break it and three of them.
@@ -43,7 +46,7 @@ def check(path: Path) -> None:
         if len(bad := table.filter(condition)):
             broken.append(Violation(column, rule, len(bad), bad.head(SHOWN).to_dicts()))
     if broken:
-        raise refuse("The baskets", broken)
+        raise refuse("The baskets", broken, names)
 
 
 def _schema(traits: list[str]) -> pa.DataFrameSchema:
