@@ -9,9 +9,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import UserError, near
 
-RESEMBLES = 0.84
-"""More than MLFLOW_TRACKING_USERNAME, which MLflow reads, resembles a setting."""
-
 
 class Settings(BaseSettings):
     """Every variable that the project reads; `.env.example` lists them all."""
@@ -116,8 +113,8 @@ def read() -> Settings:
     """Read the environment.
 
     Raises:
-        UserError: a variable has a value that is not valid, or .env has a name that is not known
-            and resembles a setting; names of other tools are left to them.
+        UserError: a value is not valid, or .env has an unknown name that resembles a setting;
+            other names there belong to other tools.
     """
     try:
         found = Settings()
@@ -128,7 +125,8 @@ def read() -> Settings:
         raise UserError(f"{'; '.join(wrong)}. Correct it in the environment or in .env.") from None
     known = [name.upper() for name in Settings.model_fields]
     for name in map(str.upper, found.model_extra or ()):  # the other names in .env
-        if name.startswith("SERVE_") or get_close_matches(name, known, cutoff=RESEMBLES):
+        # MLflow reads MLFLOW_TRACKING_USERNAME, which has .837 in common with a setting.
+        if name.startswith("SERVE_") or get_close_matches(name, known, cutoff=0.84):
             raise UserError(f"{name} in .env is not a setting; {near(name, known)}")
     return found
 

@@ -104,8 +104,7 @@ def champion(metric: Metric, gain: Interval, promote: Promote) -> Verdict:
 def losses(scores: Mapping[str, Score | None], promote: Promote) -> list[Verdict]:
     """Require that no metric in `promote.max_loss` loses more than its limit to the baseline."""
     limits = promote.max_loss.items()
-    where = "promote.max_loss"
-    return [_limited(f"metric {name}", scores[name], limit, where) for name, limit in limits]
+    return [_limited(f"metric {n}", scores[n], limit, "promote.max_loss") for n, limit in limits]
 
 
 def changed(rows: NDArray[np.bool_], promote: Promote) -> Verdict:
@@ -184,8 +183,7 @@ def processor_milliseconds(
 ) -> float:
     """Return the processor time of a call: the lowest median of three repetitions of 50 calls.
 
-    It counts all threads of this process, and no waiting: neither other programs on the machine
-    nor the first calls, which are slow, decide about a model.
+    Neither the slow first calls nor other programs on the machine count.
     """
     times = np.reshape(repeat(call, timer=timer, number=1, repeat=150), (3, 50))
     return float(np.median(times, axis=1).min()) * 1000

@@ -17,7 +17,7 @@ from .gate import Verdict
 from .inference import answer, run_model
 from .project import Project
 from .registry import Version
-from .scoring import BASELINE, MODEL, NAIVE, score_rows, score_slices, slice_masks
+from .scoring import BASELINE, MODEL, NAIVE, score_rows, score_slices
 
 
 def promote(project: Project) -> int:
@@ -70,7 +70,7 @@ def judge(
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
     rows, model = test_rows(project, bundle), project.load(bundle)
     kind = "a slice with some of the test rows, but not all"
-    require_known("promote.guarded", limits.guarded, kind, slice_masks(training, rows))
+    require_known("promote.guarded", limits.guarded, kind, (s.name for s in evaluation.slices))
     progress(0.2)
     # 2. Compare with no model, the simple baseline and the floor.
     verdicts, slices = gate.beats(metric, evaluation, limits), evaluation.slices

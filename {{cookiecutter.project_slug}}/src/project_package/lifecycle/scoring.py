@@ -82,20 +82,16 @@ def assess(training: Training, rows: Columns, predictions: Predictions) -> Evalu
     )
 
 
-def slice_masks(training: Training, rows: Columns) -> dict[str, NDArray[np.bool_]]:
-    """Return the slices that have some of the rows, but not all."""
-    return {n: mask for n, mask in training.slices(rows).items() if mask.any() and not mask.all()}
-
-
 def score_slices(training: Training, rows: Columns, predictions: Predictions) -> tuple[Slice, ...]:
-    """Score the contenders by every metric on each slice with some of the rows."""
+    """Score the contenders by every metric on each slice with some of the rows, but not all."""
     return tuple(
         Slice(
             name=name,
             rows=int(mask.sum()),
             scores=score_rows(training, rows, predictions, mask),
         )
-        for name, mask in slice_masks(training, rows).items()
+        for name, mask in training.slices(rows).items()
+        if mask.any() and not mask.all()
     )
 
 

@@ -1,13 +1,12 @@
 """The rules for baskets: a Pandera schema for each row, Polars for the whole table."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandera.polars as pa
 import polars as pl
 
-from ..data.sources import Layout, types_of
+from ..data.sources import Layout, SourceParams, types_of
 from ..data.validation import broken_by_rows
 from ..errors import SHOWN, Violation, refuse
 from ..fields import EARLIEST, GRACE, LONGEST_ID, MONEY_LIMIT, PERIOD
@@ -22,10 +21,8 @@ LAYOUT = Layout(
 TRAIT_LIMIT = 1e6
 
 
-def check(path: Path, names: Mapping[str, str]) -> None:
+def check(path: Path, data: SourceParams) -> None:
     """Refuse the baskets of a Parquet file in `LAYOUT` that break a rule.
-
-    `names` are those of the source, by our column names.
 
     Raises:
         UserError: broken rules, each with its column, how many rows break it and three of them.
@@ -46,7 +43,7 @@ def check(path: Path, names: Mapping[str, str]) -> None:
         if len(bad := table.filter(condition)):
             broken.append(Violation(column, rule, len(bad), bad.head(SHOWN).to_dicts()))
     if broken:
-        raise refuse("The baskets", broken, names)
+        raise refuse("The baskets", broken, data.columns)
 
 
 def _schema(traits: list[str]) -> pa.DataFrameSchema:
