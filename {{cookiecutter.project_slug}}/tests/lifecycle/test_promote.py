@@ -70,8 +70,7 @@ def test_limited_metric_is_compared_with_the_champion(candidate: Project) -> Non
 def test_unknown_metric_is_refused(candidate: Project) -> None:
     with pytest.raises(UserError) as refusal:
         promote(limited(candidate, max_loss={"aucs": 0.1}))
-    known = 'promote.max_loss: "aucs" is not a metric; did you mean "auc"?'
-    assert str(refusal.value) == known
+    assert str(refusal.value) == ('promote.max_loss: "aucs" is not a metric; did you mean "auc"?')
     assert candidate.store.pointer(CHALLENGER) is not None
 
 

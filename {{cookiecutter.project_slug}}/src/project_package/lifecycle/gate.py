@@ -40,10 +40,7 @@ class Interval:
 
 
 def paired_bootstrap(
-    training: Training,
-    rows: Columns,
-    contenders: tuple[Columns, Columns],
-    promote: Promote,
+    training: Training, rows: Columns, contenders: tuple[Columns, Columns], promote: Promote
 ) -> Interval:
     """Estimate the gain of the first predictions over the second, with bounds (Efron 1979).
 
