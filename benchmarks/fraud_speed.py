@@ -79,9 +79,11 @@ def copy(rows: Path, _: int, limit: int) -> Callable[[], Any]:
 
 def check(rows: Path, _: int, limit: int) -> Callable[[], Any]:
     """Prepare validation."""
+    from project_package.data.sources import SourceParams
     from project_package.fraud import validation
 
-    return lambda: validation.check(rows, limit)
+    data = SourceParams(source=str(rows), memory_limit_mib=limit + 400)
+    return lambda: validation.check(rows, data)
 
 
 def features(rows: Path, _: int, __: int) -> Callable[[], Any]:

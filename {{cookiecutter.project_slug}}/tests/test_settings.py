@@ -29,12 +29,28 @@ def test_example_lists_every_setting_and_its_default() -> None:
 
 def test_reads_env_and_ignores_keys_of_other_tools(folder: Path) -> None:
     (folder / ".env").write_text(
-        "SERVE_WORKERS=5\nSERVE_CORS_ORIGINS=https://a.example, http://b\nX=1"
+        "SERVE_WORKERS=5\nSERVE_CORS_ORIGINS=https://a.example, http://b\nX=1\nLOG_LEVEL=debug\n"
+        "MLFLOW_TRACKING_USERNAME=me\nMLFLOW_TRACKING_TOKEN=t\nAWS_REGION=eu\nDATABASE_URL=d\n"
     )
     settings = read()
     assert settings.serve_workers == 5
     assert settings.cors_origins == ["https://a.example", "http://b"]
     assert Settings().serve_max_in_flight == 256
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("SERVE_PRT", "SERVE_PORT"), ("SERVE_MAX_BODY", "SERVE_MAX_BODY_MB"), ("LOG_DAY", "LOG_DAYS"),
+     ("MLFLOW_TRACKING_URL", "MLFLOW_TRACKING_URI"), ("MODEL_STORE_URL", "MODEL_STORE"),
+     ("data_uri", "DATA_URL")],
+)  # fmt: skip
+def test_unknown_name_in_env_file_is_refused(folder: Path, name: str, nearest: str) -> None:
+    (folder / ".env").write_text(f"SERVE_PORT=9000\n{name}=secret\n")
+    with pytest.raises(UserError) as refusal:
+        read()
+    assert str(refusal.value) == (
+        f'{name.upper()} in .env is not a setting; did you mean "{nearest}"?'
+    )
 
 
 @pytest.mark.parametrize(

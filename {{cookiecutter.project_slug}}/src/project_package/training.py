@@ -131,8 +131,6 @@ class Training:
     """The first is the simple baseline that the others must beat."""
     metrics: tuple[Metric, ...]
     """The first is the goal: it chooses the candidate and decides the promotion."""
-    floor: float
-    """The lowest score of the goal to accept."""
     weighted: Callable[[Columns, Columns], Callable[[NDArray[np.float64]], float]]
     """Return the goal's score of predictions as a function of row weights (NaN where undefined)."""
     naive: Callable[[Columns], Columns]

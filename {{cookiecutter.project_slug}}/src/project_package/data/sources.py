@@ -193,9 +193,7 @@ def _refuse_unreadable(
     broken = []
     for (name, condition), count in zip(unreadable.items(), found, strict=True):
         if count:
-            own = params.columns.get(name, name)
-            column = name if own == name else f'{name} (your "{own}")'
             examples = rows.filter(condition).limit(SHOWN).pl().to_dicts()
-            broken.append(Violation(column, RULES[layout.types[name]], count, examples))
+            broken.append(Violation(name, RULES[layout.types[name]], count, examples))
     if broken:
-        raise refuse(params.title, broken)
+        raise refuse(params.title, broken, params.columns)

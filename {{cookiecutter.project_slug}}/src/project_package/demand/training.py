@@ -72,7 +72,6 @@ TRAINING = Training(
     split=split,
     candidates=CANDIDATES,
     metrics=METRICS,
-    floor=0.9,
     weighted=weighted_relative_mae,
     naive=naive,
     about=about,

@@ -88,7 +88,6 @@ TRAINING = Training(
     split=split,
     candidates=CANDIDATES,
     metrics=METRICS,
-    floor=0.5,
     weighted=lambda rows, p: weighted_average_precision(rows["is_fraud"], p["score"]),
     naive=naive,
     about=about,

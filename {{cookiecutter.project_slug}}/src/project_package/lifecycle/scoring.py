@@ -83,15 +83,11 @@ def assess(training: Training, rows: Columns, predictions: Predictions) -> Evalu
 
 
 def score_slices(training: Training, rows: Columns, predictions: Predictions) -> tuple[Slice, ...]:
-    """Score the contenders by every metric on every slice that has rows."""
+    """Score the contenders by every metric on each slice with some of the rows, but not all."""
     return tuple(
-        Slice(
-            name=name,
-            rows=int(mask.sum()),
-            scores=score_rows(training, rows, predictions, mask),
-        )
+        Slice(name=name, rows=mask.sum(), scores=score_rows(training, rows, predictions, mask))
         for name, mask in training.slices(rows).items()
-        if mask.any()
+        if mask.any() and not mask.all()
     )
 
 

@@ -63,7 +63,6 @@ TRAINING = Training(
     split=split,
     candidates=CANDIDATES,
     metrics=METRICS,
-    floor=0.05,
     weighted=quality,
     naive=naive,
     about=about,

@@ -183,11 +183,10 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
         quiet: Log warnings only, and print nothing.
 
     Raises:
-        UserError: the application cannot be built, or the address cannot be used.
+        UserError: the address cannot be used, or the application cannot be built.
     """
     settings = environment.read()
     configure(quiet)
-    app = pkgutil.resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
     workers = workers or settings.serve_workers
     options: dict[str, Any] = {
         "http": "h11",  # httptools has no limit on the size of request heads
@@ -198,6 +197,7 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
         "timeout_graceful_shutdown": ceil(settings.serve_answer_seconds),
     }
     with listen(host or settings.host, settings.port if port < 0 else port) as listening:
+        app = pkgutil.resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
         host, port = listening.getsockname()[:2]
         if not quiet:
             greet(app, host, port)
