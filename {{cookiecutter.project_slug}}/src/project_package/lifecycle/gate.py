@@ -44,12 +44,14 @@ def paired_bootstrap(
 ) -> Interval:
     """Estimate the gain of the first predictions over the second, with bounds (Efron 1979).
 
-    The gain is the mean over the periods, as in the report. Each resample draws groups of rows
-    with replacement and weighs the rows of both contenders alike, so that what they share cancels
-    out; a resample that leaves a period without a score is skipped. Each bound holds with
+    The gain is that of the report, pooled or the mean over the periods. Each resample draws groups
+    of rows with replacement and weighs the rows of both contenders alike, so that what they share
+    cancels out; a resample that leaves a period without a score is skipped. Each bound holds with
     probability `promote.confidence`.
     """
     metric, periods, parts = training.goal, training.periods(rows), []
+    if training.pooled:
+        periods = np.zeros(length(rows))
     for period in np.unique(periods):
         mask = periods == period
         mine, theirs = (training.weighted(take(rows, mask), take(p, mask)) for p in contenders)

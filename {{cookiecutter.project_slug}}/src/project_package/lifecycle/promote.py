@@ -13,7 +13,7 @@ from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
 from ..training import Progress
 from . import gate
-from .evaluate import challenger, test_rows
+from .evaluate import challenger, describe, test_rows, write_report
 from .gate import Verdict
 from .inference import answer, run_model
 from .project import Project
@@ -40,6 +40,10 @@ def promote(project: Project) -> int:
         with console.step("promote") as progress:
             verdicts = judge(project, version, champion, progress)
             refused = [verdict for verdict in verdicts if not verdict.passed]
+            evaluation = registry.evaluation(version)
+            write_report(
+                project, version, describe(project, version, evaluation, tuple(verdicts))
+            )
             if refused:
                 registry.store.delete_alias(CHALLENGER)
             else:

@@ -13,11 +13,15 @@ from html import escape
 from importlib import resources
 
 import matplotlib
+import numpy as np
 from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure as Canvas
 
 from ..bundle import Manifest
+from ..contract import Columns, length
+from ..fields import TIMESTAMP
 from ..training import About, Figure
+from .gate import Verdict
 from .scoring import Evaluation, Score
 
 DASH = "–"  # noqa: RUF001 - shown where a number is not defined
@@ -45,6 +49,11 @@ class Document:
     figures: tuple[Figure, ...]
     summary: tuple[str, ...] = ()
     """Sentences of the use case about its test."""
+    train: str = ""
+    """How many rows trained the model, and of which days: see `extent`."""
+    test: str = ""
+    verdicts: tuple[Verdict, ...] = ()
+    """The rules of the gate with their outcome; none before `ml promote`."""
 
     @property
     def goal(self) -> Score:
@@ -87,6 +96,8 @@ def _fill(name: str, document: Document, **more: object) -> str:
         goal=document.goal,
         verdict=verdict(document),
         findings=findings(document),
+        averaging=averaging(document),
+        passed=all(rule.passed for rule in document.verdicts),
     )
 
 
@@ -121,14 +132,35 @@ def number(value: float | None) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def extent(rows: Columns, what: str) -> str:
+    """Describe rows: how many, of what, and of which days if they have a time."""
+    text = f"{length(rows):,} {what}"
+    if TIMESTAMP not in rows:
+        return text
+    first, last = (np.datetime64(int(f(rows[TIMESTAMP])), "ms").item() for f in (np.min, np.max))
+    return f"{text}, from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+
+
+def averaging(document: Document) -> str:
+    """Explain in one sentence what a score and its spread are of."""
+    count = len(document.goal.periods)
+    if count < 2:
+        return "A score is of all test rows."
+    periods = f"the {count} {document.about.periods} of the test"
+    if document.evaluation.pooled:
+        return f"A score is of all test rows together, ± its standard deviation over {periods}."
+    return f"A score is the mean over {periods}, ± its standard deviation over them."
+
+
 def verdict(document: Document) -> str:
-    """Compare the model with the simple baseline in one sentence."""
-    better, spread = document.goal.gain, document.goal.spread
-    if better <= 0:
+    """Compare the model with the simple baseline, and name the parts where it is clearly worse."""
+    goal = document.goal
+    worse = [f"“{name}”" for name, score in _lost(document) if -score.gain > score.spread]
+    if goal.gain <= 0:
         return "The model is no better than the simple baseline."
-    if better <= spread:
-        return "The model is slightly better than the simple baseline."
-    return "The model is clearly better than the simple baseline."
+    much = "clearly" if goal.gain > goal.spread else "slightly"
+    but = f", but clearly worse on {', '.join(worse)}" if worse else ""
+    return f"The model is {much} better than the simple baseline{but}."
 
 
 def findings(document: Document) -> tuple[str, ...]:
@@ -139,11 +171,12 @@ def findings(document: Document) -> tuple[str, ...]:
         f"{number(goal.baseline)}, and no model {number(goal.naive)}. "
         f"{'Higher' if goal.higher_is_better else 'Lower'} is better."
     )
-    others = (_difference(goal), _behind(document), _weakest(document))
+    others = (_difference(document), _behind(document), _weakest(document))
     return (*document.summary, first, *(text for text in others if text))
 
 
-def _difference(score: Score) -> str:
+def _difference(document: Document) -> str:
+    score = document.goal
     if not math.isfinite(score.gain):
         return ""
     gain, side = abs(score.gain), "better" if score.gain > 0 else "worse"
@@ -154,14 +187,22 @@ def _difference(score: Score) -> str:
     size = "more" if gain > score.spread else "no more"
     low, high = number(min(score.periods)), number(max(score.periods))
     return (
-        f"{text}, {size} than the standard deviation over {len(score.periods)} test periods, "
-        f"{number(score.spread)}; the lowest has {low}, the highest {high}."
+        f"{text}, {size} than the standard deviation over the {len(score.periods)} "
+        f"{document.about.periods}, {number(score.spread)}; the lowest has {low}, the highest "
+        f"{high}."
     )
 
 
 def _behind(document: Document) -> str:
     names = [score.label for score in document.evaluation.scores if score.gain < 0]
-    return f"The simple baseline is better in: {', '.join(names)}." if names else ""
+    names += [f"{document.goal.label} on “{name}”" for name, _ in _lost(document)]
+    return f"The simple baseline is better in: {'; '.join(names)}." if names else ""
+
+
+def _lost(document: Document) -> list[tuple[str, Score]]:
+    """Return the parts of the test where the baseline has a better score of the goal."""
+    scored = ((part.name, part.scores[document.goal.name]) for part in document.evaluation.slices)
+    return [(name, score) for name, score in scored if score and score.gain < 0]
 
 
 def _weakest(document: Document) -> str:
