@@ -42,8 +42,8 @@ def copy_project(root: Path, target: Path) -> Path:
     with closing(sqlite3.connect(database)) as old:
         script = "\n".join(old.iterdump()).replace(str(root), str(target))
     for folder in (target / "mlartifacts").glob("?" * 32):
-        script = script.replace(folder.name, new := uuid4().hex)
-        folder.rename(folder.with_name(new))
+        renamed = folder.rename(folder.with_name(uuid4().hex))
+        script = script.replace(folder.name, renamed.name)
     database.unlink()
     with closing(sqlite3.connect(database)) as new:
         new.executescript(script)

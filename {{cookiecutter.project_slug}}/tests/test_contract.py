@@ -13,8 +13,7 @@ from pydantic import SecretStr
 
 from project_package.bundle import Bundle, unpack
 from project_package.contract import Columns, Model, Task, length, take
-from project_package.lifecycle.evaluate import challenger
-from project_package.lifecycle.evaluate import test_rows as rows_of_test
+from project_package.lifecycle.evaluate import challenger, splits_of
 from project_package.lifecycle.inference import answer
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
@@ -43,7 +42,7 @@ def model(task: Task, bundle: Bundle) -> Any:
 
 @pytest.fixture
 def rows(project: Project, bundle: Bundle) -> Columns:
-    return rows_of_test(project, bundle)
+    return splits_of(project, bundle).test
 
 
 @pytest.fixture
@@ -91,7 +90,8 @@ def test_report_agrees_with_the_card_and_explains_its_words(
         assert score.meaning in report
     goal = evaluation.score(evaluation.goal)
     for page in (report, text):
-        assert f"the model reaches {number(goal.model)}, the simple baseline" in page
+        assert f"By {goal.label} the model is " in page
+        assert number(goal.spread) in page
         assert f"{length(rows):,} {training.about(project.params).rows}" in page
         assert "The model passed every rule of the gate" in page
     terms = training.about(project.params).terms

@@ -34,8 +34,8 @@ def arrays(rows: Rows) -> tuple[Columns, Columns, Any]:
     return {"units": units, **means}, predictions, weights
 
 
-def test_naive_forecast_is_the_mean_of_eight_weeks_always() -> None:
-    means = {"mean_1w": [4.0, 7], "mean_4w": [4.0, 7], "mean_8w": [4.0, 6], "mean_13w": [4.0, 7]}
+def test_naive_forecast_is_the_mean_of_four_weeks_always() -> None:
+    means = {"mean_1w": [4.0, 7], "mean_4w": [4.0, 6], "mean_8w": [4.0, 7], "mean_13w": [4.0, 7]}
     rows = {"units": np.array([4.0, 7])} | {name: np.array(v) for name, v in means.items()}
     assert naive({**rows, "deviation_13w": np.zeros(2)})["value"].tolist() == [4, 6]
     assert relative_mae(rows, {"value": np.array([4.0, 7])}) == 0

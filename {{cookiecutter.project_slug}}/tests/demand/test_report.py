@@ -11,6 +11,7 @@ from project_package.demand.report import figures, most_variable, summary
 from project_package.lifecycle.evaluate import challenger
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.report import number
+from project_package.lifecycle.scoring import Score
 
 NAMES = ["weeks", "product", "coverage"]
 WEEK = 7 * 86_400_000
@@ -76,7 +77,8 @@ def test_summary_states_errors_and_coverage() -> None:
 @pytest.mark.parametrize("use_case", ["demand"], indirect=True, scope="session")
 def test_relative_error_is_the_quotient_of_the_errors(project: Project) -> None:
     evaluation = project.registry.evaluation(challenger(project))
-    for scores in ({s.name: s for s in evaluation.scores}, *(p.scores for p in evaluation.slices)):
+    whole: dict[str, Score | None] = {score.name: score for score in evaluation.scores}
+    for scores in (whole, *(part.scores for part in evaluation.slices)):
         error, relative = scores["mae"], scores["relative_mae"]
         assert error
         assert relative

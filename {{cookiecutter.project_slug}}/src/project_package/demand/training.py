@@ -51,11 +51,11 @@ def about(params: DemandParams) -> About:
         rows="weeks of products",
         periods="weeks",
         rivals="The simple baseline is a ridge regression on the same features, and no model is "
-        "the mean of the product's last eight weeks.",
+        "the mean of the product's last four weeks.",
         terms={
             "level": "the product's mean of the last 13 weeks, in units a week",
-            "advertised": f"stores that make {PROMOTED_FROM:.0%} of its sales advertise the product",
-            "displayed": f"stores that make {PROMOTED_FROM:.0%} of its sales display the product",
+            "advertised": f"stores that make {PROMOTED_FROM:.0%} of its sales advertise it",
+            "displayed": f"stores that make {PROMOTED_FROM:.0%} of its sales display it",
             "not promoted": "neither of the two",
             "other departments": f"those with fewer than {MIN_PRODUCTS} products",
         },

@@ -24,8 +24,8 @@ TOP_FEATURES = 12
 def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
     """Return the figures of test rows and the predictions of model, baseline and naive.
 
-    Rows have is_fraud (bool), day, amount and review_cost; predictions have score, those of the model
-    decision (bool) and effects (rows, features) too. Costs are in the unit of `amount`.
+    Rows have is_fraud (bool), day, amount and review_cost; predictions have score, those of the
+    model decision (bool) and effects (rows, features) too. Costs are in the unit of `amount`.
     """
     labels, decision = rows["is_fraud"], predictions["model"]["decision"]
     scores = {name: predictions[name]["score"].astype(np.float64) for name in CONTENDERS}
@@ -111,8 +111,8 @@ def calibration(labels: Values, scores: Columns) -> Figure:
         _legend_above(axes)
 
     caption = (
-        "Payments of all weeks in ten groups by score. On the diagonal, of 100 payments with score 0.1 ten are "
-        "frauds; above it the scores are too low."
+        "Payments of all weeks in ten groups by score. On the diagonal, of 100 payments with score "
+        "0.1 ten are frauds; above it the scores are too low."
     )
     return Figure("calibration", "Whether scores are probabilities", caption, draw)
 

@@ -3,7 +3,6 @@
 import mlflow
 
 from ..bundle import PARAMS, Bundle
-from ..contract import Columns
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
 from ..training import Splits
@@ -13,7 +12,6 @@ from .project import Project
 from .registry import EVALUATION, Version
 from .report import Document, canvas, card, extent, number, render
 from .scoring import BASELINE, MODEL, NAIVE, Evaluation, assess, digest
-from .tracking import log_files
 from .workspace import replace_text
 
 
@@ -82,8 +80,7 @@ def write_report(project: Project, version: Version, document: Document) -> None
     files = {"report.html": render(document), "card.md": card(document), EVALUATION: scores}
     for name, text in files.items():
         replace_text(project.workspace.reports / name, text)
-    with mlflow.start_run(run_id=version.run):
-        log_files({name: text.encode() for name, text in files.items()}, EVIDENCE)
+        project.registry.client.log_text(version.run, text, f"{EVIDENCE}/{name}")
 
 
 def challenger(project: Project) -> Version:
@@ -92,11 +89,6 @@ def challenger(project: Project) -> Version:
     if version is None:
         raise UserError("There is no challenger: run `ml train` first.")
     return version
-
-
-def test_rows(project: Project, bundle: Bundle) -> Columns:
-    """Return the test rows that the training of a bundle left out; see `splits_of`."""
-    return splits_of(project, bundle).test
 
 
 def splits_of(project: Project, bundle: Bundle) -> Splits:

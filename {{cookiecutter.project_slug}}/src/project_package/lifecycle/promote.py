@@ -13,7 +13,7 @@ from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
 from ..training import Progress
 from . import gate
-from .evaluate import challenger, describe, test_rows, write_report
+from .evaluate import challenger, describe, splits_of, write_report
 from .gate import Verdict
 from .inference import answer, run_model
 from .project import Project
@@ -41,9 +41,7 @@ def promote(project: Project) -> int:
             verdicts = judge(project, version, champion, progress)
             refused = [verdict for verdict in verdicts if not verdict.passed]
             evaluation = registry.evaluation(version)
-            write_report(
-                project, version, describe(project, version, evaluation, tuple(verdicts))
-            )
+            write_report(project, version, describe(project, version, evaluation, tuple(verdicts)))
             if refused:
                 registry.store.delete_alias(CHALLENGER)
             else:
@@ -73,7 +71,7 @@ def judge(
     metric = training.goal
     # 1. Read the evaluation, the bundle and its test rows.
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
-    rows, model = test_rows(project, bundle), project.load(bundle)
+    rows, model = splits_of(project, bundle).test, project.load(bundle)
     require_known("promote.guarded", limits.guarded, "a slice", training.slices(rows))
     progress(0.2)
     # 2. Compare with the goal, no model and the simple baseline.

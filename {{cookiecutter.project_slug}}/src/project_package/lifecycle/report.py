@@ -143,10 +143,7 @@ def extent(rows: Columns, what: str) -> str:
 
 def averaging(document: Document) -> str:
     """Explain in one sentence what a score and its spread are of."""
-    count = len(document.goal.periods)
-    if count < 2:
-        return "A score is of all test rows."
-    periods = f"the {count} {document.about.periods} of the test"
+    periods = f"the {len(document.goal.periods)} {document.about.periods} of the test"
     if document.evaluation.pooled:
         return f"A score is of all test rows together, ± its standard deviation over {periods}."
     return f"A score is the mean over {periods}, ± its standard deviation over them."
@@ -155,7 +152,8 @@ def averaging(document: Document) -> str:
 def verdict(document: Document) -> str:
     """Compare the model with the simple baseline, and name the parts where it is clearly worse."""
     goal = document.goal
-    worse = [f"“{name}”" for name, score in _lost(document) if -score.gain > score.spread]
+    scored = [(part.name, part.scores[goal.name]) for part in document.evaluation.slices]
+    worse = [f"“{name}”" for name, score in scored if score and -score.gain > score.spread]
     if goal.gain <= 0:
         return "The model is no better than the simple baseline."
     much = "clearly" if goal.gain > goal.spread else "slightly"
@@ -165,14 +163,8 @@ def verdict(document: Document) -> str:
 
 def findings(document: Document) -> tuple[str, ...]:
     """Describe the test scores in sentences, the most important first."""
-    goal = document.goal
-    first = (
-        f"{goal.label}: the model reaches {number(goal.model)}, the simple baseline "
-        f"{number(goal.baseline)}, and no model {number(goal.naive)}. "
-        f"{'Higher' if goal.higher_is_better else 'Lower'} is better."
-    )
-    others = (_difference(document), _behind(document), _weakest(document))
-    return (*document.summary, first, *(text for text in others if text))
+    others = (_difference(document), _behind(document))
+    return (*document.summary, *(text for text in others if text))
 
 
 def _difference(document: Document) -> str:
@@ -181,38 +173,17 @@ def _difference(document: Document) -> str:
         return ""
     gain, side = abs(score.gain), "better" if score.gain > 0 else "worse"
     much = f"{gain / score.baseline:.0%}" if score.baseline > 0 else number(gain)
-    text = f"That is {much} {side} than the simple baseline"
+    text = f"By {score.label} the model is {much} {side} than the simple baseline"
     if len(score.periods) < 2:
         return f"{text}."
     size = "more" if gain > score.spread else "no more"
-    low, high = number(min(score.periods)), number(max(score.periods))
-    return (
-        f"{text}, {size} than the standard deviation over the {len(score.periods)} "
-        f"{document.about.periods}, {number(score.spread)}; the lowest has {low}, the highest "
-        f"{high}."
-    )
+    periods = f"{len(score.periods)} {document.about.periods}"
+    return f"{text}, {size} than the standard deviation over the {periods}, {number(score.spread)}."
 
 
 def _behind(document: Document) -> str:
     names = [score.label for score in document.evaluation.scores if score.gain < 0]
-    names += [f"{document.goal.label} on “{name}”" for name, _ in _lost(document)]
-    return f"The simple baseline is better in: {'; '.join(names)}." if names else ""
-
-
-def _lost(document: Document) -> list[tuple[str, Score]]:
-    """Return the parts of the test where the baseline has a better score of the goal."""
-    scored = ((part.name, part.scores[document.goal.name]) for part in document.evaluation.slices)
-    return [(name, score) for name, score in scored if score and score.gain < 0]
-
-
-def _weakest(document: Document) -> str:
-    goal = document.goal
-    sign = 1 if goal.higher_is_better else -1
-    scored = [(score, p) for p in document.evaluation.slices if (score := p.scores[goal.name])]
-    if len(scored) < 2:
-        return ""
-    score, part = min(scored, key=lambda pair: sign * pair[0].model)
-    return f"It is weakest on “{part.name}”: {number(score.model)} on {part.rows:,} rows."
+    return f"The simple baseline is better in: {', '.join(names)}." if names else ""
 
 
 def svg(figure: Figure) -> str:
