@@ -29,7 +29,7 @@ SOLD = st.lists(
 def arrays(rows: Rows) -> tuple[Columns, Columns, Any]:
     """Return rows whose naive forecasts are constant, predictions, and weights."""
     units, value, weights = (np.array(part, np.float64) for part in zip(*rows, strict=True))
-    means = {f"mean_{n}w": np.full(len(units), 5.0 + 2 * (n > 4)) for n in (1, 4, 8, 13)}
+    means = {f"mean_{n}w": np.full(len(units), 5.0 + 2 * (n == 4)) for n in (1, 4, 8, 13)}
     predictions = {"value": value, "low": value * 0.5, "high": value * 2}
     return {"units": units, **means}, predictions, weights
 
