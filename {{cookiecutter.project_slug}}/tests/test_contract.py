@@ -1,6 +1,7 @@
 """What every use case must keep: one bundle, one way to predict, the table's features."""
 
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from pydantic import SecretStr
 
 from project_package.bundle import Bundle, unpack
 from project_package.contract import Columns, Model, Task, length, take
-from project_package.lifecycle.evaluate import test_rows as rows_of_test
+from project_package.lifecycle.evaluate import challenger, splits_of
 from project_package.lifecycle.inference import answer
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
+from project_package.lifecycle.report import number
 from project_package.model_store import BUNDLE, CHAMPION
 from project_package.serving.app import create_app
 from project_package.training import Training
@@ -40,7 +42,7 @@ def model(task: Task, bundle: Bundle) -> Any:
 
 @pytest.fixture
 def rows(project: Project, bundle: Bundle) -> Columns:
-    return rows_of_test(project, bundle)
+    return splits_of(project, bundle).test
 
 
 @pytest.fixture
@@ -69,6 +71,33 @@ def test_same_data_and_seed_give_the_same_bundle(
     one, two = (unpack(registry.files(version, BUNDLE)) for version in registry.versions())
     assert one.manifest.data == two.manifest.data
     assert one.digest == two.digest
+
+
+def test_report_agrees_with_the_card_and_explains_its_words(
+    training: Training, project: Project, rows: Columns
+) -> None:
+    report, text = (
+        unescape((project.workspace.reports / name).read_text(encoding="utf-8"))
+        for name in ("report.html", "card.md")
+    )
+    evaluation = project.registry.evaluation(challenger(project))
+    for score in evaluation.scores:
+        model = f"{number(score.model)} ± {number(score.spread)}"
+        assert f"| {score.label} | {model} | {number(score.baseline)} |" in text
+        shown = f'{number(score.model)}</span> <span class="quiet">± {number(score.spread)}<'
+        assert shown in report
+        assert score.meaning.endswith(".")
+        assert score.meaning in report
+    goal = evaluation.score(evaluation.goal)
+    for page in (report, text):
+        assert f"By {goal.label} the model is " in page
+        assert number(goal.spread) in page
+        assert f"{length(rows):,} {training.about(project.params).rows}" in page
+        assert "The model passed every rule of the gate" in page
+    terms = training.about(project.params).terms
+    plain = {"day", "department"}
+    for part in evaluation.slices:
+        assert any(word in part.name for word in (*terms, *plain)), part.name
 
 
 def test_one_row_at_a_time_predicts_the_same(model: Model, sample: Columns) -> None:

@@ -47,6 +47,21 @@ def test_every_rule_is_kept_with_the_version(candidate: Project) -> None:
     assert "more for this reason: new prices" in lines[RULES.index("changed")]
 
 
+def test_report_and_card_have_the_outcome_of_every_rule(candidate: Project) -> None:
+    with pytest.raises(GateRefused):
+        promote(limited(candidate, max_bundle_mb=1e-9))
+    for name in ("report.html", "card.md"):
+        text = (candidate.workspace.reports / name).read_text(encoding="utf-8")
+        assert "The gate refused the model" in text
+        assert "MB of 1e-09 MB" in text
+    assert promote(candidate) == 2
+    stored = candidate.store.fetch(2, "evidence")
+    for name in ("report.html", "card.md"):
+        text = (candidate.workspace.reports / name).read_text(encoding="utf-8")
+        assert "The model passed every rule of the gate" in text
+        assert stored[name] == text.encode()
+
+
 def test_too_many_changed_answers_need_a_reason(candidate: Project) -> None:
     changed = replace(candidate.training, changed=lambda old, _: np.ones(length(old), np.bool_))
     project = limited(replace(candidate, training=changed), max_changed=0.3)

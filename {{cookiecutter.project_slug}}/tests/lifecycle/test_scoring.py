@@ -65,6 +65,16 @@ def test_score_is_the_mean_over_periods_with_its_spread() -> None:
     assert evaluation.slices == score_slices(TWO_COLUMNS, ROWS, PREDICTIONS)
 
 
+def test_pooled_score_is_of_all_rows_and_keeps_the_spread() -> None:
+    uneven = {"week": np.array([0, 1, 1, 1])}
+    evaluation = assess(replace(TWO_COLUMNS, pooled=True), {**ROWS, **uneven}, PREDICTIONS)
+    score = evaluation.score("accuracy")
+    assert evaluation.pooled
+    assert (score.model, score.baseline, score.naive, score.ceiling) == (0.75, 0.75, 0.25, 0.75)
+    assert score.periods == pytest.approx((1, 2 / 3))
+    assert score.spread == pytest.approx(1 / 6)
+
+
 def test_slice_is_scored_in_the_periods_that_define_a_metric() -> None:
     accuracy, yes = (find("late").scores[name] for name in ("accuracy", "yes"))
     assert accuracy is not None

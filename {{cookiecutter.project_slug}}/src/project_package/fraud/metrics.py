@@ -110,25 +110,39 @@ def threshold(rows: Columns, scores: Values) -> float:
 
 
 METRICS = (
-    Metric("ap", "Average precision", lambda r, p: average_precision(r["is_fraud"], p["score"])),
-    Metric("auc", "AUC ROC", lambda r, p: auc(r["is_fraud"], p["score"])),
+    Metric(
+        "ap",
+        "Average precision",
+        lambda r, p: average_precision(r["is_fraud"], p["score"]),
+        meaning="The mean share of frauds among alarms, over all thresholds.",
+    ),
+    Metric(
+        "auc",
+        "AUC ROC",
+        lambda r, p: auc(r["is_fraud"], p["score"]),
+        meaning="How often a fraud has a higher score than a genuine payment.",
+    ),
     Metric(
         "cp100",
         "Card precision@100",
         lambda r, p: card_precision(r, p["score"]),
         ceiling=lambda r: card_precision(r, r["is_fraud"].astype(np.float64)),
+        meaning="The share of compromised cards among the 100 of a day with the highest scores.",
     ),
     Metric(
         "cost",
         "Cost of 1,000 payments",
         lambda r, p: cost(r, p["decision"]),
         higher_is_better=False,
+        meaning="Reviews of flagged payments and amounts of missed frauds, in the currency of the "
+        "data.",
     ),
     Metric(
         "calibration",
         "Calibration error",
         lambda r, p: calibration_error(r["is_fraud"], p["score"]),
         higher_is_better=False,
+        meaning="How far scores are from the share of frauds, on average.",
     ),
 )
 

@@ -44,12 +44,14 @@ def paired_bootstrap(
 ) -> Interval:
     """Estimate the gain of the first predictions over the second, with bounds (Efron 1979).
 
-    The gain is the mean over the periods, as in the report. Each resample draws groups of rows
-    with replacement and weighs the rows of both contenders alike, so that what they share cancels
-    out; a resample that leaves a period without a score is skipped. Each bound holds with
+    The gain is that of the report, pooled or the mean over the periods. Each resample draws groups
+    of rows with replacement and weighs the rows of both contenders alike, so that what they share
+    cancels out; a resample that leaves a period without a score is skipped. Each bound holds with
     probability `promote.confidence`.
     """
     metric, periods, parts = training.goal, training.periods(rows), []
+    if training.pooled:
+        periods = np.zeros(length(rows))
     for period in np.unique(periods):
         mask = periods == period
         mine, theirs = (training.weighted(take(rows, mask), take(p, mask)) for p in contenders)
@@ -73,13 +75,13 @@ def paired_bootstrap(
 def beats(metric: Metric, evaluation: Evaluation, promote: Promote) -> list[Verdict]:
     """Require a better score than naive and baseline, and the floor if there is one."""
     score, verdicts = evaluation.score(metric.name), []
-    rivals = [
+    baselines = [
         ("naive", score.naive, "without a model", "train.trials, train.candidates"),
         ("baseline", score.baseline, "the simple model", "train.trials, train.candidates"),
     ]
     if promote.floor is not None:
-        rivals.append(("floor", promote.floor, "the worst score to accept", "promote.floor"))
-    for rule, value, meaning, parameters in rivals:
+        baselines.append(("floor", promote.floor, "the worst score to accept", "promote.floor"))
+    for rule, value, meaning, parameters in baselines:
         gain = metric.gain(score.model, value)
         passed = gain >= 0 if rule == "floor" else gain > 0
         detail = f"{metric.label} {score.model:.4g} against {value:.4g}, {meaning}"

@@ -12,7 +12,7 @@ from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
 from ..training import Progress
 from . import gate
-from .evaluate import challenger, test_rows
+from .evaluate import challenger, describe, splits_of, write_report
 from .gate import Verdict
 from .inference import answer, run_model
 from .project import Project
@@ -39,6 +39,8 @@ def promote(project: Project) -> int:
         with console.step("promote") as progress:
             verdicts = judge(project, version, champion, progress)
             refused = [verdict for verdict in verdicts if not verdict.passed]
+            evaluation = registry.evaluation(version)
+            write_report(project, version, describe(project, version, evaluation, tuple(verdicts)))
             if refused:
                 registry.store.delete_alias(CHALLENGER)
             else:
@@ -68,7 +70,7 @@ def judge(
     metric = training.goal
     # 1. Read the evaluation, the bundle and its test rows.
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
-    rows, model = test_rows(project, bundle), project.load(bundle)
+    rows, model = splits_of(project, bundle).test, project.load(bundle)
     kind = "a slice with some of the test rows, but not all"
     require_known("promote.guarded", limits.guarded, kind, (s.name for s in evaluation.slices))
     progress(0.2)
