@@ -41,8 +41,8 @@ def about(params: SegmentsParams) -> About:
         ),
         rows="households",
         periods="parts",
-        baselines="The simple baseline is cells: recency, baskets and spending, each above or below "
-        "its median. No model is thirds of spending.",
+        baselines="The simple baseline is cells: recency, baskets and spending, each above or "
+        "below its median. No model is thirds of spending.",
         terms={
             "baskets": f"bought in the last {DAYS} days",
             "traits": f"{', '.join(TRAITS).replace('_', ' ')}: the model never sees them",
