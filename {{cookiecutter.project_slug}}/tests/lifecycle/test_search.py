@@ -109,8 +109,12 @@ def test_choice_is_the_best_trial(memory: BaseStorage, recorder: Recorder, highe
 
 def test_models_are_scored_on_the_validation_rows(memory: BaseStorage, recorder: Recorder) -> None:
     seen: list[float] = []
-    metric = Metric("m", "M", lambda rows, _: seen.append(rows["x"][0]) or 0.0)  # type: ignore[func-returns-value]
-    search(memory, recorder, metric=metric, trials=1)
+
+    def score(rows: Columns, _: object) -> float:
+        seen.append(float(rows["x"][0]))
+        return 0.0
+
+    search(memory, recorder, metric=Metric("m", "M", score), trials=1)
     assert seen == [5, 15, 25]
     assert [fit.split()[0] for fit in recorder.fits()] == ["0", "10", "20"]
 

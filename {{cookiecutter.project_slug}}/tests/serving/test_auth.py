@@ -86,7 +86,7 @@ def test_keys_are_rotated_while_the_server_runs(path: Path) -> None:
 def test_a_damaged_file_leaves_the_keys(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     token = add(path, "shop", ["predict"])
     keys = KeyStore(path, seconds=0)
-    path.write_text("[")
+    path.write_text("[", encoding="utf-8")
     assert keys.find(token)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     with pytest.raises(UserError, match="cannot be read"):

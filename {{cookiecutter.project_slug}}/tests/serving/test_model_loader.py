@@ -104,7 +104,7 @@ def test_keeps_serving_while_the_store_is_unreachable(
 ) -> None:
     store = Path(times.store.address)
     gone = store.rename(store.with_name("gone"))
-    store.write_text("in the way")
+    store.write_text("in the way", encoding="utf-8")
     loader.check()
     assert loader.current().version == "1"
     assert "cannot be used" in loader.unreachable

@@ -75,7 +75,9 @@ def test_two_workers_are_one_server_even_if_one_is_killed(
         assert answer.json()["predictions"] == [{"y": 3.0}]
     assert counts(url) == {"12"}
 
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    children = (
+        Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text(encoding="utf-8").split()
+    )
     os.kill(int(children[-1]), signal.SIGKILL)
     wait_until(lambda: len(now := workers(url)) == 2 and now != before, seconds=60)
     assert counts(url) == {"12"}
