@@ -24,6 +24,7 @@ def notebook(request: pytest.FixtureRequest) -> NotebookNode:
     return read
 
 
+@pytest.mark.system
 def test_notebook_runs(
     notebook: NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

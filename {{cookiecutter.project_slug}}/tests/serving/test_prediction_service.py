@@ -179,6 +179,7 @@ def test_awaits_an_async_model(times: Published) -> None:
         assert answers(client, {"x": 3}, {"x": 4}) == [6, 8]
 
 
+@pytest.mark.system  # loading a slow model takes half a minute
 @pytest.mark.parametrize(
     ("alias", "seconds", "rows"), [(CHAMPION, 0.5, 1), (CHAMPION, 0.002, 250), (CHALLENGER, 0.5, 1)]
 )

@@ -24,6 +24,8 @@ from servers import running, wait_until
 from project_package.serving import app
 from project_package.state.sqlite import SqliteStore
 
+pytestmark = pytest.mark.system
+
 PEOPLE, PAYMENTS, KILLS = 8, 40, 2
 SERVER = f"""
 from totals import TOTALS

@@ -15,6 +15,7 @@ from servers import wait_until
 
 from project_package.serving import app
 
+pytestmark = pytest.mark.system
 FACTORY = f"""
 from multiplying import TIMES
 from {app.__name__} import create_app, serve
