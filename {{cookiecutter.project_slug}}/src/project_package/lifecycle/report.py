@@ -63,16 +63,8 @@ class Document:
 
 def render(document: Document) -> str:
     """Render the report as HTML; the same document gives the same text."""
-    evaluation = document.evaluation
-    slices = {p.name: score for p in evaluation.slices if (score := p.scores[evaluation.goal])}
-    longest = max((max(score.model, score.baseline) for score in slices.values()), default=0.0)
-    return _fill(
-        "report.html",
-        document,
-        bars={score.name: bars(score) for score in evaluation.scores},
-        slice_bars={name: bars(score, longest) for name, score in slices.items()},
-        figures=[(figure, svg(figure)) for figure in document.figures],
-    )
+    pictures = [(figure, svg(figure)) for figure in document.figures]
+    return _fill("report.html", document, figures=pictures)
 
 
 def card(document: Document) -> str:
@@ -104,24 +96,6 @@ def _fill(name: str, document: Document, **more: object) -> str:
 def _text(text: str) -> str:
     """Escape text for Markdown: one line, no new table cell, no HTML tag."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-
-
-def bars(score: Score, longest: float = 0.0) -> Mapping[str, float]:
-    """Return the length of each bar, from 0 to 100, on a scale from zero to the longest value.
-
-    Besides the three contenders: `low` and `high`, the model minus and plus one spread, and
-    `ceiling`, which is 0 when there is none.
-    """
-    values = {
-        "model": score.model,
-        "baseline": score.baseline,
-        "naive": score.naive,
-        "ceiling": score.ceiling or 0.0,
-        "low": score.model - score.spread,
-        "high": score.model + score.spread,
-    }
-    longest = longest or max(values.values()) or 1.0
-    return {name: round(max(100 * value / longest, 0.0), 2) for name, value in values.items()}
 
 
 def number(value: float | None) -> str:
