@@ -54,7 +54,8 @@ def density(amount: Numbers, mean: Numbers) -> Numbers:
     """Compute the density of genuine amounts: normal, the negative ones drawn again uniformly."""
     z = (amount - mean) / (mean / 2)
     normal = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) / (mean / 2)
-    return np.maximum(normal + (amount < 2 * mean) * 0.02275 / (2 * mean), 1e-9)
+    found: Numbers = np.maximum(normal + (amount < 2 * mean) * 0.02275 / (2 * mean), 1e-9)
+    return found
 
 
 def step(states: Numbers, rate: float) -> Numbers:
@@ -116,7 +117,8 @@ def emit(states: Numbers, log_ratio: Numbers) -> Numbers:
     """Weight the states by the likelihood of a day's payments, relative to not compromised."""
     weights = np.exp(np.minimum(log_ratio, MOST))[:, None]
     weighted = np.concatenate([states[:, :1], states[:, 1:] * weights], axis=1)
-    return weighted / weighted.sum(axis=1, keepdims=True)
+    weighted /= weighted.sum(axis=1, keepdims=True)
+    return weighted
 
 
 def _before(entity: Numbers, values: Numbers) -> Numbers:
