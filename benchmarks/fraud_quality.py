@@ -86,7 +86,7 @@ def run(seed: int) -> Results:
         build_feature_table(known.lazy(), Path(folder) / FEATURES_FILE)
         weeks = {days: four_weeks(Path(folder), days) for days in (7, 28)}
     return {
-        entry: np.array([score(entry, fold) for fold in weeks[entry.days]])
+        entry: np.array([score(entry, fold) for fold in weeks[entry.days or 7]])
         for entry in track([*BOOK, *OURS, ORACLE], f"fraud_quality, seed {seed}")
     }
 
