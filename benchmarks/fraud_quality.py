@@ -48,8 +48,8 @@ CHOICES = f"""\
 The inputs and the settings (`start` in `fraud/models.py`, where each search begins) were chosen on
 earlier weeks, test days 80 to 107, of the data sets with seeds 1 to 3. The weeks and the seeds
 ({", ".join(map(str, SEEDS))}) shown here were not used for choices. But the behaviour features,
-which are all beyond the book's 15 inputs, were designed knowing the rules of the simulator: a
-stolen card pays five times its usual amounts, and every payment at a compromised terminal is fraud.
+those beyond the book's 15 inputs, were designed knowing the rules of the simulator: a stolen card
+pays five times its usual amounts, and every payment at a compromised terminal is fraud for 28 days.
 Expect less of these features on real fraud.
 
 The oracle (`benchmarks/fraud_oracle.py`) knows all rules and rates of the simulator and the mean
@@ -129,7 +129,7 @@ def our_line(entry: Entry, weeks: Numbers) -> list[str]:
     """Format a candidate as a row, with the parts of the goal that it misses."""
     area, precision, cards, ceiling = weeks.mean(axis=0)
     reached = zip(METRICS, (area, precision, cards / ceiling), GOAL, strict=True)
-    missed = ", ".join(name for name, value, least in reached if value < least)
+    missed = ", ".join(f"{name} ({value:.4f})" for name, value, least in reached if value < least)
     about = [entry.name, *(str(n or "") for n in (entry.inputs, entry.days)), *spread(weeks)]
     verdict = "" if entry is ORACLE else f"misses {missed}" if missed else "**met**"
     return [*about, *decimals([ceiling, cards / ceiling]), verdict]
