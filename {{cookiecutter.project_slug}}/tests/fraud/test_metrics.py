@@ -72,6 +72,16 @@ def test_card_precision_leaves_out_caught_cards() -> None:
     assert card_precision(rows, scores, k=2) == (1 / 2 + 1 / 2 + 0) / 3
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_card_precision_breaks_ties_at_random(first: bool) -> None:
+    cards = np.arange(200)  # in the order of their ids, half of them compromised
+    rows = {"day": np.zeros(200), "customer": cards, "is_fraud": (cards < 100) == first}
+    found = card_precision(rows, np.ones(200))
+    assert 0.3 < found < 0.7
+    assert card_precision(rows, np.ones(200)) == found
+    assert card_precision(rows, np.ones(200), seed=1) != found
+
+
 def test_card_precision_ceiling_falls_with_few_cards() -> None:
     rows = {"day": np.zeros(1), "customer": np.array([1]), "is_fraud": np.array([True])}
     metric = next(metric for metric in METRICS if metric.name == "cp100")

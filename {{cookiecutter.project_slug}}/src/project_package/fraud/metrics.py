@@ -53,18 +53,21 @@ def auc(labels: Values, scores: Values) -> float:
     return float(roc_auc_score(labels, scores)) if both else float("nan")
 
 
-def card_precision(rows: Columns, scores: Values, k: int = 100) -> float:
+def card_precision(rows: Columns, scores: Values, k: int = 100, seed: int = 0) -> float:
     """Compute the share of compromised cards among the k highest of a day, mean over days.
 
     A card's score and label of a day are the largest of its payments; a card that was caught (among
-    the k highest and compromised) is left out of the following days.
+    the k highest and compromised) is left out of the following days. Cards of equal score come in
+    random order, because ids may say something about fraud.
     """
     columns = {name: rows[name] for name in ("day", "customer", "is_fraud")}
     cards = (
         pl.DataFrame({**columns, "score": scores})
         .group_by("day", "customer")
         .agg(pl.col("score").max(), pl.col("is_fraud").any())
-        .sort("day", -pl.col("score"), "customer")
+        .sort("day", "customer")  # so that the seed decides, not the order of the groups
+        .sample(fraction=1, shuffle=True, seed=seed)
+        .sort("day", -pl.col("score"), maintain_order=True)
     )
     caught: list[int] = []
     precisions = []
