@@ -11,6 +11,7 @@ differences of running totals. It needs numpy only, because the server runs it t
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -113,7 +114,7 @@ def stream(
         if isinstance(feature, Derived):
             values = feature.function(*(columns[name] for name in feature.inputs))
         else:
-            here = EVERY_ROW if feature.name in last_reader else at
+            here = EVERY_ROW if isinstance(at, slice) or feature.name in last_reader else at
             if feature.entity not in timelines:
                 timelines[feature.entity] = _Timeline(rows[feature.entity], timestamp, reach)
             values = timelines[feature.entity].values(feature, columns, here)
@@ -149,17 +150,23 @@ class _Timeline:
         step[entity[1:] != entity[:-1]] = _milliseconds(reach)
         self.time = np.zeros(len(entity), dtype=np.int64)
         np.cumsum(step, out=self.time[1:])
-        self.positions = np.zeros(len(codes), np.int64)
-        self.positions[self.order] = np.arange(len(entity))
+        self.rows = len(codes)
         self.next = np.arange(1, len(entity) + 1)
         self.counts: dict[tuple[float, bool], NDArray[np.int64]] = {}
         self.latest: tuple[object, NDArray[np.int64]] = None, self.time
+
+    @cached_property
+    def positions(self) -> NDArray[np.int64]:
+        """The position of each row of the table on the axis."""
+        positions = np.zeros(self.rows, np.int64)
+        positions[self.order] = np.arange(len(self.order))
+        return positions
 
     def values(self, window: Window, columns: Columns, at: Positions) -> NDArray[np.float64]:
         """Return the aggregate of the windows of rows, in the order of the table."""
         if at is not EVERY_ROW:
             return self.aggregate(window, columns, self.positions[at])
-        values = np.zeros(len(self.positions))
+        values = np.zeros(self.rows)
         values[self.order] = self.aggregate(window, columns, EVERY_ROW)
         return values
 
