@@ -49,7 +49,7 @@ STEPS = (
     Step("check", 10, limit=1_024, most_memory=1_024),
     Step("copy", 10, limit=2_560, most_memory=2_560),
     Step("check", 10, limit=2_560, most_memory=2_560),
-    Step("features", 10, most_ratio=70, most_memory=2_560),
+    Step("features", 10, most_ratio=100, most_memory=2_560),
 )
 NAMES = {
     "simulate": "simulate payments",

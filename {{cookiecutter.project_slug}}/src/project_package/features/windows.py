@@ -11,7 +11,6 @@ differences of running totals. It needs numpy only, because the server runs it t
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -96,7 +95,8 @@ def stream(
 
     `rows` holds timestamp (int64 milliseconds, not decreasing), one integer code per row for each
     entity (`NO_ENTITY` where there is none), and the raw columns. Values are those of the rows
-    `at`, each of which has every entity: a window that no feature reads is computed for these only.
+    `at`, each of which has every entity. At positions, a window that no feature reads is computed
+    for these only; of a slice, which is long, every row is computed in order, which is faster.
 
     Raises:
         ValueError: rows are not in order of time, or a window reads text or a missing or infinite
@@ -150,23 +150,17 @@ class _Timeline:
         step[entity[1:] != entity[:-1]] = _milliseconds(reach)
         self.time = np.zeros(len(entity), dtype=np.int64)
         np.cumsum(step, out=self.time[1:])
-        self.rows = len(codes)
+        self.positions = np.zeros(len(codes), np.int64)
+        self.positions[self.order] = np.arange(len(entity))
         self.next = np.arange(1, len(entity) + 1)
         self.counts: dict[tuple[float, bool], NDArray[np.int64]] = {}
         self.latest: tuple[object, NDArray[np.int64]] = None, self.time
-
-    @cached_property
-    def positions(self) -> NDArray[np.int64]:
-        """The position of each row of the table on the axis."""
-        positions = np.zeros(self.rows, np.int64)
-        positions[self.order] = np.arange(len(self.order))
-        return positions
 
     def values(self, window: Window, columns: Columns, at: Positions) -> NDArray[np.float64]:
         """Return the aggregate of the windows of rows, in the order of the table."""
         if at is not EVERY_ROW:
             return self.aggregate(window, columns, self.positions[at])
-        values = np.zeros(self.rows)
+        values = np.zeros(len(self.positions))
         values[self.order] = self.aggregate(window, columns, EVERY_ROW)
         return values
 
