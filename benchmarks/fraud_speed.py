@@ -42,7 +42,7 @@ class Step:
 
 
 STEPS = (
-    Step("simulate", 1, most_ratio=2, most_memory=400, repeats=3),
+    Step("simulate", 1, most_ratio=3, most_memory=400, repeats=3),
     Step("features", 1, most_ratio=4, most_memory=1_024, repeats=3),
     Step("simulate", 10),
     Step("copy", 10, limit=1_024, most_memory=1_024),
