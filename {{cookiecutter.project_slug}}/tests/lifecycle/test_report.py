@@ -160,7 +160,7 @@ def test_difference_is_a_share_of_positive_baselines(
 
 def test_bars_share_one_scale_from_zero() -> None:
     page = render(document(score(model=0.4, spread=0.0, baseline=0.8, naive=-0.3)))
-    bars = re.findall(r'<rect class="(model|baseline|naive)" width="([\d.]+)%" height', page)
+    bars = re.findall(r'<rect class="(model|baseline|naive)" width="([\d.]+)%" height="\d+"', page)
     assert bars == [("model", "50.0"), ("baseline", "100.0"), ("naive", "0")] * 2
     assert 'class="ceiling"' not in page
     assert 'class="whisker" x1' not in page
