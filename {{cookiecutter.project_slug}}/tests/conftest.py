@@ -31,8 +31,18 @@ USE_CASES = [
     for module in pkgutil.iter_modules(project_package.__path__)
     if module.ispkg and find_spec(f"{PACKAGE}.{module.name}.training")
 ]
+SYSTEM = {"trained", "started", "postgres", "redis", "start_redis"}
+"""Fixtures that train a model or start a program."""
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark the tests that `make test-quick` leaves out."""
+    for item in items:
+        if SYSTEM & {*item.fixturenames}:
+            item.add_marker("system")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -111,6 +111,6 @@ def _write(path: Path, keys: Sequence[Key]) -> None:
     """Write beside, then rename; only the owner may read the file."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     text = json.dumps([key.model_dump() for key in keys], indent=2)
-    with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-        file.write(f"{text}\n")
+    with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(f"{text}\n".encode())
     beside.replace(path)

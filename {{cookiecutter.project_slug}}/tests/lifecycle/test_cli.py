@@ -163,9 +163,9 @@ def test_erase_prints_what_was_deleted(
 def test_key_is_added_and_removed(ml: Ml) -> None:
     assert ml("key", "shop", "--scope", "predict", "--scope", "labels") == 0
     token = ml.out.strip()
-    stored = Path("keys.json").read_text()
+    stored = Path("keys.json").read_text(encoding="utf-8")
     assert len(token) == 43
     assert token not in stored
     assert '"labels"' in stored
     assert ml("key", "shop", "--remove") == 0
-    assert Path("keys.json").read_text() == "[]\n"
+    assert Path("keys.json").read_text(encoding="utf-8") == "[]\n"

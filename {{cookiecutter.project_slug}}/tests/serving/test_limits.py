@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
@@ -26,9 +26,9 @@ def test_refuses_requests_beyond_the_limit_unread() -> None:
         read.append(True)
         yield b"abc"
 
-    async def ask() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+    async def ask() -> list[httpx2.Response]:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://server") as client:
             posts = [client.post("/predict", content=body()) for _ in range(32)]
             return await asyncio.gather(*posts, client.get("/healthz"))
 
@@ -54,8 +54,8 @@ def test_a_delayed_503_leaves_room_for_other_requests() -> None:
         return "later"
 
     async def ask() -> tuple[bool, list[int]]:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://server") as client:
             refused = asyncio.create_task(client.get("/unavailable"))
             await asyncio.sleep(0.1)
             well = await client.get("/well")
