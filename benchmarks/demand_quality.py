@@ -62,19 +62,21 @@ PROTOCOL = f"""\
 The 600 products that sold the most units in weeks 2 to {ORIGINS[0]}. Products and the weights of
 stores are chosen with what was known at the first origin. Origins are the ends of weeks
 {ORIGINS[0]} to {ORIGINS[-1]}; each forecasts the next week of every product: 7,800 forecasts.
-Figures are of all forecasts together; ± is the standard deviation over three seeds of the fits
-(lines without it have one seed), or over the origins where the table says so. The naive forecasts
-are last week's value and the means of 4, 8 and 13 weeks. The best naive forecast is the one with
-the lowest error on the same rows, which is an advantage for it."""
+Figures are of all forecasts together, as in the program's report; ± is the standard deviation over
+three seeds of the fits (lines without it have one seed), or over the origins where the table says
+so. The naive forecast is that of the program, the mean of the last four weeks: on these forecasts
+too it has the least error of last week's value and the means of 4, 8 and 13 weeks. The report of a
+project has another figure of the same score, because its test is other weeks, the last eight of
+the data, and its model is fitted once before them instead of every week."""
 CHOICES = f"""\
 Inputs, the target and the settings (`start` in `demand/models.py`, where the search begins) were
 chosen with another seed on origins {", ".join(map(str, LOOKED_AT))}. The origins between them were
 not used for choices, and have a line of their own above.
 
-What was tried on those five origins, as MAE over that of the best naive forecast (300 trees, depth
+What was tried on those five origins, as MAE over that of the naive forecast (300 trees, depth
 5, one seed, a few more inputs than now):
 
-| tried | to best naive |
+| tried | to naive |
 | --- | ---: |
 | lags only, no plan | 0.887 |
 | plans; target: units | 0.756 |
@@ -85,11 +87,6 @@ What was tried on those five origins, as MAE over that of the best naive forecas
 LEAK = """\
 The last line has a leak: the model reads the price paid in the week that it forecasts. That price
 is computed from the sales, and is missing where nothing was sold."""
-
-
-ORIGIN_NOTE = """\
-Here the best naive forecast is chosen for each origin, and *products better* compares one week per
-product, which is mostly chance. Above, it compares the 13 weeks of a product together."""
 
 
 @dataclass(frozen=True, eq=False)  # a key by itself: settings have no hash
@@ -157,14 +154,13 @@ def measured(forecasts: Sequence[Forecast]) -> Figures:
         for parts in zip(*forecasts, strict=True)
     )
     products = np.unique(rows["product_id"].astype(str), return_inverse=True)[1]
-    best = naive(rows)
     mine, theirs = (
         np.bincount(products, np.abs(rows["units"] - forecast["value"]))
-        for forecast in (given, best)
+        for forecast in (given, naive(rows))
     )
     return {
         "MAE": mae(rows, given),
-        "to best naive": relative_mae(rows, given),
+        "to naive": relative_mae(rows, given),
         "to last week": mae(rows, given) / mae(rows, {"value": rows["mean_1w"]}),
         "products better": float(np.mean(mine < theirs)),
         "coverage": float(np.mean(is_covered(rows, given))),
@@ -196,7 +192,7 @@ def model_table(results: Mapping[Entry, Runs]) -> str:
 
 def origin_table(runs: Runs) -> str:
     """Show each origin, and the spread over the origins."""
-    shown = ("MAE", "to best naive", "to last week", "products better", "coverage", "width")
+    shown = ("MAE", "to naive", "to last week", "coverage", "width")
     means = {week: {n: v.mean() for n, v in seeds(runs, [week]).items()} for week in ORIGINS}
     lines = [[str(week), *(f"{found[n]:.3f}" for n in shown)] for week, found in means.items()]
     for name, weeks in (
@@ -210,10 +206,10 @@ def origin_table(runs: Runs) -> str:
 def goals(runs: Runs) -> str:
     """Describe which goals are met, by the mean of the seeds."""
     mean = {name: float(values.mean()) for name, values in seeds(runs).items()}
-    best, last, better = (mean[n] for n in ("to best naive", "to last week", "products better"))
+    ratio, last, better = (mean[n] for n in ("to naive", "to last week", "products better"))
     held = mean["coverage"]
     lines = (
-        ["MAE over that of the best naive forecast", "at most 0.80", f"{best:.3f}", best <= 0.8],
+        ["MAE over that of the naive forecast", "at most 0.80", f"{ratio:.3f}", ratio <= 0.8],
         ["MAE over that of last week's value", "at most 0.70", f"{last:.3f}", last <= 0.7],
         ["products better than naive", "at least 60 %", f"{better:.1%}", better >= 0.6],
         ["coverage of the 80 % interval", "77 to 83 %", f"{held:.1%}", 0.77 <= held <= 0.83],
@@ -240,7 +236,6 @@ def main() -> None:
         LEAK,
         "## Each origin, with xgboost",
         origin_table(results[OURS]),
-        ORIGIN_NOTE,
         CHOICES,
     ]
     report.write(Path(__file__).with_suffix(".md"), parts)

@@ -2,8 +2,10 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
@@ -11,13 +13,11 @@ CHOSEN, PACKAGE, ROWS = (ANSWERS[key] for key in ("use_case", "package_name", "_
 OTHERS = set(ROWS) - {CHOSEN}
 UNUSED = {name for other in OTHERS for name in ROWS[other]["modules"]} - {*ROWS[CHOSEN]["modules"]}
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints")
-KEEP = {".git", ".venv"}  # present when a project is generated over an existing one
 
 
 def project_paths() -> list[Path]:
-    """Return every path of the project, the contents of a folder before the folder."""
-    paths = sorted(Path().rglob("*"), reverse=True)
-    return [path for path in paths if not KEEP & {*path.parts}]
+    """Return every path of the project but git's, the contents of a folder before the folder."""
+    return [path for path in sorted(Path().rglob("*"), reverse=True) if ".git" not in path.parts]
 
 
 # Remove caches, other use cases, and the modules that only they need, with the tests of these.
@@ -26,32 +26,31 @@ for path in project_paths():
     is_cache = any(path.match(cache) for cache in CACHES)
     if is_cache or module in UNUSED or OTHERS & {*path.name.split(".")}:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-# Rename `params.fraud.toml` to `params.toml`.
-for path in project_paths():
-    if CHOSEN in path.name.split(".")[1:-1]:
+    elif CHOSEN in path.name.split(".")[1:-1]:  # params.fraud.toml becomes params.toml
         path.replace(path.with_name(path.name.replace(f".{CHOSEN}.", ".")))
 
-# Name the package, in its folder and in every text.
-shutil.copytree("src/project_package", f"src/{PACKAGE}", dirs_exist_ok=True)
-shutil.rmtree("src/project_package")
+# Name the package, in its folder and in every text. U+2060 marks the name in an answer: that stays.
+Path("src/project_package").rename(f"src/{PACKAGE}")
 for path in filter(Path.is_file, project_paths()):
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        continue  # an image, for example
-    named = re.sub(r"\bproject_package\b", PACKAGE, text)
-    if named != text:
-        path.write_text(named, encoding="utf-8")
-
+    text = path.read_bytes()
+    named = re.sub(rb"\bproject_package\b", PACKAGE.encode(), text).replace(b"\xe2\x81\xa0", b"")
+    if named != text and b"\0" not in text:  # which an image would have
+        path.write_bytes(named)
 Path("licenses", ANSWERS["license"]).replace("LICENSE")
 shutil.rmtree("licenses")
 
-# No commit: it needs a name and an address, and `cruft update` compares two fresh projects.
+# A repository is not nested in one that does not ignore the folder. No commit: it needs an author.
+print(f"\nYour project is in {Path.cwd()}.")
+steps = [f"cd {shlex.quote(str(Path.cwd()))}", "make install", "make pipeline", "make serve"]
 if shutil.which("git"):
-    subprocess.run(["git", "init", "--quiet", "--initial-branch=main"], check=False)
-
-print(f"Your project is in {Path.cwd().name}. Next:")
-print(f"  cd {Path.cwd().name} && make install")
-print("  make pipeline   # data, train, evaluate, promote")
-print("  make serve      # then open http://127.0.0.1:8000/docs")
+    git = partial(subprocess.run, check=False, capture_output=True, text=True)
+    outside = git(["git", "rev-parse", "--is-inside-work-tree"]).stdout != "true\n"
+    if outside or git(["git", "check-ignore", "--quiet", "."]).returncode == 0:
+        git(["git", "init", "--initial-branch=main"])
+    elif not Path(".git").exists():
+        print("It is in a git repository already, so it has none of its own.")
+    steps.insert(1, 'git add . && git commit --quiet --message "Start the project" .')
+    print("Commit it first, because models record the commit of the code; then run three commands:")
+else:
+    print("git is missing, so models will not record the version of the code. Run three commands:")
+print(*(f"  {step}" for step in steps), "Then open http://127.0.0.1:8000/docs.", sep="\n")

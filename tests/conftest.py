@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,26 @@ def bake_from(template: Path, folder: Path, overwrite: bool = False, **answers: 
     return Path(project)
 
 
+def cookiecutter_command(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run cookiecutter as a person does; the output has what it prints, errors included."""
+    return subprocess.run(
+        [sys.executable, "-m", "cookiecutter", "--default-config", *arguments],
+        input=typed,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder and return its output."""
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
 def require(tool: str, why: str) -> None:
     """Skip the test on a machine without a program; with CI=true, fail it."""
     if not shutil.which(tool):
@@ -47,6 +69,14 @@ def texts(folder: Path) -> dict[Path, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and ".git" not in path.parts
     }
+
+
+@pytest.fixture
+def author(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commits have an author."""
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")
 
 
 @pytest.fixture

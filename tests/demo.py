@@ -21,7 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cookiecutter.generate import generate_context
 from cookiecutter.main import cookiecutter
+from cookiecutter.prompt import prompt_for_config
 from rich.console import Console
 from rich.table import Table
 
@@ -45,23 +47,21 @@ def running_python() -> str:
 
 def generate(use_case: str) -> Path:
     """Generate a project with default answers in build/ and return its folder."""
-    BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD) as beside:
-        fresh = Path(
-            cookiecutter(
-                str(TEMPLATE),
-                no_input=True,
-                default_config=True,
-                output_dir=beside,
-                extra_context={"use_case": use_case, "python_version": running_python()},
-            )
-        )
-        project = BUILD / fresh.name
-        if project.exists():
-            previous = project.with_suffix(".previous")
-            shutil.rmtree(previous, ignore_errors=True)
-            project.rename(previous)
-        fresh.rename(project)
+    answers = {"use_case": use_case, "python_version": running_python()}
+    context = generate_context(str(TEMPLATE / "cookiecutter.json"), extra_context=answers)
+    slug: str = prompt_for_config(context, no_input=True)["project_slug"]
+    project = BUILD / slug
+    if project.exists():
+        previous = project.with_suffix(".previous")
+        shutil.rmtree(previous, ignore_errors=True)
+        project.rename(previous)
+    cookiecutter(
+        str(TEMPLATE),
+        no_input=True,
+        default_config=True,
+        output_dir=str(BUILD),
+        extra_context=answers,
+    )
     return project
 
 

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -78,22 +77,6 @@ def test_both_environments_have_the_same_date() -> None:
         for folder in (TEMPLATE, PROGRAM)
     }
     assert len(dates) == 1
-
-
-def test_package_cannot_hide_a_required_library() -> None:
-    hook = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text()
-    refused = set(re.findall(r"\w+", hook))
-    required = {
-        re.split(r"[\[<>=]", requirement)[0].replace("_", "-").lower()
-        for requirement in read_toml(TEMPLATE / "pyproject.toml")["dependency-groups"]["project"]
-    }
-    modules = {
-        module
-        for module, distributions in packages_distributions().items()
-        if required & {name.replace("_", "-").lower() for name in distributions}
-        if re.fullmatch(r"[a-z][a-z0-9_]+", module)
-    }
-    assert modules - refused == set()
 
 
 def test_program_has_no_caches() -> None:

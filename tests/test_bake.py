@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import USE_CASES, Bake, bake_from, texts
+from conftest import ANSWERS, USE_CASES, Bake, bake_from, texts
 from cookiecutter.exceptions import FailedHookException
 
 PLACEHOLDERS = re.compile(r"\b(TODO|FIXME|XXX|lorem|project_package|changeme)\b", re.IGNORECASE)
@@ -172,34 +172,9 @@ def test_licence_is_as_chosen(choice: str, expression: str, words: str, bake: Ba
     assert metadata["license"] == expression
 
 
-def test_answers_are_copied_exactly(bake: Bake) -> None:
-    description = "It's <fast> & {safe}: 100 % of O'Neill's cards"
-    metadata = tomllib.loads((bake(description=description) / "pyproject.toml").read_text())
-    assert metadata["project"]["description"] == description
-
-
-def test_project_is_a_git_repository_without_a_commit(bake: Bake) -> None:
-    git = ["git", "status", "--porcelain", "--branch"]
-    status = subprocess.run(git, cwd=bake(), capture_output=True, text=True, check=True).stdout
-    assert "No commits yet on main" in status
-    assert "uv.lock" not in status
-
-
-def test_generation_works_without_git(
-    bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+def test_readme_names_the_version_of_the_template(bake: Bake) -> None:
     project = bake()
-    assert not (project / ".git").exists()
-    assert (project / "LICENSE").is_file()
-
-
-def test_generating_over_a_project_keeps_its_branches(
-    copied_template: Path, tmp_path: Path
-) -> None:
-    project = bake_from(copied_template, tmp_path)
-    branch = project / ".git" / "refs" / "heads" / "project_package"
-    branch.write_text("a branch\n")
-    assert bake_from(copied_template, tmp_path, overwrite=True) == project
-    assert branch.is_file()
-    assert not (project / "src" / "project_package").exists()
+    version = ANSWERS["_version"]
+    metadata = tomllib.loads((project / "pyproject.toml").read_text())
+    assert metadata["tool"]["template"]["version"] == version
+    assert f"--checkout v{version}" in (project / "README.md").read_text()

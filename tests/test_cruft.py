@@ -1,19 +1,16 @@
 """`cruft update` brings changes of the template to a project with edits of its own."""
 
 import json
+import os
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import cruft
 import pytest
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder and return its output."""
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return done.stdout
+from conftest import git
 
 
 def commit_all(folder: Path, message: str) -> None:
@@ -23,11 +20,8 @@ def commit_all(folder: Path, message: str) -> None:
 
 
 @pytest.fixture
-def template(copied_template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def template(copied_template: Path, author: None) -> Path:  # noqa: ARG001
     """Copy the template into a git repository of its own."""
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")
     git(copied_template, "init", "--quiet", "--initial-branch=main")
     commit_all(copied_template, "The template of last year")
     return copied_template
@@ -69,3 +63,70 @@ def test_update_brings_changes_and_keeps_edits(project: Path, template: Path) ->
     assert not (project / "CONTRIBUTING.md").exists()
     assert not list(project.rglob("*.rej"))
     assert cruft.check(project)
+
+
+@pytest.fixture
+def versions(template: Path) -> Path:
+    """Tag two versions of the template; the second one has another requirement and module."""
+    for number, requirement in (("7.0.0", "first>=1"), ("7.1.0", "second>=2")):
+        sheet = template / "cookiecutter.json"
+        answers = json.loads(sheet.read_text())
+        answers["_version"] = number
+        answers["_use_cases"]["fraud"]["serving"] = [requirement]
+        sheet.write_text(json.dumps(answers))
+        commit_all(template, f"Release {number}")
+        git(template, "tag", f"v{number}")
+    git(template, "commit", "--quiet", "--allow-empty", "--message", "Unreleased")
+    return template
+
+
+def recorded(project: Path) -> tuple[str, str]:
+    """Return the version that made a project, and its last requirement."""
+    metadata: dict[str, Any] = tomllib.loads((project / "pyproject.toml").read_text())
+    requirement: str = metadata["project"]["dependencies"][-1]
+    return metadata["tool"]["template"]["version"], requirement
+
+
+def test_update_changes_the_recorded_version(versions: Path, tmp_path: Path) -> None:
+    project = cruft.create(
+        str(versions), output_dir=tmp_path, default_config=True, checkout="v7.0.0"
+    )
+    commit_all(project, "Start")
+    assert recorded(project) == ("7.0.0", "first>=1")
+    assert cruft.update(project, checkout="v7.1.0", skip_apply_ask=True)
+    assert recorded(project) == ("7.1.0", "second>=2")
+
+
+def test_cookiecutter_and_link_name_a_version(versions: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--checkout", "v7.0.0"]
+    done = subprocess.run(
+        [*command, f"git+file://{versions}", "project_name=Cards"],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    project = tmp_path / "cards"
+    assert recorded(project) == ("7.0.0", "first>=1")
+    commit_all(project, "Start")
+    answers = {"project_name": "Cards"}
+    assert cruft.link(
+        str(versions), project, checkout="v7.0.0", default_config=True, extra_context=answers
+    )
+    commit_all(project, "Link")
+    assert cruft.update(project, checkout="v7.1.0", skip_apply_ask=True)
+    assert recorded(project) == ("7.1.0", "second>=2")
+    assert not git(project, "diff", "--name-only", "--", "src")
+
+
+def test_update_works_inside_another_repository(versions: Path, tmp_path: Path) -> None:
+    around = tmp_path / "around"
+    around.mkdir()
+    git(around, "init", "--quiet")
+    project = cruft.create(str(versions), output_dir=around, default_config=True, checkout="v7.0.0")
+    commit_all(around, "Start")
+    assert not (project / ".git").exists()
+    assert cruft.update(project, checkout="v7.1.0", skip_apply_ask=True)
+    assert recorded(project) == ("7.1.0", "second>=2")

@@ -12,12 +12,14 @@ import shutil
 import socket
 import subprocess
 import sys
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import TEMPLATE, USE_CASES, bake_from, require
-from demo import ask, environment, running_python, serving
+from demo import ask, environment, get, running_python, serving
 
 DOCUMENTS = [Path("README.md"), Path("docs", "task.md"), Path("docs", "serve.md")]
 RUN_BEFORE = {"make install", "make pipeline"}
@@ -85,6 +87,20 @@ def script_of(commands: list[str]) -> str:
         lines.append(f"echo {shlex.quote(f'$ {command}')}")
         lines += [f"{command} &", wait] if SERVES.match(command) else [command]
     return "\n".join(lines)
+
+
+def is_shown(shown: Any, answer: Any) -> bool:
+    """Return whether a document shows an answer: rounded, and with "..." for further items."""
+    if isinstance(shown, dict):
+        return shown.keys() == answer.keys() and all(is_shown(shown[k], answer[k]) for k in shown)
+    if isinstance(shown, list):
+        is_cut = shown[-1:] == ["..."]
+        items = shown[:-1] if is_cut else shown
+        same = len(items) < len(answer) if is_cut else len(items) == len(answer)
+        return same and all(map(is_shown, items, answer))
+    if isinstance(shown, Decimal):
+        return Decimal(str(answer)).quantize(shown) == shown
+    return bool(shown == answer)
 
 
 EACH = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in USE_CASES]
@@ -162,6 +178,15 @@ def test_server_answers_its_own_example(trained: Path) -> None:
     assert str(answer["model_version"]) == "1"
     with pytest.raises(ConnectionRefusedError):  # it was stopped
         socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+
+
+def test_readme_shows_the_answer_to_its_request(trained: Path) -> None:
+    readme = (trained / "README.md").read_text(encoding="utf-8")
+    shown = r"--json '(.+?)'.+?^```json\n(.+?)\n```"
+    request, answer = re.findall(shown, readme, re.MULTILINE | re.DOTALL)[0]
+    with serving(trained) as url:
+        received = get(f"{url}/v1/predict", json.loads(request))
+    assert is_shown(json.loads(answer, parse_float=Decimal), received), received
 
 
 def test_stages_leave_the_repository_clean(trained: Path, use_case: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from plain.use_case import TRAINING
@@ -32,11 +33,17 @@ def open_project(training: Training, root: Path) -> Project:
 
 
 def copy_project(root: Path, target: Path) -> Path:
-    """Copy a project; the absolute paths in MLflow's database become those of the copy."""
+    """Copy a project; the absolute paths in MLflow's database become those of the copy.
+
+    MLflow remembers the folder of a run by its id, so the runs of the copy get new ids.
+    """
     shutil.copytree(root, target)
     database = target / "mlflow.db"
     with closing(sqlite3.connect(database)) as old:
         script = "\n".join(old.iterdump()).replace(str(root), str(target))
+    for folder in (target / "mlartifacts").glob("?" * 32):
+        renamed = folder.rename(folder.with_name(uuid4().hex))
+        script = script.replace(folder.name, renamed.name)
     database.unlink()
     with closing(sqlite3.connect(database)) as new:
         new.executescript(script)

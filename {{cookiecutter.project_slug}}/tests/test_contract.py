@@ -1,6 +1,8 @@
 """What every use case must keep: one bundle, one way to predict, the table's features."""
 
+import shutil
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ from pydantic import SecretStr
 
 from project_package.bundle import Bundle, unpack
 from project_package.contract import Columns, Model, Task, length, take
-from project_package.lifecycle.evaluate import test_rows as rows_of_test
+from project_package.lifecycle.data import data
+from project_package.lifecycle.evaluate import challenger, splits_of
 from project_package.lifecycle.inference import answer
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
+from project_package.lifecycle.report import number
 from project_package.model_store import BUNDLE, CHAMPION
 from project_package.serving.app import create_app
 from project_package.training import Training
@@ -40,7 +44,7 @@ def model(task: Task, bundle: Bundle) -> Any:
 
 @pytest.fixture
 def rows(project: Project, bundle: Bundle) -> Columns:
-    return rows_of_test(project, bundle)
+    return splits_of(project, bundle).test
 
 
 @pytest.fixture
@@ -62,13 +66,50 @@ def assert_same(one: Columns, two: Columns) -> None:
         np.testing.assert_array_equal(values, two[name], name, strict=True)
 
 
-def test_same_data_and_seed_give_the_same_bundle(
+def test_same_seed_gives_the_same_bundle_and_scores(
     retrained: Path, opened: Callable[[Path], Project]
 ) -> None:
     registry = opened(retrained).registry
-    one, two = (unpack(registry.files(version, BUNDLE)) for version in registry.versions())
+    versions = registry.versions()
+    one, two = (unpack(registry.files(version, BUNDLE)) for version in versions)
     assert one.manifest.data == two.manifest.data
     assert one.digest == two.digest
+    first, second = (registry.evaluation(version) for version in versions)
+    assert first == second
+
+
+def test_same_parameters_give_the_same_data(
+    project: Project, opened: Callable[[Path], Project], tmp_path: Path
+) -> None:
+    shutil.copy(project.workspace.root / "params.toml", tmp_path)
+    assert data(opened(tmp_path)).digest == project.workspace.dataset().digest
+
+
+def test_report_agrees_with_the_card_and_explains_its_words(
+    training: Training, project: Project, rows: Columns
+) -> None:
+    report, text = (
+        unescape((project.workspace.reports / name).read_text(encoding="utf-8"))
+        for name in ("report.html", "card.md")
+    )
+    evaluation = project.registry.evaluation(challenger(project))
+    for score in evaluation.scores:
+        model = f"{number(score.model)} ± {number(score.spread)}"
+        assert f"| {score.label} | {model} | {number(score.baseline)} |" in text
+        shown = f'{number(score.model)}</span> <span class="quiet">± {number(score.spread)}<'
+        assert shown in report
+        assert score.meaning.endswith(".")
+        assert score.meaning in report
+    goal = evaluation.score(evaluation.goal)
+    for page in (report, text):
+        assert f"By {goal.label} the model is " in page
+        assert number(goal.spread) in page
+        assert f"{length(rows):,} {training.about(project.params).rows}" in page
+        assert "The model passed every rule of the gate" in page
+    terms = training.about(project.params).terms
+    plain = {"day", "department"}
+    for part in evaluation.slices:
+        assert any(word in part.name for word in (*terms, *plain)), part.name
 
 
 def test_one_row_at_a_time_predicts_the_same(model: Model, sample: Columns) -> None:

@@ -40,6 +40,7 @@ def proxy(tmp_path: Path) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=serve, args=[server], daemon=True).start()
         text = CONFIGURATION.read_text(encoding="utf-8")
+        text = text.replace("rate=100r/s", "rate=1r/m").replace("burst=200", "burst=2")
         text = text.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
         text = text.replace("127.0.0.1:8000", f"127.0.0.1:{server.getsockname()[1]}")
         (tmp_path / "nginx.conf").write_text(text, encoding="utf-8")
@@ -76,6 +77,14 @@ def test_proxy_refuses_large_heads(proxy: int) -> None:
 def test_proxy_refuses_large_bodies(proxy: int) -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n" % (3 * MEGABYTE)
     assert status(proxy, head) == 413
+
+
+def test_proxy_limits_the_requests_of_a_key(proxy: int) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\n"
+    keys = [b"X-API-Key: a\r\n", b"Authorization: Bearer b\r\n"]
+    assert [status(proxy, head + keys[0]) for _ in range(4)] == [200, 200, 200, 429]
+    assert [status(proxy, head + keys[1]) for _ in range(4)] == [200, 200, 200, 429]
+    assert {status(proxy, head) for _ in range(5)} == {200}
 
 
 def test_proxy_hides_the_metrics(proxy: int) -> None:

@@ -23,24 +23,40 @@ def test_example_lists_every_setting_and_its_default() -> None:
     example = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
     names = {name.upper() for name in Settings.model_fields}
     assert example.keys() == {name for name in names if not name.startswith("AIP_")}
-    shown_values = {name: example[f"SERVE_{name.upper()}"] for name in ("max_body_mb", "rate")}
-    assert shown_values == {"max_body_mb": "2", "rate": "0"}
+    shown_values = {name: example[f"SERVE_{name.upper()}"] for name in ("max_body_mb", "workers")}
+    assert shown_values == {"max_body_mb": "2", "workers": "1"}
 
 
 def test_reads_env_and_ignores_keys_of_other_tools(folder: Path) -> None:
     (folder / ".env").write_text(
-        "SERVE_RATE=5\nSERVE_CORS_ORIGINS=https://a.example, http://b\nX=1"
+        "SERVE_WORKERS=5\nSERVE_CORS_ORIGINS=https://a.example, http://b\nX=1\nLOG_LEVEL=debug\n"
+        "MLFLOW_TRACKING_USERNAME=me\nMLFLOW_TRACKING_TOKEN=t\nAWS_REGION=eu\nDATABASE_URL=d\n"
     )
     settings = read()
-    assert settings.serve_rate == 5
+    assert settings.serve_workers == 5
     assert settings.cors_origins == ["https://a.example", "http://b"]
     assert Settings().serve_max_in_flight == 256
 
 
 @pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("SERVE_PRT", "SERVE_PORT"), ("SERVE_MAX_BODY", "SERVE_MAX_BODY_MB"), ("LOG_DAY", "LOG_DAYS"),
+     ("MLFLOW_TRACKING_URL", "MLFLOW_TRACKING_URI"), ("MODEL_STORE_URL", "MODEL_STORE"),
+     ("data_uri", "DATA_URL")],
+)  # fmt: skip
+def test_unknown_name_in_env_file_is_refused(folder: Path, name: str, nearest: str) -> None:
+    (folder / ".env").write_text(f"SERVE_PORT=9000\n{name}=secret\n")
+    with pytest.raises(UserError) as refusal:
+        read()
+    assert str(refusal.value) == (
+        f'{name.upper()} in .env is not a setting; did you mean "{nearest}"?'
+    )
+
+
+@pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        (b"SERVE_RATE=fast", "SERVE_RATE=fast: Input should be a valid number.*Correct it in"),
+        (b"SERVE_CANARY=some", "SERVE_CANARY=some: Input should be a valid number.*Correct it in"),
         (b"SERVE_MAX_IN_FLIGHT=0", "SERVE_MAX_IN_FLIGHT=0: .*greater than or equal to 1"),
         (b"LOG_DAYS=\xff", ".env is not UTF-8"),
     ],

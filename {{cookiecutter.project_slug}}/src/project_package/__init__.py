@@ -1,1 +1,0 @@
-"""One AI problem, from raw data to a served model."""

@@ -68,15 +68,20 @@ class Violation:
     """A few of these rows, column by column."""
 
 
-def refuse(what: str, violations: Sequence[Violation]) -> UserError:
-    """Return the error that names every broken rule, with example rows below each."""
+def refuse(what: str, violations: Sequence[Violation], names: Mapping[str, str]) -> UserError:
+    """Return the error that lists every broken rule, with example rows below each.
+
+    `names` are those of the source, by our column names; columns without one have ours.
+    """
     lines = [f"{what} cannot be used; fix these rows in the source:"]
     for broken in violations:
         rows = "1 row breaks" if broken.rows == 1 else f"{broken.rows:,} rows break"
-        lines.append(f"- {broken.column} {broken.rule}: {rows} this rule")
+        own = names.get(broken.column, broken.column)
+        column = own if own == broken.column else f'{broken.column} (your "{own}")'
+        lines.append(f"- {column} {broken.rule}: {rows} this rule")
         for example in broken.examples[:SHOWN]:
-            values = ", ".join(f"{name}={_shown(value)}" for name, value in example.items())
-            lines.append(f"    {values}")
+            values = (f"{names.get(n, n)}={_shown(value)}" for n, value in example.items())
+            lines.append(f"    {', '.join(values)}")
     return UserError("\n".join(lines))
 
 

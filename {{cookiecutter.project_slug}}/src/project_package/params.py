@@ -23,6 +23,7 @@ class Train(Frozen):
 class Promote(Frozen):
     """What a challenger must show before it becomes the champion."""
 
+    floor: float | None = Field(default=None, description="the worst score to accept, if any")
     margin: float = Field(default=0.01, ge=0, description="loss against the champion allowed")
     confidence: float = Field(default=0.9, gt=0.5, lt=1, description="of the bootstrap interval")
     resamples: int = Field(default=200, ge=50, description="of the paired bootstrap")
@@ -36,7 +37,7 @@ class Promote(Frozen):
     max_difference: float = Field(default=1e-5, gt=0, description="loaded model to fitted model")
     min_parity_rows: int = Field(default=10_000, ge=1, description="to compare them on")
     max_bundle_mb: float = Field(default=20.0, gt=0, description="size of the bundle, MB")
-    max_latency_ms: float = Field(default=10.0, gt=0, description="median time of a request, ms")
+    max_latency_ms: float = Field(default=10.0, gt=0, description="processor time of a request")
 
 
 class Params(Frozen):
@@ -110,6 +111,7 @@ def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield f"{prefix}{name}"
             yield from _names(kind, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"

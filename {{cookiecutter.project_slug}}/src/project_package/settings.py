@@ -1,18 +1,19 @@
 """Addresses, secrets and limits: everything that comes from the environment or a .env file."""
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .errors import UserError
+from .errors import UserError, near
 
 
 class Settings(BaseSettings):
     """Every variable that the project reads; `.env.example` lists them all."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="allow", frozen=True)
 
     mlflow_tracking_uri: str = ""
     """MLflow server; empty means a SQLite file in the project."""
@@ -43,8 +44,6 @@ class Settings(BaseSettings):
     """File of API keys; empty means `keys.json`; with `off` no request needs one."""
     serve_max_body_mb: float = Field(default=2, gt=0, le=1024)
     """The largest body."""
-    serve_rate: float = Field(default=0, ge=0, le=1e6)
-    """Requests per second and key, in bursts of as many; 0 sets no limit."""
     serve_max_in_flight: int = Field(default=256, ge=1)
     """Requests in flight; further ones are refused before their body is read."""
     serve_body_seconds: float = Field(default=10, gt=0, le=3600)
@@ -112,15 +111,22 @@ def read() -> Settings:
     """Read the environment.
 
     Raises:
-        UserError: a variable has a value that is not valid.
+        UserError: a value is not valid, or .env has an unknown name that resembles a setting;
+            other names there belong to other tools.
     """
     try:
-        return Settings()
+        found = Settings()
     except UnicodeDecodeError as error:
         raise UserError(f".env is not UTF-8: {error}; save it as UTF-8.") from error
     except ValidationError as error:  # of numbers: no address or secret is among these
-        found = [f"{str(e['loc'][0]).upper()}={e['input']}: {e['msg']}" for e in error.errors()]
-        raise UserError(f"{'; '.join(found)}. Correct it in the environment or in .env.") from None
+        wrong = [f"{str(e['loc'][0]).upper()}={e['input']}: {e['msg']}" for e in error.errors()]
+        raise UserError(f"{'; '.join(wrong)}. Correct it in the environment or in .env.") from None
+    known = [name.upper() for name in Settings.model_fields]
+    for name in map(str.upper, found.model_extra or ()):  # the other names in .env
+        # MLflow reads MLFLOW_TRACKING_USERNAME, which has .837 in common with a setting.
+        if name.startswith("SERVE_") or get_close_matches(name, known, cutoff=0.84):
+            raise UserError(f"{name} in .env is not a setting; {near(name, known)}")
+    return found
 
 
 def shown(address: str) -> str:

@@ -1,7 +1,7 @@
 """What the lifecycle adds to the contract: how a use case is trained, scored and described."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -87,6 +87,8 @@ class Metric:
     ceiling: Callable[[Columns], float] | None = None
     """The best score that these rows allow, where it is not 1."""
     higher_is_better: bool = True
+    meaning: str = ""
+    """What the score says, with its unit, in one sentence."""
 
     def gain(self, value: float, other: float) -> float:
         """Return by how much `value` is better than `other`; negative when it is worse."""
@@ -105,6 +107,14 @@ class About:
     data: str
     """Where the rows come from."""
     limits: tuple[str, ...] = ()
+    rows: str = "rows"
+    """What the rows are, in the plural."""
+    periods: str = "periods"
+    """What the periods of the test are, in the plural."""
+    baselines: str = ""
+    """What the simple baseline is, and how the naive answer is found."""
+    terms: Mapping[str, str] = field(default_factory=dict)
+    """What words in the names of slices mean."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +141,6 @@ class Training:
     """The first is the simple baseline that the others must beat."""
     metrics: tuple[Metric, ...]
     """The first is the goal: it chooses the candidate and decides the promotion."""
-    floor: float
-    """The lowest score of the goal to accept."""
     weighted: Callable[[Columns, Columns], Callable[[NDArray[np.float64]], float]]
     """Return the goal's score of predictions as a function of row weights (NaN where undefined)."""
     naive: Callable[[Columns], Columns]
@@ -151,6 +159,8 @@ class Training:
     outcomes)."""
     periods: Callable[[Columns], NDArray[Any]] = lambda rows: np.zeros(length(rows), np.int64)
     """Return the part of the test (a week, a fold) of each row: scores get a spread."""
+    pooled: bool = False
+    """Whether scores are of all test rows together, not means over the periods."""
     groups: Callable[[Columns], NDArray[Any]] = lambda rows: np.arange(length(rows))
     """Return what the bootstrap draws: rows of one customer or document stay together."""
     slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]] = lambda _: {}

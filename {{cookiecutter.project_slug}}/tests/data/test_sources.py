@@ -91,7 +91,7 @@ def test_copy_beyond_the_memory_limit_is_the_same(tmp_path: Path) -> None:
     ids = pa.array(f"{i * 7919 % count:030}" for i in range(count))
     columns = {"id": ids, "timestamp": pa.array([NOON] * count), "amount": pa.array([1.0] * count)}
     pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
-    first = copied(tmp_path, f"{tmp_path}/rows.parquet", memory_limit_mib=512)
+    first = copied(tmp_path, f"{tmp_path}/rows.parquet", memory_limit_mib=640)
     assert [int(row["id"]) for row in first] == list(range(count))
     content = (tmp_path / "canonical").read_bytes()
     copied(tmp_path, f"{tmp_path}/rows.parquet", memory_limit_mib=2048)
@@ -107,6 +107,8 @@ def test_query_is_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("DATA_URL", f"sqlite:///{tmp_path}/shop.db")
     found = copied(tmp_path, "sql", columns=names, query="SELECT * FROM paid")
     assert found == [{"id": "7", "timestamp": NOON, "amount": 1.5}]
+    with pytest.raises(UserError, match=r'data.query has no column "euro" for amount; .* "eur"\?'):
+        copied(tmp_path, "sql", columns={**names, "amount": "euro"}, query="SELECT * FROM paid")
 
 
 def test_reports_all_unreadable_values(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def test_reports_all_unreadable_values(tmp_path: Path) -> None:
     said = refusal(tmp_path, rows, amount="Betrag").splitlines()
     assert said[1].startswith("- timestamp must be a date and time such as 2024-01-31 23:59:59: 1,")
     assert said[5].startswith('- amount (your "Betrag") must be a number such as 12.5: 1,200 rows')
-    assert said[6] == "    id='0', timestamp='01/02/2024', amount='12,0', label='2'"
+    assert said[6] == "    id='0', timestamp='01/02/2024', Betrag='12,0', label='2'"
     assert said[9].startswith("- label must be true or false (or 1 or 0): 1,200 rows")
 
 

@@ -12,8 +12,10 @@ from demand.tables import PRODUCTS, WEEKS, data_set, params, weekly_table
 from project_package.contract import Columns
 from project_package.demand.data import (
     KEY,
+    DemandParams,
     columns,
     examples,
+    load_data,
     read_batch,
     recent_events,
     split,
@@ -76,6 +78,20 @@ def test_refuses_rows_that_break_a_rule(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="units must be a number from 0"):
         data_set(tmp_path, weekly_table().with_columns(units=-pl.col("units")))
     assert not (tmp_path / "features.parquet").exists()
+
+
+def test_broken_rule_names_the_own_column(folder: Path, tmp_path: Path) -> None:
+    data = {"source": str(tmp_path / "own.csv"), "columns": {"units": "pieces", "week": "monday"}}
+    own = DemandParams.model_validate({"name": "own", "data": data})
+    table = weekly_table().rename({"units": "pieces", "week": "monday"})
+    table.with_columns(pieces=pl.lit(-1)).write_csv(tmp_path / "own.csv")
+    with pytest.raises(
+        UserError, match=r'units \(your "pieces"\) must be a number .*\n.* pieces=-1'
+    ):
+        load_data(own, tmp_path, lambda _: None)
+    later(2).rename({"week": "monday"}).write_parquet(tmp_path / "next.parquet")
+    with pytest.raises(UserError, match=r'week \(your "monday"\) must follow a week'):
+        read_batch(own, tmp_path / "next.parquet", folder)
 
 
 def test_order_of_own_rows_does_not_matter(folder: Path, tmp_path: Path) -> None:

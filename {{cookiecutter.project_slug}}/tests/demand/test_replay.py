@@ -11,7 +11,7 @@ from project_package.demand.data import KEY, ROWS
 from project_package.demand.features import INPUTS, PRODUCT
 from project_package.demand.schemas import PLANNED, SOLD
 from project_package.demand.task import DemandModel, to_responses
-from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
+from project_package.lifecycle.evaluate import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 
@@ -40,7 +40,7 @@ def test_replayed_weeks_have_features_and_answers_of_the_table(
     project: Project, served: Any
 ) -> None:
     bundle = project.store.load(CHAMPION)[1]
-    rows = rows_of_the_test(project, bundle)
+    rows = splits_of(project, bundle).test
     test = take(rows, np.argsort(rows["timestamp"], kind="stable"))
     raw = pl.read_parquet(project.workspace.dataset().path / ROWS)
     answers = replay(raw.select(*KEY, *SOLD, *PLANNED).sort("week"), test, served)

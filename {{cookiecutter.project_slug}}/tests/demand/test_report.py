@@ -8,6 +8,10 @@ from matplotlib.figure import Figure as Canvas
 
 from project_package.contract import Columns
 from project_package.demand.report import figures, most_variable, summary
+from project_package.lifecycle.evaluate import challenger
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.report import number
+from project_package.lifecycle.scoring import Score
 
 NAMES = ["weeks", "product", "coverage"]
 WEEK = 7 * 86_400_000
@@ -68,3 +72,20 @@ def test_summary_states_errors_and_coverage() -> None:
     first, second = summary(rows, predictions)
     assert f"the model's error is {error:.1f} units" in first
     assert second.startswith("The interval should hold 80% of the sales, and held")
+
+
+@pytest.mark.parametrize("use_case", ["demand"], indirect=True, scope="session")
+def test_relative_error_is_the_quotient_of_the_errors(project: Project) -> None:
+    evaluation = project.registry.evaluation(challenger(project))
+    whole: dict[str, Score | None] = {score.name: score for score in evaluation.scores}
+    for scores in (whole, *(part.scores for part in evaluation.slices)):
+        error, relative = scores["mae"], scores["relative_mae"]
+        if error and relative:  # a small slice may have neither
+            assert relative.model == pytest.approx(error.model / error.naive)
+            assert relative.naive == 1
+    assert all(whole.values())
+    mae = evaluation.score("mae")
+    page = (project.workspace.reports / "report.html").read_text(encoding="utf-8")
+    assert f"error is {mae.model:.1f} units, and that of the mean of the last" in page
+    assert f">{number(mae.model)}<" in page
+    assert "A score is of all test rows together" in page

@@ -7,8 +7,11 @@ import polars as pl
 import pytest
 from demand.tables import START, weekly_table
 
+from project_package.data.sources import SourceParams
 from project_package.demand.validation import check
 from project_package.errors import UserError
+
+DATA = SourceParams(source="own.parquet")
 
 
 def weekly() -> pl.DataFrame:
@@ -18,7 +21,7 @@ def weekly() -> pl.DataFrame:
 
 def passes(table: pl.DataFrame, folder: Path, sold: bool = True) -> bool:
     table.write_parquet(folder / "rows.parquet")
-    check(folder / "rows.parquet", sold=sold)
+    check(folder / "rows.parquet", DATA, sold=sold)
     return True
 
 

@@ -1,6 +1,8 @@
 """Loading payments, splitting them by time, reading a batch, and building examples."""
 
 import re
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,27 @@ def test_broken_rule_stops_before_features(folder: Path, tmp_path: Path) -> None
     assert not (tmp_path / "own" / "features.parquet").exists()
 
 
+@pytest.mark.parametrize("source", ["file", "sql"])
+def test_broken_rule_names_the_own_column(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    own = pl.read_parquet(folder / "rows.parquet").head(20).drop("scenario")
+    own = own.with_columns(pl.col("timestamp").cast(pl.String), value=-pl.col("amount") - 1)
+    own.write_csv(tmp_path / "own.csv")
+    data = {"source": str(tmp_path / "own.csv"), "columns": {"amount": "value"}}
+    if source == "sql":
+        with closing(sqlite3.connect(tmp_path / "shop.db")) as shop, shop:
+            shop.execute(f"CREATE TABLE paid ({', '.join(own.columns)})")
+            shop.executemany(f"INSERT INTO paid VALUES (?{', ?' * 6})", own.iter_rows())  # noqa: S608
+        monkeypatch.setenv("DATA_URL", f"sqlite:///{tmp_path}/shop.db")
+        data |= {"source": "sql", "query": "SELECT * FROM paid"}
+    with pytest.raises(UserError) as refusal:
+        loaded(tmp_path / "own", **data)
+    lines = str(refusal.value).splitlines()
+    assert lines[1].startswith('- amount (your "value") must be a number from 0')
+    assert ", value=-" in lines[2]
+
+
 @pytest.mark.parametrize("columns", [RAW, [*RAW, "is_fraud"]])
 def test_long_batch_counts_labels_of_file_or_data_set(
     folder: Path, tmp_path: Path, columns: list[str]
@@ -137,8 +160,10 @@ def test_batch_needs_only_labels_that_features_read(folder: Path, tmp_path: Path
     later(folder, [1, 12], terminal_id=pl.Series(["a", "b"])).write_parquet(fine)
     later(folder, [1, 9], terminal_id=pl.lit("a")).write_parquet(missing)
     assert length(read_batch(params(), fine, folder)) == 2
-    with pytest.raises(UserError, match="is_fraud must be known 7 days before a payment at its"):
-        read_batch(params(), missing, folder)
+    own = params(columns={"is_fraud": "chargeback"})
+    for given, column in ((params(), "is_fraud"), (own, r'is_fraud \(your "chargeback"\)')):
+        with pytest.raises(UserError, match=f"{column} must be known 7 days before a payment at"):
+            read_batch(given, missing, folder)
 
 
 def test_batch_rejects_ids_of_other_payments(folder: Path, tmp_path: Path) -> None:

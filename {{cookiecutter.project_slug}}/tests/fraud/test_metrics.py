@@ -59,15 +59,27 @@ def test_score_is_nan_without_a_class() -> None:
     assert math.isnan(weighted(np.array([0.0, 1.0])))
 
 
-def test_card_precision_by_hand() -> None:
-    rows = {
-        "day": np.array([0, 0, 0, 0, 1, 1, 1]),
-        "customer": np.array([1, 1, 2, 3, 1, 2, 3]),
-        "is_fraud": np.array([0, 1, 0, 1, 1, 0, 0], dtype=np.bool_),
-    }
-    scores = np.array([0.9, 0.1, 0.8, 0.2, 0.9, 0.3, 0.5])
-    # Day 0: cards 1 and 2 are on top, 1 is compromised and caught. Day 1: 3 and 2, without card 1.
-    assert card_precision(rows, scores, k=2) == (1 / 2 + 0) / 2
+def test_card_precision_leaves_out_caught_cards() -> None:
+    payments = [  # day, card, fraud, score
+        *((0, 1, False, 0.9), (0, 1, True, 0.1), (0, 2, False, 0.8), (0, 3, True, 0.2)),
+        *((1, 1, True, 0.9), (1, 2, True, 0.7), (1, 3, False, 0.5), (1, 4, False, 0.4)),
+        *((2, 1, True, 0.9), (2, 2, True, 0.6), (2, 3, False, 0.5), (2, 4, False, 0.1)),
+    ]
+    day, customer, is_fraud, scores = map(np.array, zip(*payments, strict=True))
+    rows = {"day": day, "customer": customer, "is_fraud": is_fraud}
+    # Day 0: cards 1 and 2 are on top, and 1 is compromised. Day 1: 2 and 3, without card 1, and 2
+    # is compromised: it was on top before, but not caught. Day 2: 3 and 4, without cards 1 and 2.
+    assert card_precision(rows, scores, k=2) == (1 / 2 + 1 / 2 + 0) / 3
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_card_precision_breaks_ties_at_random(first: bool) -> None:
+    cards = np.arange(200)  # in the order of their ids, half of them compromised
+    rows = {"day": np.zeros(200), "customer": cards, "is_fraud": (cards < 100) == first}
+    found = card_precision(rows, np.ones(200))
+    assert 0.3 < found < 0.7
+    assert card_precision(rows, np.ones(200)) == found
+    assert card_precision(rows, np.ones(200), seed=1) != found
 
 
 def test_card_precision_ceiling_falls_with_few_cards() -> None:

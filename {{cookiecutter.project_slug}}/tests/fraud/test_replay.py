@@ -12,7 +12,7 @@ from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.fraud.features import INPUTS, LABEL_DELAY_DAYS, LOOKBACK
 from project_package.fraud.schemas import Payment
 from project_package.fraud.task import load, to_responses
-from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
+from project_package.lifecycle.evaluate import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 
@@ -28,7 +28,7 @@ def payments(table: pl.DataFrame) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
 def test_four_weeks_over_http_equal_the_table(project: Project, served: Any) -> None:
     bundle, time = project.store.load(CHAMPION)[1], pl.col("timestamp")
-    test = rows_of_the_test(project, bundle)
+    test = splits_of(project, bundle).test
     raw = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
     start = raw.filter(transaction_id=test["transaction_id"][0])["timestamp"][0]
     earlier = raw.filter((time < start) & (time > start - LOOKBACK))

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure as Canvas
 from project_package.contract import Columns
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
 from project_package.fraud.report import figures, summary
+from project_package.lifecycle.evaluate import challenger
+from project_package.lifecycle.project import Project
 
 NAMES = ["precision_recall", "cost", "calibration", "features"]
 
@@ -23,7 +25,8 @@ def scored(rows: int = 2000) -> tuple[Columns, dict[str, Columns]]:
     other = {"score": random.random(rows).astype(np.float32), "decision": score < 0}
     paid = {"is_fraud": labels, "amount": random.gamma(2, 40, rows)}
     predictions: dict[str, Columns] = {"model": model, "baseline": other, "naive": other}
-    return {**paid, "review_cost": np.full(rows, 10.0)}, predictions
+    day = np.arange(rows) * 28 // rows
+    return {**paid, "day": day, "review_cost": np.full(rows, 10.0)}, predictions
 
 
 def drawn(name: str, rows: Columns, predictions: dict[str, Columns]) -> Any:
@@ -51,6 +54,16 @@ def test_strongest_feature_of_flagged_payments_is_on_top() -> None:
     texts = [text.get_text() for text in drawn("features", *scored()).texts]
     assert len(texts) == 12
     assert texts[-1] == DESCRIPTIONS["terminal_risk_7d"]
+
+
+@pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
+def test_legend_and_table_have_the_same_precision(project: Project) -> None:
+    ap = project.registry.evaluation(challenger(project)).score("ap")
+    page = (project.workspace.reports / "report.html").read_text(encoding="utf-8")
+    for name, value in (("model", ap.model), ("simple baseline", ap.baseline)):
+        assert f">{name}, AP {value:.3f}<" in page
+        assert f">{value:.3f}<" in page
+    assert f"A score is the mean over the {len(ap.periods)} weeks of the test" in page
 
 
 def test_caption_and_summary_count_frauds_and_alarms() -> None:

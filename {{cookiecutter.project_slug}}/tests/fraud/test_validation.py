@@ -6,9 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from project_package.data.sources import SourceParams
 from project_package.errors import UserError
 from project_package.fraud.simulator import simulate
 from project_package.fraud.validation import check
+
+DATA = SourceParams(source="own.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def first(count: int, column: str, bad: object) -> pl.Expr:
 def refusal(payments: pl.DataFrame, folder: Path) -> list[str]:
     payments.write_parquet(folder / "rows.parquet")
     with pytest.raises(UserError) as caught:
-        check(folder / "rows.parquet")
+        check(folder / "rows.parquet", DATA)
     assert [path.name for path in folder.iterdir()] == ["rows.parquet"]
     return str(caught.value).splitlines()
 
@@ -90,7 +93,7 @@ def test_values_within_the_rules_pass(
     payments: pl.DataFrame, tmp_path: Path, change: pl.Expr
 ) -> None:
     payments.with_columns(change).write_parquet(tmp_path / "rows.parquet")
-    check(tmp_path / "rows.parquet")
+    check(tmp_path / "rows.parquet", DATA)
 
 
 @pytest.mark.parametrize("label", [True, False])

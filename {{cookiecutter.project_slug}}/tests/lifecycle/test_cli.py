@@ -82,7 +82,7 @@ def test_refusal_of_the_gate_exits_with_1(
 ) -> None:
     monkeypatch.chdir(clone(retrained).workspace.root)
     assert ml("promote", "--set", "promote.max_bundle_mb=0.001") == 1
-    assert re.search(r"size: \d\.\d+ MB of 0\.001 MB", ml.err)
+    assert re.search(r"size: \d\.\d+ MB of 0\.001 MB \(promote\.max_bundle_mb\)$", ml.err, re.M)
     assert "does not become the champion" in ml.err
 
 
@@ -121,6 +121,11 @@ def test_missing_library_is_named(ml: Ml, monkeypatch: pytest.MonkeyPatch) -> No
     [
         (".env", b"MODEL_STORE=\xff", ".env is not UTF-8"),
         (".env", b"SERVE_PORT=much\n", "SERVE_PORT=much: Input should be a valid integer"),
+        (
+            ".env",
+            b"SERVE_PRT=1\n",
+            'SERVE_PRT in .env is not a setting; did you mean "SERVE_PORT"?',
+        ),
         ("params.toml", b"name = '\xff'", "params.toml is not valid TOML in UTF-8"),
         ("mlflow.db", b"no database", "cannot be used"),
         ("data", b"a file", "The disk failed: "),

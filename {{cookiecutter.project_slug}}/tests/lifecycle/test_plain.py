@@ -10,7 +10,7 @@ from plain.use_case import TRAINING, make_task
 from projects import open_project, run_plain
 
 from project_package.contract import length
-from project_package.lifecycle.evaluate import test_rows as rows_of_test
+from project_package.lifecycle.evaluate import splits_of
 from project_package.lifecycle.inference import run_model
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
@@ -49,7 +49,7 @@ def test_champion_has_the_files_of_its_candidate(champion: Project) -> None:
 
 def test_server_answers_as_the_evaluation_predicted(champion: Project, client: TestClient) -> None:
     bundle = champion.store.load(CHAMPION)[1]
-    rows = rows_of_test(champion, bundle)
+    rows = splits_of(champion, bundle).test
     expected = run_model(champion.load(bundle), rows)["probability"]
     customers = TRAINING.examples(champion.workspace.root, rows, length(rows))
     body = {"instances": [customer.model_dump() for customer in customers]}
@@ -59,7 +59,7 @@ def test_server_answers_as_the_evaluation_predicted(champion: Project, client: T
 
 def test_batch_file_has_the_same_predictions(champion: Project, tmp_path: Path) -> None:
     bundle = champion.store.load(CHAMPION)[1]
-    rows = rows_of_test(champion, bundle)
+    rows = splits_of(champion, bundle).test
     columns = {name: rows[name].tolist() for name in ("months", "bill", "plan")}
     pl.DataFrame(columns).write_csv(tmp_path / "new.csv")
     predict(champion, tmp_path / "new.csv", tmp_path / "answers.parquet")

@@ -1,6 +1,6 @@
 """Promote applies every rule, says how far each is, and keeps that with the version."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from projects import with_age
 
-from project_package.contract import length
+from project_package.contract import Columns, length
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
@@ -19,7 +19,7 @@ from project_package.lifecycle.train import train
 from project_package.model_store import CHALLENGER, CHAMPION
 from project_package.training import Metric
 
-RULES = ["goal", "naive", "baseline", "champion", "metric", "changed", "parity", "size", "latency"]
+RULES = ["naive", "baseline", "champion", "metric", "changed", "parity", "size", "latency"]
 
 
 @pytest.fixture
@@ -41,10 +41,26 @@ def description(project: Project) -> str:
 
 def test_every_rule_is_kept_with_the_version(candidate: Project) -> None:
     assert promote(limited(candidate, max_loss={"auc": 0}, reason="new prices")) == 2
-    lines = description(candidate).splitlines()
-    assert [line.removeprefix("- ").split(":")[0].split()[0] for line in lines] == RULES
-    assert lines[-1].endswith("ms for a request, features included")
+    start = "- passed, "
+    lines = [line for line in description(candidate).splitlines() if line.startswith(start)]
+    assert [line.removeprefix(start).split(":")[0].split()[0] for line in lines] == RULES
+    assert lines[-1].endswith("for a request, features included (promote.max_latency_ms)")
     assert "more for this reason: new prices" in lines[RULES.index("changed")]
+
+
+def test_report_and_card_have_the_outcome_of_every_rule(candidate: Project) -> None:
+    with pytest.raises(GateRefused):
+        promote(limited(candidate, max_bundle_mb=1e-9))
+    for name in ("report.html", "card.md"):
+        text = (candidate.workspace.reports / name).read_text(encoding="utf-8")
+        assert "The gate refused the model" in text
+        assert "MB of 1e-09 MB" in text
+    assert promote(candidate) == 2
+    stored = candidate.store.fetch(2, "evidence")
+    for name in ("report.html", "card.md"):
+        text = (candidate.workspace.reports / name).read_text(encoding="utf-8")
+        assert "The model passed every rule of the gate" in text
+        assert stored[name] == text.encode()
 
 
 def test_too_many_changed_answers_need_a_reason(candidate: Project) -> None:
@@ -52,7 +68,7 @@ def test_too_many_changed_answers_need_a_reason(candidate: Project) -> None:
     project = limited(replace(candidate, training=changed), max_changed=0.3)
     with pytest.raises(GateRefused, match=r"changed: 100% of the rows .* 30% are allowed"):
         promote(project)
-    assert description(project) == ""
+    assert "- refused, changed: 100% of the rows" in description(project)
     assert project.store.pointer(CHALLENGER) is None
     assert promote(limited(project, reason="the new price list")) == 2
 
@@ -67,22 +83,35 @@ def test_limited_metric_is_compared_with_the_champion(candidate: Project) -> Non
     assert promote(limited(project, max_loss={"age": 1.1})) == 2
 
 
-@pytest.mark.parametrize(
-    ("limits", "sentence"),
-    [
-        ({"max_loss": {"aucs": 0.1}}, 'max_loss: "aucs" is not a metric; did you mean "auc"?'),
-        ({"guarded": ("nwe",)}, 'guarded: "nwe" is not a slice; did you mean "new"?'),
-    ],
-)
-def test_unknown_name_is_refused(candidate: Project, limits: Any, sentence: str) -> None:
-    training = replace(candidate.training, slices=lambda rows: {"new": rows["months"] < 0})
-    project = replace(candidate, training=training)
+def test_unknown_metric_is_refused(candidate: Project) -> None:
     with pytest.raises(UserError) as refusal:
-        promote(limited(project, **limits))
-    assert str(refusal.value) == f"promote.{sentence}"
+        promote(limited(candidate, max_loss={"aucs": 0.1}))
+    assert str(refusal.value) == ('promote.max_loss: "aucs" is not a metric; did you mean "auc"?')
+    assert candidate.store.pointer(CHALLENGER) is not None
+
+
+def test_guarded_slice_needs_some_of_the_rows_but_not_all(candidate: Project) -> None:
+    def slices(rows: Columns) -> Mapping[str, Any]:
+        months = rows["months"]
+        return {"new": months < 9, "everyone": months > 0, "nobody": months < 0}
+
+    project = replace(candidate, training=replace(candidate.training, slices=slices))
+    train(project)
+    assert [part.name for part in evaluate(project).slices] == ["new"]
+    known = "is not a slice with some of the test rows, but not all"
+    for name, near in (("nwe", 'did you mean "new"?'), ("everyone", "there are new."),
+                       ("nobody", "there are new.")):  # fmt: skip
+        with pytest.raises(UserError) as refusal:
+            promote(limited(project, guarded=(name,)))
+        assert str(refusal.value) == f'promote.guarded: "{name}" {known}; {near}'
     assert project.store.pointer(CHALLENGER) is not None
-    with pytest.raises(GateRefused, match="slice new: cannot be scored"):  # has no row here
-        promote(limited(project, guarded=("new",)))
+    assert promote(limited(project, guarded=("new",))) == 3
+
+
+def test_floor_decides_on_own_data_only_if_it_is_set(candidate: Project) -> None:
+    with pytest.raises(GateRefused, match=r"floor: ROC AUC .* 0\.999, .* \(promote\.floor\)$"):
+        promote(limited(candidate, floor=0.999))
+    assert promote(limited(candidate, floor=None)) == 2
 
 
 def test_rollback_to_a_version_of_other_code_is_refused(candidate: Project) -> None:
@@ -108,5 +137,7 @@ def test_without_examples_a_row_is_timed(trained: Path, clone: Callable[[Path], 
     project = replace(project, params=project.params.model_copy(update={"train": options}))
     train(project)
     evaluate(project)
-    with pytest.raises(GateRefused, match="ms of 1e-09 ms for a row with features"):
+    with pytest.raises(
+        GateRefused, match="ms of 1e-09 ms of processor time for a row with features"
+    ):
         promote(project)

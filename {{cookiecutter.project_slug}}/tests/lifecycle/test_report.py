@@ -1,17 +1,21 @@
 """Report and model card show every number, escape hostile text, and load nothing."""
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from project_package.bundle import Manifest, Parity
+from project_package.lifecycle.gate import Verdict
 from project_package.lifecycle.report import (
     COLOURS,
     DASH,
     Document,
-    bars,
     card,
+    extent,
     findings,
     render,
     svg,
@@ -59,7 +63,7 @@ def test_report_shows_every_number_and_sentence() -> None:
     page = render(document(score(ceiling=0.9), score("cost", model=1234.5, spread=10.0)))
     for text in ("Title", "Question?", "Use.", "Misuse.", "Data.", "First limit.", "Second."):
         assert text in page
-    for text in ("0.700", "± 0.020", "0.600", "0.100", "0.900", "1,234", "± 10.0", "1,234 test"):
+    for text in ("0.700", "± 0.020", "0.600", "0.100", "0.900", "1,234", "± 10.0"):
         assert text in page
     for text in ("c0ffee", "d1ge57", "trees", "depth", "2026-01-02 03:04", "A line."):
         assert text in page
@@ -101,11 +105,46 @@ def test_verdict_depends_on_the_spread(baseline: float, higher: bool, word: str)
     assert f"{word} better" in verdict(document(scored))
 
 
-def test_findings_name_lost_metrics_and_the_weakest_slice() -> None:
-    parts = (part("a", 9, model=0.8), part("b", 9, model=0.2), part("c", 9, None))
-    text = " ".join(findings(document(score(), score("auc", model=0.5), slices=parts)))
+def test_findings_name_lost_metrics() -> None:
+    text = " ".join(findings(document(score(), score("auc", model=0.5))))
     assert "The simple baseline is better in: AUC." in text
-    assert "weakest on “b”: 0.200 on 9 rows" in text
+    assert "more than the standard deviation over the 2 periods, 0.020." in text
+
+
+def test_verdict_names_the_parts_where_it_is_clearly_worse() -> None:
+    parts = (part("a", 9, model=0.59), part("b", 9, model=0.2), part("c", 9, None))
+    assert verdict(document(score(), slices=parts)) == (
+        "The model is clearly better than the simple baseline, but clearly worse on “b”."
+    )
+
+
+def test_extent_counts_rows_and_has_their_days() -> None:
+    days = np.array(["2024-02-29T10", "2023-12-31T23:59"], "datetime64[ms]").astype(np.int64)
+    assert extent({"timestamp": days}, "cats") == "2 cats, from 2023-12-31 to 2024-02-29"
+    assert extent({"spent": np.zeros(1234)}, "rows") == "1,234 rows"
+
+
+@pytest.mark.parametrize("fill", [render, card])
+def test_facts_of_test_and_gate_are_in_report_and_card(fill: Callable[[Document], str]) -> None:
+    explained = score(meaning="How often it is right.")
+    about = replace(ABOUT, periods="weeks", baselines="A line.", terms={"night": "after ten"})
+    tried = document(explained, slices=(part("night", 3),), about=about)
+    text = fill(replace(tried, train="9 rows of May", test="3 rows of June"))
+    for fact in ("9 rows of May", "3 rows of June", "How often it is right.", "after ten"):
+        assert fact in text
+    assert "A score is the mean over the 2 weeks of the test" in text
+    assert "A line." in text
+    assert "Not judged yet" in text
+    pooled = tried.evaluation.model_copy(update={"pooled": True})
+    rules = (
+        Verdict("floor", True, "0.7 of 0.6", "promote.floor"),
+        Verdict("size", False, "9 MB of 5 MB", "promote.max_bundle_mb"),
+    )
+    text = fill(replace(tried, evaluation=pooled, verdicts=rules))
+    assert "A score is of all test rows together" in text
+    assert "The gate refused the model" in text
+    assert "9 MB of 5 MB" in text
+    assert "The model passed every rule of the gate" in fill(replace(tried, verdicts=rules[:1]))
 
 
 @pytest.mark.parametrize(
@@ -116,13 +155,15 @@ def test_difference_is_a_share_of_positive_baselines(
     model: float, baseline: float, much: str
 ) -> None:
     text = " ".join(findings(document(score(model=model, baseline=baseline))))
-    assert f"That is {much} than the simple baseline" in text
+    assert f"By AP the model is {much} than the simple baseline" in text
 
 
 def test_bars_share_one_scale_from_zero() -> None:
-    lengths = bars(score(model=0.4, spread=0.0, baseline=0.8, naive=-0.3))
-    assert (lengths["baseline"], lengths["model"]) == (100, 50)
-    assert lengths["naive"] == lengths["ceiling"] == 0
+    page = render(document(score(model=0.4, spread=0.0, baseline=0.8, naive=-0.3)))
+    bars = re.findall(r'<rect class="(model|baseline|naive)" width="([\d.]+)%" height="\d+"', page)
+    assert bars == [("model", "50.0"), ("baseline", "100.0"), ("naive", "0")] * 2
+    assert 'class="ceiling"' not in page
+    assert 'class="whisker" x1' not in page
 
 
 def test_figure_has_the_colours_of_the_page() -> None:

@@ -62,7 +62,17 @@ def test_score_is_the_mean_over_periods_with_its_spread() -> None:
     assert (score.model, score.spread) == (0.75, 0.25)
     assert (score.baseline, score.naive) == (0.75, 0.25)
     assert score.ceiling == pytest.approx(0.75)
-    assert find("everything").scores == {score.name: score for score in evaluation.scores}
+    assert evaluation.slices == score_slices(TWO_COLUMNS, ROWS, PREDICTIONS)
+
+
+def test_pooled_score_is_of_all_rows_and_keeps_the_spread() -> None:
+    uneven = {"week": np.array([0, 1, 1, 1])}
+    evaluation = assess(replace(TWO_COLUMNS, pooled=True), {**ROWS, **uneven}, PREDICTIONS)
+    score = evaluation.score("accuracy")
+    assert evaluation.pooled
+    assert (score.model, score.baseline, score.naive, score.ceiling) == (0.75, 0.75, 0.25, 0.75)
+    assert score.periods == pytest.approx((1, 2 / 3))
+    assert score.spread == pytest.approx(1 / 6)
 
 
 def test_slice_is_scored_in_the_periods_that_define_a_metric() -> None:
@@ -74,9 +84,9 @@ def test_slice_is_scored_in_the_periods_that_define_a_metric() -> None:
     assert find("untrue").scores["accuracy"] is None
 
 
-def test_slice_without_rows_is_left_out() -> None:
+def test_slice_of_no_row_or_every_row_is_left_out() -> None:
     names = [part.name for part in score_slices(TWO_COLUMNS, ROWS, PREDICTIONS)]
-    assert names == ["everything", "untrue", "late"]
+    assert names == ["untrue", "late"]
 
 
 def test_period_without_a_score_is_an_error() -> None:

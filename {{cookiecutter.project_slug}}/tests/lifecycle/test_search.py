@@ -82,7 +82,7 @@ def recorder(tmp_path: Path) -> Recorder:
 
 def search(storage: BaseStorage, recorder: Recorder, **changes: Any) -> Choice:
     candidate = changes.pop("candidate", recorder.candidate())
-    tick = changes.pop("tick", lambda: None)
+    tick = changes.pop("tick", lambda *_: None)
     return replace(Search(METRIC, FOLDS, 7, 8, storage, "study"), **changes).run(candidate, tick)
 
 
@@ -92,7 +92,7 @@ def trials(storage: BaseStorage) -> list[optuna.trial.FrozenTrial]:
 
 def test_first_trial_has_the_start_settings(memory: BaseStorage, recorder: Recorder) -> None:
     ticks: list[int] = []
-    search(memory, recorder, tick=lambda: ticks.append(1))
+    search(memory, recorder, tick=lambda _, trial: ticks.append(trial.number))
     assert trials(memory)[0].params == {"a": 0.5, "b": 5}
     assert len(trials(memory)) == len(ticks) == 8
 

@@ -147,7 +147,6 @@ TRAINING = Training(
         Candidate("tree", {"max_depth": 4}, fit_tree),
     ),
     metrics=(Metric("auc", "ROC AUC", auc),),
-    floor=0.6,
     weighted=lambda rows, predictions: partial(auc, rows, predictions),
     naive=lambda rows: {"probability": np.zeros(length(rows))},
     about=lambda _: About("Churn", "Who leaves?", "", "", ""),

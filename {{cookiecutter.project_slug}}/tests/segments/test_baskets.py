@@ -9,10 +9,12 @@ import polars as pl
 import pytest
 
 from project_package.data.completejourney import build, package_data
+from project_package.data.sources import SourceParams
 from project_package.segments.data import BASKETS, SegmentsParams
 from project_package.segments.features import TRAITS
 from project_package.segments.validation import LAYOUT, check
 
+DATA = SourceParams(source="own.parquet")
 MORNING = datetime(2017, 3, 1, 9, 30)
 GROCERY, BRAND, FRESH, DRUG, FUEL, COUPON, MISC, UNNAMED = range(8)
 PRODUCTS = [
@@ -50,7 +52,7 @@ def table(
     pl.DataFrame(products, names, orient="row").write_parquet(folder / "products.parquet")
     pl.DataFrame([people or person()]).write_parquet(folder / "demographics.parquet")
     build(BASKETS, folder, folder / "rows.parquet", 512)
-    check(folder / "rows.parquet")
+    check(folder / "rows.parquet", DATA)
     return pl.read_parquet(folder / "rows.parquet")
 
 
@@ -126,7 +128,7 @@ def test_baskets_are_in_order_of_time(tmp_path: Path) -> None:
 def test_published_purchases_follow_the_rules(tmp_path: Path) -> None:
     limit = SegmentsParams(name="tiny").data.duckdb_mib
     build(BASKETS, package_data(), tmp_path / "rows.parquet", limit)
-    check(tmp_path / "rows.parquet")
+    check(tmp_path / "rows.parquet", DATA)
     found = pl.read_parquet(tmp_path / "rows.parquet")
     assert found["household_id"].n_unique() > 2_400
     people = found.group_by("household_id").agg(pl.col(TRAITS).first()).drop_nulls()

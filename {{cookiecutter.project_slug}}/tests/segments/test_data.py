@@ -13,9 +13,11 @@ from project_package.contract import Columns, length
 from project_package.errors import UserError
 from project_package.fields import columns_of
 from project_package.segments.data import (
+    SegmentsParams,
     columns,
     examples,
     households,
+    load_data,
     midnight_after,
     read_batch,
     recent_events,
@@ -134,6 +136,18 @@ def test_newer_file_moves_the_moment(folder: Path, tmp_path: Path) -> None:
     message = "household_id must have 4 baskets in the 182 days before 2024-12-19: 1 row breaks"
     with pytest.raises(UserError, match=message):
         batch(new_basket("H3", -170), folder, tmp_path)
+
+
+def test_broken_rule_names_the_own_column(folder: Path, tmp_path: Path) -> None:
+    names = {"household_id": "customer", "sales": "total"}
+    data = {"source": str(tmp_path / "own.csv"), "columns": names}
+    own = SegmentsParams.model_validate({"name": "own", "data": data})
+    shop().with_columns(sales=pl.lit(-1)).rename(names).write_csv(tmp_path / "own.csv")
+    with pytest.raises(UserError, match=r'sales \(your "total"\) must be a number .*\n.* total=-1'):
+        load_data(own, tmp_path, lambda _: None)
+    new_basket("H3", -170).rename(names).write_parquet(tmp_path / "asked.parquet")
+    with pytest.raises(UserError, match=r'household_id \(your "customer"\) must have 4 baskets'):
+        read_batch(own, tmp_path / "asked.parquet", folder)
 
 
 def test_recent_events_are_baskets_in_order_of_time(folder: Path) -> None:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from project_package.contract import length
-from project_package.lifecycle.evaluate import test_rows as rows_of_the_test
+from project_package.lifecycle.evaluate import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 from project_package.segments.data import ROWS, midnight_after
@@ -23,7 +23,7 @@ def test_replayed_baskets_have_features_and_answers_of_the_table(
     project: Project, served: Any
 ) -> None:
     bundle, time = project.store.load(CHAMPION)[1], pl.col("timestamp")
-    test = rows_of_the_test(project, bundle)
+    test = splits_of(project, bundle).test
     raw = pl.read_parquet(project.workspace.dataset().path / ROWS).sort("timestamp")
     as_of = midnight_after(raw)
     recent = raw.filter(time > as_of - timedelta(days=DAYS)).select(list(BoughtBasket.model_fields))

@@ -7,6 +7,8 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from project_package.contract import Columns
+from project_package.lifecycle.evaluate import challenger
+from project_package.lifecycle.project import Project
 from project_package.segments.features import INPUTS, TRAITS
 from project_package.segments.metrics import RESAMPLES
 from project_package.segments.report import figures, summary
@@ -114,12 +116,12 @@ def test_summary_says_whether_segments_are_separate() -> None:
 
 def test_summary_distinguishes_a_planted_difference_from_chance() -> None:
     rows, predictions = scored()
-    assert "no more than chance (p = 0." in summary(rows, predictions)[2]
+    assert "That is no evidence against chance (p = 0." in summary(rows, predictions)[2]
     planted = {**rows, "income": predictions["model"]["segment"]}
     sentence = summary(planted, predictions)[2]
     assert "traits of the 60 households" in sentence
-    assert "more than chance (p = 0.0" in sentence
-    assert "explain most of income, one of 4 traits: 100.0%" in sentence
+    assert "That is more than chance (p = 0.0" in sentence
+    assert "income, 100.0% (p = 0.004, corrected for the choice among 4 traits)" in sentence
 
 
 def test_summary_leaves_out_unknown_traits() -> None:
@@ -127,5 +129,16 @@ def test_summary_leaves_out_unknown_traits() -> None:
     income = np.where(np.arange(COUNT) < 20, np.nan, rows["income"])
     sentence = summary({**unknown(rows, "age"), "income": income}, predictions)[2]
     assert "traits of the 40 households" in sentence
-    assert "one of 3 traits" in sentence
+    assert "among 3 traits" in sentence
     assert len(summary(unknown(rows, *TRAITS), predictions)) == 2
+
+
+@pytest.mark.parametrize("use_case", ["segments"], indirect=True, scope="session")
+def test_sentences_and_table_have_the_same_scores(project: Project) -> None:
+    evaluation = project.registry.evaluation(challenger(project))
+    page = (project.workspace.reports / "report.html").read_text(encoding="utf-8")
+    stable, apart = (evaluation.score(name).model for name in ("stability", "silhouette"))
+    assert f"agree with these segments to {stable:.2f}" in page
+    assert f"Their silhouette is {apart:.2f}" in page
+    assert f">{stable:.3f}<" in page
+    assert "A score is of all test rows together" in page

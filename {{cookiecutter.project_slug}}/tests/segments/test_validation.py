@@ -6,10 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from project_package.data.sources import SourceParams
 from project_package.errors import UserError
 from project_package.segments.features import TRAITS
 from project_package.segments.validation import LAYOUT, check
 
+DATA = SourceParams(source="own.parquet")
 START = datetime(2024, 1, 1, 9)
 
 
@@ -33,13 +35,13 @@ def baskets(**changes: object) -> pl.DataFrame:
 def refusal(table: pl.DataFrame, folder: Path) -> str:
     table.write_parquet(folder / "rows.parquet")
     with pytest.raises(UserError) as caught:
-        check(folder / "rows.parquet")
+        check(folder / "rows.parquet", DATA)
     return str(caught.value)
 
 
 def passes(table: pl.DataFrame, folder: Path) -> None:
     table.write_parquet(folder / "rows.parquet")
-    check(folder / "rows.parquet")
+    check(folder / "rows.parquet", DATA)
     assert [path.name for path in folder.iterdir()] == ["rows.parquet"]
 
 

@@ -24,7 +24,7 @@ from project_package.bundle import EXAMPLES
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
 from project_package.model_store import BUNDLE
-from project_package.serving.app import create_app, listen
+from project_package.serving.app import create_app, serve
 from project_package.settings import Settings
 
 TRAINING = {"duckdb", "matplotlib", "mlflow", "optuna", "pandas", "polars", "pyarrow", "sklearn"}
@@ -115,6 +115,15 @@ def test_the_documentation_loads_nothing_from_other_hosts(times: Published) -> N
         assert "://" not in page
 
 
+def test_the_root_leads_to_a_documentation_with_an_introduction(times: Published) -> None:
+    with TestClient(times.app(), root_path="/prefix") as client:
+        answer = client.get("/", follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (307, "docs")
+        info = client.get("/openapi.json").json()["info"]
+    assert times.task.request.__name__ in info["description"]
+    assert "choose *Authorize* first" in info["description"]
+
+
 def test_examples_are_not_shown_without_a_key(times: Published) -> None:
     for keys, is_shown in (("off", True), ("keys.json", False)):
         document = TestClient(times.app(serve_keys=keys)).get("/openapi.json").json()
@@ -184,4 +193,13 @@ def test_does_not_start_where_another_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"cannot listen on 127.0.0.1, port {port}"):
-            listen("127.0.0.1", port)
+            serve("no_module:that_loads_a_model", "127.0.0.1", port, workers=1, quiet=True)
+
+
+def test_serve_prints_once_that_there_is_no_champion(use_case: str, tmp_path: Path) -> None:
+    package = Project.__module__.partition(".")[0]
+    command = [sys.executable, "-m", f"{package}.{use_case}", "serve", "--port", "0"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    store = tmp_path / "store"
+    assert ended.stderr == f"There is no champion in {store}: run `ml pipeline` first.\n"
+    assert (ended.returncode, ended.stdout) == (2, "")

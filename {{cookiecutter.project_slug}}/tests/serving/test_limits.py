@@ -8,7 +8,7 @@ import httpx2
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from project_package.serving.limits import InFlightLimit, RateLimit
+from project_package.serving.limits import InFlightLimit
 from project_package.serving.metrics import Metrics
 
 
@@ -63,14 +63,3 @@ def test_a_delayed_503_leaves_room_for_other_requests() -> None:
 
     assert asyncio.run(ask()) == (False, [200, 503])
     assert b"requests_in_flight 0.0" in metrics.page()
-
-
-def test_a_bucket_fills_at_the_rate_of_the_limit() -> None:
-    now = 1000.0
-    limit = RateLimit(2, clock=lambda: now)
-    assert [limit.take("a") for _ in range(3)] == [0, 0, 0.5]
-    assert limit.take("b") == 0
-    now += 0.5
-    assert [limit.take("a"), limit.take("a")] == [0, 0.5]
-    now += 60
-    assert [limit.take("a") > 0 for _ in range(3)] == [False, False, True]

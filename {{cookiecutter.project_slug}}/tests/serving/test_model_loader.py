@@ -1,6 +1,7 @@
 """The loader follows the model store: a verified version is served, another one is refused."""
 
 import asyncio
+import shutil
 import threading
 from dataclasses import replace
 from functools import partial
@@ -113,6 +114,18 @@ def test_keeps_serving_while_the_store_is_unreachable(
     times.publish(2)
     loader.check()
     assert (loader.current().version, loader.unreachable) == ("2", "")
+
+
+@pytest.mark.parametrize("lost", ["champion.json", "versions", "."])
+def test_keeps_serving_when_the_store_is_lost(
+    times: Published, loader: ModelLoader, lost: str
+) -> None:
+    shutil.move(Path(times.store.address) / lost, times.root / "lost")
+    loader.check()
+    assert loader.current().version == "1"
+    times.publish(2)
+    loader.check()
+    assert (loader.current().version, loader.refused) == ("2", "")
 
 
 def test_loads_a_version_later_that_could_not_be_read(

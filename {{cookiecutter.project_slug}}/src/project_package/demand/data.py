@@ -59,7 +59,7 @@ def load_data(params: DemandParams, folder: Path, progress: Progress) -> None:
     rows = folder / ROWS
     gather(params.data, weekly(params), LAYOUT, rows)
     progress(0.5)
-    check(rows)
+    check(rows, params.data)
     progress(0.7)
     with_features(pl.read_parquet(rows)).write_parquet(folder / FEATURES)
 
@@ -142,16 +142,16 @@ def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
         layout = replace(LAYOUT, optional=(*SOLD, "department"))
         own = params.data.model_copy(update={"source": str(source.absolute())})
         copy(own, layout, canonical)
-        check(canonical, sold=False)
+        check(canonical, own, sold=False)
         asked = pl.read_parquet(canonical)
-    both = with_features(_with_history(asked, pl.read_parquet(folder / ROWS)))
+    both = with_features(_with_history(asked, pl.read_parquet(folder / ROWS), own))
     found = both.join(asked, on=KEY, how="semi", maintain_order="left")
     short = found.filter(pl.col("weeks_before") < MIN_HISTORY)
-    _refuse(short, f"must have {MIN_HISTORY} weeks of history before it")
+    _refuse(short, f"must have {MIN_HISTORY} weeks of history before it", own)
     return columns(found)
 
 
-def _with_history(asked: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
+def _with_history(asked: pl.DataFrame, past: pl.DataFrame, data: Data) -> pl.DataFrame:
     """Merge weeks with the earlier ones of the data set; refuse gaps and unknown sales."""
     first, last = asked["week"].min() - pl.lit(LOOKBACK), asked["week"].max()
     known = past.join(asked, on=PRODUCT, how="semi").filter(pl.col("week").is_between(first, last))
@@ -161,15 +161,16 @@ def _with_history(asked: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     follows = pl.col("week") - before == timedelta(days=WEEK_DAYS)
     sold = pl.col("units").shift(1).over(PRODUCT).is_not_null()
     gaps = both.filter(before.is_not_null() & ~(follows & sold))
-    _refuse(gaps, "must follow a week whose units are known")
+    _refuse(gaps, "must follow a week whose units are known", data)
     return both
 
 
-def _refuse(broken: pl.DataFrame, rule: str) -> None:
+def _refuse(broken: pl.DataFrame, rule: str, data: Data) -> None:
     """Raise UserError if there are rows that break the rule."""
     if len(broken):
         examples = broken.head(SHOWN).select(KEY).to_dicts()
-        raise refuse("The weeks to forecast", [Violation("week", rule, len(broken), examples)])
+        found = Violation("week", rule, len(broken), examples)
+        raise refuse("The weeks to forecast", [found], data.columns)
 
 
 def recent_events(folder: Path) -> Columns:

@@ -21,8 +21,8 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
     covered = np.mean(is_covered(rows, predictions["model"]))
     return (
         f"A product sells {np.mean(rows['units']):.1f} units a week on average; the model's error "
-        f"is {errors['model']:.1f} units, and {errors['naive']:.1f} for the best mean of past "
-        "weeks, chosen afterwards.",
+        f"is {errors['model']:.1f} units, and that of the mean of the last four weeks "
+        f"{errors['naive']:.1f}.",
         f"The interval should hold {COVERAGE:.0%} of the sales, and held {covered:.0%}.",
     )
 

@@ -10,8 +10,15 @@ from ..data.completejourney import PURCHASES
 from ..fields import TIMESTAMP
 from ..training import About, Outcome, Training
 from .data import DemandParams, examples, load_data, read_batch, recent_events, split
-from .features import PRODUCT
-from .metrics import METRICS, conformal_factors, naive, slices, weighted_relative_mae
+from .features import PRODUCT, PROMOTED_FROM
+from .metrics import (
+    METRICS,
+    MIN_PRODUCTS,
+    conformal_factors,
+    naive,
+    slices,
+    weighted_relative_mae,
+)
 from .models import CANDIDATES, Quantiles
 from .report import figures, summary
 from .task import QUANTILES, Details, make_task
@@ -41,6 +48,17 @@ def about(params: DemandParams) -> About:
             "Sales are not demand: a product that was out of stock counts as not wanted.",
             "A product needs eight weeks of history.",
         ),
+        rows="weeks of products",
+        periods="weeks",
+        baselines="The simple baseline is a ridge regression on the same features, and no model is "
+        "the mean of the product's last four weeks.",
+        terms={
+            "level": "the product's mean of the last 13 weeks, in units a week",
+            "advertised": f"stores that make {PROMOTED_FROM:.0%} of its sales advertise it",
+            "displayed": f"stores that make {PROMOTED_FROM:.0%} of its sales display it",
+            "not promoted": "neither of the two",
+            "other departments": f"those with fewer than {MIN_PRODUCTS} products",
+        },
     )
 
 
@@ -72,7 +90,6 @@ TRAINING = Training(
     split=split,
     candidates=CANDIDATES,
     metrics=METRICS,
-    floor=0.9,
     weighted=weighted_relative_mae,
     naive=naive,
     about=about,
@@ -83,6 +100,7 @@ TRAINING = Training(
     examples=examples,
     finish=finish,
     periods=lambda rows: rows[TIMESTAMP],
+    pooled=True,
     groups=lambda rows: rows[PRODUCT],
     slices=slices,
     changed=changed,

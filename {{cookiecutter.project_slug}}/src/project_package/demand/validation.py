@@ -7,7 +7,7 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from ..data.sources import Layout, Type, types_of
+from ..data.sources import Layout, SourceParams, Type, types_of
 from ..data.validation import broken_by_rows
 from ..errors import SHOWN, Violation, refuse
 from ..fields import EARLIEST, LONGEST_ID, MONEY_LIMIT
@@ -27,7 +27,7 @@ CONSECUTIVE = (
 )
 
 
-def check(path: Path, sold: bool = True) -> None:
+def check(path: Path, data: SourceParams, sold: bool = True) -> None:
     """Refuse the weekly rows of a Parquet file, in the order of `LAYOUT`, that break a rule.
 
     Without `sold`, weeks may be missing, and so may the department and what was sold.
@@ -44,7 +44,7 @@ def check(path: Path, sold: bool = True) -> None:
         if len(bad := table.filter(condition)):
             broken.append(Violation("week", rule, len(bad), bad.head(SHOWN).to_dicts()))
     if broken:
-        raise refuse("The weekly rows", broken)
+        raise refuse("The weekly rows", broken, data.columns)
 
 
 def _schema(present: list[str], sold: bool) -> pa.DataFrameSchema:

@@ -77,7 +77,7 @@ def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
     else:
         copy(data, LAYOUT, rows)
     progress(0.4)
-    check(rows, data.duckdb_mib)
+    check(rows, data)
     progress(0.5)
     table, target = pl.scan_parquet(rows), folder / FEATURES_FILE
     build_feature_table(table, target, lambda done: progress(0.5 + done / 2))
@@ -148,15 +148,15 @@ def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
         rows, target = Path(scratch) / ROWS_FILE, Path(scratch) / FEATURES_FILE
         layout = replace(LAYOUT, optional=("is_fraud",))
         copy(data.model_copy(update={"source": str(source.absolute())}), layout, rows)
-        check(rows, data.duckdb_mib, labelled=False)
+        check(rows, data, labelled=False)
         batch = pl.read_parquet(rows)
-        both = _with_history(batch, pl.scan_parquet(folder / ROWS_FILE))
+        both = _with_history(batch, pl.scan_parquet(folder / ROWS_FILE), data)
         build_feature_table(both.lazy(), target)
         mine = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
         return columns(params, pl.scan_parquet(target).filter(mine).collect())
 
 
-def _with_history(batch: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
+def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.DataFrame:
     """Add the payments that the batch looks back on; all in order of time.
 
     The label of a payment is that of the file, or else the one of the same payment in the data set.
@@ -164,7 +164,7 @@ def _with_history(batch: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
     again = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
     raw, known = list(Payment.model_fields), past.filter(again).collect()
     other = known.join(batch, raw, "anti", nulls_equal=True)
-    _refuse("transaction_id", "must not be that of another payment", other)
+    _refuse("transaction_id", "must not be that of another payment", other, data)
     own = label if "is_fraud" in batch.columns else pl.lit(None, pl.Boolean)
     labels = known.select("transaction_id", known="is_fraud")
     batch = batch.join(labels, "transaction_id", "left").with_columns(
@@ -177,15 +177,15 @@ def _with_history(batch: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
     due = time <= pl.col("newest") - DELAY
     rule = f"must be known {LABEL_DELAY_DAYS} days before a payment at its terminal: add labels, or"
     unknown = both.join(newest, on=TERMINAL).filter(due & label.is_null())
-    _refuse("is_fraud", f"{rule} put fewer days in a file", unknown)
+    _refuse("is_fraud", f"{rule} put fewer days in a file", unknown, data)
     return both.sort(LAYOUT.order)
 
 
-def _refuse(column: str, rule: str, broken: pl.DataFrame) -> None:
+def _refuse(column: str, rule: str, broken: pl.DataFrame, data: Data) -> None:
     if len(broken):
         shown = broken.select(*LAYOUT.types).head(SHOWN).to_dicts()
         found = Violation(column, rule, len(broken), shown)
-        raise refuse("The payments and their history", [found])
+        raise refuse("The payments and their history", [found], data.columns)
 
 
 def recent_events(folder: Path) -> Columns:

@@ -53,18 +53,21 @@ def auc(labels: Values, scores: Values) -> float:
     return float(roc_auc_score(labels, scores)) if both else float("nan")
 
 
-def card_precision(rows: Columns, scores: Values, k: int = 100) -> float:
+def card_precision(rows: Columns, scores: Values, k: int = 100, seed: int = 0) -> float:
     """Compute the share of compromised cards among the k highest of a day, mean over days.
 
     A card's score and label of a day are the largest of its payments; a card that was caught (among
-    the k highest and compromised) is left out of the following days.
+    the k highest and compromised) is left out of the following days. Cards of equal score come in
+    random order, because ids may say something about fraud.
     """
     columns = {name: rows[name] for name in ("day", "customer", "is_fraud")}
     cards = (
         pl.DataFrame({**columns, "score": scores})
         .group_by("day", "customer")
         .agg(pl.col("score").max(), pl.col("is_fraud").any())
-        .sort("day", -pl.col("score"), "customer")
+        .sort("day", "customer")  # so that the seed decides, not the order of the groups
+        .sample(fraction=1, shuffle=True, seed=seed)
+        .sort("day", -pl.col("score"), maintain_order=True)
     )
     caught: list[int] = []
     precisions = []
@@ -110,25 +113,39 @@ def threshold(rows: Columns, scores: Values) -> float:
 
 
 METRICS = (
-    Metric("ap", "Average precision", lambda r, p: average_precision(r["is_fraud"], p["score"])),
-    Metric("auc", "AUC ROC", lambda r, p: auc(r["is_fraud"], p["score"])),
+    Metric(
+        "ap",
+        "Average precision",
+        lambda r, p: average_precision(r["is_fraud"], p["score"]),
+        meaning="The mean share of frauds among alarms, over all thresholds.",
+    ),
+    Metric(
+        "auc",
+        "AUC ROC",
+        lambda r, p: auc(r["is_fraud"], p["score"]),
+        meaning="How often a fraud has a higher score than a genuine payment.",
+    ),
     Metric(
         "cp100",
         "Card precision@100",
         lambda r, p: card_precision(r, p["score"]),
         ceiling=lambda r: card_precision(r, r["is_fraud"].astype(np.float64)),
+        meaning="The share of compromised cards among the 100 of a day with the highest scores.",
     ),
     Metric(
         "cost",
         "Cost of 1,000 payments",
         lambda r, p: cost(r, p["decision"]),
         higher_is_better=False,
+        meaning="Reviews of flagged payments and amounts of missed frauds, in the currency of the "
+        "data.",
     ),
     Metric(
         "calibration",
         "Calibration error",
         lambda r, p: calibration_error(r["is_fraud"], p["score"]),
         higher_is_better=False,
+        meaning="How far scores are from the share of frauds, on average.",
     ),
 )
 

@@ -14,7 +14,7 @@ from sklearn.metrics import precision_recall_curve
 from ..contract import Columns
 from ..training import Figure
 from .features import DESCRIPTIONS, INPUTS
-from .metrics import Values, average_precision, cost, threshold_costs
+from .metrics import Values, average_precision, cost, threshold_costs, weeks
 
 CONTENDERS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
 SCORED = ("model", "baseline")  # their score is a probability
@@ -24,13 +24,13 @@ TOP_FEATURES = 12
 def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
     """Return the figures of test rows and the predictions of model, baseline and naive.
 
-    Rows have is_fraud (bool), amount and review_cost; predictions have score, those of the model
-    decision (bool) and effects (rows, features) too. Costs are in the unit of `amount`.
+    Rows have is_fraud (bool), day, amount and review_cost; predictions have score, those of the
+    model decision (bool) and effects (rows, features) too. Costs are in the unit of `amount`.
     """
     labels, decision = rows["is_fraud"], predictions["model"]["decision"]
     scores = {name: predictions[name]["score"].astype(np.float64) for name in CONTENDERS}
     return (
-        finding(labels, scores, decision),
+        finding(rows, scores, decision),
         costs(rows, scores, decision),
         calibration(labels, scores),
         importance(predictions["model"]["effects"][decision]),
@@ -50,15 +50,17 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
     )
 
 
-def finding(labels: Values, scores: Columns, decision: Values) -> Figure:
+def finding(rows: Columns, scores: Columns, decision: Values) -> Figure:
     """Draw precision over recall of all three, and the point of the decisions."""
+    labels, week = rows["is_fraud"], weeks(rows)
     hits, frauds, alarms = np.sum(labels & decision), np.sum(labels), np.sum(decision)
 
     def draw(axes: Any) -> None:
         for name, text in CONTENDERS.items():
             curve = precision_recall_curve(labels, scores[name], drop_intermediate=True)
-            label = f"{text}, AP {average_precision(labels, scores[name]):.2f}"
-            axes.plot(curve[1], curve[0], label=label)
+            masks = (week == number for number in np.unique(week))
+            each = [average_precision(labels[mask], scores[name][mask]) for mask in masks]
+            axes.plot(curve[1], curve[0], label=f"{text}, AP {np.mean(each):.3f}")
         if hits:
             axes.plot(hits / frauds, hits / alarms, "o", color="C0")
         axes.set(xlabel="share of frauds found", ylabel="share of alarms that are frauds")
@@ -66,8 +68,9 @@ def finding(labels: Values, scores: Columns, decision: Values) -> Figure:
 
     title = "How many frauds are found, and how many alarms are frauds"
     caption = (
-        "Each line runs through all thresholds, from strict to lax. At the chosen one, the dot, "
-        f"the model finds {hits:,} of {frauds:,} frauds with {alarms:,} alarms."
+        "Each line runs through all thresholds, from strict to lax, on the payments of all weeks "
+        "together; AP is the mean over the weeks. At the chosen threshold, the dot, the model "
+        f"finds {hits:,} of {frauds:,} frauds with {alarms:,} alarms."
     )
     return Figure("precision_recall", title, caption, draw)
 
@@ -85,12 +88,13 @@ def costs(rows: Columns, scores: Columns, decision: Values) -> Figure:
             axes.axvline(chosen, color="C0", linewidth=1)
             axes.text(chosen, 0, f" chosen: {chosen:.2g}", color="C0", verticalalignment="bottom")
         axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
-        axes.set(xlabel="threshold of the score", ylabel="cost per 1,000 payments")
+        axes.set(xlabel="threshold of the score", ylabel="cost of 1,000 payments")
         _legend_above(axes)
 
     caption = (
-        f"Reviewing a flagged payment costs {np.mean(rows['review_cost']):g}; a missed fraud "
-        "costs its amount. A low threshold flags too much, a high one misses too much."
+        f"Reviewing a flagged payment costs {np.mean(rows['review_cost']):g}, in the currency of "
+        "the data; a missed fraud costs its amount. A low threshold flags too much, a high one "
+        "misses too much. All weeks together."
     )
     return Figure("cost", "What each threshold costs", caption, draw)
 
@@ -107,8 +111,8 @@ def calibration(labels: Values, scores: Columns) -> Figure:
         _legend_above(axes)
 
     caption = (
-        "Payments in ten groups by score. On the diagonal, of 100 payments with score 0.1 ten are "
-        "frauds; above it the scores are too low."
+        "Payments of all weeks in ten groups by score. On the diagonal, of 100 payments with score "
+        "0.1 ten are frauds; above it the scores are too low."
     )
     return Figure("calibration", "Whether scores are probabilities", caption, draw)
 

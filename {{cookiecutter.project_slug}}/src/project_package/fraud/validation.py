@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pandera.polars as pa
 import polars as pl
 
-from ..data.sources import Layout, open_duckdb, types_of
+from ..data.sources import Layout, SourceParams, open_duckdb, types_of
 from ..data.validation import broken_by_rows, broken_by_table
 from ..errors import refuse
 from ..fields import EARLIEST, GRACE, LONGEST_ID, MONEY_LIMIT, PERIOD
@@ -42,11 +42,11 @@ RULES = (
 """Column, rule, and the rows that break it, in SQL."""
 
 
-def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> None:
+def check(path: Path, data: SourceParams, labelled: bool = True) -> None:
     """Validate the payments of a Parquet file in the layout above.
 
-    Without `labelled`, is_fraud is not checked and may be absent. The memory limit (MiB) is that of
-    the rules about the table; a batch of rows needs about 100 MiB beside it.
+    Without `labelled`, is_fraud is not checked and may be absent. DuckDB's part of the memory limit
+    is that of the rules about the table; a batch of rows needs about 100 MiB beside it.
 
     Raises:
         UserError: broken rules, each with its column, how many rows break it and three of them; or
@@ -57,13 +57,13 @@ def check(path: Path, memory_limit_mib: int = 1024, labelled: bool = True) -> No
     broken = broken_by_rows(path, _schema(latest, labelled))
     with (
         TemporaryDirectory(prefix=".check-", dir=path.parent) as scratch,
-        open_duckdb(Path(scratch), memory_limit_mib) as duck,
+        open_duckdb(Path(scratch), data.duckdb_mib) as duck,
     ):
         payments = duck.read_parquet(str(path)).create_view("payments")
         duck.execute("SET VARIABLE latest = ?", [latest])
         broken += broken_by_table(payments, rules, LAYOUT.order)
     if broken:
-        raise refuse("The payments", broken)
+        raise refuse("The payments", broken, data.columns)
 
 
 def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:

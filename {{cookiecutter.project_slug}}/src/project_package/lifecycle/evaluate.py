@@ -3,15 +3,15 @@
 import mlflow
 
 from ..bundle import PARAMS, Bundle
-from ..contract import Columns
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
+from ..training import Splits
+from .gate import Verdict
 from .inference import run_model
 from .project import Project
 from .registry import EVALUATION, Version
-from .report import Document, canvas, card, number, render
+from .report import Document, canvas, card, extent, number, render
 from .scoring import BASELINE, MODEL, NAIVE, Evaluation, assess, digest
-from .tracking import log_files
 from .workspace import replace_text
 
 
@@ -23,47 +23,71 @@ def evaluate(project: Project) -> Evaluation:
     Raises:
         UserError: there is no challenger, or its test rows are not available.
     """
-    training, version = project.training, challenger(project)
+    version = challenger(project)
     with project.console.step("evaluate") as progress:
-        # 1. Read the bundle and the test rows that its training left out.
-        bundle = project.registry.bundle(version)
-        rows = test_rows(project, bundle)
-        progress(0.2)
-        # 2. Predict: the model, the simple baseline, and no model.
-        baseline = project.registry.bundle(version, BASELINE)
-        predictions = {
-            MODEL: run_model(project.load(bundle), rows),
-            BASELINE: run_model(project.load(baseline), rows),
-            NAIVE: training.naive(rows),
-        }
-        progress(0.3)
-        # 3. Score.
-        evaluation = assess(training, rows, predictions)
+        # 1. Score the model, the simple baseline and no model on the test rows.
+        document = describe(project, version)
+        evaluation = document.evaluation
         progress(0.7)
-        # 4. Write report and card.
-        params = training.params.model_validate_json(bundle.files[PARAMS])
-        document = Document(
-            about=training.about(params),
-            manifest=bundle.manifest,
-            evaluation=evaluation,
-            figures=training.figures(rows, predictions),
-            summary=training.summary(rows, predictions),
-        )
-        scores = evaluation.model_dump_json(indent=2)
-        files = {"report.html": render(document), "card.md": card(document), EVALUATION: scores}
-        for name, text in files.items():
-            replace_text(project.workspace.reports / name, text)
-        # 5. Track all of it.
-        with mlflow.start_run(run_id=version.run):
-            mlflow.log_metrics({f"test.{score.name}": score.model for score in evaluation.scores})
-            log_files({name: text.encode() for name, text in files.items()}, EVIDENCE)
-            for figure in document.figures:
-                mlflow.log_figure(canvas(figure), f"figures/{figure.name}.svg")
-    # 6. Publish it as the store's challenger.
+        # 2. Write report and card, and track all of it.
+        write_report(project, version, document)
+        scores = {f"test.{score.name}": score.model for score in evaluation.scores}
+        scores |= {f"baseline.{score.name}": score.baseline for score in evaluation.scores}
+        mlflow.log_metrics(scores, run_id=version.run)
+        for figure in document.figures:
+            path = f"figures/{figure.name}.svg"
+            project.registry.client.log_figure(version.run, canvas(figure), path)
+    # 3. Publish it as the store's challenger.
     with project.workspace.lock():
         project.registry.publish_challenger(version)
     _print_scores(project, version, evaluation)
     return evaluation
+
+
+def describe(
+    project: Project,
+    version: Version,
+    evaluation: Evaluation | None = None,
+    verdicts: tuple[Verdict, ...] = (),
+) -> Document:
+    """Predict and score the test rows; with a known evaluation, only predict them."""
+    # 1. Read the bundle, and the rows that its training used and left out.
+    training, bundle = project.training, project.registry.bundle(version)
+    splits = splits_of(project, bundle)
+    rows = splits.test
+    # 2. Predict: the model, the simple baseline, and no model.
+    baseline = project.registry.bundle(version, BASELINE)
+    predictions = {
+        MODEL: run_model(project.load(bundle), rows),
+        BASELINE: run_model(project.load(baseline), rows),
+        NAIVE: training.naive(rows),
+    }
+    # 3. Score and describe.
+    about = training.about(training.params.model_validate_json(bundle.files[PARAMS]))
+    return Document(
+        about=about,
+        manifest=bundle.manifest,
+        evaluation=evaluation or assess(training, rows, predictions),
+        figures=training.figures(rows, predictions),
+        summary=training.summary(rows, predictions),
+        train=extent(splits.train, about.rows),
+        test=extent(rows, about.rows),
+        verdicts=verdicts,
+    )
+
+
+def write_report(project: Project, version: Version, document: Document) -> None:
+    """Write report, card and scores into the folder of reports and the run of the version.
+
+    The card is the version's description in MLflow too.
+    """
+    client, number = project.registry.client, str(version.number)
+    scores = document.evaluation.model_dump_json(indent=2)
+    files = {"report.html": render(document), "card.md": card(document), EVALUATION: scores}
+    for name, text in files.items():
+        replace_text(project.workspace.reports / name, text)
+        client.log_text(version.run, text, f"{EVIDENCE}/{name}")
+    client.update_model_version(project.registry.name, number, files["card.md"])
 
 
 def challenger(project: Project) -> Version:
@@ -74,20 +98,20 @@ def challenger(project: Project) -> Version:
     return version
 
 
-def test_rows(project: Project, bundle: Bundle) -> Columns:
-    """Return the test rows that the training of a bundle left out.
+def splits_of(project: Project, bundle: Bundle) -> Splits:
+    """Return the rows that the training of a bundle used and left out.
 
     Raises:
         UserError: its data set is gone, or the current parameters select other rows.
     """
     dataset = project.workspace.dataset(bundle.manifest.data)
-    rows = project.training.split(project.params, dataset.path).test
-    if digest(rows) != bundle.manifest.test:
+    splits = project.training.split(project.params, dataset.path)
+    if digest(splits.test) != bundle.manifest.test:
         raise UserError(
             "These parameters select other test rows than those that this model's training left "
             f"out: restore its parameters ({PARAMS} in its bundle) or run `ml train` again."
         )
-    return rows
+    return splits
 
 
 def _print_scores(project: Project, version: Version, evaluation: Evaluation) -> None:

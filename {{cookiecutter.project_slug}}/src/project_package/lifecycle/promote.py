@@ -1,7 +1,6 @@
 """promote and rollback: which version is the champion, decided by the gate."""
 
 import json
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -13,7 +12,7 @@ from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
 from ..training import Progress
 from . import gate
-from .evaluate import challenger, test_rows
+from .evaluate import challenger, describe, splits_of, write_report
 from .gate import Verdict
 from .inference import answer, run_model
 from .project import Project
@@ -40,10 +39,12 @@ def promote(project: Project) -> int:
         with console.step("promote") as progress:
             verdicts = judge(project, version, champion, progress)
             refused = [verdict for verdict in verdicts if not verdict.passed]
+            evaluation = registry.evaluation(version)
+            write_report(project, version, describe(project, version, evaluation, tuple(verdicts)))
             if refused:
                 registry.store.delete_alias(CHALLENGER)
             else:
-                registry.set_champion(version, "\n".join(f"- {verdict}" for verdict in verdicts))
+                registry.set_champion(version)
     if refused:
         lines = "\n".join(f"  {verdict}" for verdict in refused)
         raise GateRefused(f"Version {version.number} does not become the champion:\n{lines}")
@@ -69,11 +70,12 @@ def judge(
     metric = training.goal
     # 1. Read the evaluation, the bundle and its test rows.
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
-    rows, model = test_rows(project, bundle), project.load(bundle)
-    require_known("promote.guarded", limits.guarded, "a slice", training.slices(rows))
+    rows, model = splits_of(project, bundle).test, project.load(bundle)
+    kind = "a slice with some of the test rows, but not all"
+    require_known("promote.guarded", limits.guarded, kind, (s.name for s in evaluation.slices))
     progress(0.2)
-    # 2. Compare with the goal, no model and the simple baseline.
-    verdicts, slices = gate.beats(metric, evaluation, training.floor), evaluation.slices
+    # 2. Compare with no model, the simple baseline and the floor.
+    verdicts, slices = gate.beats(metric, evaluation, limits), evaluation.slices
     # 3. Compare with the champion, which takes the place of the baseline.
     if champion is not None:
         new = run_model(model, rows)
@@ -96,5 +98,5 @@ def judge(
         call: Callable[[], object] = partial(answer, task, model, requests)
     else:
         what, call = "a row with features", partial(run_model, model, take(rows, np.arange(1)))
-    milliseconds = gate.median_milliseconds(call, time.perf_counter)
+    milliseconds = gate.processor_milliseconds(call)
     return verdicts + gate.budgets(megabytes, milliseconds, what, limits)

@@ -13,11 +13,15 @@ from html import escape
 from importlib import resources
 
 import matplotlib
+import numpy as np
 from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure as Canvas
 
 from ..bundle import Manifest
+from ..contract import Columns, length
+from ..fields import TIMESTAMP
 from ..training import About, Figure
+from .gate import Verdict
 from .scoring import Evaluation, Score
 
 DASH = "–"  # noqa: RUF001 - shown where a number is not defined
@@ -45,6 +49,11 @@ class Document:
     figures: tuple[Figure, ...]
     summary: tuple[str, ...] = ()
     """Sentences of the use case about its test."""
+    train: str = ""
+    """How many rows trained the model, and of which days: see `extent`."""
+    test: str = ""
+    verdicts: tuple[Verdict, ...] = ()
+    """The rules of the gate with their outcome; none before `ml promote`."""
 
     @property
     def goal(self) -> Score:
@@ -54,16 +63,8 @@ class Document:
 
 def render(document: Document) -> str:
     """Render the report as HTML; the same document gives the same text."""
-    evaluation = document.evaluation
-    slices = {p.name: score for p in evaluation.slices if (score := p.scores[evaluation.goal])}
-    longest = max((max(score.model, score.baseline) for score in slices.values()), default=0.0)
-    return _fill(
-        "report.html",
-        document,
-        bars={score.name: bars(score) for score in evaluation.scores},
-        slice_bars={name: bars(score, longest) for name, score in slices.items()},
-        figures=[(figure, svg(figure)) for figure in document.figures],
-    )
+    pictures = [(figure, svg(figure)) for figure in document.figures]
+    return _fill("report.html", document, figures=pictures)
 
 
 def card(document: Document) -> str:
@@ -87,30 +88,14 @@ def _fill(name: str, document: Document, **more: object) -> str:
         goal=document.goal,
         verdict=verdict(document),
         findings=findings(document),
+        averaging=averaging(document),
+        passed=all(rule.passed for rule in document.verdicts),
     )
 
 
 def _text(text: str) -> str:
     """Escape text for Markdown: one line, no new table cell, no HTML tag."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-
-
-def bars(score: Score, longest: float = 0.0) -> Mapping[str, float]:
-    """Return the length of each bar, from 0 to 100, on a scale from zero to the longest value.
-
-    Besides the three contenders: `low` and `high`, the model minus and plus one spread, and
-    `ceiling`, which is 0 when there is none.
-    """
-    values = {
-        "model": score.model,
-        "baseline": score.baseline,
-        "naive": score.naive,
-        "ceiling": score.ceiling or 0.0,
-        "low": score.model - score.spread,
-        "high": score.model + score.spread,
-    }
-    longest = longest or max(values.values()) or 1.0
-    return {name: round(max(100 * value / longest, 0.0), 2) for name, value in values.items()}
 
 
 def number(value: float | None) -> str:
@@ -121,57 +106,58 @@ def number(value: float | None) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def extent(rows: Columns, what: str) -> str:
+    """Describe rows: how many, of what, and of which days if they have a time."""
+    text = f"{length(rows):,} {what}"
+    if TIMESTAMP not in rows:
+        return text
+    first, last = (np.datetime64(int(f(rows[TIMESTAMP])), "ms").item() for f in (np.min, np.max))
+    return f"{text}, from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+
+
+def averaging(document: Document) -> str:
+    """Explain in one sentence what a score and its spread are of."""
+    periods = f"the {len(document.goal.periods)} {document.about.periods} of the test"
+    if document.evaluation.pooled:
+        return f"A score is of all test rows together, ± its standard deviation over {periods}."
+    return f"A score is the mean over {periods}, ± its standard deviation over them."
+
+
 def verdict(document: Document) -> str:
-    """Compare the model with the simple baseline in one sentence."""
-    better, spread = document.goal.gain, document.goal.spread
-    if better <= 0:
+    """Compare the model with the simple baseline, and name the parts where it is clearly worse."""
+    goal = document.goal
+    scored = [(part.name, part.scores[goal.name]) for part in document.evaluation.slices]
+    worse = [f"“{name}”" for name, score in scored if score and -score.gain > score.spread]
+    if goal.gain <= 0:
         return "The model is no better than the simple baseline."
-    if better <= spread:
-        return "The model is slightly better than the simple baseline."
-    return "The model is clearly better than the simple baseline."
+    much = "clearly" if goal.gain > goal.spread else "slightly"
+    but = f", but clearly worse on {', '.join(worse)}" if worse else ""
+    return f"The model is {much} better than the simple baseline{but}."
 
 
 def findings(document: Document) -> tuple[str, ...]:
     """Describe the test scores in sentences, the most important first."""
-    goal = document.goal
-    first = (
-        f"{goal.label}: the model reaches {number(goal.model)}, the simple baseline "
-        f"{number(goal.baseline)}, and no model {number(goal.naive)}. "
-        f"{'Higher' if goal.higher_is_better else 'Lower'} is better."
-    )
-    others = (_difference(goal), _behind(document), _weakest(document))
-    return (*document.summary, first, *(text for text in others if text))
+    others = (_difference(document), _behind(document))
+    return (*document.summary, *(text for text in others if text))
 
 
-def _difference(score: Score) -> str:
+def _difference(document: Document) -> str:
+    score = document.goal
     if not math.isfinite(score.gain):
         return ""
     gain, side = abs(score.gain), "better" if score.gain > 0 else "worse"
     much = f"{gain / score.baseline:.0%}" if score.baseline > 0 else number(gain)
-    text = f"That is {much} {side} than the simple baseline"
+    text = f"By {score.label} the model is {much} {side} than the simple baseline"
     if len(score.periods) < 2:
         return f"{text}."
     size = "more" if gain > score.spread else "no more"
-    low, high = number(min(score.periods)), number(max(score.periods))
-    return (
-        f"{text}, {size} than the standard deviation over {len(score.periods)} test periods, "
-        f"{number(score.spread)}; the lowest has {low}, the highest {high}."
-    )
+    periods = f"{len(score.periods)} {document.about.periods}"
+    return f"{text}, {size} than the standard deviation over the {periods}, {number(score.spread)}."
 
 
 def _behind(document: Document) -> str:
     names = [score.label for score in document.evaluation.scores if score.gain < 0]
     return f"The simple baseline is better in: {', '.join(names)}." if names else ""
-
-
-def _weakest(document: Document) -> str:
-    goal = document.goal
-    sign = 1 if goal.higher_is_better else -1
-    scored = [(score, p) for p in document.evaluation.slices if (score := p.scores[goal.name])]
-    if len(scored) < 2:
-        return ""
-    score, part = min(scored, key=lambda pair: sign * pair[0].model)
-    return f"It is weakest on “{part.name}”: {number(score.model)} on {part.rows:,} rows."
 
 
 def svg(figure: Figure) -> str:

@@ -13,15 +13,18 @@ from ..training import Metric, Training
 
 Predictions: TypeAlias = Mapping[str, Columns]
 """The predictions of each contender for the same rows."""
+Part: TypeAlias = tuple[Columns, Predictions]
+"""Some rows and their predictions."""
 
 MODEL, BASELINE, NAIVE = CONTENDERS = "model", "baseline", "naive"
 
 
 class Score(Frozen):
-    """One metric on some rows: each contender's mean over the periods that define it."""
+    """One metric on some rows, for each contender: see `Evaluation.pooled`."""
 
     name: str
     label: str
+    meaning: str = ""
     higher_is_better: bool
     model: float
     spread: float
@@ -52,6 +55,8 @@ class Evaluation(Frozen):
     goal: str
     scores: tuple[Score, ...]
     slices: tuple[Slice, ...]
+    pooled: bool = False
+    """Whether a score is of all rows together, or else the mean over the periods that define it."""
 
     def score(self, name: str) -> Score:
         """Return the score of that name."""
@@ -79,19 +84,16 @@ def assess(training: Training, rows: Columns, predictions: Predictions) -> Evalu
         goal=training.goal.name,
         scores=tuple(scores),
         slices=score_slices(training, rows, predictions),
+        pooled=training.pooled,
     )
 
 
 def score_slices(training: Training, rows: Columns, predictions: Predictions) -> tuple[Slice, ...]:
-    """Score the contenders by every metric on every slice that has rows."""
+    """Score the contenders by every metric on each slice with some of the rows, but not all."""
     return tuple(
-        Slice(
-            name=name,
-            rows=int(mask.sum()),
-            scores=score_rows(training, rows, predictions, mask),
-        )
+        Slice(name=name, rows=mask.sum(), scores=score_rows(training, rows, predictions, mask))
         for name, mask in training.slices(rows).items()
-        if mask.any()
+        if mask.any() and not mask.all()
     )
 
 
@@ -101,40 +103,48 @@ def score_rows(
     predictions: Predictions,
     mask: NDArray[np.bool_] | bool = True,
 ) -> dict[str, Score | None]:
-    """Score the contenders by every metric, period by period, on the rows of a mask.
+    """Score the contenders by every metric on the rows of a mask.
 
     A metric that no period defines has None.
     """
-    periods, parts = training.periods(rows), []  # of all rows: the first may not be in the mask
-    for period in np.unique(periods):
-        part = (periods == period) & mask
-        if part.any():
-            own = {name: take(columns, part) for name, columns in predictions.items()}
-            parts.append((take(rows, part), own))
-    return {metric.name: _score(metric, parts) for metric in training.metrics}
+    periods = training.periods(rows)  # of all rows: the first may not be in the mask
+    masks = ((periods == period) & mask for period in np.unique(periods))
+    parts = [_part(rows, predictions, each) for each in masks if each.any()]
+    everything = np.ones(len(periods), np.bool_) & mask
+    whole = [_part(rows, predictions, everything)] if training.pooled else None
+    return {metric.name: _score(metric, parts, whole) for metric in training.metrics}
 
 
-def _score(metric: Metric, parts: Sequence[tuple[Columns, Predictions]]) -> Score | None:
-    """Average a metric over the periods in which all contenders have a score."""
-    scores = np.array(
-        [[metric.score(rows, own[name]) for name in CONTENDERS] for rows, own in parts]
-    )
-    defined = np.isfinite(scores).all(axis=1)
-    if not defined.any():
+def _part(rows: Columns, predictions: Predictions, mask: NDArray[np.bool_]) -> Part:
+    return take(rows, mask), {name: take(own, mask) for name, own in predictions.items()}
+
+
+def _score(metric: Metric, parts: Sequence[Part], whole: Sequence[Part] | None) -> Score | None:
+    """Score the whole, or else average over the periods that define the metric."""
+    by_period = _defined(metric, parts)
+    found = by_period if whole is None else _defined(metric, whole)
+    if not by_period or not found:
         return None
-    model, baseline, naive = scores[defined].T
-    scored = [rows for (rows, _), whole in zip(parts, defined, strict=True) if whole]
+    model, baseline, naive = np.mean([scores for _, scores in found], axis=0)
+    models = [scores[0] for _, scores in by_period]
     return Score(
         name=metric.name,
         label=metric.label,
+        meaning=metric.meaning,
         higher_is_better=metric.higher_is_better,
-        model=model.mean(),
-        spread=model.std(),
-        periods=tuple(model.tolist()),
-        baseline=baseline.mean(),
-        naive=naive.mean(),
-        ceiling=np.mean([metric.ceiling(rows) for rows in scored]) if metric.ceiling else None,
+        model=model,
+        spread=np.std(models),
+        periods=tuple(models),
+        baseline=baseline,
+        naive=naive,
+        ceiling=np.mean([metric.ceiling(rows) for rows, _ in found]) if metric.ceiling else None,
     )
+
+
+def _defined(metric: Metric, parts: Sequence[Part]) -> list[tuple[Columns, list[float]]]:
+    """Return the parts in which all contenders have a score, with these scores."""
+    scored = ((rows, [metric.score(rows, own[n]) for n in CONTENDERS]) for rows, own in parts)
+    return [(rows, scores) for rows, scores in scored if np.isfinite(scores).all()]
 
 
 def digest(columns: Columns) -> str:

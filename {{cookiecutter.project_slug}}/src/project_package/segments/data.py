@@ -59,7 +59,7 @@ def load_data(params: SegmentsParams, folder: Path, progress: Progress) -> None:
     rows = folder / ROWS
     gather(params.data, BASKETS, LAYOUT, rows)
     progress(0.5)
-    check(rows)
+    check(rows, params.data)
     progress(0.7)
     baskets = pl.read_parquet(rows)
     households(baskets, midnight_after(baskets)).write_parquet(folder / FEATURES)
@@ -140,7 +140,7 @@ def read_batch(params: SegmentsParams, source: Path, folder: Path) -> Columns:
         canonical = Path(scratch) / ROWS
         own = params.data.model_copy(update={"source": str(source.absolute())})
         copy(own, LAYOUT, canonical)
-        check(canonical)
+        check(canonical, own)
         asked = pl.read_parquet(canonical)
     past = pl.read_parquet(folder / ROWS)
     as_of = max(midnight_after(past), midnight_after(asked))
@@ -150,7 +150,8 @@ def read_batch(params: SegmentsParams, source: Path, folder: Path) -> Columns:
     if len(absent):
         rule = f"must have {MIN_BASKETS} baskets in the {DAYS} days before {as_of:%Y-%m-%d}"
         rows = absent.head(SHOWN).select("basket_id", HOUSEHOLD, TIMESTAMP).to_dicts()
-        raise refuse("The baskets", [Violation(HOUSEHOLD, rule, len(absent), rows)])
+        short = Violation(HOUSEHOLD, rule, len(absent), rows)
+        raise refuse("The baskets", [short], own.columns)
     return columns(found)
 
 

@@ -104,9 +104,26 @@ def once(rows: Columns) -> NDArray[Any]:
 
 
 METRICS = (
-    Metric("quality", "Silhouette times stability", lambda r, p: quality(r, p)(once(r))),
-    Metric("silhouette", "Silhouette", lambda r, p: silhouette(r, p["segment"])(once(r))),
-    Metric("stability", "Stability, adjusted Rand index", lambda r, p: stability(p)(once(r))),
+    Metric(
+        "quality",
+        "Silhouette times stability",
+        lambda r, p: quality(r, p)(once(r)),
+        meaning="High when segments are apart and other households would give the same ones.",
+    ),
+    Metric(
+        "silhouette",
+        "Silhouette",
+        lambda r, p: silhouette(r, p["segment"])(once(r)),
+        meaning="How much nearer households are to their own segment than to the next, from -1 "
+        "to 1.",
+    ),
+    Metric(
+        "stability",
+        "Stability, adjusted Rand index",
+        lambda r, p: stability(p)(once(r)),
+        meaning=f"How far {RESAMPLES} clusterings of other samples of households agree: 1 is "
+        "entirely, 0 by chance.",
+    ),
 )
 
 

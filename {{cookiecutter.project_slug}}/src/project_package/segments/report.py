@@ -38,13 +38,14 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
         return sentences
     share, p = shares.pop("all")
     best = max(shares, key=lambda name: shares[name][0])
-    verdict = "more than chance" if p < SIGNIFICANT else "no more than chance"
+    verdict = "That is more than" if p < SIGNIFICANT else "That is no evidence against"
+    corrected = min(1.0, len(shares) * shares[best][1])
     return (
         *sentences,
         f"Segments explain {share:.1%} of how the traits of the {int(np.sum(known(rows))):,} "
-        f"households with known traits vary, which the model never saw: {verdict} "
-        f"(p = {p:.3f}). They explain most of {_plain(best)}, one of {len(shares)} traits: "
-        f"{shares[best][0]:.1%} (p = {shares[best][1]:.3f}).",
+        f"households with known traits vary, which the model never saw. {verdict} chance "
+        f"(p = {p:.3f}). They explain most of {_plain(best)}, {shares[best][0]:.1%} (p = "
+        f"{corrected:.3f}, corrected for the choice among {len(shares)} traits).",
     )
 
 
@@ -66,7 +67,7 @@ def profiles(rows: Columns, model: Columns) -> Figure:
             strength = min(abs(value) / FULL_COLOUR, 1) * 0.8
             colour = "C0" if value > 0 else "C1"
             axes.barh(row, 0.94, 0.9, column - 0.47, color=colour, alpha=strength)
-            axes.text(column, row, f"{value:+.1f}", ha="center", va="center")
+            axes.text(column, row, f"{round(value, 1) + 0:+.1f}", ha="center", va="center")
         labelled = zip(numbers, shares, strict=True)
         labels = [names[n].replace(", ", ",\n") + f"\n{share:.0%}" for n, share in labelled]
         axes.set_yticks(np.arange(len(labels)), labels)
@@ -146,7 +147,8 @@ def traits(rows: Columns, model: Columns) -> Figure:
 
     caption = (
         "For households whose traits are known. p is how often random segments explain as much: "
-        f"below {SIGNIFICANT}, chance alone rarely does."
+        f"below {SIGNIFICANT}, chance alone rarely does. It is of each line alone, not corrected "
+        "for the number of traits."
     )
     return Figure("traits", "Segments and traits that the model never saw", caption, draw)
 

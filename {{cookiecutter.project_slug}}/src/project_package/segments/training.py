@@ -6,7 +6,7 @@ from ..contract import Columns
 from ..data.completejourney import PURCHASES
 from ..training import About, Outcome, Training
 from .data import SegmentsParams, examples, load_data, read_batch, recent_events, split
-from .features import DAYS, HOUSEHOLD, MIN_BASKETS
+from .features import DAYS, HOUSEHOLD, MIN_BASKETS, TRAITS
 from .metrics import METRICS, changed, naive, quality, slices
 from .models import CANDIDATES
 from .profiles import describe
@@ -39,6 +39,14 @@ def about(params: SegmentsParams) -> About:
             "account for so few.",
             "Segments follow behaviour: when habits change with the season, households move.",
         ),
+        rows="households",
+        periods="parts",
+        baselines="The simple baseline is cells: recency, baskets and spending, each above or "
+        "below its median. No model is thirds of spending.",
+        terms={
+            "baskets": f"bought in the last {DAYS} days",
+            "traits": f"{', '.join(TRAITS).replace('_', ' ')}: the model never sees them",
+        },
     )
 
 
@@ -63,7 +71,6 @@ TRAINING = Training(
     split=split,
     candidates=CANDIDATES,
     metrics=METRICS,
-    floor=0.05,
     weighted=quality,
     naive=naive,
     about=about,
@@ -74,6 +81,7 @@ TRAINING = Training(
     examples=examples,
     finish=finish,
     periods=lambda rows: rows["part"],
+    pooled=True,
     groups=lambda rows: rows[HOUSEHOLD],
     slices=slices,
     changed=changed,

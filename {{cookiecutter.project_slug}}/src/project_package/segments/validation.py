@@ -6,7 +6,7 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from ..data.sources import Layout, types_of
+from ..data.sources import Layout, SourceParams, types_of
 from ..data.validation import broken_by_rows
 from ..errors import SHOWN, Violation, refuse
 from ..fields import EARLIEST, GRACE, LONGEST_ID, MONEY_LIMIT, PERIOD
@@ -21,7 +21,7 @@ LAYOUT = Layout(
 TRAIT_LIMIT = 1e6
 
 
-def check(path: Path) -> None:
+def check(path: Path, data: SourceParams) -> None:
     """Refuse the baskets of a Parquet file in `LAYOUT` that break a rule.
 
     Raises:
@@ -43,7 +43,7 @@ def check(path: Path) -> None:
         if len(bad := table.filter(condition)):
             broken.append(Violation(column, rule, len(bad), bad.head(SHOWN).to_dicts()))
     if broken:
-        raise refuse("The baskets", broken)
+        raise refuse("The baskets", broken, data.columns)
 
 
 def _schema(traits: list[str]) -> pa.DataFrameSchema:

@@ -33,7 +33,7 @@ from ..settings import Settings
 from .auth import open_keys, require
 from .compat import MLFLOW_HEALTH, add_compat, add_platform_health
 from .event_transactions import EventTransactions
-from .limits import RETRY, RateLimit
+from .limits import RETRY
 from .log_config import configure, logging_config
 from .log_writer import LogWriter
 from .metrics import FOLDER, Metrics
@@ -61,13 +61,13 @@ def create_app(
     task, champion, metrics = services.task, services.champion, services.metrics
     app = FastAPIOffline(  # /docs loads nothing from other hosts
         title=champion.current().bundle.manifest.name,
+        version="v1",
         lifespan=services.run,
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},
     )
     app.state.settings, app.state.metrics, app.state.champion = settings, metrics, champion
     app.state.keys = keys = services.keys
-    app.state.rate_limit = RateLimit(settings.serve_rate) if settings.serve_rate else None
 
     # Examples are rows of the data: the page, which needs no key, shows none where keys are on.
     add_predict(app, task, services.predictions, () if keys else champion.current().examples)
@@ -79,7 +79,7 @@ def create_app(
     add_health(app, services.ready)
     for scope, router in task.routers.items():
         app.include_router(router, dependencies=[Security(require(scope))])
-    document(app)
+    document(app, task)
 
     for kind in (Unavailable, ModelError):
         app.add_exception_handler(kind, refuse)
@@ -183,11 +183,10 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
         quiet: Log warnings only, and print nothing.
 
     Raises:
-        UserError: the application cannot be built, or the address cannot be used.
+        UserError: the address cannot be used, or the application cannot be built.
     """
     settings = environment.read()
     configure(quiet)
-    app = pkgutil.resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
     workers = workers or settings.serve_workers
     options: dict[str, Any] = {
         "http": "h11",  # httptools has no limit on the size of request heads
@@ -198,6 +197,7 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
         "timeout_graceful_shutdown": ceil(settings.serve_answer_seconds),
     }
     with listen(host or settings.host, settings.port if port < 0 else port) as listening:
+        app = pkgutil.resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
         host, port = listening.getsockname()[:2]
         if not quiet:
             greet(app, host, port)

@@ -1,13 +1,11 @@
-"""Limits of requests: how many are in flight, and how many a key may send in a second.
+"""The limit of requests in flight.
 
-The proxy in front limits request heads, slow clients and requests per address.
+The proxy in front limits request heads, slow clients, and requests per address and per API key.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
-from fastapi import HTTPException, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -65,30 +63,3 @@ class InFlightLimit:
     def _count(self, requests: int) -> None:
         self.in_flight += requests
         self.metrics.in_flight.inc(requests)
-
-
-class RateLimit:
-    """A token bucket per key: `rate` requests a second, in bursts of as many."""
-
-    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rate, self._clock = rate, clock
-        self._buckets: dict[str, tuple[float, float]] = {}  # tokens, and when they were counted
-
-    def take(self, key: str) -> float:
-        """Take a token of this key; return the seconds until there is one, 0 if there was."""
-        now, size = self._clock(), max(self.rate, 1.0)
-        tokens, since = self._buckets.get(key, (size, now))
-        tokens = min(tokens + (now - since) * self.rate, size)
-        if tokens < 1:
-            return (1 - tokens) / self.rate
-        self._buckets[key] = (tokens - 1, now)
-        return 0
-
-
-def limit_rate(request: Request) -> None:
-    """Raise HTTPException 429 when the key of a request makes too many; `require` calls this."""
-    limit: RateLimit | None = request.app.state.rate_limit  # None: no limit
-    if limit is not None and (seconds := limit.take(request.state.key)):
-        request.app.state.metrics.refused.labels("rate").inc()
-        detail = f"This key made more than {limit.rate:g} requests a second."
-        raise HTTPException(429, detail, {"Retry-After": str(int(seconds) + 1)})

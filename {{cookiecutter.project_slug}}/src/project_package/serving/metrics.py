@@ -37,7 +37,7 @@ class Metrics:
 
         self.requests = counter("requests", "Answers", ["route", "status"])
         self.request_seconds = histogram("request_seconds", "Time", ["route"], buckets=SECONDS)
-        self.refused = counter("refused", "Requests refused: auth, scope, rate, busy", ["reason"])
+        self.refused = counter("refused", "Requests refused: auth, scope, busy", ["reason"])
         self.in_flight = gauge("requests_in_flight", "Requests now", multiprocess_mode="livesum")
 
         self.predictions = counter("predictions", "Predictions", ["version"])

@@ -112,7 +112,7 @@ class ModelLoader:
             reason = f"The bundle of the {self.alias} cannot be loaded: {error!r}."
             self.refuse(reason + (RESTART if self.running else ""))
             self._seen = pointer
-        if unreachable and not self.unreachable:
+        if unreachable and not self.unreachable and self.running:
             log.warning("the model store is unreachable", extra={"reason": unreachable})
         self.unreachable = unreachable
         self.metrics.degraded.labels("model_store").set(bool(unreachable))
@@ -122,7 +122,7 @@ class ModelLoader:
         with self._lock:
             if served is not None and served is not self.served:
                 return
-            if reason != self.refused:
+            if reason != self.refused and self.running:  # without it, `current` raises the reason
                 log.warning("refused a version", extra={"alias": self.alias, "reason": reason})
                 self.metrics.model_refusals.labels(self.alias).inc()
             if self.optional:

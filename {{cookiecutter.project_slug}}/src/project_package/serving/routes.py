@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response, Security
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
@@ -37,10 +37,14 @@ from .schemas import (
 
 TAGS: dict[Scope, str] = {"predict": "predictions", "labels": "events", "admin": "model"}
 HEALTH_PATHS = ("/healthz", "/readyz")
+INTRODUCTION = """An instance of **POST /v1/predict** is: *{instance}*
+
+Open the route, choose *Try it out* and *Execute*. Where API keys are on, choose *Authorize* first.
+Clients of MLflow, KServe, SageMaker and Vertex AI can use their own routes.
+"""
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Refusal, "description": "No API key, or an unknown one"},
     403: {"model": Refusal, "description": "The key lacks the scope"},
-    429: {"model": Refusal, "description": "Too many requests with this key"},
     503: {"model": Refusal, "description": "Too many requests, or a service is unavailable"},
 }
 BODY_REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -154,12 +158,22 @@ def predictions_response(answers: Sequence[Answer]) -> Response:
     return Response(content + "}", media_type=JSON)
 
 
-def document(app: FastAPI) -> None:
-    """Complete the components of the OpenAPI document, as FastAPI's documentation shows."""
+def document(app: FastAPI, task: Task) -> None:
+    """Introduce the API, complete its OpenAPI document as FastAPI's docs show, and open it at /."""
+    app.description = INTRODUCTION.format(instance=task.request.__doc__ or task.request.__name__)
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> RedirectResponse:
+        return RedirectResponse("docs")
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            found = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+            )
             found["components"]["securitySchemes"] = SCHEMES
             for operations in found["paths"].values():
                 for operation in operations.values():
