@@ -5,7 +5,7 @@ Nothing of the training side is imported.
 
 import asyncio
 import gc
-import logging
+import logging.config
 import os
 import pkgutil
 import signal
@@ -34,7 +34,7 @@ from .auth import open_keys, require
 from .compat import MLFLOW_HEALTH, add_compat, add_platform_health
 from .event_transactions import EventTransactions
 from .limits import RETRY
-from .log_config import configure, logging_config
+from .log_config import logging_config
 from .log_writer import LogWriter
 from .metrics import FOLDER, Metrics
 from .middleware import add_middleware
@@ -186,7 +186,6 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
         UserError: the address cannot be used, or the application cannot be built.
     """
     settings = environment.read()
-    configure(quiet)
     workers = workers or settings.serve_workers
     options: dict[str, Any] = {
         "http": "h11",  # httptools has no limit on the size of request heads
@@ -196,6 +195,7 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
         "log_config": logging_config(quiet),
         "timeout_graceful_shutdown": ceil(settings.serve_answer_seconds),
     }
+    logging.config.dictConfig(options["log_config"])
     with listen(host or settings.host, settings.port if port < 0 else port) as listening:
         app = pkgutil.resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
         host, port = listening.getsockname()[:2]
