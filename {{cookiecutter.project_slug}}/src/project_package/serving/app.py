@@ -33,11 +33,10 @@ from ..settings import Settings
 from .auth import open_keys, require
 from .compat import MLFLOW_HEALTH, add_compat, add_platform_health
 from .event_transactions import EventTransactions
-from .limits import RETRY
 from .log_config import logging_config
 from .log_writer import LogWriter
 from .metrics import FOLDER, Metrics
-from .middleware import add_middleware
+from .middleware import RETRY, add_middleware
 from .model_loader import ModelLoader
 from .prediction_service import EventService, PredictionService
 from .predictions import Answered, Versions
