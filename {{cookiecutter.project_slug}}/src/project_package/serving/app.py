@@ -199,7 +199,10 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
         app = pkgutil.resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
         host, port = listening.getsockname()[:2]
         if not quiet:
-            greet(app, host, port)
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            version = app.state.champion.current().version
+            sys.stdout.write(f"Version {version} is served on {url}; try requests on {url}/docs.\n")
+            sys.stdout.flush()
         if workers == 1:
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # which exits with 0
             with suppress(KeyboardInterrupt):
@@ -220,11 +223,3 @@ def listen(host: str, port: int) -> socket.socket:
             f"The server cannot listen on {host}, port {port}: {error}. Set another with --host "
             "and --port, or SERVE_HOST and SERVE_PORT."
         ) from error
-
-
-def greet(app: FastAPI, host: str, port: int) -> None:
-    """Print what is served, and where."""
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    version = app.state.champion.current().version
-    sys.stdout.write(f"Version {version} is served on {url}; try requests on {url}/docs.\n")
-    sys.stdout.flush()
