@@ -82,7 +82,9 @@ def test_refusal_of_the_gate_exits_with_1(
 ) -> None:
     monkeypatch.chdir(clone(retrained).workspace.root)
     assert ml("promote", "--set", "promote.max_bundle_mb=0.001") == 1
-    assert re.search(r"size: \d\.\d+ MB of 0\.001 MB \(promote\.max_bundle_mb\)$", ml.err, re.M)
+    assert re.search(
+        r"size: \d\.\d+ MB of 0\.001 MB \(promote\.max_bundle_mb\)$", ml.err, re.MULTILINE
+    )
     assert "does not become the champion" in ml.err
 
 

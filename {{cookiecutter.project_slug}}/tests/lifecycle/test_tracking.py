@@ -194,7 +194,7 @@ def test_run_has_the_commit_and_whether_files_changed(
             tags = tracking.client.get_run(run).data.tags
         assert len(tags["mlflow.source.git.commit"]) == 40
         assert tags["mlflow.source.git.dirty"] == changed
-        Path("code.py").write_text("changed")
+        Path("code.py").write_text("changed", encoding="utf-8")
 
 
 def test_folder_outside_a_repository_has_no_commit(
