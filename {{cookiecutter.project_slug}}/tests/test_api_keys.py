@@ -55,7 +55,7 @@ def test_parallel_writers_lose_no_key_and_revive_none(path: Path) -> None:
     ("name", "scopes", "sentence"),
     [
         ("shop", ["predict"], "There is a key shop already"),
-        ("new", ["predicts"], "'predicts' is not a scope: did you mean \"predict\"?"),
+        ("new", ["predicts"], '--scope: "predicts" is not a scope; did you mean "predict"?'),
         ("new", [], "The key needs a --scope, one or more: predict, labels, admin."),
         ("a key", ["predict"], "'a key' cannot be the name of a key"),
     ],

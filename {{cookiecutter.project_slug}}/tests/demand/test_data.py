@@ -70,8 +70,9 @@ def test_each_fold_is_an_earlier_origin(splits: Splits) -> None:
 
 
 def test_refuses_too_few_weeks(folder: Path) -> None:
-    with pytest.raises(UserError, match=f"covers {WEEKS} weeks and these splits need 44: lower"):
-        split(params(folds=10), folder)
+    assert np.unique(split(params(fold_weeks=13), folder).folds[1].train["week"]).size == 1
+    with pytest.raises(UserError, match=f"covers {WEEKS} weeks and these splits need 41: lower"):
+        split(params(folds=9), folder)
 
 
 def test_refuses_rows_that_break_a_rule(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Each rule of the gate refuses, with its numbers; parity sees every difference."""
 
-import math
 import time
 from dataclasses import replace
 from typing import Any
@@ -26,7 +25,7 @@ def weighted_mean(_: Columns, predictions: Columns) -> Any:
 
     def score(weights: NDArray[np.float64]) -> float:
         hits = predictions["hit"]
-        return float(np.average(hits, weights=weights)) if weights.any() else math.nan
+        return float(np.average(hits, weights=weights)) if weights.any() else np.nan
 
     return score
 
@@ -36,14 +35,15 @@ LOWER = replace(METRIC, label="Cost", higher_is_better=False)
 HITS = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
 
-def bootstrap(mine: Any, theirs: Any, metric: Metric = METRIC, **columns: Any) -> Interval:
+def bootstrap(
+    mine: Any, theirs: Any, metric: Metric = METRIC, weighted: Any = weighted_mean, **columns: Any
+) -> Interval:
     """Compare hits; `group` and `period` of the rows can be set."""
-    rows = {"group": np.arange(len(mine)), "period": np.zeros(len(mine))}
-    rows |= {name: np.asarray(values) for name, values in columns.items()}
+    rows = {"group": np.arange(len(mine)), "period": np.zeros(len(mine)), **columns}
     training = replace(
         TRAINING,
         metrics=(metric,),
-        weighted=weighted_mean,
+        weighted=weighted,
         periods=lambda rows: rows["period"],
         groups=lambda rows: rows["group"],
     )
@@ -70,7 +70,6 @@ def test_swapped_contenders_have_mirrored_bounds(hits: list[float], random: Any)
     others = [random.random() for _ in hits]
     one, two = bootstrap(hits, others), bootstrap(others, hits)
     assert (one.low, one.high) == pytest.approx((-two.high, -two.low))
-    assert one.low <= one.high
     assert bootstrap(hits, others, LOWER) == two
 
 
@@ -79,6 +78,8 @@ def test_rows_of_a_group_are_drawn_together() -> None:
     rows, groups = (bootstrap(hits, 0 * hits, group=g) for g in (np.arange(100), np.zeros(100)))
     assert rows.low < 0.5 < rows.high
     assert groups == Interval(0.5, 0.5, 0.5)
+    total = bootstrap(np.ones(9), np.zeros(9), weighted=lambda _, p: lambda w: w @ p["hit"])
+    assert total == Interval(9, 9, 9)  # each resample draws as many groups as there are
 
 
 def test_bounds_hold_as_often_as_promised() -> None:
@@ -127,20 +128,20 @@ def test_challenger_may_lose_the_margin_at_most(low: float, passed: bool) -> Non
 
 @pytest.mark.parametrize(
     ("model", "higher", "passed"),
-    [(0.46, True, True), (0.44, True, False), (0.54, False, True), (0.56, False, False)],
+    [(0.25, True, True), (0.24, True, False), (0.75, False, True), (0.76, False, False)],
 )
 def test_limited_metric_may_lose_its_limit(model: float, higher: bool, passed: bool) -> None:
     scores = {"hit": score(model, 0.5, higher=higher), "cost": None}
-    (verdict,) = gate.losses(scores, Promote(max_loss={"hit": 0.05}))
+    (verdict,) = gate.losses(scores, Promote(max_loss={"hit": 0.25}))
     assert str(verdict) == (
-        f"metric hit: Hits {model:g} against 0.5, it may lose 0.05 (promote.max_loss)"
+        f"metric hit: Hits {model:g} against 0.5, it may lose 0.25 (promote.max_loss)"
     )
     assert verdict.passed is passed
 
 
 @pytest.mark.parametrize(
     ("share", "reason", "passed"),
-    [(0.25, "", True), (0.26, "", False), (0.26, " \n", False), (0.26, "new\nprices", True)],
+    [(0.2, "", True), (0.25, "", True), (0.26, " \n", False), (0.26, "new\nprices", True)],
 )
 def test_answers_change_up_to_a_share_or_for_a_reason(
     share: float, reason: str, passed: bool
@@ -148,7 +149,8 @@ def test_answers_change_up_to_a_share_or_for_a_reason(
     rows = np.arange(100) < 100 * share
     verdict = gate.changed(rows, Promote(max_changed=0.25, reason=reason))
     assert verdict.passed is passed
-    assert f"{100 * share:g}% of the rows get another answer" in verdict.detail
+    assert verdict.detail.startswith(f"{100 * share:g}% of the rows get another answer than from")
+    assert ", 25% are allowed" in verdict.detail
     assert verdict.detail.endswith("more for this reason: new prices") is bool(reason.strip())
 
 
@@ -156,7 +158,7 @@ def part(name: str, score: Score | None) -> list[Slice]:
     return [Slice(name=name, rows=9, scores={"hit": score, "cost": None})]
 
 
-@pytest.mark.parametrize(("model", "passed"), [(0.6, True), (0.46, True), (0.44, False)])
+@pytest.mark.parametrize(("model", "passed"), [(0.6, True), (0.44, False)])
 def test_guarded_slice_may_lose_its_limit(model: float, passed: bool) -> None:
     promote = Promote(guarded=("night",), slice_margin=0.05)
     (verdict,) = gate.slices(METRIC, part("night", score(model, 0.5)), promote)
@@ -174,7 +176,7 @@ def test_score_that_is_not_defined_is_refused(found: list[Slice]) -> None:
 
 @pytest.mark.parametrize(
     ("size", "time", "refused"),
-    [(2.0, 5.0, []), (2.01, 5.0, ["size"]), (1.0, 5.1, ["latency"]), (3.0, 9, ["size", "latency"])],
+    [(2.0, 5.0, []), (2.01, 4.0, ["size"]), (1.0, 5.1, ["latency"]), (3.0, 9, ["size", "latency"])],
 )
 def test_budgets_of_size_and_time(size: float, time: float, refused: list[str]) -> None:
     verdicts = gate.budgets(size, time, "a row", Promote(max_bundle_mb=2, max_latency_ms=5))
@@ -184,10 +186,11 @@ def test_budgets_of_size_and_time(size: float, time: float, refused: list[str]) 
 
 
 def test_latency_is_the_lowest_median_of_three_repetitions() -> None:
-    warming_up = [1000] * 30 + [2] * 20
-    seconds = [*warming_up, *[9] * 20, *[3] * 30, *[5] * 50]
+    calls, warming_up = iter(range(150)), [1000] * 30
+    seconds = [*warming_up, *[2] * 20, *[9] * 20, *[3] * 30, *[5] * 30, *[2] * 20]
     clock = iter(moment for took in seconds for moment in (0.0, float(took)))
-    assert gate.processor_milliseconds(lambda: None, lambda: next(clock)) == 3000
+    assert gate.processor_milliseconds(lambda: next(calls), lambda: next(clock)) == 3000
+    assert list(calls) == []
 
 
 def test_latency_is_processor_time() -> None:
@@ -200,7 +203,7 @@ def predicted(*scores: float, **more: Any) -> Columns:
 
 @pytest.mark.parametrize(
     ("loaded", "fitted", "difference"),
-    [(0.9, 0.9, 0), (0.9, 0.8, 0.1), (1010.0, 1000.0, 0.01), (float("nan"), 0.9, math.nan)],
+    [(0.9, 0.9, 0), (0.9, 0.8, 0.1), (1010.0, 1000.0, 0.01), (float("nan"), 0.9, np.nan)],
 )
 def test_parity_is_the_largest_difference(loaded: float, fitted: float, difference: float) -> None:
     found = gate.parity(predicted(0.1, loaded, more=np.ones(2)), predicted(0.1, fitted))
@@ -209,15 +212,15 @@ def test_parity_is_the_largest_difference(loaded: float, fitted: float, differen
 
 
 def test_parity_counts_rows_with_changed_decisions() -> None:
-    loaded = predicted(1, 2, 3, flag=np.array([True, True, True]), name=np.array(["a", "b", "c"]))
-    fitted = {**loaded, "flag": np.array([True, False, True]), "name": np.array(["a", "x", "y"])}
-    assert gate.parity(loaded, fitted).changed_decisions == 2
+    loaded = {"segment": np.array([1, 2, 3]), "name": np.array(["a", "b", "c"])}
+    fitted = {"segment": np.array([1, 5, 3]), "name": np.array(["a", "x", "y"])}
+    assert gate.parity(loaded, fitted) == Parity(rows=3, largest_difference=0, changed_decisions=2)
 
 
 @pytest.mark.parametrize(
     ("rows", "difference", "changed", "passed"),
-    [(10_000, 9e-6, 0, True), (10_000, 1e-5, 0, False), (10_000, 0.0, 1, False),
-     (10_000, float("nan"), 0, False), (9_999, 0.0, 0, False)],
+    [(10_000, 9e-6, 0, True), (20_000, 0.0, 0, True), (10_000, 1e-5, 0, False),
+     (10_000, 0.0, 1, False), (10_000, float("nan"), 0, False), (9_999, 0.0, 0, False)],
 )  # fmt: skip
 def test_parity_needs_equal_answers_on_enough_rows(
     rows: int, difference: float, changed: int, passed: bool

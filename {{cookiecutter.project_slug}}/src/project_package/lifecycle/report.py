@@ -87,8 +87,8 @@ def _fill(name: str, document: Document, **more: object) -> str:
         vars(document) | more,
         goal=document.goal,
         verdict=verdict(document),
-        findings=findings(document),
         averaging=averaging(document),
+        lost=", ".join(s.label for s in document.evaluation.scores if s.gain < 0),
         passed=all(rule.passed for rule in document.verdicts),
     )
 
@@ -133,31 +133,6 @@ def verdict(document: Document) -> str:
     much = "clearly" if goal.gain > goal.spread else "slightly"
     but = f", but clearly worse on {', '.join(worse)}" if worse else ""
     return f"The model is {much} better than the simple baseline{but}."
-
-
-def findings(document: Document) -> tuple[str, ...]:
-    """Describe the test scores in sentences, the most important first."""
-    others = (_difference(document), _behind(document))
-    return (*document.summary, *(text for text in others if text))
-
-
-def _difference(document: Document) -> str:
-    score = document.goal
-    if not math.isfinite(score.gain):
-        return ""
-    gain, side = abs(score.gain), "better" if score.gain > 0 else "worse"
-    much = f"{gain / score.baseline:.0%}" if score.baseline > 0 else number(gain)
-    text = f"By {score.label} the model is {much} {side} than the simple baseline"
-    if len(score.periods) < 2:
-        return f"{text}."
-    size = "more" if gain > score.spread else "no more"
-    periods = f"{len(score.periods)} {document.about.periods}"
-    return f"{text}, {size} than the standard deviation over the {periods}, {number(score.spread)}."
-
-
-def _behind(document: Document) -> str:
-    names = [score.label for score in document.evaluation.scores if score.gain < 0]
-    return f"The simple baseline is better in: {', '.join(names)}." if names else ""
 
 
 def svg(figure: Figure) -> str:

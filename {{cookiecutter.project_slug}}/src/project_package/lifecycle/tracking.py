@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -95,7 +96,8 @@ def log_model(bundle: Bundle, make_task: Callable[[Bundle], Task]) -> str:
     """
     versions = importlib.metadata.version
     examples = json.loads(bundle.files[EXAMPLES])
-    with TemporaryDirectory() as temporary:
+    with TemporaryDirectory() as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*input example was not")  # `train.examples` may be 0
         write_files(pack(bundle), Path(temporary) / "bundle")
         info = mlflow.pyfunc.log_model(
             name=bundle.manifest.candidate,
