@@ -1,5 +1,6 @@
 """Fixtures for all tests: a small finished project of each use case."""
 
+import gc
 import os
 import pkgutil
 import shutil
@@ -53,6 +54,7 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in Settings.model_fields:
             patch.delenv(name.upper(), raising=False)
         yield
+    gc.unfreeze()  # a server calls `gc.freeze`, and DuckDB reports what is left at the end as leaks
 
 
 @pytest.fixture(scope="session", params=USE_CASES)
