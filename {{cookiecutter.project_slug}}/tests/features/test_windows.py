@@ -33,7 +33,7 @@ ROWS = st.lists(
 def columns(rows: list[tuple[int, int, int]]) -> Columns:
     gaps, cards, cents = (np.array(part, dtype=np.int64) for part in zip(*rows, strict=True))
     amount = cents / 100
-    return {"timestamp": np.cumsum(gaps), "card": cards, "amount": amount, "flag": cents % 3 == 0}
+    return {"timestamp": np.cumsum(gaps), "card": cards, "amount": amount, "flag": cents % 3 - 1}
 
 
 def window(aggregate: Aggregate, days: float = 1.0, delay: float = 0.0) -> Window:
@@ -126,7 +126,7 @@ def test_rejects_impossible_windows(change: dict[str, Any], message: str) -> Non
 
 
 def test_rejects_rows_out_of_order() -> None:
-    rows = {"timestamp": np.array([2, 1]), "card": np.array([0, 0])}
+    rows = {"timestamp": np.array([1, 3, 2]), "card": np.zeros(3, np.int64)}
     with pytest.raises(ValueError, match="sort them by timestamp"):
         compute([window("count")], rows)
 

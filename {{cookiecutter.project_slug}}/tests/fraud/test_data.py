@@ -81,9 +81,11 @@ def test_leaves_out_cards_known_as_compromised(folder: Path, splits: Splits) -> 
 
 
 def test_too_few_days_say_how_many_are_needed(folder: Path) -> None:
-    wanted = FraudParams.model_validate({"name": "tiny", "split": {"train_days": 20}})
+    splits = [{"train_days": days, "folds": 3} for days in (12, 13)]
+    enough, more = (FraudParams.model_validate({"name": "tiny", "split": s}) for s in splits)
+    assert np.unique(split(enough, folder).folds[-1].train["day"]).size == 12
     with pytest.raises(UserError, match=f"covers {DAYS} days and these splits need 76: lower"):
-        split(wanted, folder)
+        split(more, folder)
 
 
 def test_own_payments_give_the_same_table(folder: Path, tmp_path: Path) -> None:

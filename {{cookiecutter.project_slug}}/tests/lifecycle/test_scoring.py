@@ -67,12 +67,22 @@ def test_score_is_the_mean_over_periods_with_its_spread() -> None:
 
 def test_pooled_score_is_of_all_rows_and_keeps_the_spread() -> None:
     uneven = {"week": np.array([0, 1, 1, 1])}
-    evaluation = assess(replace(TWO_COLUMNS, pooled=True), {**ROWS, **uneven}, PREDICTIONS)
+    pooled = replace(TWO_COLUMNS, pooled=True, metrics=TWO_COLUMNS.metrics[::-1])
+    evaluation = assess(pooled, {**ROWS, **uneven}, PREDICTIONS)
     score = evaluation.score("accuracy")
     assert evaluation.pooled
     assert (score.model, score.baseline, score.naive, score.ceiling) == (0.75, 0.75, 0.25, 0.75)
     assert score.periods == pytest.approx((1, 2 / 3))
     assert score.spread == pytest.approx(1 / 6)
+
+
+def test_pooled_slice_is_scored_on_its_rows() -> None:
+    both = Metric("both", "Two weeks", lambda rows, _: 1.0 if np.ptp(rows["week"]) else math.nan)
+    training = replace(TWO_COLUMNS, pooled=True, metrics=(*TWO_COLUMNS.metrics, both))
+    late = score_slices(training, ROWS, PREDICTIONS)[1].scores
+    assert late["accuracy"] is not None
+    assert (late["accuracy"].model, late["accuracy"].baseline) == (0.5, 0.5)
+    assert late["both"] is None  # since no period defines it
 
 
 def test_slice_is_scored_in_the_periods_that_define_a_metric() -> None:
