@@ -1,24 +1,25 @@
 # `make` lists the targets. uv does the work; it is fetched into .uv when the machine has none.
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help uv install demo check test test-all bench refresh clean
+.PHONY: help uv install demo check test test-all platforms bench refresh clean
 
 USE_CASE ?= fraud
 PROGRAM := {{cookiecutter.project_slug}}
 TOOLS := $(CURDIR)/.venv/bin
+TEXTS := *.md *.toml cookiecutter.json benchmarks docs hooks tests '$(PROGRAM)'
 
 # Tools leave no caches in the program: everything in it is copied into projects.
 check test test-all: export PYTHONDONTWRITEBYTECODE := 1
 check test test-all: export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 check test test-all: export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 check test test-all: export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
-PYTEST := $(TOOLS)/pytest -n 2 --dist loadgroup -o cache_dir='$(CURDIR)/build/pytest'
+PYTEST := '$(TOOLS)/pytest' -n 2 --dist loadgroup -o cache_dir='$(CURDIR)/build/pytest'
 
 help:  ## list the targets
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-9s%s\n", $$1, $$2 }' Makefile
 
 uv:
-	@command -v uv >/dev/null || { python3 -m venv .uv && .uv/bin/pip install --quiet 'uv>=0.9'; }
+	@command -v uv >/dev/null || { python3 -m venv .uv && .uv/bin/pip install --quiet 'uv>=0.12'; }
 
 install: uv  ## install the template's environment: its tools and the requirements of projects
 	uv sync --quiet
@@ -26,11 +27,14 @@ install: uv  ## install the template's environment: its tools and the requiremen
 demo: uv  ## generate a project, run its pipeline and serve it (USE_CASE=fraud, demand or segments)
 	@uv run --quiet --only-group generate python tests/demo.py --use-case $(USE_CASE)
 
-check: install  ## style and types of the template, and of the program in place
+check: install  ## style, types, spelling, documents and workflows; the program in place
 	uv run ruff check
 	uv run ruff format --check
 	uv run mypy
-	cd '$(PROGRAM)' && $(TOOLS)/mypy
+	cd '$(PROGRAM)' && '$(TOOLS)/mypy'
+	uv run codespell $(TEXTS)
+	uv run rumdl check --no-cache *.md benchmarks docs
+	uv run zizmor --offline --quiet --strict-collection .github '$(PROGRAM)/.github'
 
 test: check  ## tests of the program in place, of the template, and of generated projects
 	cd '$(PROGRAM)' && $(PYTEST)
@@ -39,6 +43,9 @@ test: check  ## tests of the program in place, of the template, and of generated
 test-all: check  ## test with what takes longer: more fuzzing, long replays, all tests of a project
 	cd '$(PROGRAM)' && FUZZ_CASES=150 $(PYTEST) -m ''
 	$(PYTEST) -m ''
+
+platforms: install  ## look for wheels of all requirements, for each system and Python
+	$(PYTEST) -m slow tests/test_platforms.py
 
 bench: install  ## measure quality and speed again, into benchmarks/*.md (the last one needs wrk)
 	uv run python -B benchmarks/fraud_speed.py

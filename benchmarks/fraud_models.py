@@ -50,7 +50,7 @@ Predict: TypeAlias = Callable[[Columns], Numbers]
 
 @dataclass(frozen=True)
 class Entry:
-    """A model: its numbers of inputs and training days, and how to fit it."""
+    """A model: its numbers of inputs and training days (0: it has none), and how to fit it."""
 
     name: str
     inputs: int
@@ -87,3 +87,4 @@ OURS = [
     for candidate in CANDIDATES
     for days in (7, 28)
 ]
+ORACLE = Entry("oracle", 0, 0, lambda _: lambda week: week["oracle"])

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 import report
-from fraud_models import BOOK, FOUR_WEEKS, ONE_WEEK, OURS, Entry
+from fraud_models import BOOK, FOUR_WEEKS, ONE_WEEK, ORACLE, OURS, Entry
+from fraud_oracle import oracle
 from numpy.typing import NDArray
 from rich.progress import track
 
@@ -27,61 +27,67 @@ from project_package.training import Fold
 LIBRARIES = ("numpy", "polars", "scikit-learn", "xgboost-cpu")
 SEEDS = (4, 5, 6)
 """Of the simulator. Inputs and settings were chosen on seeds 1 to 3, not on these."""
-LAST_DAY = 156
+LAST_DAY = 177
 """Where the data is cut, so that the folds of the program's own split are the book's weeks."""
 METRICS = ("AUC", "AP", "CP@100")
-GOAL = (0.88, 0.74, 0.72)
+GOAL = (0.88, 0.757, 0.72)
 """AUC, AP, and CP@100 as a share of its ceiling."""
 
 Numbers: TypeAlias = NDArray[Any]
 Results: TypeAlias = Mapping[Entry, Numbers]
-"""Of each entry, one row a week: AUC, AP, CP@100, its ceiling, seconds to fit."""
+"""Of each entry, one row a week: AUC, AP, CP@100 and its ceiling."""
 
 PROTOCOL = """\
 The protocol is that of Le Borgne et al. (2022): train on 7 days (or 28), wait 7 days until labels
 are known, and test on 7 days, without the cards already known as compromised. The test has 12
-weeks: four, which begin on days 129, 122, 115 and 108, in each of three simulated data sets of the
-book's size. Simulator, features, splits and metrics are the code of the program. CP@100 is card
-precision at 100 cards a day; its ceiling is the CP@100 of scores that equal the labels. ± is the
-standard deviation over the 12 weeks."""
+weeks: the book's four, which begin on days 129, 136, 143 and 150, in each of three simulated data
+sets of the book's size. Simulator, features, splits and metrics are the code of the program. CP@100
+is card precision at 100 cards a day; its ceiling is the CP@100 of scores that equal the labels. ±
+is the standard deviation over the 12 weeks."""
 CHOICES = f"""\
 The inputs and the settings (`start` in `fraud/models.py`, where each search begins) were chosen on
 earlier weeks, test days 80 to 107, of the data sets with seeds 1 to 3. The weeks and the seeds
-({", ".join(map(str, SEEDS))}) shown here were not used for choices.
+({", ".join(map(str, SEEDS))}) shown here were not used for choices. But the behaviour features,
+those beyond the book's 15 inputs, were designed knowing the rules of the simulator: a stolen card
+pays five times its usual amounts, and every payment at a compromised terminal is fraud for 28 days.
+Expect less of these features on real fraud.
+
+The oracle (`benchmarks/fraud_oracle.py`) knows all rules and rates of the simulator and the mean
+amount of each card. It infers which cards and terminals are compromised from earlier payments and
+from labels that are at least a week old. It shows how much can be known of this data at the time of
+a payment: a model that scores clearly higher uses something that it must not know.
 
 The goal is AUC >= {GOAL[0]}, AP >= {GOAL[1]} and CP@100 >= {GOAL[2]} of its ceiling, each as the
-mean of the 12 weeks. *Share* is the mean CP@100 over the mean ceiling, *s per fit* the seconds of
-one fit. The data is simulated and easier than real fraud: on their real, private data the authors
-of the book report an average precision of .105 at best."""
+mean of the 12 weeks. *Share* is the mean CP@100 over the mean ceiling. The data is simulated and
+easier than real fraud: on their real, private data the authors of the book report an average
+precision of .105 at best."""
 
 
 def four_weeks(folder: Path, train_days: int) -> tuple[Fold, ...]:
-    """Return the weeks that begin on days 129, 122, 115 and 108, each with its training days."""
+    """Return the weeks that begin on days 150, 143, 136 and 129, each with its training days."""
     cut = Split(train_days=train_days, folds=4, test_weeks=2)
     return split(FraudParams(name="benchmark", split=cut), folder).folds
 
 
 def score(entry: Entry, fold: Fold) -> list[float]:
     """Fit on the training days and score the week."""
-    start = perf_counter()
-    predict = entry.fit(fold.train)
-    seconds = perf_counter() - start
-    scores, labels = predict(fold.valid), fold.valid["is_fraud"]
+    scores, labels = entry.fit(fold.train)(fold.valid), fold.valid["is_fraud"]
     ceiling = card_precision(fold.valid, labels.astype(np.float64))
     ranked = [auc(labels, scores), average_precision(labels, scores)]
-    return [*ranked, card_precision(fold.valid, scores), ceiling, seconds]
+    return [*ranked, card_precision(fold.valid, scores), ceiling]
 
 
 def run(seed: int) -> Results:
     """Score all entries on one data set of the book's size."""
     payments = simulate(seed=seed)
     known = payments.filter(pl.col("timestamp") < START + timedelta(days=LAST_DAY + 1))
+    known = known.with_columns(oracle=pl.Series(oracle(known)))
     with TemporaryDirectory() as folder:
         build_feature_table(known.lazy(), Path(folder) / FEATURES_FILE)
         weeks = {days: four_weeks(Path(folder), days) for days in (7, 28)}
     return {
-        entry: np.array([score(entry, fold) for fold in weeks[entry.days]])
-        for entry in track([*BOOK, *OURS], f"fraud_quality, seed {seed}")
+        entry: np.array([score(entry, fold) for fold in weeks[entry.days or 7]])
+        for entry in track([*BOOK, *OURS, ORACLE], f"fraud_quality, seed {seed}")
     }
 
 
@@ -121,39 +127,40 @@ def book_table(results: Results) -> str:
 
 def our_line(entry: Entry, weeks: Numbers) -> list[str]:
     """Format a candidate as a row, with the parts of the goal that it misses."""
-    area, precision, cards, ceiling, seconds = weeks.mean(axis=0)
+    area, precision, cards, ceiling = weeks.mean(axis=0)
     reached = zip(METRICS, (area, precision, cards / ceiling), GOAL, strict=True)
-    missed = ", ".join(name for name, value, least in reached if value < least)
-    about = [entry.name, str(entry.inputs), str(entry.days), *spread(weeks)]
-    verdict = f"misses {missed}" if missed else "**met**"
-    return [*about, *decimals([ceiling, cards / ceiling]), f"{seconds:.1f}", verdict]
+    missed = ", ".join(f"{name} ({value:.4f})" for name, value, least in reached if value < least)
+    about = [entry.name, *(str(n or "") for n in (entry.inputs, entry.days)), *spread(weeks)]
+    verdict = "" if entry is ORACLE else f"misses {missed}" if missed else "**met**"
+    return [*about, *decimals([ceiling, cards / ceiling]), verdict]
 
 
 def our_table(results: Results) -> str:
-    """Show the candidates of the program below the best models of the book."""
-    header = ["model", "inputs", "days", *METRICS, "ceiling", "share", "s per fit", "goal"]
+    """Show the candidates of the program between the best models of the book and the oracle."""
+    header = ["model", "inputs", "days", *METRICS, "ceiling", "share", "goal"]
     printed = [
-        [f"book: {name}, tuned", "15", "7", *decimals(numbers), "", "", "", ""]
+        [f"book: {name}, tuned", "15", "7", *decimals(numbers), "", "", ""]
         for name, numbers in FOUR_WEEKS.items()
     ]
-    return report.table(header, [*printed, *(our_line(e, results[e]) for e in OURS)])
+    return report.table(header, [*printed, *(our_line(e, results[e]) for e in (*OURS, ORACLE))])
 
 
 def seed_table(results: Results) -> str:
     """Show how much scores differ between data sets for the same model."""
-    means = {entry: np.split(results[entry], len(SEEDS)) for entry in OURS if "xg" in entry.name}
+    shown = (*(entry for entry in OURS if entry.name == "xgboost"), ORACLE)
+    means = {entry: np.split(results[entry], len(SEEDS)) for entry in shown}
     lines = [
-        [f"{entry.name}, {entry.days} days, seed {seed}", *decimals(weeks.mean(axis=0)[:4])]
+        [entry.name, str(entry.days or ""), str(seed), *decimals(weeks.mean(axis=0))]
         for entry, parts in means.items()
         for seed, weeks in zip(SEEDS, parts, strict=True)
     ]
-    return report.table(["mean of four weeks", *METRICS, "ceiling"], lines)
+    return report.table(["mean of four weeks", "days", "seed", *METRICS, "ceiling"], lines)
 
 
 def main() -> None:
     """Run every seed and write the report."""
     runs = [run(seed) for seed in SEEDS]
-    results = {entry: np.concatenate([one[entry] for one in runs]) for entry in [*BOOK, *OURS]}
+    results = {entry: np.concatenate([one[entry] for one in runs]) for entry in runs[0]}
     parts = [
         "# Fraud: quality on the book's protocol",
         report.measured_on(LIBRARIES, "make bench"),

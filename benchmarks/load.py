@@ -56,7 +56,7 @@ class Served:
 
 
 def _status(pid: int, name: str) -> int:
-    found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
     return int(found.group(1)) if found else 0
 
 

@@ -108,7 +108,7 @@ def wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> No
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
     state = "ended" if server.poll() is not None else f"was not ready in {SECONDS_TO_READY} s"
-    raise DemoError(f"The server {state}. Its log:\n{log.read_text()}")
+    raise DemoError(f"The server {state}. Its log:\n{log.read_text(encoding='utf-8')}")
 
 
 @contextmanager

@@ -143,10 +143,26 @@ def test_server_needs_few_packages(project: Path) -> None:
     assert not packages & {"mlflow", "polars", "scikit-learn"}
 
 
-def test_check_passes_on_a_fresh_project(project: Path) -> None:
-    output = run(project, "make", "check")
-    assert output.count("Passed") >= 6
-    assert "Failed" not in output
+def test_check_needs_no_git(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, uv = shutil.which("make"), shutil.which("uv")
+    assert make
+    assert uv
+    (tmp_path / "uv").symlink_to(uv)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("UV", raising=False)  # `uv run` sets it, and we would add its folder
+    (project / ".git").rename(tmp_path / "git")
+    try:
+        output = run(project, make, "check")
+    finally:
+        (tmp_path / "git").rename(project / ".git")
+    assert "0 broken" in output
+
+
+def test_hooks_pass_before_the_first_commit(project: Path) -> None:
+    run(project, "git", "add", "--all")
+    output = run(project, "uv", "run", "pre-commit", "run", "--all-files")
+    config = (project / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert output.count("Passed") == config.count("id: ")
 
 
 def test_pipeline_trains_a_champion(trained: Path) -> None:

@@ -1,5 +1,6 @@
 """Fixtures for all tests: a small finished project of each use case."""
 
+import gc
 import os
 import pkgutil
 import shutil
@@ -31,8 +32,18 @@ USE_CASES = [
     for module in pkgutil.iter_modules(project_package.__path__)
     if module.ispkg and find_spec(f"{PACKAGE}.{module.name}.training")
 ]
+SYSTEM = {"trained", "started", "postgres", "redis", "start_redis"}
+"""Fixtures that train a model or start a program."""
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark the tests that `make test-quick` leaves out."""
+    for item in items:
+        if SYSTEM & {*item.fixturenames}:
+            item.add_marker("system")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,6 +54,7 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in Settings.model_fields:
             patch.delenv(name.upper(), raising=False)
         yield
+    gc.unfreeze()  # a server calls `gc.freeze`, and DuckDB reports what is left at the end as leaks
 
 
 @pytest.fixture(scope="session", params=USE_CASES)

@@ -57,7 +57,10 @@ def write_customers(file: Path) -> None:
     left = random.random(900) < 1 / (1 + np.exp(months / 10 - bill / 20))
     plan = random.choice(["basic", "plus"], 900)
     rows = zip(months, bill, plan, left, strict=True)
-    file.write_text("\n".join(["months,bill,plan,left", *(",".join(map(str, r)) for r in rows)]))
+    file.write_text(
+        "\n".join(["months,bill,plan,left", *(",".join(map(str, r)) for r in rows)]),
+        encoding="utf-8",
+    )
 
 
 def run_plain(root: Path, section: str = "") -> Path:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 import uvicorn
@@ -65,7 +65,7 @@ class Recorded:
 class Served:
     """A server of the trained project, and the rows with features that its model predicted."""
 
-    client: httpx.Client
+    client: httpx2.Client
     seen: list[Columns]
 
     def post(self, route: str, rows: list[dict[str, Any]]) -> Any:
@@ -97,7 +97,7 @@ def served(project: Project, tmp_path: Path) -> Iterator[Served]:
     )
     app = create_app(make_task, settings, tmp_path)
     seen.clear()  # of the examples
-    with running(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with running(app) as url, httpx2.Client(base_url=url, timeout=60) as client:
         yield Served(client, seen)
 
 
@@ -156,6 +156,6 @@ def started(project: Project, use_case: str, tmp_path: Path) -> Iterator[Callabl
 def answers(url: str) -> bool:
     """Return whether a server listens."""
     try:
-        return httpx.get(f"{url}/healthz").is_success
-    except httpx.TransportError:
+        return httpx2.get(f"{url}/healthz").is_success
+    except httpx2.TransportError:
         return False

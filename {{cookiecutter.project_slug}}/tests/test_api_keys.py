@@ -21,7 +21,7 @@ def test_stores_only_the_digest_of_a_token(path: Path) -> None:
     (key,) = read(path)
     assert (key.name, key.scopes) == ("shop", ("predict", "labels"))
     assert bytes.fromhex(key.sha256) == digest(token.encode())
-    assert token not in path.read_text()
+    assert token not in path.read_text(encoding="utf-8")
 
 
 def test_only_the_owner_may_read_the_files(path: Path) -> None:
@@ -55,7 +55,7 @@ def test_parallel_writers_lose_no_key_and_revive_none(path: Path) -> None:
     ("name", "scopes", "sentence"),
     [
         ("shop", ["predict"], "There is a key shop already"),
-        ("new", ["predicts"], "'predicts' is not a scope: did you mean \"predict\"?"),
+        ("new", ["predicts"], '--scope: "predicts" is not a scope; did you mean "predict"?'),
         ("new", [], "The key needs a --scope, one or more: predict, labels, admin."),
         ("a key", ["predict"], "'a key' cannot be the name of a key"),
     ],
@@ -77,7 +77,7 @@ def test_refuses_to_remove_an_unknown_key(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["", "[{", json.dumps([{"name": "x"}]), '{"a": 1}'])
 def test_reports_a_damaged_file_without_its_content(path: Path, damage: str) -> None:
-    path.write_text(damage)
+    path.write_text(damage, encoding="utf-8")
     with pytest.raises(UserError, match=r"The API keys in .*keys\.json cannot be read") as error:
         read(path)
     assert '"name"' not in str(error.value)

@@ -1,5 +1,6 @@
 """What every use case must keep: one bundle, one way to predict, the table's features."""
 
+import shutil
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from project_package.bundle import Bundle, unpack
 from project_package.contract import Columns, Model, Task, length, take
+from project_package.lifecycle.data import data
 from project_package.lifecycle.evaluate import challenger, splits_of
 from project_package.lifecycle.inference import answer
 from project_package.lifecycle.predict import predict
@@ -64,13 +66,23 @@ def assert_same(one: Columns, two: Columns) -> None:
         np.testing.assert_array_equal(values, two[name], name, strict=True)
 
 
-def test_same_data_and_seed_give_the_same_bundle(
+def test_same_seed_gives_the_same_bundle_and_scores(
     retrained: Path, opened: Callable[[Path], Project]
 ) -> None:
     registry = opened(retrained).registry
-    one, two = (unpack(registry.files(version, BUNDLE)) for version in registry.versions())
+    versions = registry.versions()
+    one, two = (unpack(registry.files(version, BUNDLE)) for version in versions)
     assert one.manifest.data == two.manifest.data
     assert one.digest == two.digest
+    first, second = (registry.evaluation(version) for version in versions)
+    assert first == second
+
+
+def test_same_parameters_give_the_same_data(
+    project: Project, opened: Callable[[Path], Project], tmp_path: Path
+) -> None:
+    shutil.copy(project.workspace.root / "params.toml", tmp_path)
+    assert data(opened(tmp_path)).digest == project.workspace.dataset().digest
 
 
 def test_report_agrees_with_the_card_and_explains_its_words(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from machine import require
 
+pytestmark = pytest.mark.system
 CONFIGURATION = Path(__file__).parent.parent / "deploy" / "nginx.conf"
 MEGABYTE = 2**20
 

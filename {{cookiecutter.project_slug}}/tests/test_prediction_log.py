@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -27,13 +28,14 @@ def row(log: PredictionLog, customer: str = "ann", days: float = 0) -> dict[str,
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> PredictionLog:
-    if request.param == "sqlite":
-        return PredictionLog(f"sqlite:///{tmp_path / 'p.db'}", KEY, retention_days=9)
-    log = PredictionLog(request.getfixturevalue("postgres"), KEY, retention_days=9)
-    for customer in ("ann", "bob"):
-        log.erase(customer)
-    return log
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PredictionLog]:
+    url = f"sqlite:///{tmp_path / 'p.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres")
+    with closing(PredictionLog(url, KEY, retention_days=9)) as log:
+        for customer in ("ann", "bob"):
+            log.erase(customer)
+        yield log
 
 
 def test_erases_predictions_about_an_entity(log: PredictionLog) -> None:

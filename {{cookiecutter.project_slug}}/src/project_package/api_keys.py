@@ -5,19 +5,18 @@ passwords, which people choose.
 """
 
 import hashlib
-import json
-import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Literal, TypeAlias, get_args
 
 from filelock import FileLock
 from pydantic import Field, TypeAdapter, ValidationError
 
 from .contract import Frozen
-from .errors import UserError, near
+from .errors import UserError, near, require_known
 
 Scope: TypeAlias = Literal["predict", "labels", "admin"]
 """What a key allows: predictions; sending events and labels; reading metrics and the model."""
@@ -63,9 +62,7 @@ def add(path: Path, name: str, scopes: Sequence[str]) -> str:
     """
     if not scopes:
         raise UserError(f"The key needs a --scope, one or more: {', '.join(SCOPES)}.")
-    for scope in scopes:
-        if scope not in SCOPES:
-            raise UserError(f"{scope!r} is not a scope: {near(scope, SCOPES)}")
+    require_known("--scope", scopes, "a scope", SCOPES)
     token = secrets.token_urlsafe(32)
     fields = {"name": name, "sha256": digest(token.encode()).hex(), "scopes": scopes}
     try:
@@ -107,10 +104,8 @@ def _lock(path: Path) -> Iterator[None]:
         raise UserError(f"The API keys in {path} cannot be written: {error}.") from error
 
 
-def _write(path: Path, keys: Sequence[Key]) -> None:
-    """Write beside, then rename; only the owner may read the file."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    text = json.dumps([key.model_dump() for key in keys], indent=2)
-    with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-        file.write(f"{text}\n")
-    beside.replace(path)
+def _write(path: Path, keys: tuple[Key, ...]) -> None:
+    """Write a temporary file, which only its owner may read, then rename it."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(KEYS.dump_json(keys, indent=2) + b"\n")
+    Path(file.name).replace(path)

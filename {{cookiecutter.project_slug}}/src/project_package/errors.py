@@ -45,7 +45,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def require_known(where: str, names: Iterable[str], kind: str, known: Iterable[str]) -> None:
-    """Raise UserError for a name in `where`, a parameter, that is not among the known ones."""
+    """Raise UserError for a name in `where`, a parameter or option, that is not a known one."""
     known = tuple(known)
     for name in names:
         if name not in known:

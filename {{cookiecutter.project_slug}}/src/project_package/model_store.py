@@ -93,8 +93,7 @@ class Store:
         """Read every file of a version's folder; raise UserError when there is none."""
         prefix = f"versions/{version}/{folder}/"
         with self._reached():
-            batches = obstore.list(self._objects, prefix)
-            paths = [item["path"] for batch in batches for item in batch]
+            paths = [item["path"] for item in obstore.list(self._objects, prefix).collect()]
             files = {path.removeprefix(prefix): self._get(path) for path in paths}
         if not files:
             raise UserError(f"The store {self.address} has no {folder} of version {version}.")

@@ -59,7 +59,7 @@ def read(model: type[ParamsOf], path: Path, changes: Sequence[str] = ()) -> Para
         UserError: no file, bad TOML, an unknown key, or a value the model refuses.
     """
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"There is no {path}: run `ml` in the project's folder.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:

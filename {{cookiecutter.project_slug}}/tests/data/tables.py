@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 
 def csv_file(path: Path, *lines: str) -> str:
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return str(path)
 
 

@@ -91,7 +91,7 @@ def test_copy_beyond_the_memory_limit_is_the_same(tmp_path: Path) -> None:
     ids = pa.array(f"{i * 7919 % count:030}" for i in range(count))
     columns = {"id": ids, "timestamp": pa.array([NOON] * count), "amount": pa.array([1.0] * count)}
     pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
-    first = copied(tmp_path, f"{tmp_path}/rows.parquet", memory_limit_mib=512)
+    first = copied(tmp_path, f"{tmp_path}/rows.parquet", memory_limit_mib=640)
     assert [int(row["id"]) for row in first] == list(range(count))
     content = (tmp_path / "canonical").read_bytes()
     copied(tmp_path, f"{tmp_path}/rows.parquet", memory_limit_mib=2048)
@@ -114,7 +114,7 @@ def test_query_is_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_reports_all_unreadable_values(tmp_path: Path) -> None:
     lines = [f'{i},01/02/2024,"12,{i}",2' for i in range(1200)]
     rows = csv_file(tmp_path / "rows.csv", "id,timestamp,Betrag,label", *lines)
-    said = refusal(tmp_path, rows, **{"amount": "Betrag"}).splitlines()
+    said = refusal(tmp_path, rows, amount="Betrag").splitlines()
     assert said[1].startswith("- timestamp must be a date and time such as 2024-01-31 23:59:59: 1,")
     assert said[5].startswith('- amount (your "Betrag") must be a number such as 12.5: 1,200 rows')
     assert said[6] == "    id='0', timestamp='01/02/2024', Betrag='12,0', label='2'"
@@ -143,7 +143,7 @@ def test_rejects_values_of_another_type(tmp_path: Path, column: str, value: obje
 def test_missing_column_names_file_and_nearest(tmp_path: Path) -> None:
     csv_file(tmp_path / "1.csv", "ID,timestamp,amount", "1,2024-01-01,2")
     second = csv_file(tmp_path / "2.csv", "ID,timestamp,amounts", "1,2024-01-01,2")
-    said = refusal(tmp_path, f"{tmp_path}/*.csv", **{"id": "ID"})
+    said = refusal(tmp_path, f"{tmp_path}/*.csv", id="ID")
     assert said == (
         f'{second} has no column "amount" for amount; did you mean "amounts"? '
         "Write its name under data.columns: amount = ..."
@@ -156,7 +156,7 @@ def test_optional_column_may_be_absent(tmp_path: Path) -> None:
 
 
 def test_rejects_unknown_column_names(tmp_path: Path) -> None:
-    said = refusal(tmp_path, minimal(tmp_path), **{"amont": "id"})
+    said = refusal(tmp_path, minimal(tmp_path), amont="id")
     assert said == 'data.columns: "amont" is not an expected column; did you mean "amount"?'
 
 

@@ -77,7 +77,7 @@ def test_refuses_a_week_outside_the_period(day: str) -> None:
 def test_week_to_come_has_a_plan_but_no_sales() -> None:
     today = datetime.now(UTC).date()
     week = today + timedelta(days=14 - today.weekday())
-    assert DemandRequest.model_validate({"product_id": "P", "plan": {"week": week}})
+    DemandRequest.model_validate({"product_id": "P", "plan": {"week": week}})
     with pytest.raises(ValidationError, match="1990-01-01 and tomorrow"):
         SoldWeek.model_validate({"product_id": "P", "week": week, "units": 1.0, "sales": 1.0})
 
@@ -85,6 +85,6 @@ def test_week_to_come_has_a_plan_but_no_sales() -> None:
 @pytest.mark.parametrize("week", ['"1714953600"', "1714953600", '"06.05.2024"', '"2024-05-06T00"'])
 def test_week_is_text_in_iso_8601(week: str) -> None:
     body = '{"product_id": "P", "plan": {"week": %s}}'
-    assert DemandRequest.model_validate_json(body % '"2024-05-06"', strict=True)
+    DemandRequest.model_validate_json(body % '"2024-05-06"', strict=True)
     with pytest.raises(ValidationError, match=r"plan\.week"):
         DemandRequest.model_validate_json(body % week, strict=True)

@@ -165,10 +165,12 @@ def test_features_at_positions_equal_the_table(
     outer = Window("outer", "", "card", "sum", 2, value="inner")
     features, table = [inner, *named, outer], columns(rows)
     at = np.array([i for i in positions if i < len(rows)], np.int64)
-    found, whole = dict(stream(features, table, at)), compute(features, table)
-    assert {n: v.tolist() for n, v in found.items()} == {
-        n: v[at].tolist() for n, v in whole.items()
-    }
+    whole = compute(features, table)
+    for some in (at, slice(len(at), None)):
+        found = dict(stream(features, table, some))
+        assert {n: v.tolist() for n, v in found.items()} == {
+            n: v[some].tolist() for n, v in whole.items()
+        }
 
 
 @pytest.mark.parametrize("other", [-2, 1, 2**16 - 1, 2**40])

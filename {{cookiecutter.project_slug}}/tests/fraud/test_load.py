@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fraud.payments import payment
 
@@ -24,16 +24,18 @@ def sent(name: str) -> dict[str, Any]:
     return payment(name, timestamp="2018-09-30T20:15:00Z")
 
 
-def client(server: Any, connections: int) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=connections)
-    return httpx.AsyncClient(base_url=server.url, headers=server.headers, limits=limits, timeout=60)
+def client(server: Any, connections: int) -> httpx2.AsyncClient:
+    limits = httpx2.Limits(max_connections=connections)
+    return httpx2.AsyncClient(
+        base_url=server.url, headers=server.headers, limits=limits, timeout=60
+    )
 
 
 @FRAUD
 def test_refuses_too_many_requests_and_goes_on(started: Callable[..., Any]) -> None:
     server = started(SERVE_MAX_IN_FLIGHT="2")
 
-    async def load() -> list[httpx.Response]:
+    async def load() -> list[httpx2.Response]:
         async with client(server, CLIENTS) as http:
             bodies = ({"instances": [{"transaction": sent(f"P{n}")}]} for n in range(REQUESTS))
             return await asyncio.gather(*(http.post("/v1/predict", json=b) for b in bodies))
@@ -42,7 +44,7 @@ def test_refuses_too_many_requests_and_goes_on(started: Callable[..., Any]) -> N
     assert set(Counter(answer.status_code for answer in answers)) == {200, 503}
     for answer in answers:
         assert answer.status_code == 200 or int(answer.headers["retry-after"]) >= 1
-    assert httpx.get(f"{server.url}/readyz").status_code == 200
+    assert httpx2.get(f"{server.url}/readyz").status_code == 200
     assert server.stop() == 0
 
 
@@ -53,7 +55,7 @@ async def send(server: Any, number: int, acknowledged: list[Any]) -> None:
             event = sent(f"P{number}-{index}")
             try:
                 answer = await http.post("/v1/events", json={"events": [event]})
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 return
             assert answer.status_code in (200, 503), answer.text
             if answer.status_code == 200:

@@ -64,4 +64,4 @@ def test_search_space_has_the_settings_of_start(candidate: Candidate) -> None:
     if candidate.space is not None:
         suggested = candidate.space(optuna.create_study().ask())
         assert suggested.keys() == candidate.start.keys()
-        assert candidate.fit(payments(100), suggested, 7)
+        assert candidate.fit(payments(100), suggested, 7).files()

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import project_package
 
 SOURCE = Path(project_package.__file__).parent
@@ -65,6 +67,7 @@ assert all(values.tolist() == table[name].to_list() for name, values in last.ite
 """
 
 
+@pytest.mark.system
 def test_text_and_number_are_added_in_three_places(tmp_path: Path) -> None:
     package = tmp_path / "project_package"
     shutil.copytree(SOURCE, package)

@@ -41,6 +41,7 @@ def test_every_figure_has_title_and_caption() -> None:
     assert all(figure.title and figure.caption.endswith(".") for figure in found)
 
 
+@pytest.mark.filterwarnings("ignore:No positive class found:UserWarning")
 @pytest.mark.parametrize("name", NAMES)
 def test_draws_a_test_without_frauds_or_alarms(name: str) -> None:
     rows, predictions = scored(50)

@@ -82,7 +82,9 @@ def test_refusal_of_the_gate_exits_with_1(
 ) -> None:
     monkeypatch.chdir(clone(retrained).workspace.root)
     assert ml("promote", "--set", "promote.max_bundle_mb=0.001") == 1
-    assert re.search(r"size: \d\.\d+ MB of 0\.001 MB \(promote\.max_bundle_mb\)$", ml.err, re.M)
+    assert re.search(
+        r"size: \d\.\d+ MB of 0\.001 MB \(promote\.max_bundle_mb\)$", ml.err, re.MULTILINE
+    )
     assert "does not become the champion" in ml.err
 
 
@@ -163,9 +165,9 @@ def test_erase_prints_what_was_deleted(
 def test_key_is_added_and_removed(ml: Ml) -> None:
     assert ml("key", "shop", "--scope", "predict", "--scope", "labels") == 0
     token = ml.out.strip()
-    stored = Path("keys.json").read_text()
+    stored = Path("keys.json").read_text(encoding="utf-8")
     assert len(token) == 43
     assert token not in stored
     assert '"labels"' in stored
     assert ml("key", "shop", "--remove") == 0
-    assert Path("keys.json").read_text() == "[]\n"
+    assert Path("keys.json").read_text(encoding="utf-8") == "[]\n"

@@ -58,18 +58,16 @@ def test_models_are_listed_with_score_and_data(
 
 def test_models_are_listed_with_commit_and_changes(copy: Project) -> None:
     (version,) = copy.registry.versions()
-    for commit, shown in (
-        ("c0ffee42" * 5, "c0ffee42"),
-        ("c0ffee42" * 5 + "-dirty", "c0ffee42-dirty"),
-    ):
-        copy.registry.client.set_tag(version.run, "commit", commit)
+    copy.registry.client.set_tag(version.run, "mlflow.source.git.commit", "c0ffee42" * 5)
+    for dirty, shown in (("False", "c0ffee42"), ("True", "c0ffee42-dirty")):
+        copy.registry.client.set_tag(version.run, "mlflow.source.git.dirty", dirty)
         assert printed(models, copy)[0][5] == shown
 
 
 def test_model_without_evaluation_is_listed(copy: Project) -> None:
     source = copy.registry.client.get_model_version(copy.params.name, "1").source
     with copy.tracking.run("train") as run:
-        copy.registry.register(str(source), run)
+        copy.registry.client.create_model_version(copy.params.name, str(source), run)
     assert [row[2] == "not evaluated" for row in printed(models, copy)] == [True, False]
 
 

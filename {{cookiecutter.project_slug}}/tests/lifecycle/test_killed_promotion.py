@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import obstore
+import pytest
 from mlflow import MlflowClient
 from plain.use_case import TRAINING
 from projects import open_project
@@ -19,6 +20,7 @@ from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote, rollback
 from project_package.model_store import CHALLENGER, CHAMPION
 
+pytestmark = pytest.mark.system
 KILLED = -9
 STAGES = {"promote": promote, "rollback": rollback}
 WRITES = ("set_registered_model_alias", "delete_registered_model_alias", "update_model_version")

@@ -10,10 +10,12 @@ from typing import Any
 import mlflow
 import pandas as pd  # type: ignore[import-untyped]
 import pytest
+from pydantic import BaseModel
 
 from project_package.bundle import EXAMPLES
 from project_package.lifecycle.mlflow_model import to_instances
 from project_package.lifecycle.project import Project
+from project_package.lifecycle.tracking import signature
 from project_package.model_store import CHAMPION
 
 FRESH_PROCESS = """
@@ -49,6 +51,26 @@ def test_model_answers_as_the_server_in_a_new_process(project: Project, tmp_path
     assert answers == [expected] * 3
     assert Path(package).is_relative_to(path)
     assert not list(Path(path).rglob("*.pkl"))
+
+
+def test_model_has_signature_and_example(project: Project) -> None:
+    source = project.registry.client.get_model_version(project.params.name, "1").source
+    info: Any = mlflow.models.get_model_info(str(source))
+    inputs = {column.name: column.required for column in info.signature.inputs}
+    assert inputs == {"months": True, "bill": True, "plan": True}
+    assert info.signature.outputs.input_names() == ["probability"]
+    assert info.saved_input_example_info["artifact_path"] == "input_example.json"
+
+
+def test_signature_without_examples_has_no_outputs() -> None:
+    class Request(BaseModel):
+        name: str
+        history: list[int] | None = None
+
+    found = signature(Request, [])
+    assert [c.required for c in found.inputs] == [True, False]
+    assert [str(kind) for kind in found.inputs.input_types()] == ["DataType.string", "Any"]
+    assert found.outputs is None
 
 
 ROWS = [{"a": 1, "b": {"c": "x"}, "d": [1, 2]}, {"a": 2, "b": {"c": None}, "d": []}]

@@ -17,6 +17,7 @@ from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 from project_package.serving.app import create_app
 
+pytestmark = pytest.mark.system
 FILES = {"linear": "weights.json", "tree": "model.onnx"}
 
 

@@ -77,7 +77,7 @@ def test_rollback_goes_back_to_the_first_champion(registry: Registry) -> None:
 def test_rollback_keeps_another_challenger(registry: Registry) -> None:
     registry.set_champion(find(registry, 2))
     source = registry.client.get_model_version(registry.name, "2").source
-    registry.register(str(source), find(registry, 2).run)
+    registry.register(str(source), "about")
     registry.rollback(no_check)
     assert find(registry, CHALLENGER).number == 3
 

@@ -116,7 +116,7 @@ def test_digest_covers_names_types_and_values() -> None:
     ]
     assert len({digest(columns) for columns in (known, *others)}) == 5
     assert digest(dict(reversed(known.items()))) == digest(known)
-    copied = np.array(["x", "".join(["y", "z"])], object)  # the same text at another address
+    copied = np.array(["x", "".join("yz")], object)  # the same text at another address
     assert digest({**known, "b": copied}) == digest(known)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 
 from project_package.contract import Columns, Files
@@ -82,7 +82,7 @@ def recorder(tmp_path: Path) -> Recorder:
 
 def search(storage: BaseStorage, recorder: Recorder, **changes: Any) -> Choice:
     candidate = changes.pop("candidate", recorder.candidate())
-    tick = changes.pop("tick", lambda: None)
+    tick = changes.pop("tick", lambda *_: None)
     return replace(Search(METRIC, FOLDS, 7, 8, storage, "study"), **changes).run(candidate, tick)
 
 
@@ -92,7 +92,7 @@ def trials(storage: BaseStorage) -> list[optuna.trial.FrozenTrial]:
 
 def test_first_trial_has_the_start_settings(memory: BaseStorage, recorder: Recorder) -> None:
     ticks: list[int] = []
-    search(memory, recorder, tick=lambda: ticks.append(1))
+    search(memory, recorder, tick=lambda _, trial: ticks.append(trial.number))
     assert trials(memory)[0].params == {"a": 0.5, "b": 5}
     assert len(trials(memory)) == len(ticks) == 8
 
@@ -109,8 +109,12 @@ def test_choice_is_the_best_trial(memory: BaseStorage, recorder: Recorder, highe
 
 def test_models_are_scored_on_the_validation_rows(memory: BaseStorage, recorder: Recorder) -> None:
     seen: list[float] = []
-    metric = Metric("m", "M", lambda rows, _: seen.append(rows["x"][0]) or 0.0)  # type: ignore[func-returns-value]
-    search(memory, recorder, metric=metric, trials=1)
+
+    def score(rows: Columns, _: object) -> float:
+        seen.append(float(rows["x"][0]))
+        return 0.0
+
+    search(memory, recorder, metric=Metric("m", "M", score), trials=1)
     assert seen == [5, 15, 25]
     assert [fit.split()[0] for fit in recorder.fits()] == ["0", "10", "20"]
 
@@ -148,6 +152,7 @@ def test_metric_without_a_value_is_an_error(memory: BaseStorage, recorder: Recor
         search(memory, recorder, metric=Metric("m", "M", lambda *_: float("nan")))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("deadly", [1, 8])
 def test_killed_search_continues_where_it_stopped(tmp_path: Path, deadly: int) -> None:
     command = [sys.executable, "-c", RESUMED, __file__, str(tmp_path), str(deadly)]
@@ -164,5 +169,10 @@ def test_killed_search_continues_where_it_stopped(tmp_path: Path, deadly: int) -
 
 def test_workers_can_share_a_database_server(postgres: str, recorder: Recorder) -> None:
     address = postgres.replace("postgresql:", "postgresql+psycopg:")
-    search(open_storage(address), recorder, trials=3)
-    assert len(trials(open_storage(address))) == 3
+    one, other = open_storage(address), open_storage(address)
+    search(one, recorder, trials=3)
+    assert len(trials(other)) == 3
+    for storage in (one, other):
+        assert isinstance(storage, RDBStorage)
+        storage.remove_session()
+        storage.engine.dispose()

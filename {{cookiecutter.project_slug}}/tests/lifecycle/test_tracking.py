@@ -1,26 +1,33 @@
 """What a run leaves in MLflow, also when its process is killed."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlflow.entities import Run
+from optuna.trial import TrialState, create_trial
 
+from project_package.contract import length
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.tracking import Tracking, commit, connect
+from project_package.lifecycle.tracking import Tracking, commit, connect, log_trial
+from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
 from project_package.settings import Settings
 
 OPEN_RUN = """
 import sys
-from pathlib import Path
 from plain.use_case import TRAINING
 from projects import open_project
+from pathlib import Path
 with open_project(TRAINING, Path(sys.argv[1])).tracking.run("train") as run:
     print(run, flush=True)
     sys.stdin.read()
@@ -37,13 +44,98 @@ def status(tracking: Tracking, run: str) -> str:
     return str(tracking.client.get_run(run).info.status)
 
 
-def test_run_has_parameters_data_and_commit(project: Project) -> None:
-    (version,) = project.registry.versions()
-    run = project.tracking.client.get_run(version.run).data
+def parent(project: Project) -> Run:
+    """Return the run that trained version 1."""
+    version = project.registry.find(1)
+    assert version is not None
+    return project.tracking.client.get_run(version.run)
+
+
+def children(project: Project, run: str) -> list[Run]:
+    """Return the child runs of a run, the oldest first."""
+    ids, of_run = [project.tracking.experiment], f"tags.mlflow.parentRunId = '{run}'"
+    return list(project.tracking.client.search_runs(ids, of_run, order_by=["start_time"]))
+
+
+def test_run_is_named_by_candidate_and_time(project: Project) -> None:
+    run = parent(project)
+    started = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
+    assert run.info.run_name == f"linear {started:%Y-%m-%d %H:%M}"
+    assert run.info.status == "FINISHED"
+
+
+def test_run_has_parameters_tags_and_description(project: Project) -> None:
+    run = parent(project).data
     assert run.params["train.trials"] == str(project.params.train.trials)
+    assert run.params["inputs"] == "3"
+    assert not [name for name in run.params if name.startswith("promote.")]
     assert run.tags["data"] == project.workspace.dataset().digest
-    assert run.tags["commit"] == commit()
-    assert {"test.auc", "tree.auc", "tree.auc.fold_0"} <= run.metrics.keys()
+    assert (run.tags["use_case"], run.tags["candidate"]) == ("plain", "linear")
+    assert run.tags["mlflow.note.content"].startswith("linear is the best of 3 trials")
+
+
+def test_run_has_scores_of_folds_test_and_baseline(project: Project) -> None:
+    (version,) = project.registry.versions()
+    (score,), metrics = project.registry.evaluation(version).scores, parent(project).data.metrics
+    assert metrics.keys() == {"valid.auc", "valid.auc.fold_0", "test.auc", "baseline.auc"}
+    assert (metrics["test.auc"], metrics["baseline.auc"]) == (score.model, score.baseline)
+    assert metrics["valid.auc"] == metrics["valid.auc.fold_0"]
+
+
+def test_run_has_training_and_test_rows_as_inputs(project: Project) -> None:
+    run: Any = parent(project)
+    inputs = {i.dataset.name: i.dataset for i in run.inputs.dataset_inputs}
+    dataset = project.workspace.dataset()
+    splits = project.training.split(project.params, dataset.path)
+    for name, rows in (("training", splits.train), ("test", splits.test)):
+        shapes = json.loads(inputs[name].profile)["features_shape"]
+        assert shapes["bill"] == [length(rows)]
+        assert dataset.path.as_posix() in inputs[name].source
+    assert inputs["training"].digest != inputs["test"].digest
+
+
+def test_each_trial_is_a_child_run(project: Project) -> None:
+    runs = {run.info.run_name: run for run in children(project, parent(project).info.run_id)}
+    assert runs.keys() == {"by_months trial 0", "linear trial 0", "tree trial 0"}
+    best = runs["linear trial 0"]
+    assert (best.info.status, best.data.params) == ("FINISHED", {"inputs": "3"})
+    assert best.data.metrics["valid.auc"] == parent(project).data.metrics["valid.auc"]
+    assert (best.data.tags["state"], best.data.tags["candidate"]) == ("complete", "linear")
+
+
+def test_reused_trials_are_not_logged_again(
+    trained: Path, clone: Callable[[Path], Project]
+) -> None:
+    project = clone(trained)
+    assert train(project) == 2
+    run = next(version.run for version in project.registry.versions())
+    assert children(project, run) == []
+
+
+def test_pruned_trial_has_no_mean(tracking: Tracking) -> None:
+    for state in (TrialState.COMPLETE, TrialState.PRUNED):
+        trial = create_trial(state=state, value=0.5, user_attrs={"folds": [0.5], "settings": {}})
+        trial.number = 0
+        with tracking.run("train") as run:
+            log_trial(tracking.experiment, "tree", trial, "auc")
+        of_run = f"tags.mlflow.parentRunId = '{run}'"
+        (child,) = tracking.client.search_runs([tracking.experiment], of_run)
+        assert ("valid.auc" in child.data.metrics) == (state is TrialState.COMPLETE)
+        assert child.data.metrics["valid.auc.fold_0"] == 0.5
+
+
+def test_experiment_and_model_say_what_they_are_for(project: Project) -> None:
+    client = project.tracking.client
+    experiment = client.get_experiment(project.tracking.experiment)
+    model = client.get_registered_model(project.params.name)
+    assert experiment.tags["mlflow.note.content"] == model.description
+    assert str(model.description).startswith("**Who leaves?**")
+
+
+def test_version_has_the_model_card_as_description(project: Project) -> None:
+    version = project.tracking.client.get_model_version(project.params.name, "1")
+    card = (project.workspace.reports / "card.md").read_text(encoding="utf-8")
+    assert version.description == card
 
 
 def test_run_has_bundle_baseline_and_evidence(project: Project) -> None:
@@ -84,9 +176,25 @@ def test_unreachable_server_is_named_in_a_sentence(
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
     with pytest.raises(UserError) as refusal:
-        connect(Settings(mlflow_tracking_uri=address), Workspace(tmp_path), "demo")
+        connect(Settings(mlflow_tracking_uri=address), Workspace(tmp_path), "demo", "")
     assert str(refusal.value).startswith(f"MLflow at {address} cannot be used: ")
     assert "\n" not in str(refusal.value)
+
+
+def test_run_has_the_commit_and_whether_files_changed(
+    tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    Path("code.py").touch()
+    for command in (("init", "-q"), ("add", "code.py"), (*identity, "commit", "-qm", "first")):
+        subprocess.run(["git", *command], check=True)  # noqa: S607
+    for changed in ("False", "True"):
+        with tracking.run("train") as run:
+            tags = tracking.client.get_run(run).data.tags
+        assert len(tags["mlflow.source.git.commit"]) == 40
+        assert tags["mlflow.source.git.dirty"] == changed
+        Path("code.py").write_text("changed", encoding="utf-8")
 
 
 def test_folder_outside_a_repository_has_no_commit(

@@ -55,7 +55,7 @@ class PlainParams(Params):
 
 
 def read_table(path: Path, model: type[Customer]) -> Columns:
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return to_rows([model.model_validate(row) for row in csv.DictReader(file)], model)
 
 

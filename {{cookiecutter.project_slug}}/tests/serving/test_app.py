@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import APIRouter
 from fastapi.testclient import TestClient
@@ -90,7 +90,7 @@ def test_a_server_imports_nothing_of_the_training_side(
 def test_serve_prints_version_and_address_and_exits_with_0(started: Callable[..., Any]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         server = started()
-        assert httpx.get(f"{server.url}/readyz").json()["model_version"] == "1"
+        assert httpx2.get(f"{server.url}/readyz").json()["model_version"] == "1"
         server.process.send_signal(number)
         assert server.process.wait(60) == 0
         assert "Traceback" not in server.stderr.read_text()

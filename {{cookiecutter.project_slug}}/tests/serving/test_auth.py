@@ -58,7 +58,7 @@ def test_refuses_a_key_without_the_scope(path: Path, tokens: dict[str, str]) -> 
 def test_refuses_a_request_without_a_known_key(path: Path, value: str) -> None:
     client = client_of(KeyStore(path, seconds=60))
     for header in ("Authorization", "X-API-Key"):
-        answer = client.post("/labels", headers={header: value.encode("latin-1")})
+        answer = client.post("/labels", headers={header.encode(): value.encode("latin-1")})
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert "ml key NAME --scope labels" in answer.json()["detail"]
         assert value not in answer.text or len(value) < 7
@@ -86,7 +86,7 @@ def test_keys_are_rotated_while_the_server_runs(path: Path) -> None:
 def test_a_damaged_file_leaves_the_keys(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     token = add(path, "shop", ["predict"])
     keys = KeyStore(path, seconds=0)
-    path.write_text("[")
+    path.write_text("[", encoding="utf-8")
     assert keys.find(token)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     with pytest.raises(UserError, match="cannot be read"):

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from multiplying import Published
@@ -21,8 +21,8 @@ def client(times: Published) -> Iterator[TestClient]:
         yield opened
 
 
-def post(client: TestClient, content: bytes | Iterator[bytes]) -> httpx.Response:
-    answer: httpx.Response = client.post("/v1/predict", content=content, headers=JSON)
+def post(client: TestClient, content: bytes | Iterator[bytes]) -> httpx2.Response:
+    answer: httpx2.Response = client.post("/v1/predict", content=content, headers=JSON)
     return answer
 
 
@@ -47,7 +47,7 @@ def test_refuses_a_body_that_does_not_arrive(times: Published) -> None:
 
 def test_an_upload_that_breaks_off_is_not_a_failure(times: Published) -> None:
     head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-    with running(times.app()) as url, httpx.Client(base_url=url) as client:
+    with running(times.app()) as url, httpx2.Client(base_url=url) as client:
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
         with socket.create_connection(address, timeout=20) as broken:
             broken.sendall(head + b"content-length: 9\r\n\r\n{")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from multiplying import TIMES, Published
@@ -105,7 +105,7 @@ def test_keeps_serving_while_the_store_is_unreachable(
 ) -> None:
     store = Path(times.store.address)
     gone = store.rename(store.with_name("gone"))
-    store.write_text("in the way")
+    store.write_text("in the way", encoding="utf-8")
     loader.check()
     assert loader.current().version == "1"
     assert "cannot be used" in loader.unreachable
@@ -190,15 +190,15 @@ def test_an_onnx_model_is_served_like_any_other(times: Published) -> None:
 
 
 def test_no_request_fails_during_swaps_and_each_has_one_version(times: Published) -> None:
-    done, answers = threading.Event(), list[httpx.Response]()
+    done, answers = threading.Event(), list[httpx2.Response]()
 
     async def load(url: str) -> None:
-        async def ask(client: httpx.AsyncClient) -> None:
+        async def ask(client: httpx2.AsyncClient) -> None:
             while not done.is_set():
                 body = {"instances": [{"x": 3}] * 4}
                 answers.append(await client.post("/v1/predict", json=body))
 
-        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
             await asyncio.gather(*(ask(client) for _ in range(CLIENTS)))
 
     with running(times.app()) as url:
@@ -217,4 +217,4 @@ def test_no_request_fails_during_swaps_and_each_has_one_version(times: Published
 
 
 def serves(url: str, version: str) -> bool:
-    return bool(httpx.get(f"{url}/readyz").json()["model_version"] == version)
+    return bool(httpx2.get(f"{url}/readyz").json()["model_version"] == version)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from multiplying import TIMES, Published
@@ -19,12 +19,12 @@ from project_package.model_store import CHALLENGER, CHAMPION
 ENTITIES = 2_000
 
 
-def ask(client: TestClient | httpx.Client, *instances: dict[str, Any]) -> httpx.Response:
-    answer: httpx.Response = client.post("/v1/predict", json={"instances": instances})
+def ask(client: TestClient | httpx2.Client, *instances: dict[str, Any]) -> httpx2.Response:
+    answer: httpx2.Response = client.post("/v1/predict", json={"instances": instances})
     return answer
 
 
-def answers(client: TestClient | httpx.Client, *instances: dict[str, Any]) -> list[float]:
+def answers(client: TestClient | httpx2.Client, *instances: dict[str, Any]) -> list[float]:
     """Return the y of instances that must be answered."""
     answer = ask(client, *instances)
     assert answer.status_code == 200, answer.text
@@ -104,7 +104,7 @@ def test_a_label_may_differ_when_an_event_is_repeated(client: TestClient) -> Non
 
 def test_bodies_that_arrive_together_are_refused_one_by_one(totals: Published) -> None:
     async def load(url: str) -> list[int]:
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with httpx2.AsyncClient(base_url=url) as client:
             bodies = [{"payment": f"{n}", "x": n if n % 3 else -1} for n in range(30)]
             sent = (client.post("/v1/predict", json={"instances": [one]}) for one in bodies)
             return [answer.status_code for answer in await asyncio.gather(*sent)]
@@ -118,13 +118,13 @@ def test_bodies_that_arrive_together_are_refused_one_by_one(totals: Published) -
     totals.task = replace(totals.task, history=questions)
     with running(totals.app()) as url:
         assert asyncio.run(load(url)) == [200 if n % 3 else 422 for n in range(30)]
-        with httpx.Client(base_url=url) as client:
+        with httpx2.Client(base_url=url) as client:
             assert answers(client, {"payment": "all", "x": 0}) == [0]  # questions are not stored
 
 
 def test_a_refused_event_does_not_refuse_others_with_its_key(totals: Published) -> None:
     async def send(url: str) -> list[int]:
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with httpx2.AsyncClient(base_url=url) as client:
             bodies = [  # of each pair, the first contradicts itself
                 {"instances": [{"payment": f"{n}", "x": value} for value in values]}
                 for n in range(20)
@@ -179,6 +179,7 @@ def test_awaits_an_async_model(times: Published) -> None:
         assert answers(client, {"x": 3}, {"x": 4}) == [6, 8]
 
 
+@pytest.mark.system  # loading a slow model takes half a minute
 @pytest.mark.parametrize(
     ("alias", "seconds", "rows"), [(CHAMPION, 0.5, 1), (CHAMPION, 0.002, 250), (CHALLENGER, 0.5, 1)]
 )
@@ -186,10 +187,10 @@ def test_answers_health_checks_while_a_slow_model_predicts(
     times: Published, alias: str, seconds: float, rows: int
 ) -> None:
     times.publish(6, alias, seconds=seconds)
-    with running(times.app(serve_canary=1)) as url, httpx.Client(base_url=url) as client:
+    with running(times.app(serve_canary=1)) as url, httpx2.Client(base_url=url) as client:
 
         async def load() -> float:
-            async with httpx.AsyncClient(base_url=url) as slow:
+            async with httpx2.AsyncClient(base_url=url) as slow:
                 body = {"instances": [{"x": 3}] * rows}
                 asked = asyncio.create_task(slow.post("/v1/predict", json=body))
                 await asyncio.sleep(0.1)

@@ -75,7 +75,7 @@ def test_counts_the_rows_on_which_the_challenger_fails(
 def test_drops_and_counts_what_does_not_fit_the_queue(
     times: Published, metrics: Metrics, champion: ModelLoader
 ) -> None:
-    shadow = shadow_of(times, metrics, seconds=0.5)
+    shadow = shadow_of(times, metrics, seconds=0.05)
     one = batch(champion, 1, 2)
     for _ in range(MAX_BATCHES + 3):
         shadow.submit(one)

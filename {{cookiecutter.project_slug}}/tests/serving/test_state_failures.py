@@ -15,7 +15,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from multiplying import Published
 from redis import Redis
@@ -23,6 +23,8 @@ from servers import running, wait_until
 
 from project_package.serving import app
 from project_package.state.sqlite import SqliteStore
+
+pytestmark = pytest.mark.system
 
 PEOPLE, PAYMENTS, KILLS = 8, 40, 2
 SERVER = f"""
@@ -37,12 +39,12 @@ if __name__ == "__main__":
 """
 
 
-def ask(url: str, **number: Any) -> httpx.Response:
-    return httpx.post(f"{url}/v1/predict", json={"instances": [{"x": 2, **number}]}, timeout=30)
+def ask(url: str, **number: Any) -> httpx2.Response:
+    return httpx2.post(f"{url}/v1/predict", json={"instances": [{"x": 2, **number}]}, timeout=30)
 
 
 def degraded(url: str) -> list[str]:
-    parts: list[str] = httpx.get(f"{url}/readyz").json()["degraded"]
+    parts: list[str] = httpx2.get(f"{url}/readyz").json()["degraded"]
     return parts
 
 
@@ -74,7 +76,7 @@ def test_a_locked_event_store_refuses_and_recovers(impatient: Published) -> None
             assert "event store cannot be used" in refused.json()["detail"]
             assert degraded(url) == ["state"]
             assert ask(url, payment="c", earlier=[1]).json()["predictions"] == [{"y": 3}]
-            assert 'degraded{part="state"} 1.0' in httpx.get(f"{url}/metrics").text
+            assert 'degraded{part="state"} 1.0' in httpx2.get(f"{url}/metrics").text
         wait_until(lambda: degraded(url) == [])
         assert ask(url, payment="b").json()["predictions"] == [{"y": 4}]
 
@@ -107,7 +109,7 @@ def server(totals: Published, state: str) -> Iterator[tuple["subprocess.Popen[st
             process.kill()
 
 
-def predict(client: httpx.Client, payment: dict[str, Any]) -> httpx.Response:
+def predict(client: httpx2.Client, payment: dict[str, Any]) -> httpx2.Response:
     """Send a payment, again while a process that was killed counts as answering it."""
     while True:
         answer = client.post("/v1/predict", json={"instances": [payment]})
@@ -118,7 +120,7 @@ def predict(client: httpx.Client, payment: dict[str, Any]) -> httpx.Response:
 
 def send(url: str, answered: dict[str, float], who: int) -> None:
     """Send the payments of a person that were not answered yet, until the server dies."""
-    with httpx.Client(base_url=url, timeout=30) as client, suppress(httpx.TransportError):
+    with httpx2.Client(base_url=url, timeout=30) as client, suppress(httpx2.TransportError):
         for number in range(PAYMENTS):
             payment = {"payment": f"{who}-{number}", "who": f"{who}", "x": who + number}
             if payment["payment"] not in answered:
@@ -149,7 +151,7 @@ def test_two_servers_count_each_event_once(totals: Published, state: str) -> Non
 
     with ExitStack() as opened, ThreadPoolExecutor(4) as pool:
         urls = [opened.enter_context(running(totals.app(state_url=state))) for _ in range(2)]
-        both = [opened.enter_context(httpx.Client(base_url=url, timeout=30)) for url in urls]
+        both = [opened.enter_context(httpx2.Client(base_url=url, timeout=30)) for url in urls]
         list(pool.map(send_to_both, range(40)))
         last = predict(both[0], {"payment": "last", "x": 0})
     assert last.json()["predictions"] == [{"y": 40}]

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from multiplying import Published
 from servers import wait_until
 
 from project_package.serving import app
 
+pytestmark = pytest.mark.system
 FACTORY = f"""
 from multiplying import TIMES
 from {app.__name__} import create_app, serve
@@ -51,15 +52,15 @@ def server(times: Published, tmp_path: Path) -> Iterator["subprocess.Popen[str]"
 def workers(url: str) -> set[str]:
     """Return the prefixes of request ids, which each worker has its own of."""
     try:
-        ids = [httpx.get(f"{url}/healthz").headers["x-request-id"] for _ in range(20)]
-    except httpx.TransportError:
+        ids = [httpx2.get(f"{url}/healthz").headers["x-request-id"] for _ in range(20)]
+    except httpx2.TransportError:
         return set()
     return {one.partition("-")[0] for one in ids}
 
 
 def counts(url: str) -> set[str]:
     """Return the numbers of predictions that the workers report."""
-    return {re.findall(COUNT, httpx.get(f"{url}/metrics").text)[0] for _ in range(12)}
+    return {re.findall(COUNT, httpx2.get(f"{url}/metrics").text)[0] for _ in range(12)}
 
 
 def test_two_workers_are_one_server_even_if_one_is_killed(
@@ -67,15 +68,17 @@ def test_two_workers_are_one_server_even_if_one_is_killed(
 ) -> None:
     assert server.stdout is not None
     url = re.findall(r"http://[\d.:]+", server.stdout.readline())[0]
-    assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200  # what was printed is true
+    assert httpx2.get(f"{url}/healthz", timeout=60).status_code == 200  # what was printed is true
     wait_until(lambda: len(workers(url)) == 2, seconds=60)
     before = workers(url)
     for _ in range(12):
-        answer = httpx.post(f"{url}/v1/predict", json={"instances": [{"x": 3}]})
+        answer = httpx2.post(f"{url}/v1/predict", json={"instances": [{"x": 3}]})
         assert answer.json()["predictions"] == [{"y": 3.0}]
     assert counts(url) == {"12"}
 
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    children = (
+        Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text(encoding="utf-8").split()
+    )
     os.kill(int(children[-1]), signal.SIGKILL)
     wait_until(lambda: len(now := workers(url)) == 2 and now != before, seconds=60)
     assert counts(url) == {"12"}

@@ -43,13 +43,13 @@ class SourceParams(Frozen):
         default_factory=dict, description="our column name = own column name"
     )
     memory_limit_mib: int = Field(
-        default=1024, ge=512, description="of copying and validating rows"
+        default=1024, ge=640, description="of the process while it copies and validates rows"
     )
 
     @property
     def duckdb_mib(self) -> int:
-        """The part of the limit for DuckDB; the program with its libraries takes 400 MiB."""
-        return self.memory_limit_mib - 400
+        """The part of the limit for DuckDB; the program with its libraries takes 500 MiB."""
+        return self.memory_limit_mib - 500
 
     @property
     def title(self) -> str:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import pandera.polars as pa
 import polars as pl
+import pyarrow
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyRelation
 from pandera.errors import SchemaErrors
@@ -28,13 +29,14 @@ def broken_by_rows(
         UserError: a column is missing or has another type than the schema says.
     """
     broken: dict[tuple[str, str], Violation] = {}
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_rows, columns=list(schema.columns)):
             for column, rule, bad in _broken(pl.DataFrame(batch), schema):
                 before = broken.get((column, rule), Violation(column, rule, rows=0))
                 examples = [*before.examples, *bad.head(SHOWN).to_dicts()][:SHOWN]
                 count = before.rows + len(bad)
                 broken[column, rule] = Violation(column, rule, count, examples)
+    pyarrow.default_memory_pool().release_unused()  # DuckDB needs it next
     return list(broken.values())
 
 

@@ -76,7 +76,7 @@ def fit_xgboost(rows: Columns, settings: Hyperparameters, seed: int) -> Quantile
     regressors = {}
     for name, quantile in QUANTILES.items():
         loss = {"objective": "reg:quantileerror", "quantile_alpha": quantile}
-        booster = XGBRegressor(**settings, **fixed, **loss)
+        booster = XGBRegressor(**settings, **fixed, **loss, n_jobs=1)  # as cores may be busy
         regressors[name] = booster.fit(inputs, target, sample_weight=weights)
     return Quantiles(regressors)
 

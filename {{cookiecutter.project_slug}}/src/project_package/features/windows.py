@@ -95,7 +95,8 @@ def stream(
 
     `rows` holds timestamp (int64 milliseconds, not decreasing), one integer code per row for each
     entity (`NO_ENTITY` where there is none), and the raw columns. Values are those of the rows
-    `at`, each of which has every entity: a window that no feature reads is computed for these only.
+    `at`, each of which has every entity. At positions, a window that no feature reads is computed
+    for these only; of a slice, which is long, every row is computed in order, which is faster.
 
     Raises:
         ValueError: rows are not in order of time, or a window reads text or a missing or infinite
@@ -113,7 +114,7 @@ def stream(
         if isinstance(feature, Derived):
             values = feature.function(*(columns[name] for name in feature.inputs))
         else:
-            here = EVERY_ROW if feature.name in last_reader else at
+            here = EVERY_ROW if isinstance(at, slice) or feature.name in last_reader else at
             if feature.entity not in timelines:
                 timelines[feature.entity] = _Timeline(rows[feature.entity], timestamp, reach)
             values = timelines[feature.entity].values(feature, columns, here)

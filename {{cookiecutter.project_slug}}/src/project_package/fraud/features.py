@@ -3,8 +3,9 @@
 Fifteen are the inputs of the published baseline (Le Borgne et al. 2022, chapter 3): the amount,
 the time, how often and how much the card paid lately, and how often payments at the terminal
 turned out to be fraud. The others describe behaviour: how the amount compares with what is typical
-of the card, how many amounts of the card were far from typical, and whether the latest known
-payments at the terminal are an unbroken run of frauds. A label is known seven days after the
+of the card, how many amounts of the card were far from typical, whether the latest known payments
+at the terminal are an unbroken run of frauds, and how large frauds at the terminal are: a single
+large one tells more about its card than about the terminal. A label is known seven days after the
 payment, so no window over labels ends later than that.
 """
 
@@ -118,6 +119,14 @@ FEATURES: tuple[Feature, ...] = (
     _terminal(
         "terminal_days_since_genuine", "days since a genuine payment", "days_since_false", 30
     ),
+    Derived("fraud_amount", "the amount of a fraud, or 0", np.multiply, ("is_fraud", "amount")),
+    _terminal("fraud_amount_30d", "mean of these amounts", "mean", 30, "fraud_amount"),
+    Derived(
+        "terminal_fraud_mean_30d",
+        f"mean amount of frauds at the terminal, in 30 d ending {LABEL_DELAY_DAYS} d ago",
+        lambda amount, risk: amount / np.where(risk > 0, risk, 1),
+        ("fraud_amount_30d", "terminal_risk_30d"),
+    ),
 )
 ENTITIES = entities(FEATURES)
 """Whose earlier payments the features read: card and terminal."""
@@ -128,6 +137,7 @@ RAW = tuple(dict.fromkeys(name for f in FEATURES for name in f.inputs if name no
 
 # Features that only other features read; every other one is an input of the model.
 _STEPS = {"is_ordinary", "ordinary_amount", "ordinary_count_30d", "ordinary_sum_30d", "is_outlier"}
+_STEPS |= {"fraud_amount", "fraud_amount_30d"}
 DESCRIPTIONS = {"amount": "amount of the payment"} | {
     feature.name: feature.description for feature in FEATURES if feature.name not in _STEPS
 }

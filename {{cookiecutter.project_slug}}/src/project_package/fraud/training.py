@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from ..contract import Columns, Files
 from ..training import About, Fitted, Outcome, Training
 from .data import SIMULATOR, FraudParams, examples, load_data, read_batch, recent_events, split
 from .features import INPUTS
-from .metrics import METRICS, naive, slices, threshold, weeks, weighted_average_precision
+from .metrics import METRICS, average_precision, naive, slices, threshold, weeks
 from .models import CANDIDATES
 from .report import figures, summary
 from .task import ASSETS, Assets, make_task, top_reasons
@@ -100,7 +101,7 @@ TRAINING = Training(
     split=split,
     candidates=CANDIDATES,
     metrics=METRICS,
-    weighted=lambda rows, p: weighted_average_precision(rows["is_fraud"], p["score"]),
+    weighted=lambda rows, p: partial(average_precision, rows["is_fraud"], p["score"]),
     naive=naive,
     about=about,
     summary=summary,

@@ -28,8 +28,9 @@ def models(project: Project) -> None:
         score = run.metrics.get(f"test.{goal.name}")
         scored = "not evaluated" if score is None else f"{score:.3f}"
         created = f"{datetime.fromtimestamp(version.created / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-        commit = run.tags.get("commit", "")
-        origin = (run.tags.get("data", ""), commit[:8] + commit[40:])  # -dirty, after 40 digits
+        dirty = "-dirty" if run.tags.get("mlflow.source.git.dirty") == "True" else ""
+        commit = run.tags.get("mlflow.source.git.commit", "")[:8] + dirty
+        origin = (run.tags.get("data", ""), commit)
         rows.append((str(version.number), ", ".join(version.aliases), scored, created, *origin))
     header = ("version", "aliases", goal.label, "created", "data", "commit")
     project.console.table(project.params.name, header, rows)

@@ -31,10 +31,12 @@ def evaluate(project: Project) -> Evaluation:
         progress(0.7)
         # 2. Write report and card, and track all of it.
         write_report(project, version, document)
-        with mlflow.start_run(run_id=version.run):
-            mlflow.log_metrics({f"test.{score.name}": score.model for score in evaluation.scores})
-            for figure in document.figures:
-                mlflow.log_figure(canvas(figure), f"figures/{figure.name}.svg")
+        scores = {f"test.{score.name}": score.model for score in evaluation.scores}
+        scores |= {f"baseline.{score.name}": score.baseline for score in evaluation.scores}
+        mlflow.log_metrics(scores, run_id=version.run)
+        for figure in document.figures:
+            path = f"figures/{figure.name}.svg"
+            project.registry.client.log_figure(version.run, canvas(figure), path)
     # 3. Publish it as the store's challenger.
     with project.workspace.lock():
         project.registry.publish_challenger(version)
@@ -75,12 +77,17 @@ def describe(
 
 
 def write_report(project: Project, version: Version, document: Document) -> None:
-    """Write report, card and scores into the folder of reports and the run of the version."""
+    """Write report, card and scores into the folder of reports and the run of the version.
+
+    The card is the version's description in MLflow too.
+    """
+    client, number = project.registry.client, str(version.number)
     scores = document.evaluation.model_dump_json(indent=2)
     files = {"report.html": render(document), "card.md": card(document), EVALUATION: scores}
     for name, text in files.items():
         replace_text(project.workspace.reports / name, text)
-        project.registry.client.log_text(version.run, text, f"{EVIDENCE}/{name}")
+        client.log_text(version.run, text, f"{EVIDENCE}/{name}")
+    client.update_model_version(project.registry.name, number, files["card.md"])
 
 
 def challenger(project: Project) -> Version:

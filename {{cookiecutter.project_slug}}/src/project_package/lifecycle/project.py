@@ -42,7 +42,13 @@ class Project:
     def tracking(self) -> Tracking:
         """MLflow, connected on first use."""
         with self.workspace.lock():
-            return connect(self.settings, self.workspace, self.params.name)
+            return connect(self.settings, self.workspace, self.params.name, self.overview)
+
+    @property
+    def overview(self) -> str:
+        """What MLflow shows as the description of the experiment and the model."""
+        about = self.training.about(self.params)
+        return f"**{about.question}** {about.use}\n\n{about.data}"
 
     @cached_property
     def store(self) -> Store:

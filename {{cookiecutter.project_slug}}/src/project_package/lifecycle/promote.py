@@ -44,7 +44,7 @@ def promote(project: Project) -> int:
             if refused:
                 registry.store.delete_alias(CHALLENGER)
             else:
-                registry.set_champion(version, "\n".join(f"- {verdict}" for verdict in verdicts))
+                registry.set_champion(version)
     if refused:
         lines = "\n".join(f"  {verdict}" for verdict in refused)
         raise GateRefused(f"Version {version.number} does not become the champion:\n{lines}")

@@ -6,11 +6,13 @@ two leaves a new champion with an old alias, which `champion` corrects when it i
 """
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
@@ -42,11 +44,15 @@ class Registry:
     name: str
     store: Store
 
-    def register(self, model: str, run: str) -> int:
-        """Register a logged model as the next version and the challenger; return its number."""
+    def register(self, model: str, about: str) -> int:
+        """Register a logged model as the next version and the challenger; return its number.
+
+        A new registered model is described by `about`, Markdown.
+        """
         with suppress(MlflowException):  # it exists; any other failure repeats in the next line
-            self.client.create_registered_model(self.name)
-        version = self.client.create_model_version(self.name, model, run)
+            self.client.create_registered_model(self.name, description=about)
+        with redirect_stderr(StringIO()):  # where MLflow prints what it did
+            version = mlflow.register_model(model, self.name)
         self.client.set_registered_model_alias(self.name, CHALLENGER, version.version)
         return int(version.version)
 
@@ -99,9 +105,8 @@ class Registry:
         self.store.publish(version.number, BUNDLE, bundle)
         return digest
 
-    def set_champion(self, version: Version, description: str = "") -> None:
-        """Publish a version and make it the champion; MLflow shows the description."""
-        self.client.update_model_version(self.name, str(version.number), description)
+    def set_champion(self, version: Version) -> None:
+        """Publish a version and make it the champion."""
         digest = self._publish(version)
         old = self.store.pointer(CHAMPION)
         if old is None or old.version != version.number:  # it can be, after a killed promote

@@ -63,16 +63,8 @@ class Document:
 
 def render(document: Document) -> str:
     """Render the report as HTML; the same document gives the same text."""
-    evaluation = document.evaluation
-    slices = {p.name: score for p in evaluation.slices if (score := p.scores[evaluation.goal])}
-    longest = max((max(score.model, score.baseline) for score in slices.values()), default=0.0)
-    return _fill(
-        "report.html",
-        document,
-        bars={score.name: bars(score) for score in evaluation.scores},
-        slice_bars={name: bars(score, longest) for name, score in slices.items()},
-        figures=[(figure, svg(figure)) for figure in document.figures],
-    )
+    pictures = [(figure, svg(figure)) for figure in document.figures]
+    return _fill("report.html", document, figures=pictures)
 
 
 def card(document: Document) -> str:
@@ -95,8 +87,8 @@ def _fill(name: str, document: Document, **more: object) -> str:
         vars(document) | more,
         goal=document.goal,
         verdict=verdict(document),
-        findings=findings(document),
         averaging=averaging(document),
+        lost=", ".join(s.label for s in document.evaluation.scores if s.gain < 0),
         passed=all(rule.passed for rule in document.verdicts),
     )
 
@@ -104,24 +96,6 @@ def _fill(name: str, document: Document, **more: object) -> str:
 def _text(text: str) -> str:
     """Escape text for Markdown: one line, no new table cell, no HTML tag."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-
-
-def bars(score: Score, longest: float = 0.0) -> Mapping[str, float]:
-    """Return the length of each bar, from 0 to 100, on a scale from zero to the longest value.
-
-    Besides the three contenders: `low` and `high`, the model minus and plus one spread, and
-    `ceiling`, which is 0 when there is none.
-    """
-    values = {
-        "model": score.model,
-        "baseline": score.baseline,
-        "naive": score.naive,
-        "ceiling": score.ceiling or 0.0,
-        "low": score.model - score.spread,
-        "high": score.model + score.spread,
-    }
-    longest = longest or max(values.values()) or 1.0
-    return {name: round(max(100 * value / longest, 0.0), 2) for name, value in values.items()}
 
 
 def number(value: float | None) -> str:
@@ -159,31 +133,6 @@ def verdict(document: Document) -> str:
     much = "clearly" if goal.gain > goal.spread else "slightly"
     but = f", but clearly worse on {', '.join(worse)}" if worse else ""
     return f"The model is {much} better than the simple baseline{but}."
-
-
-def findings(document: Document) -> tuple[str, ...]:
-    """Describe the test scores in sentences, the most important first."""
-    others = (_difference(document), _behind(document))
-    return (*document.summary, *(text for text in others if text))
-
-
-def _difference(document: Document) -> str:
-    score = document.goal
-    if not math.isfinite(score.gain):
-        return ""
-    gain, side = abs(score.gain), "better" if score.gain > 0 else "worse"
-    much = f"{gain / score.baseline:.0%}" if score.baseline > 0 else number(gain)
-    text = f"By {score.label} the model is {much} {side} than the simple baseline"
-    if len(score.periods) < 2:
-        return f"{text}."
-    size = "more" if gain > score.spread else "no more"
-    periods = f"{len(score.periods)} {document.about.periods}"
-    return f"{text}, {size} than the standard deviation over the {periods}, {number(score.spread)}."
-
-
-def _behind(document: Document) -> str:
-    names = [score.label for score in document.evaluation.scores if score.gain < 0]
-    return f"The simple baseline is better in: {', '.join(names)}." if names else ""
 
 
 def svg(figure: Figure) -> str:

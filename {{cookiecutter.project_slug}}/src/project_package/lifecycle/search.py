@@ -50,8 +50,10 @@ class Search:
     study: str
     """Name of data, parameters and code, but not of the number of trials: more continue it."""
 
-    def run(self, candidate: Candidate, tick: Callable[[], None]) -> Choice:
-        """Search one candidate; `tick` is called after each trial."""
+    def run(
+        self, candidate: Candidate, done: Callable[[Candidate, optuna.trial.FrozenTrial], None]
+    ) -> Choice:
+        """Search one candidate; `done` is called after each trial."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(
             storage=self.storage,
@@ -64,12 +66,13 @@ class Search:
         wanted = self.trials if candidate.space else 1
         if not any(trial.state in KNOWN for trial in study.trials):
             study.enqueue_trial(dict(candidate.start))
-        for _ in range(min(finished, wanted)):
-            tick()
         study.optimize(
             lambda trial: self._objective(candidate, trial),
             n_trials=max(0, wanted - finished),
-            callbacks=[lambda *_: tick(), optuna.study.MaxTrialsCallback(wanted, FINISHED)],
+            callbacks=[
+                lambda _, trial: done(candidate, trial),
+                optuna.study.MaxTrialsCallback(wanted, FINISHED),
+            ],
         )
         best = study.best_trial
         trials = {t.number: tuple(t.user_attrs.get("folds", ())) for t in study.trials}

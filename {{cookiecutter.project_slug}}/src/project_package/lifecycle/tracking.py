@@ -1,50 +1,85 @@
 """Tracking in MLflow: what a run tried, on which data, from which commit, with which results."""
 
 import importlib.metadata
+import json
 import logging
 import os
 import subprocess
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import mlflow
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.types import Schema
+from optuna.trial import FrozenTrial, TrialState
+from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..bundle import EXAMPLES, Bundle, pack
 from ..bundle import write as write_files
-from ..contract import Files
+from ..contract import Files, Task
 from ..errors import UserError
 from ..settings import Settings, shown
+from ..training import Splits
 from .search import Choice
 from .workspace import Dataset, Workspace
 
 MODEL_LIBRARIES = ("mlflow", "numpy", "onnxruntime", "pandas", "pydantic", "typing-extensions")
 """What the registered model imports. A use case that needs more adds it here."""
+NOTE = "mlflow.note.content"
+"""The tag that MLflow shows as the description of a run or an experiment, in Markdown."""
 
 
-def log_dataset(dataset: Dataset) -> None:
-    """Log which data set the open run uses."""
+def log_dataset(dataset: Dataset, splits: Splits) -> None:
+    """Log the rows on which the open run trains and tests, and the digest of the data set."""
     source = CodeDatasetSource({"mlflow.source.name": dataset.path.as_posix()})
-    used = MetaDataset(source, name="data", digest=dataset.digest)  # type: ignore[abstract]
-    mlflow.log_input(used, "training")
+    for name, rows in (("training", splits.train), ("test", splits.test)):
+        used = mlflow.data.from_numpy(dict(rows), source, name=name)  # type: ignore[attr-defined]
+        mlflow.log_input(used, name)
     mlflow.set_tag("data", dataset.digest)
 
 
-def log_choice(choice: Choice, metric: str) -> None:
-    """Log a candidate's best settings and score, and the folds of each trial as a step."""
-    name = f"{choice.candidate.name}.{metric}"
-    mlflow.log_metric(name, choice.score)
-    for trial, scores in choice.trials.items():
-        folds = {f"{name}.fold_{fold}": score for fold, score in enumerate(scores)}
-        mlflow.log_metrics(folds, step=trial)
-    mlflow.log_dict(dict(choice.settings), f"search/{choice.candidate.name}.json")
+def log_choice(choice: Choice, trials: int, metric: str) -> None:
+    """Name the open run by its candidate; log its settings and its scores on the folds."""
+    name = choice.candidate.name
+    mlflow.set_tags(
+        {
+            "mlflow.runName": f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M}",
+            "candidate": name,
+            NOTE: f"{name} is the best of {trials} trials; the new ones are child runs.",
+        }
+    )
+    mlflow.log_params(dict(choice.settings))
+    mlflow.log_metrics(fold_scores(metric, choice.folds))
+    mlflow.log_metric(f"valid.{metric}", choice.score)
+
+
+def log_trial(experiment: str, name: str, trial: FrozenTrial, metric: str) -> None:
+    """Log a trial of the search as a child of the open run; a pruned one has no mean score."""
+    title, state = f"{name} trial {trial.number}", trial.state.name.lower()
+    tags = {"candidate": name, "state": state}
+    with mlflow.start_run(None, experiment, title, nested=True, tags=tags):
+        mlflow.log_params(trial.user_attrs["settings"])
+        mlflow.log_metrics(fold_scores(metric, trial.user_attrs["folds"]))
+        if trial.state is TrialState.COMPLETE and trial.value is not None:
+            mlflow.log_metric(f"valid.{metric}", trial.value)
+        if trial.duration is not None:
+            mlflow.log_metric("seconds", trial.duration.total_seconds())
+
+
+def fold_scores(metric: str, scores: Sequence[float]) -> dict[str, float]:
+    """Name the scores on the folds."""
+    return {f"valid.{metric}.fold_{number}": score for number, score in enumerate(scores)}
 
 
 def log_files(files: Files, folder: str) -> None:
@@ -54,24 +89,42 @@ def log_files(files: Files, folder: str) -> None:
         mlflow.log_artifacts(temporary)
 
 
-def log_model(files: Files, task: str) -> str:
+def log_model(bundle: Bundle, make_task: Callable[[Bundle], Task]) -> str:
     """Log a bundle as an MLflow model that answers raw instances; return its address.
 
-    `task` is the module with `make_task`. Without a signature MLflow passes nested instances on
-    unchanged; without these requirements it would take ten seconds to find them.
+    Without these requirements MLflow would take ten seconds to find them.
     """
     versions = importlib.metadata.version
-    with TemporaryDirectory() as temporary:
-        write_files(files, Path(temporary) / "bundle")
+    examples = json.loads(bundle.files[EXAMPLES])
+    with TemporaryDirectory() as temporary, warnings.catch_warnings():
+        # Of a model without examples, and of whole numbers in answers, which are never missing.
+        warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
+        write_files(pack(bundle), Path(temporary) / "bundle")
         info = mlflow.pyfunc.log_model(
-            name="model",
+            name=bundle.manifest.candidate,
             python_model=str(Path(__file__).with_name("mlflow_model.py")),
             artifacts={"bundle": f"{temporary}/bundle"},
             code_paths=[str(Path(__file__).parents[1])],
-            model_config={"task": task},
+            model_config={"task": make_task.__module__},
             pip_requirements=[f"{name}=={versions(name)}" for name in MODEL_LIBRARIES],
+            signature=signature(make_task(bundle).request, [e["response"] for e in examples]),
+            input_example=[example["request"] for example in examples[:1]] or None,
         )
     return str(info.model_uri)
+
+
+def signature(request: type[BaseModel], responses: Sequence[Mapping[str, Any]]) -> ModelSignature:
+    """Describe the fields of a request, and those of the responses if there are any.
+
+    Numbers and nested fields have the type "any": MLflow refuses 25 where a number may have a
+    fraction, and checks nested values one by one, slowly. The request itself checks them all.
+    """
+    columns = []
+    for name, field in request.model_fields.items():
+        kind = "string" if field.annotation is str else "any"
+        columns.append({"name": name, "type": kind, "required": field.is_required()})
+    outputs = infer_signature(model_output=list(responses)).outputs if responses else None
+    return ModelSignature(Schema.from_json(json.dumps(columns)), outputs)
 
 
 @dataclass(frozen=True)
@@ -87,10 +140,12 @@ class Tracking:
     def run(self, name: str) -> Iterator[str]:
         """Open a new run and yield its id; it ends as failed when the body raises."""
         self._end_killed_runs()
-        with mlflow.start_run(experiment_id=self.experiment, run_name=name) as run:
+        code, _, dirty = commit().partition("-")
+        tags = {"mlflow.source.git.commit": code, "mlflow.source.git.dirty": str(bool(dirty))}
+        tags = tags if code else {}
+        with mlflow.start_run(experiment_id=self.experiment, run_name=name, tags=tags) as run:
             lock = self.root / f".lock-{run.info.run_id}"
             with FileLock(lock):  # which the system releases when the process is killed
-                mlflow.set_tag("commit", commit())
                 yield run.info.run_id
                 lock.unlink()
 
@@ -106,8 +161,12 @@ class Tracking:
                 lock.unlink()
 
 
-def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
-    """Connect to MLflow and find or create the experiment; raise UserError when it fails."""
+def connect(settings: Settings, workspace: Workspace, name: str, about: str) -> Tracking:
+    """Connect to MLflow and find or create the experiment, described by `about` (Markdown).
+
+    Raises:
+        UserError: MLflow cannot be used.
+    """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7 would be minutes of silence
     for noisy in ("mlflow", "alembic"):
@@ -119,7 +178,10 @@ def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
         local = (workspace.root / "mlartifacts").absolute().as_uri()
         location = local if address.startswith("sqlite:") else None
         found = client.get_experiment_by_name(name)
-        experiment = found.experiment_id if found else client.create_experiment(name, location)
+        tags = {NOTE: about, "mlflow.experimentKind": "custom_model_development"}
+        experiment = (
+            found.experiment_id if found else client.create_experiment(name, location, tags)
+        )
         return Tracking(client, experiment, workspace.root)
     except (MlflowException, SQLAlchemyError) as error:
         reason = str(error).replace(address, shown(address))

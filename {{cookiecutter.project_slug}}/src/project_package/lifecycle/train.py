@@ -9,19 +9,20 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+from optuna.trial import FrozenTrial
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
 from ..contract import Columns, length
 from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Params, flatten
-from ..training import Outcome, Progress, Splits
+from ..training import Candidate, Outcome, Progress, Splits
 from . import gate
 from .inference import answer, run_model
 from .project import Project
 from .scoring import BASELINE, digest
 from .search import Choice, Search, open_storage
-from .tracking import commit, log_choice, log_dataset, log_files, log_model
+from .tracking import commit, log_choice, log_dataset, log_files, log_model, log_trial
 from .workspace import Dataset
 
 PARITY_ROWS = 20_000
@@ -36,11 +37,12 @@ def train(project: Project) -> int:
     """
     training, params = project.training, project.params
     dataset = project.workspace.dataset()
-    with project.console.step("train") as progress, project.tracking.run("train") as run_id:
+    with project.console.step("train") as progress, project.tracking.run("train"):
         # 1. Read and split.
-        mlflow.log_params(flatten(params))
-        log_dataset(dataset)
+        values = flatten(params)
+        mlflow.log_params({k: v for k, v in values.items() if not k.startswith("promote.")})
         splits = training.split(params, dataset.path)
+        log_dataset(dataset, splits)
         # 2. Search settings of each candidate on the folds.
         try:
             choices = search(project, splits, dataset, progress)
@@ -49,10 +51,9 @@ def train(project: Project) -> int:
                 f"The data set {dataset.digest} has no column {error}: when features have changed, "
                 "run `ml data` again."
             ) from error
-        for choice in choices:
-            log_choice(choice, training.goal.name)
         metric = training.goal
         simple, best = choices[0], max(choices[1:], key=lambda c: metric.gain(c.score, 0.0))
+        log_choice(best, sum(len(choice.trials) for choice in choices), metric.name)
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
         baseline = build_bundle(project, splits, dataset, simple)
         bundle = build_bundle(project, splits, dataset, best)
@@ -61,10 +62,11 @@ def train(project: Project) -> int:
         # 5. Log both bundles, and one as the MLflow model.
         log_files(pack(baseline), BASELINE)
         log_files(pack(bundle), BUNDLE)
-        model = log_model(pack(bundle), training.make_task.__module__)
+        model = log_model(bundle, training.make_task)
+        mlflow.set_tag("use_case", training.make_task(bundle).name)
         # 6. Register, last: a kill before this leaves no incomplete version.
         with project.workspace.lock():
-            version = project.registry.register(model, run_id)
+            version = project.registry.register(model, project.overview)
     project.console.print(
         f"Version {version} is {best.candidate.name}, {best.score:.3f} on the folds; the simple "
         f"baseline has {simple.score:.3f}."
@@ -93,7 +95,12 @@ def search(project: Project, splits: Splits, dataset: Dataset, progress: Progres
     )
     total = sum(searching.trials if c.space else 1 for c in candidates) + 1  # and the final fit
     done = count(1)
-    return [searching.run(c, lambda: progress(min(next(done) / total, 1.0))) for c in candidates]
+
+    def finish(candidate: Candidate, trial: FrozenTrial) -> None:
+        log_trial(project.tracking.experiment, candidate.name, trial, training.goal.name)
+        progress(min(next(done) / total, 1.0))
+
+    return [searching.run(candidate, finish) for candidate in candidates]
 
 
 def code_of(params: type[Params]) -> bytes:

@@ -69,7 +69,7 @@ class Workspace:
     def dataset(self, digest: str = "") -> Dataset:
         """Return a data set, the latest without a digest; raise UserError when there is none."""
         latest = self.data / "latest"
-        digest = digest or (latest.read_text() if latest.exists() else "")
+        digest = digest or (latest.read_text("utf-8") if latest.exists() else "")
         if not digest:
             raise UserError("There is no data yet: run `ml data` first.")
         found = Dataset(digest, self.data / digest)
@@ -82,7 +82,7 @@ def replace_text(path: Path, text: str) -> None:
     """Write a temporary file, then rename it: readers see the old text or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}-{uuid4().hex}")
-    temporary.write_text(text)
+    temporary.write_text(text, "utf-8")
     temporary.replace(path)
 
 

@@ -5,7 +5,7 @@ Nothing of the training side is imported.
 
 import asyncio
 import gc
-import logging
+import logging.config
 import os
 import pkgutil
 import signal
@@ -33,11 +33,10 @@ from ..settings import Settings
 from .auth import open_keys, require
 from .compat import MLFLOW_HEALTH, add_compat, add_platform_health
 from .event_transactions import EventTransactions
-from .limits import RETRY
-from .log_config import configure, logging_config
+from .log_config import logging_config
 from .log_writer import LogWriter
 from .metrics import FOLDER, Metrics
-from .middleware import add_middleware
+from .middleware import RETRY, add_middleware
 from .model_loader import ModelLoader
 from .prediction_service import EventService, PredictionService
 from .predictions import Answered, Versions
@@ -186,7 +185,6 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
         UserError: the address cannot be used, or the application cannot be built.
     """
     settings = environment.read()
-    configure(quiet)
     workers = workers or settings.serve_workers
     options: dict[str, Any] = {
         "http": "h11",  # httptools has no limit on the size of request heads
@@ -196,11 +194,15 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
         "log_config": logging_config(quiet),
         "timeout_graceful_shutdown": ceil(settings.serve_answer_seconds),
     }
+    logging.config.dictConfig(options["log_config"])
     with listen(host or settings.host, settings.port if port < 0 else port) as listening:
         app = pkgutil.resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
         host, port = listening.getsockname()[:2]
         if not quiet:
-            greet(app, host, port)
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            version = app.state.champion.current().version
+            sys.stdout.write(f"Version {version} is served on {url}; try requests on {url}/docs.\n")
+            sys.stdout.flush()
         if workers == 1:
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # which exits with 0
             with suppress(KeyboardInterrupt):
@@ -221,11 +223,3 @@ def listen(host: str, port: int) -> socket.socket:
             f"The server cannot listen on {host}, port {port}: {error}. Set another with --host "
             "and --port, or SERVE_HOST and SERVE_PORT."
         ) from error
-
-
-def greet(app: FastAPI, host: str, port: int) -> None:
-    """Print what is served, and where."""
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    version = app.state.champion.current().version
-    sys.stdout.write(f"Version {version} is served on {url}; try requests on {url}/docs.\n")
-    sys.stdout.flush()

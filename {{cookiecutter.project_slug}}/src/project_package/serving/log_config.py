@@ -6,7 +6,7 @@ which may quote what was sent.
 """
 
 import json
-import logging.config
+import logging
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -36,8 +36,8 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def logging_config(quiet: bool = False) -> dict[str, Any]:
-    """Return the configuration for uvicorn; `quiet` leaves out information of this project."""
+def logging_config(quiet: bool) -> dict[str, Any]:
+    """Return the configuration for `dictConfig`; `quiet` leaves out information of this project."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -46,8 +46,3 @@ def logging_config(quiet: bool = False) -> dict[str, Any]:
         "root": {"level": "WARNING", "handlers": ["stderr"]},
         "loggers": {PACKAGE: {"level": "WARNING" if quiet else "INFO"}},
     }
-
-
-def configure(quiet: bool = False) -> None:
-    """Configure logging of this process."""
-    logging.config.dictConfig(logging_config(quiet))

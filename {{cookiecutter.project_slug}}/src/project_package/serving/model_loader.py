@@ -102,16 +102,15 @@ class ModelLoader:
                 self._swap(None)
             elif pointer is None or pointer != self._seen:
                 self._swap(self._load())
-            self._seen = pointer
         except (StoreUnreachable, OSError) as error:  # the next check tries again
-            unreachable = str(error)
-        except UserError as error:
-            self.refuse(str(error).splitlines()[0] + (RESTART if self.running else ""))
-            self._seen = pointer
-        except CODE_ERRORS as error:  # a file is missing, or has other content
-            reason = f"The bundle of the {self.alias} cannot be loaded: {error!r}."
+            unreachable, pointer = str(error), self._seen
+        except (UserError, *CODE_ERRORS) as error:
+            if isinstance(error, UserError):
+                reason = str(error).splitlines()[0]
+            else:  # a file is missing, or has other content
+                reason = f"The bundle of the {self.alias} cannot be loaded: {error!r}."
             self.refuse(reason + (RESTART if self.running else ""))
-            self._seen = pointer
+        self._seen = pointer
         if unreachable and not self.unreachable and self.running:
             log.warning("the model store is unreachable", extra={"reason": unreachable})
         self.unreachable = unreachable
@@ -148,8 +147,13 @@ class ModelLoader:
             examples=json.loads(bundle.files.get(EXAMPLES, b"[]")),
             is_async=inspect.iscoroutinefunction(model.predict),
         )
-        if self.running is not None:
-            compare_schemas(served, self.running)
+        running = self.running or task
+        for new, old in ((task.request, running.request), (task.response, running.response)):
+            if new.model_json_schema() != old.model_json_schema():
+                raise UserError(
+                    f"Version {version} has other fields in {old.__name__} than the version "
+                    "that is served: restart the server."
+                )
         if self.served is not None and self.served.is_async != served.is_async:
             raise UserError(
                 f"Version {version} is asynchronous and the served one is not, or the reverse: "
@@ -171,17 +175,6 @@ class ModelLoader:
             self.metrics.model_swaps.labels(self.alias).inc()
         version = served.version if served else ""
         log.info("swapped the model", extra={"alias": self.alias, "model_version": version})
-
-
-def compare_schemas(served: ServedModel, running: Task) -> None:
-    """Raise UserError when a version has other fields than those that the routes were built for."""
-    task = served.task
-    for new, old in ((task.request, running.request), (task.response, running.response)):
-        if new.model_json_schema() != old.model_json_schema():
-            raise UserError(
-                f"Version {served.version} has other fields in {old.__name__} than the version "
-                "that is served: restart the server."
-            )
 
 
 def verify(served: ServedModel) -> float:

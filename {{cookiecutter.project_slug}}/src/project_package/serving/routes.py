@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, Security
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
@@ -166,21 +165,16 @@ def document(app: FastAPI, task: Task) -> None:
     async def home() -> RedirectResponse:
         return RedirectResponse("docs")
 
+    generate = app.openapi
+
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            found = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=app.description,
-                routes=app.routes,
-            )
-            found["components"]["securitySchemes"] = SCHEMES
-            for operations in found["paths"].values():
-                for operation in operations.values():
-                    body = operation.get("requestBody", {"content": {}})
-                    for content in body["content"].values():
-                        found["components"]["schemas"] |= content["schema"].pop("$defs", {})
-            app.openapi_schema = found
-        return app.openapi_schema
+        found = generate()  # the same object each time
+        found["components"]["securitySchemes"] = SCHEMES
+        for operations in found["paths"].values():
+            for operation in operations.values():
+                body = operation.get("requestBody", {"content": {}})
+                for content in body["content"].values():
+                    found["components"]["schemas"] |= content["schema"].pop("$defs", {})
+        return found
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,55 @@
+"""The workflows of the template and of projects: checked, on each Python, with locked installs."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import PROGRAM, TEMPLATE
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+
+
+def read_workflow(folder: Path, name: str = "ci.yml") -> dict[str, Any]:
+    """Read a workflow of the template or of the program."""
+    text = (folder / ".github" / "workflows" / name).read_text(encoding="utf-8")
+    workflow: dict[str, Any] = yaml.safe_load(text)
+    return workflow
+
+
+@pytest.mark.parametrize("wrong", ["run-on: ubuntu-latest", "runs-on: [ubuntu-latest"])
+def test_check_finds_an_invalid_workflow(wrong: str, tmp_path: Path) -> None:
+    shutil.copytree(PROGRAM / ".github", tmp_path / ".github")
+    workflow = tmp_path / ".github" / "workflows" / "ci.yml"
+    right = workflow.read_text(encoding="utf-8")
+    workflow.write_text(right.replace("runs-on: ubuntu-latest", wrong), encoding="utf-8")
+    makefile = (PROGRAM / "Makefile").read_text(encoding="utf-8")
+    tool, *options = re.findall(r"uv run (zizmor .*)", makefile)[0].split()
+    check = [Path(sys.executable).with_name(tool), *options]
+    assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode
+    workflow.write_text(right, encoding="utf-8")
+    subprocess.run(check, cwd=tmp_path, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(("folder", "job"), [(TEMPLATE, "test"), (PROGRAM, "weekly")])
+def test_workflows_run_on_each_python(folder: Path, job: str) -> None:
+    found = read_workflow(folder)["jobs"][job]
+    assert found["strategy"]["matrix"]["python"] == PYTHONS
+    assert found["env"]["UV_PYTHON"] == "${{ matrix.python }}"
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_committed_lock_file_decides_what_ci_installs(locked: bool, tmp_path: Path) -> None:
+    steps = [step.get("run", "") for step in read_workflow(PROGRAM)["jobs"]["check"]["steps"]]
+    script = next(step for step in steps if "UV_LOCKED" in step)
+    if locked:
+        (tmp_path / "uv.lock").touch()
+    variables = tmp_path / "variables"
+    variables.touch()
+    environment = {"GITHUB_ENV": str(variables)}
+    subprocess.run(["/bin/sh", "-c", script], cwd=tmp_path, env=environment, check=True)
+    assert variables.read_text(encoding="utf-8") == ("UV_LOCKED=1\n" if locked else "")
