@@ -58,6 +58,7 @@ def test_score_is_the_mean_over_periods_with_its_spread() -> None:
     evaluation = assess(TWO_COLUMNS, ROWS, PREDICTIONS)
     score = evaluation.score("accuracy")
     assert (evaluation.rows, evaluation.goal) == (4, "accuracy")
+    assert [evaluation.score(name).name for name in ("accuracy", "yes")] == ["accuracy", "yes"]
     assert score.periods == (1.0, 0.5)
     assert (score.model, score.spread) == (0.75, 0.25)
     assert (score.baseline, score.naive) == (0.75, 0.25)
