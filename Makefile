@@ -38,7 +38,7 @@ check: install  ## style, types, spelling, documents and workflows; the program 
 
 test: check  ## tests of the program in place, of the template, and of generated projects
 	cd '$(PROGRAM)' && $(PYTEST)
-	$(PYTEST)
+	$(PYTEST) --dist loadfile  # of one file: its tests share projects
 
 test-all: check  ## test with what takes longer: more fuzzing, long replays, all tests of a project
 	cd '$(PROGRAM)' && FUZZ_CASES=150 $(PYTEST) -m ''

@@ -102,7 +102,6 @@ def test_report_agrees_with_the_card_and_explains_its_words(
         assert score.meaning in report
     goal = evaluation.score(evaluation.goal)
     for page in (report, text):
-        assert f"By {goal.label} the model is " in page
         assert number(goal.spread) in page
         assert f"{length(rows):,} {training.about(project.params).rows}" in page
         assert "The model passed every rule of the gate" in page
