@@ -35,7 +35,7 @@ def open_project(training: Training, root: Path) -> Project:
 def copy_project(root: Path, target: Path) -> Path:
     """Copy a project; the absolute paths in MLflow's database become those of the copy.
 
-    MLflow remembers the folder of a run by its id, so the runs of the copy get new ids.
+    MLflow caches the folder of a run by its id, so the runs of the copy get new ids.
     """
     shutil.copytree(root, target)
     database = target / "mlflow.db"
