@@ -1,7 +1,7 @@
 """A generated project of each use case, installed and used: checked, trained, served.
 
 What the tests of the program cover is not run again here, but for one use case (`make test-all`).
-The tests of a use case run in order, in one process.
+The tests run in order, in one process: `--dist loadfile`.
 """
 
 import json
@@ -103,10 +103,7 @@ def is_shown(shown: Any, answer: Any) -> bool:
     return bool(shown == answer)
 
 
-EACH = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in USE_CASES]
-
-
-@pytest.fixture(scope="session", params=EACH)
+@pytest.fixture(scope="session", params=USE_CASES)
 def use_case(request: pytest.FixtureRequest) -> str:
     """Return each use case: all tests run with the first, then all with the second, and so on."""
     return str(request.param)
@@ -182,8 +179,7 @@ def test_server_answers_its_own_example(trained: Path) -> None:
 
 def test_readme_shows_the_answer_to_its_request(trained: Path) -> None:
     readme = (trained / "README.md").read_text(encoding="utf-8")
-    shown = r"--json '(.+?)'.+?^```json\n(.+?)\n```"
-    request, answer = re.findall(shown, readme, re.MULTILINE | re.DOTALL)[0]
+    request, answer = re.findall(r"(?ms)--json '(.+?)'.+?^```json\n(.+?)\n```", readme)[0]
     with serving(trained) as url:
         received = get(f"{url}/v1/predict", json.loads(request))
     assert is_shown(json.loads(answer, parse_float=Decimal), received), received
