@@ -126,11 +126,13 @@ def test_extent_counts_rows_and_has_their_days() -> None:
 @pytest.mark.parametrize("fill", [render, card])
 def test_facts_of_test_and_gate_are_in_report_and_card(fill: Callable[[Document], str]) -> None:
     explained = score(meaning="How often it is right.")
-    about = replace(ABOUT, periods="weeks", baselines="A line.", terms={"night": "after ten"})
+    terms = {"night": "after ten", "abroad": "not shown"}
+    about = replace(ABOUT, periods="weeks", baselines="A line.", terms=terms)
     tried = document(explained, slices=(part("night", 3),), about=about)
     text = fill(replace(tried, train="9 rows of May", test="3 rows of June"))
     for fact in ("9 rows of May", "3 rows of June", "How often it is right.", "after ten"):
         assert fact in text
+    assert "not shown" not in text
     assert "A score is the mean over the 2 weeks of the test" in text
     assert "A line." in text
     assert "Not judged yet" in text

@@ -83,11 +83,13 @@ def _fill(name: str, document: Document, **more: object) -> str:
     )
     environment.filters |= {"number": number, "text": _text}
     source = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    slices = " ".join(part.name for part in document.evaluation.slices)
     return environment.from_string(source).render(
         vars(document) | more,
         goal=document.goal,
         verdict=verdict(document),
         averaging=averaging(document),
+        terms={term: text for term, text in document.about.terms.items() if term in slices},
         lost=", ".join(s.label for s in document.evaluation.scores if s.gain < 0),
         passed=all(rule.passed for rule in document.verdicts),
     )
