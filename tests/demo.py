@@ -157,10 +157,10 @@ def ask(url: str) -> tuple[Any, Any]:
 def show(project: Path, seconds: dict[str, float]) -> None:
     """Print the scores, the champion, the time of each stage, and what to try next."""
     report = json.loads((project / "reports" / "pipeline.json").read_text())
-    scores = Table("score", "model", "baseline", "naive", title="On the test rows")
+    scores = Table("metric", "model", "baseline", "no model", title="On the test rows")
     for score in report["scores"]:
         numbers = (score[column] for column in ("model", "baseline", "naive"))
-        scores.add_row(score["label"], *(f"{number:.3f}" for number in numbers))
+        scores.add_row(score["label"], *(f"{number:,.3f}" for number in numbers))
     times = Table("stage", "seconds", title="Time")
     for stage, taken in seconds.items():
         times.add_row(stage, f"{taken:.1f}")

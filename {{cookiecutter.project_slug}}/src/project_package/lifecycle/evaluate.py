@@ -120,6 +120,6 @@ def _print_scores(project: Project, version: Version, evaluation: Evaluation) ->
         others = (score.baseline, score.naive, score.ceiling)
         model = f"{number(score.model)} ± {number(score.spread)}"
         rows.append((score.label, model, *map(number, others)))
-    header = ("metric", "model", "baseline", "naive", "ceiling")
+    header = ("metric", "model", "baseline", "no model", "best possible")
     project.console.table(f"Version {version.number} on {evaluation.rows:,} rows", header, rows)
     project.console.print(f"Report: {project.workspace.reports / 'report.html'}")
