@@ -108,12 +108,6 @@ def test_guarded_slice_needs_some_of_the_rows_but_not_all(candidate: Project) ->
     assert promote(limited(project, guarded=("new",))) == 3
 
 
-def test_floor_decides_on_own_data_only_if_it_is_set(candidate: Project) -> None:
-    with pytest.raises(GateRefused, match=r"floor: ROC AUC .* 0\.999, .* \(promote\.floor\)$"):
-        promote(limited(candidate, floor=0.999))
-    assert promote(limited(candidate, floor=None)) == 2
-
-
 def test_rollback_to_a_version_of_other_code_is_refused(candidate: Project) -> None:
     promote(candidate)
     with pytest.raises(UserError, match=r"^Version 1 was trained with other request fields .*age"):
