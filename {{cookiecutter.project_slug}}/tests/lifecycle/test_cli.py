@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,9 +77,9 @@ def test_quiet_prints_errors_only(ml: Ml) -> None:
 
 
 def test_refusal_of_the_gate_exits_with_1(
-    ml: Ml, retrained: Path, clone: Callable[[Path], Project], monkeypatch: pytest.MonkeyPatch
+    ml: Ml, candidate: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(clone(retrained).workspace.root)
+    monkeypatch.chdir(candidate.workspace.root)
     assert ml("promote", "--set", "promote.max_bundle_mb=0.001") == 1
     assert re.search(
         r"size: \d\.\d+ MB of 0\.001 MB \(promote\.max_bundle_mb\)$", ml.err, re.MULTILINE
@@ -148,9 +147,9 @@ def test_failure_of_mlflow_is_a_sentence(ml: Ml, monkeypatch: pytest.MonkeyPatch
 
 
 def test_erase_prints_what_was_deleted(
-    ml: Ml, trained: Path, clone: Callable[[Path], Project], monkeypatch: pytest.MonkeyPatch
+    ml: Ml, copy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(clone(trained).workspace.root)
+    monkeypatch.chdir(copy.workspace.root)
     assert ml("erase", "anna") == 0
     assert ml.out == "Deleted 0 events and 0 logged predictions of anna.\n"
 

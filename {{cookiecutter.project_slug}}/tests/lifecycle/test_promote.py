@@ -1,6 +1,6 @@
 """Promote applies every rule, says how far each is, and keeps that with the version."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -20,12 +20,6 @@ from project_package.model_store import CHALLENGER, CHAMPION
 from project_package.training import Metric
 
 RULES = ["naive", "baseline", "champion", "metric", "changed", "parity", "size", "latency"]
-
-
-@pytest.fixture
-def candidate(retrained: Path, clone: Callable[[Path], Project]) -> Project:
-    """Return a project in which version 2 is the challenger."""
-    return clone(retrained)
 
 
 def limited(project: Project, **limits: Any) -> Project:
@@ -125,8 +119,8 @@ def test_new_model_store_gets_its_champion(candidate: Project, tmp_path: Path) -
     assert moved.store.pointer("champion") == before
 
 
-def test_without_examples_a_row_is_timed(trained: Path, clone: Callable[[Path], Project]) -> None:
-    project = limited(clone(trained), max_latency_ms=1e-9)
+def test_without_examples_a_row_is_timed(copy: Project) -> None:
+    project = limited(copy, max_latency_ms=1e-9)
     options = project.params.train.model_copy(update={"examples": 0})
     project = replace(project, params=project.params.model_copy(update={"train": options}))
     train(project)
