@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from project_package.data.completejourney import build, package_data
+from project_package.data.completejourney import build
 from project_package.data.sources import SourceParams
-from project_package.segments.data import BASKETS, SegmentsParams
+from project_package.segments.data import BASKETS
 from project_package.segments.features import TRAITS
 from project_package.segments.validation import LAYOUT, check
 
@@ -114,13 +114,3 @@ def test_baskets_are_in_order_of_time(tmp_path: Path) -> None:
     found = table(tmp_path, hours)
     assert found["basket_id"].to_list() == ["6", "4", "2"]
     assert found.columns == [*LAYOUT.types]
-
-
-def test_published_purchases_follow_the_rules(tmp_path: Path) -> None:
-    limit = SegmentsParams(name="tiny").data.duckdb_mib
-    build(BASKETS, package_data(), tmp_path / "rows.parquet", limit)
-    check(tmp_path / "rows.parquet", DATA)
-    found = pl.read_parquet(tmp_path / "rows.parquet")
-    assert found["household_id"].n_unique() > 2_400
-    people = found.group_by("household_id").agg(pl.col(TRAITS).first()).drop_nulls()
-    assert people.height == pl.read_parquet(package_data() / "demographics.parquet").height

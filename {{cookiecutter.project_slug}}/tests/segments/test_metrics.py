@@ -20,7 +20,6 @@ from project_package.segments.metrics import (
     agreement,
     changed,
     explained,
-    known,
     naive,
     outside,
     quality,
@@ -156,14 +155,6 @@ def test_outside_check_is_empty_without_traits() -> None:
     assert outside(traits, np.zeros(240, np.int64)) == {}
 
 
-def test_unknown_trait_does_not_hide_the_others() -> None:
-    traits, segment = people()
-    some = {**traits, "age": np.full(240, np.nan)}
-    assert list(outside(some, segment, 9)) == [*TRAITS[1:], "all"]
-    assert known(some).tolist() == known(traits).tolist() == (np.arange(240) % 5 > 0).tolist()
-    assert not known(dict.fromkeys(TRAITS, np.full(3, np.nan))).any()
-
-
 def test_slices_cover_every_household_twice() -> None:
     traits, _ = people(100)
     found = slices({**traits, "baskets": np.arange(4.0, 104)})
@@ -171,3 +162,5 @@ def test_slices_cover_every_household_twice() -> None:
     assert found["10-39 baskets"].sum() == 30
     assert (found["traits known"] ^ found["traits not known"]).all()
     assert found["traits not known"].sum() == 20
+    unknown = dict.fromkeys(TRAITS, np.full(100, np.nan))
+    assert not slices({**unknown, "baskets": np.ones(100)})["traits known"].any()

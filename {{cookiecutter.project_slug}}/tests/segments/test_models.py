@@ -13,14 +13,12 @@ from sklearn.preprocessing import StandardScaler
 
 from project_package.contract import Columns
 from project_package.segments.features import INPUTS, LOGARITHMS, to_positions
-from project_package.segments.metrics import RESAMPLES
 from project_package.segments.models import (
     CANDIDATES,
     CELL_AXES,
     as_clusterings,
     fit_cells,
     fit_kmeans,
-    samples,
 )
 from project_package.training import Candidate
 
@@ -74,16 +72,6 @@ def test_cells_are_those_of_the_medians() -> None:
     is_above = np.array([rows[name] > np.median(rows[name]) for name in CELL_AXES])
     assert np.array_equal(found["segment"], np.array([1, 2, 4]) @ is_above)
     assert 0.7 < found["certainty"].mean() < 1
-
-
-def test_samples_are_drawn_with_replacement() -> None:
-    rows, _ = households()
-    first, *others = samples(rows, 7)
-    assert np.array_equal(first, to_positions(rows))
-    assert len(others) == RESAMPLES
-    for other in others:
-        assert other.shape == first.shape
-        assert 120 < len(np.unique(other, axis=0)) < 180  # about 1 - 1 / e of 240
 
 
 def test_space_suggests_the_settings_of_the_start() -> None:
