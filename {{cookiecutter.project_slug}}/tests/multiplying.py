@@ -22,6 +22,7 @@ from project_package.serving.app import create_app
 from project_package.settings import Settings
 
 MODEL = "model.json"
+MANIFEST = Manifest(name="t", candidate="", settings={}, created="", commit="", data="d", test="t")
 
 
 class Number(Frozen):
@@ -106,11 +107,8 @@ class Published:
             {"payment": "example", "x": 2.0, "earlier": []} if self.task.history else {"x": 2.0}
         )
         examples = [{"request": request, "response": {"y": answer or 2.0 * known["factor"]}}]
-        manifest = Manifest(
-            name="t", candidate="", settings={}, created="", commit="", data="", test=""
-        )
         files = {MODEL: json.dumps(known).encode(), EXAMPLES: json.dumps(examples).encode()}
-        bundle = Bundle(files, manifest)
+        bundle = Bundle(files, MANIFEST)
         self.store.publish(version, EVIDENCE, {"card.md": b"# Card"})
         self.store.publish(version, BUNDLE, pack(bundle))
         self.store.set_alias(alias, Pointer(version=version, digest=bundle.digest))

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import httpx2
 import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from multiplying import Published
 
 from project_package.api_keys import SCOPES, add
 from project_package.bundle import Bundle
@@ -25,6 +26,17 @@ from project_package.contract import Columns, Model, Task
 from project_package.lifecycle.project import Project
 from project_package.serving.app import create_app
 from project_package.settings import Settings
+
+FACTORY = """
+from {0} import {1}
+from project_package.serving.app import create_app, serve
+
+def create():
+    return create_app(lambda _: {1})
+
+if __name__ == "__main__":
+    serve("factory:create", "", 0, {2}, False)
+"""
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -99,6 +111,32 @@ def served(project: Project, tmp_path: Path) -> Iterator[Served]:
     seen.clear()  # of the examples
     with running(app) as url, httpx2.Client(base_url=url, timeout=60) as client:
         yield Served(client, seen)
+
+
+Program: TypeAlias = tuple["subprocess.Popen[str]", str]
+
+
+@contextmanager
+def program(published: Published, workers: int = 1, **settings: str) -> Iterator[Program]:
+    """Serve a published model in processes of its own; yields the first one and its address."""
+    name = published.task.name
+    module = "totals" if published.task.history else "multiplying"
+    (published.root / "factory.py").write_text(FACTORY.format(module, name.upper(), workers))
+    own = {"PYTHONPATH": os.pathsep.join(sys.path), "SERVE_KEYS": "off"}
+    with subprocess.Popen(
+        [sys.executable, "factory.py"],
+        cwd=published.root,
+        env=os.environ | own | settings,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, re.findall(r"http://[\d.:]+", process.stdout.readline())[0]
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from multiplying import MANIFEST
 
-from project_package.bundle import Bundle, Manifest, pack
+from project_package.bundle import Bundle, pack
 from project_package.errors import UserError
 from project_package.model_store import Pointer, Store
 
@@ -44,10 +45,7 @@ def test_evidence_is_replaced(store: Store) -> None:
 
 
 def test_bundle_of_an_alias_is_loaded_and_verified(store: Store) -> None:
-    manifest = Manifest(
-        name="m", candidate="c", settings={}, created="", commit="", data="", test=""
-    )
-    bundle = Bundle({"weights.json": b"{}"}, manifest)
+    bundle = Bundle({"weights.json": b"{}"}, MANIFEST)
     store.publish(3, "bundle", pack(bundle))
     store.set_alias("champion", Pointer(version=3, digest=bundle.digest))
     version, loaded = store.load("champion")

@@ -67,15 +67,10 @@ def test_change_is_toml_or_a_bare_word(tmp_path: Path, change: str, value: dict[
 
 @pytest.mark.parametrize(
     ("key", "near"),
-    [("data.dayz", "data.days"), ("train.trails", "train.trials"), ("sead", "seed")],
+    [("data.dayz", "data.days"), ("sead", "seed"), ("decied", "decide")],
 )
 def test_unknown_key_names_the_nearest(tmp_path: Path, key: str, near: str) -> None:
     assert error(tmp_path, TEXT, f"{key}=1") == f'{key} is not a parameter: did you mean "{near}"?'
-
-
-def test_unknown_section_names_the_nearest_section(tmp_path: Path) -> None:
-    text = TEXT + "[decied]\nreview_cost = 1"
-    assert error(tmp_path, text) == 'decied is not a parameter: did you mean "decide"?'
 
 
 def test_unknown_key_near_to_none_lists_them_all(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def brute_force(feature: Window, rows: Columns, i: int) -> float:
 
 @pytest.mark.parametrize("delay", [0.0, 0.25, 7.0])
 @pytest.mark.parametrize("aggregate", AGGREGATES)
-@settings(max_examples=50, deadline=None)  # a busy machine is no failure
+@settings(max_examples=50)
 @given(rows=ROWS, days=st.sampled_from([0.5, 1.0, 30.0]))
 def test_aggregate_equals_its_definition(
     aggregate: Aggregate, delay: float, rows: list[tuple[int, int, int]], days: float
@@ -75,7 +75,6 @@ def test_aggregate_equals_its_definition(
     assert compute([feature], table)["feature"].tolist() == expected
 
 
-@settings(deadline=None)
 @given(rows=ROWS, cut=st.integers(0, 39))
 def test_only_rows_of_the_lookback_count(rows: list[tuple[int, int, int]], cut: int) -> None:
     features = nested()
@@ -153,7 +152,6 @@ def test_any_two_codes_are_two_entities(other: int) -> None:
     assert compute([window("count")], rows)["feature"].tolist() == [1, 1, 2]
 
 
-@settings(deadline=None)
 @given(
     rows=ROWS, positions=st.lists(st.integers(0, 39), max_size=5), delay=st.sampled_from([0.0, 7.0])
 )

@@ -35,3 +35,15 @@ def retrained(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = copy_project(trained, tmp_path_factory.mktemp("plain-again") / "project")
     train_again(TRAINING, root)
     return root
+
+
+@pytest.fixture
+def copy(trained: Path, clone: Callable[[Path], Project]) -> Project:
+    """Return a copy of the finished project, to write to."""
+    return clone(trained)
+
+
+@pytest.fixture
+def candidate(retrained: Path, clone: Callable[[Path], Project]) -> Project:
+    """Return a copy in which version 2 is the challenger, to write to."""
+    return clone(retrained)

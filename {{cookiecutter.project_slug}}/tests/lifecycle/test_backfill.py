@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from plain.use_case import TRAINING
 from pydantic import SecretStr
-from redis import Redis
+from states import EmptyStore
 
 from project_package.contract import Columns, Entity, Frozen, History
 from project_package.errors import UserError
@@ -48,18 +48,12 @@ def recent_events(_: Path) -> Columns:
     }
 
 
-@pytest.fixture(params=["sqlite", "redis"])
-def calling(request: pytest.FixtureRequest, project: Project, tmp_path: Path) -> Project:
+@pytest.fixture
+def calling(project: Project, empty_store: EmptyStore) -> Project:
     """Return a project whose use case has events, with an empty event store."""
-    address = str(tmp_path / "state.db")
-    if request.param == "redis":
-        address = request.getfixturevalue("redis")
-        with Redis.from_url(address) as client:
-            client.flushall()
-
     task = replace(project.champion_task(), history=HISTORY)
     training = replace(TRAINING, make_task=lambda _: task, recent_events=recent_events)
-    return replace(project, training=training, settings=Settings(state_url=address))
+    return replace(project, training=training, settings=Settings(state_url=empty_store()))
 
 
 def test_every_event_is_stored_once(calling: Project) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,9 +77,9 @@ def test_quiet_prints_errors_only(ml: Ml) -> None:
 
 
 def test_refusal_of_the_gate_exits_with_1(
-    ml: Ml, retrained: Path, clone: Callable[[Path], Project], monkeypatch: pytest.MonkeyPatch
+    ml: Ml, candidate: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(clone(retrained).workspace.root)
+    monkeypatch.chdir(candidate.workspace.root)
     assert ml("promote", "--set", "promote.max_bundle_mb=0.001") == 1
     assert re.search(
         r"size: \d\.\d+ MB of 0\.001 MB \(promote\.max_bundle_mb\)$", ml.err, re.MULTILINE
@@ -121,13 +120,7 @@ def test_missing_library_is_named(ml: Ml, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("file", "content", "sentence"),
     [
-        (".env", b"MODEL_STORE=\xff", ".env is not UTF-8"),
         (".env", b"SERVE_PORT=much\n", "SERVE_PORT=much: Input should be a valid integer"),
-        (
-            ".env",
-            b"SERVE_PRT=1\n",
-            'SERVE_PRT in .env is not a setting; did you mean "SERVE_PORT"?',
-        ),
         ("params.toml", b"name = '\xff'", "params.toml is not valid TOML in UTF-8"),
         ("mlflow.db", b"no database", "cannot be used"),
         ("data", b"a file", "The disk failed: "),
@@ -154,9 +147,9 @@ def test_failure_of_mlflow_is_a_sentence(ml: Ml, monkeypatch: pytest.MonkeyPatch
 
 
 def test_erase_prints_what_was_deleted(
-    ml: Ml, trained: Path, clone: Callable[[Path], Project], monkeypatch: pytest.MonkeyPatch
+    ml: Ml, copy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(clone(trained).workspace.root)
+    monkeypatch.chdir(copy.workspace.root)
     assert ml("erase", "anna") == 0
     assert ml.out == "Deleted 0 events and 0 logged predictions of anna.\n"
 
@@ -164,10 +157,7 @@ def test_erase_prints_what_was_deleted(
 @pytest.mark.usefixtures("new")
 def test_key_is_added_and_removed(ml: Ml) -> None:
     assert ml("key", "shop", "--scope", "predict", "--scope", "labels") == 0
-    token = ml.out.strip()
-    stored = Path("keys.json").read_text(encoding="utf-8")
-    assert len(token) == 43
-    assert token not in stored
-    assert '"labels"' in stored
+    assert len(ml.out.strip()) == 43
+    assert '"labels"' in Path("keys.json").read_text(encoding="utf-8")
     assert ml("key", "shop", "--remove") == 0
     assert Path("keys.json").read_text(encoding="utf-8") == "[]\n"

@@ -41,11 +41,6 @@ def broken(project: Project) -> dict[str, str]:
     return {name: finding for name, status, finding in rows if status == "broken"}
 
 
-@pytest.fixture
-def copy(trained: Path, clone: Callable[[Path], Project]) -> Project:
-    return clone(trained)
-
-
 def test_models_are_listed_with_score_and_data(
     retrained: Path, opened: Callable[[Path], Project]
 ) -> None:

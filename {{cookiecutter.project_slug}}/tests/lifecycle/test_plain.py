@@ -1,9 +1,7 @@
 """A table without time, entities and history is served, by a JSON file and by an ONNX graph."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 from plain.use_case import TRAINING, make_task
@@ -12,7 +10,6 @@ from projects import open_project, run_plain
 from project_package.contract import length
 from project_package.lifecycle.evaluate import splits_of
 from project_package.lifecycle.inference import run_model
-from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 from project_package.serving.app import create_app
@@ -55,19 +52,3 @@ def test_server_answers_as_the_evaluation_predicted(champion: Project, client: T
     body = {"instances": [customer.model_dump() for customer in customers]}
     answer = client.post("/v1/predict", json=body).raise_for_status().json()
     assert [response["probability"] for response in answer["predictions"]] == expected.tolist()
-
-
-def test_batch_file_has_the_same_predictions(champion: Project, tmp_path: Path) -> None:
-    bundle = champion.store.load(CHAMPION)[1]
-    rows = splits_of(champion, bundle).test
-    columns = {name: rows[name].tolist() for name in ("months", "bill", "plan")}
-    pl.DataFrame(columns).write_csv(tmp_path / "new.csv")
-    predict(champion, tmp_path / "new.csv", tmp_path / "answers.parquet")
-    expected = run_model(champion.load(bundle), rows)["probability"]
-    found = pl.read_parquet(tmp_path / "answers.parquet")["probability"]
-    assert found.to_list() == expected.tolist()
-
-
-@pytest.mark.parametrize("route", ["events", "labels"])
-def test_server_has_no_routes_for_events(route: str, client: TestClient) -> None:
-    assert client.post(f"/v1/{route}", json={route: []}).status_code == 404

@@ -21,15 +21,6 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_every_row_gets_a_prediction(project: Project, source: Path, ending: str) -> None:
-    target = source.with_name(f"answers.{ending}")
-    assert predict(project, source, target) == 2
-    table = pl.read_csv(target) if ending == "csv" else pl.read_parquet(target)
-    assert table["bill"].to_list() == [90.5, 10.0]
-    assert table["probability"][0] > 0.5 > table["probability"][1]
-
-
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [

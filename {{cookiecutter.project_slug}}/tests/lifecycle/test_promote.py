@@ -1,6 +1,6 @@
 """Promote applies every rule, says how far each is, and keeps that with the version."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -20,12 +20,6 @@ from project_package.model_store import CHALLENGER, CHAMPION
 from project_package.training import Metric
 
 RULES = ["naive", "baseline", "champion", "metric", "changed", "parity", "size", "latency"]
-
-
-@pytest.fixture
-def candidate(retrained: Path, clone: Callable[[Path], Project]) -> Project:
-    """Return a project in which version 2 is the challenger."""
-    return clone(retrained)
 
 
 def limited(project: Project, **limits: Any) -> Project:
@@ -108,12 +102,6 @@ def test_guarded_slice_needs_some_of_the_rows_but_not_all(candidate: Project) ->
     assert promote(limited(project, guarded=("new",))) == 3
 
 
-def test_floor_decides_on_own_data_only_if_it_is_set(candidate: Project) -> None:
-    with pytest.raises(GateRefused, match=r"floor: ROC AUC .* 0\.999, .* \(promote\.floor\)$"):
-        promote(limited(candidate, floor=0.999))
-    assert promote(limited(candidate, floor=None)) == 2
-
-
 def test_rollback_to_a_version_of_other_code_is_refused(candidate: Project) -> None:
     promote(candidate)
     with pytest.raises(UserError, match=r"^Version 1 was trained with other request fields .*age"):
@@ -131,8 +119,8 @@ def test_new_model_store_gets_its_champion(candidate: Project, tmp_path: Path) -
     assert moved.store.pointer("champion") == before
 
 
-def test_without_examples_a_row_is_timed(trained: Path, clone: Callable[[Path], Project]) -> None:
-    project = limited(clone(trained), max_latency_ms=1e-9)
+def test_without_examples_a_row_is_timed(copy: Project) -> None:
+    project = limited(copy, max_latency_ms=1e-9)
     options = project.params.train.model_copy(update={"examples": 0})
     project = replace(project, params=project.params.model_copy(update={"train": options}))
     train(project)

@@ -1,6 +1,5 @@
 """Champions change, in the store and in MLflow."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,9 +19,9 @@ from project_package.model_store import (
 
 
 @pytest.fixture
-def registry(retrained: Path, clone: Callable[[Path], Project]) -> Registry:
+def registry(candidate: Project) -> Registry:
     """Return a registry of two versions: 1 is the champion, 2 the challenger."""
-    return clone(retrained).registry
+    return candidate.registry
 
 
 def find(registry: Registry, which: int | str) -> Version:

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,8 @@ with open_project(TRAINING, Path(sys.argv[1])).tracking.run("train") as run:
 
 
 @pytest.fixture
-def tracking(trained: Path, clone: Callable[[Path], Project]) -> Tracking:
-    """Return the tracking of a copied project, to write to."""
-    return clone(trained).tracking
+def tracking(copy: Project) -> Tracking:
+    return copy.tracking
 
 
 def status(tracking: Tracking, run: str) -> str:
@@ -103,13 +101,10 @@ def test_each_trial_is_a_child_run(project: Project) -> None:
     assert (best.data.tags["state"], best.data.tags["candidate"]) == ("complete", "linear")
 
 
-def test_reused_trials_are_not_logged_again(
-    trained: Path, clone: Callable[[Path], Project]
-) -> None:
-    project = clone(trained)
-    assert train(project) == 2
-    run = next(version.run for version in project.registry.versions())
-    assert children(project, run) == []
+def test_reused_trials_are_not_logged_again(copy: Project) -> None:
+    assert train(copy) == 2
+    run = next(version.run for version in copy.registry.versions())
+    assert children(copy, run) == []
 
 
 def test_pruned_trial_has_no_mean(tracking: Tracking) -> None:

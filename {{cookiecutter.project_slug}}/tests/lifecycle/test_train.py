@@ -1,6 +1,5 @@
 """Training refuses a bundle that predicts something else than the fitted model."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,51 +30,42 @@ class Shifted:
         return self.fitted.files()
 
 
-def test_bundle_that_predicts_otherwise_is_refused(
-    trained: Path, clone: Callable[[Path], Project]
-) -> None:
-    project = clone(trained)
+def test_bundle_that_predicts_otherwise_is_refused(copy: Project) -> None:
     shifted = replace(TRAINING, finish=lambda _, fitted, *__: Shifted(fitted))
     with pytest.raises(GateRefused, match=r"parity: largest difference 1\.0e-03 of 1e-05"):
-        train(replace(project, training=shifted))
-    assert [version.number for version in project.registry.versions()] == [1]
+        train(replace(copy, training=shifted))
+    assert [version.number for version in copy.registry.versions()] == [1]
 
 
-def test_bundle_that_cannot_be_loaded_is_named(
-    trained: Path, clone: Callable[[Path], Project]
-) -> None:
+def test_bundle_that_cannot_be_loaded_is_named(copy: Project) -> None:
     def load(bundle: Bundle) -> Model:
         return OnnxModel(bundle.files[GRAPH], encode=lambda rows: rows)
 
     def make_task(bundle: Bundle) -> Task:
         return replace(TRAINING.make_task(bundle), load=load)
 
-    project = clone(trained)
     sentence = (
         r"^The bundle of by_months cannot be loaded: KeyError\('model.onnx'\)\. .*weights\.json"
     )
     with pytest.raises(UserError, match=sentence):
-        train(replace(project, training=replace(TRAINING, make_task=make_task)))
+        train(replace(copy, training=replace(TRAINING, make_task=make_task)))
 
 
-def test_unknown_candidate_is_named(trained: Path, clone: Callable[[Path], Project]) -> None:
-    project = clone(trained)
-    options = project.params.train.model_copy(update={"candidates": ("forest", "tree")})
-    params = project.params.model_copy(update={"train": options})
+def test_unknown_candidate_is_named(copy: Project) -> None:
+    options = copy.params.train.model_copy(update={"candidates": ("forest", "tree")})
+    params = copy.params.model_copy(update={"train": options})
     with pytest.raises(UserError, match='"forest" is not a candidate; there are linear, tree'):
-        train(replace(project, params=params))
+        train(replace(copy, params=params))
 
 
-def test_finish_sees_the_validation_rows_of_every_fold(
-    trained: Path, clone: Callable[[Path], Project]
-) -> None:
+def test_finish_sees_the_validation_rows_of_every_fold(copy: Project) -> None:
     seen: list[Any] = []
 
     def finish(_: Any, fitted: Fitted, rows: Columns, validation: Any) -> Fitted:
         seen.append((len(rows["bill"]), [len(o.predictions["probability"]) for o in validation]))
         return fitted
 
-    train(replace(clone(trained), training=replace(TRAINING, finish=finish)))
+    train(replace(copy, training=replace(TRAINING, finish=finish)))
     assert seen == [(300, [300])] * 2  # the simple baseline and the best candidate
 
 

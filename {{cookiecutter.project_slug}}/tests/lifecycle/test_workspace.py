@@ -108,24 +108,18 @@ def aliases(project: Project) -> list[tuple[int, tuple[str, ...]]]:
     return [(version.number, version.aliases) for version in project.registry.versions()]
 
 
-def test_one_of_two_promotes_at_once_sees_the_other(
-    retrained: Path, clone: Callable[[Path], Project]
-) -> None:
-    project = clone(retrained)
-    printed = run_twice(project, "promote")
+def test_one_of_two_promotes_at_once_sees_the_other(candidate: Project) -> None:
+    printed = run_twice(candidate, "promote")
     assert sorted("Version 2 is the champion already." in text for text in printed) == [False, True]
-    assert aliases(project) == [(2, (CHALLENGER, CHAMPION)), (1, ())]
-    assert project.store.load(CHAMPION)[0] == 2
-    assert rollback(project) == 1
+    assert aliases(candidate) == [(2, (CHALLENGER, CHAMPION)), (1, ())]
+    assert candidate.store.load(CHAMPION)[0] == 2
+    assert rollback(candidate) == 1
 
 
-def test_two_trainings_at_once_give_two_versions(
-    trained: Path, clone: Callable[[Path], Project]
-) -> None:
-    project = clone(trained)
-    (project.workspace.root / "optuna.db").unlink()  # so that they share a search too
-    printed = "".join(run_twice(project, "train"))
+def test_two_trainings_at_once_give_two_versions(copy: Project) -> None:
+    (copy.workspace.root / "optuna.db").unlink()  # so that they share a search too
+    printed = "".join(run_twice(copy, "train"))
     assert sorted(re.findall(r"Version (\d) is", printed)) == ["2", "3"]
-    assert aliases(project) == [(3, (CHALLENGER,)), (2, ()), (1, (CHAMPION,))]
-    registry = project.registry
+    assert aliases(copy) == [(3, (CHALLENGER,)), (2, ()), (1, (CHAMPION,))]
+    registry = copy.registry
     assert len({registry.bundle(version).digest for version in registry.versions()}) == 1

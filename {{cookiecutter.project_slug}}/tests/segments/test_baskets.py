@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from project_package.data.completejourney import build, package_data
+from project_package.data.completejourney import build
 from project_package.data.sources import SourceParams
-from project_package.segments.data import BASKETS, SegmentsParams
+from project_package.segments.data import BASKETS
 from project_package.segments.features import TRAITS
 from project_package.segments.validation import LAYOUT, check
 
@@ -29,6 +29,9 @@ PRODUCTS = [
 ]
 
 
+CLASSES = ("age", "income", "household_size", "kids_count")
+
+
 def purchase(product: int, sales: float = 2.0, basket: int = 1, **more: Any) -> dict[str, Any]:
     discounts = {"retail_disc": 0.0, "coupon_disc": 0.0, "coupon_match_disc": 0.0}
     when = {"transaction_timestamp": MORNING}
@@ -36,21 +39,17 @@ def purchase(product: int, sales: float = 2.0, basket: int = 1, **more: Any) -> 
     return who | when | discounts | {"sales_value": sales, **more}
 
 
-def person(**more: str | None) -> dict[str, Any]:
-    known = {"age": "35-44", "income": "50-74K", "household_size": "2", "kids_count": "0"}
-    return {"household_id": 7, **known, **more}
-
-
 def table(
     folder: Path,
     purchases: list[dict[str, Any]],
-    people: dict[str, Any] | None = None,
+    classes: Sequence[str] = ("35-44", "50-74K", "2", "0"),
     products: Sequence[tuple[int, str, str, str | None]] = PRODUCTS,
 ) -> pl.DataFrame:
     names = ["product_id", "department", "brand", "product_category"]
+    person = dict(zip(CLASSES, classes, strict=True)) | {"household_id": 7}
     pl.DataFrame(purchases).write_parquet(folder / "transactions.parquet")
     pl.DataFrame(products, names, orient="row").write_parquet(folder / "products.parquet")
-    pl.DataFrame([people or person()]).write_parquet(folder / "demographics.parquet")
+    pl.DataFrame([person]).write_parquet(folder / "demographics.parquet")
     build(BASKETS, folder, folder / "rows.parquet", 512)
     check(folder / "rows.parquet", DATA)
     return pl.read_parquet(folder / "rows.parquet")
@@ -93,27 +92,19 @@ def test_each_department_is_of_one_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trait", "name", "number"),
+    ("classes", "numbers"),
     [
-        ("age", "19-24", 22),
-        ("age", "65+", 65),
-        ("income", "Under 15K", 15),
-        ("income", "100-124K", 112),
-        ("income", "250K+", 250),
-        ("household_size", "5+", 5),
-        ("kids_count", "0", 0),
-        ("kids_count", "3+", 3),
+        (("19-24", "Under 15K", "5+", "0"), (22, 15, 5, 0)),
+        (("65+", "100-124K", "2", "3+"), (65, 112, 2, 3)),
+        (("35-44", "250K+", "2", "0"), (40, 250, 2, 0)),
     ],
 )
-def test_class_becomes_a_number(tmp_path: Path, trait: str, name: str, number: int) -> None:
-    found = table(tmp_path, [purchase(GROCERY)], person(**{trait: name}))
-    assert found["children" if trait == "kids_count" else trait].to_list() == [number]
-
-
-def test_unknown_household_has_no_traits(tmp_path: Path) -> None:
-    found = table(tmp_path, [purchase(GROCERY), purchase(GROCERY, basket=2, household_id=8)])
-    known, unknown = found.select(TRAITS).rows()
-    assert known == (40, 62, 2, 0)
+def test_classes_of_known_households_become_numbers(
+    tmp_path: Path, classes: tuple[str, ...], numbers: tuple[int, ...]
+) -> None:
+    bought = [purchase(GROCERY), purchase(GROCERY, basket=2, household_id=8)]
+    known, unknown = table(tmp_path, bought, classes).select(TRAITS).rows()
+    assert known == numbers
     assert unknown == (None,) * 4
 
 
@@ -123,13 +114,3 @@ def test_baskets_are_in_order_of_time(tmp_path: Path) -> None:
     found = table(tmp_path, hours)
     assert found["basket_id"].to_list() == ["6", "4", "2"]
     assert found.columns == [*LAYOUT.types]
-
-
-def test_published_purchases_follow_the_rules(tmp_path: Path) -> None:
-    limit = SegmentsParams(name="tiny").data.duckdb_mib
-    build(BASKETS, package_data(), tmp_path / "rows.parquet", limit)
-    check(tmp_path / "rows.parquet", DATA)
-    found = pl.read_parquet(tmp_path / "rows.parquet")
-    assert found["household_id"].n_unique() > 2_400
-    people = found.group_by("household_id").agg(pl.col(TRAITS).first()).drop_nulls()
-    assert people.height == pl.read_parquet(package_data() / "demographics.parquet").height

@@ -67,11 +67,6 @@ def test_half_year_ends_at_the_moment(ago: float, counts: int) -> None:
     assert at(HALF, {"ago": ago})["baskets"] == counts
 
 
-def test_recency_without_baskets_is_the_half_year() -> None:
-    found = at({**HALF, "ago": DAYS + 5.0})
-    assert (found["recency"], found["baskets"], found["spending"]) == (DAYS, 0, 0)
-
-
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300), CENTS, CENTS), min_size=1))
 def test_other_households_change_nothing(
     given: list[tuple[int, int, float, float]],

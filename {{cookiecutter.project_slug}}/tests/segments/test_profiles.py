@@ -53,13 +53,9 @@ def test_deviations_are_in_standard_deviations() -> None:
     assert not away[2].any()
 
 
-def test_segment_is_named_after_its_largest_deviations() -> None:
+def test_segment_is_named_after_its_notable_deviations() -> None:
     away = line(spending=2.0, fresh_share=-1.0, recency=0.5)
     assert name_of(away, 2) == "High spending, little fresh food"
-    assert name_of(away, 3) == "High spending, little fresh food, long absent"
-
-
-def test_small_deviations_name_no_segment() -> None:
     assert name_of(line(baskets=-2.0, spending=NOTABLE - 0.01), 2) == "Few baskets"
     assert name_of(line(baskets=-NOTABLE), 2) == "Few baskets"
     assert name_of(line(baskets=NOTABLE - 0.01), 2) == "Average"
@@ -77,13 +73,8 @@ def test_equal_names_get_more_words() -> None:
 
 
 def test_names_that_stay_equal_get_numbers() -> None:
-    busy = line(spending=2.0, baskets=1.0, basket_size=0.5)
-    assert names(np.array([line(), busy, line(), busy * 0.9])) == [
-        "Average (0)",
-        "High spending, many baskets, large baskets (1)",
-        "Average (2)",
-        "High spending, many baskets, large baskets (3)",
-    ]
+    found = names(np.array([line(), line(recency=2.0), line()]))
+    assert found == ["Average (0)", "Long absent", "Average (2)"]
 
 
 @given(AWAY)

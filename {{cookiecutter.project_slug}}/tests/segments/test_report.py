@@ -13,7 +13,6 @@ from project_package.segments.features import INPUTS, TRAITS
 from project_package.segments.metrics import RESAMPLES
 from project_package.segments.report import figures, summary
 
-NAMES = ["profiles", "map", "certainty", "traits"]
 COUNT = 60
 
 
@@ -49,17 +48,14 @@ def texts(axes: Any) -> list[str]:
     return [text.get_text() for text in axes.texts]
 
 
-def test_figures_have_titles_and_captions() -> None:
-    found = figures(*scored())
-    assert [figure.name for figure in found] == NAMES
-    assert all(figure.title and figure.caption.endswith(".") for figure in found)
-
-
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("segments", [1, 8])
-def test_draws_any_number_of_segments(name: str, segments: int) -> None:
+def test_draws_and_describes_any_number_of_segments(segments: int) -> None:
     rows, predictions = scored(segments)
-    drawn(name, unknown(rows, *TRAITS), predictions)
+    rows = unknown(rows, *TRAITS)
+    for figure in figures(rows, predictions):
+        assert figure.title
+        assert figure.caption.endswith(".")
+        drawn(figure.name, rows, predictions)
 
 
 def test_profiles_show_size_and_deviations() -> None:
@@ -141,4 +137,3 @@ def test_sentences_and_table_have_the_same_scores(project: Project) -> None:
     assert f"agree with these segments to {stable:.2f}" in page
     assert f"Their silhouette is {apart:.2f}" in page
     assert f">{stable:.3f}<" in page
-    assert "A score is of all test rows together" in page

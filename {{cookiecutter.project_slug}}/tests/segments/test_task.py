@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from multiplying import MANIFEST
 from segments.tables import data_set, params
 
-from project_package.bundle import Bundle, Manifest
+from project_package.bundle import Bundle
 from project_package.contract import Columns, length, take
 from project_package.errors import ModelError
 from project_package.segments.data import examples, split
@@ -21,10 +22,6 @@ from project_package.segments.task import (
     to_rows,
 )
 from project_package.segments.training import TRAINING
-
-MANIFEST = Manifest(
-    name="tiny", candidate="kmeans", settings={}, created="", commit="", data="", test=""
-)
 
 
 @pytest.fixture(scope="module")
@@ -64,17 +61,6 @@ def test_same_household_may_be_asked_about_twice(folder: Path, test_rows: Column
     later = request.model_copy(update={"as_of": request.as_of + timedelta(days=30)})
     recency = with_features([request, later, request])["recency"]
     assert (recency - recency[0]).tolist() == [0, 30, 0]
-
-
-def test_requests_get_the_predictions_of_the_table(
-    folder: Path, test_rows: Columns, bundle: Bundle
-) -> None:
-    model = load(bundle)
-    rows = with_features(examples(folder, test_rows, length(test_rows)))
-    found, expected = model.predict(rows), model.predict(test_rows)
-    for name in ("segment", "resampled", "certainty", "name"):
-        assert np.array_equal(found[name], expected[name])
-    assert found["distance"] == pytest.approx(expected["distance"])
 
 
 def test_many_rows_are_predicted_in_chunks(test_rows: Columns, bundle: Bundle) -> None:

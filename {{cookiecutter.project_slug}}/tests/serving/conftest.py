@@ -7,6 +7,12 @@ from multiplying import TIMES, Published
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    """Run asynchronous tests with asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture
 def times(tmp_path: Path) -> Published:
     """Publish version 1 of a use case without history."""
     found = Published(tmp_path, TIMES)

@@ -41,6 +41,11 @@ def client(metrics: Metrics) -> TestClient:
     return TestClient(app, raise_server_exceptions=False)
 
 
+def client_of(app: FastAPI) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app)
+    return httpx2.AsyncClient(transport=transport, base_url="http://server")
+
+
 @pytest.mark.parametrize(
     ("sent", "accepted"),
     [("abcdef-0.1_2", True), ("", False), ("a b", False), ("x" * 65, False), (CARD, False)],
@@ -115,7 +120,8 @@ def test_answers_the_preflight_of_a_listed_origin(client: TestClient) -> None:
         assert client.options("/v1/cards/a", headers=headers).status_code == status
 
 
-def test_refuses_requests_beyond_the_limit_unread() -> None:
+@pytest.mark.anyio
+async def test_refuses_requests_beyond_the_limit_unread() -> None:
     app, metrics, read = FastAPI(), Metrics(), list[bool]()
     app.add_middleware(InFlightLimit, limit=8, metrics=metrics, exempt=["/healthz"])
     app.get("/healthz")(lambda: "alive")
@@ -129,13 +135,9 @@ def test_refuses_requests_beyond_the_limit_unread() -> None:
         read.append(True)
         yield b"abc"
 
-    async def ask() -> list[httpx2.Response]:
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://server") as client:
-            posts = [client.post("/predict", content=body()) for _ in range(32)]
-            return await asyncio.gather(*posts, client.get("/healthz"))
-
-    *answers, health = asyncio.run(ask())
+    async with client_of(app) as client:
+        posts = [client.post("/predict", content=body()) for _ in range(32)]
+        *answers, health = await asyncio.gather(*posts, client.get("/healthz"))
     assert health.status_code == 200
     assert Counter(answer.status_code for answer in answers) == {200: 8, 503: 24}
     assert len(read) == 8
@@ -147,7 +149,8 @@ def test_refuses_requests_beyond_the_limit_unread() -> None:
     assert TestClient(app).post("/predict", content=b"abc").json() == 3
 
 
-def test_a_delayed_503_leaves_room_for_other_requests() -> None:
+@pytest.mark.anyio
+async def test_a_delayed_503_leaves_room_for_other_requests() -> None:
     app, metrics = FastAPI(), Metrics()
     app.add_middleware(InFlightLimit, limit=1, metrics=metrics)
     app.get("/well")(lambda: "well")
@@ -156,13 +159,10 @@ def test_a_delayed_503_leaves_room_for_other_requests() -> None:
     async def unavailable() -> str:
         return "later"
 
-    async def ask() -> tuple[bool, list[int]]:
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://server") as client:
-            refused = asyncio.create_task(client.get("/unavailable"))
-            await asyncio.sleep(0.1)
-            well = await client.get("/well")
-            return refused.done(), [well.status_code, (await refused).status_code]
-
-    assert asyncio.run(ask()) == (False, [200, 503])
+    async with client_of(app) as client:
+        refused = asyncio.create_task(client.get("/unavailable"))
+        await asyncio.sleep(0.1)
+        assert (await client.get("/well")).status_code == 200
+        assert not refused.done()
+        assert (await refused).status_code == 503
     assert b"requests_in_flight 0.0" in metrics.page()

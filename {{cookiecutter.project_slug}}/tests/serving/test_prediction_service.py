@@ -75,21 +75,14 @@ def test_an_event_that_was_stored_before_is_answered(client: TestClient) -> None
     assert answers(client, {"payment": "b", "x": 1}) == [2]
 
 
-@pytest.mark.parametrize(
-    ("instances", "place", "reason"),
-    [
-        ([{"payment": "new", "x": 8}, {"payment": "a", "x": 7}], 1, "differs from the event"),
-        ([{"payment": "new", "x": 8}, {"payment": "new", "x": 9}], 1, "differs from the event"),
-    ],
-)
-def test_a_refused_body_leaves_nothing(
-    client: TestClient, instances: Any, place: int, reason: str
-) -> None:
+@pytest.mark.parametrize("second", [{"payment": "a", "x": 7}, {"payment": "new", "x": 9}])
+def test_a_refused_body_leaves_nothing(client: TestClient, second: dict[str, Any]) -> None:
     assert answers(client, {"payment": "a", "x": 1}) == [1]
-    refused = ask(client, *instances)
+    refused = ask(client, {"payment": "new", "x": 8}, second)
     (error,) = refused.json()["detail"]
     assert refused.status_code == 422
-    assert (error["loc"], reason in error["msg"]) == (["body", "instances", place], True)
+    assert error["loc"] == ["body", "instances", 1]
+    assert "differs from the event" in error["msg"]
     assert answers(client, {"payment": "c", "x": 0}) == [1]
 
 

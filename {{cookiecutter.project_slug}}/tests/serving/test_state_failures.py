@@ -1,10 +1,6 @@
 """An event store that fails, and a server that is killed: what was acknowledged is not lost."""
 
-import os
-import re
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,25 +14,14 @@ from typing import Any
 import httpx2
 import pytest
 from multiplying import Published
-from redis import Redis
-from servers import running, wait_until
+from servers import program, running, wait_until
+from states import EmptyStore
 
-from project_package.serving import app
 from project_package.state.sqlite import SqliteStore
 
 pytestmark = pytest.mark.system
 
 PEOPLE, PAYMENTS, KILLS = 8, 40, 2
-SERVER = f"""
-from totals import TOTALS
-from {app.__name__} import create_app, serve
-
-def create():
-    return create_app(lambda _: TOTALS)
-
-if __name__ == "__main__":
-    serve("server:create", "", 0, 1, False)
-"""
 
 
 def ask(url: str, **number: Any) -> httpx2.Response:
@@ -88,27 +73,6 @@ def test_a_dead_event_store_is_reported_before_a_request(totals: Published) -> N
         assert ask(url, payment="a").status_code == 503
 
 
-@contextmanager
-def server(totals: Published, state: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Start a server in a process of its own; yields it and its address."""
-    (totals.root / "server.py").write_text(SERVER)
-    settings = {"PYTHONPATH": os.pathsep.join(sys.path), "SERVE_KEYS": "off", "STATE_URL": state}
-    with subprocess.Popen(
-        [sys.executable, "server.py"],
-        cwd=totals.root,
-        env=os.environ | settings,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        found = re.search(r"served on (\S+);", process.stdout.readline())
-        assert found
-        try:
-            yield process, found[1]
-        finally:
-            process.kill()
-
-
 def predict(client: httpx2.Client, payment: dict[str, Any]) -> httpx2.Response:
     """Send a payment, again while a process that was killed counts as answering it."""
     while True:
@@ -131,18 +95,9 @@ def send(url: str, answered: dict[str, float], who: int) -> None:
                 answered[f"{who}-{number}"] = answer.json()["predictions"][0]["y"]
 
 
-@pytest.fixture(params=["sqlite", "redis"])
-def state(request: pytest.FixtureRequest) -> str:
-    """Return the address of an empty event store."""
-    if request.param == "sqlite":
-        return "state.db"
-    address = str(request.getfixturevalue("redis"))
-    with Redis.from_url(address) as client:
-        client.flushall()
-    return address
+def test_two_servers_count_each_event_once(totals: Published, empty_store: EmptyStore) -> None:
+    state = empty_store()
 
-
-def test_two_servers_count_each_event_once(totals: Published, state: str) -> None:
     def send_to_both(number: int) -> None:
         payment = {"payment": f"{number}", "x": 1}
         with ThreadPoolExecutor(2) as pool:
@@ -158,11 +113,11 @@ def test_two_servers_count_each_event_once(totals: Published, state: str) -> Non
 
 
 def test_nothing_answered_is_lost_or_counted_twice_after_a_kill(
-    totals: Published, state: str
+    totals: Published, empty_store: EmptyStore
 ) -> None:
-    answered: dict[str, float] = {}
+    state, answered = empty_store(), dict[str, float]()
     for kill in range(1, KILLS + 1):
-        with server(totals, state) as (process, url), ThreadPoolExecutor(PEOPLE) as pool:
+        with program(totals, STATE_URL=state) as (process, url), ThreadPoolExecutor(PEOPLE) as pool:
             loads = [pool.submit(send, url, answered, who) for who in range(PEOPLE)]
             while len(answered) < kill * PEOPLE * PAYMENTS // (KILLS + 2):
                 assert not all(load.done() for load in loads)
@@ -171,7 +126,7 @@ def test_nothing_answered_is_lost_or_counted_twice_after_a_kill(
         assert not [load.exception() for load in loads if load.exception()]
     assert len(answered) < PEOPLE * PAYMENTS
     again: dict[str, float] = {}
-    with server(totals, state) as (_, url), ThreadPoolExecutor(PEOPLE) as pool:
+    with program(totals, STATE_URL=state) as (_, url), ThreadPoolExecutor(PEOPLE) as pool:
         list(pool.map(partial(send, url, answered), range(PEOPLE)))
         list(pool.map(partial(send, url, again), range(PEOPLE)))
     totals_of = {w: accumulate(range(w, w + PAYMENTS)) for w in range(PEOPLE)}

@@ -3,50 +3,16 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 from multiplying import Published
-from servers import wait_until
-
-from project_package.serving import app
+from servers import Program, program, wait_until
 
 pytestmark = pytest.mark.system
-FACTORY = f"""
-from multiplying import TIMES
-from {app.__name__} import create_app, serve
-
-def create():
-    return create_app(lambda _: TIMES)
-
-if __name__ == "__main__":
-    serve("factory:create", "", 0, 2, False)
-"""
 COUNT = r'requests_total\{route="/v1/predict",status="200"\} (\d+)'
-
-
-@pytest.fixture
-def server(times: Published, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Start a server of two workers."""
-    (tmp_path / "factory.py").write_text(FACTORY)
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "SERVE_KEYS": "off"}
-    environment |= {"MODEL_STORE": times.store.address, "LOG_URL": "off"}
-    with subprocess.Popen(
-        [sys.executable, "factory.py"],
-        cwd=tmp_path,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        yield process
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def workers(url: str) -> set[str]:
@@ -63,11 +29,14 @@ def counts(url: str) -> set[str]:
     return {re.findall(COUNT, httpx2.get(f"{url}/metrics").text)[0] for _ in range(12)}
 
 
-def test_two_workers_are_one_server_even_if_one_is_killed(
-    server: "subprocess.Popen[str]",
-) -> None:
-    assert server.stdout is not None
-    url = re.findall(r"http://[\d.:]+", server.stdout.readline())[0]
+@pytest.fixture
+def server(times: Published) -> Iterator[Program]:
+    with program(times, workers=2) as started:
+        yield started
+
+
+def test_two_workers_are_one_server_even_if_one_is_killed(server: Program) -> None:
+    process, url = server
     assert httpx2.get(f"{url}/healthz", timeout=60).status_code == 200  # what was printed is true
     wait_until(lambda: len(workers(url)) == 2, seconds=60)
     before = workers(url)
@@ -77,10 +46,10 @@ def test_two_workers_are_one_server_even_if_one_is_killed(
     assert counts(url) == {"12"}
 
     children = (
-        Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text(encoding="utf-8").split()
+        Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8").split()
     )
     os.kill(int(children[-1]), signal.SIGKILL)
     wait_until(lambda: len(now := workers(url)) == 2 and now != before, seconds=60)
     assert counts(url) == {"12"}
-    server.send_signal(signal.SIGTERM)
-    assert server.wait(60) == 0
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
