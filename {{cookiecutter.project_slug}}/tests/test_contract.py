@@ -19,7 +19,7 @@ from project_package.lifecycle.evaluate import challenger, splits_of
 from project_package.lifecycle.inference import answer
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.report import number
+from project_package.lifecycle.scoring import number
 from project_package.model_store import BUNDLE, CHAMPION
 from project_package.serving.app import create_app
 from project_package.training import Training

@@ -85,6 +85,8 @@ def test_proxy_limits_the_requests_of_a_key(proxy: int) -> None:
     assert [status(proxy, head + keys[0]) for _ in range(4)] == [200, 200, 200, 429]
     assert [status(proxy, head + keys[1]) for _ in range(4)] == [200, 200, 200, 429]
     assert {status(proxy, head) for _ in range(5)} == {200}
+    other = b"Authorization: Bearer %d\r\n"
+    assert [status(proxy, head + keys[0] + other % n) for n in range(2)] == [429, 429]
 
 
 def test_proxy_hides_the_metrics(proxy: int) -> None:

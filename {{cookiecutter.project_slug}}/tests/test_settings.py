@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from mlflow import environment_variables
 
 from project_package.errors import UserError
 from project_package.settings import Settings, read, shown
@@ -28,7 +29,8 @@ def test_example_lists_every_setting_and_its_default() -> None:
 def test_reads_env_and_ignores_keys_of_other_tools(folder: Path) -> None:
     (folder / ".env").write_text(
         "SERVE_WORKERS=5\nSERVE_CORS_ORIGINS=https://a.example, http://b\nX=1\nLOG_LEVEL=debug\n"
-        "MLFLOW_TRACKING_USERNAME=me\nMLFLOW_TRACKING_TOKEN=t\nAWS_REGION=eu\nDATABASE_URL=d\n"
+        "AWS_REGION=eu\nDATABASE_URL=d\n"
+        + "".join(f"{name}=\n" for name in dir(environment_variables) if name[:7] == "MLFLOW_")
     )
     settings = read()
     assert settings.serve_workers == 5

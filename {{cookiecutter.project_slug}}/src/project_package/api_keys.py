@@ -4,7 +4,6 @@ A token is 256 random bits, which nobody can guess, so a fast hash is enough: sl
 passwords, which people choose.
 """
 
-import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Literal, TypeAlias, get_args
 from filelock import FileLock
 from pydantic import Field, TypeAdapter, ValidationError
 
+from .bundle import sha256
 from .contract import Frozen
 from .errors import UserError, near, require_known
 
@@ -32,11 +32,6 @@ class Key(Frozen):
 
 
 KEYS = TypeAdapter(tuple[Key, ...])
-
-
-def digest(token: bytes) -> bytes:
-    """Return what is stored of a token: 32 bytes."""
-    return hashlib.sha256(token).digest()
 
 
 def read(path: Path) -> tuple[Key, ...]:
@@ -64,7 +59,7 @@ def add(path: Path, name: str, scopes: Sequence[str]) -> str:
         raise UserError(f"The key needs a --scope, one or more: {', '.join(SCOPES)}.")
     require_known("--scope", scopes, "a scope", SCOPES)
     token = secrets.token_urlsafe(32)
-    fields = {"name": name, "sha256": digest(token.encode()).hex(), "scopes": scopes}
+    fields = {"name": name, "sha256": sha256(token.encode()), "scopes": scopes}
     try:
         key = Key.model_validate(fields)
     except ValidationError as error:

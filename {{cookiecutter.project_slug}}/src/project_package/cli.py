@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a parameter for this run."),
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Change a parameter for this run, such as train.trials=40.",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
@@ -56,76 +61,24 @@ def open_project(
     return open_folder(entry.training(), changes or (), quiet)
 
 
-@app.command(epilog="Example: `ml data --set data.memory_limit_mib=2048`")
-def data(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Read raw rows, validate them and compute their features."""
-    from .lifecycle.data import data as stage
+def add_stage(name: str, module: str, summary: str) -> None:
+    """Add a command: it opens the project and calls the function `name` of a lifecycle module."""
 
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml train --set train.trials=40`")
-def train(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Search, fit and register a challenger."""
-    from .lifecycle.train import train as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
+    @app.command(name, help=summary, epilog=f"Example: `ml {name}`")
+    def stage(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+        function = resolve_name(f"{__package__}.lifecycle.{module}:{name}")
+        with open_project(context, changes, quiet) as project:
+            function(project)
 
 
-@app.command(epilog="Example: `ml evaluate`")
-def evaluate(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Score the challenger beside its baselines and write the report."""
-    from .lifecycle.evaluate import evaluate as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml promote --set promote.margin=0`")
-def promote(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Make the challenger the champion if it passes the gate."""
-    from .lifecycle.promote import promote as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml rollback`")
-def rollback(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Make the previous champion the champion again."""
-    from .lifecycle.promote import rollback as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml pipeline --set seed=1`")
-def pipeline(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Run data, train, evaluate and promote."""
-    from .lifecycle.pipeline import pipeline as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml models`")
-def models(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """List the registered versions with their aliases and scores."""
-    from .lifecycle.doctor import models as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
-
-
-@app.command(epilog="Example: `ml doctor`")
-def doctor(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Check the set-up; exit with 2 when something is broken."""
-    from .lifecycle.doctor import doctor as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
+add_stage("data", "data", "Read raw rows, validate them and compute their features.")
+add_stage("train", "train", "Search, fit and register a challenger.")
+add_stage("evaluate", "evaluate", "Score the challenger beside its baselines and write the report.")
+add_stage("promote", "promote", "Make the challenger the champion if it passes the gate.")
+add_stage("rollback", "promote", "Make the previous champion the champion again.")
+add_stage("pipeline", "pipeline", "Run data, train, evaluate and promote.")
+add_stage("models", "doctor", "List the registered versions with their aliases and scores.")
+add_stage("doctor", "doctor", "Check the set-up; exit with 2 when something is broken.")
 
 
 @app.command(epilog="Example: `ml predict today.csv predictions.parquet`")

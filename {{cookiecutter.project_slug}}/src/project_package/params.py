@@ -109,9 +109,7 @@ def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
 
 def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
+        yield f"{prefix}{name}"
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield f"{prefix}{name}"
             yield from _names(kind, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"

@@ -123,8 +123,9 @@ def read() -> Settings:
         raise UserError(f"{'; '.join(wrong)}. Correct it in the environment or in .env.") from None
     known = [name.upper() for name in Settings.model_fields]
     for name in map(str.upper, found.model_extra or ()):  # the other names in .env
-        # MLflow reads MLFLOW_TRACKING_USERNAME, which has .837 in common with a setting.
-        if name.startswith("SERVE_") or get_close_matches(name, known, cutoff=0.84):
+        # MLflow reads MLFLOW_TRACKING_DIR, which has .895 in common with a setting.
+        cutoff = 0.9 if name.startswith("MLFLOW_") else 0.84
+        if name.startswith("SERVE_") or get_close_matches(name, known, cutoff=cutoff):
             raise UserError(f"{name} in .env is not a setting; {near(name, known)}")
     return found
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna import Trial
 from pydantic import BaseModel
 
 from .contract import Columns, Files, Task, choices_differ, length
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
 Hyperparameters: TypeAlias = Mapping[str, float | int | str]
 Progress: TypeAlias = Callable[[float], None]
 """Report the share that is done, from 0 to 1."""
-
-
-class Suggest(Protocol):
-    """The part of an Optuna trial that a search space uses."""
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Suggest a number from [low, high]."""
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Suggest an integer from [low, high]."""
 
 
 class Fitted(Protocol):
@@ -49,7 +40,7 @@ class Candidate:
     """Settings known to be good: the first trial, and the only one without a space."""
     fit: Callable[[Columns, Hyperparameters, int], Fitted]
     """Fit on rows with settings and a seed."""
-    space: Callable[[Suggest], Hyperparameters] | None = None
+    space: Callable[[Trial], Hyperparameters] | None = None
 
 
 @dataclass(frozen=True)

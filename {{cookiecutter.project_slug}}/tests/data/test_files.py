@@ -67,6 +67,7 @@ def test_rejects_a_truncated_parquet_file(tmp_path: Path) -> None:
         (b"", "rows.csv is empty"),
         ("né,id\n".encode("latin1"), "rows.csv is not a CSV file in UTF-8"),
         (b"id,id\n1,2\n", 'rows.csv has more than one column "id"'),
+        (b'id,"amount\n' + b"x" * 200_000, "rows.csv is not a CSV file"),
         (b"id,ID\n1,2\n", 'rows.csv has more than one column "ID"'),
     ],
 )

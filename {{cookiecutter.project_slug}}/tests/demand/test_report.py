@@ -10,8 +10,7 @@ from project_package.contract import Columns
 from project_package.demand.report import figures, most_variable, summary
 from project_package.lifecycle.evaluate import challenger
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.report import number
-from project_package.lifecycle.scoring import Score
+from project_package.lifecycle.scoring import Score, number
 
 NAMES = ["weeks", "product", "coverage"]
 WEEK = 7 * 86_400_000

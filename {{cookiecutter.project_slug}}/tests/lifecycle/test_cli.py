@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from optuna.exceptions import StorageInternalError
 from plain.use_case import TRAINING
 
 from project_package.cli import Entry, run
@@ -137,13 +138,18 @@ def test_unusable_file_is_named(ml: Ml, file: str, content: bytes, sentence: str
 
 
 @pytest.mark.usefixtures("finished")
-def test_failure_of_mlflow_is_a_sentence(ml: Ml, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("failure", [MlflowException, StorageInternalError])
+def test_failure_of_a_database_is_a_sentence(
+    ml: Ml, monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
+) -> None:
     def fail(*_: object) -> None:
-        raise MlflowException("the connection was lost")
+        raise failure("the connection was lost")
 
     monkeypatch.setattr(MlflowClient, "search_model_versions", fail)
     assert ml("models") == 2
-    assert ml.err == "MLflow failed: the connection was lost. Run `ml doctor` to find out more.\n"
+    assert ml.err == (
+        "MLflow or a database failed: the connection was lost. Run `ml doctor` to find out more.\n"
+    )
 
 
 def test_erase_prints_what_was_deleted(

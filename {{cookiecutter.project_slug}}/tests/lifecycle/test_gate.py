@@ -15,7 +15,7 @@ from project_package.bundle import Parity
 from project_package.contract import Columns
 from project_package.lifecycle import gate
 from project_package.lifecycle.gate import Interval
-from project_package.lifecycle.scoring import Evaluation, Score, Slice
+from project_package.lifecycle.scoring import Evaluation, Score, Slice, number
 from project_package.params import Promote
 from project_package.training import Metric
 
@@ -103,7 +103,7 @@ def test_naive_and_baseline_must_be_beaten(model: float, refused: list[str]) -> 
     found = Evaluation(rows=9, goal="hit", scores=(score(model, 0.4),), slices=())
     verdicts = gate.beats(METRIC, found, Promote(floor=0.5))
     assert [verdict.rule for verdict in verdicts if not verdict.passed] == refused
-    assert verdicts[1].detail == f"Hits {model:g} against 0.4, the simple model"
+    assert verdicts[1].detail == f"Hits {number(model)} against 0.400, the simple model"
     assert verdicts[:2] == gate.beats(METRIC, found, Promote())  # without a floor
 
 
@@ -133,10 +133,9 @@ def test_challenger_may_lose_the_margin_at_most(low: float, passed: bool) -> Non
 def test_limited_metric_may_lose_its_limit(model: float, higher: bool, passed: bool) -> None:
     scores = {"hit": score(model, 0.5, higher=higher), "cost": None}
     (verdict,) = gate.losses(scores, Promote(max_loss={"hit": 0.25}))
-    assert str(verdict) == (
-        f"metric hit: Hits {model:g} against 0.5, it may lose 0.25 (promote.max_loss)"
-    )
     assert verdict.passed is passed
+    expected = f"metric hit: Hits {number(model)} against 0.500 of the champion; it may lose 0.25"
+    assert str(verdict) == (expected if passed else f"{expected} (promote.max_loss)")
 
 
 @pytest.mark.parametrize(
@@ -161,14 +160,15 @@ def part(name: str, score: Score | None) -> list[Slice]:
 @pytest.mark.parametrize(("model", "passed"), [(0.6, True), (0.44, False)])
 def test_guarded_slice_may_lose_its_limit(model: float, passed: bool) -> None:
     promote = Promote(guarded=("night",), slice_margin=0.05)
-    (verdict,) = gate.slices(METRIC, part("night", score(model, 0.5)), promote)
+    (verdict,) = gate.slices(METRIC, part("night", score(model, 0.5)), "the champion", promote)
     assert (verdict.rule, verdict.passed) == ("slice night", passed)
-    assert gate.slices(METRIC, part("night", score(0.0, 1.0)), Promote()) == []
+    assert "against 0.500 of the champion" in verdict.detail
+    assert gate.slices(METRIC, part("night", score(0.0, 1.0)), "the champion", Promote()) == []
 
 
 @pytest.mark.parametrize("found", [part("day", score(0.5, 0.5)), part("night", None)])
 def test_score_that_is_not_defined_is_refused(found: list[Slice]) -> None:
-    verdicts = gate.slices(METRIC, found, Promote(guarded=("night",)))
+    verdicts = gate.slices(METRIC, found, "the champion", Promote(guarded=("night",)))
     verdicts += gate.losses({"hit": None}, Promote(max_loss={"hit": 9}))
     assert not any(verdict.passed for verdict in verdicts)
     assert {verdict.detail for verdict in verdicts} == {"cannot be scored on these rows"}
@@ -240,11 +240,12 @@ def test_every_rule_names_the_parameters_to_look_at() -> None:
         gate.champion(METRIC, Interval(0, 0, 0), promote),
         *gate.losses({"hit": score(0.5, 0.4)}, promote),
         gate.changed(np.zeros(1, np.bool_), promote),
-        *gate.slices(METRIC, part("night", None), promote),
+        *gate.slices(METRIC, part("night", None), "the champion", promote),
         gate.same_answers(None, promote),
         *gate.budgets(1, 1, "a row", promote),
     ]
     named = {name for verdict in verdicts for name in verdict.parameters.split(", ")}
     limits = {f"promote.{name}" for name in Promote.model_fields} - {"promote.resamples"}
     assert named == {*limits, "train.trials", "train.candidates"}
-    assert all(str(verdict).endswith(f"({verdict.parameters})") for verdict in verdicts)
+    for verdict in verdicts:
+        assert str(verdict).endswith(f"({verdict.parameters})") is not verdict.passed

@@ -12,15 +12,14 @@ from project_package.bundle import Manifest, Parity
 from project_package.lifecycle.gate import Verdict
 from project_package.lifecycle.report import (
     COLOURS,
-    DASH,
     Document,
     card,
     extent,
+    headline,
     render,
     svg,
-    verdict,
 )
-from project_package.lifecycle.scoring import Evaluation, Score, Slice
+from project_package.lifecycle.scoring import DASH, Evaluation, Score, Slice
 from project_package.training import About, Figure
 
 HOSTILE = "<script>alert('&')</script>"
@@ -99,9 +98,9 @@ def test_slices_have_every_metric_and_shade_losses() -> None:
     ("baseline", "higher", "word"),
     [(0.5, True, "clearly"), (0.69, True, "slightly"), (0.7, True, "no"), (0.9, False, "clearly")],
 )
-def test_verdict_depends_on_the_spread(baseline: float, higher: bool, word: str) -> None:
+def test_headline_depends_on_the_spread(baseline: float, higher: bool, word: str) -> None:
     scored = score(baseline=baseline, higher_is_better=higher)
-    assert f"{word} better" in verdict(document(scored))
+    assert f"{word} better" in headline(document(scored))
 
 
 @pytest.mark.parametrize("fill", [render, card])
@@ -110,9 +109,9 @@ def test_lost_metrics_are_named(fill: Callable[[Document], str]) -> None:
     assert "is better in" not in fill(document())
 
 
-def test_verdict_names_the_parts_where_it_is_clearly_worse() -> None:
+def test_headline_names_the_parts_where_it_is_clearly_worse() -> None:
     parts = (part("a", 9, model=0.59), part("b", 9, model=0.2), part("c", 9, None))
-    assert verdict(document(score(), slices=parts)) == (
+    assert headline(document(score(), slices=parts)) == (
         "The model is clearly better than the simple baseline, but clearly worse on “b”."
     )
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from optuna.trial import TrialState, create_trial
 
 from project_package.contract import length
 from project_package.errors import UserError
+from project_package.lifecycle.evaluate import challenger, describe, write_report
 from project_package.lifecycle.project import Project
+from project_package.lifecycle.report import headline
 from project_package.lifecycle.tracking import Tracking, commit, connect, log_trial
 from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
@@ -69,7 +72,7 @@ def test_run_has_parameters_tags_and_description(project: Project) -> None:
     assert not [name for name in run.params if name.startswith("promote.")]
     assert run.tags["data"] == project.workspace.dataset().digest
     assert (run.tags["use_case"], run.tags["candidate"]) == ("plain", "linear")
-    assert run.tags["mlflow.note.content"].startswith("linear is the best of 3 trials")
+    assert run.tags["mlflow.note.content"].startswith("linear has the best score")
 
 
 def test_run_has_scores_of_folds_test_and_baseline(project: Project) -> None:
@@ -127,10 +130,13 @@ def test_experiment_and_model_say_what_they_are_for(project: Project) -> None:
     assert str(model.description).startswith("**Who leaves?**")
 
 
-def test_version_has_the_model_card_as_description(project: Project) -> None:
-    version = project.tracking.client.get_model_version(project.params.name, "1")
-    card = (project.workspace.reports / "card.md").read_text(encoding="utf-8")
-    assert version.description == card
+def test_description_of_a_version_fits_into_databases(project: Project) -> None:
+    version, client = challenger(project), project.tracking.client
+    found = describe(project, version)
+    write_report(project, version, replace(found, summary=("A long finding.",) * 1000))
+    description = client.get_model_version(project.params.name, str(version.number)).description
+    assert str(description).startswith(f"{headline(found)}\n\nA long finding.")
+    assert len(str(description)) == 5000  # the most that PostgreSQL takes
 
 
 def test_run_has_bundle_baseline_and_evidence(project: Project) -> None:

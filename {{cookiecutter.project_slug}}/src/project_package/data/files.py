@@ -70,7 +70,7 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
             first = lines.readline()
             delimiter = max(",;\t|", key=first.count)
             header = next(csv.reader(chain([first], lines), delimiter=delimiter))
-    except (UnicodeDecodeError, OSError) as error:
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise UserError(f"{path} is not a CSV file in UTF-8: {error}. Write it again.") from error
     names = [name or f"column {index}" for index, name in enumerate(header, 1)]
     if not names:

@@ -5,9 +5,7 @@ Each function imports its side when it is called: a server image holds no traini
 
 from typing import TYPE_CHECKING
 
-import typer
-
-from ..cli import Entry, Quiet, Set, app, open_project, run
+from ..cli import Entry, add_stage, run
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -30,13 +28,9 @@ def create_app() -> "FastAPI":
     return create_app(make_task)
 
 
-@app.command(epilog="Example: `ml backfill`")
-def backfill(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-    """Store recent events of the data set, so that the server has a history."""
-    from ..lifecycle.backfill import backfill as stage
-
-    with open_project(context, changes, quiet) as project:
-        stage(project)
+add_stage(
+    "backfill", "backfill", "Store recent events of the data set, so that the server has a history."
+)
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ def width(_: Columns, predictions: Columns) -> float:
 TEXTS = {
     relative_mae: (
         "Relative MAE",
-        "The mean absolute error over that of no model, the mean of the last 4 weeks.",
+        "The mean absolute error, divided by that of the mean of the last 4 weeks.",
     ),
     mae: ("MAE, units", "The mean absolute error: how many units a forecast is wrong by."),
     weighted_percentage_error: (

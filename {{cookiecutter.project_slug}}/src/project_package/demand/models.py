@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxmltools import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
+from optuna import Trial
 from skl2onnx import to_onnx
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
@@ -22,7 +23,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from xgboost import XGBRegressor
 
 from ..contract import Columns, Files
-from ..training import Candidate, Hyperparameters, Suggest
+from ..training import Candidate, Hyperparameters
 from .features import LEVEL
 from .task import QUANTILES, UNCORRECTED, Details
 
@@ -81,13 +82,13 @@ def fit_xgboost(rows: Columns, settings: Hyperparameters, seed: int) -> Quantile
     return Quantiles(regressors)
 
 
-def xgboost_space(suggest: Suggest) -> Hyperparameters:
+def xgboost_space(trial: Trial) -> Hyperparameters:
     """Suggest settings of XGBoost."""
     return {
-        "max_depth": suggest.suggest_int("max_depth", 3, 7),
-        "learning_rate": suggest.suggest_float("learning_rate", 0.03, 0.15, log=True),
-        "n_estimators": suggest.suggest_int("n_estimators", 80, 300),
-        "min_child_weight": suggest.suggest_float("min_child_weight", 5, 500, log=True),
+        "max_depth": trial.suggest_int("max_depth", 3, 7),
+        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.15, log=True),
+        "n_estimators": trial.suggest_int("n_estimators", 80, 300),
+        "min_child_weight": trial.suggest_float("min_child_weight", 5, 500, log=True),
     }
 
 

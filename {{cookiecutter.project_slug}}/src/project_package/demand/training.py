@@ -50,7 +50,7 @@ def about(params: DemandParams) -> About:
         ),
         rows="weeks of products",
         periods="weeks",
-        baselines="The simple baseline is a ridge regression on the same features, and no model is "
+        baselines="The simple baseline is a ridge regression on the same features. “No model” is "
         "the mean of the product's last four weeks.",
         terms={
             "level": "the product's mean of the last 13 weeks, in units a week",

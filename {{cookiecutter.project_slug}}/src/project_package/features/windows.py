@@ -95,8 +95,8 @@ def stream(
 
     `rows` holds timestamp (int64 milliseconds, not decreasing), one integer code per row for each
     entity (`NO_ENTITY` where there is none), and the raw columns. Values are those of the rows
-    `at`, each of which has every entity. At positions, a window that no feature reads is computed
-    for these only; of a slice, which is long, every row is computed in order, which is faster.
+    `at`, each of which has every entity. If `at` has positions, a window that no feature reads is
+    computed for these only. If it is a slice, every row is computed: look-ups in order are faster.
 
     Raises:
         ValueError: rows are not in order of time, or a window reads text or a missing or infinite

@@ -4,9 +4,9 @@ Fifteen are the inputs of the published baseline (Le Borgne et al. 2022, chapter
 the time, how often and how much the card paid lately, and how often payments at the terminal
 turned out to be fraud. The others describe behaviour: how the amount compares with what is typical
 of the card, how many amounts of the card were far from typical, whether the latest known payments
-at the terminal are an unbroken run of frauds, and how large frauds at the terminal are: a single
-large one tells more about its card than about the terminal. A label is known seven days after the
-payment, so no window over labels ends later than that.
+at the terminal are an unbroken run of frauds, and how large the frauds at the terminal are: a
+single large fraud is more likely that of a stolen card than of a compromised terminal. A label is
+known seven days after the payment, so no window over labels ends later than that.
 """
 
 from collections.abc import Iterable

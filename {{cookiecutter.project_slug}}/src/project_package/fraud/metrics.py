@@ -98,7 +98,7 @@ METRICS = (
         "ap",
         "Average precision",
         lambda r, p: average_precision(r["is_fraud"], p["score"]),
-        meaning="The mean share of frauds among alarms, over all thresholds.",
+        meaning="The precision at the rank of each fraud, averaged over all frauds.",
     ),
     Metric(
         "auc",

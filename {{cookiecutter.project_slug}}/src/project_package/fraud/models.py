@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+from optuna import Trial
 from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
@@ -16,7 +17,7 @@ from xgboost import XGBClassifier
 
 from ..contract import Columns, Files
 from ..onnx_model import GRAPH
-from ..training import Candidate, Hyperparameters, Suggest
+from ..training import Candidate, Hyperparameters
 from .features import INPUTS, matrix
 
 
@@ -69,22 +70,22 @@ def fit_xgboost(rows: Columns, settings: Hyperparameters, seed: int) -> Classifi
     return Classifier(model.fit(matrix(rows), rows["is_fraud"]))
 
 
-def hist_space(suggest: Suggest) -> Hyperparameters:
+def hist_space(trial: Trial) -> Hyperparameters:
     """Suggest settings of the histogram gradient boosting."""
     return {
-        "learning_rate": suggest.suggest_float("learning_rate", 0.02, 0.2, log=True),
-        "max_iter": suggest.suggest_int("max_iter", 50, 200),
-        "l2_regularization": suggest.suggest_float("l2_regularization", 0.1, 30, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+        "max_iter": trial.suggest_int("max_iter", 50, 200),
+        "l2_regularization": trial.suggest_float("l2_regularization", 0.1, 30, log=True),
     }
 
 
-def xgboost_space(suggest: Suggest) -> Hyperparameters:
+def xgboost_space(trial: Trial) -> Hyperparameters:
     """Suggest settings of XGBoost."""
     return {
-        "max_depth": suggest.suggest_int("max_depth", 2, 5),
-        "learning_rate": suggest.suggest_float("learning_rate", 0.02, 0.2, log=True),
-        "n_estimators": suggest.suggest_int("n_estimators", 50, 250),
-        "reg_lambda": suggest.suggest_float("reg_lambda", 0.3, 30, log=True),
+        "max_depth": trial.suggest_int("max_depth", 2, 5),
+        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+        "n_estimators": trial.suggest_int("n_estimators", 50, 250),
+        "reg_lambda": trial.suggest_float("reg_lambda", 0.3, 30, log=True),
     }
 
 

@@ -84,9 +84,11 @@ def costs(rows: Columns, scores: Columns, decision: Values) -> Figure:
             axes.plot(*threshold_costs(rows, scores[name]), label=CONTENDERS[name])
         axes.axhline(nothing, color="C2", linestyle=":", label="flag nothing")
         if decision.any():
-            chosen = scores["model"][decision].min()
-            axes.axvline(chosen, color="C0", linewidth=1)
-            axes.text(chosen, 0, f" chosen: {chosen:.2g}", color="C0", verticalalignment="bottom")
+            lowest = scores["model"][decision].min()
+            axes.axvline(lowest, color="C0", linewidth=1)
+            axes.text(
+                lowest, 0, f" lowest flagged: {lowest:.2g}", color="C0", verticalalignment="bottom"
+            )
         axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
         axes.set(xlabel="threshold of the score", ylabel="cost of 1,000 payments")
         _legend_above(axes)

@@ -40,8 +40,8 @@ def about(params: FraudParams) -> About:
         ),
         rows="payments",
         periods="weeks",
-        baselines="The simple baseline is a logistic regression on the same features. No model "
-        "ranks payments by amount and flags none.",
+        baselines="The simple baseline is a logistic regression on the same features. “No model” "
+        "ranks payments by their amount, and flags none.",
         terms={
             "amount": "in the currency of the data",
             "night": "from 0:00 to 6:59, UTC; day is the rest",

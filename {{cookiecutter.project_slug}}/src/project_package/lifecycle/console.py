@@ -15,13 +15,13 @@ class Console:
     """Standard output of a command; errors go to standard error."""
 
     def __init__(self, quiet: bool = False) -> None:
-        self._rich = RichConsole(quiet=quiet, highlight=False, soft_wrap=True)
+        self._rich = RichConsole(quiet=quiet, highlight=False, markup=False, soft_wrap=True)
         self.seconds: dict[str, float] = {}
         """How long each step took."""
 
     def print(self, text: str) -> None:
         """Print one line."""
-        self._rich.print(text, markup=False)
+        self._rich.print(text)
 
     def table(self, title: str, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Print a table."""

@@ -10,15 +10,18 @@ from .gate import Verdict
 from .inference import run_model
 from .project import Project
 from .registry import EVALUATION, Version
-from .report import Document, canvas, card, extent, number, render
-from .scoring import BASELINE, MODEL, NAIVE, Evaluation, assess, digest
+from .report import Document, canvas, card, extent, headline, render
+from .scoring import BASELINE, MODEL, NAIVE, Evaluation, assess, digest, number
 from .workspace import replace_text
+
+MAX_DESCRIPTION = 5_000
+"""Characters: MLflow's column in a PostgreSQL."""
 
 
 def evaluate(project: Project) -> Evaluation:
     """Evaluate the challenger; add scores, report and card to the run that trained it.
 
-    It is then in the model store, so that a server can run it in the shadow.
+    It is then in the model store, so that a server can run it in shadow mode.
 
     Raises:
         UserError: there is no challenger, or its test rows are not available.
@@ -50,7 +53,7 @@ def describe(
     evaluation: Evaluation | None = None,
     verdicts: tuple[Verdict, ...] = (),
 ) -> Document:
-    """Predict and score the test rows; with a known evaluation, only predict them."""
+    """Return what report and card say; score the test rows unless the evaluation is known."""
     # 1. Read the bundle, and the rows that its training used and left out.
     training, bundle = project.training, project.registry.bundle(version)
     splits = splits_of(project, bundle)
@@ -79,7 +82,7 @@ def describe(
 def write_report(project: Project, version: Version, document: Document) -> None:
     """Write report, card and scores into the folder of reports and the run of the version.
 
-    The card is the version's description in MLflow too.
+    The version's description in MLflow is the headline, the findings and the rules of the gate.
     """
     client, number = project.registry.client, str(version.number)
     scores = document.evaluation.model_dump_json(indent=2)
@@ -87,7 +90,9 @@ def write_report(project: Project, version: Version, document: Document) -> None
     for name, text in files.items():
         replace_text(project.workspace.reports / name, text)
         client.log_text(version.run, text, f"{EVIDENCE}/{name}")
-    client.update_model_version(project.registry.name, number, files["card.md"])
+    rules = (f"- {'passed' if rule.passed else 'refused'}, {rule}" for rule in document.verdicts)
+    description = "\n\n".join([headline(document), *document.summary, "\n".join(rules)])
+    client.update_model_version(project.registry.name, number, description[:MAX_DESCRIPTION])
 
 
 def challenger(project: Project) -> Version:

@@ -12,7 +12,7 @@ from ..bundle import Parity
 from ..contract import Columns, choices_differ, length, take
 from ..params import Promote
 from ..training import Metric, Training
-from .scoring import Evaluation, Score, Slice
+from .scoring import Evaluation, Score, Slice, number
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class Verdict:
     """The parameters to look at when it refuses."""
 
     def __str__(self) -> str:
-        """Return the rule, the numbers and the parameters in one line."""
-        return f"{self.rule}: {self.detail} ({self.parameters})"
+        """Return the rule and the numbers in one line, and the parameters of a refusal."""
+        line = f"{self.rule}: {self.detail}"
+        return line if self.passed else f"{line} ({self.parameters})"
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,16 @@ def paired_bootstrap(
 def beats(metric: Metric, evaluation: Evaluation, promote: Promote) -> list[Verdict]:
     """Require a better score than naive and baseline, and the floor if there is one."""
     score, verdicts = evaluation.score(metric.name), []
-    baselines = [
+    references = [
         ("naive", score.naive, "without a model", "train.trials, train.candidates"),
         ("baseline", score.baseline, "the simple model", "train.trials, train.candidates"),
     ]
     if promote.floor is not None:
-        baselines.append(("floor", promote.floor, "the worst score to accept", "promote.floor"))
-    for rule, value, meaning, parameters in baselines:
+        references.append(("floor", promote.floor, "the worst score to accept", "promote.floor"))
+    for rule, value, meaning, parameters in references:
         gain = metric.gain(score.model, value)
         passed = gain >= 0 if rule == "floor" else gain > 0
-        detail = f"{metric.label} {score.model:.4g} against {value:.4g}, {meaning}"
+        detail = f"{metric.label} {number(score.model)} against {number(value)}, {meaning}"
         verdicts.append(Verdict(rule, passed, detail, parameters))
     return verdicts
 
@@ -101,9 +102,15 @@ def champion(metric: Metric, gain: Interval, promote: Promote) -> Verdict:
 
 
 def losses(scores: Mapping[str, Score | None], promote: Promote) -> list[Verdict]:
-    """Require that no metric in `promote.max_loss` loses more than its limit to the baseline."""
-    limits = promote.max_loss.items()
-    return [_limited(f"metric {n}", scores[n], limit, "promote.max_loss") for n, limit in limits]
+    """Require that no metric in `promote.max_loss` loses more than its limit to the champion.
+
+    `scores` have the champion in the place of the baseline.
+    """
+    where, rival = "promote.max_loss", "the champion"
+    return [
+        _limited(f"metric {name}", scores[name], rival, limit, where)
+        for name, limit in promote.max_loss.items()
+    ]
 
 
 def changed(rows: NDArray[np.bool_], promote: Promote) -> Verdict:
@@ -118,18 +125,21 @@ def changed(rows: NDArray[np.bool_], promote: Promote) -> Verdict:
     return Verdict("changed", passed, detail, "promote.max_changed, promote.reason")
 
 
-def slices(metric: Metric, parts: Sequence[Slice], promote: Promote) -> list[Verdict]:
-    """Require that no guarded slice loses more than the limit to the baseline."""
+def slices(metric: Metric, parts: Sequence[Slice], rival: str, promote: Promote) -> list[Verdict]:
+    """Require that no guarded slice loses more than the limit to the rival in the scores."""
     scores = {part.name: part.scores[metric.name] for part in parts}
     limit, where = promote.slice_margin, "promote.slice_margin, promote.guarded"
-    return [_limited(f"slice {name}", scores.get(name), limit, where) for name in promote.guarded]
+    return [
+        _limited(f"slice {name}", scores.get(name), rival, limit, where) for name in promote.guarded
+    ]
 
 
-def _limited(rule: str, score: Score | None, limit: float, where: str) -> Verdict:
-    """Require that a score is not worse than its reference by more than the limit."""
+def _limited(rule: str, score: Score | None, rival: str, limit: float, where: str) -> Verdict:
+    """Require that a score is not worse than the rival's by more than the limit."""
     if score is None:
         return Verdict(rule, False, "cannot be scored on these rows", where)
-    detail = f"{score.label} {score.model:.4g} against {score.baseline:.4g}, it may lose {limit:g}"
+    own, other = number(score.model), number(score.baseline)
+    detail = f"{score.label} {own} against {other} of {rival}; it may lose {limit:g}"
     return Verdict(rule, score.gain >= -limit, detail, where)
 
 
@@ -182,7 +192,7 @@ def processor_milliseconds(
 ) -> float:
     """Return the processor time of a call: the lowest median of three repetitions of 50 calls.
 
-    Neither the slow first calls nor other programs on the machine count.
+    The median leaves out slow first calls; processor time leaves out waiting for other programs.
     """
     times = np.reshape(repeat(call, timer=timer, number=1, repeat=150), (3, 50))
     return float(np.median(times, axis=1).min()) * 1000

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mlflow.exceptions import MlflowException
+from optuna.exceptions import StorageInternalError
 from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,8 +25,9 @@ from .registry import Registry
 from .tracking import Tracking, connect
 from .workspace import Workspace
 
-FAILURES = (MlflowException, SQLAlchemyError, ComputeError, OSError)
-"""What the disk, MLflow and its database raise when they fail."""
+DISK_FAILURES = (OSError, ComputeError)
+FAILURES = (*DISK_FAILURES, MlflowException, SQLAlchemyError, StorageInternalError)
+"""What the disk, MLflow and databases raise when they fail."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,6 @@ def open_folder(training: Training, changes: Sequence[str], quiet: bool) -> Iter
     try:
         yield Project(training, values, Workspace(root), settings.read(), Console(quiet))
     except FAILURES as error:
-        what = "The disk" if isinstance(error, OSError | ComputeError) else "MLflow"
+        what = "The disk" if isinstance(error, DISK_FAILURES) else "MLflow or a database"
         reason = str(error).partition("\n")[0]
         raise UserError(f"{what} failed: {reason}. Run `ml doctor` to find out more.") from error

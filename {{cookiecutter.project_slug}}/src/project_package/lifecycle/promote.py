@@ -67,7 +67,6 @@ def judge(
 ) -> list[Verdict]:
     """Apply every rule of the gate to a version."""
     training, limits, registry = project.training, project.params.promote, project.registry
-    metric = training.goal
     # 1. Read the evaluation, the bundle and its test rows.
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
     rows, model = splits_of(project, bundle).test, project.load(bundle)
@@ -75,7 +74,8 @@ def judge(
     require_known("promote.guarded", limits.guarded, kind, (s.name for s in evaluation.slices))
     progress(0.2)
     # 2. Compare with no model, the simple baseline and the floor.
-    verdicts, slices = gate.beats(metric, evaluation, limits), evaluation.slices
+    verdicts = gate.beats(training.goal, evaluation, limits)
+    slices, rival = evaluation.slices, "the simple model"
     # 3. Compare with the champion, which takes the place of the baseline.
     if champion is not None:
         new = run_model(model, rows)
@@ -83,20 +83,19 @@ def judge(
         predictions = {MODEL: new, BASELINE: old, NAIVE: training.naive(rows)}
         progress(0.3)
         gain = gate.paired_bootstrap(training, rows, (new, old), limits)
-        verdicts.append(gate.champion(metric, gain, limits))
+        verdicts.append(gate.champion(training.goal, gain, limits))
         verdicts += gate.losses(score_rows(training, rows, predictions), limits)
         verdicts.append(gate.changed(training.changed(old, new), limits))
         progress(0.6)
-        slices = score_slices(training, rows, predictions)
+        slices, rival = score_slices(training, rows, predictions), "the champion"
     # 4. Check slices, parity, size and time.
-    verdicts += gate.slices(metric, slices, limits)
+    verdicts += gate.slices(training.goal, slices, rival, limits)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
-    megabytes = sum(map(len, pack(bundle).values())) / 1e6
     if examples := json.loads(bundle.files[EXAMPLES]):
         task, what = training.make_task(bundle), "a request, features included"
         requests = example_requests(task.request, examples[:1], version.number)
         call: Callable[[], object] = partial(answer, task, model, requests)
     else:
         what, call = "a row with features", partial(run_model, model, take(rows, np.arange(1)))
-    milliseconds = gate.processor_milliseconds(call)
-    return verdicts + gate.budgets(megabytes, milliseconds, what, limits)
+    megabytes = sum(map(len, pack(bundle).values())) / 1e6
+    return verdicts + gate.budgets(megabytes, gate.processor_milliseconds(call), what, limits)

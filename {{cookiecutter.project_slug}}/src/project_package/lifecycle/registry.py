@@ -1,8 +1,8 @@
 """The registry: versions in MLflow, and the champion, published to the model store.
 
-Servers follow the store's pointer, so moving it is what makes a champion: files are written
-first, then the pointer moves (atomically), then MLflow's alias is set. A kill between the last
-two leaves a new champion with an old alias, which `champion` corrects when it is called next.
+Servers load the version that the store's pointer names, so moving it makes a champion: files are
+written first, then the pointer moves (atomically), then MLflow's alias is set. A kill between the
+last two leaves a new champion with an old alias, which `champion` corrects when it is called next.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ class Registry:
         """
         with suppress(MlflowException):  # it exists; any other failure repeats in the next line
             self.client.create_registered_model(self.name, description=about)
-        with redirect_stderr(StringIO()):  # where MLflow prints what it did
+        with redirect_stderr(StringIO()):  # MLflow prints what it did
             version = mlflow.register_model(model, self.name)
         self.client.set_registered_model_alias(self.name, CHALLENGER, version.version)
         return int(version.version)

@@ -5,7 +5,6 @@ matplotlib writes, each is replaced by a CSS variable, so one picture fits light
 """
 
 import io
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +21,7 @@ from ..contract import Columns, length
 from ..fields import TIMESTAMP
 from ..training import About, Figure
 from .gate import Verdict
-from .scoring import Evaluation, Score
-
-DASH = "–"  # noqa: RUF001 - shown where a number is not defined
+from .scoring import Evaluation, Score, number
 
 # Blue, orange and grey differ for colour-blind readers too; in print, line styles differ.
 COLOURS: Mapping[str, str] = {
@@ -50,7 +47,7 @@ class Document:
     summary: tuple[str, ...] = ()
     """Sentences of the use case about its test."""
     train: str = ""
-    """How many rows trained the model, and of which days: see `extent`."""
+    """The rows that the model was fitted on: how many, of which days; see `extent`."""
     test: str = ""
     verdicts: tuple[Verdict, ...] = ()
     """The rules of the gate with their outcome; none before `ml promote`."""
@@ -87,7 +84,7 @@ def _fill(name: str, document: Document, **more: object) -> str:
     return environment.from_string(source).render(
         vars(document) | more,
         goal=document.goal,
-        verdict=verdict(document),
+        headline=headline(document),
         averaging=averaging(document),
         terms={term: text for term, text in document.about.terms.items() if term in slices},
         lost=", ".join(s.label for s in document.evaluation.scores if s.gain < 0),
@@ -98,14 +95,6 @@ def _fill(name: str, document: Document, **more: object) -> str:
 def _text(text: str) -> str:
     """Escape text for Markdown: one line, no new table cell, no HTML tag."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-
-
-def number(value: float | None) -> str:
-    """Format a score: three decimals, fewer for large values, a dash when it is not defined."""
-    if value is None or not math.isfinite(value):
-        return DASH
-    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
-    return f"{value:,.{decimals}f}"
 
 
 def extent(rows: Columns, what: str) -> str:
@@ -125,7 +114,7 @@ def averaging(document: Document) -> str:
     return f"A score is the mean over {periods}, ± its standard deviation over them."
 
 
-def verdict(document: Document) -> str:
+def headline(document: Document) -> str:
     """Compare the model with the simple baseline, and name the parts where it is clearly worse."""
     goal = document.goal
     scored = [(part.name, part.scores[goal.name]) for part in document.evaluation.slices]

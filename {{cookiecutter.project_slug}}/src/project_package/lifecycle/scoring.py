@@ -1,6 +1,7 @@
 """Scores of the model beside the baseline and the naive answer: overall, by period and by slice."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ Predictions: TypeAlias = Mapping[str, Columns]
 Part: TypeAlias = tuple[Columns, Predictions]
 """Some rows and their predictions."""
 
+DASH = "–"  # noqa: RUF001 - shown where a number is not defined
 MODEL, BASELINE, NAIVE = CONTENDERS = "model", "baseline", "naive"
 
 
@@ -145,6 +147,14 @@ def _defined(metric: Metric, parts: Sequence[Part]) -> list[tuple[Columns, list[
     """Return the parts in which all contenders have a score, with these scores."""
     scored = ((rows, [metric.score(rows, own[n]) for n in CONTENDERS]) for rows, own in parts)
     return [(rows, scores) for rows, scores in scored if np.isfinite(scores).all()]
+
+
+def number(value: float | None) -> str:
+    """Format a score: three decimals, fewer for large values, a dash when it is not defined."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{value:,.{decimals}f}"
 
 
 def digest(columns: Columns) -> str:

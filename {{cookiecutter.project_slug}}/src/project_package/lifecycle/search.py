@@ -6,7 +6,7 @@ the same data and parameters give the same choice, and neither a resumed search 
 worker repeats a draw.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +29,6 @@ class Choice:
     candidate: Candidate
     settings: Hyperparameters
     folds: tuple[float, ...]
-    trials: Mapping[int, tuple[float, ...]]
-    """The scores of each trial on the folds that it reached, by the trial's number."""
 
     @property
     def score(self) -> float:
@@ -74,9 +72,8 @@ class Search:
                 optuna.study.MaxTrialsCallback(wanted, FINISHED),
             ],
         )
-        best = study.best_trial
-        trials = {t.number: tuple(t.user_attrs.get("folds", ())) for t in study.trials}
-        return Choice(candidate, best.user_attrs["settings"], trials[best.number], trials)
+        best = study.best_trial.user_attrs
+        return Choice(candidate, best["settings"], tuple(best["folds"]))
 
     def _objective(self, candidate: Candidate, trial: optuna.Trial) -> float:
         # One sampler for all trials would draw the same settings in every worker and restart.

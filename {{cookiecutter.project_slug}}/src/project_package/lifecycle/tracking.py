@@ -49,14 +49,14 @@ def log_dataset(dataset: Dataset, splits: Splits) -> None:
     mlflow.set_tag("data", dataset.digest)
 
 
-def log_choice(choice: Choice, trials: int, metric: str) -> None:
+def log_choice(choice: Choice, metric: str) -> None:
     """Name the open run by its candidate; log its settings and its scores on the folds."""
     name = choice.candidate.name
     mlflow.set_tags(
         {
             "mlflow.runName": f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M}",
             "candidate": name,
-            NOTE: f"{name} is the best of {trials} trials; the new ones are child runs.",
+            NOTE: f"{name} has the best score on the folds. The child runs are the new trials.",
         }
     )
     mlflow.log_params(dict(choice.settings))

@@ -53,7 +53,7 @@ def train(project: Project) -> int:
             ) from error
         metric = training.goal
         simple, best = choices[0], max(choices[1:], key=lambda c: metric.gain(c.score, 0.0))
-        log_choice(best, sum(len(choice.trials) for choice in choices), metric.name)
+        log_choice(best, metric.name)
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
         baseline = build_bundle(project, splits, dataset, simple)
         bundle = build_bundle(project, splits, dataset, best)

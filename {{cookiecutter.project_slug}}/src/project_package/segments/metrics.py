@@ -108,7 +108,8 @@ METRICS = (
         "quality",
         "Silhouette times stability",
         lambda r, p: quality(r, p)(once(r)),
-        meaning="High when segments are apart and other households would give the same ones.",
+        meaning="High when segments are far apart and other samples of households give the same "
+        "segments.",
     ),
     Metric(
         "silhouette",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna import Trial
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
@@ -19,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from ..contract import Columns
-from ..training import Candidate, Hyperparameters, Suggest
+from ..training import Candidate, Hyperparameters
 from .features import INPUTS, to_positions
 from .metrics import RESAMPLES
 from .task import Clusterings
@@ -79,10 +80,10 @@ def _centres(pipeline: Pipeline) -> NDArray[Any]:
     return np.asarray(pipeline[:-1].inverse_transform(pipeline[-1].cluster_centers_))
 
 
-def kmeans_space(suggest: Suggest) -> Hyperparameters:
+def kmeans_space(trial: Trial) -> Hyperparameters:
     """Suggest how many segments, and along how many axes."""
-    segments = suggest.suggest_int("segments", 4, 8)
-    return {"segments": segments, "axes": suggest.suggest_int("axes", 2, 6)}
+    segments = trial.suggest_int("segments", 4, 8)
+    return {"segments": segments, "axes": trial.suggest_int("axes", 2, 6)}
 
 
 CANDIDATES = (

@@ -42,7 +42,7 @@ def about(params: SegmentsParams) -> About:
         rows="households",
         periods="parts",
         baselines="The simple baseline is cells: recency, baskets and spending, each above or "
-        "below its median. No model is thirds of spending.",
+        "below its median. “No model” divides households into thirds by spending.",
         terms={
             "baskets": f"bought in the last {DAYS} days",
             "traits": f"{', '.join(TRAITS).replace('_', ' ')}: the model never sees them",

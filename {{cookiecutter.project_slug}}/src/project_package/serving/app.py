@@ -136,12 +136,12 @@ class Services:
     async def run(self, _: FastAPI) -> AsyncIterator[None]:
         """Run the background tasks; at shutdown, finish the requests that wait."""
         seconds = self.settings.serve_poll_seconds
-        work = [self.champion.poll(seconds), self.challenger.poll(seconds)]
+        jobs = [self.champion.poll(seconds), self.challenger.poll(seconds)]
         if self.events:
-            work.append(self.events.maintain(seconds))
+            jobs.append(self.events.maintain(seconds))
         if self.log:
             self.log.start()
-        tasks = [asyncio.create_task(one) for one in work]
+        tasks = [asyncio.create_task(job) for job in jobs]
         for task in tasks:
             task.add_done_callback(log_failure)
         gc.freeze()  # exclude what is loaded from garbage collection
@@ -172,14 +172,9 @@ def log_failure(task: "asyncio.Task[None]") -> None:
 
 
 def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None:
-    """Serve the application of a factory until interrupted.
+    """Serve the application of a factory, `module:function`, until interrupted.
 
-    Args:
-        factory: `module:function`; every worker process calls it.
-        host: Empty means that of the settings.
-        port: 0 takes a free one, a negative number means that of the settings.
-        workers: Processes; 0 means the number in the settings.
-        quiet: Log warnings only, and print nothing.
+    An empty host, a negative port and no workers mean those of the settings; port 0 a free one.
 
     Raises:
         UserError: the address cannot be used, or the application cannot be built.

@@ -13,6 +13,7 @@ from fastapi import HTTPException, Request
 
 from .. import api_keys
 from ..api_keys import Key, Scope
+from ..bundle import sha256
 from ..errors import UserError
 from ..settings import Settings
 
@@ -42,7 +43,7 @@ class KeyStore:
                 self._read()
             except UserError as error:
                 log.warning("the API keys cannot be read again", extra={"reason": str(error)})
-        return self.keys.get(api_keys.digest(token.encode()).hex())
+        return self.keys.get(sha256(token.encode()))
 
     def _read(self) -> None:
         self._read_at = time.monotonic()

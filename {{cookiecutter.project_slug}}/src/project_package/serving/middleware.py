@@ -27,7 +27,7 @@ SECURITY_HEADERS = (
     (b"cache-control", b"no-store"),
 )
 FAILED = "Internal error: find the X-Request-ID of this answer in the server's log."
-LOG_SECONDS = 1  # of refusals with one route and status, one per so many seconds is logged
+LOG_SECONDS = 1  # at most one refusal per route and status is logged in so many seconds
 BUSY = "The server has too many requests in flight: try again."
 RETRY = {"Retry-After": "1"}
 REFUSAL_SECONDS = 1.0

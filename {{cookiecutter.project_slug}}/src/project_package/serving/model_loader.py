@@ -57,7 +57,7 @@ class ServedModel:
 
 
 class ModelLoader:
-    """Follows an alias of the model store.
+    """Loads the model of an alias of the model store.
 
     `served` is the version that answers. `refused` is why the newest version is not served, and
     `unreachable` why the store cannot be read; both are empty when all is well. With `running`, the

@@ -36,7 +36,7 @@ from .schemas import (
 
 TAGS: dict[Scope, str] = {"predict": "predictions", "labels": "events", "admin": "model"}
 HEALTH_PATHS = ("/healthz", "/readyz")
-INTRODUCTION = """An instance of **POST /v1/predict** is: *{instance}*
+INTRODUCTION = """**POST /v1/predict** takes a list of instances. One instance: *{instance}*
 
 Open the route, choose *Try it out* and *Execute*. Where API keys are on, choose *Authorize* first.
 Clients of MLflow, KServe, SageMaker and Vertex AI can use their own routes.
