@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 
 Set = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="SECTION.KEY=VALUE",
-        help="Change a parameter for this run, such as train.trials=40.",
-    ),
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a parameter for this run."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 

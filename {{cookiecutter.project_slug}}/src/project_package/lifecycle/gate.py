@@ -27,8 +27,8 @@ class Verdict:
 
     def __str__(self) -> str:
         """Return the rule and the numbers in one line, and the parameters of a refusal."""
-        line = f"{self.rule}: {self.detail}"
-        return line if self.passed else f"{line} ({self.parameters})"
+        where = "" if self.passed else f" ({self.parameters})"
+        return f"{self.rule}: {self.detail}{where}"
 
 
 @dataclass(frozen=True)

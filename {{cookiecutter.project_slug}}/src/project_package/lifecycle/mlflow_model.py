@@ -45,17 +45,15 @@ def to_instances(data: Any) -> list[dict[str, Any]]:
         columns = zip(*map(_to_json, data.values()), strict=True)
         data = [dict(zip(data, values, strict=True)) for values in columns]
     rows = [{name: _to_json(value) for name, value in row.items()} for row in data]
-    return [{name: v for name, v in row.items() if not _is_missing(v)} for row in rows]
+    return [
+        {name: v for name, v in row.items() if not (isinstance(v, float) and math.isnan(v))}
+        for row in rows
+    ]
 
 
 def _to_json(value: Any) -> Any:
     """Undo the numpy arrays that MLflow's server makes of JSON values."""
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-
-
-def _is_missing(value: Any) -> bool:
-    """Return whether a data frame has no value here."""
-    return isinstance(value, float) and math.isnan(value)
 
 
 mlflow.models.set_model(BundleModel())

@@ -1,10 +1,4 @@
-"""pipeline: the stages from raw data to a champion, one after the other.
-
-data      read raw rows, validate them, compute features
-train     search, fit, compare the bundle with the fitted model, register a challenger
-evaluate  score the challenger on the test rows beside the baselines; write report and card
-promote   make the challenger the champion if it passes the gate
-"""
+"""pipeline: the stages from raw data to a champion, one after the other."""
 
 import json
 

@@ -25,8 +25,6 @@ from .search import Choice, Search, open_storage
 from .tracking import commit, log_choice, log_dataset, log_files, log_model, log_trial
 from .workspace import Dataset
 
-PARITY_ROWS = 20_000
-
 
 def train(project: Project) -> int:
     """Train a challenger on the latest data set; return its version.
@@ -134,8 +132,8 @@ def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Cho
     files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = Bundle(files, manifest)
     # 4. Compare.
-    rows = parity_rows(splits, max(PARITY_ROWS, params.promote.min_parity_rows))
     least = params.promote.min_parity_rows
+    rows = parity_rows(splits, least)
     if length(rows) < least:
         raise UserError(
             f"There are {length(rows):,} rows to compare the bundle with the fitted model, and "
