@@ -69,10 +69,15 @@ def test_finish_measures_the_correction_on_validation_weeks(test_rows: Columns) 
     assert details.high_factor == pytest.approx(1, abs=0.01)
 
 
-@given(st.lists(st.tuples(POSITIVE, POSITIVE, POSITIVE), min_size=1, max_size=5))
-def test_bounds_never_cross_and_are_never_negative(rows: list[tuple[float, ...]]) -> None:
+@given(
+    st.lists(st.tuples(POSITIVE, POSITIVE, POSITIVE), min_size=1, max_size=5),
+    st.sampled_from([0.8, 1.2]),
+)
+def test_bounds_never_cross_and_are_never_negative(
+    rows: list[tuple[float, ...]], factor: float
+) -> None:
     ratios = dict(zip(("low", "value", "high"), np.log(np.array(rows).T / 100 + 0.01), strict=True))
-    details, level = Details(low_factor=1.2, high_factor=0.9), np.full(len(rows), 20.0)
+    details, level = Details(low_factor=factor, high_factor=0.9), np.full(len(rows), 20.0)
     found = details.to_units(ratios, {LEVEL: level})
     assert (found["low"] >= 0).all()
     assert (found["low"] <= found["value"]).all()
