@@ -13,12 +13,10 @@ import pytest
 from conftest import PROGRAM, TEMPLATE, USE_CASES, Bake, bake_from
 
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints", "mlruns", "*.db")
-LIMITS = {"src": 8_370, "serving": 2_015, "state": 410}
+LIMITS = {"src": 8_300, "serving": 2_010, "state": 410}
 """Lines of Python in a generated project; monitoring does not count.
 
-The aim is 6,500, 1,500 and 400: lower these limits as the code shrinks. The limit of src was 8,300,
-and that of the tests 1.05 of it, before runs, reports and rules of the gate said more; both are to
-come back there.
+The aim is 6,500, 1,500 and 400: lower these limits as the code shrinks.
 """
 MAX_FILES = 100  # outside tests; an empty __init__.py does not count
 
@@ -103,7 +101,7 @@ def test_project_stays_small(use_case: str, bake: Bake) -> None:
     lines["src"] = lines_of(package) - lines["monitoring"]
     too_long = {name: lines[name] for name, limit in LIMITS.items() if lines[name] > limit}
     assert not too_long
-    assert lines_of(project / "tests") <= 1.09 * lines["src"]  # the aim: no more than the source
+    assert lines_of(project / "tests") <= 1.05 * lines["src"]  # the aim: no more than the source
     paths = [path for path in project.rglob("*") if not {".git", "tests"} & {*path.parts}]
     assert sum(path.is_file() and path.stat().st_size > 0 for path in paths) < MAX_FILES
 

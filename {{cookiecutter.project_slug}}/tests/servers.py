@@ -117,26 +117,39 @@ Program: TypeAlias = tuple["subprocess.Popen[str]", str]
 
 
 @contextmanager
+def launched(folder: Path, arguments: list[str], settings: dict[str, str]) -> Iterator[Program]:
+    """Start Python with a server in a folder; its log goes to the file `stderr` there."""
+    with (
+        (folder / "stderr").open("w") as stderr,
+        subprocess.Popen(
+            [sys.executable, "-u", *arguments],
+            cwd=folder,
+            env=os.environ | settings,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            url = re.search(r"http://[\d.:]+", process.stdout.readline())
+            assert url, (folder / "stderr").read_text()
+            yield process, url[0]
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
 def program(published: Published, workers: int = 1, **settings: str) -> Iterator[Program]:
     """Serve a published model in processes of its own; yields the first one and its address."""
     name = published.task.name
     module = "totals" if published.task.history else "multiplying"
     (published.root / "factory.py").write_text(FACTORY.format(module, name.upper(), workers))
     own = {"PYTHONPATH": os.pathsep.join(sys.path), "SERVE_KEYS": "off"}
-    with subprocess.Popen(
-        [sys.executable, "factory.py"],
-        cwd=published.root,
-        env=os.environ | own | settings,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield process, re.findall(r"http://[\d.:]+", process.stdout.readline())[0]
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+    with launched(published.root, ["factory.py"], own | settings) as process:
+        yield process
 
 
 @dataclass(frozen=True)
@@ -163,30 +176,15 @@ class Server:
 def started(project: Project, use_case: str, tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Return what starts `ml serve` for the trained project, with settings of its own."""
     package = Project.__module__.partition(".")[0]
-    command = [sys.executable, "-u", "-m", f"{package}.{use_case}", "serve", "--port", "0"]
-    keys, stderr = tmp_path / "keys.json", tmp_path / "stderr"
-    token = add(keys, "all", SCOPES)
-    own = {"SERVE_KEYS": str(keys), "STATE_URL": f"sqlite:///{tmp_path / 'state.db'}"}
-    own["LOG_URL"] = f"sqlite:///{tmp_path / 'predictions.db'}"
+    command = ["-m", f"{package}.{use_case}", "serve", "--port", "0"]
+    token = add(tmp_path / "keys.json", "all", SCOPES)
+    own = {"MODEL_STORE": project.registry.store.address}
     with ExitStack() as stack:
 
         def start(**settings: str) -> Server:
-            process = stack.enter_context(
-                subprocess.Popen(
-                    command,
-                    cwd=project.workspace.root,
-                    env=os.environ | own | settings,
-                    stdout=subprocess.PIPE,
-                    stderr=stack.enter_context(stderr.open("w")),
-                    text=True,
-                )
-            )
-            stack.callback(process.kill)
-            assert process.stdout is not None
-            url = re.search(r"http://[\d.:]+", process.stdout.readline())
-            assert url, stderr.read_text()
-            wait_until(lambda: answers(url[0]), seconds=60)
-            return Server(url[0], token, process, stderr)
+            process, url = stack.enter_context(launched(tmp_path, command, own | settings))
+            wait_until(lambda: answers(url), seconds=60)
+            return Server(url, token, process, tmp_path / "stderr")
 
         yield start
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from project_package.contract import Columns
 from project_package.demand.features import (
-    FEATURES,
     INPUTS,
     NAIVE_INPUTS,
     PLANS,
@@ -19,7 +18,7 @@ from project_package.demand.features import (
     first_days,
 )
 from project_package.demand.schemas import SOLD
-from project_package.features.windows import MILLISECONDS_A_DAY, Window
+from project_package.features.windows import MILLISECONDS_A_DAY
 
 WEEK = WEEK_DAYS * MILLISECONDS_A_DAY
 MONDAY = 4 * MILLISECONDS_A_DAY  # 5 January 1970
@@ -64,17 +63,6 @@ def test_sales_of_the_week_itself_change_nothing() -> None:
     hidden = {**rows, **{name: np.where(last, 99.0, rows[name]) for name in SOLD}}
     before, after = feature_columns(rows), feature_columns(hidden)
     assert all(np.array_equal(before[name], after[name]) for name in INPUTS)
-
-
-def test_windows_over_sales_end_before_the_week() -> None:
-    from_sales: set[str] = set(SOLD)
-    for feature in FEATURES:
-        if not isinstance(feature, Window) and from_sales & set(feature.inputs):
-            from_sales.add(feature.name)
-    windows = [f for f in FEATURES if isinstance(f, Window) and f.value in from_sales]
-    assert windows
-    assert all(window.delay >= WEEK_DAYS for window in windows)
-    assert not from_sales & set(INPUTS)
 
 
 def test_levels_by_hand() -> None:

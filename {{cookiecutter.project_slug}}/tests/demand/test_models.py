@@ -58,13 +58,6 @@ def test_a_tenth_lies_outside_each_bound(candidate: Candidate) -> None:
 
 
 @EACH
-def test_predicts_nothing_below_zero(candidate: Candidate) -> None:
-    rows = {**weeks(), "units": np.zeros(900)}
-    found = candidate.fit(rows, candidate.start, 7).predict(rows)
-    assert all(values.min() == 0 for values in found.values())
-
-
-@EACH
 def test_same_seed_gives_the_same_bytes(candidate: Candidate) -> None:
     rows = weeks()
     one, two, other = (candidate.fit(rows, candidate.start, seed).files() for seed in (7, 7, 8))

@@ -12,7 +12,6 @@ from project_package.lifecycle.evaluate import challenger
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.scoring import Score, number
 
-NAMES = ["weeks", "product", "coverage"]
 WEEK = 7 * 86_400_000
 
 
@@ -30,27 +29,21 @@ def scored(weeks: int = 6, products: int = 40) -> tuple[Columns, dict[str, Colum
     return rows, {"model": model, "baseline": rival, "naive": rival}
 
 
-def drawn(name: str, rows: Columns, predictions: dict[str, Columns]) -> Any:
-    axes = Canvas().add_subplot()
-    next(f for f in figures(rows, predictions) if f.name == name).draw(axes)
-    return axes
-
-
-def test_figures_have_titles_and_captions() -> None:
-    found = figures(*scored())
-    assert [figure.name for figure in found] == NAMES
-    assert all(figure.title and figure.caption.endswith(".") for figure in found)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_draws_a_test_without_sales(name: str) -> None:
+def test_draws_and_describes_a_test_without_sales() -> None:
     rows, predictions = scored(2, 2)
-    drawn(name, {**rows, "units": np.zeros(4)}, predictions)
+    found = figures({**rows, "units": np.zeros(4)}, predictions)
+    assert [figure.name for figure in found] == ["weeks", "product", "coverage"]
+    for figure in found:
+        figure.draw(Canvas().add_subplot())
+        assert figure.title
+        assert figure.caption.endswith(".")
 
 
 def test_first_line_is_the_error_of_the_model() -> None:
     rows, predictions = scored()
-    first = drawn("weeks", rows, predictions).get_lines()[0]
+    axes: Any = Canvas().add_subplot()
+    figures(rows, predictions)[0].draw(axes)
+    first = axes.get_lines()[0]
     now = rows["timestamp"] == rows["timestamp"][0]
     error = np.abs(rows["units"] - predictions["model"]["value"])[now].mean()
     assert first.get_label() == "model"
@@ -87,4 +80,3 @@ def test_relative_error_is_the_quotient_of_the_errors(project: Project) -> None:
     page = (project.workspace.reports / "report.html").read_text(encoding="utf-8")
     assert f"error is {mae.model:.1f} units, and that of the mean of the last" in page
     assert f">{number(mae.model)}<" in page
-    assert "A score is of all test rows together" in page

@@ -7,16 +7,16 @@ import pytest
 from demand.tables import data_set, params
 from hypothesis import given
 from hypothesis import strategies as st
+from multiplying import MANIFEST
 
-from project_package.bundle import Bundle, Manifest
+from project_package.bundle import Bundle
 from project_package.contract import Columns, length
-from project_package.demand.data import examples, split
+from project_package.demand.data import split
 from project_package.demand.features import INPUTS, LEVEL
 from project_package.demand.schemas import DemandRequest
 from project_package.demand.task import (
     DETAILS,
     HISTORY,
-    DemandModel,
     Details,
     make_task,
     to_rows,
@@ -25,9 +25,6 @@ from project_package.demand.training import TRAINING
 from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.training import Outcome
 
-MANIFEST = Manifest(
-    name="tiny", candidate="linear", settings={}, created="", commit="", data="", test=""
-)
 POSITIVE = st.floats(0, 1000)
 
 
@@ -51,23 +48,6 @@ def bundle(folder: Path) -> Bundle:
     return Bundle(finished.files(), MANIFEST)
 
 
-def with_features(requests: list[DemandRequest]) -> Columns:
-    rows = to_rows(requests)
-    histories = [HISTORY.from_request(request) or {} for request in requests]
-    return {**rows, **HISTORY.features(rows, histories)}
-
-
-def test_requests_get_the_predictions_of_the_table(
-    folder: Path, test_rows: Columns, bundle: Bundle
-) -> None:
-    task, model = make_task(bundle), DemandModel(bundle)
-    requests = examples(folder, test_rows, length(test_rows))
-    found, expected = (model.predict(rows) for rows in (with_features(requests), test_rows))
-    answers = task.to_responses(test_rows, expected)
-    assert answers[3].model_dump() == {name: expected[name][3] for name in expected}
-    assert all(np.array_equal(found[name], expected[name]) for name in ("value", "low", "high"))
-
-
 def test_model_takes_the_features_that_it_was_trained_on(
     bundle: Bundle, test_rows: Columns
 ) -> None:
@@ -89,10 +69,15 @@ def test_finish_measures_the_correction_on_validation_weeks(test_rows: Columns) 
     assert details.high_factor == pytest.approx(1, abs=0.01)
 
 
-@given(st.lists(st.tuples(POSITIVE, POSITIVE, POSITIVE), min_size=1, max_size=5))
-def test_bounds_never_cross_and_are_never_negative(rows: list[tuple[float, ...]]) -> None:
+@given(
+    st.lists(st.tuples(POSITIVE, POSITIVE, POSITIVE), min_size=1, max_size=5),
+    st.sampled_from([0.8, 1.2]),
+)
+def test_bounds_never_cross_and_are_never_negative(
+    rows: list[tuple[float, ...]], factor: float
+) -> None:
     ratios = dict(zip(("low", "value", "high"), np.log(np.array(rows).T / 100 + 0.01), strict=True))
-    details, level = Details(low_factor=1.2, high_factor=0.9), np.full(len(rows), 20.0)
+    details, level = Details(low_factor=factor, high_factor=0.9), np.full(len(rows), 20.0)
     found = details.to_units(ratios, {LEVEL: level})
     assert (found["low"] >= 0).all()
     assert (found["low"] <= found["value"]).all()
@@ -123,9 +108,12 @@ def test_history_must_have_the_eight_weeks_before_the_plan() -> None:
     assert HISTORY.error(request, {}) == needs
 
 
-def test_monitors_level_ratio_and_width(bundle: Bundle) -> None:
+def test_answers_the_forecast_and_monitors_it(bundle: Bundle) -> None:
+    task, rows = make_task(bundle), {LEVEL: np.array([10.0])}
     predictions = {"value": np.array([21.0]), "low": np.array([10.0]), "high": np.array([32.0])}
-    found = make_task(bundle).monitored({LEVEL: np.array([10.0])}, predictions)
+    (response,) = task.to_responses(rows, predictions)
+    assert response.model_dump() == {"value": 21, "low": 10, "high": 32}
+    found = task.monitored(rows, predictions)
     assert {name: values.tolist() for name, values in found.items()} == {
         "level": [10],
         "ratio": [2],

@@ -8,10 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from project_package.data.completejourney import build, package_data
+from project_package.data.completejourney import build
 from project_package.demand.data import (
     FIRST_MONDAY,
-    DemandData,
     DemandParams,
     Split,
     weekly,
@@ -109,11 +108,3 @@ def test_store_weighs_by_its_sales_before_the_test(tmp_path: Path) -> None:
     found = table(tmp_path, [*early, *late], twice)
     # Half of the weight is the product's own units, 15 of 20; half all purchases, 1 of 2.
     assert found.filter(week=START + timedelta(weeks=4))["ad_inside"].item() == 0.625
-
-
-def test_all_promotions_fit_in_half_a_gibibyte(tmp_path: Path) -> None:
-    params = DemandParams(name="tiny", data=DemandData(products=20))
-    build(weekly(params), package_data(), tmp_path / "rows.parquet", 512)
-    found = pl.read_parquet(tmp_path / "rows.parquet")
-    assert found.height == 20 * 52
-    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]

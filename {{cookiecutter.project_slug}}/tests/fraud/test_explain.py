@@ -64,14 +64,6 @@ def shapley(model: Model, row: Mapping[str, float], medians: Mapping[str, float]
     return [value / len(orders) for value in total.values()]
 
 
-def test_effects_equal_exact_shapley_values_without_interactions() -> None:
-    row = {"a": 0.3, "b": -1.0, "ignored": 2.0}
-    rows = {name: np.array([value]) for name, value in row.items()}
-    assert effects(Additive(), rows, MEDIANS)[0] == pytest.approx(
-        shapley(Additive(), row, MEDIANS), abs=1e-5
-    )
-
-
 def test_first_reason_is_mostly_that_of_exact_shapley_values() -> None:
     random, medians = np.random.default_rng(0), {"a": 0.0, "b": 0.5, "c": -0.5}
     rows = {name: random.normal(size=200) for name in medians}

@@ -3,8 +3,9 @@
 import numpy as np
 import optuna
 import pytest
+from multiplying import MANIFEST
 
-from project_package.bundle import Bundle, Manifest
+from project_package.bundle import Bundle
 from project_package.contract import Columns, take
 from project_package.fraud.data import FraudParams
 from project_package.fraud.features import INPUTS
@@ -14,7 +15,6 @@ from project_package.fraud.task import load
 from project_package.fraud.training import finish
 from project_package.training import Candidate, Outcome
 
-ABOUT = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
 EACH = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 
 
@@ -41,7 +41,7 @@ def test_loaded_bundle_equals_fitted_model(candidate: Candidate) -> None:
     fitted = candidate.fit(take(rows, np.arange(400)), candidate.start, 7)
     outcome = Outcome(rows, fitted.predict(rows))
     finished = finish(FraudParams(name="test"), fitted, rows, [outcome])
-    loaded = load(Bundle(finished.files(), Manifest(**ABOUT, settings={}))).predict(rows)
+    loaded = load(Bundle(finished.files(), MANIFEST)).predict(rows)
     expected = finished.predict(rows)
     assert np.abs(loaded["score"] - expected["score"]).max() < 1e-5
     assert np.array_equal(loaded["decision"], expected["decision"])

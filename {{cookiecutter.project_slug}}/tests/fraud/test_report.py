@@ -12,8 +12,6 @@ from project_package.fraud.report import figures, summary
 from project_package.lifecycle.evaluate import challenger
 from project_package.lifecycle.project import Project
 
-NAMES = ["precision_recall", "cost", "calibration", "features"]
-
 
 def scored(rows: int = 2000) -> tuple[Columns, dict[str, Columns]]:
     random = np.random.default_rng(1)
@@ -29,29 +27,25 @@ def scored(rows: int = 2000) -> tuple[Columns, dict[str, Columns]]:
     return {**paid, "day": day, "review_cost": np.full(rows, 10.0)}, predictions
 
 
-def drawn(name: str, rows: Columns, predictions: dict[str, Columns]) -> Any:
-    axes = Canvas().add_subplot()
-    next(f for f in figures(rows, predictions) if f.name == name).draw(axes)
-    return axes
-
-
-def test_every_figure_has_title_and_caption() -> None:
-    found = figures(*scored())
-    assert [figure.name for figure in found] == NAMES
-    assert all(figure.title and figure.caption.endswith(".") for figure in found)
-
-
 @pytest.mark.filterwarnings("ignore:No positive class found:UserWarning")
-@pytest.mark.parametrize("name", NAMES)
-def test_draws_a_test_without_frauds_or_alarms(name: str) -> None:
+def test_draws_and_describes_a_test_without_frauds_or_alarms() -> None:
     rows, predictions = scored(50)
     quiet = {**rows, "is_fraud": np.zeros(50, dtype=np.bool_)}
     model = {**predictions["model"], "decision": np.zeros(50, dtype=np.bool_)}
-    drawn(name, quiet, {**predictions, "model": model})
+    found = figures(quiet, {**predictions, "model": model})
+    assert [figure.name for figure in found] == [
+        *("precision_recall", "cost", "calibration", "features")
+    ]
+    for figure in found:
+        figure.draw(Canvas().add_subplot())
+        assert figure.title
+        assert figure.caption.endswith(".")
 
 
 def test_strongest_feature_of_flagged_payments_is_on_top() -> None:
-    texts = [text.get_text() for text in drawn("features", *scored()).texts]
+    axes: Any = Canvas().add_subplot()
+    figures(*scored())[-1].draw(axes)
+    texts = [text.get_text() for text in axes.texts]
     assert len(texts) == 12
     assert texts[-1] == DESCRIPTIONS["terminal_risk_7d"]
 

@@ -24,12 +24,10 @@ def request(*history: dict[str, Any], **changes: Any) -> FraudRequest:
         (payment("now", 1), r"history\[1\].transaction_id is a duplicate"),
         (payment("first", 1), r"history\[1\].transaction_id is a duplicate"),
         (payment("a", 7), r"history\[1\].is_fraud must be known"),
-        (payment("a", 1, amount=float("nan")), "history.1.amount"),
         (payment("a", 1, amount=-0.01), "history.1.amount"),
         (payment("a", 1, amount=0.00005), "must have four decimals at most"),
         (payment("a", 12_600), "must lie between 1990-01-01 and tomorrow"),
         (payment("a", 1, is_fraud="perhaps"), "history.1.is_fraud"),
-        (payment("", 1), "history.1.transaction_id"),
         (payment("a", 1, unknown="m"), "history.1.unknown"),
     ],
 )

@@ -1,6 +1,5 @@
 """The feature table: the same numbers in any chunks, and no partial file."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -37,14 +36,6 @@ def test_table_keeps_columns_and_adds_features(payments: pl.DataFrame, tmp_path:
     assert built.columns == [*payments.columns, *(n for n in INPUTS if n != "amount")]
     assert set(built.dtypes[len(payments.columns) :]) == {pl.Float32()}
     assert [path.name for path in tmp_path.iterdir()] == ["features.parquet"]
-
-
-def test_labels_may_be_unknown_for_seven_days(payments: pl.DataFrame, tmp_path: Path) -> None:
-    recent = pl.col("timestamp") > pl.col("timestamp").max() - timedelta(days=7)
-    hidden = payments.with_columns(is_fraud=pl.when(~recent).then("is_fraud"))
-    known, unknown = (build(rows, tmp_path / "f.parquet") for rows in (payments, hidden))
-    assert unknown["is_fraud"].null_count() > 0
-    assert unknown.drop("is_fraud").equals(known.drop("is_fraud"))
 
 
 def test_failure_keeps_the_old_table(payments: pl.DataFrame, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from fraud.payments import payment
+from multiplying import MANIFEST
 
-from project_package.bundle import Bundle, Manifest
+from project_package.bundle import Bundle
 from project_package.contract import Columns
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
 from project_package.fraud.schemas import FraudRequest
@@ -21,8 +22,7 @@ from project_package.fraud.task import (
     monitored,
 )
 
-ABOUT = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
-TASK = make_task(Bundle({}, Manifest(**ABOUT, settings={})))
+TASK = make_task(Bundle({}, MANIFEST))
 
 
 def request(*history: dict[str, Any], explain: bool = False, **changes: Any) -> FraudRequest:

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import obstore
 import pytest
+from machine import run_python
 from mlflow import MlflowClient
 from plain.use_case import TRAINING
 from projects import open_project
@@ -65,14 +64,7 @@ def run_until(write: int, stage: str, folder: str) -> None:
 def run_killed(stage: str, projects: list[Project]) -> list[int]:
     """Kill the stage before write 0 in the first project, and so on; return the exit codes."""
     folders = [project.workspace.root for project in projects]
-    paths = os.pathsep.join(sys.path)
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, __file__, stage, *folders],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
+    done = run_python(CHILD, __file__, stage, *folders)
     return [int(line) for line in done.stdout.splitlines()]
 
 

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from machine import run_python
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 
@@ -156,9 +155,7 @@ def test_metric_without_a_value_is_an_error(memory: BaseStorage, recorder: Recor
 @pytest.mark.system
 @pytest.mark.parametrize("deadly", [1, 8])
 def test_killed_search_continues_where_it_stopped(tmp_path: Path, deadly: int) -> None:
-    command = [sys.executable, "-c", RESUMED, __file__, str(tmp_path), str(deadly)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run(command, check=False, env=environment).returncode == -9
+    assert run_python(RESUMED, __file__, tmp_path, deadly).returncode == -9
     storage = open_storage(f"sqlite:///{tmp_path}/optuna.db")
     kept = [trial for trial in trials(storage) if trial.state.is_finished()]
     search(storage, Recorder(tmp_path / "fits"), trials=4)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from machine import run_python
 
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
@@ -76,9 +77,7 @@ def test_failure_keeps_the_old_data_set(tmp_path: Path) -> None:
 
 def test_kill_keeps_the_old_data_set(tmp_path: Path) -> None:
     old = Workspace(tmp_path).new_dataset(writing("old"))
-    command = [sys.executable, "-c", KILLED_WHILE_WRITING, str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run(command, check=False, env=environment).returncode == -9
+    assert run_python(KILLED_WHILE_WRITING, tmp_path).returncode == -9
     assert Workspace(tmp_path).dataset() == old
     new = Workspace(tmp_path).new_dataset(writing("new"))
     assert Workspace(tmp_path).dataset() == new

@@ -57,10 +57,14 @@ def test_moment_is_the_midnight_after_the_newest_basket() -> None:
     assert midnight_after(baskets(("A", 0))) == AS_OF + timedelta(days=1)
 
 
-def test_households_are_in_order_of_name() -> None:
-    found = households(baskets(*regular("B", 4, 2.5), *regular("A", 5), ("A", 200)), AS_OF)
+def test_households_are_in_order_of_name_with_known_traits() -> None:
+    bought = baskets(*regular("B", 4, 2.5), *regular("A", 5), ("A", 200))
+    age = pl.when(pl.col("household_id") == "A").then(40.0)
+    found = households(bought.with_columns(age=age), AS_OF)
     assert found["household_id"].to_list() == ["A", "B"]
     assert found["recency"].to_list() == [5, 2.5]
+    assert found["age"].fill_nan(None).to_list() == [40, None]
+    assert found["income"].is_nan().all()
     assert found.columns == ["household_id", *TRAITS, *INPUTS]
 
 
@@ -69,13 +73,6 @@ def test_only_baskets_of_the_half_year_count(ago: float, counts: int) -> None:
     found = households(baskets(*regular("A", MIN_BASKETS - 1), ("A", ago)), AS_OF)
     assert found["household_id"].to_list() == ["A"] * counts
     assert set(INPUTS) < set(found.columns)
-
-
-def test_unknown_traits_are_nan() -> None:
-    age = pl.when(pl.col("household_id") == "A").then(40.0)
-    found = households(baskets(*regular("A"), *regular("B")).with_columns(age=age), AS_OF)
-    assert found["age"].fill_nan(None).to_list() == [40, None]
-    assert found["income"].is_nan().all()
 
 
 def test_each_household_is_in_one_part(folder: Path) -> None:

@@ -1,8 +1,10 @@
 """Published models of the use cases that multiply."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from multiplying import TIMES, Published
 
 
@@ -26,3 +28,10 @@ def totals(tmp_path: Path) -> Published:
     found = Published(tmp_path, pytest.importorskip("totals").TOTALS)  # pruned without history
     found.publish(1)
     return found
+
+
+@pytest.fixture
+def client(totals: Published) -> Iterator[TestClient]:
+    """Serve the use case with history."""
+    with TestClient(totals.app()) as opened:
+        yield opened

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,12 +28,6 @@ def answers(client: TestClient | httpx2.Client, *instances: dict[str, Any]) -> l
     answer = ask(client, *instances)
     assert answer.status_code == 200, answer.text
     return [prediction["y"] for prediction in answer.json()["predictions"]]
-
-
-@pytest.fixture
-def client(totals: Published) -> Iterator[TestClient]:
-    with TestClient(totals.app()) as opened:
-        yield opened
 
 
 def test_predicts_with_the_history_in_the_event_store(client: TestClient) -> None:

@@ -1,6 +1,5 @@
 """The routes: what they answer, and what each key may use."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,6 @@ BODIES: dict[str, Any] = {
     "/v1/events": {"events": [{"payment": "b", "x": 1}]},
     "/v1/labels": {"labels": [{"payment": "b", "bad": True}]},
 }
-
-
-@pytest.fixture
-def client(totals: Published) -> Iterator[TestClient]:
-    with TestClient(totals.app()) as opened:
-        yield opened
 
 
 def test_predictions_have_the_version_and_the_order_of_instances(client: TestClient) -> None:

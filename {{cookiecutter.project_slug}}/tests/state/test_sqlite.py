@@ -41,15 +41,6 @@ def test_an_error_leaves_nothing_of_a_transaction(store: SqliteStore, path: Path
         assert store.add(payment("a")) == [True]
 
 
-def test_another_process_that_writes_makes_it_unavailable(store: SqliteStore, path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StateUnavailable, match="database is locked"), store.transaction():
-            pass
-    with store.transaction():
-        assert store.add(payment("a")) == [True]
-
-
 def test_a_full_disk_leaves_nothing_half_written(store: SqliteStore, path: Path) -> None:
     with store.transaction():
         store.add(payment("a"))
