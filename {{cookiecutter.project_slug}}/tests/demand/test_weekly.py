@@ -9,12 +9,7 @@ import polars as pl
 import pytest
 
 from project_package.data.completejourney import build
-from project_package.demand.data import (
-    FIRST_MONDAY,
-    DemandParams,
-    Split,
-    weekly,
-)
+from project_package.demand.data import FIRST_MONDAY, DemandParams, Split, weekly
 from project_package.demand.features import PLANS
 
 WEEKS = 12

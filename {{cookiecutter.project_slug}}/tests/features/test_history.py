@@ -28,12 +28,13 @@ def test_rows_are_merged_with_their_history_in_order_of_time() -> None:
         "amount": np.array([7.0, 8.0]),
         "country": np.array(["FR", "DE"], object),
     }
-    histories = [{"card": card, "shop": {"timestamp": np.array([10])}}, {}]
+    shop = {"shop": {"timestamp": np.array([10])}}
+    histories = [{"card": card, **shop}, shop]
     merged, positions = merge_history(ROWS, histories, ENTITIES)
-    assert merged["timestamp"].tolist() == [5, 10, 10, 20, 20]
-    assert merged["card"].tolist() == [1, NO_ENTITY, 2, 1, 1]
-    assert merged["shop"].tolist() == [NO_ENTITY, 1, 2, NO_ENTITY, 1]
-    assert merged["amount"].tolist() == [7, 0, 1, 8, 2]
-    assert merged["country"].tolist() == ["FR", "", "BE", "DE", "NL"]
-    assert merged["note"].tolist() == ["", "", "y", "", "x"]
-    assert positions.tolist() == [4, 2]
+    assert merged["timestamp"].tolist() == [5, 10, 10, 10, 20, 20]
+    assert merged["card"].tolist() == [1, NO_ENTITY, NO_ENTITY, 2, 1, 1]
+    assert merged["shop"].tolist() == [NO_ENTITY, 1, 2, 2, NO_ENTITY, 1]
+    assert merged["amount"].tolist() == [7, 0, 0, 1, 8, 2]
+    assert merged["country"].tolist() == ["FR", "", "", "BE", "DE", "NL"]
+    assert merged["note"].tolist() == ["", "", "", "y", "", "x"]
+    assert positions.tolist() == [5, 3]

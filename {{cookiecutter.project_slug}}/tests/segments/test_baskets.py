@@ -11,7 +11,7 @@ import pytest
 from project_package.data.completejourney import build
 from project_package.data.sources import SourceParams
 from project_package.segments.data import BASKETS
-from project_package.segments.features import TRAITS
+from project_package.segments.features import SPENT, TRAITS
 from project_package.segments.validation import LAYOUT, check
 
 DATA = SourceParams(source="own.parquet")
@@ -56,22 +56,19 @@ def table(
 
 
 def test_basket_is_the_sum_of_its_purchases(tmp_path: Path) -> None:
-    bought = [purchase(UNNAMED, 3), purchase(BRAND, 2), purchase(FRESH, 1), purchase(DRUG, 0.5)]
+    discounts: dict[str, Any] = {"retail_disc": 0.4, "coupon_disc": 0.25, "coupon_match_disc": 0.1}
+    grocery, brand = purchase(UNNAMED, 3, **discounts), purchase(BRAND, 2, retail_disc=1.0)
+    bought = [grocery, brand, purchase(FRESH, 1), purchase(DRUG, 0.5)]
     (row,) = table(tmp_path, bought).to_dicts()
     assert (row["basket_id"], row["household_id"]) == ("1", "7")
     assert row["timestamp"] == MORNING
-    assert {name: row[name] for name in ("sales", "store_brand", "fresh", "drugstore")} == {
+    assert {name: row[name] for name in SPENT} == {
         "sales": 6.5,
+        "discount": 1.75,
         "store_brand": 3,
         "fresh": 1,
         "drugstore": 0.5,
     }
-
-
-def test_adds_up_three_kinds_of_discounts(tmp_path: Path) -> None:
-    discounts: dict[str, Any] = {"retail_disc": 0.4, "coupon_disc": 0.25, "coupon_match_disc": 0.1}
-    found = table(tmp_path, [purchase(GROCERY, **discounts), purchase(BRAND, retail_disc=1.0)])
-    assert found["discount"].to_list() == [1.75]
 
 
 def test_leaves_out_fuel_and_coupons(tmp_path: Path) -> None:

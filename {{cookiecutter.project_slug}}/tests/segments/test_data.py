@@ -33,11 +33,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data_set(tmp_path_factory.mktemp("data"))
 
 
-@pytest.fixture(scope="module")
-def table(folder: Path) -> Columns:
-    return columns(pl.read_parquet(folder / "features.parquet"))
-
-
 def batch(rows: pl.DataFrame, folder: Path, scratch: Path) -> Columns:
     rows.write_parquet(scratch / "asked.parquet")
     return read_batch(params(), scratch / "asked.parquet", folder)
@@ -142,8 +137,9 @@ def test_recent_events_are_baskets_in_order_of_time(folder: Path) -> None:
     assert (np.diff(events["timestamp"]) >= 0).all()
 
 
-def test_examples_have_pseudonyms(folder: Path, table: Columns) -> None:
-    requests = examples(folder, table, 20)
+def test_examples_have_pseudonyms(folder: Path) -> None:
+    rows = columns(pl.read_parquet(folder / "features.parquet"))
+    requests = examples(folder, rows, 20)
     names = [request.household_id for request in requests]
     assert names == [f"household-{n + 1}" for n in range(20)]
     ids = [basket.basket_id for request in requests for basket in request.baskets or ()]

@@ -22,8 +22,6 @@ from project_package.segments.models import (
 )
 from project_package.training import Candidate
 
-EACH = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
-
 
 def households(count: int = 240, kinds: int = 1, spread: float = 0.3) -> tuple[Columns, Any]:
     """Return households around the centres of a few kinds, and the kind of each."""
@@ -38,7 +36,7 @@ def households(count: int = 240, kinds: int = 1, spread: float = 0.3) -> tuple[C
     return columns, kind
 
 
-@EACH
+@pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 def test_same_seed_gives_the_same_bytes(candidate: Candidate) -> None:
     rows, _ = households()
     one, two, other = (candidate.fit(rows, candidate.start, seed).files() for seed in (7, 7, 8))

@@ -28,7 +28,6 @@ def request(count: int = 5, as_of: object = AS_OF, **newest: Any) -> SegmentsReq
     [
         ({"sales": -0.01}, r"baskets\.4\.sales"),
         ({"sales": None}, r"baskets\.4\.sales"),
-        ({"discount": float("nan")}, r"baskets\.4\.discount"),
         ({"store": 7}, r"baskets\.4\.store"),
         ({"timestamp": datetime(1989, 12, 31)}, "must lie between 1990-01-01 and tomorrow"),
         ({"fresh": 8, "drugstore": 2.02}, "sales must be at least fresh, drugstore together"),

@@ -1,6 +1,5 @@
 """Rows, features, model and responses: equal for table and requests."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,7 @@ from project_package.errors import ModelError
 from project_package.segments.data import examples, split
 from project_package.segments.features import DESCRIPTIONS, INPUTS
 from project_package.segments.schemas import SegmentsRequest
-from project_package.segments.task import (
-    HISTORY,
-    Clusterings,
-    load,
-    make_task,
-    to_rows,
-)
+from project_package.segments.task import HISTORY, Clusterings, load, make_task, to_rows
 from project_package.segments.training import TRAINING
 
 
@@ -42,25 +35,15 @@ def bundle(folder: Path) -> Bundle:
     return Bundle(TRAINING.finish(params(), fitted, train, ()).files(), MANIFEST)
 
 
-def with_features(requests: list[SegmentsRequest]) -> Columns:
-    rows = to_rows(requests)
-    histories = [HISTORY.from_request(request) or {} for request in requests]
-    return {**rows, **HISTORY.features(rows, histories)}
-
-
 def test_order_of_baskets_does_not_matter(folder: Path, test_rows: Columns) -> None:
     request, *_ = examples(folder, test_rows, 1)
     baskets = request.baskets or []
     turned = request.model_copy(update={"baskets": baskets[3:] + baskets[2::-1]})
-    one, two = with_features([request]), with_features([turned])
+    one, two = (
+        HISTORY.features(to_rows([asked]), [HISTORY.from_request(asked) or {}])
+        for asked in (request, turned)
+    )
     assert all(np.array_equal(one[name], two[name]) for name in INPUTS)
-
-
-def test_same_household_may_be_asked_about_twice(folder: Path, test_rows: Columns) -> None:
-    request, *_ = examples(folder, test_rows, 1)
-    later = request.model_copy(update={"as_of": request.as_of + timedelta(days=30)})
-    recency = with_features([request, later, request])["recency"]
-    assert (recency - recency[0]).tolist() == [0, 30, 0]
 
 
 def test_many_rows_are_predicted_in_chunks(test_rows: Columns, bundle: Bundle) -> None:
