@@ -159,10 +159,15 @@ def test_server_gives_the_answers_of_the_bundle(
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_batch_file_has_the_predictions_of_the_table(
+def test_batch_file_has_the_answers_of_the_server(
     project: Project, model: Model, sample: Columns, tmp_path: Path, ending: str
 ) -> None:
-    expected = project.training.batch_table(sample, model.predict(sample))
+    predictions = model.predict(sample)
+    answers = [vars(answer) for answer in project.champion_task().to_responses(sample, predictions)]
+    expected = dict(project.training.batch_table(sample, predictions))
+    shared = expected.keys() & answers[0].keys()
+    assert shared
+    expected |= {name: np.array([answer[name] for answer in answers]) for name in shared}
     source, target = tmp_path / f"rows.{ending}", tmp_path / f"answers.{ending}"
     write_raw_rows(project, sample, expected, source)
     assert predict(project, source, target) == length(sample)

@@ -114,6 +114,7 @@ def test_rejects_windows_over_another_entity() -> None:
     ("change", "message"),
     [
         ({"days": 0}, "days above 0"),
+        ({"days": -1}, "days above 0"),
         ({"delay": -1}, "delay of at least 0"),
         ({"aggregate": "mean"}, "every other aggregate needs one"),
         ({"value": "amount"}, "count takes no value"),

@@ -27,8 +27,6 @@ PRODUCTS = [
     (MISC, "MISCELLANEOUS", "National", None),
     (UNNAMED, "FROZEN GROCERY", "National", None),
 ]
-
-
 CLASSES = ("age", "income", "household_size", "kids_count")
 
 

@@ -14,7 +14,6 @@ from project_package.segments.features import INPUTS
 from project_package.segments.profiles import (
     DISTINCTIVE,
     NOTABLE,
-    WORDS,
     describe,
     deviations,
     name_of,
@@ -72,11 +71,6 @@ def test_equal_names_get_more_words() -> None:
     ]
 
 
-def test_names_that_stay_equal_get_numbers() -> None:
-    found = names(np.array([line(), line(recency=2.0), line()]))
-    assert found == ["Average (0)", "Long absent", "Average (2)"]
-
-
 @given(AWAY)
 def test_names_are_unique_and_never_empty(away: Numbers) -> None:
     found = names(away)
@@ -92,8 +86,3 @@ def test_describes_every_segment_even_an_empty_one() -> None:
     assert found.segments[2].name == "Average"
     assert found.segments[2].medians == found.medians
     assert all(len(profile.distinctive) == DISTINCTIVE for profile in found.segments)
-
-
-def test_each_input_has_two_words() -> None:
-    assert set(WORDS) == set(INPUTS)
-    assert len({word for both in WORDS.values() for word in both}) == 2 * len(INPUTS)

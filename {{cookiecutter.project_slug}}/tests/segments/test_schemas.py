@@ -59,8 +59,3 @@ def test_moment_may_follow_a_basket_of_tomorrow() -> None:
     SegmentsRequest.model_validate({**body, "as_of": now + timedelta(days=1.99)})
     with pytest.raises(ValidationError, match="1990-01-01 and the day after tomorrow"):
         SegmentsRequest.model_validate({**body, "as_of": now + timedelta(days=2.01)})
-
-
-def test_times_without_a_zone_are_utc() -> None:
-    zone, plain = request(as_of="2024-07-01T02:00:00+02:00"), request(as_of="2024-07-01T00:00:00")
-    assert zone == plain == request()

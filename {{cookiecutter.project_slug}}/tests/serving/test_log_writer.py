@@ -66,9 +66,7 @@ def test_each_prediction_is_a_row(log: LogWriter, file: Path) -> None:
     assert json.loads(rows[0][5]) == {"score": 0.5}
 
 
-def test_answers_that_do_not_fit_are_dropped_and_the_rest_is_logged(
-    log: LogWriter, file: Path
-) -> None:
+def test_answers_that_do_not_fit_are_dropped_alone(log: LogWriter, file: Path) -> None:
     broken = answered("ann")
     broken.monitored["x"] = np.zeros(2)  # of another length
     nothing = answered("bob")

@@ -143,7 +143,7 @@ def test_loads_a_version_later_that_could_not_be_read(
     assert (loader.current().version, loader.unreachable) == ("2", "")
 
 
-def test_an_optional_alias_serves_what_its_pointer_names_or_nothing(
+def test_optional_alias_serves_its_version_or_nothing(
     times: Published, optional: ModelLoader
 ) -> None:
     assert (optional.served, optional.refused) == (None, "")
