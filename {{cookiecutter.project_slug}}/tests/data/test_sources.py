@@ -91,7 +91,7 @@ def test_copy_beyond_the_memory_limit_is_the_same(tmp_path: Path) -> None:
     ids = pa.array(f"{i * 7919 % count:030}" for i in range(count))
     columns = {"id": ids, "timestamp": pa.array([NOON] * count), "amount": pa.array([1.0] * count)}
     pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
-    first = copied(tmp_path, f"{tmp_path}/rows.parquet", memory_limit_mib=640)
+    first = copied(tmp_path, f"{tmp_path}/rows.parquet", memory_limit_mib=700)
     assert [int(row["id"]) for row in first] == list(range(count))
     content = (tmp_path / "canonical").read_bytes()
     copied(tmp_path, f"{tmp_path}/rows.parquet", memory_limit_mib=2048)

@@ -43,13 +43,13 @@ class SourceParams(Frozen):
         default_factory=dict, description="our column name = own column name"
     )
     memory_limit_mib: int = Field(
-        default=1024, ge=640, description="of the process while it copies and validates rows"
+        default=1024, ge=700, description="of the process while it copies and validates rows"
     )
 
     @property
     def duckdb_mib(self) -> int:
-        """The part of the limit for DuckDB; the program with its libraries takes 500 MiB."""
-        return self.memory_limit_mib - 500
+        """The part of the limit for DuckDB; the program with its libraries takes 560 MiB."""
+        return self.memory_limit_mib - 560
 
     @property
     def title(self) -> str:
