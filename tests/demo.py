@@ -167,6 +167,8 @@ def show(project: Path, seconds: dict[str, float]) -> None:
         if stage == "pipeline":
             for part, part_taken in report["stages"].items():
                 times.add_row(f"  {part}", f"{part_taken:.1f}")
+            rest = taken - sum(report["stages"].values())
+            times.add_row("  start, MLflow database", f"{rest:.1f}")
     times.add_row("total", f"{sum(seconds.values()):.1f}", style="bold")
     console.print(scores, times)
     console.print(f"Champion: version {report['champion']['version']}")
