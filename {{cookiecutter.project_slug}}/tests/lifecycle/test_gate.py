@@ -103,7 +103,7 @@ def test_naive_and_baseline_must_be_beaten(model: float, refused: list[str]) -> 
     found = Evaluation(rows=9, goal="hit", scores=(score(model, 0.4),), slices=())
     verdicts = gate.beats(METRIC, found, Promote(floor=0.5))
     assert [verdict.rule for verdict in verdicts if not verdict.passed] == refused
-    assert verdicts[1].detail == f"Hits {number(model)} against 0.400, the simple model"
+    assert verdicts[1].detail == f"Hits {number(model)} against 0.400, the simple baseline"
     assert verdicts[:2] == gate.beats(METRIC, found, Promote())  # without a floor
 
 

@@ -15,7 +15,7 @@ from .scoring import BASELINE, MODEL, NAIVE, Evaluation, assess, digest, number
 from .workspace import replace_text
 
 MAX_DESCRIPTION = 5_000
-"""Characters: MLflow's column in a PostgreSQL."""
+"""Characters of a description in MLflow's database on PostgreSQL."""
 
 
 def evaluate(project: Project) -> Evaluation:

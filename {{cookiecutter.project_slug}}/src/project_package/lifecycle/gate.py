@@ -78,7 +78,7 @@ def beats(metric: Metric, evaluation: Evaluation, promote: Promote) -> list[Verd
     score, verdicts = evaluation.score(metric.name), []
     references = [
         ("naive", score.naive, "without a model", "train.trials, train.candidates"),
-        ("baseline", score.baseline, "the simple model", "train.trials, train.candidates"),
+        ("baseline", score.baseline, "the simple baseline", "train.trials, train.candidates"),
     ]
     if promote.floor is not None:
         references.append(("floor", promote.floor, "the worst score to accept", "promote.floor"))

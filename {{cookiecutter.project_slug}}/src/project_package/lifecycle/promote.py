@@ -75,7 +75,7 @@ def judge(
     progress(0.2)
     # 2. Compare with no model, the simple baseline and the floor.
     verdicts = gate.beats(training.goal, evaluation, limits)
-    slices, rival = evaluation.slices, "the simple model"
+    slices, rival = evaluation.slices, "the simple baseline"
     # 3. Compare with the champion, which takes the place of the baseline.
     if champion is not None:
         new = run_model(model, rows)
