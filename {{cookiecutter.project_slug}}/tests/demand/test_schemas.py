@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from project_package.demand.schemas import MAX_HISTORY, MIN_HISTORY, DemandRequest, SoldWeek
+from project_package.demand.schemas import (
+    MAX_HISTORY,
+    MIN_HISTORY,
+    DemandRequest,
+    SoldWeek,
+)
 
 MONDAY = date(2024, 5, 6)
 

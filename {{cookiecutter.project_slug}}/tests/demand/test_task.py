@@ -14,7 +14,13 @@ from project_package.contract import Columns, length
 from project_package.demand.data import split
 from project_package.demand.features import INPUTS, LEVEL
 from project_package.demand.schemas import DemandRequest
-from project_package.demand.task import DETAILS, HISTORY, Details, make_task, to_rows
+from project_package.demand.task import (
+    DETAILS,
+    HISTORY,
+    Details,
+    make_task,
+    to_rows,
+)
 from project_package.demand.training import TRAINING
 from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.training import Outcome

@@ -14,7 +14,13 @@ from project_package.bundle import Bundle
 from project_package.contract import Columns
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
 from project_package.fraud.schemas import FraudRequest
-from project_package.fraud.task import HISTORY, Assets, FraudModel, make_task, monitored
+from project_package.fraud.task import (
+    HISTORY,
+    Assets,
+    FraudModel,
+    make_task,
+    monitored,
+)
 
 TASK = make_task(Bundle({}, MANIFEST))
 

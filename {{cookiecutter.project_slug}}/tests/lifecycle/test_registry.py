@@ -9,7 +9,13 @@ from project_package.bundle import unpack
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.registry import Registry, Version
-from project_package.model_store import BUNDLE, CHALLENGER, CHAMPION, Pointer, Store
+from project_package.model_store import (
+    BUNDLE,
+    CHALLENGER,
+    CHAMPION,
+    Pointer,
+    Store,
+)
 
 
 @pytest.fixture

@@ -75,11 +75,6 @@ def test_map_has_every_household_and_names_its_axes() -> None:
     assert sorted(words) == sorted(["recency", "and", side, "baskets"])  # of equal weight
 
 
-def test_certainty_falls() -> None:
-    (line,) = drawn("certainty", *scored()).get_lines()
-    assert line.get_ydata() == pytest.approx(np.linspace(1, 0.4, COUNT))
-
-
 def test_traits_show_share_and_p() -> None:
     rows, predictions = scored()
     axes = drawn("traits", {**rows, "income": predictions["model"]["segment"]}, predictions)

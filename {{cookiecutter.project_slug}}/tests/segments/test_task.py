@@ -13,7 +13,13 @@ from project_package.errors import ModelError
 from project_package.segments.data import examples, split
 from project_package.segments.features import DESCRIPTIONS, INPUTS
 from project_package.segments.schemas import SegmentsRequest
-from project_package.segments.task import HISTORY, Clusterings, load, make_task, to_rows
+from project_package.segments.task import (
+    HISTORY,
+    Clusterings,
+    load,
+    make_task,
+    to_rows,
+)
 from project_package.segments.training import TRAINING
 
 

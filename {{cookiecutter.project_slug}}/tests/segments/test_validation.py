@@ -49,9 +49,7 @@ def passes(table: pl.DataFrame, folder: Path) -> None:
         ("drugstore", float("nan"), "drugstore must be a number from 0 to less than"),
         ("income", 1e6, "income must be a number from 0 to less than 1,000,000"),
         ("basket_id", "", "basket_id must have 1 to 64 characters"),
-        ("household_id", None, "household_id must not be missing"),
         ("timestamp", datetime(1989, 12, 31), "timestamp must lie between 1990-01-01 and tomorrow"),
-        ("timestamp", datetime(2999, 1, 1), "timestamp must lie between 1990-01-01 and tomorrow"),
     ],
 )
 def test_names_the_broken_rule(tmp_path: Path, column: str, value: object, rule: str) -> None:
@@ -86,7 +84,6 @@ def test_refuses_a_trait_that_differs_in_a_household(tmp_path: Path, trait: str)
         message = refusal(four(**{trait: value}), tmp_path)
         rule = f"{trait} must be the same in all baskets of a household: 2 rows break this rule"
         assert rule in message
-        assert "household_id='H0'" in message
 
 
 def test_traits_may_be_unknown(tmp_path: Path) -> None:

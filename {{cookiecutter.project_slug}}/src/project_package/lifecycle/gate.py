@@ -102,10 +102,7 @@ def champion(metric: Metric, gain: Interval, promote: Promote) -> Verdict:
 
 
 def losses(scores: Mapping[str, Score | None], promote: Promote) -> list[Verdict]:
-    """Require that no metric in `promote.max_loss` loses more than its limit to the champion.
-
-    `scores` have the champion in the place of the baseline.
-    """
+    """Require that no metric in `promote.max_loss` loses more than its limit to the champion."""
     where, rival = "promote.max_loss", "the champion"
     return [
         _limited(f"metric {name}", scores[name], rival, limit, where)
