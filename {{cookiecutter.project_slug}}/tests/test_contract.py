@@ -88,14 +88,16 @@ def test_report_explains_its_rows_scores_and_slices(
     training: Training, project: Project, rows: Columns
 ) -> None:
     page = unescape((project.workspace.reports / "report.html").read_text(encoding="utf-8"))
-    evaluation, about = project.registry.evaluation(challenger(project)), training.about
-    assert f"{length(rows):,} {about(project.params).rows}" in page
+    registry, version = project.registry, challenger(project)
+    evaluation, about = registry.evaluation(version), training.about(project.params)
+    figures = registry.client.list_artifacts(version.run, "figures")
+    assert len(figures) == page.count('role="img"') > 0
+    assert f"{length(rows):,} {about.rows}" in page
     for score in evaluation.scores:
         assert score.meaning.endswith(".")
         assert score.meaning in page
-    words = (*about(project.params).terms, "day", "department")
     for part in evaluation.slices:
-        assert any(word in part.name for word in words), part.name
+        assert any(word in part.name for word in (*about.terms, "day", "department")), part.name
 
 
 def test_one_row_at_a_time_predicts_the_same(model: Model, sample: Columns) -> None:

@@ -44,10 +44,6 @@ def drawn(name: str, rows: Columns, predictions: dict[str, Columns]) -> Any:
     return axes
 
 
-def texts(axes: Any) -> list[str]:
-    return [text.get_text() for text in axes.texts]
-
-
 @pytest.mark.parametrize("segments", [1, 8])
 def test_draws_and_describes_any_number_of_segments(segments: int) -> None:
     rows, predictions = scored(segments)
@@ -62,7 +58,7 @@ def test_profiles_show_size_and_deviations() -> None:
     axes = drawn("profiles", *scored(3))
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == [f"Kind {number},\nmuch food\n33%" for number in range(3)]
-    column = texts(axes)[INPUTS.index("spending") :: len(INPUTS)]
+    column = [text.get_text() for text in axes.texts][INPUTS.index("spending") :: len(INPUTS)]
     assert column == sorted(column, key=float)
     assert np.mean([float(text) for text in column]) == pytest.approx(0, abs=0.1)
 
@@ -81,7 +77,7 @@ def test_traits_show_share_and_p() -> None:
     widths = [bar.get_width() for bar in axes.patches]
     assert widths[1] == pytest.approx(1)
     assert widths[-1] == pytest.approx(np.mean(widths[:-1]))
-    assert texts(axes)[1] == "  p = 0.001"
+    assert axes.texts[1].get_text() == "  p = 0.001"
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["age", "income", "household size", "children", "all, mean"]
 
