@@ -50,7 +50,7 @@ if shutil.which("git"):
     elif not Path(".git").exists():
         print("It is in a git repository already, so it has none of its own.")
     steps.insert(1, 'git add . && git commit --quiet --message "Start the project" .')
-    print("Commit it first, because models record the commit of the code; then run three commands:")
+    print("Commit it, because models record the commit of the code; then install, train and serve:")
 else:
-    print("git is missing, so models will not record the version of the code. Run three commands:")
+    print("git is missing, so models will not record the version of the code. Next:")
 print(*(f"  {step}" for step in steps), "Then open http://127.0.0.1:8000/docs.", sep="\n")

@@ -66,7 +66,10 @@ class OnnxModel:
         try:
             outputs = self._session.run(self._names, dict(self._encode(rows)))
         except KeyError as error:
-            raise ModelError(f"the rows have no column {error}") from error
+            raise ModelError(
+                f"the rows have no column {error}, which this model reads: use the code that it "
+                "was trained with, or run `ml rollback`."
+            ) from error
         except ONNX_ERRORS as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"the graph cannot be run: {reason}") from error

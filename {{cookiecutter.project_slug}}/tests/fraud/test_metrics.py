@@ -135,6 +135,6 @@ def test_slices_cover_rows_and_name_scenarios() -> None:
     found = {name: mask.tolist() for name, mask in slices(rows).items()}
     assert found["amount 0-20"] == [True, False, False, False]
     assert found["amount 220+"] == [False, False, False, True]
-    assert found["scenario terminal taken over"] == [True, False, True, False]
+    assert found["scenario compromised terminal"] == [True, False, True, False]
     for pair in (("night", "day"), ("terminal with history", "terminal without history")):
         assert np.logical_xor(*(found[name] for name in pair)).all()

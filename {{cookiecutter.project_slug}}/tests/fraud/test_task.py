@@ -12,12 +12,15 @@ from multiplying import MANIFEST
 
 from project_package.bundle import Bundle
 from project_package.contract import Columns
+from project_package.errors import ModelError
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
 from project_package.fraud.schemas import FraudRequest
 from project_package.fraud.task import (
+    ASSETS,
     HISTORY,
     Assets,
     FraudModel,
+    load,
     make_task,
     monitored,
 )
@@ -117,3 +120,10 @@ def test_monitored_hour_is_utc() -> None:
     raw = TASK.to_rows([request(timestamp=datetime(2024, 5, 1, 3, tzinfo=zone))])
     watched = monitored(raw, {"score": np.array([0.5])})
     assert (watched["hour"].tolist(), watched["amount"].tolist()) == ([22], [50])
+
+
+def test_model_with_a_feature_that_the_code_lacks_is_refused() -> None:
+    assets = Assets(threshold=0.5, medians={"amount": 1.0, "customer_count_3d": 2.0})
+    bundle = Bundle({ASSETS: assets.model_dump_json().encode()}, MANIFEST)
+    with pytest.raises(ModelError, match=r"not declare customer_count_3d, .* run `ml rollback`\."):
+        load(bundle)

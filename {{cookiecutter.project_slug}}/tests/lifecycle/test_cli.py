@@ -83,7 +83,7 @@ def test_refusal_of_the_gate_exits_with_1(
     monkeypatch.chdir(candidate.workspace.root)
     assert ml("promote", "--set", "promote.max_bundle_mb=0.001") == 1
     assert re.search(
-        r"size: \d\.\d+ MB of 0\.001 MB \(promote\.max_bundle_mb\)$", ml.err, re.MULTILINE
+        r"size: \d\.\d+ MB of 0\.001 MB \(see promote\.max_bundle_mb\)$", ml.err, re.MULTILINE
     )
     assert "does not become the champion" in ml.err
 

@@ -135,7 +135,7 @@ def test_limited_metric_may_lose_its_limit(model: float, higher: bool, passed: b
     (verdict,) = gate.losses(scores, Promote(max_loss={"hit": 0.25}))
     assert verdict.passed is passed
     expected = f"metric hit: Hits {number(model)} against 0.500 of the champion; it may lose 0.25"
-    assert str(verdict) == (expected if passed else f"{expected} (promote.max_loss)")
+    assert str(verdict) == (expected if passed else f"{expected} (see promote.max_loss)")
 
 
 @pytest.mark.parametrize(
@@ -247,5 +247,4 @@ def test_every_rule_names_the_parameters_to_look_at() -> None:
     named = {name for verdict in verdicts for name in verdict.parameters.split(", ")}
     limits = {f"promote.{name}" for name in Promote.model_fields} - {"promote.resamples"}
     assert named == {*limits, "train.trials", "train.candidates"}
-    for verdict in verdicts:
-        assert str(verdict).endswith(f"({verdict.parameters})") is not verdict.passed
+    assert all(str(v).endswith(f"(see {v.parameters})") is not v.passed for v in verdicts)

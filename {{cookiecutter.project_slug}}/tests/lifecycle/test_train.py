@@ -74,7 +74,8 @@ def test_parity_rows_are_test_rows_first() -> None:
     splits = Splits(rows, (Fold(take(rows, np.arange(3)), rows),), test)
     assert parity_rows(splits, 3)["x"].tolist() == [0, 1, 2]
     assert parity_rows(splits, 6)["x"].tolist() == [0, 1, 2, 3, 4, 5]
-    assert parity_rows(splits, 99)["x"].tolist() == [*range(9)]
+    with pytest.raises(UserError, match=r"There are 9 rows .* asks for 10: use more data or lower"):
+        parity_rows(splits, 10)
 
 
 def test_changed_code_starts_another_study(tmp_path: Path, monkeypatch: Any) -> None:

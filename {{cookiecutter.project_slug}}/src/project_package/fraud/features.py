@@ -115,7 +115,7 @@ FEATURES: tuple[Feature, ...] = (
     _terminal("terminal_count_30d", "payments at the terminal", "count", 30, None),
     _terminal("terminal_risk_30d", "share of frauds at the terminal", "mean", 30),
     _terminal("terminal_run_length", "frauds in a row at the terminal", "run_length", 30),
-    _terminal("terminal_run_age", "days since the first of those frauds", "run_age_days", 30),
+    _terminal("terminal_run_age", "days since the first fraud in a row", "run_age_days", 30),
     _terminal(
         "terminal_days_since_genuine", "days since a genuine payment", "days_since_false", 30
     ),

@@ -18,7 +18,7 @@ from ..contract import Columns
 from ..training import Metric
 
 Values: TypeAlias = NDArray[Any]
-SCENARIOS = {1: "large amount", 2: "terminal taken over", 3: "card stolen"}
+SCENARIOS = {1: "large amount", 2: "compromised terminal", 3: "stolen card"}
 
 
 def average_precision(labels: Values, scores: Values, weights: Values | None = None) -> float:

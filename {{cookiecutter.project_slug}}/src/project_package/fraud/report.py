@@ -87,7 +87,7 @@ def costs(rows: Columns, scores: Columns, decision: Values) -> Figure:
             lowest = scores["model"][decision].min()
             axes.axvline(lowest, color="C0", linewidth=1)
             axes.text(
-                lowest, 0, f" lowest flagged: {lowest:.2g}", color="C0", verticalalignment="bottom"
+                lowest, 0, f"  flagged from {lowest:.2g}", color="C0", verticalalignment="bottom"
             )
         axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
         axes.set(xlabel="threshold of the score", ylabel="cost of 1,000 payments")

@@ -47,7 +47,7 @@ def about(params: FraudParams) -> About:
             "night": "from 0:00 to 6:59, UTC; day is the rest",
             "terminal with history": "it had a payment in the 30 days before",
             "scenario": "all genuine payments and the frauds of one kind. Large amount: above 220. "
-            "Terminal taken over: all its payments of 28 days. Card stolen: a third of its "
+            "Compromised terminal: all its payments of 28 days. Stolen card: a third of its "
             "payments of 14 days, five times as large",
         },
     )

@@ -1,7 +1,5 @@
 """models and doctor: which versions there are, and which parts of the set-up are broken."""
 
-import importlib.metadata
-import platform
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,8 +11,6 @@ from ..model_store import CHAMPION
 from ..settings import shown
 from .project import FAILURES, Project
 from .search import open_storage
-
-LIBRARIES = ("mlflow", "scikit-learn", "onnxruntime", "polars", "optuna", "fastapi")
 
 
 def models(project: Project) -> None:
@@ -39,7 +35,6 @@ def models(project: Project) -> None:
 def doctor(project: Project) -> None:
     """Print the finding of each check; raise UserError when something is broken."""
     checks: dict[str, Callable[[Project], str]] = {
-        "versions": _versions,
         "data": _data,
         "tracking": _tracking,
         "search": _search,
@@ -57,11 +52,6 @@ def doctor(project: Project) -> None:
     project.console.table("doctor", ("check", "status", "finding"), rows)
     if broken:
         raise UserError(f"Broken: {', '.join(broken)}. See the findings for what to do.")
-
-
-def _versions(_: Project) -> str:
-    found = (f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
-    return f"Python {platform.python_version()}, " + ", ".join(found)
 
 
 def _data(project: Project) -> str:

@@ -14,9 +14,6 @@ from .report import Document, canvas, card, extent, headline, render
 from .scoring import BASELINE, MODEL, NAIVE, Evaluation, assess, digest, number
 from .workspace import replace_text
 
-MAX_DESCRIPTION = 5_000
-"""Characters of a description in MLflow's database on PostgreSQL."""
-
 
 def evaluate(project: Project) -> Evaluation:
     """Evaluate the challenger; add scores, report and card to the run that trained it.
@@ -92,7 +89,8 @@ def write_report(project: Project, version: Version, document: Document) -> None
         client.log_text(version.run, text, f"{EVIDENCE}/{name}")
     rules = (f"- {'passed' if rule.passed else 'refused'}, {rule}" for rule in document.verdicts)
     description = "\n\n".join([headline(document), *document.summary, "\n".join(rules)])
-    client.update_model_version(project.registry.name, number, description[:MAX_DESCRIPTION])
+    description = description[:5_000]  # the column of MLflow on PostgreSQL
+    client.update_model_version(project.registry.name, number, description)
 
 
 def challenger(project: Project) -> Version:

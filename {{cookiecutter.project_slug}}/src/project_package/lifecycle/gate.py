@@ -27,8 +27,7 @@ class Verdict:
 
     def __str__(self) -> str:
         """Return the rule and the numbers in one line, and the parameters of a refusal."""
-        where = "" if self.passed else f" ({self.parameters})"
-        return f"{self.rule}: {self.detail}{where}"
+        return f"{self.rule}: {self.detail}" + ("" if self.passed else f" (see {self.parameters})")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from ..params import Params
 from ..settings import Settings
 from ..training import Training
 from .console import Console
+from .inference import answer
 from .registry import Registry
 from .tracking import Tracking, connect
 from .workspace import Workspace
@@ -74,9 +75,13 @@ class Project:
 
     def check(self, version: int, bundle: Bundle) -> None:
         """Raise UserError when the code does not fit a version, so that no server can start."""
-        self.load(bundle)
-        examples = json.loads(bundle.files[EXAMPLES])
-        example_requests(self.training.make_task(bundle).request, examples, version)
+        model, task = self.load(bundle), self.training.make_task(bundle)
+        if requests := example_requests(task.request, json.loads(bundle.files[EXAMPLES]), version):
+            try:
+                answer(task, model, requests)
+            except (ModelError, *CODE_ERRORS) as error:
+                reason = f"Version {version} cannot answer its examples: {error}"
+                raise ModelError(reason) from error
 
     def champion_task(self) -> Task:
         """Return the task of the champion; raise UserError when there is none."""

@@ -52,7 +52,7 @@ class Search:
         self, candidate: Candidate, done: Callable[[Candidate, optuna.trial.FrozenTrial], None]
     ) -> Choice:
         """Search one candidate; `done` is called after each trial."""
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # a failure is raised
         study = optuna.create_study(
             storage=self.storage,
             study_name=f"{self.study}/{candidate.name}",

@@ -40,6 +40,7 @@ def train(project: Project) -> int:
         values = flatten(params)
         mlflow.log_params({k: v for k, v in values.items() if not k.startswith("promote.")})
         splits = training.split(params, dataset.path)
+        compared = parity_rows(splits, params.promote.min_parity_rows)  # before it takes time
         log_dataset(dataset, splits)
         # 2. Search settings of each candidate on the folds.
         try:
@@ -53,8 +54,8 @@ def train(project: Project) -> int:
         simple, best = choices[0], max(choices[1:], key=lambda c: metric.gain(c.score, 0.0))
         log_choice(best, metric.name)
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
-        baseline = build_bundle(project, splits, dataset, simple)
-        bundle = build_bundle(project, splits, dataset, best)
+        baseline = build_bundle(project, splits, compared, dataset, simple)
+        bundle = build_bundle(project, splits, compared, dataset, best)
         # 4. Add a few test rows as requests with their answers.
         bundle = add_examples(project, bundle, dataset, splits.test)
         # 5. Log both bundles, and one as the MLflow model.
@@ -107,7 +108,9 @@ def code_of(params: type[Params]) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
 
 
-def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> Bundle:
+def build_bundle(
+    project: Project, splits: Splits, compared: Columns, dataset: Dataset, choice: Choice
+) -> Bundle:
     """Fit a candidate on the training rows; raise GateRefused if its bundle predicts otherwise."""
     training, params = project.training, project.params
     candidate, settings = choice.candidate, choice.settings
@@ -132,14 +135,7 @@ def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Cho
     files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = Bundle(files, manifest)
     # 4. Compare.
-    least = params.promote.min_parity_rows
-    rows = parity_rows(splits, least)
-    if length(rows) < least:
-        raise UserError(
-            f"There are {length(rows):,} rows to compare the bundle with the fitted model, and "
-            f"promote.min_parity_rows asks for {least:,}: use more data or lower it."
-        )
-    found = gate.parity(run_model(project.load(bundle), rows), finished.predict(rows))
+    found = gate.parity(run_model(project.load(bundle), compared), finished.predict(compared))
     verdict = gate.same_answers(found, params.promote)
     if not verdict.passed:
         raise GateRefused(f"The bundle of {candidate.name} is not its fitted model: {verdict}.")
@@ -147,8 +143,13 @@ def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Cho
 
 
 def parity_rows(splits: Splits, count: int) -> Columns:
-    """Return `count` rows of the test; when it has fewer, training rows too."""
+    """Return `count` rows of the test, or of test and training, or raise UserError."""
     parts = (splits.test, splits.train)
+    if (total := sum(map(length, parts))) < count:
+        raise UserError(
+            f"There are {total:,} rows to compare the bundle with the fitted model, and "
+            f"promote.min_parity_rows asks for {count:,}: use more data or lower it."
+        )
     return {name: np.concatenate([part[name] for part in parts])[:count] for name in splits.test}
 
 

@@ -59,7 +59,10 @@ class Clusterings:
         try:
             positions = to_positions(rows, self.features)
         except KeyError as error:
-            raise ModelError(f"the rows have no column {error}") from error
+            raise ModelError(
+                f"the rows have no column {error}, which this model reads: use the code that it "
+                "was trained with, or run `ml rollback`."
+            ) from error
         chunks = np.array_split(positions, len(positions) // ROWS_AT_ONCE + 1)
         nearest = [self._nearest(chunk) for chunk in chunks]
         segments, distances = (np.concatenate(parts) for parts in zip(*nearest, strict=True))
