@@ -42,7 +42,7 @@ test: check  ## tests of the program in place, of the template, and of generated
 
 test-all: check  ## test with what takes longer: more fuzzing, long replays, all tests of a project
 	cd '$(PROGRAM)' && FUZZ_CASES=150 $(PYTEST) -m ''
-	$(PYTEST) -m ''
+	$(PYTEST) --dist loadfile -m ''
 
 platforms: install  ## look for wheels of all requirements, for each system and Python
 	$(PYTEST) -m slow tests/test_platforms.py

@@ -6,8 +6,8 @@ far and from the labels that are at least seven days old. Both are hidden Markov
 exactly day by day. Approximations: compromised cards are independent of each other, and in the
 inference of one card (or terminal) the others have their prior (or filtered) probability.
 
-Nobody can rank payments much better without more than that. A score far above the oracle's is a
-leak until shown otherwise.
+A model without more information cannot rank payments much better. A score far above the oracle's
+is a leak until shown otherwise.
 """
 
 from typing import Any, TypeAlias
@@ -22,7 +22,7 @@ from project_package.fraud.simulator import BOOK_CUSTOMERS, BOOK_TERMINALS, SECO
 Numbers: TypeAlias = NDArray[Any]
 
 LARGE = 220  # amounts above it are always fraud
-TAKEN_DAYS, TAKEN_RATE = 28, 2 / BOOK_TERMINALS  # of a terminal, a day
+COMPROMISED_DAYS, COMPROMISE_RATE = 28, 2 / BOOK_TERMINALS  # of a terminal, a day
 STOLEN_DAYS, STOLEN_RATE = 14, 3 / BOOK_CUSTOMERS  # of a card, a day
 MOST = 100  # of the logarithm of a likelihood ratio
 SHARE, FACTOR = 1 / 3, 5  # of the payments with a stolen card; what their amounts are multiplied by
@@ -45,8 +45,8 @@ def oracle(payments: pl.DataFrame) -> Numbers:
     changed = SHARE * stolen / FACTOR / usual
     now, later = stolen_cards(of, changed)
     large = of["amount"] > LARGE
-    taken = taken_terminals(of, np.where(large, 1, later))
-    found: Numbers = np.where(large, 1.0, 1 - (1 - taken) * (1 - now))
+    compromised = compromised_terminals(of, np.where(large, 1, later))
+    found: Numbers = np.where(large, 1.0, 1 - (1 - compromised) * (1 - now))
     return found
 
 
@@ -82,7 +82,7 @@ def stolen_cards(of: dict[str, Numbers], changed: Numbers) -> tuple[Numbers, Num
     cards, days = of["card"].max() + 1, of["day"].max() + 1
     ratio = 1 - SHARE + changed
     # A label that is known: a fraud that is not of this scenario is of a terminal, or large.
-    other = np.where(of["amount"] > LARGE, 1, TAKEN_RATE * TAKEN_DAYS)
+    other = np.where(of["amount"] > LARGE, 1, COMPROMISE_RATE * COMPROMISED_DAYS)
     labelled = np.where(of["fraud"], 1 - SHARE + changed / other, 1 - SHARE)
     seen, known = np.zeros((2, days, cards))
     np.add.at(seen, (of["day"], of["card"]), np.log(ratio))
@@ -92,15 +92,15 @@ def stolen_cards(of: dict[str, Numbers], changed: Numbers) -> tuple[Numbers, Num
     filtered[:, 0] = 1
     starts = np.searchsorted(of["day"], np.arange(days + 1))
     for day in range(days):
-        # 1. From the state a week ago, which labels tell, to this morning, by amounts alone.
+        # 1. From the state seven days ago, filtered with the labels, to this morning, with amounts.
         states, first = filtered, max(day - DELAY, 0)
         for past in range(first, day):
             states = step(emit(states, seen[past]), STOLEN_RATE)
         # 2. This day, payment by payment: the ratios of the card's earlier payments multiply.
         today = slice(starts[day], starts[day + 1])
         card = of["card"][today]
-        clean, taken = states[card, 0], states[card, 1:].sum(axis=1)
-        so_far = taken * np.exp(np.minimum(_before(card, np.log(ratio[today])), MOST))
+        clean, stolen = states[card, 0], states[card, 1:].sum(axis=1)
+        so_far = stolen * np.exp(np.minimum(sum_before(card, np.log(ratio[today])), MOST))
         now[today] = so_far * changed[today] / (clean + so_far * ratio[today])
         # 3. The same with all amounts of the week after, as it is known when the label is.
         after = np.ones_like(states)
@@ -121,13 +121,13 @@ def emit(states: Numbers, log_ratio: Numbers) -> Numbers:
     return weighted
 
 
-def _before(entity: Numbers, values: Numbers) -> Numbers:
+def sum_before(entity: Numbers, values: Numbers) -> Numbers:
     """Sum the values of the earlier rows of the same entity: (rows,)."""
     table = pl.DataFrame({"entity": entity, "value": values})
     return table.select(pl.col("value").cum_sum().over("entity"))["value"].to_numpy() - values
 
 
-def taken_terminals(of: dict[str, Numbers], explained: Numbers) -> Numbers:
+def compromised_terminals(of: dict[str, Numbers], explained: Numbers) -> Numbers:
     """Compute how probably the terminal of each payment is compromised, from known labels.
 
     `explained` is the probability of fraud of each payment if its terminal is not compromised.
@@ -135,9 +135,9 @@ def taken_terminals(of: dict[str, Numbers], explained: Numbers) -> Numbers:
     terminals, days = of["terminal"].max() + 1, of["day"].max() + 1
     clean = np.log(np.clip(np.where(of["fraud"], explained, 1 - explained), 1e-12, 1))
     genuine = (~of["fraud"]).astype(np.float64)
-    states = np.zeros((terminals, TAKEN_DAYS + 1))
+    states = np.zeros((terminals, COMPROMISED_DAYS + 1))
     states[:, 0] = 1
-    found = np.full(len(clean), TAKEN_RATE * np.minimum(of["day"] + 1, DELAY))
+    found = np.full(len(clean), COMPROMISE_RATE * np.minimum(of["day"] + 1, DELAY))
     starts = np.searchsorted(of["day"], np.arange(days + 1))
     for day in range(days - DELAY):
         labels = slice(starts[day], starts[day + 1])
@@ -153,13 +153,15 @@ def taken_terminals(of: dict[str, Numbers], explained: Numbers) -> Numbers:
         prior = states[of["terminal"][asked]]
         weight = np.exp(if_clean) * prior[:, 0]
         possible = prior * (against < 0.5)[:, None]
-        over = weight + possible[:, 1 : DELAY + 1].sum(axis=1)  # over by now, unless taken again
+        over = weight + possible[:, 1 : DELAY + 1].sum(
+            axis=1
+        )  # over by now, unless compromised again
         total = weight + possible[:, 1:].sum(axis=1)
-        found[asked] = 1 - (1 - TAKEN_RATE) ** DELAY * over / total
+        found[asked] = 1 - (1 - COMPROMISE_RATE) ** DELAY * over / total
         # All labels of the day are known to the next one.
         log_clean = np.bincount(of["terminal"][labels], clean[labels], terminals)
         refuted = np.bincount(of["terminal"][labels], genuine[labels], terminals) > 0
         states[:, 0] *= np.exp(log_clean)
         states[:, 1:] *= ~refuted[:, None]
-        states = step(states / states.sum(axis=1, keepdims=True), TAKEN_RATE)
+        states = step(states / states.sum(axis=1, keepdims=True), COMPROMISE_RATE)
     return found

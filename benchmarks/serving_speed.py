@@ -40,8 +40,8 @@ payment and waits for the disk. API keys, limits, metrics and prediction log are
 endpoint is FastAPI with the same body and response types and a constant answer, on the same uvicorn
 settings (h11, uvloop). `mlflow models serve` gets the same requests and runs the same code; BentoML
 gets computed features. *By processor* compares the processor time per request of all processes of a
-server, which other work on the machine changes less than the clock. Rows *before*, if any, are of
-the project of an earlier version (`--before`)."""
+server, which other work on the machine changes less than the clock."""
+BEFORE = " Rows *before* are of the project of an earlier version (`--before`)."
 REQUESTS = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
@@ -232,7 +232,7 @@ def main() -> None:
     parts = (
         "# The server: speed and size",
         report.measured_on(LIBRARIES, "make bench"),
-        PROTOCOL,
+        PROTOCOL + (BEFORE if before else ""),
         speeds(loads),
         targets(loads, sizes),
     )

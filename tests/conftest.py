@@ -73,7 +73,7 @@ def texts(folder: Path) -> dict[Path, str]:
 
 @pytest.fixture
 def author(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commits have an author."""
+    """Set an author for commits."""
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ANSWERS, USE_CASES, Bake, bake_from, texts
+from conftest import ANSWERS, TEMPLATE, USE_CASES, Bake, bake_from, texts
 from cookiecutter.exceptions import FailedHookException
 
 PLACEHOLDERS = re.compile(r"\b(TODO|FIXME|XXX|lorem|project_package|changeme)\b", re.IGNORECASE)
@@ -177,4 +177,5 @@ def test_readme_names_the_version_of_the_template(bake: Bake) -> None:
     version = ANSWERS["_version"]
     metadata = tomllib.loads((project / "pyproject.toml").read_text())
     assert metadata["tool"]["template"]["version"] == version
-    assert f"--checkout v{version}" in (project / "README.md").read_text()
+    for folder in (project, TEMPLATE):
+        assert f"--checkout v{version}" in (folder / "README.md").read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """What a project requires has wheels for each system and Python that the README names."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -13,7 +14,7 @@ SYSTEMS = {
     "aarch64-apple-darwin": {"MACOSX_DEPLOYMENT_TARGET": "14.0"},
     "x86_64-pc-windows-msvc": {},
 }
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYTHONS = json.loads((TEMPLATE / "cookiecutter.json").read_text())["python_version"]
 
 
 def uv(folder: Path, *arguments: str, **variables: str) -> str:

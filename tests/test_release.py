@@ -72,8 +72,6 @@ def test_release_runs_on_version_tags_after_the_tests() -> None:
     workflow = read_yaml(TEMPLATE / ".github" / "workflows" / "release.yml")
     assert workflow[True] == {"push": {"tags": ["v*"]}}  # YAML reads `on` as true
     assert workflow["jobs"]["release"]["needs"] == "test"
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    assert all(re.search(r"@[0-9a-f]{40}$", step["uses"]) for step in steps if "uses" in step)
 
 
 @pytest.mark.parametrize("folder", [TEMPLATE, PROGRAM], ids=["template", "program"])

@@ -1,5 +1,6 @@
 """The workflows of the template and of projects: checked, on each Python, with locked installs."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,7 +12,8 @@ import pytest
 import yaml
 from conftest import PROGRAM, TEMPLATE
 
-PYTHONS = ["3.11", "3.12", "3.13"]
+ANSWERS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+PYTHONS = ANSWERS["python_version"]
 
 
 def read_workflow(folder: Path, name: str = "ci.yml") -> dict[str, Any]:
@@ -40,6 +42,21 @@ def test_workflows_run_on_each_python(folder: Path, job: str) -> None:
     found = read_workflow(folder)["jobs"][job]
     assert found["strategy"]["matrix"]["python"] == PYTHONS
     assert found["env"]["UV_PYTHON"] == "${{ matrix.python }}"
+
+
+def test_actions_have_one_pinned_version_and_runs_do_not_overlap() -> None:
+    paths = [p for folder in (TEMPLATE, PROGRAM) for p in folder.glob(".github/workflows/*.yml")]
+    versions = dict[str, set[str]]()
+    for path in paths:
+        workflow = read_workflow(path.parents[2], path.name)
+        assert workflow["concurrency"]["group"], path
+        for job in workflow["jobs"].values():
+            for step in job["steps"]:
+                action, _, version = step.get("uses", "").partition("@")
+                versions.setdefault(action, set()).add(version)
+    del versions[""]  # steps that run a command
+    for (version,) in versions.values():  # more than one raises
+        assert re.fullmatch("[0-9a-f]{40}", version)
 
 
 @pytest.mark.parametrize("locked", [False, True])
