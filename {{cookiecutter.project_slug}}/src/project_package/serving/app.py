@@ -215,6 +215,6 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         raise UserError(
-            f"The server cannot listen on {host}, port {port}: {error}. Set another with --host "
-            "and --port, or SERVE_HOST and SERVE_PORT."
+            f"The server cannot listen on {host}, port {port}: {str(error).rstrip('.')}. Set "
+            "another with --host and --port, or SERVE_HOST and SERVE_PORT."
         ) from error
