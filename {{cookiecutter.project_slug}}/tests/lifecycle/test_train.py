@@ -72,8 +72,8 @@ def test_finish_sees_the_validation_rows_of_every_fold(copy: Project) -> None:
 def test_parity_rows_are_test_rows_first() -> None:
     test, rows = {"x": np.arange(4)}, {"x": np.arange(4, 9)}
     splits = Splits(rows, (Fold(take(rows, np.arange(3)), rows),), test)
-    assert parity_rows(splits, 3)["x"].tolist() == [0, 1, 2]
-    assert parity_rows(splits, 6)["x"].tolist() == [0, 1, 2, 3, 4, 5]
+    found = [parity_rows(splits, least, 3)["x"].tolist() for least in (1, 6)]
+    assert [*found, parity_rows(splits, 1)["x"].tolist()] == [[*range(n)] for n in (3, 6, 9)]
     with pytest.raises(UserError, match=r"There are 9 rows .* asks for 10: use more data or lower"):
         parity_rows(splits, 10)
 

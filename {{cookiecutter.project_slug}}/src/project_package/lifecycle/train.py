@@ -25,6 +25,8 @@ from .search import Choice, Search, open_storage
 from .tracking import commit, log_choice, log_dataset, log_files, log_model, log_trial
 from .workspace import Dataset
 
+PARITY_ROWS = 20_000
+
 
 def train(project: Project) -> int:
     """Train a challenger on the latest data set; return its version.
@@ -142,14 +144,15 @@ def build_bundle(
     return replace(bundle, manifest=manifest.model_copy(update={"parity": found}))
 
 
-def parity_rows(splits: Splits, count: int) -> Columns:
-    """Return `count` rows of the test, or of test and training, or raise UserError."""
+def parity_rows(splits: Splits, least: int, count: int = PARITY_ROWS) -> Columns:
+    """Return `count` or all rows of test, then training; raise UserError if they are too few."""
     parts = (splits.test, splits.train)
-    if (total := sum(map(length, parts))) < count:
+    if (total := sum(map(length, parts))) < least:
         raise UserError(
             f"There are {total:,} rows to compare the bundle with the fitted model, and "
-            f"promote.min_parity_rows asks for {count:,}: use more data or lower it."
+            f"promote.min_parity_rows asks for {least:,}: use more data or lower it."
         )
+    count = max(count, least)
     return {name: np.concatenate([part[name] for part in parts])[:count] for name in splits.test}
 
 
