@@ -153,9 +153,8 @@ def compromised_terminals(of: dict[str, Numbers], explained: Numbers) -> Numbers
         prior = states[of["terminal"][asked]]
         weight = np.exp(if_clean) * prior[:, 0]
         possible = prior * (against < 0.5)[:, None]
-        over = weight + possible[:, 1 : DELAY + 1].sum(
-            axis=1
-        )  # over by now, unless compromised again
+        # Over by now, unless compromised again.
+        over = weight + possible[:, 1 : DELAY + 1].sum(axis=1)
         total = weight + possible[:, 1:].sum(axis=1)
         found[asked] = 1 - (1 - COMPROMISE_RATE) ** DELAY * over / total
         # All labels of the day are known to the next one.

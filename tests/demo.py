@@ -29,7 +29,7 @@ from rich.table import Table
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 BUILD = TEMPLATE / "build"
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS: list[str] = json.loads((TEMPLATE / "cookiecutter.json").read_text())["python_version"]
 SECONDS_TO_READY = 30
 
 console = Console()

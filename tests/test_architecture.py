@@ -16,7 +16,7 @@ CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints", "mlrun
 LIMITS = {"src": 8_300, "serving": 2_010, "state": 410}
 """Lines of Python in a generated project; monitoring does not count.
 
-The aim is 6,500, 1,500 and 400: lower these limits as the code shrinks.
+The aim is 6,500, 1,500 and 400: lower these limits as the code shrinks, and never raise them.
 """
 MAX_FILES = 100  # outside tests; an empty __init__.py does not count
 

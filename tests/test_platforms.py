@@ -1,11 +1,10 @@
 """What a project requires has wheels for each system and Python that the README names."""
 
-import json
 import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATE, USE_CASES, bake_from
+from conftest import ANSWERS, TEMPLATE, USE_CASES, bake_from
 from demo import environment
 
 SYSTEMS = {
@@ -14,7 +13,7 @@ SYSTEMS = {
     "aarch64-apple-darwin": {"MACOSX_DEPLOYMENT_TARGET": "14.0"},
     "x86_64-pc-windows-msvc": {},
 }
-PYTHONS = json.loads((TEMPLATE / "cookiecutter.json").read_text())["python_version"]
+PYTHONS = ANSWERS["python_version"]
 
 
 def uv(folder: Path, *arguments: str, **variables: str) -> str:

@@ -1,6 +1,5 @@
 """The workflows of the template and of projects: checked, on each Python, with locked installs."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -10,9 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import PROGRAM, TEMPLATE
+from conftest import ANSWERS, PROGRAM, TEMPLATE
 
-ANSWERS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 PYTHONS = ANSWERS["python_version"]
 
 

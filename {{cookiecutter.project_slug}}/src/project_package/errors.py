@@ -23,6 +23,8 @@ class ModelError(UserError):
     """A model cannot be loaded, or cannot answer these rows."""
 
 
+OTHER_CODE = "which this model reads: use the code that it was trained with, or run `ml rollback`."
+"""The end of the message when a model reads a column that the code does not have."""
 CODE_ERRORS = (
     *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError),
     *(ImportError, OSError),

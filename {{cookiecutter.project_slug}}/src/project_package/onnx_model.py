@@ -8,7 +8,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
 from .contract import Columns, length
-from .errors import ModelError
+from .errors import OTHER_CODE, ModelError
 
 GRAPH = "model.onnx"
 """The file of a bundle that holds the graph."""
@@ -66,10 +66,7 @@ class OnnxModel:
         try:
             outputs = self._session.run(self._names, dict(self._encode(rows)))
         except KeyError as error:
-            raise ModelError(
-                f"the rows have no column {error}, which this model reads: use the code that it "
-                "was trained with, or run `ml rollback`."
-            ) from error
+            raise ModelError(f"the rows have no column {error}, {OTHER_CODE}") from error
         except ONNX_ERRORS as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"the graph cannot be run: {reason}") from error

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..bundle import Bundle
 from ..contract import Columns, Frozen, History, HistoryRows, Model, Task, take
-from ..errors import ModelError
+from ..errors import OTHER_CODE, ModelError
 from ..features.history import merge_history
 from ..fields import TIMESTAMP, to_rows
 from ..onnx_model import GRAPH, OnnxModel
@@ -60,10 +60,8 @@ def load(bundle: Bundle) -> FraudModel:
     """Load the model of a bundle."""
     assets = Assets.model_validate_json(bundle.files[ASSETS])
     if unknown := assets.medians.keys() - set(INPUTS):
-        raise ModelError(
-            f"The code does not declare {', '.join(sorted(unknown))}, which this model reads: use "
-            "the code that it was trained with, or run `ml rollback`."
-        )
+        names = ", ".join(sorted(unknown))
+        raise ModelError(f"The code does not declare {names}, {OTHER_CODE}")
 
     def encode(rows: Columns) -> Columns:
         return {"features": matrix(rows, assets.medians)}

@@ -81,7 +81,7 @@ def write_report(project: Project, version: Version, document: Document) -> None
 
     The version's description in MLflow is the headline, the findings and the rules of the gate.
     """
-    client, number = project.registry.client, str(version.number)
+    client = project.registry.client
     scores = document.evaluation.model_dump_json(indent=2)
     files = {"report.html": render(document), "card.md": card(document), EVALUATION: scores}
     for name, text in files.items():
@@ -90,7 +90,7 @@ def write_report(project: Project, version: Version, document: Document) -> None
     rules = (f"- {'passed' if rule.passed else 'refused'}, {rule}" for rule in document.verdicts)
     description = "\n\n".join([headline(document), *document.summary, "\n".join(rules)])
     description = description[:5_000]  # the column of MLflow on PostgreSQL
-    client.update_model_version(project.registry.name, number, description)
+    client.update_model_version(project.registry.name, str(version.number), description)
 
 
 def challenger(project: Project) -> Version:

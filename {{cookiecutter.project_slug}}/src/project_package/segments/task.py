@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import fields
 from ..bundle import Bundle
 from ..contract import Columns, Files, Frozen, History, HistoryRows, Task
-from ..errors import ModelError
+from ..errors import OTHER_CODE, ModelError
 from ..features.history import merge_history
 from ..features.windows import MILLISECONDS_A_DAY
 from ..state.base import open_store
@@ -59,10 +59,7 @@ class Clusterings:
         try:
             positions = to_positions(rows, self.features)
         except KeyError as error:
-            raise ModelError(
-                f"the rows have no column {error}, which this model reads: use the code that it "
-                "was trained with, or run `ml rollback`."
-            ) from error
+            raise ModelError(f"the rows have no column {error}, {OTHER_CODE}") from error
         chunks = np.array_split(positions, len(positions) // ROWS_AT_ONCE + 1)
         nearest = [self._nearest(chunk) for chunk in chunks]
         segments, distances = (np.concatenate(parts) for parts in zip(*nearest, strict=True))
