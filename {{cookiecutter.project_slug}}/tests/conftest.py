@@ -20,8 +20,9 @@ from projects import copy_project, open_project, train_again
 import project_package
 from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
+from project_package.params import read
 from project_package.settings import Settings
-from project_package.training import Training
+from project_package.training import Trainable, Training
 
 # Modules of this folder; projects without history lack `states`.
 pytest_plugins = [name for name in ("databases", "servers", "states") if find_spec(name)]
@@ -64,9 +65,19 @@ def use_case(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def training(use_case: str) -> Training:
-    found: Training = import_module(f"{PACKAGE}.{use_case}.training").TRAINING
-    return found
+def untrained(use_case: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a project before its first stage. Do not write to it."""
+    root = tmp_path_factory.mktemp("untrained")
+    shutil.copy(HERE / use_case / "tiny.toml", root / "params.toml")
+    for schema in HERE.parent.glob("schema*.toml"):  # only for tables
+        shutil.copy(schema, root / "schema.toml")
+    return root
+
+
+@pytest.fixture(scope="session")
+def training(use_case: str, untrained: Path) -> Training:
+    found: Trainable = import_module(f"{PACKAGE}.{use_case}.training").TRAINING
+    return found.for_project(read(found.params, untrained / "params.toml"), untrained)
 
 
 @pytest.fixture(scope="session")
@@ -77,13 +88,13 @@ def opened(training: Training) -> Callable[[Path], Project]:
 
 @pytest.fixture(scope="session")
 def trained(
-    use_case: str,
+    untrained: Path,
     opened: Callable[[Path], Project],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """Run the pipeline once on tiny data: version 1 is the champion. Do not write to it."""
     root = tmp_path_factory.mktemp("trained")
-    shutil.copy(HERE / use_case / "tiny.toml", root / "params.toml")
+    shutil.copytree(untrained, root, dirs_exist_ok=True)
     pipeline(opened(root))
     return root
 

@@ -21,14 +21,15 @@ from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
 from project_package.params import read
 from project_package.settings import Settings
-from project_package.training import Training
+from project_package.training import Trainable, Training
 
 LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")
 
 
-def open_project(training: Training, root: Path) -> Project:
+def open_project(use_case: Trainable, root: Path) -> Project:
     """Open the project of a folder; MLflow works on the one that was opened last."""
-    params = read(training.params, root / "params.toml")
+    params = read(use_case.params, root / "params.toml")
+    training = use_case.for_project(params, root)
     return Project(training, params, Workspace(root), LOCAL, Console(quiet=True))
 
 

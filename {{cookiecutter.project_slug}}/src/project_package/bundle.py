@@ -28,7 +28,7 @@ class Parity(Frozen):
 
     rows: int
     largest_difference: float
-    """Absolute for values up to 1, relative for larger ones."""
+    """Relative to the value, the median of all or 1, whichever is largest."""
     changed_decisions: int
 
 

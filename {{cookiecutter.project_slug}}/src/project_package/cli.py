@@ -19,7 +19,7 @@ from .settings import read
 
 if TYPE_CHECKING:
     from .lifecycle.project import Project
-    from .training import Training
+    from .training import Trainable
 
 Set = Annotated[
     list[str] | None,
@@ -32,7 +32,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 class Entry:
     """What the command line needs of a use case."""
 
-    training: "Callable[[], Training]"
+    training: "Callable[[], Trainable]"
     """Import the training side: a server has no library for it."""
     app: str
     """The factory of the HTTP application, as `module:function`."""

@@ -177,6 +177,8 @@ class Task:
     """Turn rows and their predictions into responses."""
     monitored: Callable[[Columns, Columns], Columns]
     """Select the numbers and categories of rows and predictions that are worth watching."""
+    unseen: Callable[[Columns], Mapping[str, int]] = lambda _: {}
+    """Count the values of rows that training never saw, by column, for the metrics."""
     entity: str = ""
     """The column of rows that says whom an answer is about; empty when there is none."""
     id: str = ""

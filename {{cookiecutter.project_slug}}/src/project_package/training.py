@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .params import Params
 
 Hyperparameters: TypeAlias = Mapping[str, float | int | str]
+Predict: TypeAlias = Callable[[Columns], Columns]
 Progress: TypeAlias = Callable[[float], None]
 """Report the share that is done, from 0 to 1."""
 
@@ -162,6 +163,8 @@ class Training:
     """Return sentences about test rows and the predictions of model, baseline and naive."""
     figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of the same."""
+    importance: Callable[[Columns, Predict], tuple[Figure, ...]] = lambda *_: ()
+    """Return pictures of what matters to the loaded model, found by predictions of test rows."""
     recent_events: Callable[[Path], Columns] | None = None
     """Read the newest events of the folder, in order of time, for `ml backfill`."""
 
@@ -169,3 +172,18 @@ class Training:
     def goal(self) -> Metric:
         """The metric that decides."""
         return self.metrics[0]
+
+    def for_project(self, _params: Any, _root: Path) -> "Training":
+        """Return the training of a project, which is the same for all."""
+        return self
+
+
+class Trainable(Protocol):
+    """What the command line gets of a use case: a `Training`, or what makes it for a project."""
+
+    @property
+    def params(self) -> type["Params"]:
+        """The parameters, as params.toml has them."""
+
+    def for_project(self, _params: Any, _root: Path) -> Training:
+        """Return the training for parameters and the files of a project's folder."""

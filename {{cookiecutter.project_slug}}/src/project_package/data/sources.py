@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
@@ -62,11 +62,13 @@ class Layout:
     """The columns of the file and its order."""
 
     types: Mapping[str, Type]
-    """Our columns, in order; names that need no quotes in SQL."""
+    """Our columns, in order."""
     order: tuple[str, ...]
-    """Columns to sort by."""
+    """Columns to sort by; without any, rows keep the order of the source."""
     optional: tuple[str, ...] = ()
     """Columns that may be missing in a source; then they are missing in the file too."""
+    cleaned: Mapping[str, str] = field(default_factory=dict)
+    """SQL to read instead of a column, such as `replace(price, ',', '.')`."""
 
 
 def types_of(model: type[BaseModel]) -> Mapping[str, Type]:
@@ -79,8 +81,10 @@ def types_of(model: type[BaseModel]) -> Mapping[str, Type]:
     }
 
 
-def copy(params: SourceParams, layout: Layout, target: Path) -> None:
+def copy(params: SourceParams, layout: Layout | None, target: Path) -> None:
     """Write the source's rows to the Parquet file `target`, replaced once the copy is complete.
+
+    Without a layout, every column is copied as text.
 
     Times with a zone are converted to UTC, times without one are taken as UTC; both are truncated
     to milliseconds. Whole floats (5.0) become text without the `.0`.
@@ -93,14 +97,24 @@ def copy(params: SourceParams, layout: Layout, target: Path) -> None:
         complete = Path(folder) / "sorted.parquet"
         try:
             with open_duckdb(Path(folder), params.duckdb_mib) as duck:
-                rows = _rows(duck, params, layout, Path(folder))
+                tables = open_tables(duck, params, Path(folder))
+                header = next(iter(tables.values())).columns
+                layout = layout or Layout(dict.fromkeys(header, "VARCHAR"), order=())
+                rows = _rows(duck, tables, params, layout)
+                cleaned = {quoted(n): layout.cleaned.get(n, quoted(n)) for n in rows.columns}
+                rows = rows.select(", ".join(f"{sql} AS {name}" for name, sql in cleaned.items()))
                 readings = {
                     name: _reading(name, str(kind), layout.types[name])
                     for name, kind in zip(rows.columns, rows.types, strict=True)
                 }
                 _refuse_unreadable(params, layout, rows, readings)
-                typed = rows.select(", ".join(f"{sql} AS {name}" for name, sql in readings.items()))
-                typed.order(", ".join(layout.order)).write_parquet(str(complete))
+                typed = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in readings.items())
+                table = rows.select(typed)
+                if layout.order:
+                    table = table.order(", ".join(map(quoted, layout.order)))
+                else:
+                    duck.execute("SET preserve_insertion_order = true")
+                table.write_parquet(str(complete))
         except duckdb.OutOfMemoryException as error:
             raise UserError(
                 f"{params.title} does not fit in the memory limit: increase it."
@@ -132,18 +146,31 @@ def _explain(message: str) -> str:
     return re.sub(r"\s*\n\s*", ", ", cause.strip(" \n.")) + (f" (in {file[1]})" if file else "")
 
 
-def _rows(
-    duck: DuckDBPyConnection, params: SourceParams, layout: Layout, scratch: Path
-) -> DuckDBPyRelation:
-    """Concatenate our columns of every file; DuckDB finds types that hold all values."""
+def quoted(name: str) -> str:
+    """Quote the name of a column for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def open_tables(
+    duck: DuckDBPyConnection, params: SourceParams, scratch: Path
+) -> Mapping[str, DuckDBPyRelation]:
+    """Open the files of a source, or the result of its query, which is downloaded to `scratch`."""
     if params.source == "sql":
         from .database import download  # noqa: PLC0415  takes three seconds
 
         url = settings.read().data_url.get_secret_value()
         download(duck, params.query, url, scratch / "result.parquet")
-        tables = {params.title: read(duck, scratch / "result.parquet")}
-    else:
-        tables = {str(path): read(duck, path) for path in find(params.source)}
+        return {params.title: read(duck, scratch / "result.parquet")}
+    return {str(path): read(duck, path) for path in find(params.source)}
+
+
+def _rows(
+    duck: DuckDBPyConnection,
+    tables: Mapping[str, DuckDBPyRelation],
+    params: SourceParams,
+    layout: Layout,
+) -> DuckDBPyRelation:
+    """Concatenate our columns of every file; DuckDB finds types that hold all values."""
     names = _names(params, layout, next(iter(tables.values())).columns)
     queries = []
     for where, table in tables.items():
@@ -167,6 +194,7 @@ def _names(params: SourceParams, layout: Layout, header: Sequence[str]) -> dict[
 
 def _reading(column: str, kind: str, wanted: Type) -> str:
     """Return SQL that casts a column of type `kind` to the wanted one; null where it fails."""
+    column = quoted(column)
     text = f"CAST({column} AS VARCHAR)"
     if kind in ("FLOAT", "DOUBLE"):  # whole numbers in pandas when one is missing
         text = f"regexp_replace({text}, '\\.0$', '')"
@@ -185,7 +213,9 @@ def _refuse_unreadable(
     params: SourceParams, layout: Layout, rows: DuckDBPyRelation, readings: Mapping[str, str]
 ) -> None:
     """Raise with examples when values cannot be read as their type; count them in one pass."""
-    unreadable = {n: f"{n} IS NOT NULL AND {reading} IS NULL" for n, reading in readings.items()}
+    unreadable = {
+        n: f"{quoted(n)} IS NOT NULL AND {reading} IS NULL" for n, reading in readings.items()
+    }
     counts = ", ".join(f"count(*) FILTER ({condition})" for condition in unreadable.values())
     total, *found = rows.aggregate(f"count(*), {counts}").fetchall()[0]
     if not total:

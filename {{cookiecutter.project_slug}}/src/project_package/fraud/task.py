@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from ..bundle import Bundle
 from ..contract import Columns, Frozen, History, HistoryRows, Model, Task, take
 from ..errors import OTHER_CODE, ModelError
+from ..explain import effects, log_odds
 from ..features.history import merge_history
 from ..fields import TIMESTAMP, to_rows
 from ..onnx_model import GRAPH, OnnxModel
 from ..state.base import open_store
-from .explain import effects
 from .features import CARD, DESCRIPTIONS, ENTITIES, INPUTS, RAW, feature_columns, matrix
 from .schemas import FraudRequest, FraudResponse, Label, PastPayment, Payment, Reason
 
@@ -52,8 +52,12 @@ class FraudModel:
         if len(wanted):  # few rows are: most requests skip this
             inputs = take({name: rows[name] for name in medians}, wanted)
             columns = np.array([INPUTS.index(name) for name in medians])
-            moved[np.ix_(wanted, columns)] = effects(self.scorer, inputs, medians)
+            found = effects(self._log_odds, inputs, medians)
+            moved[np.ix_(wanted, columns)] = found[:, :, 0]
         return {"score": score, "decision": decision, "effects": moved}
+
+    def _log_odds(self, rows: Columns) -> NDArray[np.float64]:
+        return log_odds(self.scorer.predict(rows)["score"])[:, None]
 
 
 def load(bundle: Bundle) -> FraudModel:

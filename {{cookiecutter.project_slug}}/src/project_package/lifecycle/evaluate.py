@@ -1,5 +1,7 @@
 """evaluate: score the challenger on the test rows, and write its report and model card."""
 
+from functools import partial
+
 import mlflow
 
 from ..bundle import PARAMS, Bundle
@@ -57,8 +59,9 @@ def describe(
     rows = splits.test
     # 2. Predict: the model, the simple baseline, and no model.
     baseline = project.registry.bundle(version, BASELINE)
+    predict = partial(run_model, project.load(bundle))
     predictions = {
-        MODEL: run_model(project.load(bundle), rows),
+        MODEL: predict(rows),
         BASELINE: run_model(project.load(baseline), rows),
         NAIVE: training.naive(rows),
     }
@@ -68,7 +71,7 @@ def describe(
         about=about,
         manifest=bundle.manifest,
         evaluation=evaluation or assess(training, rows, predictions),
-        figures=training.figures(rows, predictions),
+        figures=(*training.figures(rows, predictions), *training.importance(rows, predict)),
         summary=training.summary(rows, predictions),
         train=extent(splits.train, about.rows),
         test=extent(rows, about.rows),

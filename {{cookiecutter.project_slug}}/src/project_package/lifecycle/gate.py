@@ -142,15 +142,16 @@ def _limited(rule: str, score: Score | None, rival: str, limit: float, where: st
 def parity(loaded: Columns, fitted: Columns) -> Parity:
     """Compare predictions of the loaded and of the fitted model on the columns of the fitted.
 
-    Differences are absolute for values up to 1 and relative above: float32 has seven digits,
-    whatever the size. A prediction that is not a floating-point number is a decision, and counts
-    as changed or not.
+    A difference is relative to the value, to the median size of all values or to 1, whichever is
+    largest: float32 has seven digits, of the largest number in a sum. A prediction that is not a
+    floating-point number is a decision, and counts as changed or not.
     """
     largest = [0.0]
     for name, values in fitted.items():
         if values.dtype.kind == "f":
             difference = np.abs(np.subtract(loaded[name], values, dtype=np.float64))
-            largest.append(np.max(difference / np.maximum(1, np.abs(values))))
+            size = np.maximum(np.abs(values), np.median(np.abs(values)))
+            largest.append(np.max(difference / np.maximum(1, size)))
     return Parity(
         rows=length(fitted),
         largest_difference=float(np.max(largest)),  # NaN when any is

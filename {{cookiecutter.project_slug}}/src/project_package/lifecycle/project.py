@@ -19,7 +19,7 @@ from ..errors import CODE_ERRORS, ModelError, UserError
 from ..model_store import CHAMPION, Store
 from ..params import Params
 from ..settings import Settings
-from ..training import Training
+from ..training import Trainable, Training
 from .console import Console
 from .inference import answer
 from .registry import Registry
@@ -89,15 +89,16 @@ class Project:
 
 
 @contextmanager
-def open_folder(training: Training, changes: Sequence[str], quiet: bool) -> Iterator[Project]:
+def open_folder(use_case: Trainable, changes: Sequence[str], quiet: bool) -> Iterator[Project]:
     """Open the project of the working folder, with changes of its parameters.
 
     Raises:
         UserError: parameters or settings are wrong, or the disk or MLflow failed inside.
     """
     root = Path.cwd()
-    values = params.read(training.params, root / "params.toml", changes)
+    values = params.read(use_case.params, root / "params.toml", changes)
     try:
+        training = use_case.for_project(values, root)
         yield Project(training, values, Workspace(root), settings.read(), Console(quiet))
     except FAILURES as error:
         what = "The disk" if isinstance(error, DISK_FAILURES) else "MLflow or a database"

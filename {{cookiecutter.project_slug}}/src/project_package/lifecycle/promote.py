@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from ..bundle import EXAMPLES, example_requests, pack
-from ..contract import take
-from ..errors import GateRefused, require_known
+from ..contract import AsyncModel, Model, Task, take
+from ..errors import GateRefused, UserError, require_known
 from ..model_store import CHALLENGER
 from ..training import Progress
 from . import gate
@@ -54,6 +54,18 @@ def promote(project: Project) -> int:
     return version.number
 
 
+def load_rival(project: Project, champion: Version, task: Task) -> Model | AsyncModel:
+    """Load the champion's model; raise UserError when it answers another question."""
+    bundle = project.registry.bundle(champion)
+    other = project.training.make_task(bundle).name
+    if other != task.name:
+        raise UserError(
+            f"The champion has another task ({other}) than this model ({task.name}): give the "
+            "model its own `name` and MODEL_STORE."
+        )
+    return project.load(bundle)
+
+
 def rollback(project: Project) -> int:
     """Make the previous champion the champion again; return its version. See `Registry`."""
     with project.workspace.lock(), project.console.step("rollback"):
@@ -70,6 +82,7 @@ def judge(
     # 1. Read the evaluation, the bundle and its test rows.
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
     rows, model = splits_of(project, bundle).test, project.load(bundle)
+    task = training.make_task(bundle)
     kind = "a slice with some of the test rows, but not all"
     require_known("promote.guarded", limits.guarded, kind, (s.name for s in evaluation.slices))
     progress(0.2)
@@ -79,7 +92,7 @@ def judge(
     # 3. Compare with the champion, which takes the place of the baseline.
     if champion is not None:
         new = run_model(model, rows)
-        old = run_model(project.load(registry.bundle(champion)), rows)
+        old = run_model(load_rival(project, champion, task), rows)
         predictions = {MODEL: new, BASELINE: old, NAIVE: training.naive(rows)}
         progress(0.3)
         gain = gate.paired_bootstrap(training, rows, (new, old), limits)
@@ -92,7 +105,7 @@ def judge(
     verdicts += gate.slices(training.goal, slices, rival, limits)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
     if examples := json.loads(bundle.files[EXAMPLES]):
-        task, what = training.make_task(bundle), "a request, features included"
+        what = "a request, features included"
         requests = example_requests(task.request, examples[:1], version.number)
         call: Callable[[], object] = partial(answer, task, model, requests)
     else:

@@ -122,7 +122,7 @@ def signature(request: type[BaseModel], responses: Sequence[Mapping[str, Any]]) 
     columns = []
     for name, field in request.model_fields.items():
         kind = "string" if field.annotation is str else "any"
-        columns.append({"name": name, "type": kind, "required": field.is_required()})
+        columns.append({"name": field.alias or name, "type": kind, "required": field.is_required()})
     outputs = infer_signature(model_output=list(responses)).outputs if responses else None
     return ModelSignature(Schema.from_json(json.dumps(columns)), outputs)
 

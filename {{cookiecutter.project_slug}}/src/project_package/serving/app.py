@@ -114,6 +114,8 @@ class Services:
             rows = len(batch.answers)
             self.metrics.predictions.labels(batch.served.version).inc(rows)
             self.metrics.batch_rows.observe(rows)
+            for column, count in batch.served.task.unseen(batch.rows).items():
+                self.metrics.unseen.labels(column).inc(count)
             if self.log:
                 self.log.write(batch, batch.served.alias)
             self.shadow.submit(batch)

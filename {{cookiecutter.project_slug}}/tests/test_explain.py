@@ -1,13 +1,20 @@
 """Effects by occlusion, against terms of a sum and exact Shapley values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import permutations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from project_package.contract import Columns, Model
-from project_package.fraud.explain import ROWS_AT_ONCE, effects
+from project_package.explain import ROWS_AT_ONCE, effects, log_odds
+
+
+def of(model: Model) -> Callable[[Columns], NDArray[np.float64]]:
+    """Return the log-odds of a model's scores, as effects are computed from them."""
+    return lambda rows: log_odds(model.predict(rows)["score"])[:, None]
+
 
 MEDIANS = {"a": 1.0, "b": -2.0, "ignored": 5.0}
 
@@ -28,13 +35,13 @@ class Certain:
 def test_effects_are_the_terms_less_those_of_the_medians(count: int) -> None:
     random = np.random.default_rng(0)
     rows = {name: random.normal(size=count) for name in MEDIANS}
-    found = effects(Additive(), rows, MEDIANS)
+    found = effects(of(Additive()), rows, MEDIANS)[:, :, 0]
     expected = np.column_stack([rows["a"] - 1, -2 * rows["b"] - 4, np.zeros(count)])
     assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_certain_scores_have_finite_effects() -> None:
-    (effect,) = effects(Certain(), {"a": np.array([1.0])}, {"a": -1.0})
+    (effect,) = effects(of(Certain()), {"a": np.array([1.0])}, {"a": -1.0})
     assert np.isfinite(effect).all()
     assert effect[0] > 20
 
@@ -67,7 +74,7 @@ def shapley(model: Model, row: Mapping[str, float], medians: Mapping[str, float]
 def test_first_reason_is_mostly_that_of_exact_shapley_values() -> None:
     random, medians = np.random.default_rng(0), {"a": 0.0, "b": 0.5, "c": -0.5}
     rows = {name: random.normal(size=200) for name in medians}
-    first = np.abs(effects(Interacting(), rows, medians)).argmax(axis=1)
+    first = np.abs(effects(of(Interacting()), rows, medians)[:, :, 0]).argmax(axis=1)
     exact = [
         np.abs(shapley(Interacting(), {n: float(rows[n][i]) for n in medians}, medians)).argmax()
         for i in range(200)

@@ -1,0 +1,83 @@
+"""The schema of a table: its columns, and what each is for.
+
+`ml schema` proposes it as schema.toml, a person reviews it, and nothing is guessed later.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Literal, Self, TypeAlias
+
+from pydantic import Field, ValidationError, model_validator
+
+from ..contract import Frozen
+from ..errors import UserError
+
+SCHEMA = "schema.toml"
+Role: TypeAlias = Literal["feature", "target", "outcome", "id", "group", "time", "ignored"]
+Type: TypeAlias = Literal["number", "integer", "boolean", "category", "date", "text"]
+EXPLAIN = "explain"
+"""The field of a request that asks for reasons; no column may have its name."""
+
+
+class Column(Frozen):
+    """One column of the table."""
+
+    role: Role
+    type: Type
+    description: str = ""
+    missing: float = Field(default=0, ge=0, le=1)
+    """Share of the rows without a value; with 0, every row must have one."""
+    min: float | None = None
+    max: float | None = None
+    categories: tuple[str, ...] = ()
+    """The values of a category, the most frequent first."""
+    others: bool = False
+    """Whether a category may have further, rare values."""
+    decimal: Literal[".", ","] = "."
+    """The decimal mark of numbers; with a comma, points separate thousands."""
+    format: str = ""
+    """Of dates that the source has as text, such as `%d.%m.%Y`; empty for ISO 8601."""
+    example: str | float | bool | None = None
+
+
+class Schema(Frozen):
+    """All columns of a table, in its order."""
+
+    null_values: tuple[str, ...] = ()
+    """Texts that stand for a missing value."""
+    columns: dict[str, Column]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for role in ("id", "group", "time"):
+            if len(found := self.of_role(role)) > 1:
+                raise ValueError(f"only one column can have the role {role}: {', '.join(found)}")
+        for name, column in self.columns.items():
+            if column.role == "feature" and column.type == "text":
+                raise ValueError(f"{name}: text cannot be a feature; use the role ignored")
+            if column.role == "time" and column.type != "date":
+                raise ValueError(f"{name}: a column with the role time must have the type date")
+            if column.type == "category" and column.role == "feature" and not column.categories:
+                raise ValueError(f"{name}: a category needs the list `categories`")
+        if EXPLAIN in self.of_role("feature", "id", "group", "time"):
+            raise ValueError(f"{EXPLAIN} is a field of every request; rename that column")
+        return self
+
+    def of_role(self, *roles: Role) -> tuple[str, ...]:
+        """Return the columns that have one of the roles."""
+        return tuple(name for name, column in self.columns.items() if column.role in roles)
+
+
+def read_schema(path: Path) -> Schema:
+    """Read schema.toml; raise UserError when it is missing or breaks a rule."""
+    try:
+        return Schema.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"There is no {path.name}: run `ml schema SOURCE --target COLUMN`."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{path.name} is not valid TOML in UTF-8: {error}.") from error
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors())
+        raise UserError(f"{path.name} breaks a rule: " + "\n".join(lines)) from error

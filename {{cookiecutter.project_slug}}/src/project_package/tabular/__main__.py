@@ -1,0 +1,76 @@
+"""The entry point of the use case: for `ml`, and for uvicorn.
+
+Each function imports its side when it is called: a server image holds no training library.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ..cli import Entry, app, run
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from ..data.table_schema import Role
+    from ..training import Trainable
+
+
+def training() -> "Trainable":
+    """Import the training side."""
+    from .training import TRAINING
+
+    return TRAINING
+
+
+def create_app() -> "FastAPI":
+    """Create the application; uvicorn calls this in every process."""
+    from ..serving.app import create_app
+    from .task import make_task
+
+    return create_app(make_task)
+
+
+def column(help_: str) -> Any:
+    """Return an option that takes the name of a column."""
+    return typer.Option(metavar="COLUMN", help=help_, show_default=False)
+
+
+@app.command(epilog="Example: `ml schema customers.csv --target churned --time month`")
+def schema(  # noqa: PLR0913, PLR0917  options
+    source: Annotated[str, typer.Argument(help="A file, a pattern, or an SQL query.")],
+    target: Annotated[str, column("What to predict.")],
+    time: Annotated[str, column("When a row was true: the newest rows are the test.")] = "",
+    group: Annotated[str, column("Rows with the same value stay together.")] = "",
+    id_: Annotated[str, typer.Option("--id", metavar="COLUMN", help="Names a row.")] = "",
+    outcome: Annotated[list[str] | None, column("Known only after the target.")] = None,
+    category: Annotated[list[str] | None, column("Numbers that are names, such as codes.")] = None,
+    task: Annotated[
+        Literal["classification", "regression"] | None, typer.Option(help="[default: by values]")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace schema.toml.")] = False,
+) -> None:
+    """Look at a table of your own and write schema.toml; the second time, print what differs."""
+    from ..lifecycle.console import Console
+    from ..lifecycle.workspace import replace_text
+    from .schema_file import Wish, propose
+
+    roles: dict[str, Role] = dict.fromkeys(outcome or (), "outcome")
+    roles |= {time: "time", group: "group", id_: "id"}
+    roles.pop("", None)
+    classes = dict.fromkeys(category or (), True)
+    if task:
+        classes[target] = task == "classification"
+    console = Console()
+    for line in propose(Path.cwd(), Wish(source, target, roles, classes), overwrite, replace_text):
+        console.print(line)
+
+
+def main() -> None:
+    """Run `ml`."""
+    run(Entry(training, app=f"{__package__}.__main__:create_app"))
+
+
+if __name__ == "__main__":
+    main()

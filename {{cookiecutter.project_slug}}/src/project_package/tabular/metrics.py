@@ -1,0 +1,229 @@
+"""Metrics of each kind of task by name, the naive prediction, periods and slices.
+
+A metric is a function of targets (indices of classes, or values), predictions as `Details.decide`
+returns them, and weights of the rows. It is NaN where it is not defined.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from ..contract import Columns, length
+from ..errors import require_known
+from ..training import Metric
+from .data import TabularParams
+from .problem import Kind, Problem
+
+Values: TypeAlias = NDArray[Any]
+PERIODS, SLICED = 5, 8
+"""Parts of the test, at most; a category with so many values, at most, has a slice for each."""
+
+
+class Named(NamedTuple):
+    """A metric of a kind of task."""
+
+    label: str
+    meaning: str
+    score: Callable[[Values, Columns, Values], float]
+    higher_is_better: bool = True
+
+
+def of_positive(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
+    """Score the probability of the positive class, where both classes have some weight."""
+    defined = len(np.unique(y[w > 0])) > 1
+    return float(score(y, p["probabilities"][:, 1], sample_weight=w)) if defined else np.nan
+
+
+def of_all(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
+    """Score the probabilities of all classes."""
+    chances = p["probabilities"].astype(np.float64)
+    chances /= chances.sum(axis=1, keepdims=True)  # in float32 they add up to nearly 1
+    return float(score(y, chances, labels=np.arange(chances.shape[1]), sample_weight=w))
+
+
+def of_choice(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
+    """Score the predicted classes or values."""
+    return float(score(y, p["prediction"], sample_weight=w))
+
+
+def r2(y: Values, p: Columns, w: Values) -> float:
+    """Compute the share of the variance that is explained, where there is some variance."""
+    return of_choice(metrics.r2_score, y, p, w) if len(np.unique(y[w > 0])) > 1 else np.nan
+
+
+def calibration(y: Values, p: Columns, w: Values, bins: int = 10) -> float:
+    """Compute the expected calibration error over bins of equal size (Naeini et al. 2015)."""
+    chances = p["probabilities"][:, 1].astype(np.float64)
+    parts = np.array_split(np.argsort(chances, kind="stable"), bins)
+    return sum(abs(float(np.sum((w * (chances - y))[part]))) for part in parts) / float(w.sum())
+
+
+def cost(params: TabularParams, y: Values, p: Columns, w: Values) -> float:
+    """Compute the mean cost of a decision."""
+    missed, false = y > p["prediction"], y < p["prediction"]
+    costs = params.decide.false_negative * missed + params.decide.false_positive * false
+    return float(np.average(costs, weights=w))
+
+
+def pinball(params: TabularParams, y: Values, p: Columns, w: Values) -> float:
+    """Compute the mean pinball loss of both bounds (Koenker and Bassett 1978)."""
+    alpha, loss = (1 - params.decide.coverage) / 2, metrics.mean_pinball_loss
+    low = loss(y, p["low"], sample_weight=w, alpha=alpha)
+    return float(low + loss(y, p["high"], sample_weight=w, alpha=1 - alpha)) / 2
+
+
+def coverage_gap(params: TabularParams, y: Values, p: Columns, w: Values) -> float:
+    """Compute how far the share of values in their interval is from the wanted one."""
+    inside = (y >= p["low"]) & (y <= p["high"])
+    return abs(float(np.average(inside, weights=w)) - params.decide.coverage)
+
+
+def named_metrics(kind: Kind, params: TabularParams) -> Mapping[str, Named]:
+    """Return the metrics of a kind of task by name, its default first."""
+    f1 = partial(metrics.f1_score, average="macro", zero_division=0)
+    balanced = partial(metrics.recall_score, average="macro", zero_division=0)
+    if kind == "regression":
+        gap = f"How far the share of values in the interval is from {params.decide.coverage:.0%}."
+        mae, rmse = metrics.mean_absolute_error, metrics.root_mean_squared_error
+        return {
+            "mae": Named(
+                "Mean absolute error",
+                "How wrong a prediction is on average, in the unit of the target.",
+                partial(of_choice, mae),
+                False,
+            ),
+            "rmse": Named(
+                "Root mean squared error",
+                "The same for squares: large errors count more.",
+                partial(of_choice, rmse),
+                False,
+            ),
+            "r2": Named("R²", "The share of the target's variance that is explained.", r2),
+            "pinball": Named(
+                "Pinball loss",
+                "The mean quantile loss of both bounds of the interval.",
+                partial(pinball, params),
+                False,
+            ),
+            "coverage_gap": Named("Coverage, distance", gap, partial(coverage_gap, params), False),
+        }
+    both = {
+        "log_loss": Named(
+            "Log loss",
+            "The mean negative logarithm of the probability of the true class.",
+            partial(of_all, metrics.log_loss),
+            False,
+        ),
+        "brier": Named(
+            "Brier score",
+            "The squared error of the probabilities.",
+            partial(of_all, metrics.brier_score_loss),
+            False,
+        ),
+        "balanced_accuracy": Named(
+            "Balanced accuracy",
+            "The share of rows whose class is predicted, averaged over the classes.",
+            partial(of_choice, balanced),
+        ),
+        "f1_macro": Named(
+            "Macro F1",
+            "The harmonic mean of precision and recall, averaged over the classes.",
+            partial(of_choice, f1),
+        ),
+        "accuracy": Named(
+            "Accuracy",
+            "The share of rows whose class is predicted.",
+            partial(of_choice, metrics.accuracy_score),
+        ),
+    }
+    if kind == "multiclass":
+        return {"f1_macro": both.pop("f1_macro"), **both}
+    return {
+        "average_precision": Named(
+            "Average precision",
+            "The precision at the rank of each positive row, averaged over them.",
+            partial(of_positive, metrics.average_precision_score),
+        ),
+        "roc_auc": Named(
+            "ROC AUC",
+            "How often a positive row has a higher probability than a negative one.",
+            partial(of_positive, metrics.roc_auc_score),
+        ),
+        **both,
+        "cost": Named(
+            "Mean cost",
+            "What a decision costs on average, by the costs under [decide].",
+            partial(cost, params),
+            False,
+        ),
+        "calibration": Named(
+            "Calibration error",
+            "How far probabilities are from the share of positive rows, on average.",
+            calibration,
+            False,
+        ),
+    }
+
+
+def find_metrics(problem: Problem, params: TabularParams) -> tuple[Metric, ...]:
+    """Return the metrics, the one that decides first; raise UserError for an unknown name."""
+    known = named_metrics(problem.kind, params)
+    goal = params.metric or next(iter(known))
+    require_known("metric", [goal], f"a metric of a {problem.kind} task", known)
+
+    def metric(name: str) -> Metric:
+        label, meaning, score, higher = known[name]
+
+        def of_rows(rows: Columns, predictions: Columns) -> float:
+            return score(rows[problem.target], predictions, np.ones(length(rows)))
+
+        return Metric(name, label, of_rows, higher_is_better=higher, meaning=meaning)
+
+    return tuple(metric(name) for name in sorted(known, key=lambda name: name != goal))
+
+
+def naive(problem: Problem, params: TabularParams, rows: Columns) -> Columns:
+    """Predict the best constant: the shares of the classes among these rows, or quantiles."""
+    target = rows[problem.target]
+    if problem.classes:
+        shares = np.bincount(target, minlength=len(problem.classes)) / len(target)
+        chances = np.tile(shares.astype(np.float32), (len(target), 1))
+        return {"probabilities": chances, "prediction": np.full(len(target), shares.argmax())}
+    alpha = (1 - params.decide.coverage) / 2
+    levels = {"prediction": 0.5, "low": alpha, "high": 1 - alpha}
+    return {n: np.full(len(target), np.quantile(target, level)) for n, level in levels.items()}
+
+
+def periods(problem: Problem, rows: Columns) -> Values:
+    """Return the part of the test of each row: by time, or else with equal shares of the classes.
+
+    There are as many parts, up to `PERIODS`, as leave none without one of the classes.
+    """
+    target, time = rows[problem.target], problem.one("time")
+    order = np.argsort(target if problem.classes else np.zeros(len(target)), kind="stable")
+    rank = np.unique(rows[time], return_inverse=True)[1] if time else np.argsort(order)
+    for count in range(min(PERIODS, int(rank.max()) + 1), 1, -1):
+        part: Values = rank * count // (rank.max() + 1) if time else rank % count
+        found = [len(np.unique(target[part == number])) for number in range(count)]
+        if min(found) >= len(problem.classes):
+            return part
+    return np.zeros(len(target), np.int64)
+
+
+def slices(problem: Problem, rows: Columns) -> Mapping[str, Values]:
+    """Slice by every column with few values, categories and yes or no; also by missing values."""
+    found: dict[str, Values] = {}
+    for name in problem.features:
+        column, values = problem.table.columns[name], rows[name]
+        if column.type == "boolean":
+            found |= {f"{name} true": values == 1, f"{name} false": values == 0}
+        elif column.type == "category" and not column.others and len(column.categories) <= SLICED:
+            found |= {f"{name} {value}": values == value for value in column.categories}
+        else:
+            continue
+        found[f"{name} missing"] = (values == "") if values.dtype == object else np.isnan(values)
+    return found

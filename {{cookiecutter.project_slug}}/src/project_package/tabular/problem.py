@@ -1,0 +1,113 @@
+"""What is predicted, from which columns of the table, and how their values become rows."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import Columns, Frozen
+from ..data.table_schema import SCHEMA, Role, Schema
+from ..errors import UserError, require_known
+
+Kind: TypeAlias = Literal["binary", "multiclass", "regression"]
+DAY = 86_400_000  # milliseconds
+
+
+class Problem(Frozen):
+    """The columns of a table and its target; a bundle stores it."""
+
+    table: Schema
+    target: str
+    classes: tuple[str, ...] = ()
+    """In the order of probabilities, the positive class of two last; empty for a number."""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of task."""
+        if not self.classes:
+            return "regression"
+        return "binary" if len(self.classes) == 2 else "multiclass"
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """The features that are numbers for a model: numbers, yes or no, and dates."""
+        return tuple(n for n in self._inputs if self.table.columns[n].type != "category")
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """The features that are categories."""
+        return tuple(n for n in self._inputs if self.table.columns[n].type == "category")
+
+    @property
+    def _inputs(self) -> list[str]:
+        return [name for name in self.table.of_role("feature") if name != self.target]
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """All features, numbers first."""
+        return (*self.numbers, *self.categories)
+
+    @cached_property
+    def requested(self) -> tuple[str, ...]:
+        """The columns of a request: features, the time if there are dates, and identifiers."""
+        dated = any(self.table.columns[name].type == "date" for name in self.numbers)
+        time = self.table.of_role("time") if dated else ()
+        return (*self.features, *time, *self.table.of_role("id", "group"))
+
+    def one(self, role: Role) -> str:
+        """Return the column with a role; empty when there is none."""
+        return next(iter(self.table.of_role(role)), "")
+
+    def encode(self, values: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Columns:
+        """Turn values of features, None where missing, into rows.
+
+        Numbers become float64 with NaN, categories text with "" where missing. Dates come in
+        milliseconds since 1970 and become days: before the row's time, or since 1970 in a table
+        without a time.
+        """
+        rows: dict[str, NDArray[Any]] = {}
+        for name in self.numbers:
+            rows[name] = np.array(values[name], np.float64)
+            if self.table.columns[name].type == "date":
+                rows[name] = rows[name] / DAY
+                if time := self.one("time"):
+                    rows[name] = np.array(values[time], np.float64) / DAY - rows[name]
+        for name in self.categories:
+            rows[name] = np.array(["" if v is None else v for v in values[name]], object)
+        return rows
+
+    def unseen(self, rows: Columns) -> Mapping[str, int]:
+        """Count the values that are not among the categories of a column, by column."""
+        counts = {}
+        for name in self.categories:
+            column = self.table.columns[name]
+            if not column.others:
+                known = {"", *column.categories}
+                counts[name] = sum(value not in known for value in rows[name].tolist())
+        return {name: count for name, count in counts.items() if count}
+
+
+def find_problem(table: Schema, target: str, positive: str = "") -> Problem:
+    """Return what is predicted; the kind of task follows from the type of the target column.
+
+    Raises:
+        UserError: there is no such column, it is a feature, its type cannot be predicted, or
+            `positive` is not one of its two classes.
+    """
+    require_known("data.target", [target], f"a column of {SCHEMA}", table.columns)
+    column = table.columns[target]
+    if column.role not in ("target", "outcome"):
+        raise UserError(
+            f'data.target: "{target}" has the role {column.role} in {SCHEMA}; change it to target.'
+        )
+    if column.type in ("number", "integer"):
+        return Problem(table=table, target=target)
+    classes = ("false", "true") if column.type == "boolean" else column.categories
+    if len(classes) < 2:
+        raise UserError(f'data.target: "{target}" has fewer than two classes in {SCHEMA}.')
+    if len(classes) == 2:
+        require_known("data.positive", [positive or classes[1]], f"a class of {target}", classes)
+        classes = tuple(sorted(classes, key=lambda name: name == (positive or classes[1])))
+    return Problem(table=table, target=target, classes=classes)

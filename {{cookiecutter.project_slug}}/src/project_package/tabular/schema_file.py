@@ -1,0 +1,116 @@
+"""schema: look at a table, write schema.toml, and name its source and target in params.toml."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import tomlkit
+
+from ..data.completejourney import PURCHASES, gather
+from ..data.profile import Profile, profile
+from ..data.sources import copy, open_duckdb
+from ..data.table_rules import layout
+from ..data.table_schema import SCHEMA, Role, Schema
+from ..errors import require_known
+from ..params import read
+from .data import HOUSEHOLDS, TabularData, TabularParams
+
+QUERY = re.compile(r"\s*(select|with)\s", re.IGNORECASE)
+HEAD = """\
+The columns of the table, as `ml schema` found them. Review them: nothing is guessed later, and
+rows that break a rule are refused.
+role: feature, target, outcome (known only afterwards), id, group (rows with the same stay
+together), time (the test has the newest rows) or ignored
+type: number, integer, boolean, category, date or text
+"""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the caller of `ml schema` says about the table."""
+
+    source: str
+    """A path, a pattern, or an SQL query."""
+    target: str
+    roles: Mapping[str, Role]
+    """Of columns."""
+    classes: Mapping[str, bool]
+    """Whether the numbers of a column are names of classes."""
+
+
+def propose(
+    root: Path, wish: Wish, overwrite: bool, write: Callable[[Path, str], None]
+) -> Iterator[str]:
+    """Write schema.toml and params.toml of a project's folder; yield lines for people.
+
+    A schema of an own table stays as it is, and the differences are yielded, unless `overwrite`.
+
+    Raises:
+        UserError: a source that cannot be read, or a column that it does not have.
+    """
+    path, params = root / SCHEMA, root / "params.toml"
+    before = read(TabularParams, params).data
+    is_query = QUERY.match(wish.source)
+    source = {"source": "sql", "query": wish.source} if is_query else {"source": wish.source}
+    data = before.model_copy(update={**source, "target": wish.target, "columns": {}})
+    found = look(data, wish)
+    yield from (f"- {warning}" for warning in found.warnings)
+    old, new = path.read_text(encoding="utf-8") if path.exists() else "", schema_text(found.schema)
+    if old and before.source != PURCHASES and not overwrite:
+        differences = unified_diff(old.splitlines(), new.splitlines(), SCHEMA, "found", lineterm="")
+        yield "\n".join(differences) or "Nothing differs."
+        yield f"{SCHEMA} stays as it is; --overwrite replaces it."
+        return
+    write(path, new)
+    data = data.model_copy(update={"positive": found.positive})
+    write(params, params_text(params.read_text(encoding="utf-8"), data))
+    features = len(found.schema.of_role("feature"))
+    yield f"{SCHEMA} has {features} features: review it, then run `ml pipeline`."
+
+
+def look(data: TabularData, wish: Wish) -> Profile:
+    """Profile the table of a source."""
+    with TemporaryDirectory() as folder:
+        path, source = Path(folder) / "text.parquet", data
+        if data.source == PURCHASES:
+            built = Path(folder) / "table.parquet"
+            gather(data, HOUSEHOLDS, layout(Schema(columns={})), built)
+            source = data.model_copy(update={"source": str(built)})
+        copy(source, None, path)
+        with open_duckdb(Path(folder), data.duckdb_mib) as duck:
+            table = duck.read_parquet(str(path))
+            named = [wish.target, *wish.roles, *wish.classes]
+            require_known("ml schema", named, "a column of the table", table.columns)
+            return profile(table, wish.target, wish.roles, wish.classes)
+
+
+def schema_text(schema: Schema) -> str:
+    """Return the schema as TOML, with one table for each column."""
+    document = tomlkit.document()
+    for line in HEAD.splitlines():
+        document.add(tomlkit.comment(line))
+    if schema.null_values:
+        document.add("null_values", list(schema.null_values))
+    columns = tomlkit.table(is_super_table=True)
+    for name, column in schema.columns.items():
+        values = column.model_dump(mode="json", exclude_defaults=True)
+        columns.add(name, {key: _whole(value) for key, value in values.items()})
+    document.add("columns", columns)
+    return tomlkit.dumps(document)
+
+
+def params_text(text: str, data: TabularData) -> str:
+    """Return params.toml with source and target of the data; comments stay as they are."""
+    document = tomlkit.parse(text)
+    section = document.setdefault("data", tomlkit.table())
+    for name in ("source", "target", "positive", *(["query"] if data.query else [])):
+        section[name] = getattr(data, name)
+    return tomlkit.dumps(document)
+
+
+def _whole(value: object) -> object:
+    """Return a whole number without a fraction."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

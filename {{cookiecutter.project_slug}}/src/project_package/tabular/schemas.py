@@ -1,0 +1,101 @@
+"""Requests and responses: a request has the columns of the table."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from ..contract import Frozen
+from ..data.table_schema import EXPLAIN, Column
+from ..fields import Identifier, parse_time
+from .problem import Problem
+
+LARGEST = 1e30  # larger numbers would overflow in the float32 arithmetic of graphs
+SHOWN = 10
+"""Categories that a description lists."""
+
+
+class Reason(Frozen):
+    """How much a feature moved the answer from where its typical value would put it."""
+
+    feature: str
+    effect: float = Field(description="in log-odds of the prediction, or in units of the target")
+
+
+class Classified(Frozen):
+    """The predicted class, and the probability of each class."""
+
+    prediction: str
+    probabilities: dict[str, float]
+    reasons: tuple[Reason, ...] = ()
+
+
+class Estimated(Frozen):
+    """The predicted value, and an interval."""
+
+    prediction: float
+    low: float
+    high: float
+    reasons: tuple[Reason, ...] = ()
+
+
+def _to_utc(moment: datetime) -> datetime:
+    if not 1 < moment.year < 9999:
+        raise ValueError("must be in the years 2 to 9998")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _is_moderate(number: float) -> float:
+    if not abs(number) <= LARGEST:  # nor NaN
+        raise ValueError(f"must be a number of at most {LARGEST:g}")
+    return number
+
+
+Number = Annotated[float, AfterValidator(_is_moderate)]
+TYPES: Mapping[str, Any] = {
+    "number": Number,
+    "integer": Number,
+    "boolean": bool,
+    "date": Annotated[datetime, BeforeValidator(parse_time), AfterValidator(_to_utc)],
+    "category": str,
+}
+
+
+def request_type(problem: Problem) -> type[BaseModel]:
+    """Build the request: a field for each column, whose alias is the name of the column.
+
+    Columns can have any name; the attributes are `column_0`, `column_1` and so on.
+    """
+    fields: dict[str, Any] = {}
+    for index, name in enumerate(problem.requested):
+        column = problem.table.columns[name]
+        known = column.role in ("id", "group")
+        kind = Identifier if known else TYPES[column.type]
+        optional = known or column.missing > 0
+        described = Field(
+            None if optional else ..., alias=name, title=name, description=describe(column)
+        )
+        fields[f"column_{index}"] = (kind | None if optional else kind, described)
+    fields[EXPLAIN] = (bool, Field(default=False, description="return reasons too"))
+    title = f"A row of the table, to predict {problem.target}"
+    return create_model("Row", __base__=Request, __doc__=title, **fields)
+
+
+class Request(Frozen):
+    """The base of requests: JSON has the names of the columns, also in output."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+
+def describe(column: Column) -> str:
+    """Describe the values of a column, for the API documentation."""
+    parts = [column.description] if column.description else []
+    if column.type == "integer":
+        parts.append("a whole number")
+    if column.categories:
+        more = ", ..." if column.others or len(column.categories) > SHOWN else ""
+        parts.append(f"in training: {', '.join(column.categories[:SHOWN])}{more}")
+    if column.min is not None and column.max is not None:
+        parts.append(f"in training: {column.min:g} to {column.max:g}")
+    return "; ".join(parts)

@@ -1,0 +1,193 @@
+"""What the server needs: a request type from the columns of the table, and the served model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from ..bundle import Bundle
+from ..contract import Columns, Files, Frozen, Model, Task, length, take
+from ..data.table_schema import EXPLAIN
+from ..explain import effects, log_odds
+from ..fields import EPOCH, milliseconds
+from ..onnx_model import GRAPH, OnnxModel
+from .problem import DAY, Problem
+from .schemas import Classified, Estimated, Reason, request_type
+
+DETAILS = "model.json"
+REASONS, MONITORED = 3, 20
+"""How many reasons an answer has, and how many features the prediction log."""
+
+
+class Details(Frozen):
+    """What the served model needs beside its graph."""
+
+    problem: Problem
+    typical: dict[str, float | str]
+    """The median or the most frequent value of each feature."""
+    threshold: float = 0.5
+    """Of the probability of the positive class, where there are two classes."""
+    centres: tuple[float, ...] = (0,)
+    """Predictions for which the margins of the interval were measured."""
+    below: tuple[float, ...] = (0,)
+    above: tuple[float, ...] = (0,)
+    """What to subtract and to add there; between them, margins are interpolated."""
+
+    def files(self) -> Files:
+        """Return the file for a bundle."""
+        return {DETAILS: self.model_dump_json(indent=2).encode()}
+
+    def decide(self, outputs: Columns) -> Columns:
+        """Turn the outputs of a graph into predictions, (rows,) each.
+
+        For classes: probabilities (rows, classes) and prediction, the index of a class. For a
+        number: prediction, low and high.
+        """
+        if self.problem.classes:
+            found = outputs["probabilities"]
+            positive = found[:, -1] >= np.float32(self.threshold)
+            two = self.problem.kind == "binary"
+            return {"probabilities": found, "prediction": np.where(two, positive, found.argmax(1))}
+        value = outputs["variable"].reshape(-1).astype(np.float64)
+        low = value - np.interp(value, self.centres, self.below)
+        return {
+            "prediction": value,
+            "low": low,
+            "high": value + np.interp(value, self.centres, self.above),
+        }
+
+
+@dataclass(frozen=True)
+class TabularModel:
+    """A graph with its details."""
+
+    graph: Model
+    details: Details
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return what `Details.decide` does, and effects: (rows, features) in float32.
+
+        Effects are 0 for rows that do not have 1 in the column `explain`.
+        """
+        predictions = self.graph.predict(rows)
+        problem = self.details.problem
+        moved = np.zeros((length(rows), len(problem.features)), np.float32)
+        if EXPLAIN in rows and rows[EXPLAIN].any():
+            wanted = np.flatnonzero(rows[EXPLAIN])
+            inputs = take({name: rows[name] for name in problem.features}, wanted)
+            found = effects(self._scores, inputs, self.details.typical)
+            chosen = predictions["prediction"][wanted] if problem.classes else 0
+            moved[wanted] = found[np.arange(len(wanted)), :, chosen]
+        return {**predictions, "effects": moved}
+
+    def _scores(self, rows: Columns) -> NDArray[np.float64]:
+        """Return the log-odds of each class, or the value: (rows, scores)."""
+        predictions = self.graph.predict(rows)
+        if self.details.problem.classes:
+            return log_odds(predictions["probabilities"])
+        return predictions["prediction"][:, None]
+
+
+def inputs(problem: Problem, rows: Columns) -> Columns:
+    """Return the inputs of a graph: numbers in float32, categories as text, (rows, columns) each.
+
+    A kind of feature that the table does not have is not an input.
+    """
+    found = {}
+    if problem.numbers:
+        columns = [rows[name] for name in problem.numbers]
+        found["numbers"] = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
+    if problem.categories:
+        found["categories"] = np.stack([rows[name] for name in problem.categories], axis=1)
+    return found
+
+
+def load(bundle: Bundle) -> TabularModel:
+    """Load the model of a bundle."""
+    details = Details.model_validate_json(bundle.files[DETAILS])
+    graph = OnnxModel(
+        bundle.files[GRAPH],
+        encode=lambda rows: inputs(details.problem, rows),
+        decode=lambda _, outputs: details.decide(outputs),
+    )
+    return TabularModel(graph, details)
+
+
+def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
+    """Return a row as the values of a request, without identifiers: the reverse of `to_rows`."""
+    values = {name: rows[name][row] for name in problem.features}
+    found: dict[str, Any] = {name: v for name, v in values.items() if v != "" and v == v}  # noqa: PLR0124
+    now = rows[time][row] / DAY if (time := problem.one("time")) else 0.0
+    dates = {n: v for n, v in found.items() if problem.table.columns[n].type == "date"}
+    found |= {name: now - days if time else days for name, days in dates.items()}
+    if time in problem.requested:
+        found[time] = dates[time] = now
+    return found | {n: EPOCH + timedelta(milliseconds=round(found[n] * DAY)) for n in dates}
+
+
+def to_rows(problem: Problem, requests: Sequence[Any]) -> Columns:
+    """Turn requests into rows; identifiers that they leave out are empty."""
+    values: dict[str, list[Any]] = {}
+    for index, name in enumerate(problem.requested):
+        values[name] = [getattr(request, f"column_{index}") for request in requests]
+        if problem.table.columns[name].type == "date":
+            values[name] = [None if m is None else milliseconds([m])[0] for m in values[name]]
+    named = {
+        name: np.array([value or "" for value in values[name]], object)
+        for name in problem.table.of_role("id", "group")
+    }
+    explain = np.array([request.explain for request in requests])
+    return {**problem.encode(values), **named, EXPLAIN: explain}
+
+
+def to_responses(problem: Problem, _: Columns, predictions: Columns) -> list[BaseModel]:
+    """Turn predictions into responses."""
+    responses: list[BaseModel] = []
+    top = np.argsort(-np.abs(predictions["effects"]), axis=1, kind="stable")[:, :REASONS]
+    for row, value in enumerate(predictions["prediction"].tolist()):
+        moved = predictions["effects"][row]
+        reasons = tuple(
+            Reason(feature=problem.features[index], effect=moved[index])
+            for index in top[row]
+            if moved[index]
+        )
+        if problem.classes:
+            shares = zip(problem.classes, predictions["probabilities"][row].tolist(), strict=True)
+            name = problem.classes[value]
+            one = Classified(prediction=name, probabilities=dict(shares), reasons=reasons)
+            responses.append(one)
+        else:
+            low, high = predictions["low"][row], predictions["high"][row]
+            responses.append(Estimated(prediction=value, low=low, high=high, reasons=reasons))
+    return responses
+
+
+def monitored(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
+    """Select the first features and the prediction."""
+    if problem.classes:
+        answers = {"probability": predictions["probabilities"][:, -1]}
+    else:
+        answers = {name: predictions[name] for name in ("prediction", "low", "high")}
+    return {**{name: rows[name] for name in problem.features[:MONITORED]}, **answers}
+
+
+def make_task(bundle: Bundle) -> Task:
+    """Build the task, whose request has the columns of the bundle's table."""
+    problem = Details.model_validate_json(bundle.files[DETAILS]).problem
+    return Task(
+        name=f"tabular, {problem.target}",
+        request=request_type(problem),
+        response=Classified if problem.classes else Estimated,
+        load=load,
+        to_rows=partial(to_rows, problem),
+        to_responses=partial(to_responses, problem),
+        monitored=partial(monitored, problem),
+        unseen=problem.unseen,
+        entity=problem.one("group"),
+        id=problem.one("id"),
+    )
