@@ -132,7 +132,7 @@ def test_package_cannot_be_named_like_another_use_case(
     copied_template: Path, tmp_path: Path
 ) -> None:
     add_use_case(copied_template, "orbit")
-    bake_from(copied_template, tmp_path / "its_own", package_name="fraud")
+    bake_from(copied_template, tmp_path / "its_own", package_name=USE_CASES[0])
     with pytest.raises(FailedHookException):
         bake_from(copied_template, tmp_path, package_name="orbit")
 

@@ -33,7 +33,7 @@ def project(template: Path, tmp_path: Path) -> Path:
     project: Path = cruft.create(str(template), output_dir=tmp_path, default_config=True)
     readme = project / "README.md"
     readme.write_text(readme.read_text() + "\n## Ours\n\nWritten by the team.\n")
-    (project / "src" / "card_fraud_detection" / "ours.py").write_text('"""Ours."""\n')
+    (project / "src" / "tabular_model" / "ours.py").write_text('"""Ours."""\n')
     (project / "CONTRIBUTING.md").unlink()
     commit_all(project, "Ours")
     return project
@@ -56,10 +56,10 @@ def test_update_brings_changes_and_keeps_edits(project: Path, template: Path) ->
     assert cruft.update(project, skip_apply_ask=True)
 
     assert (project / "Makefile").read_text().endswith("# learned since\n")
-    learned = project / "src" / "card_fraud_detection" / "learned.py"
-    assert learned.read_text() == '"""card_fraud_detection."""\n'
+    learned = project / "src" / "tabular_model" / "learned.py"
+    assert learned.read_text() == '"""tabular_model."""\n'
     assert "Written by the team." in (project / "README.md").read_text()
-    assert (project / "src" / "card_fraud_detection" / "ours.py").is_file()
+    assert (project / "src" / "tabular_model" / "ours.py").is_file()
     assert not (project / "CONTRIBUTING.md").exists()
     assert not list(project.rglob("*.rej"))
     assert cruft.check(project)
@@ -72,7 +72,7 @@ def versions(template: Path) -> Path:
         sheet = template / "cookiecutter.json"
         answers = json.loads(sheet.read_text())
         answers["_version"] = number
-        answers["_use_cases"]["fraud"]["serving"] = [requirement]
+        answers["_use_cases"]["tabular"]["serving"] = [requirement]
         sheet.write_text(json.dumps(answers))
         commit_all(template, f"Release {number}")
         git(template, "tag", f"v{number}")

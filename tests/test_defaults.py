@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ANSWERS, TEMPLATE, Bake, cookiecutter_command
+from conftest import ANSWERS, TEMPLATE, USE_CASES, Bake, cookiecutter_command
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
 from hypothesis import given, settings
@@ -104,7 +104,7 @@ def test_texts_survive(text: str, bake: Bake) -> None:
     assert "?." not in introduction
     assert f" {text.strip()}\n" in (project / "LICENSE").read_text()
     assert (project / "src" / "cards").is_dir()
-    assert metadata["scripts"]["ml"] == "cards.fraud.__main__:main"
+    assert metadata["scripts"]["ml"] == f"cards.{USE_CASES[0]}.__main__:main"
 
 
 def test_jinja_that_is_typed_survives(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import TEMPLATE, Bake, bake_from, cookiecutter_command, git, texts
 
-SLUG = "card-fraud-detection"  # by default
+SLUG = "tabular-model"  # by default
 
 
 def contents(folder: Path) -> dict[str, bytes]:

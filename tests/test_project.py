@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TEMPLATE, USE_CASES, bake_from, require
+from conftest import ANSWERS, TEMPLATE, USE_CASES, bake_from, require
 from demo import ask, environment, get, running_python, serving
 
 DOCUMENTS = [Path("README.md"), Path("docs", "task.md"), Path("docs", "serve.md")]
-RUN_BEFORE = {"make install", "make pipeline"}
+RUN_BEFORE, STAGES = {"make install", "make pipeline"}, ("pipeline", "backfill")
 """Commands of the README that fixtures and earlier tests run."""
 SERVES = re.compile(r"^(make serve|(\w+=\S+ )*uv run ml serve)\b")
 PUBLIC_ADDRESS = "1.1.1.1"
@@ -119,9 +119,9 @@ def project(use_case: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(project: Path) -> Path:
+def trained(project: Path, use_case: str) -> Path:
     """Run the pipeline, without a network where that is possible."""
-    for stage in ("pipeline", "backfill"):
+    for stage in STAGES if "state" in ANSWERS["_use_cases"][use_case]["modules"] else STAGES[:1]:
         command = ("uv", "run", "ml", stage, "--quiet")
         assert run(project, *(command if why_not_offline() else offline(*command))) == ""
     return project

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ..bundle import EXAMPLES, example_requests, pack
-from ..contract import AsyncModel, Model, Task, take
+from ..contract import AsyncModel, Model, take
 from ..errors import GateRefused, UserError, require_known
 from ..model_store import CHALLENGER
 from ..training import Progress
@@ -54,15 +54,11 @@ def promote(project: Project) -> int:
     return version.number
 
 
-def load_rival(project: Project, champion: Version, task: Task) -> Model | AsyncModel:
-    """Load the champion's model; raise UserError when it answers another question."""
+def load_rival(project: Project, champion: Version, task: str) -> Model | AsyncModel:
+    """Load the champion's model; raise UserError when it is of another task."""
     bundle = project.registry.bundle(champion)
-    other = project.training.make_task(bundle).name
-    if other != task.name:
-        raise UserError(
-            f"The champion has another task ({other}) than this model ({task.name}): give the "
-            "model its own `name` and MODEL_STORE."
-        )
+    if (other := project.training.make_task(bundle).name) != task:
+        raise UserError(f'The champion is of "{other}": set another `name` and MODEL_STORE.')
     return project.load(bundle)
 
 
@@ -92,7 +88,7 @@ def judge(
     # 3. Compare with the champion, which takes the place of the baseline.
     if champion is not None:
         new = run_model(model, rows)
-        old = run_model(load_rival(project, champion, task), rows)
+        old = run_model(load_rival(project, champion, task.name), rows)
         predictions = {MODEL: new, BASELINE: old, NAIVE: training.naive(rows)}
         progress(0.3)
         gain = gate.paired_bootstrap(training, rows, (new, old), limits)

@@ -19,8 +19,8 @@ from .data import TabularParams
 from .problem import Kind, Problem
 
 Values: TypeAlias = NDArray[Any]
-PERIODS, SLICED = 5, 8
-"""Parts of the test, at most; a category with so many values, at most, has a slice for each."""
+PERIODS, SLICED, SMALLEST = 5, 8, 50
+"""Parts of the test, at most; values of a category with slices, at most; rows of a slice."""
 
 
 class Named(NamedTuple):
@@ -215,7 +215,7 @@ def periods(problem: Problem, rows: Columns) -> Values:
 
 
 def slices(problem: Problem, rows: Columns) -> Mapping[str, Values]:
-    """Slice by every column with few values, categories and yes or no; also by missing values."""
+    """Slice by every yes or no and by categories with few values; also by missing values."""
     found: dict[str, Values] = {}
     for name in problem.features:
         column, values = problem.table.columns[name], rows[name]
@@ -226,4 +226,4 @@ def slices(problem: Problem, rows: Columns) -> Mapping[str, Values]:
         else:
             continue
         found[f"{name} missing"] = (values == "") if values.dtype == object else np.isnan(values)
-    return found
+    return {name: mask for name, mask in found.items() if np.sum(mask) >= SMALLEST}

@@ -25,6 +25,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier, XGBRegressor
 
@@ -155,6 +156,12 @@ def fit(
     return fitted
 
 
+def decision_tree(goal: Goal, settings: Hyperparameters, seed: int) -> Any:
+    """Return a decision tree that a person can read."""
+    kind = DecisionTreeClassifier if goal.problem.classes else DecisionTreeRegressor
+    return kind(**settings, random_state=seed)
+
+
 def linear(goal: Goal, settings: Hyperparameters, seed: int) -> Any:
     """Return a logistic or a ridge regression."""
     alpha = float(settings["alpha"])
@@ -179,6 +186,11 @@ def xgboost(goal: Goal, settings: Hyperparameters, seed: int) -> Any:
         return XGBClassifier(**fixed)
     loss = "absoluteerror" if goal.absolute else "squarederror"
     return XGBRegressor(**fixed, objective=f"reg:{loss}")
+
+
+def linear_space(trial: Trial) -> Hyperparameters:
+    """Suggest the strength of the regularization."""
+    return {"alpha": trial.suggest_float("alpha", 0.01, 100, log=True)}
 
 
 def hist_space(trial: Trial) -> Hyperparameters:
@@ -211,7 +223,8 @@ XGBOOST = {
     "colsample_bynode": 0.7,
 }
 ESTIMATORS = (
-    Estimator("linear", linear, {"alpha": 1.0}, inputs="scaled"),
+    Estimator("decision_tree", decision_tree, {"max_depth": 3, "min_samples_leaf": 10}),
+    Estimator("linear", linear, {"alpha": 1.0}, linear_space, "scaled"),
     Estimator("hist_gradient_boosting", hist_gradient_boosting, HIST, hist_space, "raw"),
     Estimator("xgboost", xgboost, XGBOOST, xgboost_space, "raw"),
 )

@@ -1,4 +1,4 @@
-"""Figures and sentences of the report: what is found, where it fails, and what matters."""
+"""Figures and sentences of the report: what is found, how sure, and which features matter."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,62 +12,57 @@ from ..training import Figure, Metric, Predict
 from .metrics import Values
 from .problem import Problem
 
-CONTENDERS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
-FITTED = ("model", "baseline")
+FITTED = {"model": "model", "baseline": "simple baseline"}
 TOP_FEATURES, SAMPLE, REPEATS = 12, 2_000, 3
 
 
 def summary(problem: Problem, rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
-    """Say how many rows are predicted rightly, or how wrong values are; and what is not used."""
+    """Say how many rows are found, right or close; and which columns are not used."""
     target = rows[problem.target]
-    mine, simple, none = (predictions[name]["prediction"] for name in CONTENDERS)
-    if problem.kind == "regression":
-        errors = [f"{np.median(np.abs(target - one)):.4g}" for one in (mine, simple, none)]
-        inside = (target >= predictions["model"]["low"]) & (target <= predictions["model"]["high"])
-        said = [
-            f"Half of the predictions are wrong by less than {errors[0]}; of the simple baseline "
-            f"by {errors[1]}, without a model by {errors[2]}.",
-            f"{np.mean(inside):.0%} of the values are in their interval.",
-        ]
-    elif problem.kind == "binary":
+    mine, simple = (predictions[name]["prediction"] for name in FITTED)
+    if problem.kind == "binary":
         found = [f"{np.sum(target & one):,} with {np.sum(one):,}" for one in (mine, simple)]
-        said = [
-            f"Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} among "
-            f"{len(target):,}, the model finds {found[0]} alarms; the simple baseline finds "
-            f"{found[1]}."
-        ]
+        first = (
+            f"Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} the model "
+            f"finds {found[0]} alarms; the simple baseline finds {found[1]}."
+        )
+    elif problem.kind == "multiclass":
+        right = [f"{np.mean(target == one):.0%}" for one in (mine, simple)]
+        first = f"The class of {right[0]} of the rows is right; of the simple baseline, {right[1]}."
     else:
-        right = [f"{np.mean(target == one):.0%}" for one in (mine, simple, none)]
-        said = [
-            f"The model predicts the class of {right[0]} of the rows rightly, the simple baseline "
-            f"that of {right[1]}; the most frequent class is that of {right[2]}."
-        ]
-    texts = [n for n, column in problem.table.columns.items() if column.type == "text"]
-    if texts:
-        said.append(f"Columns with free text are not used: {', '.join(texts)}.")
-    return tuple(said)
+        errors = [f"{np.median(np.abs(target - one)):.4g}" for one in (mine, simple)]
+        model = predictions["model"]
+        inside = np.mean((target >= model["low"]) & (target <= model["high"]))
+        first = (
+            f"Half of the predictions are wrong by less than {errors[0]}, of the simple baseline "
+            f"by {errors[1]}; {inside:.0%} of the values lie in their interval."
+        )
+    columns = problem.table.columns.items()
+    texts = [name for name, c in columns if c.type == "text" and c.role == "ignored"]
+    return (first, f"Columns of text are not used: {', '.join(texts)}.") if texts else (first,)
 
 
 def figures(
     problem: Problem, rows: Columns, predictions: Mapping[str, Columns]
 ) -> tuple[Figure, ...]:
-    """Return the figures of test rows and the predictions of model, baseline and naive."""
+    """Return the figures of test rows and the predictions of model and baseline."""
     target = rows[problem.target]
-    if problem.kind == "binary":
-        chances = {name: predictions[name]["probabilities"][:, 1] for name in CONTENDERS}
-        return precision_recall(target, chances), calibration(target, chances)
+    if problem.kind == "regression":
+        return (values(target, predictions["model"]),)
     if problem.kind == "multiclass":
         return (confusion(problem.classes, target, predictions["model"]["prediction"]),)
-    return (values(target, predictions["model"]),)
+    chances = {name: predictions[name]["probabilities"][:, 1] for name in FITTED}
+    return precision_recall(target, chances), calibration(target, chances)
 
 
 def precision_recall(target: Values, chances: Mapping[str, Values]) -> Figure:
-    """Draw precision over recall of all three."""
+    """Draw precision over recall."""
 
     def draw(axes: Any) -> None:
-        for name, text in CONTENDERS.items():
+        for name, text in FITTED.items():
             precision, recall, _ = precision_recall_curve(target, chances[name])
-            axes.plot(recall, precision, label=text)
+            axes.plot(recall[:-1], precision[:-1], label=text)
+        axes.axhline(np.mean(target), color="C2", linestyle=":", label="no model")
         axes.set(xlabel="share of positive rows found", ylabel="share of alarms that are right")
         _legend_above(axes)
 
@@ -79,20 +74,18 @@ def calibration(target: Values, chances: Mapping[str, Values]) -> Figure:
     """Draw the share of positive rows among rows of similar probability."""
 
     def draw(axes: Any) -> None:
-        for name in FITTED:
+        for name, text in FITTED.items():
             share, mean = calibration_curve(target, chances[name], n_bins=10, strategy="quantile")
-            axes.plot(mean, share, marker="o", label=CONTENDERS[name])
+            axes.plot(mean, share, marker="o", label=text)
         axes.plot((0, 1), (0, 1), color="C2", linestyle=":", label="ideal")
         axes.set(xlabel="mean probability of the group", ylabel="share of positive rows in it")
         _legend_above(axes)
 
-    caption = "Rows in ten groups of equal size, by probability. On the diagonal, of 100 rows with "
-    return Figure(
-        "calibration",
-        "Whether probabilities are right",
-        f"{caption}probability 0.1 ten are positive; above it, probabilities are too low.",
-        draw,
+    caption = (
+        "Rows in ten groups of equal size, by probability. On the diagonal, of 100 rows with "
+        "probability 0.1 ten are positive; above it, probabilities are too low."
     )
+    return Figure("calibration", "Whether probabilities are right", caption, draw)
 
 
 def confusion(classes: tuple[str, ...], target: Values, predicted: Values) -> Figure:
@@ -104,24 +97,24 @@ def confusion(classes: tuple[str, ...], target: Values, predicted: Values) -> Fi
         axes.set_xticks(range(len(classes)), classes, rotation=45 if len(classes) > 6 else 0)
         axes.set_yticks(range(len(classes)), classes)
         axes.grid(visible=False)
-        if len(classes) <= 12:
-            for (row, column), share in np.ndenumerate(shares):
-                axes.text(column, row, f"{share:.0%}", ha="center", va="center")
+        for (row, column), share in np.ndenumerate(shares if len(classes) <= 12 else shares[:0]):
+            axes.text(column, row, f"{share:.0%}", ha="center", va="center")
         axes.set(xlabel="predicted", ylabel="true")
 
-    caption = "Each row of the figure is a true class: the shares of its rows by predicted class."
+    caption = "Each line is a true class: the shares of its rows by predicted class."
     return Figure("confusion", "Which classes are confused", caption, draw)
 
 
 def values(target: Values, model: Columns) -> Figure:
     """Draw the values in groups of similar prediction, with the interval."""
-    parts = np.array_split(np.argsort(model["prediction"], kind="stable"), 20)
-    parts = [part for part in parts if len(part)]
-    columns = {n: [np.mean(v[part]) for part in parts] for n, v in model.items() if v.ndim == 1}
+    order = np.argsort(model["prediction"], kind="stable")
+    parts = np.array_split(order, min(20, len(order)))
+    x, low, high = (
+        [np.mean(model[name][part]) for part in parts] for name in ("prediction", "low", "high")
+    )
 
     def draw(axes: Any) -> None:
-        x = columns["prediction"]
-        axes.fill_between(x, columns["low"], columns["high"], color="C0", alpha=0.18, linewidth=0)
+        axes.fill_between(x, low, high, color="C0", alpha=0.18, linewidth=0)
         axes.plot(x, x, color="C2", linestyle=":", label="ideal")
         means = [np.mean(target[part]) for part in parts]
         axes.plot(x, means, marker="o", linestyle="none", color="C0", label="mean of the values")
@@ -135,20 +128,14 @@ def values(target: Values, model: Columns) -> Figure:
 def importance(
     problem: Problem, goal: Metric, rows: Columns, predict: Predict
 ) -> tuple[Figure, ...]:
-    """Draw permutation importance: what the score loses when a feature is shuffled.
-
-    On a sample of the rows (Breiman 2001; Fisher, Rudin and Dominici 2019).
-    """
+    """Draw what the score loses on a sample when a feature is shuffled (Breiman 2001)."""
     random = np.random.default_rng(0)
-    chosen = random.permutation(length(rows))[:SAMPLE]
-    sample = take(rows, np.sort(chosen))
+    sample = take(rows, np.sort(random.permutation(length(rows))[:SAMPLE]))
     score, lost = goal.score(sample, predict(sample)), {}
     for name in problem.features:
-        losses = []
-        for _ in range(REPEATS):
-            shuffled = {**sample, name: random.permutation(sample[name])}
-            losses.append(goal.gain(score, goal.score(sample, predict(shuffled))))
-        lost[name] = float(np.mean(losses))
+        versions = [{**sample, name: random.permutation(sample[name])} for _ in range(REPEATS)]
+        worse = [goal.score(version, predict(version)) for version in versions]
+        lost[name] = float(np.mean([goal.gain(score, one) for one in worse]))
     top = sorted(problem.features, key=lambda name: lost[name])[-TOP_FEATURES:]
 
     def draw(axes: Any) -> None:
@@ -157,8 +144,8 @@ def importance(
         axes.set(xlabel=f"loss of {goal.label.lower()}")
 
     caption = (
-        f"What the score loses when the values of one feature are shuffled among {len(chosen):,} "
-        f"test rows, mean of {REPEATS} times. Features that say the same share their importance."
+        f"What the score loses when the values of one feature are shuffled among "
+        f"{length(sample):,} test rows, {REPEATS} times. Features that say the same share it."
     )
     return (Figure("importance", "Which features matter", caption, draw),)
 

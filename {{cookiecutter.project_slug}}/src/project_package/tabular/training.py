@@ -50,8 +50,8 @@ def about(problem: Problem, params: TabularParams) -> About:
         else f"Rows read from {params.data.source}.",
         limits=texts.limits,
         rows="rows",
-        periods="parts of the test",
-        baselines="The simple baseline is a linear model of the same features. “No model” is the "
+        periods="parts",
+        baselines="The simple baseline is a decision tree of three levels. “No model” is the "
         "best constant answer on the test: the shares of the classes, or the median.",
         terms={
             name: problem.table.columns[name].description or "a column of the table"
