@@ -6,7 +6,7 @@ returns them, and weights of the rows. It is NaN where it is not defined.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +19,9 @@ from .data import TabularParams
 from .problem import Kind, Problem
 
 Values: TypeAlias = NDArray[Any]
+Score: TypeAlias = Callable[[Values, Columns, Values], float]
 PERIODS, SLICED, SMALLEST = 5, 8, 50
 """Parts of the test, at most; values of a category with slices, at most; rows of a slice."""
-
-
-class Named(NamedTuple):
-    """A metric of a kind of task."""
-
-    label: str
-    meaning: str
-    score: Callable[[Values, Columns, Values], float]
-    higher_is_better: bool = True
 
 
 def of_positive(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
@@ -82,108 +74,75 @@ def coverage_gap(params: TabularParams, y: Values, p: Columns, w: Values) -> flo
     return abs(float(np.average(inside, weights=w)) - params.decide.coverage)
 
 
-def named_metrics(kind: Kind, params: TabularParams) -> Mapping[str, Named]:
+TEXTS = {
+    "average_precision": ("Average precision", "Precision at the rank of each positive row."),
+    "roc_auc": ("ROC AUC", "How often a positive row has the higher of two probabilities."),
+    "f1_macro": ("Macro F1", "Harmonic mean of precision and recall, mean over the classes."),
+    "log_loss": ("Log loss", "Mean negative logarithm of the probability of the true class."),
+    "brier": ("Brier score", "Squared error of the probabilities."),
+    "balanced_accuracy": ("Balanced accuracy", "Share of rows that are right, by class."),
+    "accuracy": ("Accuracy", "Share of rows whose class is predicted."),
+    "cost": ("Mean cost", "What a decision costs on average, by the costs under [decide]."),
+    "calibration": ("Calibration error", "Distance of probabilities from shares of positives."),
+    "mae": ("Mean absolute error", "Mean distance of prediction and value, in its unit."),
+    "rmse": ("Root mean squared error", "The same for squares: large errors count more."),
+    "r2": ("R²", "Share of the target's variance that is explained."),
+    "pinball": ("Pinball loss", "Mean quantile loss of both bounds of the interval."),
+    "coverage_gap": ("Coverage, distance", "How far coverage is from the wanted one."),
+}
+"""The label of each metric, and what it says."""
+HIGHER = {"average_precision", "roc_auc", "f1_macro", "balanced_accuracy", "accuracy", "r2"}
+"""The metrics of which more is better."""
+
+
+def score_functions(kind: Kind, params: TabularParams) -> Mapping[str, Score]:
     """Return the metrics of a kind of task by name, its default first."""
-    f1 = partial(metrics.f1_score, average="macro", zero_division=0)
-    balanced = partial(metrics.recall_score, average="macro", zero_division=0)
     if kind == "regression":
-        gap = f"How far the share of values in the interval is from {params.decide.coverage:.0%}."
-        mae, rmse = metrics.mean_absolute_error, metrics.root_mean_squared_error
         return {
-            "mae": Named(
-                "Mean absolute error",
-                "How wrong a prediction is on average, in the unit of the target.",
-                partial(of_choice, mae),
-                False,
-            ),
-            "rmse": Named(
-                "Root mean squared error",
-                "The same for squares: large errors count more.",
-                partial(of_choice, rmse),
-                False,
-            ),
-            "r2": Named("R²", "The share of the target's variance that is explained.", r2),
-            "pinball": Named(
-                "Pinball loss",
-                "The mean quantile loss of both bounds of the interval.",
-                partial(pinball, params),
-                False,
-            ),
-            "coverage_gap": Named("Coverage, distance", gap, partial(coverage_gap, params), False),
+            "mae": partial(of_choice, metrics.mean_absolute_error),
+            "rmse": partial(of_choice, metrics.root_mean_squared_error),
+            "r2": r2,
+            "pinball": partial(pinball, params),
+            "coverage_gap": partial(coverage_gap, params),
         }
-    both = {
-        "log_loss": Named(
-            "Log loss",
-            "The mean negative logarithm of the probability of the true class.",
-            partial(of_all, metrics.log_loss),
-            False,
-        ),
-        "brier": Named(
-            "Brier score",
-            "The squared error of the probabilities.",
-            partial(of_all, metrics.brier_score_loss),
-            False,
-        ),
-        "balanced_accuracy": Named(
-            "Balanced accuracy",
-            "The share of rows whose class is predicted, averaged over the classes.",
-            partial(of_choice, balanced),
-        ),
-        "f1_macro": Named(
-            "Macro F1",
-            "The harmonic mean of precision and recall, averaged over the classes.",
-            partial(of_choice, f1),
-        ),
-        "accuracy": Named(
-            "Accuracy",
-            "The share of rows whose class is predicted.",
-            partial(of_choice, metrics.accuracy_score),
-        ),
+    macro = {"average": "macro", "zero_division": 0}
+    both: dict[str, Score] = {
+        "f1_macro": partial(of_choice, partial(metrics.f1_score, **macro)),
+        "log_loss": partial(of_all, metrics.log_loss),
+        "brier": partial(of_all, metrics.brier_score_loss),
+        "balanced_accuracy": partial(of_choice, partial(metrics.recall_score, **macro)),
+        "accuracy": partial(of_choice, metrics.accuracy_score),
     }
     if kind == "multiclass":
-        return {"f1_macro": both.pop("f1_macro"), **both}
+        return both
     return {
-        "average_precision": Named(
-            "Average precision",
-            "The precision at the rank of each positive row, averaged over them.",
-            partial(of_positive, metrics.average_precision_score),
-        ),
-        "roc_auc": Named(
-            "ROC AUC",
-            "How often a positive row has a higher probability than a negative one.",
-            partial(of_positive, metrics.roc_auc_score),
-        ),
+        "average_precision": partial(of_positive, metrics.average_precision_score),
+        "roc_auc": partial(of_positive, metrics.roc_auc_score),
         **both,
-        "cost": Named(
-            "Mean cost",
-            "What a decision costs on average, by the costs under [decide].",
-            partial(cost, params),
-            False,
-        ),
-        "calibration": Named(
-            "Calibration error",
-            "How far probabilities are from the share of positive rows, on average.",
-            calibration,
-            False,
-        ),
+        "cost": partial(cost, params),
+        "calibration": calibration,
     }
 
 
 def find_metrics(problem: Problem, params: TabularParams) -> tuple[Metric, ...]:
     """Return the metrics, the one that decides first; raise UserError for an unknown name."""
-    known = named_metrics(problem.kind, params)
+    known = score_functions(problem.kind, params)
     goal = params.metric or next(iter(known))
     require_known("metric", [goal], f"a metric of a {problem.kind} task", known)
 
-    def metric(name: str) -> Metric:
-        label, meaning, score, higher = known[name]
+    def score(function: Score, rows: Columns, predictions: Columns) -> float:
+        return function(rows[problem.target], predictions, np.ones(length(rows)))
 
-        def of_rows(rows: Columns, predictions: Columns) -> float:
-            return score(rows[problem.target], predictions, np.ones(length(rows)))
-
-        return Metric(name, label, of_rows, higher_is_better=higher, meaning=meaning)
-
-    return tuple(metric(name) for name in sorted(known, key=lambda name: name != goal))
+    return tuple(
+        Metric(
+            name,
+            TEXTS[name][0],
+            partial(score, known[name]),
+            higher_is_better=name in HIGHER,
+            meaning=TEXTS[name][1],
+        )
+        for name in sorted(known, key=lambda name: name != goal)
+    )
 
 
 def naive(problem: Problem, params: TabularParams, rows: Columns) -> Columns:

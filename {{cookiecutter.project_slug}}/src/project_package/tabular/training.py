@@ -129,8 +129,8 @@ class TableTraining:
         group = problem.one("group")
 
         def weighted(rows: Columns, predictions: Columns) -> Any:
-            named = metrics.named_metrics(problem.kind, params)[goal.name]
-            return partial(named.score, rows[problem.target], predictions)
+            score = metrics.score_functions(problem.kind, params)[goal.name]
+            return partial(score, rows[problem.target], predictions)
 
         return Training(
             make_task=make_task,
