@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 the gate refused, 2 something that the user can fix.
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from .settings import read
 
 if TYPE_CHECKING:
     from .lifecycle.project import Project
-    from .training import Trainable
 
 Set = Annotated[
     list[str] | None,
@@ -32,8 +30,8 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 class Entry:
     """What the command line needs of a use case."""
 
-    training: "Callable[[], Trainable]"
-    """Import the training side: a server has no library for it."""
+    training: str
+    """Where the training side is, as `module:name`: a server has no library for it."""
     app: str
     """The factory of the HTTP application, as `module:function`."""
 
@@ -54,7 +52,7 @@ def open_project(
     from .lifecycle.project import open_folder
 
     entry: Entry = context.obj
-    return open_folder(entry.training(), changes or (), quiet)
+    return open_folder(resolve_name(entry.training), changes or (), quiet)
 
 
 def add_stage(name: str, module: str, summary: str) -> None:

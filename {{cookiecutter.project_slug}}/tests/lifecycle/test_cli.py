@@ -8,7 +8,6 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from optuna.exceptions import StorageInternalError
-from plain.use_case import TRAINING
 
 from project_package.cli import Entry, run
 from project_package.lifecycle.project import Project
@@ -29,7 +28,7 @@ class Ml:
             patch.setattr(sys, "argv", ["ml", *arguments])
             patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow sets it when it connects
             with pytest.raises(SystemExit) as ended:
-                run(Entry(lambda: TRAINING, app="plain:create_app"))
+                run(Entry("plain.use_case:TRAINING", app="plain:create_app"))
         self.out, self.err = self._capsys.readouterr()
         return int(ended.value.code or 0)
 

@@ -28,9 +28,8 @@ def fill(folder):
 Workspace(Path(sys.argv[1])).new_dataset(fill)
 """
 RUN_STAGE = """
-from plain.use_case import TRAINING
 from project_package.cli import Entry, run
-run(Entry(lambda: TRAINING, app=""))
+run(Entry("plain.use_case:TRAINING", app=""))
 """
 
 

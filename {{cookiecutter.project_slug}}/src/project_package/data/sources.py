@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
 import duckdb
-from duckdb import ColumnExpression, DuckDBPyConnection, DuckDBPyRelation
+from duckdb import DuckDBPyConnection, DuckDBPyRelation, SQLExpression
 from pydantic import BaseModel, Field
 
 from .. import settings
@@ -84,10 +84,9 @@ def types_of(model: type[BaseModel]) -> Mapping[str, Type]:
 def copy(params: SourceParams, layout: Layout | None, target: Path) -> None:
     """Write the source's rows to the Parquet file `target`, replaced once the copy is complete.
 
-    Without a layout, every column is copied as text.
-
-    Times with a zone are converted to UTC, times without one are taken as UTC; both are truncated
-    to milliseconds. Whole floats (5.0) become text without the `.0`.
+    Without a layout, every column becomes text. Times with a zone are converted to UTC, times
+    without one are taken as UTC; both are truncated to milliseconds. Whole floats (5.0) become text
+    without the `.0`.
 
     Raises:
         UserError: no such file, column or database, a file that cannot be read, a value that
@@ -101,8 +100,6 @@ def copy(params: SourceParams, layout: Layout | None, target: Path) -> None:
                 header = next(iter(tables.values())).columns
                 layout = layout or Layout(dict.fromkeys(header, "VARCHAR"), order=())
                 rows = _rows(duck, tables, params, layout)
-                cleaned = {quoted(n): layout.cleaned.get(n, quoted(n)) for n in rows.columns}
-                rows = rows.select(", ".join(f"{sql} AS {name}" for name, sql in cleaned.items()))
                 readings = {
                     name: _reading(name, str(kind), layout.types[name])
                     for name, kind in zip(rows.columns, rows.types, strict=True)
@@ -180,7 +177,10 @@ def _rows(
                     f'{where} has no column "{own}" for {ours}; {near(own, table.columns)} '
                     f"Write its name under data.columns: {ours} = ..."
                 )
-        columns = [ColumnExpression(own).alias(ours) for ours, own in names.items()]
+        columns = [
+            SQLExpression(layout.cleaned.get(ours, quoted(own))).alias(ours)
+            for ours, own in names.items()
+        ]
         queries.append(table.select(*columns).sql_query())
     return duck.sql(" UNION ALL ".join(queries))
 

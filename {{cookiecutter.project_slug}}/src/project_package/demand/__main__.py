@@ -1,6 +1,6 @@
 """The entry point of the use case: for `ml`, and for uvicorn.
 
-Each function imports its side when it is called: a server image holds no training library.
+Each side is imported when it is used: a server image holds no training library.
 """
 
 from typing import TYPE_CHECKING
@@ -9,15 +9,6 @@ from ..cli import Entry, add_stage, run
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-    from ..training import Training
-
-
-def training() -> "Training":
-    """Import the training side."""
-    from .training import TRAINING
-
-    return TRAINING
 
 
 def create_app() -> "FastAPI":
@@ -35,7 +26,7 @@ add_stage(
 
 def main() -> None:
     """Run `ml`."""
-    run(Entry(training, app=f"{__package__}.__main__:create_app"))
+    run(Entry(f"{__package__}.training:TRAINING", app=f"{__package__}.__main__:create_app"))
 
 
 if __name__ == "__main__":

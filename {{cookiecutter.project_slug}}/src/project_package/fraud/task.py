@@ -52,12 +52,10 @@ class FraudModel:
         if len(wanted):  # few rows are: most requests skip this
             inputs = take({name: rows[name] for name in medians}, wanted)
             columns = np.array([INPUTS.index(name) for name in medians])
-            found = effects(self._log_odds, inputs, medians)
+            predict = self.scorer.predict
+            found = effects(lambda r: log_odds(predict(r)["score"])[:, None], inputs, medians)
             moved[np.ix_(wanted, columns)] = found[:, :, 0]
         return {"score": score, "decision": decision, "effects": moved}
-
-    def _log_odds(self, rows: Columns) -> NDArray[np.float64]:
-        return log_odds(self.scorer.predict(rows)["score"])[:, None]
 
 
 def load(bundle: Bundle) -> FraudModel:

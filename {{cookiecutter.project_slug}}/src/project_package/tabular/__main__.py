@@ -1,6 +1,6 @@
 """The entry point of the use case: for `ml`, and for uvicorn.
 
-Each function imports its side when it is called: a server image holds no training library.
+Each side is imported when it is used: a server image holds no training library.
 """
 
 from pathlib import Path
@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from ..data.table_schema import Role
-    from ..training import Trainable
-
-
-def training() -> "Trainable":
-    """Import the training side."""
-    from .training import TRAINING
-
-    return TRAINING
 
 
 def create_app() -> "FastAPI":
@@ -69,7 +61,7 @@ def schema(  # noqa: PLR0913, PLR0917  options
 
 def main() -> None:
     """Run `ml`."""
-    run(Entry(training, app=f"{__package__}.__main__:create_app"))
+    run(Entry(f"{__package__}.training:TRAINING", app=f"{__package__}.__main__:create_app"))
 
 
 if __name__ == "__main__":
