@@ -12,7 +12,7 @@ SELECT
   min(transaction_timestamp) AS bought_at,
   sum(sales_value) AS sales,
   sum(retail_disc + coupon_disc + coupon_match_disc) AS discount,
-  mode(store_id) AS store_id
+  min(store_id) AS store_id
 FROM transactions
 GROUP BY household_id, basket_id;
 
@@ -31,7 +31,7 @@ SELECT
   sum(sales) AS spend_91d,
   sum(discount) / nullif(sum(sales) + sum(discount), 0) AS discount_share,
   count(DISTINCT store_id) AS stores,
-  arg_max(store_id, bought_at) AS last_store,
+  arg_max(store_id, (bought_at, basket_id)) AS last_store,
   avg(CAST(dayofweek(bought_at) IN (0, 6) AS INTEGER)) AS weekend_share
 FROM months
 JOIN baskets ON bought_at >= month - INTERVAL 91 DAY AND bought_at < month

@@ -68,7 +68,7 @@ def propose(
     data = data.model_copy(update={"positive": found.positive})
     write(params, params_text(params.read_text(encoding="utf-8"), data))
     features = len(found.schema.of_role("feature"))
-    yield f"{SCHEMA} has {features} features: review it, then run `ml pipeline`."
+    yield f"Features in {SCHEMA}: {features}. Review it, then run `ml pipeline`."
 
 
 def look(data: TabularData, wish: Wish) -> Profile:

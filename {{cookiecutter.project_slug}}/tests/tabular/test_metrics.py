@@ -1,0 +1,152 @@
+"""Metrics by name, with the values that can be computed by hand; periods and slices."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tabular.tables import problem, rows
+
+from project_package.contract import Columns, length
+from project_package.errors import UserError
+from project_package.tabular.data import TabularParams
+from project_package.tabular.metrics import (
+    find_metrics,
+    naive,
+    periods,
+    score_functions,
+    slices,
+)
+
+BINARY: Columns = {
+    "probabilities": np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]], np.float32),
+    "prediction": np.array([0, 0, 0, 1]),
+}
+NUMBERS: Columns = {
+    "prediction": np.array([1.0, 2, 3, 4]),
+    "low": np.array([0.0, 1, 2, 3]),
+    "high": np.array([2.0, 3, 4, 5]),
+}
+
+
+def params(**changes: Any) -> TabularParams:
+    return TabularParams.model_validate({"name": "tiny", **changes})
+
+
+def score(kind: Any, name: str, y: list[float], predictions: Columns, **changes: Any) -> float:
+    target = np.array(y, np.float64 if kind == "regression" else np.int64)
+    function = score_functions(kind, params(**changes))[name]
+    return function(target, predictions, np.ones(len(y)))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("average_precision", 5 / 6),
+        ("roc_auc", 0.75),
+        ("accuracy", 0.75),
+        ("balanced_accuracy", 0.75),
+        ("brier", (0.01 + 0.16 + 0.49 + 0.04) / 4),
+        ("log_loss", -np.log([0.9, 0.6, 0.3, 0.8]).mean()),
+        ("cost", 5 / 4),
+        ("f1_macro", (0.8 + 2 / 3) / 2),
+    ],
+)
+def test_scores_of_two_classes(name: str, expected: float) -> None:
+    decide = {"false_negative": 5}
+    found = score("binary", name, [0, 0, 1, 1], BINARY, decide=decide)
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mae", 1.0),
+        ("rmse", 2.0),
+        ("coverage_gap", 0.05),
+        ("pinball", (0.1 * (1 + 1 + 1 + 5) + 0.1 * (1 + 1 + 1) + 0.9 * 3) / 4 / 2),
+        ("r2", 1 - 16 / 29),
+    ],
+)
+def test_scores_of_numbers(name: str, expected: float) -> None:
+    assert score("regression", name, [1, 2, 3, 8], NUMBERS) == pytest.approx(expected)
+
+
+def test_weights_count_as_repeated_rows() -> None:
+    for kind, predictions, y in (
+        ("binary", BINARY, [0, 0, 1, 1]),
+        ("regression", NUMBERS, [1, 4, 2, 8]),
+    ):
+        repeated = np.array([0, 1, 1, 2, 3, 3, 3])
+        for name, function in score_functions(kind, params()).items():
+            if name == "calibration":  # its bins hold rows
+                continue
+            weighted = function(np.array(y), predictions, np.array([1.0, 2, 1, 3]))
+            more = {key: values[repeated] for key, values in predictions.items()}
+            assert function(np.array(y)[repeated], more, np.ones(7)) == pytest.approx(weighted), (
+                name
+            )
+
+
+def test_scores_without_a_class_are_not_defined() -> None:
+    assert np.isnan(score("binary", "average_precision", [0, 0, 0, 0], BINARY))
+    assert np.isnan(score("binary", "roc_auc", [1, 1, 1, 1], BINARY))
+    assert np.isnan(score("regression", "r2", [2, 2, 2, 2], NUMBERS))
+
+
+def test_calibration_sees_probabilities_that_are_too_high() -> None:
+    chances = np.column_stack([np.full(100, 0.4), np.full(100, 0.6)]).astype(np.float32)
+    target = [1] * 30 + [0] * 70
+    found = score("binary", "calibration", target, {"probabilities": chances})
+    assert found >= 0.3 - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("target", "goal"), [("left", "average_precision"), ("plan", "f1_macro"), ("spent", "mae")]
+)
+def test_goal_has_a_default_and_a_choice_by_name(target: str, goal: str) -> None:
+    found = find_metrics(problem(target), params())
+    assert found[0].name == goal
+    chosen = find_metrics(problem(target), params(metric=found[-1].name))
+    assert chosen[0].name == found[-1].name
+    assert {metric.name for metric in chosen} == {metric.name for metric in found}
+
+
+def test_unknown_metric_is_refused() -> None:
+    with pytest.raises(UserError, match='metric: "rmse" is not a metric of a binary task'):
+        find_metrics(problem(), params(metric="rmse"))
+
+
+def test_naive_prediction_is_the_best_constant() -> None:
+    table = rows()
+    shares = naive(problem("plan"), params(), table)["probabilities"]
+    assert shares[0] == pytest.approx(np.bincount(table["plan"]) / 400)
+    numbers = naive(problem("spent"), params(), table)
+    assert numbers["prediction"][0] == np.median(table["spent"])
+    inside = (table["spent"] >= numbers["low"]) & (table["spent"] <= numbers["high"])
+    assert np.mean(inside) == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize("without", [(), ("month", "since")])
+def test_every_period_has_every_class(without: tuple[str, ...]) -> None:
+    table, found = rows(), problem("plan", without)
+    part = periods(found, table)
+    assert 2 <= len(np.unique(part)) <= 5
+    for number in np.unique(part):
+        assert len(np.unique(table["plan"][part == number])) == 3
+    if not without:
+        assert (np.diff(part[np.argsort(table["month"], kind="stable")]) >= 0).all()
+
+
+def test_one_rare_row_leaves_one_period() -> None:
+    table = rows(50)
+    rare = {**table, "left": (np.arange(50) == 7).astype(np.int64)}
+    assert not periods(problem(without=("month", "since")), rare).any()
+
+
+def test_slices_are_of_columns_with_few_values() -> None:
+    table = rows()
+    found = slices(problem(), table)
+    assert {"class plus", "class basic", "class missing", "active true"} <= {*found}
+    assert not any(name.startswith(("paid", "firm")) for name in found)
+    assert sum(mask.sum() for name, mask in found.items() if "class" in name) == length(table)
+    assert not slices(problem(), rows(60))

@@ -1,0 +1,119 @@
+"""Every estimator fits every kind of task, and its graph predicts as the fitted pipeline does."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from optuna.trial import FixedTrial
+from sklearn.ensemble import RandomForestClassifier
+from tabular.tables import problem, rows
+
+from project_package.bundle import Bundle, Manifest
+from project_package.contract import Columns, take
+from project_package.errors import UserError
+from project_package.lifecycle.gate import parity
+from project_package.tabular import models
+from project_package.tabular.models import ESTIMATORS, Estimator, Goal, candidates
+from project_package.tabular.task import load
+from project_package.training import Candidate
+
+TRAIN, TEST = rows(400), rows(300, seed=1)
+NAMES = [estimator.name for estimator in ESTIMATORS]
+
+
+def candidate(name: str, target: str, without: tuple[str, ...] = ()) -> Candidate:
+    found = candidates(Goal(problem(target, without), absolute=False))
+    return next(one for one in found if one.name == name)
+
+
+def loaded(fitted: Any) -> Any:
+    manifest = Manifest(
+        name="t", candidate="c", settings={}, created="", commit="", data="", test=""
+    )
+    return load(Bundle(fitted.files(), manifest))
+
+
+def error(target: str, predictions: Columns) -> float:
+    if target == "spent":
+        return float(np.mean(np.abs(TEST[target] - predictions["prediction"])))
+    return float(np.mean(TEST[target] != predictions["prediction"]))
+
+
+@pytest.mark.parametrize("target", ["left", "plan", "spent"])
+@pytest.mark.parametrize("name", NAMES)
+def test_graph_predicts_as_the_fitted_model(name: str, target: str) -> None:
+    one = candidate(name, target)
+    fitted = one.fit(TRAIN, one.start, 7)
+    odd = take(TEST, np.arange(3))
+    odd = {
+        **odd,
+        "class": np.array(["never seen", "", "plus"], object),
+        "paid": np.array([1e30, -1e30, np.nan]),
+    }
+    for table in (TEST, odd):
+        found = parity(loaded(fitted).predict(table), fitted.predict(table))
+        assert found.largest_difference < 1e-5
+        assert found.changed_decisions == 0
+
+
+@pytest.mark.parametrize("target", ["left", "plan", "spent"])
+@pytest.mark.parametrize("name", NAMES)
+def test_model_learns_more_than_a_constant(name: str, target: str) -> None:
+    one = candidate(name, target)
+    predictions = one.fit(TRAIN, one.start, 7).predict(TEST)
+    values = TRAIN[target]
+    constant = np.median(values) if target == "spent" else np.bincount(values).argmax()
+    assert error(target, predictions) < 0.7 * error(target, {"prediction": np.full(300, constant)})
+
+
+@pytest.mark.parametrize(
+    "without", [("class",), ("paid", "家", "active", "since"), ("paid", "class", "active", "since")]
+)
+def test_tables_of_one_kind_of_column_are_fitted(without: tuple[str, ...]) -> None:
+    for name in NAMES:
+        one = candidate(name, "left", without)
+        fitted = one.fit(TRAIN, one.start, 7)
+        assert parity(loaded(fitted).predict(TEST), fitted.predict(TEST)).changed_decisions == 0
+
+
+@pytest.mark.parametrize("estimator", [e for e in ESTIMATORS if e.space], ids=lambda e: e.name)
+def test_space_holds_the_start(estimator: Estimator) -> None:
+    assert estimator.space
+    assert estimator.space(FixedTrial(dict(estimator.start))) == estimator.start
+
+
+def test_absolute_errors_are_fitted_where_they_decide() -> None:
+    skewed = {**TRAIN, "spent": np.exp(TRAIN["spent"] / 80)}
+    for name in ("hist_gradient_boosting", "xgboost"):
+        errors = {}
+        for absolute in (True, False):
+            found = candidates(Goal(problem("spent"), absolute))
+            one = next(each for each in found if each.name == name)
+            value = one.fit(skewed, one.start, 7).predict(TEST)["prediction"]
+            errors[absolute] = np.mean(np.abs(np.exp(TEST["spent"] / 80) - value))
+        assert errors[True] < errors[False]
+
+
+def forest(_: Goal, settings: Any, seed: int) -> Any:
+    return RandomForestClassifier(**settings, random_state=seed)
+
+
+def test_an_estimator_of_scikit_learn_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    added = Estimator("forest", forest, {"n_estimators": 20, "min_samples_leaf": 5})
+    monkeypatch.setattr(models, "ESTIMATORS", (*ESTIMATORS, added))
+    one = candidate("forest", "plan")
+    fitted = one.fit(TRAIN, one.start, 7)
+    assert parity(loaded(fitted).predict(TEST), fitted.predict(TEST)).largest_difference < 1e-5
+
+
+def test_estimator_without_a_graph_is_refused_at_its_first_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Unknown(RandomForestClassifier):
+        """A class of our own, which no converter knows."""
+
+    added = Estimator("own", lambda *_: Unknown(n_estimators=2), {"depth": 1})
+    monkeypatch.setattr(models, "ESTIMATORS", (*ESTIMATORS, added))
+    one = candidate("own", "left")
+    with pytest.raises(UserError, match="Unknown cannot be converted to ONNX"):
+        one.fit(TRAIN, one.start, 7)

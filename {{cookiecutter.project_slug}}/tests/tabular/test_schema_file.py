@@ -1,0 +1,109 @@
+"""`ml schema` writes what it finds once, and prints differences the second time."""
+
+import sqlite3
+import tomllib
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from project_package.data.table_schema import read_schema
+from project_package.errors import UserError
+from project_package.lifecycle.workspace import replace_text
+from project_package.tabular.schema_file import Wish, propose
+
+PARAMS = 'name = "tiny"  # ours\n\n[data]\nsource = "completejourney"  # where\ntarget = "x"\n'
+CUSTOMERS = pl.DataFrame(
+    {
+        "id": [f"C{number}" for number in range(60)],
+        "age": [20 + number % 30 for number in range(60)],
+        "plan": ["basic", "plus", None, "basic"] * 15,
+        "left": ["no", "no", "yes"] * 20,
+    }
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "params.toml").write_text(PARAMS, encoding="utf-8")
+    CUSTOMERS.write_csv(tmp_path / "own.csv")
+    return tmp_path
+
+
+def run(root: Path, overwrite: bool = False, **changes: Any) -> str:
+    values = {"source": f"{root}/own.csv", "target": "left", "roles": {}, "classes": {}, **changes}
+    return "\n".join(propose(root, Wish(**values), overwrite, replace_text))
+
+
+def test_schema_has_a_table_for_each_column(root: Path) -> None:
+    assert "Features in schema.toml: 2." in run(root)
+    found = tomllib.loads((root / "schema.toml").read_text(encoding="utf-8"))
+    assert found["columns"]["age"] == {
+        "role": "feature", "type": "integer", "min": 20, "max": 49,
+        "example": 20,
+    }
+    assert found["columns"]["plan"]["categories"] == ["basic", "plus"]
+    assert found["columns"]["plan"]["missing"] == pytest.approx(1 / 4, abs=1e-4)
+    assert {n: column["role"] for n, column in found["columns"].items()} == {
+        "id": "id", "age": "feature",
+        "plan": "feature", "left": "target",
+    }
+
+
+def test_params_get_source_target_and_positive_class(root: Path) -> None:
+    run(root)
+    text = (root / "params.toml").read_text(encoding="utf-8")
+    assert tomllib.loads(text)["data"] == {
+        "source": f"{root}/own.csv", "target": "left",
+        "positive": "yes",
+    }
+    assert 'name = "tiny"  # ours' in text
+
+
+def test_second_run_prints_differences_and_changes_nothing(root: Path) -> None:
+    run(root)
+    edited = (root / "schema.toml").read_text().replace('role = "id"', 'role = "ignored"')
+    (root / "schema.toml").write_text(edited)
+    printed = run(root)
+    assert '-role = "ignored"\n+role = "id"' in printed
+    assert "--overwrite replaces it" in printed
+    assert (root / "schema.toml").read_text() == edited
+    run(root, overwrite=True)
+    assert read_schema(root / "schema.toml").of_role("id") == ("id",)
+
+
+def test_equal_tables_do_not_differ(root: Path) -> None:
+    run(root)
+    assert "Nothing differs." in run(root)
+
+
+def test_roles_and_classes_of_the_caller_are_kept(root: Path) -> None:
+    run(root, roles={"plan": "outcome"}, classes={"age": True})
+    found = read_schema(root / "schema.toml")
+    assert found.of_role("outcome") == ("plan",)
+    assert found.columns["age"].type == "category"
+
+
+def test_query_becomes_the_source(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect(root / "own.db")) as database, database:
+        database.execute("CREATE TABLE customers (id TEXT, age INTEGER, plan TEXT, left TEXT)")
+        database.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", CUSTOMERS.rows())
+    monkeypatch.setenv("DATA_URL", f"sqlite:///{root}/own.db")
+    run(root, source="SELECT * FROM customers WHERE age > 25")
+    data = tomllib.loads((root / "params.toml").read_text())["data"]
+    assert (data["source"], data["query"][:6]) == ("sql", "SELECT")
+    assert read_schema(root / "schema.toml").columns["age"].min == 26
+
+
+@pytest.mark.parametrize(
+    "changes", [{"target": "gone"}, {"roles": {"gone": "time"}}, {"classes": {"gone": True}}]
+)
+def test_unknown_column_is_refused_and_nothing_is_written(
+    root: Path, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(UserError, match='"gone" is not a column of the table'):
+        run(root, **changes)
+    assert not (root / "schema.toml").exists()
+    assert (root / "params.toml").read_text(encoding="utf-8") == PARAMS
