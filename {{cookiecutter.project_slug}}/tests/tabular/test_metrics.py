@@ -1,5 +1,6 @@
 """Metrics by name, with the values that can be computed by hand; periods and slices."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from project_package.tabular.metrics import (
     score_functions,
     slices,
 )
+from project_package.tabular.problem import Kind
 
 BINARY: Columns = {
     "probabilities": np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]], np.float32),
@@ -32,7 +34,7 @@ def params(**changes: Any) -> TabularParams:
     return TabularParams.model_validate({"name": "tiny", **changes})
 
 
-def score(kind: Any, name: str, y: list[float], predictions: Columns, **changes: Any) -> float:
+def score(kind: Kind, name: str, y: Sequence[float], predictions: Columns, **changes: Any) -> float:
     target = np.array(y, np.float64 if kind == "regression" else np.int64)
     function = score_functions(kind, params(**changes))[name]
     return function(target, predictions, np.ones(len(y)))
@@ -71,20 +73,17 @@ def test_scores_of_numbers(name: str, expected: float) -> None:
     assert score("regression", name, [1, 2, 3, 8], NUMBERS) == pytest.approx(expected)
 
 
-def test_weights_count_as_repeated_rows() -> None:
-    for kind, predictions, y in (
-        ("binary", BINARY, [0, 0, 1, 1]),
-        ("regression", NUMBERS, [1, 4, 2, 8]),
-    ):
-        repeated = np.array([0, 1, 1, 2, 3, 3, 3])
-        for name, function in score_functions(kind, params()).items():
-            if name == "calibration":  # its bins hold rows
-                continue
-            weighted = function(np.array(y), predictions, np.array([1.0, 2, 1, 3]))
-            more = {key: values[repeated] for key, values in predictions.items()}
-            assert function(np.array(y)[repeated], more, np.ones(7)) == pytest.approx(weighted), (
-                name
-            )
+@pytest.mark.parametrize(
+    ("kind", "predictions", "y"),
+    [("binary", BINARY, [0, 0, 1, 1]), ("regression", NUMBERS, [1, 4, 2, 8])],
+)
+def test_weights_count_as_repeated_rows(kind: Kind, predictions: Columns, y: list[int]) -> None:
+    repeated, target = np.array([0, 1, 1, 2, 3, 3, 3]), np.array(y)
+    more = {key: values[repeated] for key, values in predictions.items()}
+    for name, function in score_functions(kind, params()).items():
+        if name != "calibration":  # its bins hold rows
+            weighted = function(target, predictions, np.array([1.0, 2, 1, 3]))
+            assert function(target[repeated], more, np.ones(7)) == pytest.approx(weighted), name
 
 
 def test_scores_without_a_class_are_not_defined() -> None:

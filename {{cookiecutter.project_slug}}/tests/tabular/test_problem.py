@@ -1,5 +1,7 @@
 """What is predicted follows from the schema; values become rows in one way."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from tabular.tables import DAY, SCHEMA, problem
@@ -50,7 +52,12 @@ def test_target_that_does_not_fit_is_refused(target: str, positive: str, message
 
 
 def test_missing_values_become_nan_and_empty_text() -> None:
-    values = {"paid": [None, 2], "家": [1, 2], "active": [True, None], "class": [None, "x"]}
+    values: dict[str, list[Any]] = {
+        "paid": [None, 2],
+        "家": [1, 2],
+        "active": [True, None],
+        "class": [None, "x"],
+    }
     rows = problem().encode({**values, "since": [None, 0], "month": [DAY, 3 * DAY]})
     np.testing.assert_equal(rows["paid"], [np.nan, 2])
     np.testing.assert_equal(rows["active"], [1, np.nan])

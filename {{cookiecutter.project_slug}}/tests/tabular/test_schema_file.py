@@ -41,14 +41,19 @@ def test_schema_has_a_table_for_each_column(root: Path) -> None:
     assert "Features in schema.toml: 2." in run(root)
     found = tomllib.loads((root / "schema.toml").read_text(encoding="utf-8"))
     assert found["columns"]["age"] == {
-        "role": "feature", "type": "integer", "min": 20, "max": 49,
+        "role": "feature",
+        "type": "integer",
+        "min": 20,
+        "max": 49,
         "example": 20,
     }
     assert found["columns"]["plan"]["categories"] == ["basic", "plus"]
     assert found["columns"]["plan"]["missing"] == pytest.approx(1 / 4, abs=1e-4)
     assert {n: column["role"] for n, column in found["columns"].items()} == {
-        "id": "id", "age": "feature",
-        "plan": "feature", "left": "target",
+        "id": "id",
+        "age": "feature",
+        "plan": "feature",
+        "left": "target",
     }
 
 
@@ -56,7 +61,8 @@ def test_params_get_source_target_and_positive_class(root: Path) -> None:
     run(root)
     text = (root / "params.toml").read_text(encoding="utf-8")
     assert tomllib.loads(text)["data"] == {
-        "source": f"{root}/own.csv", "target": "left",
+        "source": f"{root}/own.csv",
+        "target": "left",
         "positive": "yes",
     }
     assert 'name = "tiny"  # ours' in text
