@@ -24,7 +24,7 @@ uv:
 install: uv  ## install the template's environment: its tools and the requirements of projects
 	uv sync --quiet
 
-demo: uv  ## generate a project, run its pipeline and serve it (USE_CASE=fraud, demand or segments)
+demo: uv  ## generate a project, run its pipeline and serve it (USE_CASE=tabular, fraud, demand...)
 	@uv run --quiet --only-group generate python tests/demo.py --use-case $(USE_CASE)
 
 check: install  ## style, types, spelling, documents and workflows; the program in place

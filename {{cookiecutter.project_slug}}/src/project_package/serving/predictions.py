@@ -89,7 +89,8 @@ class Versions:
         if challenger is None or challenger.is_async or not self.canary:
             return [(champion, positions)]
         if entity := champion.task.entity:
-            draws = np.array([_hash(str(name)) for name in rows[entity]])
+            names = map(str, rows[entity])
+            draws = np.array([_hash(name) if name else self._random.random() for name in names])
         else:
             draws = self._random.random(len(positions))
         is_canary = draws < self.canary
