@@ -71,6 +71,12 @@ def test_lists_of_requirements_are_equal(tmp_path: Path) -> None:
     assert set(read_toml(TEMPLATE / "pyproject.toml")["dependency-groups"]["project"]) == required
 
 
+def test_schema_of_the_tests_is_that_of_the_published_table() -> None:
+    # A project's own schema.toml changes; its tests go on with the published table.
+    shipped, tested = PROGRAM / "schema.tabular.toml", PROGRAM / "tests" / "tabular" / "schema.toml"
+    assert tested.read_text(encoding="utf-8") == shipped.read_text(encoding="utf-8")
+
+
 def test_both_environments_have_the_same_date() -> None:
     dates = {
         read_toml(folder / "pyproject.toml")["tool"]["uv"]["exclude-newer"]

@@ -22,7 +22,7 @@ from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
 from project_package.params import read
 from project_package.settings import Settings
-from project_package.training import Trainable, Training
+from project_package.training import Training
 
 # Modules of this folder; projects without history lack `states`.
 pytest_plugins = [name for name in ("databases", "servers", "states") if find_spec(name)]
@@ -68,16 +68,17 @@ def use_case(request: pytest.FixtureRequest) -> str:
 def untrained(use_case: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a project before its first stage. Do not write to it."""
     root = tmp_path_factory.mktemp("untrained")
-    shutil.copy(HERE / use_case / "tiny.toml", root / "params.toml")
-    for schema in HERE.parent.glob("schema*.toml"):  # only for tables
-        shutil.copy(schema, root / "schema.toml")
+    for path in (HERE / use_case).glob("*.toml"):
+        shutil.copy(path, root / path.name.replace("tiny", "params"))
     return root
 
 
 @pytest.fixture(scope="session")
 def training(use_case: str, untrained: Path) -> Training:
-    found: Trainable = import_module(f"{PACKAGE}.{use_case}.training").TRAINING
-    return found.for_project(read(found.params, untrained / "params.toml"), untrained)
+    module = import_module(f"{PACKAGE}.{use_case}.training")
+    parameters = read(module.TRAINING.params, untrained / "params.toml")
+    found: Training = module.TRAINING.for_project(parameters, untrained)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -21,12 +22,12 @@ from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
 from project_package.params import read
 from project_package.settings import Settings
-from project_package.training import Trainable, Training
+from project_package.training import Training
 
 LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")
 
 
-def open_project(use_case: Trainable, root: Path) -> Project:
+def open_project(use_case: Any, root: Path) -> Project:
     """Open the project of a folder; MLflow works on the one that was opened last."""
     params = read(use_case.params, root / "params.toml")
     training = use_case.for_project(params, root)

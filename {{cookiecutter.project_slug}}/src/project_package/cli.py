@@ -31,7 +31,7 @@ class Entry:
     """What the command line needs of a use case."""
 
     training: str
-    """Where the training side is, as `module:name`: a server has no library for it."""
+    """Where the training side is, as `module:name`; a server has no library for it."""
     app: str
     """The factory of the HTTP application, as `module:function`."""
 

@@ -74,13 +74,7 @@ def columns_of(model: type[BaseModel]) -> Mapping[str, type]:
 
     str for text, float for numbers and booleans, int for the timestamp.
     """
-    columns: dict[str, type] = {}
-    for name, kind in _kinds(model).items():
-        if issubclass(kind, date):
-            columns[TIMESTAMP] = int
-        else:
-            columns[name] = str if issubclass(kind, str) else float
-    return columns
+    return {TIMESTAMP if kind is int else name: kind for name, kind in _kinds(model).items()}
 
 
 def to_rows(requests: Sequence[BaseModel], model: type[BaseModel] | None = None) -> Columns:
@@ -92,10 +86,10 @@ def to_rows(requests: Sequence[BaseModel], model: type[BaseModel] | None = None)
     rows: dict[str, NDArray[Any]] = {}
     for name, kind in _kinds(model or type(requests[0])).items():
         values = [getattr(request, name) for request in requests]
-        if issubclass(kind, date):
+        if kind is int:
             rows[TIMESTAMP] = milliseconds(values)
         else:
-            rows[name] = np.array(values, object if issubclass(kind, str) else np.float64)
+            rows[name] = np.array(values, object if kind is str else np.float64)
     return rows
 
 
@@ -110,18 +104,18 @@ def milliseconds(moments: Sequence[date]) -> NDArray[np.int64]:
 
 @cache
 def _kinds(model: type[BaseModel]) -> Mapping[str, type]:
-    """Return the type of each field, without `None` and annotations."""
+    """Return the type of the column of each field: see `columns_of`."""
     kinds = {name: _kind(field.annotation) for name, field in model.model_fields.items()}
-    if sum(issubclass(kind, date) for kind in kinds.values()) > 1:
+    if list(kinds.values()).count(int) > 1:
         raise TypeError(f"{model.__name__} has two dates: only one can be the timestamp of a row")
     return kinds
 
 
 def _kind(annotation: Any) -> type:
     if get_origin(annotation) is Literal:
-        return type(get_args(annotation)[0])
+        return _kind(type(get_args(annotation)[0]))
     if get_origin(annotation) in (Union, types.UnionType, Annotated):
         return next(_kind(part) for part in get_args(annotation) if part is not type(None))
     if not isinstance(annotation, type):
         raise TypeError(f"{annotation} is not a column: use str, a number, a date or a datetime")
-    return annotation
+    return int if issubclass(annotation, date) else str if issubclass(annotation, str) else float

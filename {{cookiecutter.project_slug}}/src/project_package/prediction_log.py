@@ -12,20 +12,7 @@ from pathlib import Path
 from secrets import token_bytes, token_hex
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Column,
-    DateTime,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    inspect,
-    select,
-    text,
-)
-from sqlalchemy.engine import URL, Connection, Engine, create_engine
+import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -34,24 +21,26 @@ from .settings import Settings
 
 SQLITE, HASH_BYTES, KEY_BYTES = "sqlite:///", 8, 32
 CONNECT = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}  # of PostgreSQL: s, ms
-PREDICTIONS = Table(
+PREDICTIONS = sa.Table(
     "predictions",
-    MetaData(),
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("time", DateTime(timezone=True), nullable=False, index=True),  # UTC
-    Column("version", String, nullable=False),
-    Column("role", String, nullable=False),  # champion, challenger or shadow
-    Column("event", String, nullable=False),  # keyed hashes; empty where there is none
-    Column("entity", String, nullable=False),
-    Column("monitored", JSON, nullable=False),  # both are JSON text already: see json_serializer
-    Column("answer", JSON, nullable=False),
+    sa.MetaData(),
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("time", sa.DateTime(timezone=True), nullable=False, index=True),  # UTC
+    sa.Column("version", sa.String, nullable=False),
+    sa.Column("role", sa.String, nullable=False),  # champion, challenger or shadow
+    sa.Column("event", sa.String, nullable=False),  # keyed hashes; empty where there is none
+    sa.Column("entity", sa.String, nullable=False),
+    sa.Column(
+        "monitored", sa.JSON, nullable=False
+    ),  # both are JSON text already: see json_serializer
+    sa.Column("answer", sa.JSON, nullable=False),
 )
 
 
 class PredictionLog:
     """The table. Methods connect when they are called; they raise Unavailable when they cannot."""
 
-    def __init__(self, url: str | URL, key: bytes, retention_days: float) -> None:
+    def __init__(self, url: str | sa.URL, key: bytes, retention_days: float) -> None:
         """Take the address, sqlite:///file or postgresql://...; nothing is opened yet.
 
         Raises:
@@ -75,13 +64,13 @@ class PredictionLog:
         """Delete the predictions about an entity; return how many."""
         with self._transaction() as connection:
             if self._engine.dialect.name == "postgresql":  # there is no index: it may take minutes
-                connection.execute(text("SET LOCAL statement_timeout = 0"))
+                connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             about = PREDICTIONS.c.entity == self.hash(entity_id)
             return connection.execute(PREDICTIONS.delete().where(about)).rowcount
 
     def delete_old(self, limit: int = 10_000) -> int:
         """Delete up to `limit` predictions that are older than the retention; return how many."""
-        old = select(PREDICTIONS.c.id).where(
+        old = sa.select(PREDICTIONS.c.id).where(
             PREDICTIONS.c.time < datetime.now(UTC) - self._retention
         )
         some = PREDICTIONS.c.id.in_(old.limit(limit))
@@ -99,13 +88,13 @@ class PredictionLog:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self) -> Iterator[sa.Connection]:
         """Run a transaction, in which the table exists."""
         try:
             with self._engine.begin() as connection:
                 if self._engine.dialect.name == "sqlite":
                     connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-                if not inspect(connection).has_table(PREDICTIONS.name):
+                if not sa.inspect(connection).has_table(PREDICTIONS.name):
                     connection.execute(CreateTable(PREDICTIONS, if_not_exists=True))
                     for index in PREDICTIONS.indexes:
                         connection.execute(CreateIndex(index, if_not_exists=True))
@@ -115,14 +104,14 @@ class PredictionLog:
             raise Unavailable(f"The prediction log cannot be used: {reason}") from None
 
 
-def _engine(url: str | URL) -> Engine:
+def _engine(url: str | sa.URL) -> sa.Engine:
     """Return the engine of a URL; raise UserError, without its password, when it is not valid."""
     try:
-        if isinstance(url, URL) or url.startswith(SQLITE):
-            return create_engine(url, json_serializer=str)
+        if isinstance(url, sa.URL) or url.startswith(SQLITE):
+            return sa.create_engine(url, json_serializer=str)
         if url.startswith(("postgresql://", "postgres://")):
             url = f"postgresql+psycopg://{url.partition('://')[2]}"
-            return create_engine(url, connect_args=CONNECT, json_serializer=str)
+            return sa.create_engine(url, connect_args=CONNECT, json_serializer=str)
     except ModuleNotFoundError:
         raise UserError("LOG_URL needs a driver: run `uv sync --extra postgresql`.") from None
     except (ArgumentError, ValueError):  # their messages may quote the password
@@ -151,7 +140,7 @@ def open_log(settings: Settings, root: Path) -> PredictionLog | None:
             path.touch(mode=0o600)
     except OSError as error:
         raise UserError(f"The prediction log {path} cannot be opened: {error}.") from error
-    address = URL.create("sqlite", database=str(path)) if is_file else url
+    address = sa.URL.create("sqlite", database=str(path)) if is_file else url
     opened = PredictionLog(address, key, settings.log_days)
     if is_file:  # a server may start before its database server
         opened.check()

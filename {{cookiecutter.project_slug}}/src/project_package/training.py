@@ -174,16 +174,5 @@ class Training:
         return self.metrics[0]
 
     def for_project(self, _params: Any, _root: Path) -> "Training":
-        """Return the training of a project, which is the same for all."""
+        """Return the training for parameters and a project's folder: here the same for all."""
         return self
-
-
-class Trainable(Protocol):
-    """What the command line gets of a use case: a `Training`, or what makes it for a project."""
-
-    @property
-    def params(self) -> type["Params"]:
-        """The parameters, as params.toml has them."""
-
-    def for_project(self, _params: Any, _root: Path) -> Training:
-        """Return the training for parameters and the files of a project's folder."""

@@ -13,7 +13,7 @@ from project_package.tabular.schema_file import Wish, look
 
 OUTCOMES = ["lapsed", "spend_next_28d"]
 AUGUST = datetime(2017, 8, 1)
-SHIPPED = next(Path(__file__).parents[2].glob("schema*.toml"))
+SHIPPED = Path(__file__).with_name("schema.toml")
 
 
 def table(folder: Path, purchases: pl.LazyFrame) -> pl.DataFrame:

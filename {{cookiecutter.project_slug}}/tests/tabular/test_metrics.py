@@ -117,6 +117,9 @@ def test_unknown_metric_is_refused() -> None:
 
 def test_naive_prediction_is_the_best_constant() -> None:
     table = rows()
+    for missed, expected in ((0.01, 0), (100, 1)):
+        decided = naive(problem(), params(decide={"false_negative": missed}), table)
+        assert {*decided["prediction"].tolist()} == {expected}
     shares = naive(problem("plan"), params(), table)["probabilities"]
     assert shares[0] == pytest.approx(np.bincount(table["plan"]) / 400)
     numbers = naive(problem("spent"), params(), table)

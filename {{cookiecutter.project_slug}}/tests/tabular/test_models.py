@@ -13,7 +13,6 @@ from project_package.bundle import Bundle, Manifest
 from project_package.contract import Columns, take
 from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
-from project_package.tabular import models
 from project_package.tabular.models import ESTIMATORS, Estimator, Goal, candidates
 from project_package.tabular.task import load
 from project_package.training import Candidate
@@ -22,8 +21,10 @@ TRAIN, TEST = rows(400), rows(300, seed=1)
 NAMES = [estimator.name for estimator in ESTIMATORS]
 
 
-def candidate(name: str, target: str, without: tuple[str, ...] = ()) -> Candidate:
-    found = candidates(Goal(problem(target, without), absolute=False))
+def candidate(
+    name: str, target: str, without: tuple[str, ...] = (), added: tuple[Estimator, ...] = ()
+) -> Candidate:
+    found = candidates(Goal(problem(target, without), absolute=False), (*ESTIMATORS, *added))
     return next(one for one in found if one.name == name)
 
 
@@ -100,19 +101,15 @@ def forest(_: Goal, settings: Any, seed: int) -> Any:
     return RandomForestClassifier(**settings, random_state=seed)
 
 
-def test_an_estimator_of_scikit_learn_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_estimator_of_scikit_learn_is_one_entry() -> None:
     added = Estimator("forest", forest, {"n_estimators": 20, "min_samples_leaf": 5})
-    monkeypatch.setattr(models, "ESTIMATORS", (*ESTIMATORS, added))
-    one = candidate("forest", "plan")
+    one = candidate("forest", "plan", added=(added,))
     fitted = one.fit(TRAIN, one.start, 7)
     assert parity(loaded(fitted).predict(TEST), fitted.predict(TEST)).largest_difference < 1e-5
 
 
-def test_estimator_without_a_graph_is_refused_at_its_first_trial(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_estimator_without_a_graph_is_refused_at_its_first_trial() -> None:
     added = Estimator("dummy", lambda *_: DummyClassifier(), {"none": 1})
-    monkeypatch.setattr(models, "ESTIMATORS", (*ESTIMATORS, added))
-    one = candidate("dummy", "left")
+    one = candidate("dummy", "left", added=(added,))
     with pytest.raises(UserError, match="DummyClassifier cannot be converted to ONNX"):
         one.fit(TRAIN, one.start, 7)

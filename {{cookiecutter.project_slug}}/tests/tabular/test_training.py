@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tabular.tables import problem, rows
+from tabular.tables import SCHEMA, problem, rows
 
 from project_package.tabular.data import Decide, TabularParams
+from project_package.tabular.problem import Problem
 from project_package.tabular.task import Details
 from project_package.tabular.training import about, margins, threshold, typical
 
@@ -71,7 +72,8 @@ def test_texts_are_those_of_the_parameters() -> None:
 
 
 def test_published_households_are_described() -> None:
-    found = about(problem(), params(data={"source": "completejourney"}))
-    assert found.question == "Is left = true?"
+    lapsed = Problem(table=SCHEMA, target="lapsed", classes=("false", "true"))
+    found = about(lapsed, params(data={"source": "completejourney"}))
+    assert found.question == "Is lapsed = true?"
     assert "offer" in found.use
     assert found.limits

@@ -5,6 +5,7 @@ CSV is read strictly and as text: DuckDB's detection of types skips lines that d
 """
 
 import csv
+import re
 from glob import escape, glob
 from io import TextIOWrapper
 from itertools import chain
@@ -56,8 +57,8 @@ def read(duck: DuckDBPyConnection, path: Path) -> DuckDBPyRelation:
         return duck.read_parquet(literal)
     except duckdb.InvalidInputException as error:
         raise UserError(
-            f"{path} is not a Parquet file, or is truncated: write it again, or end its name in "
-            ".csv if it is CSV."
+            f"{path} is not a Parquet file, or is truncated: write it again as Parquet, or as CSV "
+            "with a name that ends in .csv."
         ) from error
 
 
@@ -68,11 +69,11 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
         stream = pa.input_stream(path, compression)
         with TextIOWrapper(stream, "utf-8-sig", newline="") as lines:
             first = lines.readline()
-            delimiter = max(",;\t|", key=first.count)
+            delimiter = max(",;\t|", key=re.sub('"[^"]*"', "", first).count)
             header = next(csv.reader(chain([first], lines), delimiter=delimiter))
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise UserError(f"{path} is not a CSV file in UTF-8: {error}. Write it again.") from error
-    names = [name or f"column {index}" for index, name in enumerate(header, 1)]
+    names = [name.strip() or f"column {index}" for index, name in enumerate(header, 1)]
     if not names:
         raise UserError(f"{path} is empty: its first line must name the columns.")
     folded = [name.lower() for name in names]  # DuckDB ignores case

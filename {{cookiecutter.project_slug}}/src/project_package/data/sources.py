@@ -7,7 +7,7 @@ its type stops the copy, and the message shows it.
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
 import duckdb
-from duckdb import DuckDBPyConnection, DuckDBPyRelation, SQLExpression
+from duckdb import ColumnExpression, DuckDBPyConnection, DuckDBPyRelation, SQLExpression
 from pydantic import BaseModel, Field
 
 from .. import settings
@@ -68,7 +68,7 @@ class Layout:
     optional: tuple[str, ...] = ()
     """Columns that may be missing in a source; then they are missing in the file too."""
     cleaned: Mapping[str, str] = field(default_factory=dict)
-    """SQL to read instead of a column, such as `replace(price, ',', '.')`."""
+    """SQL to read instead of a column of text, such as `replace(price, ',', '.')`."""
 
 
 def types_of(model: type[BaseModel]) -> Mapping[str, Type]:
@@ -139,6 +139,8 @@ def open_duckdb(scratch: Path, memory_limit_mib: int) -> Iterator[DuckDBPyConnec
 def _explain(message: str) -> str:
     """Shorten an error of DuckDB to one line, with the file if it names one."""
     cause = re.split(r"\n\s*(?:Possible|LINE 1)", message)[0].partition(": ")[2]
+    if "state machine" in cause:
+        cause = "its lines end in different ways, or a quote is not closed; write it again"
     file = re.search(r"^\s*file = (.+)$", message, re.MULTILINE)
     return re.sub(r"\s*\n\s*", ", ", cause.strip(" \n.")) + (f" (in {file[1]})" if file else "")
 
@@ -168,7 +170,10 @@ def _rows(
     layout: Layout,
 ) -> DuckDBPyRelation:
     """Concatenate our columns of every file; DuckDB finds types that hold all values."""
-    names = _names(params, layout, next(iter(tables.values())).columns)
+    require_known("data.columns", params.columns, "an expected column", layout.types)
+    header = next(iter(tables.values())).columns
+    names = {ours: params.columns.get(ours, ours) for ours in layout.types}
+    names = {o: own for o, own in names.items() if o not in layout.optional or own in header}
     queries = []
     for where, table in tables.items():
         for ours, own in names.items():
@@ -177,19 +182,21 @@ def _rows(
                     f'{where} has no column "{own}" for {ours}; {near(own, table.columns)} '
                     f"Write its name under data.columns: {ours} = ..."
                 )
-        columns = [
-            SQLExpression(layout.cleaned.get(ours, quoted(own))).alias(ours)
-            for ours, own in names.items()
-        ]
-        queries.append(table.select(*columns).sql_query())
+        mine = table.select(*(ColumnExpression(own).alias(name) for name, own in names.items()))
+        columns = (
+            SQLExpression(_cleaned(layout, name, str(kind))).alias(name)
+            for name, kind in zip(mine.columns, mine.types, strict=True)
+        )
+        queries.append(f"({mine.select(*columns).sql_query()})")
     return duck.sql(" UNION ALL ".join(queries))
 
 
-def _names(params: SourceParams, layout: Layout, header: Sequence[str]) -> dict[str, str]:
-    """Map our columns to the source's own, without optional ones that are missing there."""
-    require_known("data.columns", params.columns, "an expected column", layout.types)
-    names = {ours: params.columns.get(ours, ours) for ours in layout.types}
-    return {o: own for o, own in names.items() if o not in layout.optional or own in header}
+def _cleaned(layout: Layout, name: str, kind: str) -> str:
+    """Return SQL for a column of the source: text is cleaned, and NaN is a missing value."""
+    column = quoted(name)
+    if kind in ("FLOAT", "DOUBLE"):  # isnan is never true: statistics of Parquet leave out NaN
+        return f"CASE WHEN isfinite({column}) OR isinf({column}) THEN {column} END"
+    return layout.cleaned.get(name, column) if kind == "VARCHAR" else column
 
 
 def _reading(column: str, kind: str, wanted: Type) -> str:
@@ -203,7 +210,7 @@ def _reading(column: str, kind: str, wanted: Type) -> str:
         is_time = kind.startswith(("TIMESTAMP", "DATE"))
         moment = column if is_time else f"TRY_CAST({text} AS TIMESTAMPTZ)"
         time = f"TRY_CAST({moment} AS TIMESTAMP_MS)"
-        return f"CASE WHEN year({time}) BETWEEN 1 AND 9999 THEN {time} END"  # nor infinity
+        return f"CASE WHEN year({time}) BETWEEN 1000 AND 9999 THEN {time} END"  # not 24-01-31
     if kind == wanted:
         return column
     return text if wanted == "VARCHAR" else f"TRY_CAST({text} AS {wanted})"

@@ -7,7 +7,7 @@ import pandera.polars as pa
 import polars as pl
 
 from .sources import Layout, Type, quoted
-from .table_schema import SCHEMA, Column, Schema
+from .table_schema import LARGEST, SCHEMA, Column, Schema
 
 READ_AS: Mapping[str, Type] = {
     "number": "DOUBLE",
@@ -17,6 +17,8 @@ READ_AS: Mapping[str, Type] = {
     "category": "VARCHAR",
     "text": "VARCHAR",
 }
+COMMA = r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?"
+"""Numbers with a decimal comma, as a regular expression."""
 
 
 def used_columns(schema: Schema) -> Mapping[str, Column]:
@@ -24,7 +26,7 @@ def used_columns(schema: Schema) -> Mapping[str, Column]:
     return {name: c for name, c in schema.columns.items() if c.role != "ignored"}
 
 
-def layout(schema: Schema, optional: tuple[str, ...] = ()) -> Layout:
+def layout(schema: Schema, optional: tuple[str, ...] | None = None) -> Layout:
     """Return how to read the table: the types of its columns, and how their texts are cleaned.
 
     The rows are sorted by all columns, so that the same rows in another order are the same data;
@@ -34,23 +36,28 @@ def layout(schema: Schema, optional: tuple[str, ...] = ()) -> Layout:
     first = schema.of_role("time", "id", "group")
     return Layout(
         types={name: READ_AS[column.type] for name, column in used.items()},
-        order=() if optional else (*first, *(name for name in used if name not in first)),
-        optional=optional,
-        cleaned={n: sql for n, c in used.items() if (sql := cleaned(schema, n, c))},
+        order=(*first, *(n for n in used if n not in first)) if optional is None else (),
+        optional=optional or (),
+        cleaned={name: cleaned(schema, name, column) for name, column in used.items()},
     )
 
 
+def known(name: str, nulls: tuple[str, ...]) -> str:
+    """Return SQL for a column of text, null where a text stands for a missing value."""
+    missing = ", ".join("'" + null.replace("'", "''") + "'" for null in ("", *nulls))
+    return f"CASE WHEN trim({quoted(name)}) NOT IN ({missing}) THEN {quoted(name)} END"
+
+
 def cleaned(schema: Schema, name: str, column: Column) -> str:
-    """Return SQL for values that the source writes in a way of its own; empty if it does not."""
-    text = value = f"CAST({quoted(name)} AS VARCHAR)"
+    """Return SQL for a column of text that the source writes in a way of its own."""
+    text = known(name, schema.null_values)
     if column.decimal == ",":
-        text = f"replace(replace({text}, '.', ''), ',', '.')"
+        plain = f"replace(replace({text}, '.', ''), ',', '.')"
+        text = f"CASE WHEN regexp_full_match({text}, '{COMMA}') THEN {plain} ELSE {text} END"
     if column.format:
-        text = f"coalesce(CAST(try_strptime({text}, '{column.format}') AS VARCHAR), {text})"
-    if schema.null_values:
-        missing = ", ".join("'" + null.replace("'", "''") + "'" for null in schema.null_values)
-        text = f"CASE WHEN {value} NOT IN ({missing}) THEN {text} END"
-    return "" if text == value else text
+        moment = f"try_strptime({text}, '{column.format}')"
+        text = f"CASE WHEN year({moment}) > 999 THEN CAST({moment} AS VARCHAR) ELSE {text} END"
+    return text
 
 
 def rules(columns: Mapping[str, Column]) -> pa.DataFrameSchema:
@@ -71,6 +78,9 @@ def rules(columns: Mapping[str, Column]) -> pa.DataFrameSchema:
 
 def _checks(column: Column) -> Iterator[pa.Check]:
     edit = f"or change {SCHEMA}"
+    if READ_AS[column.type] == "DOUBLE":
+        within = f"must lie between -{LARGEST:g} and {LARGEST:g}"
+        yield pa.Check.in_range(-LARGEST, LARGEST, error=within)
     if column.type == "integer":
         yield pa.Check(_is_whole, error=f"must be a whole number, {edit}")
     if column.min is not None:

@@ -3,9 +3,10 @@
 `ml schema` proposes it as schema.toml, a person reviews it, and nothing is guessed later.
 """
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -17,6 +18,10 @@ Role: TypeAlias = Literal["feature", "target", "outcome", "id", "group", "time",
 Type: TypeAlias = Literal["number", "integer", "boolean", "category", "date", "text"]
 EXPLAIN = "explain"
 """The field of a request that asks for reasons; no column may have its name."""
+PATTERN = re.compile(r"\*|\^.*\$", re.DOTALL)
+"""Names that polars takes for several columns."""
+LARGEST = 1e30
+"""Larger numbers would overflow in the float32 arithmetic of graphs."""
 
 
 class Column(Frozen):
@@ -55,12 +60,13 @@ class Schema(Frozen):
         for name, column in self.columns.items():
             if column.role == "feature" and column.type == "text":
                 raise ValueError(f"{name}: text cannot be a feature; use the role ignored")
-            if column.role == "time" and column.type != "date":
-                raise ValueError(f"{name}: a column with the role time must have the type date")
-            if column.type == "category" and column.role == "feature" and not column.categories:
-                raise ValueError(f"{name}: a category needs the list `categories`")
-        if EXPLAIN in self.of_role("feature", "id", "group", "time"):
-            raise ValueError(f"{EXPLAIN} is a field of every request; rename that column")
+            if column.role == "time" and (column.type != "date" or column.missing):
+                raise ValueError(f"{name}: the time must be a date such as 2024-01-31 in every row")
+            listed = column.categories or (("",) if column.type == "category" else ())
+            if column.role == "feature" and ("" in listed or len({*listed}) < len(listed)):
+                raise ValueError(f"{name}: `categories` must list its different values, none empty")
+            if column.role != "ignored" and (name == EXPLAIN or PATTERN.fullmatch(name)):
+                raise ValueError(f"{name}: this name has a meaning of its own; rename the column")
         return self
 
     def of_role(self, *roles: Role) -> tuple[str, ...]:
@@ -71,13 +77,20 @@ class Schema(Frozen):
 def read_schema(path: Path) -> Schema:
     """Read schema.toml; raise UserError when it is missing or breaks a rule."""
     try:
-        return Schema.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return validated(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise UserError(
             f"There is no {path.name}: run `ml schema SOURCE --target COLUMN`."
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path.name} is not valid TOML in UTF-8: {error}.") from error
+
+
+def validated(values: Any) -> Schema:
+    """Return a schema; raise UserError with the rules that it breaks."""
+    try:
+        return Schema.model_validate(values)
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors())
-        raise UserError(f"{path.name} breaks a rule: " + "\n".join(lines)) from error
+        message = "\n".join(line.removeprefix("Value error, ") for line in lines)
+        raise UserError(f"{SCHEMA} breaks a rule: {message}.") from error

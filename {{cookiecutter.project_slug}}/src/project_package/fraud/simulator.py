@@ -58,11 +58,10 @@ def simulate(
     drawn = list(_days(people, terminals, days, rng))
     rows = {name: np.concatenate([day[name] for day in drawn]) for name in drawn[0]}
     _steal_cards(rows, customers, days, rng)
-    time = pl.lit(START, pl.Datetime("ms")) + pl.duration(seconds="second", time_unit="ms")
     return pl.DataFrame(rows).select(
         # Twelve characters or fewer: Polars keeps them inline, 16 bytes each.
         transaction_id="P" + pl.int_range(1, pl.len() + 1).cast(pl.String).str.zfill(9),
-        timestamp=time,
+        timestamp=pl.lit(START, pl.Datetime("ms")) + pl.duration(seconds="second", time_unit="ms"),
         customer_id="C" + pl.col("customer").cast(pl.String).str.zfill(7),
         terminal_id="T" + pl.col("terminal").cast(pl.String).str.zfill(7),
         amount="amount",

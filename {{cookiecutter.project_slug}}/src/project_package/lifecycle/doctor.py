@@ -1,6 +1,5 @@
 """models and doctor: which versions there are, and which parts of the set-up are broken."""
 
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,16 +33,9 @@ def models(project: Project) -> None:
 
 def doctor(project: Project) -> None:
     """Print the finding of each check; raise UserError when something is broken."""
-    checks: dict[str, Callable[[Project], str]] = {
-        "data": _data,
-        "tracking": _tracking,
-        "search": _search,
-        "champion": _champion,
-        "events": _events,
-        "keys": _keys,
-    }
     rows, broken = [], []
-    for name, check in checks.items():
+    for check in (_data, _tracking, _search, _champion, _events, _keys):
+        name = check.__name__.removeprefix("_")
         try:
             rows.append((name, "ok", check(project)))
         except (UserError, *FAILURES) as error:

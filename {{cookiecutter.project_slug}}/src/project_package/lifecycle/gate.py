@@ -102,9 +102,8 @@ def champion(metric: Metric, gain: Interval, promote: Promote) -> Verdict:
 
 def losses(scores: Mapping[str, Score | None], promote: Promote) -> list[Verdict]:
     """Require that no metric in `promote.max_loss` loses more than its limit to the champion."""
-    where, rival = "promote.max_loss", "the champion"
     return [
-        _limited(f"metric {name}", scores[name], rival, limit, where)
+        _limited(f"metric {name}", scores[name], "the champion", limit, "promote.max_loss")
         for name, limit in promote.max_loss.items()
     ]
 

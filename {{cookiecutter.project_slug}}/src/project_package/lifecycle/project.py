@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from mlflow.exceptions import MlflowException
 from optuna.exceptions import StorageInternalError
@@ -19,7 +20,7 @@ from ..errors import CODE_ERRORS, ModelError, UserError
 from ..model_store import CHAMPION, Store
 from ..params import Params
 from ..settings import Settings
-from ..training import Trainable, Training
+from ..training import Training
 from .console import Console
 from .inference import answer
 from .registry import Registry
@@ -89,8 +90,10 @@ class Project:
 
 
 @contextmanager
-def open_folder(use_case: Trainable, changes: Sequence[str], quiet: bool) -> Iterator[Project]:
+def open_folder(use_case: Any, changes: Sequence[str], quiet: bool) -> Iterator[Project]:
     """Open the project of the working folder, with changes of its parameters.
+
+    `use_case` has `params` and `for_project`: it is a `Training`, or makes one for a project.
 
     Raises:
         UserError: parameters or settings are wrong, or the disk or MLflow failed inside.

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from ..bundle import EXAMPLES, example_requests, pack
-from ..contract import AsyncModel, Model, take
-from ..errors import GateRefused, UserError, require_known
+from ..contract import take
+from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
 from ..training import Progress
 from . import gate
@@ -54,14 +54,6 @@ def promote(project: Project) -> int:
     return version.number
 
 
-def load_rival(project: Project, champion: Version, task: str) -> Model | AsyncModel:
-    """Load the champion's model; raise UserError when it is of another task."""
-    bundle = project.registry.bundle(champion)
-    if (other := project.training.make_task(bundle).name) != task:
-        raise UserError(f'The champion is of "{other}": set another `name` and MODEL_STORE.')
-    return project.load(bundle)
-
-
 def rollback(project: Project) -> int:
     """Make the previous champion the champion again; return its version. See `Registry`."""
     with project.workspace.lock(), project.console.step("rollback"):
@@ -75,20 +67,16 @@ def judge(
 ) -> list[Verdict]:
     """Apply every rule of the gate to a version."""
     training, limits, registry = project.training, project.params.promote, project.registry
-    # 1. Read the evaluation, the bundle and its test rows.
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
     rows, model = splits_of(project, bundle).test, project.load(bundle)
-    task = training.make_task(bundle)
     kind = "a slice with some of the test rows, but not all"
     require_known("promote.guarded", limits.guarded, kind, (s.name for s in evaluation.slices))
     progress(0.2)
-    # 2. Compare with no model, the simple baseline and the floor.
     verdicts = gate.beats(training.goal, evaluation, limits)
     slices, rival = evaluation.slices, "the simple baseline"
-    # 3. Compare with the champion, which takes the place of the baseline.
     if champion is not None:
         new = run_model(model, rows)
-        old = run_model(load_rival(project, champion, task.name), rows)
+        old = run_model(project.load(registry.bundle(champion)), rows)
         predictions = {MODEL: new, BASELINE: old, NAIVE: training.naive(rows)}
         progress(0.3)
         gain = gate.paired_bootstrap(training, rows, (new, old), limits)
@@ -96,12 +84,12 @@ def judge(
         verdicts += gate.losses(score_rows(training, rows, predictions), limits)
         verdicts.append(gate.changed(training.changed(old, new), limits))
         progress(0.6)
+        # It takes the place of the baseline.
         slices, rival = score_slices(training, rows, predictions), "the champion"
-    # 4. Check slices, parity, size and time.
     verdicts += gate.slices(training.goal, slices, rival, limits)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
     if examples := json.loads(bundle.files[EXAMPLES]):
-        what = "a request, features included"
+        task, what = training.make_task(bundle), "a request, features included"
         requests = example_requests(task.request, examples[:1], version.number)
         call: Callable[[], object] = partial(answer, task, model, requests)
     else:

@@ -31,7 +31,7 @@ from ..model_store import CHALLENGER, CHAMPION, Store
 from ..prediction_log import open_log
 from ..settings import Settings
 from .auth import open_keys, require
-from .compat import MLFLOW_HEALTH, add_compat, add_platform_health
+from .compat import MLFLOW_HEALTH, add_compat
 from .event_transactions import EventTransactions
 from .log_config import logging_config
 from .log_writer import LogWriter
@@ -74,7 +74,6 @@ def create_app(
         add_events(app, task.history, services.events)
     add_admin(app, champion, metrics)
     add_compat(app, task, services.predictions, champion)
-    add_platform_health(app, champion)
     add_health(app, services.ready)
     for scope, router in task.routers.items():
         app.include_router(router, dependencies=[Security(require(scope))])

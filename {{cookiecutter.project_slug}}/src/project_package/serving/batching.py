@@ -96,14 +96,13 @@ class MicroBatcher(Generic[Item, Result]):
             self._start()
             return
         self._max_items = min(2 * self._max_items, self._max_waiting)
-        results = [] if error else call.result()
         for number, waiting in enumerate(self._batch):
             if waiting.result.done():
                 continue
             if error:
                 waiting.result.set_exception(error)
             else:
-                waiting.result.set_result(results[number])
+                waiting.result.set_result(call.result()[number])
         self._call = None
         if self._queue:
             self._start()

@@ -79,8 +79,13 @@ def read_instances(body: PlatformBody, adapter: TypeAdapter[list[BaseModel]]) ->
         raise invalid("must have a value of each column in every row", "body", name) from None
 
 
+async def _ping(request: Request) -> Response:
+    version = request.app.state.champion.current().version
+    return Response(version if request.url.path == "/version" else "\n")
+
+
 def add_compat(app: FastAPI, task: Task, service: PredictionService, champion: ModelLoader) -> None:
-    """Add the routes of all platforms; they are not part of the API documentation."""
+    """Add the routes of all platforms, without documentation; those of health need no key."""
     settings: Settings = app.state.settings
     adapter = TypeAdapter[list[BaseModel]](InstanceList[task.request])  # type: ignore[name-defined]
     options = {**protected("predict"), "include_in_schema": False}
@@ -108,14 +113,5 @@ def add_compat(app: FastAPI, task: Task, service: PredictionService, champion: M
     async def models() -> dict[str, list[str]]:
         return {"models": [champion.current().bundle.manifest.name]}
 
-
-def add_platform_health(app: FastAPI, champion: ModelLoader) -> None:
-    """Add the health routes of all platforms, which need no key."""
-    health_route = app.state.settings.aip_health_route
-
-    async def ping(request: Request) -> Response:
-        version = champion.current().version
-        return Response(version if request.url.path == "/version" else "\n")
-
-    for path in filter(None, (*MLFLOW_HEALTH, health_route)):
-        app.add_api_route(path, ping, methods=["GET", "HEAD"], include_in_schema=False)
+    for path in filter(None, (*MLFLOW_HEALTH, settings.aip_health_route)):
+        app.add_api_route(path, _ping, methods=["GET", "HEAD"], include_in_schema=False)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -25,12 +25,6 @@ MAX_WAITING = 100_000
 log = logging.getLogger(__name__)
 
 
-class _Waiting(NamedTuple):
-    time: datetime
-    role: str
-    answered: Answered
-
-
 class LogWriter:
     """Writes predictions to a log from `start` to `close`.
 
@@ -40,7 +34,7 @@ class LogWriter:
     def __init__(self, prediction_log: PredictionLog, metrics: Metrics) -> None:
         self.prediction_log, self._metrics, self.error = prediction_log, metrics, ""
         self._lock, self._waiting_rows = threading.Lock(), 0
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[tuple[dict[str, Any], Answered]] = []
         self._next_deletion = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
@@ -52,7 +46,9 @@ class LogWriter:
             if self._waiting_rows + rows > MAX_WAITING:
                 self._metrics.log_dropped.inc(rows)
             else:
-                self._waiting.append(_Waiting(datetime.now(UTC), role, answered))
+                version = answered.served.version
+                shared = {"time": datetime.now(UTC), "version": version, "role": role}
+                self._waiting.append((shared, answered))
                 self._waiting_rows += rows
 
     def start(self) -> None:
@@ -94,31 +90,28 @@ class LogWriter:
 
         def batches() -> Iterator[list[dict[str, Any]]]:
             nonlocal dropped
-            for one in waiting:
+            for shared, answered in waiting:
                 try:
-                    yield _to_rows(one, self.prediction_log)
+                    yield self._to_rows(shared, answered)
                 except CODE_ERRORS as error:  # of the use case's `monitored`
                     log.warning("predictions are not logged", extra={"reason": repr(error)})
-                    dropped += len(one.answered.answers)
+                    dropped += len(answered.answers)
 
         self.prediction_log.insert(batches())
         self._metrics.log_dropped.inc(dropped)
         with self._lock:
             del self._waiting[: len(waiting)]
-            self._waiting_rows -= sum(len(one.answered.answers) for one in waiting)
+            self._waiting_rows -= sum(len(answered.answers) for _, answered in waiting)
 
-
-def _to_rows(waiting: _Waiting, prediction_log: PredictionLog) -> list[dict[str, Any]]:
-    """Return the rows of a batch of answers."""
-    answered, hashed = waiting.answered, prediction_log.hash
-    task, rows, answers = answered.served.task, answered.rows, answered.answers
-    monitored = _to_json(answered.monitored) if answered.monitored else ["{}"] * len(answers)
-    events = rows[task.id].tolist() if task.id else [""] * len(answers)
-    entities = rows[task.entity].tolist() if task.entity else [""] * len(answers)
-    shared = {"time": waiting.time, "version": answered.served.version, "role": waiting.role}
-    names = ("event", "entity", "monitored", "answer")
-    columns = (map(hashed, events), map(hashed, entities), monitored, answers)
-    return [shared | dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    def _to_rows(self, shared: dict[str, Any], answered: Answered) -> list[dict[str, Any]]:
+        """Return the rows of a batch of answers, each with the columns that all share."""
+        task, rows, answers = answered.served.task, answered.rows, answered.answers
+        monitored = _to_json(answered.monitored) if answered.monitored else ["{}"] * len(answers)
+        events = rows[task.id].tolist() if task.id else [""] * len(answers)
+        entities = rows[task.entity].tolist() if task.entity else [""] * len(answers)
+        names, hashed = ("event", "entity", "monitored", "answer"), self.prediction_log.hash
+        columns = (map(hashed, events), map(hashed, entities), monitored, answers)
+        return [shared | dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _to_json(columns: Columns) -> list[str]:

@@ -164,12 +164,8 @@ class AccessLog:
             route = getattr(scope.get("route"), "path", "other")  # the template, found by routing
             self._requests(route, status).inc()
             self._seconds(route).observe(time.perf_counter() - start)
-            if status >= 400:
-                self._log(route, status)
-
-    def _log(self, route: str, status: int) -> None:
-        now = time.monotonic()
-        if now - self._logged.get((route, status), -LOG_SECONDS) >= LOG_SECONDS:
-            self._logged[route, status] = now
-            event = "failed" if status == 500 else "refused"
-            log.warning(event, extra={"route": route, "status": status})
+            last = self._logged.get((route, status), -LOG_SECONDS)
+            if status >= 400 and time.monotonic() - last >= LOG_SECONDS:
+                self._logged[route, status] = time.monotonic()
+                event = "failed" if status == 500 else "refused"
+                log.warning(event, extra={"route": route, "status": status})

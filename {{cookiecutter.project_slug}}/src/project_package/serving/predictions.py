@@ -76,9 +76,8 @@ class Versions:
                 batch = _predict(self.champion.current(), part, earlier)
                 reason = f"Version {served.version} failed on a request: {error!r}"
                 self.challenger.refuse(reason, served)
-            version = batch.served.version
-            for position, response in zip(positions.tolist(), batch.answers, strict=True):
-                answers[position] = Answer(version, response)
+            found = [Answer(batch.served.version, response) for response in batch.answers]
+            answers.update(zip(positions.tolist(), found, strict=True))
             batches.append(batch)
         return [answers[position] for position in range(len(answers))], batches
 

@@ -15,24 +15,13 @@ from pydantic import BaseModel
 
 from ..api_keys import Scope
 from ..contract import History, Task
+from . import schemas
 from .auth import SCHEMES, require
 from .body import JSON, read_body
 from .metrics import Metrics
 from .model_loader import ModelLoader
 from .prediction_service import EventService, PredictionService
 from .predictions import Answer
-from .schemas import (
-    Events,
-    EventsStored,
-    Instances,
-    Invalid,
-    Labels,
-    LabelsSet,
-    ModelDescription,
-    Predictions,
-    Ready,
-    Refusal,
-)
 
 TAGS: dict[Scope, str] = {"predict": "predictions", "labels": "events", "admin": "model"}
 HEALTH_PATHS = ("/healthz", "/readyz")
@@ -42,15 +31,21 @@ Open the route, choose *Try it out* and *Execute*. Where API keys are on, choose
 Clients of MLflow, KServe, SageMaker and Vertex AI can use their own routes.
 """
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Refusal, "description": "No API key, or an unknown one"},
-    403: {"model": Refusal, "description": "The key lacks the scope"},
-    503: {"model": Refusal, "description": "Too many requests, or a service is unavailable"},
+    401: {"model": schemas.Refusal, "description": "No API key, or an unknown one"},
+    403: {"model": schemas.Refusal, "description": "The key lacks the scope"},
+    503: {
+        "model": schemas.Refusal,
+        "description": "Too many requests, or a service is unavailable",
+    },
 }
 BODY_REFUSALS: dict[int | str, dict[str, Any]] = {
-    408: {"model": Refusal, "description": "The body took too long to arrive"},
-    409: {"model": Refusal, "description": "Another process is answering an event of the body"},
-    413: {"model": Refusal, "description": "The body is too large"},
-    422: {"model": Invalid, "description": "The body breaks a rule"},
+    408: {"model": schemas.Refusal, "description": "The body took too long to arrive"},
+    409: {
+        "model": schemas.Refusal,
+        "description": "Another process is answering an event of the body",
+    },
+    413: {"model": schemas.Refusal, "description": "The body is too large"},
+    422: {"model": schemas.Invalid, "description": "The body breaks a rule"},
 }
 
 
@@ -81,8 +76,8 @@ def add_predict(
     app: FastAPI, task: Task, service: PredictionService, examples: Sequence[Mapping[str, Any]]
 ) -> None:
     """Add POST /v1/predict; the API documentation shows the requests of `examples`."""
-    body_type = Instances[task.request]  # type: ignore[name-defined]
-    answer_type = Predictions[task.response]  # type: ignore[name-defined]
+    body_type = schemas.Instances[task.request]  # type: ignore[name-defined]
+    answer_type = schemas.Predictions[task.response]  # type: ignore[name-defined]
     described = protected("predict", body_type, examples)
 
     @app.post("/v1/predict", summary="Predict", response_model=answer_type, **described)
@@ -94,37 +89,39 @@ def add_predict(
 
 def add_events(app: FastAPI, history: History, service: EventService) -> None:
     """Add POST /v1/events, and POST /v1/labels where there are labels."""
-    events_type = Events[history.event]  # type: ignore[name-defined]
+    events_type = schemas.Events[history.event]  # type: ignore[name-defined]
 
     @app.post("/v1/events", summary="Store events", **protected("labels", events_type))
-    async def events(request: Request) -> EventsStored:
+    async def events(request: Request) -> schemas.EventsStored:
         """Store events; one whose key is stored already changes nothing."""
         body = await read_body(request, events_type)
         added = await service.add_events(body.events)
-        return EventsStored(new=sum(added), known=len(added) - sum(added))
+        return schemas.EventsStored(new=sum(added), known=len(added) - sum(added))
 
     if history.label is None:
         return
-    labels_type = Labels[history.label]  # type: ignore[name-defined]
+    labels_type = schemas.Labels[history.label]  # type: ignore[name-defined]
 
     @app.post("/v1/labels", summary="Set labels", **protected("labels", labels_type))
-    async def labels(request: Request) -> LabelsSet:
+    async def labels(request: Request) -> schemas.LabelsSet:
         """Set the labels of stored events."""
         body = await read_body(request, labels_type)
         found = await service.set_labels(body.labels)
         unknown = [index for index, is_known in enumerate(found) if not is_known]
-        return LabelsSet(set=len(found) - len(unknown), unknown=unknown)
+        return schemas.LabelsSet(set=len(found) - len(unknown), unknown=unknown)
 
 
 def add_admin(app: FastAPI, champion: ModelLoader, metrics: Metrics) -> None:
     """Add GET /v1/model and GET /metrics."""
 
     @app.get("/v1/model", summary="Describe the model", **protected("admin"))
-    async def model() -> ModelDescription:
+    async def model() -> schemas.ModelDescription:
         """Return the manifest and the model card of the champion."""
         served = champion.current()
         manifest = served.bundle.manifest.model_dump(mode="json")
-        return ModelDescription(model_version=served.version, manifest=manifest, card=served.card)
+        return schemas.ModelDescription(
+            model_version=served.version, manifest=manifest, card=served.card
+        )
 
     @app.get("/metrics", summary="Metrics", response_class=PlainTextResponse, **protected("admin"))
     async def page() -> Response:
@@ -132,7 +129,7 @@ def add_admin(app: FastAPI, champion: ModelLoader, metrics: Metrics) -> None:
         return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)
 
 
-def add_health(app: FastAPI, ready: Callable[[], Ready]) -> None:
+def add_health(app: FastAPI, ready: Callable[[], schemas.Ready]) -> None:
     """Add GET and HEAD /healthz and /readyz, which need no key and name no address."""
 
     @app.head("/healthz", include_in_schema=False)
@@ -143,7 +140,7 @@ def add_health(app: FastAPI, ready: Callable[[], Ready]) -> None:
 
     @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", summary="Readiness", tags=["health"])
-    async def readyz() -> Ready:
+    async def readyz() -> schemas.Ready:
         """Report the version that is served, and every part that does not work."""
         return ready()
 

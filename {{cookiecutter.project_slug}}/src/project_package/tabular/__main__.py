@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..cli import Entry, app, run
+from ..errors import UserError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -49,6 +50,9 @@ def schema(  # noqa: PLR0913, PLR0917  options
     from .schema_file import Wish, propose
 
     roles: dict[str, Role] = dict.fromkeys(outcome or (), "outcome")
+    named = [target, *roles, *filter(None, (time, group, id_))]
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise UserError(f'ml schema: "{twice[0]}" can have one role only: name it once.')
     roles |= {time: "time", group: "group", id_: "id"}
     roles.pop("", None)
     classes = dict.fromkeys(category or (), True)

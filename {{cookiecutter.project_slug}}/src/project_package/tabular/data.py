@@ -6,6 +6,7 @@ schema.json    the schema that they follow
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
@@ -138,7 +139,9 @@ def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
         raise UserError(f"{SCHEMA} has changed since the data was read: run `ml data` again.")
     table = pl.read_parquet(folder / ROWS)
     if missing := table[problem.target].null_count():
-        raise UserError(f"{missing:,} rows have no {problem.target}: leave them out of the source.")
+        raise UserError(
+            f"Rows without {problem.target}: {missing:,}. Leave them out of the source."
+        )
     rows = read_columns(problem, table)
     parts = by_time if problem.one("time") else at_random
     test, *folds = (Fold(take(rows, t), take(rows, v)) for t, v in parts(problem, params, rows))
@@ -185,10 +188,11 @@ def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterato
 
     def split_into(parts: int, among: Values) -> Iterator[tuple[Values, Values]]:
         least = int(np.min(np.unique(labels[among], return_counts=True)[1]))
-        if least < parts or (group and len(np.unique(rows[group][among])) < parts):
+        least = min(least, len(np.unique(rows[group][among]))) if group else least
+        if least < parts:
             raise UserError(
                 f"{len(target):,} rows are too few for this split, which needs {parts} of each "
-                f"class or group where {least} are left: use more rows, or lower split.folds."
+                f"class, or groups, where {least} are left: use more rows, or fewer parts."
             )
         splitter = kind(parts, shuffle=True, random_state=params.seed)
         groups = rows[group][among] if group else None
@@ -197,34 +201,38 @@ def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterato
 
     rest, test = next(split_into(round(1 / sizes.test_share), np.arange(len(target))))
     yield rest, test
-    yield from split_into(sizes.folds, rest)
+    yield from islice(split_into(max(2, sizes.folds), rest), sizes.folds)
 
 
 def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Path) -> Columns:
-    """Read rows to predict; they may leave out ids, groups, targets and outcomes.
+    """Read rows to predict; they may leave out what a request may leave out.
 
     Raises:
-        UserError: the file cannot be read, or a feature is missing.
+        UserError: the file cannot be read, or has a value that a request may not have.
     """
-    features = {*problem.requested} - {*problem.table.of_role("id", "group")}
-    optional = tuple(name for name in used_columns(problem.table) if name not in features)
+    known = {*problem.requested, problem.one("time")}
+    columns = {name: c for name, c in problem.table.columns.items() if name in known}
+    needed = {*problem.requested} - {*problem.table.of_role("id", "group")}
+    free = {"min": None, "max": None, "others": True}
+    checked = {name: c.model_copy(update=free) for name, c in columns.items() if name in needed}
+    renamed = {name: own for name, own in params.data.columns.items() if name in columns}
+    data = params.data.model_copy(update={"source": str(source.absolute()), "columns": renamed})
+    schema = problem.table.model_copy(update={"columns": columns})
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
-        own = params.data.model_copy(update={"source": str(source.absolute())})
-        copy(own, layout(problem.table, optional), Path(scratch) / ROWS)
-        table = pl.read_parquet(Path(scratch) / ROWS)
-    return read_columns(problem, table.drop(problem.target, strict=False))
+        rows = Path(scratch) / ROWS
+        copy(data, layout(schema, tuple(columns.keys() - needed)), rows)
+        if broken := broken_by_rows(rows, rules(checked)):
+            raise refuse(str(source), broken, renamed)
+        return read_columns(problem, pl.read_parquet(rows))
 
 
 def examples(problem: Problem, _: Path, rows: Columns, count: int) -> list[BaseModel]:
     """Build requests from test rows, as many of each class as there are, without identifiers."""
     target = rows[problem.target]
-    if problem.classes:
-        ranks = np.zeros(len(target))
-        for code in range(len(problem.classes)):
-            ranks[target == code] = np.arange(np.sum(target == code))
-        order = np.argsort(ranks, kind="stable")
-    else:
-        order = np.arange(len(target))
+    ranks = np.zeros(len(target))
+    for code in range(len(problem.classes)):
+        ranks[target == code] = np.arange(np.sum(target == code))
+    order = np.argsort(ranks, kind="stable")
     request = request_type(problem)
     return [request.model_validate(request_values(problem, rows, row)) for row in order[:count]]
 
@@ -234,12 +242,11 @@ def batch_table(problem: Problem, rows: Columns, predictions: Columns) -> Column
     found = {name: rows[name] for name in problem.table.of_role("id", "group") if name in rows}
     if (time := problem.one("time")) in rows:
         found[time] = rows[time].astype("datetime64[ms]")
-    answer = predictions["prediction"]
-    if not problem.classes:
-        bounds = {name: predictions[name] for name in ("low", "high")}
-        return {**found, "prediction": answer, **bounds}
-    shares = predictions["probabilities"].T
-    named = {
-        f"probability {name}": share for name, share in zip(problem.classes, shares, strict=True)
-    }
-    return {**found, "prediction": np.array(problem.classes, object)[answer], **named}
+    if problem.classes:
+        answers = {"prediction": np.array(problem.classes, object)[predictions["prediction"]]}
+        for name, share in zip(problem.classes, predictions["probabilities"].T, strict=True):
+            answers[f"probability {name}"] = share
+    else:
+        answers = {name: predictions[name] for name in ("prediction", "low", "high")}
+    own = {f"own {name}" if name in answers else name: values for name, values in found.items()}
+    return {**own, **answers}

@@ -10,8 +10,8 @@ SELECT
   household_id,
   basket_id,
   min(transaction_timestamp) AS bought_at,
-  sum(sales_value) AS sales,
-  sum(retail_disc + coupon_disc + coupon_match_disc) AS discount,
+  sum(CAST(sales_value AS DECIMAL(18, 2))) AS sales,  -- exact, in whatever order rows are added
+  sum(CAST(retail_disc + coupon_disc + coupon_match_disc AS DECIMAL(18, 2))) AS discount,
   min(store_id) AS store_id
 FROM transactions
 GROUP BY household_id, basket_id;
@@ -29,7 +29,7 @@ SELECT
   count(*) AS baskets_91d,
   sum(sales) FILTER (bought_at >= month - INTERVAL 28 DAY) AS spend_28d,
   sum(sales) AS spend_91d,
-  sum(discount) / nullif(sum(sales) + sum(discount), 0) AS discount_share,
+  CAST(sum(discount) AS DOUBLE) / nullif(sum(sales) + sum(discount), 0) AS discount_share,
   count(DISTINCT store_id) AS stores,
   arg_max(store_id, (bought_at, basket_id)) AS last_store,
   avg(CAST(dayofweek(bought_at) IN (0, 6) AS INTEGER)) AS weekend_share
@@ -56,8 +56,8 @@ SELECT
   CAST(days_since_last AS DOUBLE) AS days_since_last,
   CAST(baskets_28d AS DOUBLE) AS baskets_28d,
   CAST(baskets_91d AS DOUBLE) AS baskets_91d,
-  round(coalesce(spend_28d, 0), 2) AS spend_28d,
-  round(spend_91d, 2) AS spend_91d,
+  CAST(coalesce(spend_28d, 0) AS DOUBLE) AS spend_28d,
+  CAST(spend_91d AS DOUBLE) AS spend_91d,
   round(discount_share, 4) AS discount_share,
   CAST(stores AS DOUBLE) AS stores,
   CAST(last_store AS VARCHAR) AS last_store,
@@ -71,7 +71,7 @@ SELECT
   household_comp,
   kids_count,
   future.household_id IS NULL AS lapsed,
-  round(coalesce(spend_next_28d, 0), 2) AS spend_next_28d
+  CAST(coalesce(spend_next_28d, 0) AS DOUBLE) AS spend_next_28d
 FROM past
 LEFT JOIN future USING (month, household_id)
 LEFT JOIN redeemed USING (month, household_id)

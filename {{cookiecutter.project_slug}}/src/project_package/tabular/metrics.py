@@ -151,7 +151,11 @@ def naive(problem: Problem, params: TabularParams, rows: Columns) -> Columns:
     if problem.classes:
         shares = np.bincount(target, minlength=len(problem.classes)) / len(target)
         chances = np.tile(shares.astype(np.float32), (len(target), 1))
-        return {"probabilities": chances, "prediction": np.full(len(target), shares.argmax())}
+        choice = int(shares.argmax())
+        if problem.kind == "binary":
+            missed = shares[1] * params.decide.false_negative
+            choice = int(missed > shares[0] * params.decide.false_positive)
+        return {"probabilities": chances, "prediction": np.full(len(target), choice)}
     alpha = (1 - params.decide.coverage) / 2
     levels = {"prediction": 0.5, "low": alpha, "high": 1 - alpha}
     return {n: np.full(len(target), np.quantile(target, level)) for n, level in levels.items()}

@@ -3,7 +3,7 @@
 To add an estimator of scikit-learn, add an `Estimator` to `ESTIMATORS`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -231,8 +231,8 @@ ESTIMATORS = (
 """The first is the simple baseline that the others must beat."""
 
 
-def candidates(goal: Goal) -> tuple[Candidate, ...]:
-    """Return the candidates."""
+def candidates(goal: Goal, estimators: Sequence[Estimator] = ESTIMATORS) -> tuple[Candidate, ...]:
+    """Return the candidates of a goal."""
     for kind, shapes, options in (
         (
             XGBClassifier,
@@ -245,5 +245,5 @@ def candidates(goal: Goal) -> tuple[Candidate, ...]:
         update_registered_converter(kind, name, shapes, convert_xgboost, options=options)
     return tuple(
         Candidate(each.name, each.start, partial(fit, each, goal), each.space)
-        for each in ESTIMATORS
+        for each in estimators
     )

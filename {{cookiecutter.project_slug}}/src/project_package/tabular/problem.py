@@ -93,8 +93,8 @@ def find_problem(table: Schema, target: str, positive: str = "") -> Problem:
     """Return what is predicted; the kind of task follows from the type of the target column.
 
     Raises:
-        UserError: there is no such column, it is a feature, its type cannot be predicted, or
-            `positive` is not one of its two classes.
+        UserError: there is no such column, it is a feature, it cannot be predicted, or `positive`
+            is not one of its two classes.
     """
     require_known("data.target", [target], f"a column of {SCHEMA}", table.columns)
     column = table.columns[target]
@@ -102,12 +102,25 @@ def find_problem(table: Schema, target: str, positive: str = "") -> Problem:
         raise UserError(
             f'data.target: "{target}" has the role {column.role} in {SCHEMA}; change it to target.'
         )
-    if column.type in ("number", "integer"):
-        return Problem(table=table, target=target)
-    classes = ("false", "true") if column.type == "boolean" else column.categories
-    if len(classes) < 2:
-        raise UserError(f'data.target: "{target}" has fewer than two classes in {SCHEMA}.')
+    classes = find_classes(table, target)
     if len(classes) == 2:
         require_known("data.positive", [positive or classes[1]], f"a class of {target}", classes)
         classes = tuple(sorted(classes, key=lambda name: name == (positive or classes[1])))
-    return Problem(table=table, target=target, classes=classes)
+    found = Problem(table=table, target=target, classes=classes)
+    if not found.features:
+        raise UserError(f"{SCHEMA} has no feature: change the role of at least one column.")
+    return found
+
+
+def find_classes(table: Schema, target: str) -> tuple[str, ...]:
+    """Return the classes of a target, none of a number; raise UserError if they are not usable."""
+    column = table.columns[target]
+    if column.type in ("number", "integer"):
+        return ()
+    classes = ("false", "true") if column.type == "boolean" else column.categories
+    if column.type in ("text", "date") or len(classes) < 2 or column.others:
+        raise UserError(
+            f'data.target: "{target}" is a {column.type} with {len(classes)} listed classes in '
+            f"{SCHEMA}: predict a number, or at least two classes that are all listed."
+        )
+    return classes

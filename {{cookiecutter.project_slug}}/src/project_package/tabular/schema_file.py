@@ -14,9 +14,11 @@ from ..data.profile import Profile, profile
 from ..data.sources import copy, open_duckdb
 from ..data.table_rules import layout
 from ..data.table_schema import SCHEMA, Role, Schema
-from ..errors import require_known
+from ..errors import UserError, require_known
 from ..params import read
 from .data import HOUSEHOLDS, TabularData, TabularParams
+from .leaks import without_leaks
+from .problem import find_classes
 
 QUERY = re.compile(r"\s*(select|with)\s", re.IGNORECASE)
 HEAD = """\
@@ -49,7 +51,7 @@ def propose(
     A schema of an own table stays as it is, and the differences are yielded, unless `overwrite`.
 
     Raises:
-        UserError: a source that cannot be read, or a column that it does not have.
+        UserError: a source or a target that cannot be used, or a column that is not there.
     """
     path, params = root / SCHEMA, root / "params.toml"
     before = read(TabularParams, params).data
@@ -58,7 +60,13 @@ def propose(
     data = before.model_copy(update={**source, "target": wish.target, "columns": {}})
     found = look(data, wish)
     yield from (f"- {warning}" for warning in found.warnings)
-    old, new = path.read_text(encoding="utf-8") if path.exists() else "", schema_text(found.schema)
+    classes = find_classes(found.schema, wish.target)
+    if classes and wish.classes.get(wish.target) is False:
+        raise UserError(f'--task regression: "{wish.target}" has values that are not numbers.')
+    old, new = (
+        path.read_text("utf-8", "replace") if path.exists() else "",
+        schema_text(found.schema),
+    )
     if old and before.source != PURCHASES and not overwrite:
         differences = unified_diff(old.splitlines(), new.splitlines(), SCHEMA, "found", lineterm="")
         yield "\n".join(differences) or "Nothing differs."
@@ -84,7 +92,8 @@ def look(data: TabularData, wish: Wish) -> Profile:
             table = duck.read_parquet(str(path))
             named = [wish.target, *wish.roles, *wish.classes]
             require_known("ml schema", named, "a column of the table", table.columns)
-            return profile(table, wish.target, wish.roles, wish.classes)
+            found = profile(table, wish.target, wish.roles, wish.classes)
+            return without_leaks(found, table, wish.target)
 
 
 def schema_text(schema: Schema) -> str:

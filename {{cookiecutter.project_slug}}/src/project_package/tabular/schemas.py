@@ -7,11 +7,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from ..contract import Frozen
-from ..data.table_schema import EXPLAIN, Column
+from ..data.table_schema import EXPLAIN, LARGEST, Column
 from ..fields import Identifier, parse_time
 from .problem import Problem
 
-LARGEST = 1e30  # larger numbers would overflow in the float32 arithmetic of graphs
 SHOWN = 10
 """Categories that a description lists."""
 

@@ -188,6 +188,6 @@ def make_task(bundle: Bundle) -> Task:
         to_responses=partial(to_responses, problem),
         monitored=partial(monitored, problem),
         unseen=problem.unseen,
-        entity=problem.one("group"),
+        entity=problem.one("group") or problem.one("id"),
         id=problem.one("id"),
     )

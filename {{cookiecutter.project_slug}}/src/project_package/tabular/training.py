@@ -12,6 +12,7 @@ from sklearn.metrics import confusion_matrix_at_thresholds
 from ..contract import Columns, length
 from ..data.completejourney import PURCHASES
 from ..data.table_schema import SCHEMA, read_schema
+from ..errors import UserError
 from ..params import Params
 from ..training import About, Outcome, Training
 from . import data, metrics, report
@@ -26,6 +27,8 @@ PUBLISHED = AboutParams(
     limits=("The data covers one year at one chain; purchases elsewhere are not in it.",),
 )
 """About the published purchases, unless params.toml says something else."""
+NONE = np.empty((0, 0))
+"""The probabilities of a model that predicts a number."""
 BINS, ROWS_A_BIN = 5, 200
 """Parts of the validation rows, by prediction, in which margins of intervals are measured."""
 
@@ -33,7 +36,7 @@ BINS, ROWS_A_BIN = 5, 200
 def about(problem: Problem, params: TabularParams) -> About:
     """Describe the model for report and card."""
     texts, published = params.about, params.data.source == PURCHASES
-    if published and texts == AboutParams():
+    if published and problem.target == "lapsed" and texts == AboutParams():
         texts = PUBLISHED
     question = f"What is {problem.target}?"
     if problem.kind == "binary":
@@ -129,6 +132,11 @@ class TableTraining:
         group = problem.one("group")
 
         def weighted(rows: Columns, predictions: Columns) -> Any:
+            if predictions.get("probabilities", NONE).shape[1] != len(problem.classes):
+                raise UserError(
+                    f"The champion does not predict {problem.target}: set another `name` in "
+                    "params.toml and another MODEL_STORE."
+                )
             score = metrics.score_functions(problem.kind, params)[goal.name]
             return partial(score, rows[problem.target], predictions)
 

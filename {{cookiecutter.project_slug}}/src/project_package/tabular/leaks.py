@@ -1,0 +1,76 @@
+"""Find features that say too much: a leak, known only when the target is, or later."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+from duckdb import DuckDBPyRelation
+from numpy.typing import NDArray
+from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from ..data.profile import Profile
+from ..data.sources import quoted
+from ..data.table_rules import cleaned
+from ..data.table_schema import Schema
+
+SAMPLE, LEAK = 20_000, 0.995
+"""A column that alone predicts the target of other rows so well (ROC AUC, R²) is suspected."""
+
+
+def without_leaks(found: Profile, table: DuckDBPyRelation, target: str) -> Profile:
+    """Make suspected features outcomes, with a warning for each."""
+    columns, warnings = {**found.schema.columns}, [*found.warnings]
+    for name, score in leaks(table, found.schema, target):
+        columns[name] = columns[name].model_copy(update={"role": "outcome"})
+        warnings.append(
+            f"{name} predicts the target nearly alone ({score:.4f} of 1): it is an outcome now; "
+            "make it a feature only if it is known before the target"
+        )
+    schema = found.schema.model_copy(update={"columns": columns})
+    return Profile(schema, found.positive, warnings)
+
+
+def leaks(table: DuckDBPyRelation, schema: Schema, target: str) -> Iterator[tuple[str, float]]:
+    """Yield features that alone predict the target of other rows, with the score."""
+    chosen = {}
+    for name in (target, *schema.of_role("feature")):
+        column = schema.columns[name]
+        kind = "DOUBLE" if column.type in ("number", "integer") else "VARCHAR"
+        chosen[name] = f"TRY_CAST({cleaned(schema, name, column)} AS {kind})"
+    sample = table.project(", ".join(f"{sql} AS {quoted(n)}" for n, sql in chosen.items()))
+    order = ", ".join(map(quoted, chosen))
+    rows = sample.order(f"hash({order})").limit(SAMPLE).pl()  # in any order
+    truth, is_class = codes(rows[target]), rows[target].dtype == pl.String
+    usable = np.isfinite(truth)
+    for name in schema.of_role("feature"):
+        score = alone(codes(rows[name])[usable, None], truth[usable], is_class)
+        if score > LEAK:
+            yield name, score
+
+
+def codes(values: pl.Series) -> NDArray[Any]:
+    """Return numbers, or the ranks of texts; NaN where missing."""
+    found = values.rank("dense") if values.dtype == pl.String else values
+    return found.cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def alone(inputs: NDArray[Any], truth: NDArray[Any], is_class: bool) -> float:
+    """Return how well one column predicts the target of every second row: ROC AUC or R²."""
+    train, test = slice(0, None, 2), slice(1, None, 2)
+    classes, others = len(np.unique(truth[train])), len(np.unique(truth[test]))
+    if min(classes, others) < 2 or (is_class and 2 * classes > len(truth[train])):
+        return 0.0
+    settings = {"max_leaf_nodes": 32, "min_samples_leaf": 5, "random_state": 0}
+    if not is_class:
+        model = DecisionTreeRegressor(**settings).fit(inputs[train], truth[train])
+        return float(r2_score(truth[test], model.predict(inputs[test])))
+    model = DecisionTreeClassifier(**settings).fit(inputs[train], truth[train])
+    chances = model.predict_proba(inputs[test])
+    scores = [
+        roc_auc_score(truth[test] == label, chances[:, column])
+        for column, label in enumerate(model.classes_)
+        if label in truth[test]
+    ]
+    return float(np.mean(scores))

@@ -1,0 +1,200 @@
+"""Awkward tables work from the schema to the answer, or are refused in one sentence."""
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from project_package.bundle import Bundle, Manifest
+from project_package.data.table_schema import read_schema
+from project_package.errors import UserError
+from project_package.lifecycle.inference import answer, run_model
+from project_package.lifecycle.workspace import replace_text
+from project_package.params import read
+from project_package.tabular.data import TabularParams
+from project_package.tabular.schema_file import Wish, propose
+from project_package.tabular.training import TRAINING
+from project_package.training import Outcome, Training
+
+COUNT, SCHEMA, PARAMS = 160, "schema.toml", "params.toml"
+RANDOM = np.random.default_rng(0)
+X, PLAN = RANDOM.normal(10, 3, COUNT).round(3), RANDOM.choice(["plus", "basic"], COUNT)
+Y = (X + 3 * (PLAN == "plus") + RANDOM.normal(0, 2, COUNT) > 11).astype(int)
+TABLE: Mapping[str, Iterable[Any]] = {"x": X, "plan": PLAN, "y": Y}
+DAY, NOON, OTHER = datetime(2024, 12, 31), datetime(2024, 12, 31, 12), datetime(2024, 2, 1)
+
+
+def repeated(*values: Any) -> list[Any]:
+    return list(islice(cycle(values), COUNT))
+
+
+def write(path: Path, columns: Mapping[str, Iterable[Any]], mark: str = ",") -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=mark)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def proposed(root: Path, columns: Mapping[str, Iterable[Any]], **wish: Any) -> str:
+    """Write a table and its schema; return what people read."""
+    write(root / "own.csv", columns, mark=";")
+    (root / PARAMS).write_text('name = "awkward"\n', encoding="utf-8")
+    asked = {"source": str(root / "own.csv"), "target": "y", "roles": {}, "classes": {}}
+    return " ".join(propose(root, Wish(**{**asked, **wish}), False, replace_text))
+
+
+def loaded(root: Path) -> tuple[Training, TabularParams]:
+    """Read the rows of a project; return its training and parameters."""
+    params = read(TabularParams, root / PARAMS)
+    training = TRAINING.for_project(params, root)
+    training.load_data(params, root, lambda _: None)
+    return training, params
+
+
+def fitted(root: Path) -> Bundle:
+    """Fit the first candidate to the rows of a project."""
+    training, params = loaded(root)
+    splits, candidate = training.split(params, root), training.candidates[0]
+    model: Any = candidate.fit(splits.train, candidate.start, 7)
+    outcome = Outcome(splits.test, model.predict(splits.test))
+    texts = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
+    manifest = Manifest.model_validate({**texts, "settings": {}})
+    return Bundle(training.finish(params, model, splits.train, [outcome]).files(), manifest)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (("1.234,5", "-2,25", "7"), {1234.5, -2.25, 7}),
+        (("1.234.567", "950"), {1_234_567, 950}),
+        ((" 12.5", " NA ", "-", "", "?"), {12.5, None}),
+        (("TRUE", "false"), {True, False}),
+        (("Yes", "No"), {"Yes", "No"}),
+        (('a "b"\nc', "x;y", "😀"), {'a "b"\nc', "x;y", "😀"}),
+        (("31.12.2024", "1.2.2024"), {DAY, OTHER}),
+        (("31.12.24", "01.02.24"), {DAY, OTHER}),
+        (("12/31/2024 12:00 PM", "2/1/2024 12:00 AM"), {NOON, OTHER}),
+        (("2024-12-31 12:00", "2024-12-31T14:00:00+02:00"), {NOON}),
+    ],
+)
+def test_values_are_read_as_people_mean_them(
+    values: tuple[str, ...], expected: set[Any], tmp_path: Path
+) -> None:
+    proposed(tmp_path, {**TABLE, "f": repeated(*values)})
+    assert read_schema(tmp_path / SCHEMA).columns["f"].role == "feature"
+    loaded(tmp_path)
+    assert {*pl.read_parquet(tmp_path / "rows.parquet")["f"]} == expected
+
+
+def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
+    own = {**TABLE, "f": repeated(1.5, float("nan")), "t": repeated("", "a", "b")}
+    pl.DataFrame(own).write_parquet(tmp_path / "own.parquet")
+    proposed(tmp_path, TABLE, source=str(tmp_path / "own.parquet"))
+    loaded(tmp_path)
+    rows = pl.read_parquet(tmp_path / "rows.parquet")
+    assert [{*rows["f"]}, {*rows["t"]}] == [{1.5, None}, {"a", "b", None}]
+
+
+@pytest.mark.parametrize(
+    ("values", "warning"),
+    [
+        (("1,234", "12,500", "950"), 'f looks like numbers, but .* as "1,234": write 1234.5'),
+        (("1.234", "12.500", "950"), "f has three digits after each point: if it separates"),
+        (("$1,250.00", "$3.50"), r'f looks like numbers, but .* as "\$1,250.00"'),
+        (("1e300", "2.5", "7.5"), 'f looks like numbers, but .* as "1e300"'),
+        (("",), "f has no values: it is ignored"),
+        (range(COUNT), "f counts the rows"),
+        ([f"{y},{n:03}" for n, y in enumerate(Y)], "f predicts the target nearly alone"),
+        ([f"text {n} " * 9 for n in range(COUNT)], "f is free text: it is ignored"),
+    ],
+)
+def test_people_are_warned(values: Iterable[Any], warning: str, tmp_path: Path) -> None:
+    assert re.search(warning, proposed(tmp_path, {**TABLE, "f": repeated(*values)}))
+
+
+@pytest.mark.parametrize(
+    ("columns", "wish", "message"),
+    [
+        ({}, {"target": "z"}, 'ml schema: "z" is not a column of the table; there are'),
+        ({}, {"roles": {"plam": "group"}}, 'did you mean "plan"'),
+        ({}, {"roles": {"plan": "time"}}, "plan: the time must be a date such as 2024-01-31"),
+        ({"explain": X}, {}, "explain: this name has a meaning of its own; rename the column"),
+        ({"^x$": X}, {}, "this name has a meaning of its own; rename the column"),
+        ({"y": repeated("a")}, {}, '"y" is a category with 1 listed classes'),
+        ({"y": repeated("")}, {}, '"y" is a category with 0 listed classes'),
+        ({"y": X}, {"classes": {"y": True}}, "at least two classes that are all listed"),
+        ({"y": repeated("2024-01-31", "2024-02-01")}, {}, '"y" is a date with 0 listed classes'),
+        ({"when": repeated("2024-01-31", "")}, {"roles": {"when": "time"}}, "in every row"),
+        ({"y": PLAN}, {"classes": {"y": False}}, '--task regression: "y" has values that are'),
+    ],
+)
+def test_table_is_refused_before_anything_is_written(
+    columns: dict[str, Any], wish: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        proposed(tmp_path, {**TABLE, **columns}, **wish)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own.csv", PARAMS]
+    assert "[data]" not in (tmp_path / PARAMS).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('role = "feature"', 'role = "reason"', "columns.x.role: Input should be 'feature'"),
+        ('role = "feature"', 'role = "ignored"', "schema.toml has no feature"),
+        ('role = "feature"', 'role = "id"', "only one column can have the role id: x, plan"),
+        ("categories =", "choices =", "columns.plan.choices: Extra inputs are not permitted"),
+        ('"plus"', '"basic"', "plan: `categories` must list its different values, none empty"),
+        ('role = "target"', 'role = "feature"', '"y" has the role feature'),
+        ("[columns.y]", "[columns.z]", 'data.target: "y" is not a column of schema.toml'),
+    ],
+)
+def test_wrong_edit_is_refused(old: str, new: str, message: str, tmp_path: Path) -> None:
+    proposed(tmp_path, TABLE)
+    text = (tmp_path / SCHEMA).read_text(encoding="utf-8")
+    (tmp_path / SCHEMA).write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=re.escape(message)):
+        loaded(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["inf", "1e300", "", "NA", "abc"])
+def test_value_that_no_model_takes_is_refused_everywhere(value: str, tmp_path: Path) -> None:
+    proposed(tmp_path, TABLE)
+    training, params = loaded(tmp_path)
+    write(tmp_path / "own.csv", {**TABLE, "x": [value, *X[1:]]})
+    with pytest.raises(UserError, match=(message := r"- x must .*: 1 row breaks this rule")):
+        loaded(tmp_path)
+    with pytest.raises(UserError, match=message):
+        training.read_batch(params, tmp_path / "own.csv", tmp_path)
+
+
+def test_columns_of_any_name_are_answered(tmp_path: Path) -> None:
+    names = ("class", "model_config", "prediction", "select", "a.b", 'c"q', "名 😀", "n" * 300)
+    proposed(tmp_path, {name: X + RANDOM.normal(0, 1, COUNT) for name in names} | {"y": Y})
+    task = loaded(tmp_path)[0].make_task(bundle := fitted(tmp_path))
+    body = {**dict.fromkeys(names, 12.5), "explain": True}
+    request = task.request.model_validate_json(json.dumps(body), strict=True)
+    assert answer(task, task.load(bundle), [request])[0]["reasons"][0]["feature"] in names
+
+
+def test_file_to_predict_may_have_other_columns_and_values(tmp_path: Path) -> None:
+    proposed(tmp_path, {**TABLE, "prediction": range(COUNT)}, roles={"prediction": "id"})
+    training, params = loaded(tmp_path)
+    bundle, file = fitted(tmp_path), tmp_path / "new.csv"
+    write(file, {"more": X, "plan": repeated("never seen"), "x": X, "y": repeated("?")})
+    rows = training.read_batch(params, file, tmp_path)
+    assert rows["x"].tolist() == X.tolist()
+    write(file, {**TABLE, "prediction": range(COUNT)})
+    rows = training.read_batch(params, file, tmp_path)
+    model = training.make_task(bundle).load(bundle)
+    found = training.batch_table(rows, run_model(model, rows))
+    assert found["own prediction"].tolist() == [str(number) for number in range(COUNT)]
+    assert {*found["prediction"]} == {"0", "1"}
