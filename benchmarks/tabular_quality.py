@@ -39,12 +39,12 @@ PACKAGES = ("scikit-learn", "palmerpenguins", "pydataset", "statsmodels", "vega-
 LIBRARIES = ("numpy", "pandas", "polars", "duckdb", "xgboost-cpu", *PACKAGES)
 SEEDS, FILE, ROW = (1, 2, 3), "table.csv", "row"
 PROTOCOL = f"""\
-Public tables that packages hold as files, each written to a CSV file as it is, but for rows without
-a target. In a fresh folder with the default parameters, the command of the table and `ml pipeline`
-did all the work; no file was edited. Each of {len(SEEDS)} seeds (`--set seed=...`) draws other test
-rows, a quarter, and starts the search and the models. Football has the newest matches as test, so
-seeds change its models only. Every command also had `--id {ROW}`, an added number by which the
-same rows are found again."""
+Public tables that packages hold as files, each written to a CSV file as it is, but for rows that
+lack the target or the date. In a fresh folder with the default parameters, the command of the table
+and `ml pipeline` did all the work; no file was edited. Each of {len(SEEDS)} seeds (`--set seed=`)
+draws other test rows, a quarter, and starts the search and the models. Football has the newest
+matches as test, so seeds change its models only. Every command also had `--id {ROW}`, an added
+number by which the same rows are found again."""
 MEANING = """\
 Figures are means over the seeds, ± is the standard deviation over them. *No model* is the best
 constant, the *simple baseline* a tree of three levels, *commands* the model of the pipeline. *By
@@ -113,7 +113,7 @@ TABLES = [Table(*(cell.strip() for cell in line.split("|"))) for line in LINES.s
 
 
 def load(table: Table) -> pl.DataFrame:
-    """Read the rows that have a target, from files as text."""
+    """Read a table, from files as text, without rows that lack the target or the date."""
     package, _, path = table.file.partition("/")
     if package == "sklearn":
         data = getattr(sklearn.datasets, f"load_{path}")(as_frame=True)
@@ -127,7 +127,8 @@ def load(table: Table) -> pl.DataFrame:
             rows = pl.read_csv(file.read() if file else b"", infer_schema=False)
     else:
         rows = pl.read_csv(str(distribution(package).locate_file(table.file)), infer_schema=False)
-    return rows.filter(pl.col(table.target).cast(pl.String) != "NA")
+    needed = [table.target, table.date] if table.date else [table.target]
+    return rows.filter(pl.all_horizontal(pl.col(needed).cast(pl.String) != "NA"))
 
 
 def ml(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -30,9 +30,7 @@ PREDICTIONS = sa.Table(
     sa.Column("role", sa.String, nullable=False),  # champion, challenger or shadow
     sa.Column("event", sa.String, nullable=False),  # keyed hashes; empty where there is none
     sa.Column("entity", sa.String, nullable=False),
-    sa.Column(
-        "monitored", sa.JSON, nullable=False
-    ),  # both are JSON text already: see json_serializer
+    sa.Column("monitored", sa.JSON, nullable=False),  # both are JSON text: see json_serializer
     sa.Column("answer", sa.JSON, nullable=False),
 )
 
@@ -70,12 +68,11 @@ class PredictionLog:
 
     def delete_old(self, limit: int = 10_000) -> int:
         """Delete up to `limit` predictions that are older than the retention; return how many."""
-        old = sa.select(PREDICTIONS.c.id).where(
-            PREDICTIONS.c.time < datetime.now(UTC) - self._retention
-        )
-        some = PREDICTIONS.c.id.in_(old.limit(limit))
+        before = datetime.now(UTC) - self._retention
+        old = sa.select(PREDICTIONS.c.id).where(PREDICTIONS.c.time < before).limit(limit)
+        deletion = PREDICTIONS.delete().where(PREDICTIONS.c.id.in_(old))
         with self._transaction() as connection:
-            return connection.execute(PREDICTIONS.delete().where(some)).rowcount
+            return connection.execute(deletion).rowcount
 
     def hash(self, identifier: object) -> str:
         """Return the keyed hash of an identifier; empty for an empty one."""

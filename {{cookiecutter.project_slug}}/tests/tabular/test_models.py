@@ -13,7 +13,8 @@ from project_package.bundle import Bundle, Manifest
 from project_package.contract import Columns, take
 from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
-from project_package.tabular.models import ESTIMATORS, Estimator, Goal, candidates
+from project_package.tabular.estimators import ESTIMATORS, Estimator, Goal
+from project_package.tabular.models import candidates
 from project_package.tabular.task import load
 from project_package.training import Candidate
 
@@ -56,6 +57,16 @@ def test_graph_predicts_as_the_fitted_model(name: str, target: str) -> None:
         found = parity(loaded(fitted).predict(table), fitted.predict(table))
         assert found.largest_difference < 1e-5
         assert found.changed_decisions == 0
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 2, 4])
+def test_decimals_in_the_middle_of_others_are_split_alike(decimals: int) -> None:
+    random, one = np.random.default_rng(2), candidate("hist_gradient_boosting", "left")
+    table = {name: np.resize(values, 3000) for name, values in TRAIN.items()}
+    table |= {n: random.normal(15, 2, 3000).round(decimals) for n in ("paid", "家", "since")}
+    table["left"] = (table["paid"] + table["家"] + random.normal(0, 1, 3000) > 30).astype(np.int64)
+    fitted = one.fit(take(table, np.arange(150)), one.start, 7)
+    assert parity(loaded(fitted).predict(table), fitted.predict(table)).largest_difference < 1e-5
 
 
 @pytest.mark.parametrize("target", ["left", "plan", "spent"])

@@ -9,8 +9,9 @@ from tabular.tables import problem, rows
 
 from project_package.contract import Columns
 from project_package.tabular.data import TabularParams
+from project_package.tabular.estimators import Goal
 from project_package.tabular.metrics import find_metrics
-from project_package.tabular.models import Goal, candidates
+from project_package.tabular.models import candidates
 from project_package.tabular.report import figures, importance, summary
 
 TABLE = rows()

@@ -11,7 +11,8 @@ from project_package.bundle import Bundle, Manifest
 from project_package.contract import Task, take
 from project_package.lifecycle.inference import answer
 from project_package.tabular.data import TabularParams
-from project_package.tabular.models import Goal, candidates
+from project_package.tabular.estimators import Goal
+from project_package.tabular.models import candidates
 from project_package.tabular.task import make_task
 from project_package.tabular.training import finish
 from project_package.training import Outcome

@@ -42,18 +42,6 @@ def is_night(timestamp: NDArray[Any]) -> NDArray[Any]:
     return timestamp // 3_600_000 % 24 <= 6
 
 
-def typical_amount(
-    ordinary_sum: NDArray[Any], ordinary_count: NDArray[Any], mean: NDArray[Any]
-) -> NDArray[Any]:
-    """Compute the mean of the card's ordinary amounts; its plain mean while it has none."""
-    return np.where(ordinary_count > 0, ordinary_sum / np.maximum(ordinary_count, 1), mean)
-
-
-def amount_ratio(amount: NDArray[Any], typical: NDArray[Any]) -> NDArray[Any]:
-    """Divide; 1 where the typical amount is 0, because the card only ever paid 0."""
-    return np.where(typical > 0, amount / np.where(typical > 0, typical, 1), 1.0)
-
-
 def _card(
     name: str, meaning: str, aggregate: Aggregate, days: int, value: str | None = None
 ) -> Window:
@@ -91,13 +79,15 @@ FEATURES: tuple[Feature, ...] = (
     Derived(
         "customer_typical_amount",
         "mean of the card's ordinary amounts, last 30 d",
-        typical_amount,
+        # The card's plain mean while it has no ordinary amount.
+        lambda total, count, mean: np.where(count > 0, total / np.maximum(count, 1), mean),
         ("ordinary_sum_30d", "ordinary_count_30d", "customer_mean_30d"),
     ),
     Derived(
         "amount_over_typical",
         "the amount over the card's typical amount",
-        amount_ratio,
+        # 1 where the typical amount is 0, because the card only ever paid 0.
+        lambda amount, usual: np.where(usual > 0, amount / np.where(usual > 0, usual, 1), 1),
         ("amount", "customer_typical_amount"),
     ),
     Derived(

@@ -40,10 +40,8 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
 def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
     """Summarise how many frauds model and baseline find, and with how many alarms."""
     labels = rows["is_fraud"]
-    model, baseline = (
-        f"{np.sum(labels & flagged):,} with {np.sum(flagged):,}"
-        for flagged in (predictions[name]["decision"] for name in SCORED)
-    )
+    flagged = (predictions[name]["decision"] for name in SCORED)
+    model, baseline = (f"{np.sum(labels & own):,} with {np.sum(own):,}" for own in flagged)
     return (
         f"Of {np.sum(labels):,} frauds among {len(labels):,} payments the model finds {model} "
         f"alarms; the simple baseline finds {baseline}.",

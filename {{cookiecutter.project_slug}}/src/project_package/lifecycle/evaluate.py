@@ -53,11 +53,10 @@ def describe(
     training, bundle = project.training, project.registry.bundle(version)
     splits = splits_of(project, bundle)
     rows = splits.test
-    baseline = project.registry.bundle(version, BASELINE)
     predict = partial(run_model, project.load(bundle))
     predictions = {
         MODEL: predict(rows),
-        BASELINE: run_model(project.load(baseline), rows),
+        BASELINE: run_model(project.load(project.registry.bundle(version, BASELINE)), rows),
         NAIVE: training.naive(rows),
     }
     about = training.about(training.params.model_validate_json(bundle.files[PARAMS]))

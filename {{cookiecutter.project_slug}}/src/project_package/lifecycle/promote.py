@@ -84,7 +84,7 @@ def judge(
         verdicts += gate.losses(score_rows(training, rows, predictions), limits)
         verdicts.append(gate.changed(training.changed(old, new), limits))
         progress(0.6)
-        # It takes the place of the baseline.
+        # The champion takes the place of the baseline.
         slices, rival = score_slices(training, rows, predictions), "the champion"
     verdicts += gate.slices(training.goal, slices, rival, limits)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits))

@@ -16,19 +16,19 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import to_json
 
-from ..contract import Task
+from ..contract import Frozen, Task
 from ..settings import Settings
 from .body import invalid, list_errors, read_body
 from .model_loader import ModelLoader
 from .prediction_service import PredictionService
 from .routes import predictions_response, protected
-from .schemas import MAX_INSTANCES, Body, InstanceList
+from .schemas import MAX_INSTANCES, InstanceList
 
 MLFLOW_HEALTH = ("/ping", "/health", "/version")
 FORMATS = ("instances", "inputs", "dataframe_records", "dataframe_split")
 
 
-class Split(Body):
+class Split(Frozen):
     """Rows as pandas splits them: the column names once, then the values of each row."""
 
     columns: list[str]
@@ -36,7 +36,7 @@ class Split(Body):
     index: list[Any] | None = None
 
 
-class PlatformBody(Body):
+class PlatformBody(Frozen):
     """Instances in one of the formats that MLflow, KServe and Vertex AI send."""
 
     instances: list[Any] | None = None

@@ -87,11 +87,9 @@ class Versions:
         positions = np.arange(length(rows))
         if challenger is None or challenger.is_async or not self.canary:
             return [(champion, positions)]
-        if entity := champion.task.entity:
-            names = map(str, rows[entity])
-            draws = np.array([_hash(name) if name else self._random.random() for name in names])
-        else:
-            draws = self._random.random(len(positions))
+        entity = champion.task.entity
+        names = map(str, rows[entity]) if entity else [""] * len(positions)
+        draws = np.array([_hash(name) if name else self._random.random() for name in names])
         is_canary = draws < self.canary
         parts = ((champion, positions[~is_canary]), (challenger, positions[is_canary]))
         return [(served, part) for served, part in parts if len(part)]

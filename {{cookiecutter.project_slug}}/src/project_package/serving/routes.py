@@ -30,23 +30,6 @@ INTRODUCTION = """**POST /v1/predict** takes a list of instances. One instance: 
 Open the route, choose *Try it out* and *Execute*. Where API keys are on, choose *Authorize* first.
 Clients of MLflow, KServe, SageMaker and Vertex AI can use their own routes.
 """
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": schemas.Refusal, "description": "No API key, or an unknown one"},
-    403: {"model": schemas.Refusal, "description": "The key lacks the scope"},
-    503: {
-        "model": schemas.Refusal,
-        "description": "Too many requests, or a service is unavailable",
-    },
-}
-BODY_REFUSALS: dict[int | str, dict[str, Any]] = {
-    408: {"model": schemas.Refusal, "description": "The body took too long to arrive"},
-    409: {
-        "model": schemas.Refusal,
-        "description": "Another process is answering an event of the body",
-    },
-    413: {"model": schemas.Refusal, "description": "The body is too large"},
-    422: {"model": schemas.Invalid, "description": "The body breaks a rule"},
-}
 
 
 def protected(
@@ -67,7 +50,7 @@ def protected(
     return {
         "tags": [TAGS[scope]],
         "dependencies": [Security(require(scope))],
-        "responses": REFUSALS if body_type is None else {**REFUSALS, **BODY_REFUSALS},
+        "responses": schemas.REFUSALS | ({} if body_type is None else schemas.BODY_REFUSALS),
         "openapi_extra": operation,
     }
 

@@ -6,7 +6,9 @@ A list is validated up to its first invalid item: to collect the errors of all i
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from ..contract import Frozen
 
 MAX_INSTANCES, MAX_EVENTS = 1_000, 10_000
 T = TypeVar("T", bound=BaseModel)
@@ -14,13 +16,7 @@ InstanceList = Annotated[list[T], Field(min_length=1, max_length=MAX_INSTANCES, 
 EventList = Annotated[list[T], Field(min_length=1, max_length=MAX_EVENTS, fail_fast=True)]
 
 
-class Body(BaseModel):
-    """A body: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Instances(Body, Generic[T]):
+class Instances(Frozen, Generic[T]):
     """What to predict."""
 
     instances: InstanceList[T]
@@ -36,7 +32,7 @@ class Predictions(BaseModel, Generic[T]):
     )
 
 
-class Events(Body, Generic[T]):
+class Events(Frozen, Generic[T]):
     """Events to store."""
 
     events: EventList[T]
@@ -49,7 +45,7 @@ class EventsStored(BaseModel):
     known: int
 
 
-class Labels(Body, Generic[T]):
+class Labels(Frozen, Generic[T]):
     """Labels of stored events."""
 
     labels: EventList[T]
@@ -88,3 +84,16 @@ class Invalid(BaseModel):
     """Why a body is refused: locations (`loc`), and the rules that they break (`msg`, `type`)."""
 
     detail: list[dict[str, Any]]
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Refusal, "description": "No API key, or an unknown one"},
+    403: {"model": Refusal, "description": "The key lacks the scope"},
+    503: {"model": Refusal, "description": "Too many requests, or a service is unavailable"},
+}
+BODY_REFUSALS: dict[int | str, dict[str, Any]] = {
+    408: {"model": Refusal, "description": "The body took too long to arrive"},
+    409: {"model": Refusal, "description": "Another process is answering an event of the body"},
+    413: {"model": Refusal, "description": "The body is too large"},
+    422: {"model": Invalid, "description": "The body breaks a rule"},
+}

@@ -51,10 +51,16 @@ def _is_moderate(number: float) -> float:
     return number
 
 
+def _is_whole(number: float) -> float:
+    if number % 1:
+        raise ValueError("must be a whole number")
+    return number
+
+
 Number = Annotated[float, AfterValidator(_is_moderate)]
 TYPES: Mapping[str, Any] = {
     "number": Number,
-    "integer": Number,
+    "integer": Annotated[Number, AfterValidator(_is_whole)],
     "boolean": bool,
     "date": Annotated[datetime, BeforeValidator(parse_time), AfterValidator(_to_utc)],
     "category": str,

@@ -17,7 +17,8 @@ from ..params import Params
 from ..training import About, Outcome, Training
 from . import data, metrics, report
 from .data import AboutParams, TabularParams
-from .models import Fitted, Goal, candidates
+from .estimators import Goal
+from .models import Fitted, candidates
 from .problem import Problem, find_problem
 from .task import make_task
 
