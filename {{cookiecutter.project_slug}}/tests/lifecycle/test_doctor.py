@@ -115,3 +115,8 @@ def test_unusable_address_is_named(copy: Project, setting: str, part: str, sente
     found = broken(replace(copy, settings=settings))
     assert found[part].startswith(sentence)
     assert not found.keys() & {"data", "keys"}
+
+
+def test_brackets_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().table("doctor", ("path",), [("/home/[user]/[/end]",)])
+    assert "/home/[user]/[/end]" in capsys.readouterr().out

@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import numpy as np
 import pytest
 from multiplying import TIMES, Published
 from pydantic import create_model
 from servers import running, wait_until
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns
 from project_package.model_store import CHALLENGER, CHAMPION, Pointer
-from project_package.onnx_model import OnnxModel
 from project_package.serving.metrics import Metrics
 from project_package.serving.model_loader import ModelLoader
 
@@ -164,29 +161,6 @@ def test_measures_how_long_a_row_takes(times: Published, loader: ModelLoader) ->
     times.publish(2, seconds=0.02)
     loader.check()
     assert loader.current().seconds_per_row >= 0.02
-
-
-def test_an_onnx_model_is_served_like_any_other(times: Published) -> None:
-    onnx = pytest.importorskip("onnx")
-    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
-    graph = helper.make_graph(
-        [helper.make_node("Add", ["x", "x"], ["y"])],
-        "twice",
-        [helper.make_tensor_value_info("x", floats, ["rows"])],
-        [helper.make_tensor_value_info("y", floats, ["rows"])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-
-    def encode(rows: Columns) -> Columns:
-        return {"x": rows["x"].astype("float32")}
-
-    def load(_: Bundle) -> OnnxModel:
-        return OnnxModel(model.SerializeToString(), encode)
-
-    times.task = replace(TIMES, load=load)
-    times.publish(2)
-    served = ModelLoader(times.make_task, times.store, CHAMPION, Metrics()).current()
-    assert served.predict({"x": np.array([2.0, 3.0])})["y"].tolist() == [4, 6]
 
 
 def test_no_request_fails_during_swaps_and_each_has_one_version(times: Published) -> None:

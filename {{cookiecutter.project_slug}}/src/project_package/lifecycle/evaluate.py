@@ -27,9 +27,11 @@ def evaluate(project: Project) -> Evaluation:
     """
     version = challenger(project)
     with project.console.step("evaluate") as progress:
+        # 1. Score the model, the simple baseline and no model on the test rows.
         document = describe(project, version)
         evaluation = document.evaluation
         progress(0.7)
+        # 2. Write report and card, and track all of it.
         write_report(project, version, document)
         scores = {f"test.{score.name}": score.model for score in evaluation.scores}
         scores |= {f"baseline.{score.name}": score.baseline for score in evaluation.scores}
@@ -37,6 +39,7 @@ def evaluate(project: Project) -> Evaluation:
         for figure in document.figures:
             path = f"figures/{figure.name}.svg"
             project.registry.client.log_figure(version.run, canvas(figure), path)
+    # 3. Publish it as the store's challenger.
     with project.workspace.lock():
         project.registry.publish_challenger(version)
     _print_scores(project, version, evaluation)
@@ -50,15 +53,18 @@ def describe(
     verdicts: tuple[Verdict, ...] = (),
 ) -> Document:
     """Return what report and card say; score the test rows unless the evaluation is known."""
+    # 1. Read the bundle, and the rows that its training used and left out.
     training, bundle = project.training, project.registry.bundle(version)
     splits = splits_of(project, bundle)
     rows = splits.test
+    # 2. Predict: the model, the simple baseline, and no model.
     predict = partial(run_model, project.load(bundle))
     predictions = {
         MODEL: predict(rows),
         BASELINE: run_model(project.load(project.registry.bundle(version, BASELINE)), rows),
         NAIVE: training.naive(rows),
     }
+    # 3. Score and describe.
     about = training.about(training.params.model_validate_json(bundle.files[PARAMS]))
     return Document(
         about=about,

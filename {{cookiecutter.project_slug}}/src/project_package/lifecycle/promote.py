@@ -67,13 +67,16 @@ def judge(
 ) -> list[Verdict]:
     """Apply every rule of the gate to a version."""
     training, limits, registry = project.training, project.params.promote, project.registry
+    # 1. Read the evaluation, the bundle and its test rows.
     evaluation, bundle = registry.evaluation(version), registry.bundle(version)
     rows, model = splits_of(project, bundle).test, project.load(bundle)
     kind = "a slice with some of the test rows, but not all"
     require_known("promote.guarded", limits.guarded, kind, (s.name for s in evaluation.slices))
     progress(0.2)
+    # 2. Compare with no model, the simple baseline and the floor.
     verdicts = gate.beats(training.goal, evaluation, limits)
     slices, rival = evaluation.slices, "the simple baseline"
+    # 3. Compare with the champion, which takes the place of the baseline.
     if champion is not None:
         new = run_model(model, rows)
         old = run_model(project.load(registry.bundle(champion)), rows)
@@ -84,8 +87,8 @@ def judge(
         verdicts += gate.losses(score_rows(training, rows, predictions), limits)
         verdicts.append(gate.changed(training.changed(old, new), limits))
         progress(0.6)
-        # The champion takes the place of the baseline.
         slices, rival = score_slices(training, rows, predictions), "the champion"
+    # 4. Check slices, parity, size and time.
     verdicts += gate.slices(training.goal, slices, rival, limits)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
     if examples := json.loads(bundle.files[EXAMPLES]):

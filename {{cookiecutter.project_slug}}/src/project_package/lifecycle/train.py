@@ -116,13 +116,15 @@ def build_bundle(
     """Fit a candidate on the training rows; raise GateRefused if its bundle predicts otherwise."""
     training, params = project.training, project.params
     candidate, settings = choice.candidate, choice.settings
-    # Thresholds and the like are chosen on the validation rows of the folds.
+    # 1. Predict each fold's validation rows, for thresholds and the like.
     validation = []
     for fold in splits.folds:
         predictions = candidate.fit(fold.train, settings, params.seed).predict(fold.valid)
         validation.append(Outcome(fold.valid, predictions))
+    # 2. Fit on all training rows.
     fitted = candidate.fit(splits.train, settings, params.seed)
     finished = training.finish(params, fitted, splits.train, validation)
+    # 3. Collect files and origin.
     manifest = Manifest(
         name=params.name,
         candidate=candidate.name,
@@ -134,6 +136,7 @@ def build_bundle(
     )
     files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = Bundle(files, manifest)
+    # 4. Compare.
     found = gate.parity(run_model(project.load(bundle), compared), finished.predict(compared))
     verdict = gate.same_answers(found, params.promote)
     if not verdict.passed:
