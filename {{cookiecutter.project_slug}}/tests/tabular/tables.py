@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from project_package.contract import Columns
+from project_package.bundle import Bundle, Manifest
+from project_package.contract import Columns, Files
 from project_package.data.table_schema import Column, Schema
 from project_package.tabular.problem import Problem, find_problem
 
@@ -24,6 +25,12 @@ COLUMNS = {
 }
 SCHEMA = Schema(columns=COLUMNS)
 DAY = 86_400_000
+
+
+def bundle_of(files: Files) -> Bundle:
+    """Return a bundle of files."""
+    texts = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
+    return Bundle(files, Manifest.model_validate({**texts, "settings": {}}))
 
 
 def problem(target: str = "left", without: tuple[str, ...] = ()) -> Problem:

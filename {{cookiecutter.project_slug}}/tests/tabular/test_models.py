@@ -7,9 +7,8 @@ import pytest
 from optuna.trial import FixedTrial
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
-from tabular.tables import problem, rows
+from tabular.tables import bundle_of, problem, rows
 
-from project_package.bundle import Bundle, Manifest
 from project_package.contract import Columns, take
 from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
@@ -30,10 +29,7 @@ def candidate(
 
 
 def loaded(fitted: Any) -> Any:
-    manifest = Manifest(
-        name="t", candidate="c", settings={}, created="", commit="", data="", test=""
-    )
-    return load(Bundle(fitted.files(), manifest))
+    return load(bundle_of(fitted.files()))
 
 
 def error(target: str, predictions: Columns) -> float:

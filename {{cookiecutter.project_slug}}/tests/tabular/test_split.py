@@ -8,8 +8,9 @@ from tabular.tables import DAY, problem, rows
 
 from project_package.contract import Columns, take
 from project_package.errors import UserError
-from project_package.tabular.data import TabularParams, at_random, by_time
+from project_package.tabular.data import TabularParams
 from project_package.tabular.problem import Problem
+from project_package.tabular.split import at_random, by_time
 
 PLAIN = ("month", "since", "firm")
 

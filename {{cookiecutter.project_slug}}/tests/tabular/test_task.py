@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tabular.tables import problem, rows
+from tabular.tables import bundle_of, problem, rows
 
-from project_package.bundle import Bundle, Manifest
 from project_package.contract import Task, take
 from project_package.lifecycle.inference import answer
 from project_package.tabular.data import TabularParams
@@ -27,8 +26,7 @@ def served(target: str) -> tuple[Task, Any]:
     fitted: Any = one.fit(TRAIN, one.start, 7)
     validation = [Outcome(TRAIN, fitted.predict(TRAIN))]
     finished = finish(TabularParams(name="tiny"), fitted, TRAIN, validation)
-    texts = {"name": "t", "candidate": "c", "created": "", "commit": "", "data": "", "test": ""}
-    bundle = Bundle(finished.files(), Manifest.model_validate({**texts, "settings": {}}))
+    bundle = bundle_of(finished.files())
     task = make_task(bundle)
     return task, task.load(bundle)
 
@@ -83,7 +81,7 @@ def test_identifiers_reach_the_log_and_numbers_are_watched() -> None:
     assert (task.id, task.entity) == ("customer", "firm")
     assert table["customer"].tolist() == ["C-1"]
     watched = task.monitored(table, model.predict(table))
-    assert {"paid", "class", "prediction", "low", "high"} <= watched.keys()
+    assert {"paid", "class", "answer prediction", "answer low"} <= watched.keys()
     assert not {"customer", "firm"} & watched.keys()
 
 

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tabular.tables import SCHEMA, problem, rows
+from tabular.tables import COLUMNS, SCHEMA, bundle_of, problem, rows
 
+from project_package.data.table_schema import Schema
+from project_package.errors import UserError
 from project_package.tabular.data import Decide, TabularParams
-from project_package.tabular.problem import Problem
-from project_package.tabular.task import Details
-from project_package.tabular.training import about, margins, threshold, typical
+from project_package.tabular.problem import Problem, find_problem
+from project_package.tabular.task import Details, make_task
+from project_package.tabular.training import about, margins, only_for, threshold, typical
 
 
 def params(**changes: Any) -> TabularParams:
@@ -77,3 +79,22 @@ def test_published_households_are_described() -> None:
     assert found.question == "Is lapsed = true?"
     assert "offer" in found.use
     assert found.limits
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target": "spent"}, "A model predicts left"),
+        ({"positive": "false"}, "A model predicts left"),
+        ({"without": ("paid",)}, "A model reads paid as it was"),
+    ],
+)
+def test_bundle_of_another_table_is_refused(changes: dict[str, Any], message: str) -> None:
+    details = Details(problem=problem(), typical={}).files()
+    bundle = bundle_of(details)
+    assert only_for(problem())(bundle).name == make_task(bundle).name
+    left_out = changes.pop("without", ())
+    columns = {name: column for name, column in COLUMNS.items() if name not in left_out}
+    other = find_problem(Schema(columns=columns), **{"target": "left", **changes})
+    with pytest.raises(UserError, match=message):
+        only_for(other)(bundle)

@@ -69,7 +69,8 @@ def profile(
             column = Column(role="target", type="category", missing=column.missing, others=others)
         taken = {*roles.values(), *(c.role for c in columns.values())}
         role, why = (roles[name], "") if name in roles else guess_role(name, column, counts, taken)
-        warnings += [f"{name} {one}" for one in (why, *oddities(role, column, counts)) if one]
+        odd = () if name in classes else oddities(role, column, counts)
+        warnings += [f"{name} {one}" for one in (why, *odd) if one]
         if role in ("id", "group"):
             column = Column(role=role, type="text", missing=column.missing)
         if column.type == "category":

@@ -172,7 +172,7 @@ def periods(problem: Problem, rows: Columns) -> Values:
     for count in range(min(PERIODS, int(rank.max()) + 1), 1, -1):
         part: Values = rank * count // (rank.max() + 1) if time else rank % count
         found = [len(np.unique(target[part == number])) for number in range(count)]
-        if min(found) >= len(problem.classes):
+        if min(found) >= max(2, len(problem.classes)):
             return part
     return np.zeros(len(target), np.int64)
 

@@ -168,11 +168,11 @@ def to_responses(problem: Problem, _: Columns, predictions: Columns) -> list[Bas
 
 
 def monitored(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
-    """Select the first features and the prediction."""
+    """Select the first features, and the answers under names of their own."""
     if problem.classes:
-        answers = {"probability": predictions["probabilities"][:, -1]}
+        answers = {"answer probability": predictions["probabilities"][:, -1]}
     else:
-        answers = {name: predictions[name] for name in ("prediction", "low", "high")}
+        answers = {f"answer {n}": predictions[n] for n in ("prediction", "low", "high")}
     return {**{name: rows[name] for name in problem.features[:MONITORED]}, **answers}
 
 

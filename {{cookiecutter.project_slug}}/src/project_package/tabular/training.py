@@ -1,15 +1,16 @@
 """An own table: which class, or which value, does a row have?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import confusion_matrix_at_thresholds
 
-from ..contract import Columns, length
+from ..bundle import Bundle
+from ..contract import Columns, Task, length
 from ..data.completejourney import PURCHASES
 from ..data.table_schema import SCHEMA, read_schema
 from ..errors import UserError
@@ -20,7 +21,8 @@ from .data import AboutParams, TabularParams
 from .estimators import Goal
 from .models import Fitted, candidates
 from .problem import Problem, find_problem
-from .task import make_task
+from .split import split
+from .task import DETAILS, Details, make_task
 
 PUBLISHED = AboutParams(
     use="A marketer sends an offer to the households that are most likely to stay away.",
@@ -28,8 +30,10 @@ PUBLISHED = AboutParams(
     limits=("The data covers one year at one chain; purchases elsewhere are not in it.",),
 )
 """About the published purchases, unless params.toml says something else."""
-NONE = np.empty((0, 0))
-"""The probabilities of a model that predicts a number."""
+OTHER_TABLE = (
+    "which schema.toml or params.toml have otherwise now: restore them, or give the new model its "
+    "own `name` in params.toml and its own MODEL_STORE."
+)
 BINS, ROWS_A_BIN = 5, 200
 """Parts of the validation rows, by prediction, in which margins of intervals are measured."""
 
@@ -118,6 +122,26 @@ def margins(target: np.ndarray, predicted: np.ndarray, coverage: float) -> dict[
     return {name: tuple(numbers) for name, numbers in found.items()}
 
 
+def only_for(problem: Problem) -> Callable[[Bundle], Task]:
+    """Return `make_task` for bundles of this target and these columns.
+
+    It raises UserError for another bundle: the columns of files, rows and answers would not fit.
+    """
+
+    @wraps(make_task)
+    def checked(bundle: Bundle) -> Task:
+        own = Details.model_validate_json(bundle.files[DETAILS]).problem
+        columns = {name: own.table.columns[name].type for name in own.features}
+        now = {name: column.type for name, column in problem.table.columns.items()}
+        if (own.target, own.classes) != (problem.target, problem.classes):
+            raise UserError(f"A model predicts {own.target} {own.classes}, {OTHER_TABLE}")
+        if other := [name for name in columns if columns[name] != now.get(name)]:
+            raise UserError(f"A model reads {', '.join(other)} as it was, {OTHER_TABLE}")
+        return make_task(bundle)
+
+    return checked
+
+
 @dataclass(frozen=True)
 class TableTraining:
     """Makes the training of a table, which depends on the schema in the project's folder."""
@@ -133,19 +157,14 @@ class TableTraining:
         group = problem.one("group")
 
         def weighted(rows: Columns, predictions: Columns) -> Any:
-            if predictions.get("probabilities", NONE).shape[1] != len(problem.classes):
-                raise UserError(
-                    f"The champion does not predict {problem.target}: set another `name` in "
-                    "params.toml and another MODEL_STORE."
-                )
             score = metrics.score_functions(problem.kind, params)[goal.name]
             return partial(score, rows[problem.target], predictions)
 
         return Training(
-            make_task=make_task,
+            make_task=only_for(problem),
             params=TabularParams,
             load_data=partial(data.load_data, schema),
-            split=partial(data.split, problem),
+            split=partial(split, problem),
             candidates=candidates(Goal(problem, absolute=goal.name in ("mae", "pinball"))),
             metrics=scores,
             weighted=weighted,

@@ -1,0 +1,97 @@
+"""Split the rows: by time, by group, or at random; the test is never touched by the search."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from ..contract import Columns, take
+from ..data.table_schema import SCHEMA
+from ..errors import UserError
+from ..training import Fold, Splits
+from .data import ROWS, STORED, TabularParams, read_columns
+from .problem import DAY, Problem
+
+Values: TypeAlias = NDArray[Any]
+Part: TypeAlias = tuple[Values, Values]
+"""Rows to fit on and rows to score on, as masks or indices."""
+
+
+def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
+    """Split the rows: by time, by group, or at random with equal shares of the classes.
+
+    Raises:
+        UserError: the schema has changed since `ml data`, or there are too few rows.
+    """
+    if (folder / STORED).read_text(encoding="utf-8") != problem.table.model_dump_json(indent=2):
+        raise UserError(f"{SCHEMA} has changed since the data was read: run `ml data` again.")
+    table = pl.read_parquet(folder / ROWS)
+    if missing := table[problem.target].null_count():
+        raise UserError(
+            f"Rows without {problem.target}: {missing:,}. Leave them out of the source."
+        )
+    rows = read_columns(problem, table)
+    parts = by_time if problem.one("time") else at_random
+    test, *folds = (Fold(take(rows, t), take(rows, v)) for t, v in parts(problem, params, rows))
+    for part in (p for fold in (test, *folds) for p in (fold.train, fold.valid)):
+        for code, name in enumerate(problem.classes):
+            if not np.any(part[problem.target] == code):
+                raise UserError(
+                    f'A part of the split has no row of the class "{name}": use more rows or fewer '
+                    "folds, or merge rare classes."
+                )
+    return Splits(train=test.train, folds=tuple(folds), test=test.valid)
+
+
+def by_time(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[Part]:
+    """Yield the rows to fit on and the later rows to score on: for the test, then for each fold.
+
+    Rows of one time stay together. Each fold fits on all earlier rows but those of the gap.
+    """
+    sizes, moments = params.split, rows[problem.one("time")]
+    times, counts = np.unique(moments, return_counts=True)
+    earlier = (np.cumsum(counts) - counts) / counts.sum()
+    first = min(int(np.searchsorted(earlier, 1 - sizes.test_share - 1e-9)), len(times) - 1)
+    block = np.floor(earlier / max(earlier[first], 1e-9) * (sizes.folds + 1) + 1e-9)
+    for number in (sizes.folds + 1, *range(1, sizes.folds + 1)):
+        mine = times[block >= number] if number > sizes.folds else times[block == number]
+        train = moments <= (mine[0] - sizes.gap_days * DAY if len(mine) else -np.inf)
+        train &= moments < mine[0] if len(mine) else False
+        if not np.any(train):
+            raise UserError(
+                f"The table has {len(times)} different times, too few for this split: lower "
+                "split.folds, split.test_share or split.gap_days."
+            )
+        yield train, np.isin(moments, mine)
+
+
+def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[Part]:
+    """Yield the rows to fit on and the others to score on: for the test, then for each fold.
+
+    Rows of a group stay together, and classes have nearly the same share in each part.
+    """
+    sizes, target, group = params.split, rows[problem.target], problem.one("group")
+    labels = target if problem.classes else np.zeros(len(target), np.int64)
+    kind = StratifiedGroupKFold if group else StratifiedKFold
+
+    def split_into(parts: int, among: Values) -> Iterator[tuple[Values, Values]]:
+        least = int(np.min(np.unique(labels[among], return_counts=True)[1]))
+        least = min(least, len(np.unique(rows[group][among]))) if group else least
+        if least < parts:
+            raise UserError(
+                f"{len(target):,} rows are too few for this split, which needs {parts} of each "
+                f"class, or groups, where {least} are left: use more rows, or fewer parts."
+            )
+        splitter = kind(parts, shuffle=True, random_state=params.seed)
+        groups = rows[group][among] if group else None
+        for first, second in splitter.split(among, labels[among], groups):
+            yield among[first], among[second]
+
+    rest, test = next(split_into(round(1 / sizes.test_share), np.arange(len(target))))
+    yield rest, test
+    yield from islice(split_into(max(2, sizes.folds), rest), sizes.folds)
