@@ -71,7 +71,7 @@ def profile(
         role, why = (roles[name], "") if name in roles else guess_role(name, column, counts, taken)
         odd = () if name in classes else oddities(role, column, counts)
         warnings += [f"{name} {one}" for one in (why, *odd) if one]
-        if role in ("id", "group"):
+        if role in ("id", "group") or column.type == "text":  # no example: it may be personal
             column = Column(role=role, type="text", missing=column.missing)
         if column.type == "category":
             listed = categories(values, CATEGORIES)
