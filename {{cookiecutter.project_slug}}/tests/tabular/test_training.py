@@ -12,7 +12,13 @@ from project_package.errors import UserError
 from project_package.tabular.data import Decide, TabularParams
 from project_package.tabular.problem import Problem, find_problem
 from project_package.tabular.task import Details, make_task
-from project_package.tabular.training import about, margins, only_for, threshold, typical
+from project_package.tabular.training import (
+    about,
+    margins,
+    only_for,
+    threshold,
+    typical,
+)
 
 
 def params(**changes: Any) -> TabularParams:
