@@ -111,7 +111,10 @@ def make(folder: Path) -> tuple[Project, float, int]:
 
     Returns the project, the size of the serving environment in MB, and its number of packages.
     """
-    project = Path(cookiecutter(str(HERE.parent), no_input=True, output_dir=str(folder)))
+    answers = {"use_case": "fraud"}
+    project = Path(
+        cookiecutter(str(HERE.parent), no_input=True, output_dir=str(folder), extra_context=answers)
+    )
     run(["uv", "sync", "--quiet", "--no-default-groups"], project)
     installed = [path for path in (project / ".venv").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in installed if "__pycache__" not in path.parts)

@@ -23,6 +23,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import polars as pl
 import report
 import sklearn.datasets
+from cookiecutter.main import cookiecutter
 from numpy.typing import NDArray
 from rich.progress import track
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -34,7 +35,7 @@ from project_package.lifecycle.workspace import Workspace
 from project_package.params import read
 from project_package.tabular.training import TRAINING
 
-PARAMS = Path(__file__).resolve().parents[1] / "{{cookiecutter.project_slug}}/params.tabular.toml"
+TEMPLATE = Path(__file__).resolve().parents[1]
 PACKAGES = ("scikit-learn", "palmerpenguins", "pydataset", "statsmodels", "vega-datasets")
 LIBRARIES = ("numpy", "pandas", "polars", "duckdb", "xgboost-cpu", *PACKAGES)
 SEEDS, FILE, ROW = (1, 2, 3), "table.csv", "row"
@@ -140,11 +141,10 @@ def ml(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def run(table: Table, rows: pl.DataFrame, folder: Path, seed: int) -> Run:
-    """Run the commands in a new folder, and fit the rivals on the same rows."""
+def run(table: Table, rows: pl.DataFrame, target: Path, seed: int) -> Run:
+    """Run the commands in a new project, and fit the rivals on the same rows."""
+    folder = Path(cookiecutter(str(TEMPLATE), no_input=True, output_dir=str(target)))
     rows.with_row_index(ROW).write_csv(folder / FILE)
-    params = PARAMS.read_text(encoding="utf-8").replace("{{ cookiecutter.project_slug }}", "bench")
-    (folder / "params.toml").write_text(params, encoding="utf-8")
     ml(folder, "schema", FILE, "--target", table.target, *table.flags.split(), "--id", ROW)
     start = os.times()
     done = ml(folder, "pipeline", "--set", f"seed={seed}")

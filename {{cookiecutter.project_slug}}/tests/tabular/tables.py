@@ -7,7 +7,7 @@ import numpy as np
 from project_package.bundle import Bundle, Manifest
 from project_package.contract import Columns, Files
 from project_package.data.table_schema import Column, Schema
-from project_package.tabular.problem import Problem, find_problem
+from project_package.tabular.problem import DAY, Problem, find_problem
 
 COLUMNS = {
     "customer": Column(role="id", type="text"),
@@ -24,7 +24,6 @@ COLUMNS = {
     "spent": Column(role="outcome", type="number"),
 }
 SCHEMA = Schema(columns=COLUMNS)
-DAY = 86_400_000
 
 
 def bundle_of(files: Files) -> Bundle:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from tabular.tables import bundle_of
 
-from project_package.bundle import Bundle, Manifest
+from project_package.bundle import Bundle
 from project_package.data.table_schema import read_schema
 from project_package.errors import UserError
 from project_package.lifecycle.inference import answer, run_model
@@ -65,9 +66,7 @@ def fitted(root: Path) -> Bundle:
     splits, candidate = training.split(params, root), training.candidates[0]
     model: Any = candidate.fit(splits.train, candidate.start, 7)
     outcome = Outcome(splits.test, model.predict(splits.test))
-    texts = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
-    manifest = Manifest.model_validate({**texts, "settings": {}})
-    return Bundle(training.finish(params, model, splits.train, [outcome]).files(), manifest)
+    return bundle_of(training.finish(params, model, splits.train, [outcome]).files())
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tabular.tables import DAY, SCHEMA, problem
+from tabular.tables import SCHEMA, problem
 
 from project_package.errors import UserError
-from project_package.tabular.problem import find_problem
+from project_package.tabular.problem import DAY, find_problem
 
 
 @pytest.mark.parametrize(

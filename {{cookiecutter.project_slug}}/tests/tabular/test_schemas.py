@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
-from tabular.tables import DAY, problem, rows
+from tabular.tables import problem, rows
 
+from project_package.tabular.problem import DAY
 from project_package.tabular.schemas import request_type
 from project_package.tabular.task import request_values, to_rows
 

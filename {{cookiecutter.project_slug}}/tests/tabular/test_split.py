@@ -4,12 +4,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tabular.tables import DAY, problem, rows
+from tabular.tables import problem, rows
 
 from project_package.contract import Columns, take
 from project_package.errors import UserError
 from project_package.tabular.data import TabularParams
-from project_package.tabular.problem import Problem
+from project_package.tabular.problem import DAY, Problem
 from project_package.tabular.split import at_random, by_time
 
 PLAIN = ("month", "since", "firm")

@@ -96,7 +96,7 @@ def copy(params: SourceParams, layout: Layout | None, target: Path) -> None:
         complete = Path(folder) / "sorted.parquet"
         try:
             with open_duckdb(Path(folder), params.duckdb_mib) as duck:
-                tables = open_tables(duck, params, Path(folder))
+                tables = _open_tables(duck, params, Path(folder))
                 header = next(iter(tables.values())).columns
                 layout = layout or Layout(dict.fromkeys(header, "VARCHAR"), order=())
                 rows = _rows(duck, tables, params, layout)
@@ -150,7 +150,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def open_tables(
+def _open_tables(
     duck: DuckDBPyConnection, params: SourceParams, scratch: Path
 ) -> Mapping[str, DuckDBPyRelation]:
     """Open the files of a source, or the result of its query, which is downloaded to `scratch`."""

@@ -156,8 +156,9 @@ class TableTraining:
         goal = scores[0]
         group = problem.one("group")
 
+        score = metrics.score_functions(problem.kind, params)[goal.name]
+
         def weighted(rows: Columns, predictions: Columns) -> Any:
-            score = metrics.score_functions(problem.kind, params)[goal.name]
             return partial(score, rows[problem.target], predictions)
 
         return Training(
