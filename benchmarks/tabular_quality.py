@@ -153,7 +153,7 @@ def run(table: Table, rows: pl.DataFrame, target: Path, seed: int) -> Run:
     if path.exists():
         evaluation = Evaluation.model_validate_json(path.read_text(encoding="utf-8"))
         score = evaluation.score(evaluation.goal)
-    chosen = re.findall(r"^Version 1 is (\w+),", done.stdout, re.MULTILINE)
+    chosen = re.findall(r"^Version 1 is (\w+):", done.stdout, re.MULTILINE)
     refused = re.findall(r"(?:^  |: )([\w ]+): ", done.stderr, re.MULTILINE)
     with threadpool_limits(limits=1):  # other work on the machine makes two threads slow
         scores = fit_rivals(table, folder, seed)

@@ -146,6 +146,8 @@ class Training:
     examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
     """Build up to so many requests from test rows, without identifiers of the data."""
 
+    search_metric: Metric | None = None
+    """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
     finish: Callable[[Any, Any, Columns, Sequence[Outcome]], Fitted] = lambda _, fitted, *__: fitted
     """Add what decisions need, a profile or a threshold: (params, fitted, training rows, validation
     outcomes)."""

@@ -11,10 +11,11 @@ from plain.use_case import TRAINING
 from project_package.bundle import Bundle
 from project_package.contract import Columns, Files, Model, Task, take
 from project_package.errors import GateRefused, UserError
+from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import code_of, parity_rows, train
 from project_package.onnx_model import GRAPH, OnnxModel
-from project_package.training import Fitted, Fold, Splits
+from project_package.training import Fitted, Fold, Metric, Splits
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ def test_unknown_candidate_is_named(copy: Project) -> None:
     params = copy.params.model_copy(update={"train": options})
     with pytest.raises(UserError, match='"forest" is not a candidate; there are linear, tree'):
         train(replace(copy, params=params))
+
+
+def test_search_metric_replaces_the_goal(copy: Project, capsys: Any) -> None:
+    sevens = Metric("sevens", "Sevens", lambda *_: 7.0)
+    training = replace(TRAINING, search_metric=sevens)
+    train(replace(copy, training=training, console=Console()))
+    assert "sevens 7.000 on the folds" in capsys.readouterr().out
 
 
 def test_finish_sees_the_validation_rows_of_every_fold(copy: Project) -> None:

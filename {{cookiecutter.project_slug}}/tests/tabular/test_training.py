@@ -1,6 +1,7 @@
 """What is added to a fitted model: threshold, intervals and typical values; the texts."""
 
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from project_package.tabular.data import Decide, TabularParams
 from project_package.tabular.problem import Problem, find_problem
 from project_package.tabular.task import Details, make_task
 from project_package.tabular.training import (
+    TRAINING,
     about,
     margins,
     only_for,
@@ -85,6 +87,17 @@ def test_published_households_are_described() -> None:
     assert found.question == "Is lapsed = true?"
     assert "offer" in found.use
     assert found.limits
+
+
+@pytest.mark.parametrize(
+    ("target", "metric", "searched"),
+    [("lapsed", "cost", "log_loss"), ("lapsed", "", ""), ("spend_next_28d", "pinball", "mae")],
+)
+def test_search_metric_needs_no_threshold(target: str, metric: str, searched: str) -> None:
+    chosen = params(metric=metric, data={"source": "completejourney", "target": target})
+    training = TRAINING.for_project(chosen, Path(__file__).parent)
+    assert training.goal.name == (metric or "average_precision")
+    assert getattr(training.search_metric, "name", "") == searched
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from ..contract import Columns, length
 from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Params, flatten
-from ..training import Candidate, Outcome, Progress, Splits
+from ..training import Candidate, Metric, Outcome, Progress, Splits
 from . import gate
 from .inference import answer, run_model
 from .project import Project
@@ -45,14 +45,14 @@ def train(project: Project) -> int:
         compared = parity_rows(splits, params.promote.min_parity_rows)  # before it takes time
         log_dataset(dataset, splits)
         # 2. Search settings of each candidate on the folds.
+        metric = training.search_metric or training.goal
         try:
-            choices = search(project, splits, dataset, progress)
+            choices = search(project, splits, dataset, metric, progress)
         except KeyError as error:
             raise UserError(
                 f"The data set {dataset.digest} has no column {error}: when features have changed, "
                 "run `ml data` again."
             ) from error
-        metric = training.goal
         simple, best = choices[0], max(choices[1:], key=lambda c: metric.gain(c.score, 0.0))
         log_choice(best, metric.name)
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
@@ -69,13 +69,15 @@ def train(project: Project) -> int:
         with project.workspace.lock():
             version = project.registry.register(model, project.overview)
     project.console.print(
-        f"Version {version} is {best.candidate.name}, {best.score:.3f} on the folds; the simple "
-        f"baseline has {simple.score:.3f}."
+        f"Version {version} is {best.candidate.name}: {metric.label.lower()} {best.score:.3f} on "
+        f"the folds; the simple baseline has {simple.score:.3f}."
     )
     return version
 
 
-def search(project: Project, splits: Splits, dataset: Dataset, progress: Progress) -> list[Choice]:
+def search(
+    project: Project, splits: Splits, dataset: Dataset, metric: Metric, progress: Progress
+) -> list[Choice]:
     """Search the baseline, then the candidates to try; return the best settings of each."""
     training, chosen = project.training, project.params.train.candidates
     simple, *others = training.candidates
@@ -87,7 +89,7 @@ def search(project: Project, splits: Splits, dataset: Dataset, progress: Progres
     used = {k: v for k, v in flatten(project.params).items() if not k.startswith(other)}
     identity = sha256(json.dumps(used, sort_keys=True).encode() + code_of(training.params))
     searching = Search(
-        metric=training.goal,
+        metric=metric,
         folds=splits.folds,
         seed=project.params.seed,
         trials=project.params.train.trials,
@@ -98,7 +100,7 @@ def search(project: Project, splits: Splits, dataset: Dataset, progress: Progres
     done = count(1)
 
     def finish(candidate: Candidate, trial: FrozenTrial) -> None:
-        log_trial(project.tracking.experiment, candidate.name, trial, training.goal.name)
+        log_trial(project.tracking.experiment, candidate.name, trial, metric.name)
         progress(min(next(done) / total, 1.0))
 
     return [searching.run(candidate, finish) for candidate in candidates]

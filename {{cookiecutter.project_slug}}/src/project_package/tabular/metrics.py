@@ -93,6 +93,12 @@ TEXTS = {
 """The label of each metric, and what it says."""
 HIGHER = {"average_precision", "roc_auc", "f1_macro", "balanced_accuracy", "accuracy", "r2"}
 """The metrics of which more is better."""
+SEARCHED = {
+    **dict.fromkeys(("f1_macro", "balanced_accuracy", "accuracy", "cost"), "log_loss"),
+    **dict.fromkeys(("pinball", "coverage_gap"), "mae"),
+}
+"""The metric of the search for goals that judge decisions or intervals: it varies less, and the
+threshold and the margins are measured after the search."""
 
 
 def score_functions(kind: Kind, params: TabularParams) -> Mapping[str, Score]:

@@ -174,6 +174,7 @@ class TableTraining:
             read_batch=partial(data.read_batch, problem),
             batch_table=partial(data.batch_table, problem),
             examples=partial(data.examples, problem),
+            search_metric={m.name: m for m in scores}.get(metrics.SEARCHED.get(goal.name, "")),
             finish=finish,
             periods=partial(metrics.periods, problem),
             pooled=True,
