@@ -46,7 +46,7 @@ class Search:
     trials: int
     storage: optuna.storages.BaseStorage
     study: str
-    """Name of data, parameters and code, but not of the number of trials: more continue it."""
+    """Name of data, metric, parameters and code; not of the number of trials: more continue it."""
 
     def run(
         self, candidate: Candidate, done: Callable[[Candidate, optuna.trial.FrozenTrial], None]

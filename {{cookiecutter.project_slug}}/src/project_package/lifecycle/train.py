@@ -94,7 +94,7 @@ def search(
         seed=project.params.seed,
         trials=project.params.train.trials,
         storage=storage,
-        study=f"{project.params.name}/{dataset.digest}/{identity[:8]}",
+        study=f"{project.params.name}/{dataset.digest}/{metric.name}/{identity[:8]}",
     )
     total = sum(searching.trials if c.space else 1 for c in candidates) + 1  # and the final fit
     done = count(1)
