@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from textwrap import shorten
 
 
 class UserError(Exception):
@@ -39,11 +40,12 @@ class GateRefused(Exception):
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """Suggest the nearest known name, or list all of them."""
+    """Suggest the nearest known name, or list them."""
     names = {other.lower(): other for other in known}
     if found := get_close_matches(name.lower(), names, n=1, cutoff=0.6):
         return f'did you mean "{names[found[0]]}"?'
-    return f"there are {', '.join(names.values())}." if names else "there are none."
+    listed = shorten(", ".join(names.values()), 500, placeholder=" and others")
+    return f"there are {listed}." if names else "there are none."
 
 
 def require_known(where: str, names: Iterable[str], kind: str, known: Iterable[str]) -> None:

@@ -81,6 +81,8 @@ def fitted(root: Path) -> Bundle:
         (("31.12.2024", "1.2.2024"), {DAY, OTHER}),
         (("31.12.24", "01.02.24"), {DAY, OTHER}),
         (("12/31/2024 12:00 PM", "2/1/2024 12:00 AM"), {NOON, OTHER}),
+        (("31-Dec-24", "1-Feb-24"), {DAY, OTHER}),
+        (("December 31, 2024", "February 1, 2024"), {DAY, OTHER}),
         (("2024-12-31 12:00", "2024-12-31T14:00:00+02:00"), {NOON}),
     ],
 )
@@ -123,6 +125,7 @@ def test_people_are_warned(values: Iterable[Any], warning: str, tmp_path: Path) 
     ("columns", "wish", "message"),
     [
         ({}, {"target": "z"}, 'ml schema: "z" is not a column of the table; there are'),
+        ({f"column {n}": X for n in range(99)}, {"target": "z"}, " and others."),
         ({}, {"roles": {"plam": "group"}}, 'did you mean "plan"'),
         ({}, {"roles": {"plan": "time"}}, "plan: the time must be a date such as 2024-01-31"),
         ({"explain": X}, {}, "explain: this name has a meaning of its own; rename the column"),

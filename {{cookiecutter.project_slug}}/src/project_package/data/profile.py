@@ -20,7 +20,8 @@ NULLS = (
 )
 DAYS = ("%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%Y")
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-FORMATS = [day + clock for day in DAYS for clock in CLOCKS]
+MONTHS = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y")
+FORMATS = [*(day + clock for day in DAYS for clock in CLOCKS), *MONTHS]
 """How dates are written, besides ISO 8601."""
 NUMBER = f"CASE WHEN abs(TRY_CAST(v AS DOUBLE)) <= {LARGEST} THEN TRY_CAST(v AS DOUBLE) END"
 COUNTED = rf"""
@@ -198,5 +199,5 @@ def about_target(
     names = ", ".join(map(quoted, table.columns))
     different = table.aggregate(f"count(DISTINCT hash({names}))").fetchall()[0][0]
     if different < total:
-        warnings.append(f"{total - different:,} rows repeat another row exactly")
+        warnings.append(f"rows that repeat another row exactly: {total - different:,}")
     return positive, warnings

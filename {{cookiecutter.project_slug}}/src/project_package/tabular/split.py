@@ -65,7 +65,7 @@ def by_time(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[
         if not np.any(train):
             raise UserError(
                 f"The table has {len(times)} different times, too few for this split: lower "
-                "split.folds, split.test_share or split.gap_days."
+                "split.folds, split.test_share or split.gap_days, or give the column another role."
             )
         yield train, np.isin(moments, mine)
 
