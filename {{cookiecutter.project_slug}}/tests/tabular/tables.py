@@ -7,6 +7,7 @@ import numpy as np
 from project_package.bundle import Bundle, Manifest
 from project_package.contract import Columns, Files
 from project_package.data.table_schema import Column, Schema
+from project_package.tabular.data import TabularParams
 from project_package.tabular.problem import DAY, Problem, find_problem
 
 COLUMNS = {
@@ -30,6 +31,11 @@ def bundle_of(files: Files) -> Bundle:
     """Return a bundle of files."""
     texts = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
     return Bundle(files, Manifest.model_validate({**texts, "settings": {}}))
+
+
+def params(**changes: Any) -> TabularParams:
+    """Return parameters with some changes."""
+    return TabularParams.model_validate({"name": "tiny", **changes})
 
 
 def problem(target: str = "left", without: tuple[str, ...] = ()) -> Problem:

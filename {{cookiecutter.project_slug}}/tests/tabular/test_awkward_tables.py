@@ -21,7 +21,7 @@ from project_package.lifecycle.inference import answer, run_model
 from project_package.lifecycle.workspace import replace_text
 from project_package.params import read
 from project_package.tabular.data import TabularParams
-from project_package.tabular.schema_file import Wish, propose
+from project_package.tabular.schema_file import SchemaOptions, propose
 from project_package.tabular.training import TRAINING
 from project_package.training import Outcome, Training
 
@@ -49,7 +49,7 @@ def proposed(root: Path, columns: Mapping[str, Iterable[Any]], **wish: Any) -> s
     write(root / "own.csv", columns, mark=";")
     (root / PARAMS).write_text('name = "awkward"\n', encoding="utf-8")
     asked = {"source": str(root / "own.csv"), "target": "y", "roles": {}, "classes": {}}
-    return " ".join(propose(root, Wish(**{**asked, **wish}), False, replace_text))
+    return " ".join(propose(root, SchemaOptions(**{**asked, **wish}), False, replace_text))
 
 
 def loaded(root: Path) -> tuple[Training, TabularParams]:
@@ -112,7 +112,7 @@ def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
         (("$1,250.00", "$3.50"), r'f looks like numbers, but .* as "\$1,250.00"'),
         (("1e300", "2.5", "7.5"), 'f looks like numbers, but .* as "1e300"'),
         (("",), "f has no values: it is ignored"),
-        (range(COUNT), "f counts the rows"),
+        (range(COUNT), "f numbers the rows"),
         ([f"{y},{n:03}" for n, y in enumerate(Y)], "f predicts the target nearly alone"),
         ([f"text {n} " * 9 for n in range(COUNT)], "f is free text: it is ignored"),
     ],
@@ -128,6 +128,7 @@ def test_people_are_warned(values: Iterable[Any], warning: str, tmp_path: Path) 
         ({f"column {n}": X for n in range(99)}, {"target": "z"}, " and others."),
         ({}, {"roles": {"plam": "group"}}, 'did you mean "plan"'),
         ({}, {"roles": {"plan": "time"}}, "plan: the time must be a date such as 2024-01-31"),
+        ({}, {"classes": {"gone": True}}, '"gone" is not a column of the table'),
         ({"explain": X}, {}, "explain: this name has a meaning of its own; rename the column"),
         ({"^x$": X}, {}, "this name has a meaning of its own; rename the column"),
         ({"y": repeated("a")}, {}, '"y" is a category with 1 listed classes'),

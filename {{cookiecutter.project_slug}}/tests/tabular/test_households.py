@@ -9,7 +9,7 @@ import pytest
 from project_package.data.completejourney import build, package_data
 from project_package.data.table_schema import Role, Schema, read_schema
 from project_package.tabular.data import HOUSEHOLDS, TabularData
-from project_package.tabular.schema_file import Wish, look
+from project_package.tabular.schema_file import SchemaOptions, look
 
 OUTCOMES = ["lapsed", "spend_next_28d"]
 AUGUST = datetime(2017, 8, 1)
@@ -70,7 +70,7 @@ def test_a_household_has_a_row_for_each_active_month(households: pl.DataFrame) -
 def test_schema_that_comes_with_the_data_is_the_profile_of_it() -> None:
     data = TabularData(source="completejourney", target="lapsed")
     roles: dict[str, Role] = {"month": "time", "household_id": "group", "spend_next_28d": "outcome"}
-    found = look(data, Wish(data.source, "lapsed", roles, {"last_store": True})).schema
+    found = look(data, SchemaOptions(data.source, "lapsed", roles, {"last_store": True})).schema
     shipped = read_schema(SHIPPED)
     described = {n: c.model_copy(update={"description": ""}) for n, c in shipped.columns.items()}
     assert Schema(columns=described) == found

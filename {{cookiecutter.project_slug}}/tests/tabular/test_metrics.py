@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tabular.tables import problem, rows
+from tabular.tables import params, problem, rows
 
 from project_package.contract import Columns, length
 from project_package.errors import UserError
-from project_package.tabular.data import TabularParams
 from project_package.tabular.metrics import (
     find_metrics,
     naive,
@@ -28,10 +27,6 @@ NUMBERS: Columns = {
     "low": np.array([0.0, 1, 2, 3]),
     "high": np.array([2.0, 3, 4, 5]),
 }
-
-
-def params(**changes: Any) -> TabularParams:
-    return TabularParams.model_validate({"name": "tiny", **changes})
 
 
 def score(kind: Kind, name: str, y: Sequence[float], predictions: Columns, **changes: Any) -> float:

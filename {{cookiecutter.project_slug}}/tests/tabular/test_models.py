@@ -1,20 +1,23 @@
-"""Every estimator fits every kind of task, and its graph predicts as the fitted pipeline does."""
+"""Every estimator fits every kind of task, its graph predicts alike, and decisions are measured."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from optuna.trial import FixedTrial
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from tabular.tables import bundle_of, problem, rows
 
 from project_package.contract import Columns, take
 from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
-from project_package.tabular.estimators import ESTIMATORS, Estimator, Goal
-from project_package.tabular.models import candidates
-from project_package.tabular.task import load
+from project_package.tabular.data import Decide
+from project_package.tabular.estimators import ESTIMATORS, Estimator
+from project_package.tabular.models import candidates, margins, threshold, typical
+from project_package.tabular.task import Details, load
 from project_package.training import Candidate
 
 TRAIN, TEST = rows(400), rows(300, seed=1)
@@ -24,7 +27,7 @@ NAMES = [estimator.name for estimator in ESTIMATORS]
 def candidate(
     name: str, target: str, without: tuple[str, ...] = (), added: tuple[Estimator, ...] = ()
 ) -> Candidate:
-    found = candidates(Goal(problem(target, without), absolute=False), (*ESTIMATORS, *added))
+    found = candidates(problem(target, without), estimators=(*ESTIMATORS, *added))
     return next(one for one in found if one.name == name)
 
 
@@ -97,26 +100,77 @@ def test_absolute_errors_are_fitted_where_they_decide() -> None:
     for name in ("hist_gradient_boosting", "xgboost"):
         errors = {}
         for absolute in (True, False):
-            found = candidates(Goal(problem("spent"), absolute))
+            found = candidates(problem("spent"), absolute)
             one = next(each for each in found if each.name == name)
             value = one.fit(skewed, one.start, 7).predict(TEST)["prediction"]
             errors[absolute] = np.mean(np.abs(np.exp(TEST["spent"] / 80) - value))
         assert errors[True] < errors[False]
 
 
-def forest(_: Goal, settings: Any, seed: int) -> Any:
-    return RandomForestClassifier(**settings, random_state=seed)
-
-
-def test_an_estimator_of_scikit_learn_is_one_entry() -> None:
-    added = Estimator("forest", forest, {"n_estimators": 20, "min_samples_leaf": 5})
-    one = candidate("forest", "plan", added=(added,))
-    fitted = one.fit(TRAIN, one.start, 7)
-    assert parity(loaded(fitted).predict(TEST), fitted.predict(TEST)).largest_difference < 1e-5
+@pytest.mark.parametrize("target", ["left", "plan", "spent"])
+@pytest.mark.parametrize(
+    "added",
+    [
+        Estimator("added", RandomForestClassifier, RandomForestRegressor, {"n_estimators": 20}),
+        Estimator("added", KNeighborsClassifier, KNeighborsRegressor, {"n_neighbors": 3}),
+    ],
+    ids=("forest", "neighbours"),
+)
+def test_an_estimator_of_scikit_learn_is_one_entry(added: Estimator, target: str) -> None:
+    one = candidate("added", target, added=(added,))
+    first, second = (one.fit(TRAIN, one.start, 7) for _ in range(2))
+    assert parity(first.predict(TEST), second.predict(TEST)).largest_difference == 0
+    assert parity(loaded(first).predict(TEST), first.predict(TEST)).largest_difference < 1e-5
 
 
 def test_estimator_without_a_graph_is_refused_at_its_first_trial() -> None:
-    added = Estimator("dummy", lambda *_: DummyClassifier(), {"none": 1})
+    added = Estimator("dummy", DummyClassifier, DummyRegressor, {})
     one = candidate("dummy", "left", added=(added,))
     with pytest.raises(UserError, match="DummyClassifier cannot be converted to ONNX"):
         one.fit(TRAIN, one.start, 7)
+
+
+@pytest.mark.parametrize(("false_positive", "false_negative"), [(1, 1), (1, 10), (10, 1), (1, 1e6)])
+def test_threshold_has_the_least_cost(false_positive: float, false_negative: float) -> None:
+    random = np.random.default_rng(0)
+    chances = random.random(300).astype(np.float32)
+    target = (random.random(300) < chances).astype(np.int64)
+    decide = Decide(false_positive=false_positive, false_negative=false_negative)
+
+    def cost(limit: float) -> float:
+        flagged = chances >= limit
+        wrong = false_positive * np.sum(flagged & (target == 0))
+        return float(wrong + false_negative * np.sum(~flagged & (target == 1)))
+
+    found = threshold(target, chances, decide)
+    assert cost(found) == min(cost(limit) for limit in (*chances, 2))
+    assert np.abs(chances - found).min() > 1e-6  # out of reach of rounding
+
+
+def test_threshold_flags_nothing_where_alarms_only_cost() -> None:
+    decide = Decide(false_positive=100, false_negative=1)
+    assert threshold(np.array([0, 1]), np.array([0.9, 0.8]), decide) > 0.9
+
+
+@pytest.mark.parametrize(("coverage", "count"), list(product((0.5, 0.8, 0.95), (60, 2000))))
+def test_intervals_hold_the_wanted_share_of_new_values(coverage: float, count: int) -> None:
+    random = np.random.default_rng(0)
+    predicted = random.uniform(1, 100, count + 5000)
+    target = predicted * (1 + random.normal(0, 0.3, len(predicted)))  # wider for large values
+    found = margins(target[:count], predicted[:count], (1 - coverage) / 2)
+    details = Details(problem=problem("spent"), typical={}, **found)
+    bounds = details.decide({"variable": predicted[count:].astype(np.float32)})
+    inside = (target[count:] >= bounds["low"]) & (target[count:] <= bounds["high"])
+    assert np.mean(inside) == pytest.approx(coverage, abs=0.06 if count == 60 else 0.03)
+    if count == 2000:
+        wide = bounds["high"] - bounds["low"]
+        large = predicted[count:] > 80
+        assert wide[large].mean() > 3 * wide[predicted[count:] < 20].mean()
+
+
+def test_typical_values_are_medians_and_most_frequent_texts() -> None:
+    table = {**rows(5), "paid": np.array([1, np.nan, 3, 9, np.nan]), "active": np.full(5, np.nan)}
+    table["class"] = np.array(["plus", "", "", "basic", "plus"], object)
+    found = typical(problem(), table)
+    assert list(found) == list(problem().features)
+    assert (found["paid"], found["active"], found["class"]) == (3, 0, "")

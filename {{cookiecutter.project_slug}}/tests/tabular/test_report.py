@@ -9,7 +9,6 @@ from tabular.tables import problem, rows
 
 from project_package.contract import Columns
 from project_package.tabular.data import TabularParams
-from project_package.tabular.estimators import Goal
 from project_package.tabular.metrics import find_metrics
 from project_package.tabular.models import candidates
 from project_package.tabular.report import figures, importance, summary
@@ -19,7 +18,7 @@ TABLE = rows()
 
 def predictions(target: str) -> dict[str, Columns]:
     """Return those of the linear model and of the decision tree."""
-    tree, linear, *_ = candidates(Goal(problem(target), absolute=False))
+    tree, linear, *_ = candidates(problem(target))
     found = {"model": linear, "baseline": tree}
     return {name: one.fit(TABLE, one.start, 7).predict(TABLE) for name, one in found.items()}
 
@@ -55,7 +54,7 @@ def test_confusion_shows_the_shares_of_each_class() -> None:
 def test_most_important_features_are_those_that_decide(target: str) -> None:
     found = problem(target)
     goal = find_metrics(found, TabularParams(name="tiny"))[0]
-    linear = candidates(Goal(found, absolute=False))[1]
+    linear = candidates(found)[1]
     fitted = linear.fit(TABLE, linear.start, 7)
     (figure,) = importance(found, goal, TABLE, fitted.predict)
     axes: Any = Canvas().add_subplot()

@@ -10,9 +10,8 @@ import polars as pl
 import pytest
 
 from project_package.data.table_schema import read_schema
-from project_package.errors import UserError
 from project_package.lifecycle.workspace import replace_text
-from project_package.tabular.schema_file import Wish, propose
+from project_package.tabular.schema_file import SchemaOptions, propose
 
 PARAMS = 'name = "tiny"  # ours\n\n[data]\nsource = "completejourney"  # where\ntarget = "x"\n'
 CUSTOMERS = pl.DataFrame(
@@ -34,7 +33,7 @@ def root(tmp_path: Path) -> Path:
 
 def run(root: Path, overwrite: bool = False, **changes: Any) -> str:
     values = {"source": f"{root}/own.csv", "target": "left", "roles": {}, "classes": {}, **changes}
-    return "\n".join(propose(root, Wish(**values), overwrite, replace_text))
+    return "\n".join(propose(root, SchemaOptions(**values), overwrite, replace_text))
 
 
 def test_schema_has_a_table_for_each_column(root: Path) -> None:
@@ -101,15 +100,3 @@ def test_query_becomes_the_source(root: Path, monkeypatch: pytest.MonkeyPatch) -
     data = tomllib.loads((root / "params.toml").read_text())["data"]
     assert (data["source"], data["query"][:6]) == ("sql", "SELECT")
     assert read_schema(root / "schema.toml").columns["age"].min == 26
-
-
-@pytest.mark.parametrize(
-    "changes", [{"target": "gone"}, {"roles": {"gone": "time"}}, {"classes": {"gone": True}}]
-)
-def test_unknown_column_is_refused_and_nothing_is_written(
-    root: Path, changes: dict[str, Any]
-) -> None:
-    with pytest.raises(UserError, match='"gone" is not a column of the table'):
-        run(root, **changes)
-    assert not (root / "schema.toml").exists()
-    assert (root / "params.toml").read_text(encoding="utf-8") == PARAMS

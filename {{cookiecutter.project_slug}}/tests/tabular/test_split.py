@@ -4,24 +4,19 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tabular.tables import problem, rows
+from tabular.tables import params, problem, rows
 
 from project_package.contract import Columns, take
 from project_package.errors import UserError
-from project_package.tabular.data import TabularParams
 from project_package.tabular.problem import DAY, Problem
 from project_package.tabular.split import at_random, by_time
 
 PLAIN = ("month", "since", "firm")
 
 
-def params(**split: Any) -> TabularParams:
-    return TabularParams.model_validate({"name": "tiny", "split": split})
-
-
 def ids(found: Problem, table: Columns, **split: Any) -> list[tuple[set[Any], set[Any]]]:
     """Return the customers of training and test, then those of each fold."""
-    parts = (by_time if found.one("time") else at_random)(found, params(**split), table)
+    parts = (by_time if found.column_of("time") else at_random)(found, params(split=split), table)
     customers = [[take(table, part)["customer"].tolist() for part in pair] for pair in parts]
     return [({*train}, {*valid}) for train, valid in customers]
 

@@ -10,10 +10,8 @@ from tabular.tables import bundle_of, problem, rows
 from project_package.contract import Task, take
 from project_package.lifecycle.inference import answer
 from project_package.tabular.data import TabularParams
-from project_package.tabular.estimators import Goal
-from project_package.tabular.models import candidates
+from project_package.tabular.models import candidates, finish
 from project_package.tabular.task import make_task
-from project_package.tabular.training import finish
 from project_package.training import Outcome
 
 ASKED = {"家": 9, "month": "2024-02-01", "since": "2023-05-01", "class": "plus", "paid": 80}
@@ -22,7 +20,7 @@ TRAIN = rows()
 
 def served(target: str) -> tuple[Task, Any]:
     """Return the task and the model of a bundle."""
-    one = candidates(Goal(problem(target), absolute=False))[1]
+    one = candidates(problem(target))[1]
     fitted: Any = one.fit(TRAIN, one.start, 7)
     validation = [Outcome(TRAIN, fitted.predict(TRAIN))]
     finished = finish(TabularParams(name="tiny"), fitted, TRAIN, validation)

@@ -5,13 +5,12 @@ DuckDB reads one column after the other under a memory limit.
 
 import re
 from collections.abc import Iterator, Mapping
-from types import SimpleNamespace as Counts
 from typing import Any, NamedTuple
 
 from duckdb import DuckDBPyRelation
 
 from .sources import quoted
-from .table_rules import COMMA, known
+from .table_rules import COMMA, known_text
 from .table_schema import LARGEST, Column, Role, Schema, validated
 
 NULLS = (
@@ -34,12 +33,34 @@ count(*) FILTER (lower(v) IN ('true', 'false')) AS booleans,
 count(*) FILTER (year(TRY_CAST(v AS TIMESTAMPTZ)) > 999) AS dates,
 coalesce(avg(length(v)), 0) AS length, min(v) AS first, min(v) FILTER (n IS NULL) AS odd
 """
-"""How many values are what: `grouped` has a mark of thousands or decimals, `numeric` has digits."""
+"""The fields of `Counts`, of texts v and their numbers n."""
 IDENTIFIER = re.compile(r"(^|[\W_])(id|key|uuid|index)$|[a-z]I[dD]$|^column \d+$", re.ASCII)
 """Names of identifiers; a column without a name is often the index of a data frame."""
-CATEGORIES, CLASSES, LONGEST = 100, 10, 100
-"""Values that are listed; values of a number that is a class; characters of a category."""
+CATEGORIES = 100  # values of a category that are listed, at most
+CLASSES = 10  # values of a whole number that is a class, at most
+LONGEST = 100  # characters of a category on average, at most
 POSITIVE = ("true", "yes", "y", "1", "1.0")
+
+
+class Counts(NamedTuple):
+    """How many values of a column are what."""
+
+    rows: int
+    known: int
+    different: int
+    numbers: int
+    whole: int
+    low: float  # None where there is no number, as in `high`
+    high: float
+    commas: int  # numbers with a decimal comma
+    grouped: int  # numbers that may have a mark of thousands
+    numeric: int  # digits with marks, currency or percent
+    booleans: int
+    dates: int
+    length: float  # mean number of characters
+    first: str
+    odd: str  # a value that is no number
+    formats: list[str]  # all values are dates in each of them
 
 
 class Profile(NamedTuple):
@@ -57,11 +78,12 @@ def profile(
 
     `roles` are known, by column, and so may be whether the numbers of a column are classes.
     """
-    nulls, warnings = null_values(table), []
+    nulls = null_values(table)
+    warnings: list[str] = []
     columns: dict[str, Column] = {}
-    roles = {**roles, target: roles.get(target, "target")}
+    roles = {**roles, target: "target"}
     for name in table.columns:
-        values = table.project(f"{known(name, nulls)} AS v")
+        values = table.project(f"{known_text(name, nulls)} AS v")
         counts = count(values)
         column = read_as(counts)
         few = name == target and counts.different <= (CLASSES if column.type == "integer" else 2)
@@ -75,12 +97,19 @@ def profile(
         if role in ("id", "group") or column.type == "text":  # no example: it may be personal
             column = Column(role=role, type="text", missing=column.missing)
         if column.type == "category":
-            listed = categories(values, CATEGORIES)
-            column = column.model_copy(update={"categories": listed, "example": (*listed, None)[0]})
+            listed = categories(values)
+            example = listed[0] if listed else None
+            column = column.model_copy(update={"categories": listed, "example": example})
         columns[name] = column.model_copy(update={"role": role})
     schema = validated({"null_values": nulls, "columns": columns})
-    values = table.project(f"{known(target, nulls)} AS v")
-    return Profile(schema, *about_target(values, columns[target], warnings, table))
+    positive, more = about_target(
+        table.project(f"{known_text(target, nulls)} AS v"), columns[target]
+    )
+    names = ", ".join(map(quoted, table.columns))
+    rows, different = table.aggregate(f"count(*), count(DISTINCT hash({names}))").fetchall()[0]
+    if different < rows:
+        more.append(f"rows that repeat another row exactly: {rows - different:,}")
+    return Profile(schema, positive, warnings + more)
 
 
 def null_values(table: DuckDBPyRelation) -> tuple[str, ...]:
@@ -106,10 +135,10 @@ def date_formats(values: DuckDBPyRelation) -> list[str]:
     return [one for one, fit in zip(FORMATS, row, strict=True) if fit]
 
 
-def categories(values: DuckDBPyRelation, most: int) -> tuple[str, ...]:
+def categories(values: DuckDBPyRelation) -> tuple[str, ...]:
     """Return the most frequent values."""
     found = values.filter("v IS NOT NULL").aggregate("v, count(*) AS n").order("n DESC, v")
-    return tuple(text for text, _ in found.limit(most).fetchall())
+    return tuple(text for text, _ in found.limit(CATEGORIES).fetchall())
 
 
 def read_as(counts: Counts) -> Column:
@@ -175,29 +204,24 @@ def oddities(role: Role, column: Column, counts: Counts) -> Iterator[str]:
     if column.type == "date" and not column.missing and role == "feature":
         yield "has a date in every row: if it says when a row was true, add --time for it"
     if column.type == "integer" and counts.different == counts.rows == counts.high - counts.low + 1:
-        yield "counts the rows: make it ignored unless it says something about them"
+        yield "numbers the rows: set its role to ignored unless it says something about them"
     if column.others:
         yield f"has {counts.different:,} different values, of which {CATEGORIES} are listed"
 
 
-def about_target(
-    values: DuckDBPyRelation, column: Column, warnings: list[str], table: DuckDBPyRelation
-) -> tuple[str, list[str]]:
-    """Return the positive class of two, and the warnings with those about all rows."""
-    positive, total = "", table.count("*").fetchall()[0][0]
-    present = values.filter("v IS NOT NULL")
-    found = dict(present.aggregate("v, count(*)").limit(3).fetchall())
-    if len(found) == 2 and column.type in ("boolean", "category"):
-        rarer = min(found, key=lambda name: (found[name], name))
-        positive = next((name for name in found if name.lower() in POSITIVE), rarer)
+def about_target(values: DuckDBPyRelation, column: Column) -> tuple[str, list[str]]:
+    """Return the positive class of two, and warnings about the target."""
+    positive = ""
+    warnings = []
+    counts = dict(values.aggregate("v, count(*)").limit(4).fetchall())
+    missing = counts.pop(None, 0)
+    if len(counts) == 2 and column.type in ("boolean", "category"):
+        rarer = min(counts, key=lambda name: (counts[name], name))
+        positive = next((name for name in counts if name.lower() in POSITIVE), rarer)
         if column.type == "boolean":
             positive = "true"
-        if found[rarer] < total / 20:
-            warnings.append(f"only {found[rarer]:,} of {total:,} rows have the target {rarer}")
+        if counts[rarer] < (total := sum(counts.values()) + missing) / 20:
+            warnings.append(f"only {counts[rarer]:,} of {total:,} rows have the target {rarer}")
     if column.missing:
         warnings.append("the target is missing in some rows: leave them out of the source")
-    names = ", ".join(map(quoted, table.columns))
-    different = table.aggregate(f"count(DISTINCT hash({names}))").fetchall()[0][0]
-    if different < total:
-        warnings.append(f"rows that repeat another row exactly: {total - different:,}")
     return positive, warnings

@@ -7,16 +7,17 @@ import pandera.polars as pa
 import polars as pl
 
 from .sources import Layout, Type, quoted
-from .table_schema import LARGEST, SCHEMA, Column, Schema
+from .table_schema import LARGEST, SCHEMA, Column, ColumnType, Schema
 
-READ_AS: Mapping[str, Type] = {
-    "number": "DOUBLE",
-    "integer": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "TIMESTAMP_MS",
-    "category": "VARCHAR",
-    "text": "VARCHAR",
+STORED: Mapping[ColumnType, tuple[Type, Any]] = {
+    "number": ("DOUBLE", pl.Float64),
+    "integer": ("DOUBLE", pl.Float64),
+    "boolean": ("BOOLEAN", pl.Boolean),
+    "date": ("TIMESTAMP_MS", pl.Datetime("ms")),
+    "category": ("VARCHAR", pl.String),
+    "text": ("VARCHAR", pl.String),
 }
+"""How columns are stored: the types of DuckDB and of Polars."""
 COMMA = r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?"
 """Numbers with a decimal comma, as a regular expression."""
 
@@ -33,16 +34,16 @@ def layout(schema: Schema, optional: tuple[str, ...] | None = None) -> Layout:
     those to predict, which may lack `optional` columns, keep their order.
     """
     used = used_columns(schema)
-    first = schema.of_role("time", "id", "group")
+    first = (*schema.of_role("time"), *schema.of_role("id", "group"))
     return Layout(
-        types={name: READ_AS[column.type] for name, column in used.items()},
+        types={name: STORED[column.type][0] for name, column in used.items()},
         order=(*first, *(n for n in used if n not in first)) if optional is None else (),
         optional=optional or (),
         cleaned={name: cleaned(schema, name, column) for name, column in used.items()},
     )
 
 
-def known(name: str, nulls: tuple[str, ...]) -> str:
+def known_text(name: str, nulls: tuple[str, ...]) -> str:
     """Return SQL for a column of text, null where a text stands for a missing value."""
     missing = ", ".join("'" + null.replace("'", "''") + "'" for null in ("", *nulls))
     return f"CASE WHEN trim({quoted(name)}) NOT IN ({missing}) THEN {quoted(name)} END"
@@ -50,7 +51,7 @@ def known(name: str, nulls: tuple[str, ...]) -> str:
 
 def cleaned(schema: Schema, name: str, column: Column) -> str:
     """Return SQL for a column of text that the source writes in a way of its own."""
-    text = known(name, schema.null_values)
+    text = known_text(name, schema.null_values)
     if column.decimal == ",":
         plain = f"replace(replace({text}, '.', ''), ',', '.')"
         text = f"CASE WHEN regexp_full_match({text}, '{COMMA}') THEN {plain} ELSE {text} END"
@@ -60,34 +61,26 @@ def cleaned(schema: Schema, name: str, column: Column) -> str:
     return text
 
 
-def rules(columns: Mapping[str, Column]) -> pa.DataFrameSchema:
-    """Declare the rules for a row of the table."""
-    dtypes: Mapping[Type, Any] = {
-        "DOUBLE": pl.Float64,
-        "BOOLEAN": pl.Boolean,
-        "TIMESTAMP_MS": pl.Datetime("ms"),
-        "VARCHAR": pl.String,
-    }
+def rules(columns: Mapping[str, Column], limits: bool = True) -> pa.DataFrameSchema:
+    """Declare the rules for a row of the table; `limits` are ranges and categories."""
     return pa.DataFrameSchema(
         {
-            name: pa.Column(dtypes[READ_AS[c.type]], [*_checks(c)], nullable=c.missing > 0)
+            name: pa.Column(STORED[c.type][1], [*_checks(c, limits)], nullable=c.missing > 0)
             for name, c in columns.items()
         }
     )
 
 
-def _checks(column: Column) -> Iterator[pa.Check]:
+def _checks(column: Column, limits: bool) -> Iterator[pa.Check]:
     edit = f"or change {SCHEMA}"
-    if READ_AS[column.type] == "DOUBLE":
-        within = f"must lie between -{LARGEST:g} and {LARGEST:g}"
-        yield pa.Check.in_range(-LARGEST, LARGEST, error=within)
+    if column.type in ("number", "integer"):
+        low = column.min if limits and column.min is not None else -LARGEST
+        high = column.max if limits and column.max is not None else LARGEST
+        within = f"must lie between {low:g} and {high:g}, {edit}"
+        yield pa.Check.in_range(low, high, error=within)
     if column.type == "integer":
         yield pa.Check(_is_whole, error=f"must be a whole number, {edit}")
-    if column.min is not None:
-        yield pa.Check.ge(column.min, error=f"must be at least {column.min:g}, {edit}")
-    if column.max is not None:
-        yield pa.Check.le(column.max, error=f"must be at most {column.max:g}, {edit}")
-    if column.type == "category" and column.categories and not column.others:
+    if limits and column.categories and not column.others:
         yield pa.Check.isin(column.categories, error=f"must be one of its categories, {edit}")
 
 

@@ -15,7 +15,7 @@ from ..errors import UserError
 
 SCHEMA = "schema.toml"
 Role: TypeAlias = Literal["feature", "target", "outcome", "id", "group", "time", "ignored"]
-Type: TypeAlias = Literal["number", "integer", "boolean", "category", "date", "text"]
+ColumnType: TypeAlias = Literal["number", "integer", "boolean", "category", "date", "text"]
 EXPLAIN = "explain"
 """The field of a request that asks for reasons; no column may have its name."""
 PATTERN = re.compile(r"\*|\^.*\$", re.DOTALL)
@@ -28,7 +28,7 @@ class Column(Frozen):
     """One column of the table."""
 
     role: Role
-    type: Type
+    type: ColumnType
     description: str = ""
     missing: float = Field(default=0, ge=0, le=1)
     """Share of the rows without a value; with 0, every row must have one."""

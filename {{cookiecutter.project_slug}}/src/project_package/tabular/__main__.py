@@ -34,11 +34,11 @@ def column(help_: str) -> Any:
 def schema(  # noqa: PLR0913, PLR0917  options
     source: Annotated[str, typer.Argument(help="A file, a pattern, or an SQL query.")],
     target: Annotated[str, column("What to predict.")],
-    time: Annotated[str, column("When a row was true: the newest rows are the test.")] = "",
+    time: Annotated[str, column("Time of the row: the newest rows are the test.")] = "",
     group: Annotated[str, column("Rows with the same value stay together.")] = "",
-    id_: Annotated[str, typer.Option("--id", metavar="COLUMN", help="Names a row.")] = "",
+    id_: Annotated[str, typer.Option("--id", metavar="COLUMN", help="Identifies a row.")] = "",
     outcome: Annotated[list[str] | None, column("Known only after the target.")] = None,
-    category: Annotated[list[str] | None, column("Numbers that are names, such as codes.")] = None,
+    category: Annotated[list[str] | None, column("Numbers that are codes.")] = None,
     task: Annotated[
         Literal["classification", "regression"] | None, typer.Option(help="[default: by values]")
     ] = None,
@@ -47,19 +47,20 @@ def schema(  # noqa: PLR0913, PLR0917  options
     """Look at a table of your own and write schema.toml; the second time, print what differs."""
     from ..lifecycle.console import Console
     from ..lifecycle.workspace import replace_text
-    from .schema_file import Wish, propose
+    from .schema_file import SchemaOptions, propose
 
     roles: dict[str, Role] = dict.fromkeys(outcome or (), "outcome")
     named = [target, *roles, *filter(None, (time, group, id_))]
     if twice := [name for name in named if named.count(name) > 1]:
         raise UserError(f'ml schema: "{twice[0]}" can have one role only: name it once.')
-    roles |= {time: "time", group: "group", id_: "id"}
-    roles.pop("", None)
+    given: dict[str, Role] = {time: "time", group: "group", id_: "id"}
+    roles |= {name: role for name, role in given.items() if name}
     classes = dict.fromkeys(category or (), True)
     if task:
         classes[target] = task == "classification"
     console = Console()
-    for line in propose(Path.cwd(), Wish(source, target, roles, classes), overwrite, replace_text):
+    options = SchemaOptions(source, target, roles, classes)
+    for line in propose(Path.cwd(), options, overwrite, replace_text):
         console.print(line)
 
 

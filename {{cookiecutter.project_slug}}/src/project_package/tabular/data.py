@@ -5,6 +5,7 @@ rows.parquet   the validated rows, without the columns that are ignored
 schema.json    the schema that they follow
 """
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,19 +16,21 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from ..contract import Columns, Frozen
-from ..data.completejourney import PURCHASES, Data, Script, gather
-from ..data.sources import copy
+from ..data.completejourney import PURCHASES, Data, Script, build, package_data
+from ..data.sources import Layout, copy
 from ..data.table_rules import layout, rules, used_columns
 from ..data.table_schema import SCHEMA, Schema
 from ..data.validation import broken_by_rows
 from ..errors import refuse
+from ..fields import EPOCH
 from ..params import Params, Promote
 from ..training import Progress
-from .problem import Problem
+from .problem import DAY, Problem
 from .schemas import request_type
-from .task import request_values
 
 ROWS, STORED = "rows.parquet", "schema.json"
+
+
 HOUSEHOLDS = Script(
     folder=__package__,
     file="households.sql",
@@ -60,6 +63,11 @@ class Decide(Frozen):
     false_negative: float = Field(default=1, gt=0, description="cost of a missed positive")
     coverage: float = Field(default=0.8, gt=0, lt=1, description="share of values in the interval")
 
+    @property
+    def tail(self) -> float:
+        """The share of values below the interval, and of those above it."""
+        return (1 - self.coverage) / 2
+
 
 class AboutParams(Frozen):
     """What the report and the model card say."""
@@ -83,35 +91,39 @@ class TabularParams(Params):
 
 def load_data(schema: Schema, params: TabularParams, folder: Path, progress: Progress) -> None:
     """Write the rows and their schema into a folder; refuse rows that break a rule."""
-    rows, used = folder / ROWS, used_columns(schema)
-    gather(params.data, HOUSEHOLDS, layout(schema), rows)
-    if params.data.source == PURCHASES:
-        pl.scan_parquet(rows).select(list(used)).collect().write_parquet(rows)
+    rows = folder / ROWS
+    copy_source(params.data, layout(schema), rows)
     progress(0.6)
-    if broken := broken_by_rows(rows, rules(used)):
+    if broken := broken_by_rows(rows, rules(used_columns(schema))):
         raise refuse(f"The rows break {SCHEMA} and", broken, params.data.columns)
     (folder / STORED).write_text(schema.model_dump_json(indent=2), encoding="utf-8")
 
 
+def copy_source(data: TabularData, table: Layout | None, target: Path) -> None:
+    """Copy the rows of the source, as `sources.copy` does; build the published table first."""
+    if data.source != PURCHASES:
+        copy(data, table, target)
+        return
+    with TemporaryDirectory(dir=target.parent, prefix=".households-") as folder:
+        built = Path(folder) / "households.parquet"
+        build(HOUSEHOLDS, package_data(), built, data.duckdb_mib)
+        copy(data.model_copy(update={"source": str(built)}), table, target)
+
+
 def read_columns(problem: Problem, table: pl.DataFrame) -> Columns:
-    """Return features as the model takes them, and the columns that say whose and when.
+    """Return features as the model takes them, and the id, group and time columns.
 
     With the target, if the table has it: float64, or the index of the class (int64).
     """
-    values: dict[str, Any] = {
-        name: _raw(column) for name, column in zip(table.columns, table, strict=True)
-    }
-    rows = problem.encode(values)
+    values: dict[str, Any] = {column.name: _raw(column) for column in table}
     kept = (name for name in problem.table.of_role("id", "group", "time") if name in values)
-    rows = {**rows, **{name: values[name] for name in kept}}
+    rows = {**problem.encode(values), **{name: values[name] for name in kept}}
     if problem.target not in values:
         return rows
     target = values[problem.target]
     if problem.classes:
-        if table[problem.target].dtype == pl.Boolean:
-            target = np.where(target > 0, "true", "false")
-        codes = {name: code for code, name in enumerate(problem.classes)}
-        target = np.array([codes[name] for name in target.tolist()], np.int64)
+        codes = table[problem.target].cast(pl.String).cast(pl.Enum(problem.classes))
+        target = codes.to_physical().cast(pl.Int64).to_numpy()
     return {**rows, problem.target: target}
 
 
@@ -129,20 +141,43 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     Raises:
         UserError: the file cannot be read, or has a value that a request may not have.
     """
-    known = {*problem.requested, problem.one("time")}
-    columns = {name: c for name, c in problem.table.columns.items() if name in known}
-    needed = {*problem.requested} - {*problem.table.of_role("id", "group")}
-    free = {"min": None, "max": None, "others": True}
-    checked = {name: c.model_copy(update=free) for name, c in columns.items() if name in needed}
+    identifiers = problem.table.of_role("id", "group")
+    required = [name for name in problem.requested if name not in identifiers]
+    optional = [n for n in (*identifiers, problem.column_of("time")) if n and n not in required]
+    listed = problem.table.columns.items()
+    columns = {name: column for name, column in listed if name in (*required, *optional)}
     renamed = {name: own for name, own in params.data.columns.items() if name in columns}
     data = params.data.model_copy(update={"source": str(source.absolute()), "columns": renamed})
     schema = problem.table.model_copy(update={"columns": columns})
+    checks = rules({name: columns[name] for name in required}, limits=False)
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         rows = Path(scratch) / ROWS
-        copy(data, layout(schema, tuple(columns.keys() - needed)), rows)
-        if broken := broken_by_rows(rows, rules(checked)):
+        copy(data, layout(schema, tuple(optional)), rows)
+        if broken := broken_by_rows(rows, checks):
             raise refuse(str(source), broken, renamed)
         return read_columns(problem, pl.read_parquet(rows))
+
+
+def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
+    """Return a row as the values of a request, without identifiers: the reverse of `to_rows`."""
+    values: dict[str, Any] = {}
+    time = problem.column_of("time")
+    for name in problem.features:
+        value = rows[name][row]
+        if value == "" or value != value:  # noqa: PLR0124  missing
+            continue
+        if problem.table.columns[name].type == "date":
+            days = rows[time][row] / DAY - value if time else value
+            value = moment(days)
+        values[name] = value
+    if time in problem.requested:
+        values[time] = moment(rows[time][row] / DAY)
+    return values
+
+
+def moment(days: float) -> datetime:
+    """Return the time so many days after 1970, to the millisecond."""
+    return EPOCH + timedelta(milliseconds=round(days * DAY))
 
 
 def examples(problem: Problem, _: Path, rows: Columns, count: int) -> list[BaseModel]:
@@ -159,7 +194,7 @@ def examples(problem: Problem, _: Path, rows: Columns, count: int) -> list[BaseM
 def batch_table(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
     """Return the columns of the file of predictions: ids, group and time, then the answers."""
     found = {name: rows[name] for name in problem.table.of_role("id", "group") if name in rows}
-    if (time := problem.one("time")) in rows:
+    if (time := problem.column_of("time")) in rows:
         found[time] = rows[time].astype("datetime64[ms]")
     if problem.classes:
         answers = {"prediction": np.array(problem.classes, object)[predictions["prediction"]]}

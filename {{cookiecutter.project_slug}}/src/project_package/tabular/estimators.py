@@ -1,10 +1,11 @@
-"""The estimators of scikit-learn and XGBoost: how to build each, and how to search its settings.
+"""The estimators of scikit-learn and XGBoost, and how to search their settings.
 
 To add one of scikit-learn, add an `Estimator` to `ESTIMATORS`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from optuna import Trial
@@ -14,62 +15,27 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from xgboost import XGBClassifier, XGBRegressor
 
 from ..training import Hyperparameters
-from .problem import Problem
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What an estimator is made for."""
-
-    problem: Problem
-    absolute: bool
-    """Absolute errors count, not their squares."""
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """A family of models of scikit-learn."""
+    """A family of models: for classes and for a number, with the same settings."""
 
     name: str
-    build: Callable[[Goal, Hyperparameters, int], Any]
-    """Return an estimator for classes or for a number, with settings and a seed."""
+    classifier: Callable[..., Any]
+    regressor: Callable[..., Any]
     start: Hyperparameters
     """Settings known to be good."""
     space: Callable[[Trial], Hyperparameters] | None = None
-    inputs: Literal["scaled", "imputed", "raw"] = "imputed"
+    preprocessing: Literal["scaled", "imputed", "raw"] = "imputed"
     """Scaled for linear models and neighbours; raw where missing values are understood."""
+    absolute: Mapping[str, str] = field(default_factory=dict)
+    """Arguments of the regressor where absolute errors count, not their squares."""
 
 
-def decision_tree(goal: Goal, settings: Hyperparameters, seed: int) -> Any:
-    """Return a decision tree that a person can read."""
-    kind = DecisionTreeClassifier if goal.problem.classes else DecisionTreeRegressor
-    return kind(**settings, random_state=seed)
-
-
-def linear(goal: Goal, settings: Hyperparameters, seed: int) -> Any:
-    """Return a logistic or a ridge regression."""
-    alpha = float(settings["alpha"])
-    if goal.problem.classes:
-        return LogisticRegression(C=1 / alpha, max_iter=1000, random_state=seed)
-    return Ridge(alpha=alpha, random_state=seed)
-
-
-def hist_gradient_boosting(goal: Goal, settings: Hyperparameters, seed: int) -> Any:
-    """Return the histogram gradient boosting of scikit-learn."""
-    fixed = {**settings, "early_stopping": False, "random_state": seed}
-    if goal.problem.classes:
-        return HistGradientBoostingClassifier(**fixed)
-    loss = "absolute_error" if goal.absolute else "squared_error"
-    return HistGradientBoostingRegressor(**fixed, loss=loss)
-
-
-def xgboost(goal: Goal, settings: Hyperparameters, seed: int) -> Any:
-    """Return the gradient boosting of XGBoost."""
-    fixed = {**settings, "subsample": 0.8, "random_state": seed, "n_jobs": 1}
-    if goal.problem.classes:
-        return XGBClassifier(**fixed)
-    loss = "absoluteerror" if goal.absolute else "squarederror"
-    return XGBRegressor(**fixed, objective=f"reg:{loss}")
+def logistic_regression(alpha: float) -> LogisticRegression:
+    """Return a logistic regression with the regularization of `Ridge`."""
+    return LogisticRegression(C=1 / alpha, max_iter=1000)
 
 
 def linear_space(trial: Trial) -> Hyperparameters:
@@ -98,18 +64,37 @@ def xgboost_space(trial: Trial) -> Hyperparameters:
     }
 
 
-HIST = {"learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 31, "l2_regularization": 0.01}
-XGBOOST = {
-    "learning_rate": 0.05,
-    "n_estimators": 200,
-    "max_depth": 4,
-    "min_child_weight": 1.0,
-    "colsample_bynode": 0.7,
-}
 ESTIMATORS = (
-    Estimator("decision_tree", decision_tree, {"max_depth": 3, "min_samples_leaf": 10}),
-    Estimator("linear", linear, {"alpha": 1.0}, linear_space, "scaled"),
-    Estimator("hist_gradient_boosting", hist_gradient_boosting, HIST, hist_space, "raw"),
-    Estimator("xgboost", xgboost, XGBOOST, xgboost_space, "raw"),
+    Estimator(
+        "decision_tree",
+        DecisionTreeClassifier,
+        DecisionTreeRegressor,
+        {"max_depth": 3, "min_samples_leaf": 10},
+    ),
+    Estimator("linear", logistic_regression, Ridge, {"alpha": 1.0}, linear_space, "scaled"),
+    Estimator(
+        "hist_gradient_boosting",
+        partial(HistGradientBoostingClassifier, early_stopping=False),
+        partial(HistGradientBoostingRegressor, early_stopping=False),
+        {"learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 31, "l2_regularization": 0.01},
+        hist_space,
+        "raw",
+        {"loss": "absolute_error"},
+    ),
+    Estimator(
+        "xgboost",
+        partial(XGBClassifier, subsample=0.8, n_jobs=1),
+        partial(XGBRegressor, subsample=0.8, n_jobs=1),
+        {
+            "learning_rate": 0.05,
+            "n_estimators": 200,
+            "max_depth": 4,
+            "min_child_weight": 1.0,
+            "colsample_bynode": 0.7,
+        },
+        xgboost_space,
+        "raw",
+        {"objective": "reg:absoluteerror"},
+    ),
 )
 """The first is the simple baseline that the others must beat."""

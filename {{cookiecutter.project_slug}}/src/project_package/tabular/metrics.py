@@ -17,34 +17,36 @@ from ..errors import require_known
 from ..training import Metric
 from .data import TabularParams
 from .problem import Kind, Problem
+from .task import Details
 
 Values: TypeAlias = NDArray[Any]
 Score: TypeAlias = Callable[[Values, Columns, Values], float]
-PERIODS, SLICED, SMALLEST = 5, 8, 50
-"""Parts of the test, at most; values of a category with slices, at most; rows of a slice."""
+PERIODS = 5  # parts of the test, at most
+SLICED = 8  # values of a category that has slices, at most
+SMALLEST = 50  # rows of a slice, at least
 
 
-def of_positive(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
+def score_positive(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
     """Score the probability of the positive class, where both classes have some weight."""
     defined = len(np.unique(y[w > 0])) > 1
     return float(score(y, p["probabilities"][:, 1], sample_weight=w)) if defined else np.nan
 
 
-def of_all(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
+def score_all(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
     """Score the probabilities of all classes."""
     chances = p["probabilities"].astype(np.float64)
     chances /= chances.sum(axis=1, keepdims=True)  # in float32 they add up to nearly 1
     return float(score(y, chances, labels=np.arange(chances.shape[1]), sample_weight=w))
 
 
-def of_choice(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
+def score_choice(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
     """Score the predicted classes or values."""
     return float(score(y, p["prediction"], sample_weight=w))
 
 
 def r2(y: Values, p: Columns, w: Values) -> float:
     """Compute the share of the variance that is explained, where there is some variance."""
-    return of_choice(metrics.r2_score, y, p, w) if len(np.unique(y[w > 0])) > 1 else np.nan
+    return score_choice(metrics.r2_score, y, p, w) if len(np.unique(y[w > 0])) > 1 else np.nan
 
 
 def calibration(y: Values, p: Columns, w: Values, bins: int = 10) -> float:
@@ -63,29 +65,41 @@ def cost(params: TabularParams, y: Values, p: Columns, w: Values) -> float:
 
 def pinball(params: TabularParams, y: Values, p: Columns, w: Values) -> float:
     """Compute the mean pinball loss of both bounds (Koenker and Bassett 1978)."""
-    alpha, loss = (1 - params.decide.coverage) / 2, metrics.mean_pinball_loss
-    low = loss(y, p["low"], sample_weight=w, alpha=alpha)
-    return float(low + loss(y, p["high"], sample_weight=w, alpha=1 - alpha)) / 2
+    tail = params.decide.tail
+    low = metrics.mean_pinball_loss(y, p["low"], sample_weight=w, alpha=tail)
+    high = metrics.mean_pinball_loss(y, p["high"], sample_weight=w, alpha=1 - tail)
+    return float(low + high) / 2
 
 
 def coverage_gap(params: TabularParams, y: Values, p: Columns, w: Values) -> float:
     """Compute how far the share of values in their interval is from the wanted one."""
-    inside = (y >= p["low"]) & (y <= p["high"])
-    return abs(float(np.average(inside, weights=w)) - params.decide.coverage)
+    return abs(float(np.average(in_interval(y, p), weights=w)) - params.decide.coverage)
+
+
+def in_interval(y: Values, p: Columns) -> Values:
+    """Return whether each value lies in its interval."""
+    found: Values = (y >= p["low"]) & (y <= p["high"])
+    return found
 
 
 TEXTS = {
-    "average_precision": ("Average precision", "Precision at the rank of each positive row."),
+    "average_precision": (
+        "Average precision",
+        "Mean precision at the ranks of the positive rows.",
+    ),
     "roc_auc": ("ROC AUC", "How often a positive row has the higher of two probabilities."),
     "f1_macro": ("Macro F1", "Harmonic mean of precision and recall, mean over the classes."),
     "log_loss": ("Log loss", "Mean negative logarithm of the probability of the true class."),
     "brier": ("Brier score", "Squared error of the probabilities."),
-    "balanced_accuracy": ("Balanced accuracy", "Share of rows that are right, by class."),
+    "balanced_accuracy": ("Balanced accuracy", "Share of correct rows in each class, averaged."),
     "accuracy": ("Accuracy", "Share of rows whose class is predicted."),
     "cost": ("Mean cost", "What a decision costs on average, by the costs under [decide]."),
     "calibration": ("Calibration error", "Distance of probabilities from shares of positives."),
     "mae": ("Mean absolute error", "Mean distance of prediction and value, in its unit."),
-    "rmse": ("Root mean squared error", "The same for squares: large errors count more."),
+    "rmse": (
+        "Root mean squared error",
+        "Large errors count more than in the mean of distances.",
+    ),
     "r2": ("R²", "Share of the target's variance that is explained."),
     "pinball": ("Pinball loss", "Mean quantile loss of both bounds of the interval."),
     "coverage_gap": ("Coverage, distance", "How far coverage is from the wanted one."),
@@ -105,25 +119,25 @@ def score_functions(kind: Kind, params: TabularParams) -> Mapping[str, Score]:
     """Return the metrics of a kind of task by name, its default first."""
     if kind == "regression":
         return {
-            "mae": partial(of_choice, metrics.mean_absolute_error),
-            "rmse": partial(of_choice, metrics.root_mean_squared_error),
+            "mae": partial(score_choice, metrics.mean_absolute_error),
+            "rmse": partial(score_choice, metrics.root_mean_squared_error),
             "r2": r2,
             "pinball": partial(pinball, params),
             "coverage_gap": partial(coverage_gap, params),
         }
     macro = {"average": "macro", "zero_division": 0}
     both: dict[str, Score] = {
-        "f1_macro": partial(of_choice, partial(metrics.f1_score, **macro)),
-        "log_loss": partial(of_all, metrics.log_loss),
-        "brier": partial(of_all, metrics.brier_score_loss),
-        "balanced_accuracy": partial(of_choice, partial(metrics.recall_score, **macro)),
-        "accuracy": partial(of_choice, metrics.accuracy_score),
+        "f1_macro": partial(score_choice, partial(metrics.f1_score, **macro)),
+        "log_loss": partial(score_all, metrics.log_loss),
+        "brier": partial(score_all, metrics.brier_score_loss),
+        "balanced_accuracy": partial(score_choice, partial(metrics.recall_score, **macro)),
+        "accuracy": partial(score_choice, metrics.accuracy_score),
     }
     if kind == "multiclass":
         return both
     return {
-        "average_precision": partial(of_positive, metrics.average_precision_score),
-        "roc_auc": partial(of_positive, metrics.roc_auc_score),
+        "average_precision": partial(score_positive, metrics.average_precision_score),
+        "roc_auc": partial(score_positive, metrics.roc_auc_score),
         **both,
         "cost": partial(cost, params),
         "calibration": calibration,
@@ -156,14 +170,13 @@ def naive(problem: Problem, params: TabularParams, rows: Columns) -> Columns:
     target = rows[problem.target]
     if problem.classes:
         shares = np.bincount(target, minlength=len(problem.classes)) / len(target)
-        chances = np.tile(shares.astype(np.float32), (len(target), 1))
-        choice = int(shares.argmax())
-        if problem.kind == "binary":
-            missed = shares[1] * params.decide.false_negative
-            choice = int(missed > shares[0] * params.decide.false_positive)
-        return {"probabilities": chances, "prediction": np.full(len(target), choice)}
-    alpha = (1 - params.decide.coverage) / 2
-    levels = {"prediction": 0.5, "low": alpha, "high": 1 - alpha}
+        costs = params.decide
+        threshold = costs.false_positive / (costs.false_positive + costs.false_negative)
+        constant = Details(problem=problem, typical={}, threshold=threshold)
+        return constant.decide(
+            {"probabilities": np.tile(shares.astype(np.float32), (len(target), 1))}
+        )
+    levels = {"prediction": 0.5, "low": params.decide.tail, "high": 1 - params.decide.tail}
     return {n: np.full(len(target), np.quantile(target, level)) for n, level in levels.items()}
 
 
@@ -172,7 +185,7 @@ def periods(problem: Problem, rows: Columns) -> Values:
 
     There are as many parts, up to `PERIODS`, as leave none without one of the classes.
     """
-    target, time = rows[problem.target], problem.one("time")
+    target, time = rows[problem.target], problem.column_of("time")
     order = np.argsort(target if problem.classes else np.zeros(len(target)), kind="stable")
     rank = np.unique(rows[time], return_inverse=True)[1] if time else np.argsort(order)
     for count in range(min(PERIODS, int(rank.max()) + 1), 1, -1):

@@ -1,8 +1,8 @@
-"""The candidates: estimators with their preprocessing, as one graph."""
+"""The candidates: estimators with their preprocessing, as one graph; and what is measured after."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,7 @@ from skl2onnx.common.shape_calculator import (
 )
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
+from sklearn.metrics import confusion_matrix_at_thresholds
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
@@ -25,13 +26,16 @@ from xgboost import XGBClassifier, XGBRegressor
 from ..contract import Columns, Files
 from ..errors import UserError
 from ..onnx_model import GRAPH
-from ..training import Candidate, Hyperparameters
-from .estimators import ESTIMATORS, Estimator, Goal
+from ..training import Candidate, Hyperparameters, Outcome
+from .data import Decide, TabularParams
+from .estimators import ESTIMATORS, Estimator
 from .problem import Problem
-from .task import Details, inputs
+from .task import Details
 
 ONE_HOT = 12
 """Trees get a column for each value of categories with so many; others are numbered."""
+BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most
+ROWS_A_BIN = 200  # at least, if there is more than one group
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,11 @@ class Fitted:
     def files(self) -> Files:
         """Return the graph and the details; raise UserError if ONNX cannot express the model."""
         problem = self.details.problem
-        kinds = [("numbers", FloatTensorType, problem.numbers)]
-        kinds.append(("categories", StringTensorType, problem.categories))
+        register_xgboost()
+        kinds = [
+            ("numbers", FloatTensorType, problem.numbers),
+            ("categories", StringTensorType, problem.categories),
+        ]
         try:
             graph = to_onnx(
                 self.pipeline,
@@ -71,20 +78,17 @@ class Fitted:
 
 
 def to_table(problem: Problem, rows: Columns) -> pl.DataFrame:
-    """Return the inputs of the graph as one table, numbers first."""
-    tables = [
-        pl.DataFrame({f"{kind} {index}": values[:, index] for index in range(values.shape[1])})
-        for kind, values in inputs(problem, rows).items()
-    ]
-    return pl.concat(tables, how="horizontal")
+    """Return the features as one table, numbers first and in float32."""
+    numbers = {name: rows[name].astype(np.float32) for name in problem.numbers}
+    return pl.DataFrame({**numbers, **{name: rows[name] for name in problem.categories}})
 
 
 def coarsen(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return values in float32 with the last four bits cleared: six digits stay.
+    """Clear the last four bits of float32 values; six digits remain.
 
-    Histogram gradient boosting splits in the middle of two values, in float64. Of such values, one
-    at most 16 times the other, the middle is exact in float32, so the graph splits at the same
-    place. Otherwise rows that have the middle itself, as decimals often do, get other answers.
+    Histogram gradient boosting splits in the middle of two values, in float64; the graph compares
+    in float32. Of such values, one at most 16 times the other, the middle is exact in float32, so
+    both split alike. Otherwise rows that have the middle itself, as decimals often do, differ.
     """
     return (values.astype(np.float32).view(np.int32) & ~np.int32(15)).view(np.float32)
 
@@ -96,10 +100,11 @@ def preprocessing(problem: Problem, how: str) -> ColumnTransformer:
     few = [n for n, known in enumerate(values) if how == "scaled" or len(known) <= ONE_HOT]
     many = [n for n in range(len(values)) if n not in few]
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    clipped = MinMaxScaler(clip=True)  # else a value far out of range decides alone
     numbers = {
         "raw": "passthrough",
         "imputed": imputer,
-        "scaled": make_pipeline(imputer, MinMaxScaler(clip=True), StandardScaler()),
+        "scaled": make_pipeline(imputer, clipped, StandardScaler()),
     }
     one_hot = OneHotEncoder(
         categories=[values[n] for n in few],
@@ -121,37 +126,102 @@ def preprocessing(problem: Problem, how: str) -> ColumnTransformer:
     return ColumnTransformer([step for step in steps if step[2]])
 
 
-def fit(
-    estimator: Estimator, goal: Goal, rows: Columns, settings: Hyperparameters, seed: int
+def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candidate:
+    """Return the candidate of an estimator; `absolute` as in `Estimator`."""
+    kind = estimator.classifier if problem.classes else estimator.regressor
+    fixed = estimator.absolute if absolute else {}
+
+    def fit(rows: Columns, settings: Hyperparameters, seed: int) -> Fitted:
+        model = kind(**settings, **fixed)
+        if "random_state" in model.get_params():
+            model.set_params(random_state=seed)
+        pipeline = make_pipeline(preprocessing(problem, estimator.preprocessing), model)
+        numbers = {name: coarsen(rows[name]) for name in problem.numbers}
+        table = to_table(problem, {**rows, **numbers})
+        with threadpool_limits(limits=1):  # two threads took 1.7 s for 4,600 rows, one takes .2 s
+            pipeline.fit(table, rows[problem.target])
+        fitted = Fitted(pipeline, Details(problem=problem, typical={}))
+        if settings == estimator.start:  # the first trial: fail before the search, not after it
+            fitted.files()
+        return fitted
+
+    return Candidate(estimator.name, estimator.start, fit, estimator.space)
+
+
+def candidates(
+    problem: Problem, absolute: bool = False, estimators: Sequence[Estimator] = ESTIMATORS
+) -> tuple[Candidate, ...]:
+    """Return the candidates for a problem."""
+    return tuple(candidate(problem, estimator, absolute) for estimator in estimators)
+
+
+def finish(
+    params: TabularParams, fitted: Fitted, rows: Columns, validation: Sequence[Outcome]
 ) -> Fitted:
-    """Fit preprocessing and estimator on rows."""
-    problem = goal.problem
-    pipeline = make_pipeline(
-        preprocessing(problem, estimator.inputs), estimator.build(goal, settings, seed)
+    """Add what decisions, intervals and reasons need, measured on training and validation rows."""
+    details, problem = fitted.details, fitted.details.problem
+    target = np.concatenate([part.rows[problem.target] for part in validation])
+    name = "probabilities" if problem.classes else "prediction"
+    found = np.concatenate([part.predictions[name] for part in validation])
+    changes: dict[str, Any] = {"typical": typical(problem, rows)}
+    if problem.kind == "binary":
+        changes["threshold"] = threshold(target, found[:, 1], params.decide)
+    if problem.kind == "regression":
+        changes |= margins(target, found, params.decide.tail)
+    return replace(fitted, details=details.model_copy(update=changes))
+
+
+def typical(problem: Problem, rows: Columns) -> dict[str, float | str]:
+    """Return the median or the most frequent value of each feature; 0 where none is known."""
+    found: dict[str, float | str] = {}
+    for name in problem.categories:
+        values, counts = np.unique(rows[name].astype(str), return_counts=True)
+        found[name] = str(values[counts.argmax()])
+    for name in problem.numbers:
+        known = rows[name][~np.isnan(rows[name])]
+        found[name] = float(np.median(known)) if len(known) else 0.0
+    return {name: found[name] for name in problem.features}
+
+
+def threshold(target: NDArray[Any], chances: NDArray[Any], decide: Decide) -> float:
+    """Return the threshold of least cost, midway between two probabilities (Elkan 2001)."""
+    _, false, missed, _, falling = confusion_matrix_at_thresholds(target, chances)
+    costs = decide.false_positive * false + decide.false_negative * missed
+    nothing = decide.false_negative * np.sum(target)
+    bounds = np.concatenate([falling[:1] + 1, falling, [0.0]])
+    best = int(np.argmin([nothing, *costs]))
+    return float((bounds[best] + bounds[best + 1]) / 2)
+
+
+def margins(target: NDArray[Any], predicted: NDArray[Any], tail: float) -> dict[str, Any]:
+    """Return the margins of intervals by prediction, measured on rows that no fit has seen.
+
+    A share `tail` of the values lies below, and as many above. Each bin is a split conformal
+    prediction (Vovk et al. 2005), each bound on its own.
+    """
+    bins = max(1, min(BINS, len(target) // ROWS_A_BIN))
+    found: dict[str, list[float]] = {"centres": [], "below": [], "above": []}
+    for part in np.array_split(np.argsort(predicted, kind="stable"), bins):
+        level = min(1.0, (1 - tail) * (1 + 1 / len(part)))
+        error = target[part] - predicted[part]
+        found["centres"].append(float(np.mean(predicted[part])))
+        for name, errors in (("below", -error), ("above", error)):
+            found[name].append(max(0.0, float(np.quantile(errors, level, method="higher"))))
+    return {name: tuple(numbers) for name, numbers in found.items()}
+
+
+def register_xgboost() -> None:
+    """Register the converters of XGBoost, as the documentation of skl2onnx has it."""
+    update_registered_converter(
+        XGBClassifier,
+        "XGBoostXGBClassifier",
+        calculate_linear_classifier_output_shapes,
+        convert_xgboost,
+        options={"nocl": [True, False], "zipmap": [True, False]},
     )
-    numbers = {name: coarsen(rows[name]) for name in problem.numbers}
-    table = to_table(problem, {**rows, **numbers})
-    with threadpool_limits(limits=1):  # two threads took 1.7 s for 4,600 rows, one takes .2 s
-        pipeline.fit(table, rows[problem.target])
-    fitted = Fitted(pipeline, Details(problem=problem, typical={}))
-    if settings == estimator.start:  # the first trial: fail before the search, not after it
-        fitted.files()
-    return fitted
-
-
-def candidates(goal: Goal, estimators: Sequence[Estimator] = ESTIMATORS) -> tuple[Candidate, ...]:
-    """Return the candidates of a goal."""
-    for kind, shapes, options in (
-        (
-            XGBClassifier,
-            calculate_linear_classifier_output_shapes,
-            {"nocl": [True, False], "zipmap": [True, False]},
-        ),
-        (XGBRegressor, calculate_linear_regressor_output_shapes, None),
-    ):  # as the documentation of skl2onnx has it
-        name = f"XGBoost{kind.__name__}"
-        update_registered_converter(kind, name, shapes, convert_xgboost, options=options)
-    return tuple(
-        Candidate(each.name, each.start, partial(fit, each, goal), each.space)
-        for each in estimators
+    update_registered_converter(
+        XGBRegressor,
+        "XGBoostXGBRegressor",
+        calculate_linear_regressor_output_shapes,
+        convert_xgboost,
     )

@@ -33,16 +33,14 @@ class Problem(Frozen):
     @cached_property
     def numbers(self) -> tuple[str, ...]:
         """The features that are numbers for a model: numbers, yes or no, and dates."""
-        return tuple(n for n in self._inputs if self.table.columns[n].type != "category")
+        features = self.table.of_role("feature")
+        return tuple(name for name in features if self.table.columns[name].type != "category")
 
     @cached_property
     def categories(self) -> tuple[str, ...]:
         """The features that are categories."""
-        return tuple(n for n in self._inputs if self.table.columns[n].type == "category")
-
-    @property
-    def _inputs(self) -> list[str]:
-        return [name for name in self.table.of_role("feature") if name != self.target]
+        features = self.table.of_role("feature")
+        return tuple(name for name in features if self.table.columns[name].type == "category")
 
     @cached_property
     def features(self) -> tuple[str, ...]:
@@ -56,7 +54,7 @@ class Problem(Frozen):
         time = self.table.of_role("time") if dated else ()
         return (*self.features, *time, *self.table.of_role("id", "group"))
 
-    def one(self, role: Role) -> str:
+    def column_of(self, role: Role) -> str:
         """Return the column with a role; empty when there is none."""
         return next(iter(self.table.of_role(role)), "")
 
@@ -72,7 +70,7 @@ class Problem(Frozen):
             rows[name] = np.array(values[name], np.float64)
             if self.table.columns[name].type == "date":
                 rows[name] = rows[name] / DAY
-                if time := self.one("time"):
+                if time := self.column_of("time"):
                     rows[name] = np.array(values[time], np.float64) / DAY - rows[name]
         for name in self.categories:
             rows[name] = np.array(["" if v is None else v for v in values[name]], object)

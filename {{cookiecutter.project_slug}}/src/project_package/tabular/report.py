@@ -9,11 +9,13 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve
 
 from ..contract import Columns, length, take
 from ..training import Figure, Metric, Predict
-from .metrics import Values
+from .metrics import Values, in_interval
 from .problem import Problem
 
 FITTED = {"model": "model", "baseline": "simple baseline"}
-TOP_FEATURES, SAMPLE, REPEATS = 12, 2_000, 3
+TOP_FEATURES = 12
+SAMPLE = 2_000  # test rows, in which the values of a feature are shuffled
+REPEATS = 3
 
 
 def summary(problem: Problem, rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
@@ -31,8 +33,7 @@ def summary(problem: Problem, rows: Columns, predictions: Mapping[str, Columns])
         first = f"The class of {right[0]} of the rows is right; of the simple baseline, {right[1]}."
     else:
         errors = [f"{np.median(np.abs(target - one)):.4g}" for one in (mine, simple)]
-        model = predictions["model"]
-        inside = np.mean((target >= model["low"]) & (target <= model["high"]))
+        inside = np.mean(in_interval(target, predictions["model"]))
         first = (
             f"Half of the predictions are wrong by less than {errors[0]}, of the simple baseline "
             f"by {errors[1]}; {inside:.0%} of the values lie in their interval."
@@ -131,7 +132,8 @@ def importance(
     """Draw what the score loses on a sample when a feature is shuffled (Breiman 2001)."""
     random = np.random.default_rng(0)
     sample = take(rows, np.sort(random.permutation(length(rows))[:SAMPLE]))
-    score, lost = goal.score(sample, predict(sample)), {}
+    score = goal.score(sample, predict(sample))
+    lost = {}
     for name in problem.features:
         versions = [{**sample, name: random.permutation(sample[name])} for _ in range(REPEATS)]
         worse = [goal.score(version, predict(version)) for version in versions]

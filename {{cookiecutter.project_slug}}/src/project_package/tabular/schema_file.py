@@ -9,14 +9,13 @@ from tempfile import TemporaryDirectory
 
 import tomlkit
 
-from ..data.completejourney import PURCHASES, gather
+from ..data.completejourney import PURCHASES
 from ..data.profile import Profile, profile
-from ..data.sources import copy, open_duckdb
-from ..data.table_rules import layout
+from ..data.sources import open_duckdb
 from ..data.table_schema import SCHEMA, Role, Schema
 from ..errors import UserError, require_known
 from ..params import read
-from .data import HOUSEHOLDS, TabularData, TabularParams
+from .data import TabularData, TabularParams, copy_source
 from .leaks import without_leaks
 from .problem import find_classes
 
@@ -31,7 +30,7 @@ type: number, integer, boolean, category, date or text
 
 
 @dataclass(frozen=True)
-class Wish:
+class SchemaOptions:
     """What the caller of `ml schema` says about the table."""
 
     source: str
@@ -44,7 +43,7 @@ class Wish:
 
 
 def propose(
-    root: Path, wish: Wish, overwrite: bool, write: Callable[[Path, str], None]
+    root: Path, options: SchemaOptions, overwrite: bool, write: Callable[[Path, str], None]
 ) -> Iterator[str]:
     """Write schema.toml and params.toml of a project's folder; yield lines for people.
 
@@ -55,18 +54,16 @@ def propose(
     """
     path, params = root / SCHEMA, root / "params.toml"
     before = read(TabularParams, params).data
-    is_query = QUERY.match(wish.source)
-    source = {"source": "sql", "query": wish.source} if is_query else {"source": wish.source}
-    data = before.model_copy(update={**source, "target": wish.target, "columns": {}})
-    found = look(data, wish)
+    is_query = QUERY.match(options.source)
+    source = {"source": "sql", "query": options.source} if is_query else {"source": options.source}
+    data = before.model_copy(update={**source, "target": options.target, "columns": {}})
+    found = look(data, options)
     yield from (f"- {warning}" for warning in found.warnings)
-    classes = find_classes(found.schema, wish.target)
-    if classes and wish.classes.get(wish.target) is False:
-        raise UserError(f'--task regression: "{wish.target}" has values that are not numbers.')
-    old, new = (
-        path.read_text("utf-8", "replace") if path.exists() else "",
-        schema_text(found.schema),
-    )
+    classes = find_classes(found.schema, options.target)
+    if classes and options.classes.get(options.target) is False:
+        raise UserError(f'--task regression: "{options.target}" has values that are not numbers.')
+    old = path.read_text("utf-8", "replace") if path.exists() else ""
+    new = schema_text(found.schema)
     if old and before.source != PURCHASES and not overwrite:
         differences = unified_diff(old.splitlines(), new.splitlines(), SCHEMA, "found", lineterm="")
         yield "\n".join(differences) or "Nothing differs."
@@ -79,21 +76,17 @@ def propose(
     yield f"Features in {SCHEMA}: {features}. Review it, then run `ml pipeline`."
 
 
-def look(data: TabularData, wish: Wish) -> Profile:
+def look(data: TabularData, options: SchemaOptions) -> Profile:
     """Profile the table of a source."""
     with TemporaryDirectory() as folder:
-        path, source = Path(folder) / "text.parquet", data
-        if data.source == PURCHASES:
-            built = Path(folder) / "table.parquet"
-            gather(data, HOUSEHOLDS, layout(Schema(columns={})), built)
-            source = data.model_copy(update={"source": str(built)})
-        copy(source, None, path)
+        path = Path(folder) / "text.parquet"
+        copy_source(data, None, path)
         with open_duckdb(Path(folder), data.duckdb_mib) as duck:
             table = duck.read_parquet(str(path))
-            named = [wish.target, *wish.roles, *wish.classes]
+            named = [options.target, *options.roles, *options.classes]
             require_known("ml schema", named, "a column of the table", table.columns)
-            found = profile(table, wish.target, wish.roles, wish.classes)
-            return without_leaks(found, table, wish.target)
+            found = profile(table, options.target, options.roles, options.classes)
+            return without_leaks(found, table, options.target)
 
 
 def schema_text(schema: Schema) -> str:

@@ -16,13 +16,13 @@ SHOWN = 10
 
 
 class Reason(Frozen):
-    """How much a feature moved the answer from where its typical value would put it."""
+    """The effect of a feature: the score minus the score with the typical value of the feature."""
 
     feature: str
     effect: float = Field(description="in log-odds of the prediction, or in units of the target")
 
 
-class Classified(Frozen):
+class ClassResponse(Frozen):
     """The predicted class, and the probability of each class."""
 
     prediction: str
@@ -30,7 +30,7 @@ class Classified(Frozen):
     reasons: tuple[Reason, ...] = ()
 
 
-class Estimated(Frozen):
+class NumberResponse(Frozen):
     """The predicted value, and an interval."""
 
     prediction: float
@@ -45,22 +45,10 @@ def _to_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _is_moderate(number: float) -> float:
-    if not abs(number) <= LARGEST:  # nor NaN
-        raise ValueError(f"must be a number of at most {LARGEST:g}")
-    return number
-
-
-def _is_whole(number: float) -> float:
-    if number % 1:
-        raise ValueError("must be a whole number")
-    return number
-
-
-Number = Annotated[float, AfterValidator(_is_moderate)]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 TYPES: Mapping[str, Any] = {
     "number": Number,
-    "integer": Annotated[Number, AfterValidator(_is_whole)],
+    "integer": Annotated[Number, Field(multiple_of=1)],
     "boolean": bool,
     "date": Annotated[datetime, BeforeValidator(parse_time), AfterValidator(_to_utc)],
     "category": str,

@@ -36,7 +36,7 @@ def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
             f"Rows without {problem.target}: {missing:,}. Leave them out of the source."
         )
     rows = read_columns(problem, table)
-    parts = by_time if problem.one("time") else at_random
+    parts = by_time if problem.column_of("time") else at_random
     test, *folds = (Fold(take(rows, t), take(rows, v)) for t, v in parts(problem, params, rows))
     for part in (p for fold in (test, *folds) for p in (fold.train, fold.valid)):
         for code, name in enumerate(problem.classes):
@@ -53,21 +53,22 @@ def by_time(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[
 
     Rows of one time stay together. Each fold fits on all earlier rows but those of the gap.
     """
-    sizes, moments = params.split, rows[problem.one("time")]
-    times, counts = np.unique(moments, return_counts=True)
-    earlier = (np.cumsum(counts) - counts) / counts.sum()
-    first = min(int(np.searchsorted(earlier, 1 - sizes.test_share - 1e-9)), len(times) - 1)
-    block = np.floor(earlier / max(earlier[first], 1e-9) * (sizes.folds + 1) + 1e-9)
+    sizes, moments = params.split, rows[problem.column_of("time")]
+    _, code, counts = np.unique(moments, return_inverse=True, return_counts=True)
+    earlier = (np.cumsum(counts) - counts) / len(moments)  # share of the rows before each time
+    first = min(int(np.searchsorted(earlier, 1 - sizes.test_share - 1e-9)), len(counts) - 1)
+    starts = earlier[first] * np.arange(1, sizes.folds + 2) / (sizes.folds + 1)
+    block = np.searchsorted(starts, earlier[code] + 1e-9, side="right")  # the last is the test
     for number in (sizes.folds + 1, *range(1, sizes.folds + 1)):
-        mine = times[block >= number] if number > sizes.folds else times[block == number]
-        train = moments <= (mine[0] - sizes.gap_days * DAY if len(mine) else -np.inf)
-        train &= moments < mine[0] if len(mine) else False
-        if not np.any(train):
+        valid = block == number
+        begin = np.min(moments[valid], initial=np.inf)
+        train = (moments < begin) & (moments <= begin - sizes.gap_days * DAY)
+        if not (valid.any() and train.any()):
             raise UserError(
-                f"The table has {len(times)} different times, too few for this split: lower "
+                f"The table has {len(counts)} different times, too few for this split: lower "
                 "split.folds, split.test_share or split.gap_days, or give the column another role."
             )
-        yield train, np.isin(moments, mine)
+        yield train, valid
 
 
 def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[Part]:
@@ -75,7 +76,7 @@ def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterato
 
     Rows of a group stay together, and classes have nearly the same share in each part.
     """
-    sizes, target, group = params.split, rows[problem.target], problem.one("group")
+    sizes, target, group = params.split, rows[problem.target], problem.column_of("group")
     labels = target if problem.classes else np.zeros(len(target), np.int64)
     kind = StratifiedGroupKFold if group else StratifiedKFold
 
@@ -84,8 +85,8 @@ def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterato
         least = min(least, len(np.unique(rows[group][among]))) if group else least
         if least < parts:
             raise UserError(
-                f"{len(target):,} rows are too few for this split, which needs {parts} of each "
-                f"class, or groups, where {least} are left: use more rows, or fewer parts."
+                f"{len(target):,} rows are too few for this split: each class and all groups must "
+                f"have at least {parts}, and one has {least}. Use more rows or fewer parts."
             )
         splitter = kind(parts, shuffle=True, random_state=params.seed)
         groups = rows[group][among] if group else None

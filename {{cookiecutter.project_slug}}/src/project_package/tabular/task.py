@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,14 +13,14 @@ from ..bundle import Bundle
 from ..contract import Columns, Files, Frozen, Model, Task, length, take
 from ..data.table_schema import EXPLAIN
 from ..explain import effects, log_odds
-from ..fields import EPOCH, milliseconds
+from ..fields import milliseconds
 from ..onnx_model import GRAPH, OnnxModel
-from .problem import DAY, Problem
-from .schemas import Classified, Estimated, Reason, request_type
+from .problem import Problem
+from .schemas import ClassResponse, NumberResponse, Reason, request_type
 
 DETAILS = "model.json"
-REASONS, MONITORED = 3, 20
-"""How many reasons an answer has, and how many features the prediction log."""
+REASONS = 3  # in an answer
+MONITORED = 20  # features in the prediction log
 
 
 class Details(Frozen):
@@ -36,7 +35,7 @@ class Details(Frozen):
     """Predictions for which the margins of the interval were measured."""
     below: tuple[float, ...] = (0,)
     above: tuple[float, ...] = (0,)
-    """What to subtract and to add there; between them, margins are interpolated."""
+    """Distances to the lower and the upper bound there, interpolated between centres."""
 
     def files(self) -> Files:
         """Return the file for a bundle."""
@@ -49,10 +48,11 @@ class Details(Frozen):
         number: prediction, low and high.
         """
         if self.problem.classes:
-            found = outputs["probabilities"]
-            positive = found[:, -1] >= np.float32(self.threshold)
-            two = self.problem.kind == "binary"
-            return {"probabilities": found, "prediction": np.where(two, positive, found.argmax(1))}
+            chances = outputs["probabilities"]
+            choice = chances.argmax(axis=1)
+            if self.problem.kind == "binary":
+                choice = (chances[:, 1] >= np.float32(self.threshold)).astype(np.int64)
+            return {"probabilities": chances, "prediction": choice}
         value = outputs["variable"].reshape(-1).astype(np.float64)
         low = value - np.interp(value, self.centres, self.below)
         return {
@@ -93,7 +93,7 @@ class TabularModel:
         return predictions["prediction"][:, None]
 
 
-def inputs(problem: Problem, rows: Columns) -> Columns:
+def graph_inputs(problem: Problem, rows: Columns) -> Columns:
     """Return the inputs of a graph: numbers in float32, categories as text, (rows, columns) each.
 
     A kind of feature that the table does not have is not an input.
@@ -112,22 +112,10 @@ def load(bundle: Bundle) -> TabularModel:
     details = Details.model_validate_json(bundle.files[DETAILS])
     graph = OnnxModel(
         bundle.files[GRAPH],
-        encode=lambda rows: inputs(details.problem, rows),
+        encode=lambda rows: graph_inputs(details.problem, rows),
         decode=lambda _, outputs: details.decide(outputs),
     )
     return TabularModel(graph, details)
-
-
-def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
-    """Return a row as the values of a request, without identifiers: the reverse of `to_rows`."""
-    values = {name: rows[name][row] for name in problem.features}
-    found: dict[str, Any] = {name: v for name, v in values.items() if v != "" and v == v}  # noqa: PLR0124
-    now = rows[time][row] / DAY if (time := problem.one("time")) else 0.0
-    dates = {n: v for n, v in found.items() if problem.table.columns[n].type == "date"}
-    found |= {name: now - days if time else days for name, days in dates.items()}
-    if time in problem.requested:
-        found[time] = dates[time] = now
-    return found | {n: EPOCH + timedelta(milliseconds=round(found[n] * DAY)) for n in dates}
 
 
 def to_rows(problem: Problem, requests: Sequence[Any]) -> Columns:
@@ -159,11 +147,11 @@ def to_responses(problem: Problem, _: Columns, predictions: Columns) -> list[Bas
         if problem.classes:
             shares = zip(problem.classes, predictions["probabilities"][row].tolist(), strict=True)
             name = problem.classes[value]
-            one = Classified(prediction=name, probabilities=dict(shares), reasons=reasons)
+            one = ClassResponse(prediction=name, probabilities=dict(shares), reasons=reasons)
             responses.append(one)
         else:
             low, high = predictions["low"][row], predictions["high"][row]
-            responses.append(Estimated(prediction=value, low=low, high=high, reasons=reasons))
+            responses.append(NumberResponse(prediction=value, low=low, high=high, reasons=reasons))
     return responses
 
 
@@ -182,12 +170,12 @@ def make_task(bundle: Bundle) -> Task:
     return Task(
         name=f"tabular, {problem.target}",
         request=request_type(problem),
-        response=Classified if problem.classes else Estimated,
+        response=ClassResponse if problem.classes else NumberResponse,
         load=load,
         to_rows=partial(to_rows, problem),
         to_responses=partial(to_responses, problem),
         monitored=partial(monitored, problem),
         unseen=problem.unseen,
-        entity=problem.one("group") or problem.one("id"),
-        id=problem.one("id"),
+        entity=problem.column_of("group") or problem.column_of("id"),
+        id=problem.column_of("id"),
     )
