@@ -67,8 +67,11 @@ def test_own_table_is_served_without_editing_python(
 ) -> None:
     text, options, request, answered = table(Random(0))  # noqa: S311
     (project / "own.csv").write_text(text, encoding="utf-8")
+    pipeline = "uv", "run", "ml", "pipeline", "--set", "train.trials=1"
+    if table is customers:  # after the table that comes with the project, as in the README
+        run(project, *pipeline)
     run(project, "uv", "run", "ml", "schema", "own.csv", *options)
-    run(project, "uv", "run", "ml", "pipeline", "--set", "train.trials=1")
+    run(project, *pipeline)
     with serving(project) as url:
         shown = get(f"{url}/openapi.json")["components"]["schemas"]["Row"]["properties"]
         found = get(f"{url}/v1/predict", {"instances": [{**request, "explain": True}]})

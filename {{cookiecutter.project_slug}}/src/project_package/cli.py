@@ -96,7 +96,7 @@ def erase(
     entity: Annotated[str, typer.Argument(help="The id of a person, a card, a household...")],
     quiet: Quiet = False,
 ) -> None:
-    """Delete what the event store and the prediction log hold of an entity."""
+    """Delete what is stored of an entity: its logged predictions, and events if any."""
     from .lifecycle.erase import erase as stage
 
     with open_project(context, None, quiet) as project:

@@ -61,8 +61,7 @@ Moment = Annotated[
     Field(description="UTC unless it has a zone"),
 ]
 Identifier = Annotated[
-    str,
-    Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$"),  # databases refuse NUL
+    str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$")  # databases refuse NUL
 ]
 Money = Annotated[
     float, Field(ge=0, lt=MONEY_LIMIT, allow_inf_nan=False, description="in one currency")

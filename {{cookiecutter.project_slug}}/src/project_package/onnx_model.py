@@ -10,8 +10,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 from .contract import Columns, length
 from .errors import OTHER_CODE, ModelError
 
-GRAPH = "model.onnx"
-"""The file of a bundle that holds the graph."""
+GRAPH = "model.onnx"  # the file of a bundle that holds the graph
 ROWS_AT_ONCE = 65_536
 ONNX_ERRORS = (
     onnx_errors.Fail,

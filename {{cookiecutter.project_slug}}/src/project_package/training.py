@@ -167,6 +167,8 @@ class Training:
     """Return pictures of the same."""
     importance: Callable[[Columns, Predict], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of what matters to the loaded model, found by predictions of test rows."""
+    incompatible: Callable[["Bundle"], str] = lambda _: ""
+    """Return why a bundle's model cannot predict these rows: `predicts age`; empty if it can."""
     recent_events: Callable[[Path], Columns] | None = None
     """Read the newest events of the folder, in order of time, for `ml backfill`."""
 

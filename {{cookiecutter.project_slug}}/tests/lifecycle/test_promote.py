@@ -77,6 +77,19 @@ def test_limited_metric_is_compared_with_the_champion(candidate: Project) -> Non
     assert promote(limited(project, max_loss={"age": 1.1})) == 2
 
 
+def test_champion_of_other_rows_is_not_compared(copy: Project) -> None:
+    first = copy.store.load(CHAMPION)[1].digest
+    training = replace(copy.training, incompatible=lambda b: "reads x" * (b.digest == first))
+    params = copy.params.model_copy(update={"seed": 8})
+    other = replace(copy, training=training, params=params)
+    train(other)
+    evaluate(other)
+    assert promote(other) == 2
+    assert "champion: not compared, since it reads x" in description(other)
+    with pytest.raises(UserError, match="The model reads x, unlike the project now: run"):
+        rollback(other)
+
+
 def test_unknown_metric_is_refused(candidate: Project) -> None:
     with pytest.raises(UserError) as refusal:
         promote(limited(candidate, max_loss={"aucs": 0.1}))

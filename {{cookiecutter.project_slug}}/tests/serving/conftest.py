@@ -25,7 +25,7 @@ def times(tmp_path: Path) -> Published:
 @pytest.fixture
 def totals(tmp_path: Path) -> Published:
     """Publish version 1 of a use case with history."""
-    found = Published(tmp_path, pytest.importorskip("totals").TOTALS)  # pruned without history
+    found = Published(tmp_path, pytest.importorskip("totals", reason="no history here").TOTALS)
     found.publish(1)
     return found
 

@@ -107,14 +107,18 @@ def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "warning"),
     [
-        (("1,234", "12,500", "950"), 'f looks like numbers, but .* as "1,234": write 1234.5'),
+        (
+            ("1,234", "12,500", "950"),
+            'f looks like numbers, but .* as "1,234": it is a category until',
+        ),
         (("1.234", "12.500", "950"), "f has three digits after each point: if it separates"),
         (("$1,250.00", "$3.50"), r'f looks like numbers, but .* as "\$1,250.00"'),
         (("1e300", "2.5", "7.5"), 'f looks like numbers, but .* as "1e300"'),
+        (("01067", "4109", "01069"), "f has leading zeros: if it is a code, add --category"),
         (("",), "f has no values: it is ignored"),
-        (range(COUNT), "f numbers the rows"),
+        (range(COUNT), "f differs in every row: if it numbers rows or orders"),
         ([f"{y},{n:03}" for n, y in enumerate(Y)], "f predicts the target nearly alone"),
-        ([f"text {n} " * 9 for n in range(COUNT)], "f is free text: it is ignored"),
+        ([f"text {n} " * 9 for n in range(COUNT)], "f has many different texts: it is ignored"),
     ],
 )
 def test_people_are_warned(values: Iterable[Any], warning: str, tmp_path: Path) -> None:
@@ -131,10 +135,10 @@ def test_people_are_warned(values: Iterable[Any], warning: str, tmp_path: Path) 
         ({}, {"classes": {"gone": True}}, '"gone" is not a column of the table'),
         ({"explain": X}, {}, "explain: this name has a meaning of its own; rename the column"),
         ({"^x$": X}, {}, "this name has a meaning of its own; rename the column"),
-        ({"y": repeated("a")}, {}, '"y" is a category with 1 listed classes'),
-        ({"y": repeated("")}, {}, '"y" is a category with 0 listed classes'),
-        ({"y": X}, {"classes": {"y": True}}, "at least two classes that are all listed"),
-        ({"y": repeated("2024-01-31", "2024-02-01")}, {}, '"y" is a date with 0 listed classes'),
+        ({"y": repeated("a")}, {}, '"y" cannot be predicted: it is a category with 1 listed'),
+        ({"y": repeated("")}, {}, '"y" cannot be predicted: it is a category with 0 listed'),
+        ({"y": X}, {"classes": {"y": True}}, "Predict a number, or two classes or more"),
+        ({"y": repeated("2024-01-31", "2024-02-01")}, {}, '"y" cannot be predicted: it is a date'),
         ({"when": repeated("2024-01-31", "")}, {"roles": {"when": "time"}}, "in every row"),
         ({"y": PLAN}, {"classes": {"y": False}}, '--task regression: "y" has values that are'),
     ],

@@ -147,3 +147,5 @@ def test_slices_are_of_columns_with_few_values() -> None:
     assert not any(name.startswith(("paid", "firm")) for name in found)
     assert sum(mask.sum() for name, mask in found.items() if "class" in name) == length(table)
     assert not slices(problem(), rows(60))
+    rare = {**table, "left": (np.arange(length(table)) < 9).astype(np.int64)}
+    assert not slices(problem(), rare)  # nine rows of a class say little

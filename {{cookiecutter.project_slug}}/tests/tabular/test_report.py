@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure as Canvas
-from tabular.tables import problem, rows
+from tabular.tables import params, problem, rows
 
 from project_package.contract import Columns
 from project_package.tabular.data import TabularParams
@@ -68,15 +68,20 @@ def test_most_important_features_are_those_that_decide(target: str) -> None:
 
 def test_summary_counts_alarms_and_names_columns_that_are_not_used() -> None:
     flagged = {"prediction": np.ones(400, np.int64)}
-    first, texts = summary(problem(), TABLE, {"model": flagged, "baseline": flagged})
+    none = {"prediction": np.zeros(400, np.int64)}
+    found = {"model": flagged, "baseline": flagged, "naive": none}
+    first, texts = summary(problem(), params(), TABLE, found)
     assert f"Of {TABLE['left'].sum()} rows with left = true the model finds" in first
     assert f"{TABLE['left'].sum()} with 400 alarms" in first
+    cheaper = "deciding alike for all rows would be cheaper"
+    assert (cheaper in first) == (2 * TABLE["left"].sum() <= 400)
+    assert cheaper not in summary(problem(), params(decide={"false_negative": 99}), TABLE, found)[0]
     assert texts == "Columns of text are not used: note."
 
 
 def test_summary_of_numbers_has_the_error_and_the_coverage() -> None:
     close = {name: TABLE["spent"] + shift for name, shift in (("low", -1), ("high", 1))}
     wrong = {**close, "prediction": TABLE["spent"] + np.where(np.arange(400) < 300, 0.5, 9)}
-    first = summary(problem("spent"), TABLE, {"model": wrong, "baseline": wrong})[0]
-    assert "wrong by less than 0.5" in first
-    assert "100% of the values lie in their interval" in first
+    first = summary(problem("spent"), params(), TABLE, {"model": wrong, "baseline": wrong})[0]
+    assert "The median error is 0.5" in first
+    assert "100% of the values lie in their interval; 80% should." in first

@@ -65,8 +65,8 @@ def test_values_of_another_type_are_refused(changes: dict[str, Any], where: str)
 def test_documentation_has_names_ranges_and_categories() -> None:
     shown = request_type(problem()).model_json_schema()["properties"]
     assert set(shown) == {*problem().requested, "explain"}
-    assert shown["家"]["description"] == "a whole number; in training: 1 to 9"
-    assert shown["class"]["description"] == "in training: plus, basic"
+    assert shown["家"]["description"] == "a whole number; expected: 1 to 9"
+    assert shown["class"]["description"] == "expected: plus, basic"
     assert {"type": "null"} in shown["paid"]["anyOf"]
 
 

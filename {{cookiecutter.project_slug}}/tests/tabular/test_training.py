@@ -7,13 +7,12 @@ import pytest
 from tabular.tables import COLUMNS, SCHEMA, bundle_of, params, problem
 
 from project_package.data.table_schema import Schema
-from project_package.errors import UserError
 from project_package.tabular.problem import Problem, find_problem
-from project_package.tabular.task import Details, make_task
+from project_package.tabular.task import Details
 from project_package.tabular.training import (
     TRAINING,
     about,
-    only_for,
+    incompatible,
 )
 
 
@@ -50,19 +49,17 @@ def test_search_metric_needs_no_threshold(target: str, metric: str, searched: st
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "reason"),
     [
-        ({"target": "spent"}, "The model predicts left"),
-        ({"positive": "false"}, "The model predicts left"),
-        ({"without": ("paid",)}, "The model reads paid as it was"),
+        ({"target": "spent"}, "predicts left (false, true)"),
+        ({"positive": "false"}, "predicts left (false, true)"),
+        ({"without": ("paid",)}, "reads paid (number)"),
     ],
 )
-def test_bundle_of_another_table_is_refused(changes: dict[str, Any], message: str) -> None:
-    details = Details(problem=problem(), typical={}).files()
-    bundle = bundle_of(details)
-    assert only_for(problem())(bundle).name == make_task(bundle).name
+def test_bundle_of_another_table_is_incompatible(changes: dict[str, Any], reason: str) -> None:
+    bundle = bundle_of(Details(problem=problem(), typical={}).files())
+    assert not incompatible(problem(), bundle)
     left_out = changes.pop("without", ())
     columns = {name: column for name, column in COLUMNS.items() if name not in left_out}
     other = find_problem(Schema(columns=columns), **{"target": "left", **changes})
-    with pytest.raises(UserError, match=message):
-        only_for(other)(bundle)
+    assert incompatible(other, bundle) == reason

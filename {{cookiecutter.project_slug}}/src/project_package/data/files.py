@@ -72,7 +72,7 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
             delimiter = max(",;\t|", key=re.sub('"[^"]*"', "", first).count)
             header = next(csv.reader(chain([first], lines), delimiter=delimiter))
     except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise UserError(f"{path} is not a CSV file in UTF-8: {error}. Write it again.") from error
+        raise UserError(f"{path} is not a CSV file in UTF-8: {error}. Save it as UTF-8.") from error
     names = [name.strip() or f"column {index}" for index, name in enumerate(header, 1)]
     if not names:
         raise UserError(f"{path} is empty: its first line must name the columns.")

@@ -5,6 +5,7 @@ DuckDB reads one column after the other under a memory limit.
 
 import re
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from duckdb import DuckDBPyRelation
@@ -23,44 +24,26 @@ MONTHS = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %
 FORMATS = [*(day + clock for day in DAYS for clock in CLOCKS), *MONTHS]
 """How dates are written, besides ISO 8601."""
 NUMBER = f"CASE WHEN abs(TRY_CAST(v AS DOUBLE)) <= {LARGEST} THEN TRY_CAST(v AS DOUBLE) END"
+COMMA_NUMBER = "TRY_CAST(replace(replace(v, '.', ''), ',', '.') AS DOUBLE)"
 COUNTED = rf"""
 count(*) AS rows, count(v) AS known, count(DISTINCT v) AS different,
 count(n) AS numbers, count(*) FILTER (n = round(n)) AS whole, min(n) AS low, max(n) AS high,
 count(*) FILTER (regexp_full_match(v, '{COMMA}')) AS commas,
+min(c) AS comma_low, max(c) AS comma_high, count(*) FILTER (regexp_matches(v, '^0\d')) AS zeros,
 count(*) FILTER (regexp_full_match(v, '[+-]?(\d+|[1-9]\d{{0,2}}[.,]\d{{3}})')) AS grouped,
 count(*) FILTER (regexp_full_match(v, '[-+ $€£¥]*\d[\d.,'' ]*(e[-+]?\d+)?[ %$€£¥]*')) AS numeric,
 count(*) FILTER (lower(v) IN ('true', 'false')) AS booleans,
 count(*) FILTER (year(TRY_CAST(v AS TIMESTAMPTZ)) > 999) AS dates,
 coalesce(avg(length(v)), 0) AS length, min(v) AS first, min(v) FILTER (n IS NULL) AS odd
 """
-"""The fields of `Counts`, of texts v and their numbers n."""
+"""Of texts v and their numbers, n with a decimal point and c with a comma: `grouped` may have marks
+of thousands, `numeric` are digits with marks or units, `odd` is a value that is no number."""
 IDENTIFIER = re.compile(r"(^|[\W_])(id|key|uuid|index)$|[a-z]I[dD]$|^column \d+$", re.ASCII)
 """Names of identifiers; a column without a name is often the index of a data frame."""
 CATEGORIES = 100  # values of a category that are listed, at most
 CLASSES = 10  # values of a whole number that is a class, at most
 LONGEST = 100  # characters of a category on average, at most
 POSITIVE = ("true", "yes", "y", "1", "1.0")
-
-
-class Counts(NamedTuple):
-    """How many values of a column are what."""
-
-    rows: int
-    known: int
-    different: int
-    numbers: int
-    whole: int
-    low: float  # None where there is no number, as in `high`
-    high: float
-    commas: int  # numbers with a decimal comma
-    grouped: int  # numbers that may have a mark of thousands
-    numeric: int  # digits with marks, currency or percent
-    booleans: int
-    dates: int
-    length: float  # mean number of characters
-    first: str
-    odd: str  # a value that is no number
-    formats: list[str]  # all values are dates in each of them
 
 
 class Profile(NamedTuple):
@@ -122,10 +105,15 @@ def null_values(table: DuckDBPyRelation) -> tuple[str, ...]:
     return tuple(null for null in NULLS if null in found)
 
 
-def count(values: DuckDBPyRelation) -> Counts:
+def count(values: DuckDBPyRelation) -> SimpleNamespace:
     """Count what the values of a column can be read as."""
-    found = values.project(f"v, {NUMBER} AS n").aggregate(COUNTED).pl().row(0, named=True)
-    return Counts(**found, formats=[] if found["numbers"] else date_formats(values))
+    found = (
+        values.project(f"v, {NUMBER} AS n, {COMMA_NUMBER} AS c")
+        .aggregate(COUNTED)
+        .pl()
+        .row(0, named=True)
+    )
+    return SimpleNamespace(**found, formats=[] if found["numbers"] else date_formats(values))
 
 
 def date_formats(values: DuckDBPyRelation) -> list[str]:
@@ -141,7 +129,7 @@ def categories(values: DuckDBPyRelation) -> tuple[str, ...]:
     return tuple(text for text, _ in found.limit(CATEGORIES).fetchall())
 
 
-def read_as(counts: Counts) -> Column:
+def read_as(counts: SimpleNamespace) -> Column:
     """Return the column with the type that all of its values have."""
     share = 1 - counts.known / counts.rows
     column = Column(
@@ -159,7 +147,8 @@ def read_as(counts: Counts) -> Column:
         kind = "integer" if counts.whole == counts.known else "number"
         found = {"type": kind, "min": counts.low, "max": counts.high, "example": counts.low}
     elif counts.commas == counts.known > counts.grouped:
-        found = {"type": "number", "decimal": ","}
+        found = {"type": "number", "min": counts.comma_low, "max": counts.comma_high}
+        found |= {"decimal": ",", "example": counts.comma_low}
     elif counts.dates == counts.known:
         found = {"type": "date"}
     elif counts.formats:
@@ -169,7 +158,9 @@ def read_as(counts: Counts) -> Column:
     return column.model_copy(update=found)
 
 
-def guess_role(name: str, column: Column, counts: Counts, taken: set[Role]) -> tuple[Role, str]:
+def guess_role(
+    name: str, column: Column, counts: SimpleNamespace, taken: set[Role]
+) -> tuple[Role, str]:
     """Return the role of a column, and why if it is not a feature."""
     named, unique = IDENTIFIER.search(name), counts.different == counts.rows > 1
     if not counts.known:
@@ -177,24 +168,30 @@ def guess_role(name: str, column: Column, counts: Counts, taken: set[Role]) -> t
     if counts.different == 1 and not column.missing:
         return "ignored", "has one value only: it is ignored"
     numeric = 2 * counts.numeric > counts.known
-    if unique and (named or (column.type == "text" and counts.length <= 64 and not numeric)):
+    is_text = column.type in ("text", "category")
+    if unique and (named or (is_text and counts.length <= 64 and not numeric)):
         role: Role = "ignored" if "id" in taken else "id"
         return role, f"is different in every row: it has the role {role}"
     if column.type == "text":
-        return "ignored", "is text: it is ignored" if numeric else "is free text: it is ignored"
+        return (
+            "ignored",
+            "is text: it is ignored" if numeric else "has many different texts: it is ignored",
+        )
     if named and counts.different > CATEGORIES and "group" not in taken:
         return "group", "looks like an id that repeats: rows with the same stay together (group)"
-    return "feature", ""
+    numbers = "differs in every row: if it numbers rows or orders, make it ignored"
+    return "feature", numbers if column.type == "integer" and unique else ""
 
 
-def oddities(role: Role, column: Column, counts: Counts) -> Iterator[str]:
+def oddities(role: Role, column: Column, counts: SimpleNamespace) -> Iterator[str]:
     """Yield what people should look at in a column."""
     if role in ("id", "group"):
         return
     if column.type in ("category", "text") and 2 * counts.numeric > counts.known > counts.numbers:
         yield (
             f"looks like numbers, but {counts.known - counts.numbers:,} of {counts.known:,} values "
-            f'are not, such as "{counts.odd}": write 1234.5, and nothing where one is missing'
+            f'are not, such as "{counts.odd}": it is a {column.type} until all numbers are written '
+            "as 1234.5; a text that means a missing value can be added to null_values"
         )
     if column.type == "number" and column.decimal == "." and counts.grouped == counts.known:
         yield 'has three digits after each point: if it separates thousands, add decimal = ","'
@@ -203,8 +200,8 @@ def oddities(role: Role, column: Column, counts: Counts) -> Iterator[str]:
         yield f"has dates as text, read as {column.format}{others}"
     if column.type == "date" and not column.missing and role == "feature":
         yield "has a date in every row: if it says when a row was true, add --time for it"
-    if column.type == "integer" and counts.different == counts.rows == counts.high - counts.low + 1:
-        yield "numbers the rows: set its role to ignored unless it says something about them"
+    if column.type == "integer" and counts.zeros:
+        yield "has leading zeros: if it is a code, add --category for it"
     if column.others:
         yield f"has {counts.different:,} different values, of which {CATEGORIES} are listed"
 

@@ -54,7 +54,7 @@ class Schema(Frozen):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for role in ("id", "group", "time"):
+        for role in ("target", "id", "group", "time"):
             if len(found := self.of_role(role)) > 1:
                 raise ValueError(f"only one column can have the role {role}: {', '.join(found)}")
         for name, column in self.columns.items():

@@ -118,8 +118,7 @@ METRICS = (
         "Cost of 1,000 payments",
         lambda r, p: cost(r, p["decision"]),
         higher_is_better=False,
-        meaning="Reviews of flagged payments and amounts of missed frauds, in the currency of the "
-        "data.",
+        meaning="Reviews of flagged payments and amounts of missed frauds, in their currency.",
     ),
     Metric(
         "calibration",
@@ -153,8 +152,7 @@ def slices(rows: Columns) -> Mapping[str, Values]:
         f"amount {low}-{high}": (amount >= low) & (amount < high)
         for low, high in pairwise((0, 20, 50, 100, 220))
     }
-    found["amount 220+"] = amount >= 220
-    found |= {"night": night, "day": ~night}
+    found |= {"amount 220+": amount >= 220, "night": night, "day": ~night}
     found |= {"terminal with history": history, "terminal without history": ~history}
     if "scenario" in rows:
         for number, name in SCENARIOS.items():

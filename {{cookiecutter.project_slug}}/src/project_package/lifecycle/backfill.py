@@ -10,10 +10,8 @@ from ..errors import UserError
 from ..settings import shown
 from .project import Project
 
-BATCH = 2_000
-"""Events of one transaction: a server that shares the store waits that long."""
-PAUSE_SECONDS = 0.005
-"""Between two transactions, so that a waiting server can go first."""
+BATCH = 2_000  # events of one transaction: a server that shares the store waits that long
+PAUSE_SECONDS = 0.005  # between two transactions, so that a waiting server can go first
 
 
 def backfill(project: Project) -> int:

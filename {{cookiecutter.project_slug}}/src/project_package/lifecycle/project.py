@@ -65,7 +65,9 @@ class Project:
         return Registry(self.tracking.client, self.params.name, self.store)
 
     def load(self, bundle: Bundle) -> Model | AsyncModel:
-        """Load the model of a bundle; raise ModelError when the code cannot read its files."""
+        """Load the model of a bundle; raise UserError when it does not fit the project."""
+        if reason := self.training.incompatible(bundle):
+            raise UserError(f"The model {reason}, unlike the project now: run `ml pipeline`.")
         try:
             return self.training.make_task(bundle).load(bundle)
         except CODE_ERRORS as error:

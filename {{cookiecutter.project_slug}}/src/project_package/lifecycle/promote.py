@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ..bundle import EXAMPLES, example_requests, pack
-from ..contract import take
+from ..contract import Columns, take
 from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
 from ..training import Progress
@@ -17,7 +17,7 @@ from .gate import Verdict
 from .inference import answer, run_model
 from .project import Project
 from .registry import Version
-from .scoring import BASELINE, MODEL, NAIVE, score_rows, score_slices
+from .scoring import BASELINE, MODEL, NAIVE, Slice, score_rows, score_slices
 
 
 def promote(project: Project) -> int:
@@ -76,18 +76,15 @@ def judge(
     # 2. Compare with no model, the simple baseline and the floor.
     verdicts = gate.beats(training.goal, evaluation, limits)
     slices, rival = evaluation.slices, "the simple baseline"
-    # 3. Compare with the champion, which takes the place of the baseline.
-    if champion is not None:
-        new = run_model(model, rows)
-        old = run_model(project.load(registry.bundle(champion)), rows)
-        predictions = {MODEL: new, BASELINE: old, NAIVE: training.naive(rows)}
+    # 3. Compare with the champion, which takes the place of the baseline, if it knows these rows.
+    before = None if champion is None else registry.bundle(champion)
+    if before and (reason := training.incompatible(before)):
+        verdicts.append(Verdict("champion", True, f"not compared, since it {reason}", ""))
+    elif before:
+        new, old = run_model(model, rows), run_model(project.load(before), rows)
         progress(0.3)
-        gain = gate.paired_bootstrap(training, rows, (new, old), limits)
-        verdicts.append(gate.champion(training.goal, gain, limits))
-        verdicts += gate.losses(score_rows(training, rows, predictions), limits)
-        verdicts.append(gate.changed(training.changed(old, new), limits))
-        progress(0.6)
-        slices, rival = score_slices(training, rows, predictions), "the champion"
+        more, slices = compare(project, rows, new, old)
+        verdicts, rival = verdicts + more, "the champion"
     # 4. Check slices, parity, size and time.
     verdicts += gate.slices(training.goal, slices, rival, limits)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
@@ -99,3 +96,18 @@ def judge(
         what, call = "a row with features", partial(run_model, model, take(rows, np.arange(1)))
     megabytes = sum(map(len, pack(bundle).values())) / 1e6
     return verdicts + gate.budgets(megabytes, gate.processor_milliseconds(call), what, limits)
+
+
+def compare(
+    project: Project, rows: Columns, new: Columns, old: Columns
+) -> tuple[list[Verdict], tuple[Slice, ...]]:
+    """Apply the rules about the champion, whose predictions are `old`; score slices beside it."""
+    training, limits = project.training, project.params.promote
+    predictions = {MODEL: new, BASELINE: old, NAIVE: training.naive(rows)}
+    gain = gate.paired_bootstrap(training, rows, (new, old), limits)
+    verdicts = [
+        gate.champion(training.goal, gain, limits),
+        *gate.losses(score_rows(training, rows, predictions), limits),
+        gate.changed(training.changed(old, new), limits),
+    ]
+    return verdicts, score_slices(training, rows, predictions)

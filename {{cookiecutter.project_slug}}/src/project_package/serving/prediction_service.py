@@ -23,10 +23,8 @@ from .metrics import Metrics
 from .model_loader import ServedModel
 from .predictions import Answer, Answered, Versions, respond
 
-EXPIRY_SECONDS = 60.0
-"""How often expired events are deleted."""
-SLOW_SECONDS = 0.005
-"""A batch that takes longer is predicted in a thread, so that health checks are answered."""
+EXPIRY_SECONDS = 60.0  # how often expired events are deleted
+SLOW_SECONDS = 0.005  # a slower batch runs in a thread, so that health checks are answered
 Models: TypeAlias = Sequence[BaseModel]
 Observe: TypeAlias = Callable[[Sequence[Answered]], None]
 Items = TypeVar("Items")

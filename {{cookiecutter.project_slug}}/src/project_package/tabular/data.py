@@ -5,7 +5,7 @@ rows.parquet   the validated rows, without the columns that are ignored
 schema.json    the schema that they follow
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -168,16 +168,11 @@ def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
             continue
         if problem.table.columns[name].type == "date":
             days = rows[time][row] / DAY - value if time else value
-            value = moment(days)
+            value = EPOCH + timedelta(milliseconds=round(days * DAY))
         values[name] = value
     if time in problem.requested:
-        values[time] = moment(rows[time][row] / DAY)
+        values[time] = EPOCH + timedelta(milliseconds=float(rows[time][row]))
     return values
-
-
-def moment(days: float) -> datetime:
-    """Return the time so many days after 1970, to the millisecond."""
-    return EPOCH + timedelta(milliseconds=round(days * DAY))
 
 
 def examples(problem: Problem, _: Path, rows: Columns, count: int) -> list[BaseModel]:

@@ -64,13 +64,9 @@ def xgboost_space(trial: Trial) -> Hyperparameters:
     }
 
 
+TREE = {"max_depth": 3, "min_samples_leaf": 10}
 ESTIMATORS = (
-    Estimator(
-        "decision_tree",
-        DecisionTreeClassifier,
-        DecisionTreeRegressor,
-        {"max_depth": 3, "min_samples_leaf": 10},
-    ),
+    Estimator("decision_tree", DecisionTreeClassifier, DecisionTreeRegressor, TREE),
     Estimator("linear", logistic_regression, Ridge, {"alpha": 1.0}, linear_space, "scaled"),
     Estimator(
         "hist_gradient_boosting",

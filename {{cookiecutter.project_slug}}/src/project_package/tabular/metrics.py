@@ -24,6 +24,7 @@ Score: TypeAlias = Callable[[Values, Columns, Values], float]
 PERIODS = 5  # parts of the test, at most
 SLICED = 8  # values of a category that has slices, at most
 SMALLEST = 50  # rows of a slice, at least
+SMALLEST_CLASS = 10  # rows of each of two classes in a slice, at least
 
 
 def score_positive(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
@@ -83,10 +84,7 @@ def in_interval(y: Values, p: Columns) -> Values:
 
 
 TEXTS = {
-    "average_precision": (
-        "Average precision",
-        "Mean precision at the ranks of the positive rows.",
-    ),
+    "average_precision": ("Average precision", "Mean precision at the ranks of the positive rows."),
     "roc_auc": ("ROC AUC", "How often a positive row has the higher of two probabilities."),
     "f1_macro": ("Macro F1", "Harmonic mean of precision and recall, mean over the classes."),
     "log_loss": ("Log loss", "Mean negative logarithm of the probability of the true class."),
@@ -96,13 +94,13 @@ TEXTS = {
     "cost": ("Mean cost", "What a decision costs on average, by the costs under [decide]."),
     "calibration": ("Calibration error", "Distance of probabilities from shares of positives."),
     "mae": ("Mean absolute error", "Mean distance of prediction and value, in its unit."),
-    "rmse": (
-        "Root mean squared error",
-        "Large errors count more than in the mean of distances.",
-    ),
+    "rmse": ("Root mean squared error", "Large errors count more than in the mean of distances."),
     "r2": ("R²", "Share of the target's variance that is explained."),
     "pinball": ("Pinball loss", "Mean quantile loss of both bounds of the interval."),
-    "coverage_gap": ("Coverage, distance", "How far coverage is from the wanted one."),
+    "coverage_gap": (
+        "Coverage error",
+        "How far the share of values in their interval is from the wanted one.",
+    ),
 }
 """The label of each metric, and what it says."""
 HIGHER = {"average_precision", "roc_auc", "f1_macro", "balanced_accuracy", "accuracy", "r2"}
@@ -208,4 +206,8 @@ def slices(problem: Problem, rows: Columns) -> Mapping[str, Values]:
         else:
             continue
         found[f"{name} missing"] = (values == "") if values.dtype == object else np.isnan(values)
-    return {name: mask for name, mask in found.items() if np.sum(mask) >= SMALLEST}
+    large = {name: mask for name, mask in found.items() if np.sum(mask) >= SMALLEST}
+    if problem.kind != "binary":
+        return large
+    counts = {n: np.bincount(rows[problem.target][m], minlength=2) for n, m in large.items()}
+    return {name: mask for name, mask in large.items() if counts[name].min() >= SMALLEST_CLASS}

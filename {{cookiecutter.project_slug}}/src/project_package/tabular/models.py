@@ -9,12 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
 from skl2onnx import to_onnx, update_registered_converter
+from skl2onnx.common import shape_calculator
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
-from skl2onnx.common.shape_calculator import (
-    calculate_linear_classifier_output_shapes,
-    calculate_linear_regressor_output_shapes,
-)
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import confusion_matrix_at_thresholds
@@ -215,13 +212,13 @@ def register_xgboost() -> None:
     update_registered_converter(
         XGBClassifier,
         "XGBoostXGBClassifier",
-        calculate_linear_classifier_output_shapes,
+        shape_calculator.calculate_linear_classifier_output_shapes,
         convert_xgboost,
         options={"nocl": [True, False], "zipmap": [True, False]},
     )
     update_registered_converter(
         XGBRegressor,
         "XGBoostXGBRegressor",
-        calculate_linear_regressor_output_shapes,
+        shape_calculator.calculate_linear_regressor_output_shapes,
         convert_xgboost,
     )

@@ -118,7 +118,8 @@ def find_classes(table: Schema, target: str) -> tuple[str, ...]:
     classes = ("false", "true") if column.type == "boolean" else column.categories
     if column.type in ("text", "date") or len(classes) < 2 or column.others:
         raise UserError(
-            f'data.target: "{target}" is a {column.type} with {len(classes)} listed classes in '
-            f"{SCHEMA}: predict a number, or at least two classes that are all listed."
+            f'data.target: "{target}" cannot be predicted: it is a {column.type} with '
+            f"{len(classes)} listed classes in {SCHEMA}. Predict a number, or two classes or more "
+            "that are all listed."
         )
     return classes

@@ -1,6 +1,8 @@
 """Figures and sentences of the report: what is found, how sure, and which features matter."""
 
 from collections.abc import Mapping
+from functools import partial
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve
 
 from ..contract import Columns, length, take
 from ..training import Figure, Metric, Predict
-from .metrics import Values, in_interval
+from .data import TabularParams
+from .metrics import Values, cost, in_interval
 from .problem import Problem
 
 FITTED = {"model": "model", "baseline": "simple baseline"}
@@ -18,7 +21,9 @@ SAMPLE = 2_000  # test rows, in which the values of a feature are shuffled
 REPEATS = 3
 
 
-def summary(problem: Problem, rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
+def summary(
+    problem: Problem, params: TabularParams, rows: Columns, predictions: Mapping[str, Columns]
+) -> tuple[str, ...]:
     """Say how many rows are found, right or close; and which columns are not used."""
     target = rows[problem.target]
     mine, simple = (predictions[name]["prediction"] for name in FITTED)
@@ -28,15 +33,19 @@ def summary(problem: Problem, rows: Columns, predictions: Mapping[str, Columns])
             f"Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} the model "
             f"finds {found[0]} alarms; the simple baseline finds {found[1]}."
         )
+        mean_cost = partial(cost, params, target, w=np.ones(len(target)))
+        if mean_cost(p=predictions["model"]) >= mean_cost(p=predictions["naive"]):
+            first += " By the costs under [decide], deciding alike for all rows would be cheaper."
     elif problem.kind == "multiclass":
         right = [f"{np.mean(target == one):.0%}" for one in (mine, simple)]
-        first = f"The class of {right[0]} of the rows is right; of the simple baseline, {right[1]}."
+        first = f"The model is right for {right[0]} of rows, the simple baseline for {right[1]}."
     else:
         errors = [f"{np.median(np.abs(target - one)):.4g}" for one in (mine, simple)]
         inside = np.mean(in_interval(target, predictions["model"]))
         first = (
-            f"Half of the predictions are wrong by less than {errors[0]}, of the simple baseline "
-            f"by {errors[1]}; {inside:.0%} of the values lie in their interval."
+            f"The median error is {errors[0]}, that of the simple baseline {errors[1]}. "
+            f"{inside:.0%} of the values lie in their interval; "
+            f"{params.decide.coverage:.0%} should."
         )
     columns = problem.table.columns.items()
     texts = [name for name, c in columns if c.type == "text" and c.role == "ignored"]
@@ -94,9 +103,10 @@ def confusion(classes: tuple[str, ...], target: Values, predicted: Values) -> Fi
     shares = confusion_matrix(target, predicted, labels=range(len(classes)), normalize="true")
 
     def draw(axes: Any) -> None:
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.4, aspect="auto")
-        axes.set_xticks(range(len(classes)), classes, rotation=45 if len(classes) > 6 else 0)
-        axes.set_yticks(range(len(classes)), classes)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=2, aspect="auto")
+        names = [shorten(name, 20, placeholder="...") for name in classes]
+        axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        axes.set_yticks(range(len(names)), names)
         axes.grid(visible=False)
         for (row, column), share in np.ndenumerate(shares if len(classes) <= 12 else shares[:0]):
             axes.text(column, row, f"{share:.0%}", ha="center", va="center")
@@ -142,11 +152,11 @@ def importance(
 
     def draw(axes: Any) -> None:
         axes.barh(range(len(top)), [lost[name] for name in top], height=0.6)
-        axes.set_yticks(range(len(top)), top)
-        axes.set(xlabel=f"loss of {goal.label.lower()}")
+        axes.set_yticks(range(len(top)), [shorten(name, 32, placeholder="...") for name in top])
+        axes.set(xlabel=f"by how much this gets worse: {goal.label}")
 
     caption = (
-        f"What the score loses when the values of one feature are shuffled among "
+        f"By how much the score gets worse when the values of one feature are shuffled among "
         f"{length(sample):,} test rows, {REPEATS} times. Features that say the same share it."
     )
     return (Figure("importance", "Which features matter", caption, draw),)

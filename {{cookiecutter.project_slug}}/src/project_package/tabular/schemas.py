@@ -88,7 +88,7 @@ def describe(column: Column) -> str:
         parts.append("a whole number")
     if column.categories:
         more = ", ..." if column.others or len(column.categories) > SHOWN else ""
-        parts.append(f"in training: {', '.join(column.categories[:SHOWN])}{more}")
+        parts.append(f"expected: {', '.join(column.categories[:SHOWN])}{more}")
     if column.min is not None and column.max is not None:
-        parts.append(f"in training: {column.min:g} to {column.max:g}")
+        parts.append(f"expected: {column.min:g} to {column.max:g}")
     return "; ".join(parts)

@@ -84,9 +84,10 @@ def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterato
         least = int(np.min(np.unique(labels[among], return_counts=True)[1]))
         least = min(least, len(np.unique(rows[group][among]))) if group else least
         if least < parts:
+            what = "groups" if group else "rows of each class" if problem.classes else "rows"
             raise UserError(
-                f"{len(target):,} rows are too few for this split: each class and all groups must "
-                f"have at least {parts}, and one has {least}. Use more rows or fewer parts."
+                f"{len(target):,} rows are too few for this split, which needs {parts} {what}, and "
+                f"there are {least}: use more rows, or lower split.folds."
             )
         splitter = kind(parts, shuffle=True, random_state=params.seed)
         groups = rows[group][among] if group else None

