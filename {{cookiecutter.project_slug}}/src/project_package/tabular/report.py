@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -104,7 +103,7 @@ def confusion(classes: tuple[str, ...], target: Values, predicted: Values) -> Fi
 
     def draw(axes: Any) -> None:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=2, aspect="auto")
-        names = [shorten(name, 20, placeholder="...") for name in classes]
+        names = [_shortened(name) for name in classes]
         axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
         axes.set_yticks(range(len(names)), names)
         axes.grid(visible=False)
@@ -152,14 +151,18 @@ def importance(
 
     def draw(axes: Any) -> None:
         axes.barh(range(len(top)), [lost[name] for name in top], height=0.6)
-        axes.set_yticks(range(len(top)), [shorten(name, 32, placeholder="...") for name in top])
+        axes.set_yticks(range(len(top)), [_shortened(name) for name in top])
         axes.set(xlabel=f"by how much this gets worse: {goal.label}")
 
     caption = (
         f"By how much the score gets worse when the values of one feature are shuffled among "
-        f"{length(sample):,} test rows, {REPEATS} times. Features that say the same share it."
+        f"{length(sample):,} test rows, {REPEATS} times. Features with the same information share it."
     )
     return (Figure("importance", "Which features matter", caption, draw),)
+
+
+def _shortened(name: str, most: int = 24) -> str:
+    return name if len(name) <= most else f"{name[: most - 3]}..."
 
 
 def _legend_above(axes: Any) -> None:
