@@ -155,8 +155,8 @@ def importance(
         axes.set(xlabel=f"by how much this gets worse: {goal.label}")
 
     caption = (
-        f"By how much the score gets worse when the values of one feature are shuffled among "
-        f"{length(sample):,} test rows, {REPEATS} times. Features with the same information share it."
+        "By how much the score gets worse when the values of one feature are shuffled among "
+        f"{length(sample):,} test rows, {REPEATS} times. Similar features share the effect."
     )
     return (Figure("importance", "Which features matter", caption, draw),)
 
