@@ -48,6 +48,8 @@ def test_unusual_values_are_accepted(changes: dict[str, Any]) -> None:
         ({"家": "left out"}, "家"),
         ({"paid": "12"}, "paid"),
         ({"paid": 1e31}, "paid"),
+        ({"家": 1e-42}, "家"),
+        ({"家": 2.5}, "家"),
         ({"class": 3}, "class"),
         ({"active": 1}, "active"),
         ({"since": "31.01.2024"}, "since"),

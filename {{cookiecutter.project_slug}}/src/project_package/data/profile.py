@@ -21,8 +21,7 @@ NULLS = (
 DAYS = ("%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%Y")
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 MONTHS = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y")
-FORMATS = [*(day + clock for day in DAYS for clock in CLOCKS), *MONTHS]
-"""How dates are written, besides ISO 8601."""
+FORMATS = [*(day + clock for day in DAYS for clock in CLOCKS), *MONTHS]  # besides ISO 8601
 NUMBER = f"CASE WHEN abs(TRY_CAST(v AS DOUBLE)) <= {LARGEST} THEN TRY_CAST(v AS DOUBLE) END"
 COMMA_NUMBER = "TRY_CAST(replace(replace(v, '.', ''), ',', '.') AS DOUBLE)"
 COUNTED = rf"""

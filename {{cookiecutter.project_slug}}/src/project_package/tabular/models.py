@@ -29,8 +29,7 @@ from .estimators import ESTIMATORS, Estimator
 from .problem import Problem
 from .task import Details
 
-ONE_HOT = 12
-"""Trees get a column for each value of categories with so many; others are numbered."""
+ONE_HOT = 12  # trees get a column for each value of categories with so many; others are numbered
 BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most
 ROWS_A_BIN = 200  # at least, if there is more than one group
 

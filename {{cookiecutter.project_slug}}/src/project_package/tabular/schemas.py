@@ -11,8 +11,7 @@ from ..data.table_schema import EXPLAIN, LARGEST, Column
 from ..fields import Identifier, parse_time
 from .problem import Problem
 
-SHOWN = 10
-"""Categories that a description lists."""
+SHOWN = 10  # categories that a description lists
 
 
 class Reason(Frozen):
@@ -45,10 +44,16 @@ def _to_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _is_whole(number: float) -> float:
+    if number % 1:  # `multiple_of` lets 1e-42 pass
+        raise ValueError("must be a whole number")
+    return number
+
+
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 TYPES: Mapping[str, Any] = {
     "number": Number,
-    "integer": Annotated[Number, Field(multiple_of=1)],
+    "integer": Annotated[Number, AfterValidator(_is_whole)],
     "boolean": bool,
     "date": Annotated[datetime, BeforeValidator(parse_time), AfterValidator(_to_utc)],
     "category": str,

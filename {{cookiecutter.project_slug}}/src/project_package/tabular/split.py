@@ -18,8 +18,7 @@ from .data import ROWS, STORED, TabularParams, read_columns
 from .problem import DAY, Problem
 
 Values: TypeAlias = NDArray[Any]
-Part: TypeAlias = tuple[Values, Values]
-"""Rows to fit on and rows to score on, as masks or indices."""
+Part: TypeAlias = tuple[Values, Values]  # rows to fit on and rows to score on: masks or indices
 
 
 def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
