@@ -142,10 +142,10 @@ def test_requests_have_the_features_of_the_table(
                 history = task.history.from_request(request)
                 assert history is not None
                 features = task.history.features(features, [history])
-            shared = features.keys() & own.keys() - {task.entity}  # a pseudonym
+            shared = features.keys() & own.keys() - {task.entity, task.id}  # pseudonyms
             assert_same({n: features[n] for n in shared}, {n: own[n] for n in shared})
             compared += len(shared)
-    assert compared > length(sample)
+    assert compared >= length(sample)
 
 
 def test_server_gives_the_answers_of_the_bundle(

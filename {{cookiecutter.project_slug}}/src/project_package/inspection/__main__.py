@@ -1,0 +1,28 @@
+"""The entry point of the use case: for `ml`, and for uvicorn.
+
+Each side is imported when it is used: a server image holds no training library.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..cli import Entry, run
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def create_app() -> "FastAPI":
+    """Create the application; uvicorn calls this in every process."""
+    from ..serving.app import create_app
+    from .task import make_task
+
+    return create_app(make_task)
+
+
+def main() -> None:
+    """Run `ml`."""
+    run(Entry(f"{__package__}.training:TRAINING", app=f"{__package__}.__main__:create_app"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The convolutional network in Keras: its layers, its training, and its export to ONNX.
+
+Training writes a checkpoint after every epoch, so that a run that was killed continues with the
+next epoch; a finished network is read again instead of trained again.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hints of TensorFlow on every start
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # faster, but other results on each processor
+
+import keras
+import numpy as np
+import onnx
+from keras import layers
+from numpy.typing import NDArray
+
+from ..training import Hyperparameters
+from .data import Network
+
+
+@dataclass(frozen=True)
+class Run:
+    """How to train, where to keep checkpoints, and what to call after each epoch."""
+
+    options: Network
+    checkpoints: Path
+    report: Callable[[int, Mapping[str, float]], None]
+
+
+def build(size: int, settings: Hyperparameters, seed: int) -> keras.Model:
+    """Return a network from grey levels (rows, size, size, 1) to probabilities (rows, 1).
+
+    Five convolutions; the strongest answer anywhere in the image counts, since a defect is local.
+    """
+    keras.utils.clear_session()  # names count from one again
+    keras.utils.set_random_seed(seed)
+    width = int(settings["width"])
+    pixels = keras.Input((size, size, 1), name="pixels")
+    x = layers.Rescaling(1 / 128, -1)(pixels)
+    for factor in (1, 2, 4, 4):
+        x = layers.Conv2D(factor * width, 3, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.ReLU()(x)
+        x = layers.MaxPooling2D()(x)
+    x = layers.Conv2D(4 * width, 3, padding="same", activation="relu")(x)
+    x = layers.GlobalMaxPooling2D()(x)
+    x = layers.Dropout(float(settings["dropout"]))(x)
+    return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name="probability")(x))
+
+
+def augmented(network: keras.Model, rate: float) -> keras.Model:
+    """Return a compiled model that flips and shifts images before the network sees them."""
+    pixels = keras.Input(network.input_shape[1:])
+    x = layers.RandomFlip()(pixels)
+    x = layers.RandomTranslation(0.05, 0.05, fill_mode="reflect")(x)
+    model = keras.Model(pixels, network(x))
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        loss="binary_crossentropy",
+        metrics=[keras.metrics.AUC(name="auc")],
+    )
+    return model
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images, (rows, size, size) uint8, and whether each shows a defect."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.bool_]
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Return what Keras takes."""
+        return self.images[..., None], self.labels.astype(np.float32)
+
+
+def fit(
+    network: keras.Model, rate: float, examples: Examples, held_out: Examples, run: Run
+) -> None:
+    """Train a network; stop when the loss on held-out images improves no more.
+
+    A run with the same checkpoints continues after its last epoch, or has finished already.
+    """
+    model = augmented(network, rate)
+    finished = run.checkpoints / "finished.weights.h5"
+    if finished.exists():
+        network.load_weights(finished)
+        return
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    model.fit(
+        *examples.arrays,
+        validation_data=held_out.arrays,
+        batch_size=run.options.batch,
+        epochs=run.options.epochs,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.EarlyStopping(
+                "val_loss",
+                patience=run.options.patience,
+                restore_best_weights=True,
+                start_from_epoch=run.options.patience,
+            ),
+            keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=3),
+            keras.callbacks.BackupAndRestore(run.checkpoints / "epochs"),
+            keras.callbacks.LambdaCallback(on_epoch_end=run.report),
+        ],
+    )
+    network.save_weights(finished)
+
+
+def to_onnx(network: keras.Model) -> bytes:
+    """Return the graph of a network in ONNX, for any number of rows."""
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of keras about numpy
+        path = Path(folder) / "network.onnx"
+        network.export(path, format="onnx", verbose=False)
+        return bytes(renamed(onnx.load(path)).SerializeToString())
+
+
+def renamed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph with numbered names, so that the same network gives the same bytes."""
+    graph, names = model.graph, {}
+    for value in (*graph.input, *graph.output):
+        names[value.name] = value.name
+        value.type.tensor_type.shape.dim[0].dim_param = "rows"
+    for number, node in enumerate(graph.node):
+        node.name = f"{node.op_type} {number}"
+        for found in (node.input, node.output):
+            found[:] = [names.setdefault(name, f"value {len(names)}") for name in found]
+    for weights in graph.initializer:
+        weights.name = names[weights.name]
+    graph.initializer.sort(key=lambda weights: weights.name)
+    graph.name, graph.doc_string = "network", ""
+    del graph.value_info[:]
+    return model

@@ -1,0 +1,232 @@
+"""Load images, split them by part, and read files to predict.
+
+A data set is one file:
+rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defect, is_defective,
+               and visibility where it is known
+"""
+
+import base64
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+from sklearn.model_selection import StratifiedGroupKFold
+
+from ..contract import Columns, Frozen, take
+from ..errors import UserError, near
+from ..params import Params, Promote
+from ..training import Fold, Progress, Splits
+from .images import decode, from_base64, scale, to_base64
+from .schemas import InspectionRequest
+from .simulator import Simulated, simulate
+
+ROWS = "rows.parquet"
+SIMULATOR, GOOD = "simulator", "good"
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+class Data(Simulated):
+    """Where images come from, and how many are simulated when there is no source."""
+
+    source: str = Field(
+        default=SIMULATOR, description="simulator, a folder with a folder per class, or a CSV file"
+    )
+
+
+class Split(Frozen):
+    """How images are split; those of a part stay together."""
+
+    test_share: float = Field(default=0.25, gt=0, le=0.5, description="of the parts, for the test")
+    folds: int = Field(default=1, ge=1, le=5, description="of the others, for the search")
+
+
+class Network(Frozen):
+    """How long the convolutional network is trained."""
+
+    epochs: int = Field(default=30, ge=1, description="at most")
+    patience: int = Field(default=8, ge=1, description="epochs without progress until it stops")
+    batch: int = Field(default=32, ge=1, description="images of a step")
+
+
+class Decide(Frozen):
+    """What decisions cost."""
+
+    false_alarm: float = Field(default=1, gt=0, description="cost of a good part that is rejected")
+    missed: float = Field(default=5, gt=0, description="cost of a defect that is not found")
+
+
+class InspectionParams(Params):
+    """All parameters."""
+
+    data: Data = Data()
+    split: Split = Split()
+    network: Network = Network()
+    decide: Decide = Decide()
+    promote: Promote = Promote(min_parity_rows=100)
+
+
+def load_data(params: InspectionParams, folder: Path, progress: Progress) -> None:
+    """Write scaled images and their table into a new folder.
+
+    Raises:
+        UserError: a source that cannot be read, an image that is none, or no image of a class.
+    """
+    data = params.data
+    if data.source == SIMULATOR:
+        rows = simulate(data)
+    else:
+        table = read_table(Path(data.source))
+        images = load_images(read_files(table["path"].to_list()), data.size, progress)
+        rows = {"image": images, **described(table)}
+    for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
+        if not found.any():
+            raise UserError(f"{data.source} has no image that is {name}.")
+    files = [to_base64(image) for image in rows["image"]]
+    pl.DataFrame({**rows, "image": files}).write_parquet(folder / ROWS)
+
+
+def read_table(source: Path) -> pl.DataFrame:
+    """Return path, kind ("good", or that of a defect) and part of each image.
+
+    Raises:
+        UserError: there is no such file or folder, no image, or a column is missing.
+    """
+    if source.is_dir():
+        paths = sorted(p for p in source.glob("*/*") if p.suffix.lower() in SUFFIXES)
+        kinds = [path.parent.name for path in paths]
+        if GOOD not in kinds:
+            raise UserError(f"{source} has no folder {GOOD} with images; {near(GOOD, {*kinds})}")
+        names = [str(path) for path in paths]
+        return pl.DataFrame({"path": names, "kind": kinds, "part": names})
+    if not source.exists():
+        raise UserError(f"There is no file or folder {source}: change data.source.")
+    table = pl.read_csv(source, infer_schema=False)
+    for name in ("path", "kind"):
+        if name not in table.columns:
+            raise UserError(f"{source} has no column {name}; {near(name, table.columns)}")
+    if "part" not in table.columns:
+        table = table.with_columns(part=pl.col("path"))
+    folder = str(source.parent)
+    return table.select("kind", "part", path=pl.concat_str(pl.lit(f"{folder}/"), "path"))
+
+
+def described(table: pl.DataFrame) -> Columns:
+    """Return what is known of images that were not simulated."""
+    kind = np.array(["" if k == GOOD else k for k in table["kind"].to_list()], object)
+    return {
+        "name": np.array(table["path"].to_list(), object),
+        "part": np.array(table["part"].to_list(), object),
+        "kind": kind,
+        "is_defective": kind != "",
+        "visibility": np.full(len(kind), np.nan),
+    }
+
+
+def read_files(paths: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield names and contents of files; raise UserError for one that cannot be read."""
+    for path in paths:
+        try:
+            yield path, Path(path).read_bytes()
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def load_images(
+    files: Iterable[tuple[str, bytes]], size: int, progress: Progress
+) -> NDArray[np.uint8]:
+    """Decode and scale files: (files, size, size); raise UserError for the first that is none."""
+    images = []
+    for path, content in files:
+        try:
+            images.append(scale(decode(content), size))
+        except ValueError as error:
+            raise UserError(f"{path} {error}.") from error
+        progress(0.5)
+    return np.stack(images)
+
+
+def split(params: InspectionParams, folder: Path) -> Splits:
+    """Split at random by part, with nearly the same share of defects everywhere.
+
+    Raises:
+        UserError: there are too few parts.
+    """
+    table = pl.read_parquet(folder / ROWS)
+    rows: dict[str, Any] = {column.name: column.to_numpy() for column in table}
+    rows["image"] = np.stack([from_base64(text) for text in table["image"].to_list()])
+    every = np.arange(len(table))
+    rest, test = next(parts(rows, every, round(1 / params.split.test_share), params.seed))
+    folds = parts(rows, rest, max(4, params.split.folds), params.seed)
+    return Splits(
+        train=take(rows, rest),
+        folds=tuple(
+            Fold(take(rows, fit), take(rows, score))
+            for fit, score in islice(folds, params.split.folds)
+        ),
+        test=take(rows, test),
+    )
+
+
+def parts(
+    rows: Columns, among: NDArray[Any], count: int, seed: int
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Yield rows to fit on and rows to score on, `count` times; parts stay together.
+
+    Raises:
+        UserError: there are fewer defective or good parts than `count`.
+    """
+    labels, names = rows["is_defective"][among], rows["part"][among]
+    least = min(len(np.unique(names[labels == value])) for value in (False, True))
+    if least < count:
+        raise UserError(f"{least} parts of a class are too few for {count} pieces: add images.")
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    for first, second in splitter.split(among, labels, names.astype(str)):
+        yield among[first], among[second]
+
+
+def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:
+    """Read images to predict: those of a folder, or of a table.
+
+    A Parquet or CSV file has a column `path`, or `image` with files in base64; and `name` and
+    `part`, if they are known.
+
+    Raises:
+        UserError: the source cannot be read, or an image is none.
+    """
+    if source.is_dir():
+        paths = sorted(str(p) for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
+        table = pl.DataFrame({"path": paths})
+    else:
+        read = pl.read_parquet if source.suffix == ".parquet" else pl.read_csv
+        table = read(source)
+        if "image" not in table.columns:
+            if "path" not in table.columns:
+                known = near("path", table.columns)
+                raise UserError(f"{source} has no column path or image; {known}")
+            table = table.with_columns(path=pl.concat_str(pl.lit(f"{source.parent}/"), "path"))
+    if not len(table):
+        raise UserError(f"{source} has no images: PNG and JPEG files are read.")
+    if "image" in table.columns:
+        texts = table["image"].to_list()
+        names = [f"image {number}" for number in range(1, len(table) + 1)]
+        files = zip(names, map(base64.b64decode, texts), strict=True)
+        images = load_images(files, params.data.size, lambda _: None)
+    else:
+        names = table["path"].to_list()
+        images = load_images(read_files(names), params.data.size, lambda _: None)
+    named = table["name"].to_list() if "name" in table.columns else names
+    parts = table["part"].to_list() if "part" in table.columns else names
+    return {"image": images, "name": np.array(named, object), "part": np.array(parts, object)}
+
+
+def examples(_: Path, rows: Columns, count: int) -> list[InspectionRequest]:
+    """Build requests from test images, half of them defective, without the names of parts."""
+    defective = np.flatnonzero(rows["is_defective"])[: (count + 1) // 2]
+    good = np.flatnonzero(~rows["is_defective"])[: count - len(defective)]
+    images = rows["image"][np.concatenate([defective, good])]
+    return [InspectionRequest(image=image) for image in images]

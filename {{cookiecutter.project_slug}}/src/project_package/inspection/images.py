@@ -1,0 +1,70 @@
+"""Decode PNG and JPEG images within limits, in grey, and scale them to squares of one size."""
+
+import base64
+import binascii
+import struct
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+Pixels = NDArray[np.uint8]
+"""Grey levels, (height, width)."""
+FORMATS = ("PNG", "JPEG")
+MAX_BYTES = 8 * 2**20  # of a file
+MAX_PIXELS = 16_000_000  # a small file can hold many more, and would fill the memory
+
+
+def decode(content: bytes) -> Pixels:
+    """Decode an image, turned as its EXIF orientation says.
+
+    Raises:
+        ValueError: it is no complete PNG or JPEG image, or too large.
+    """
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"must be an image of at most {MAX_BYTES // 2**20} MB")
+    try:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:  # reads the head only
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"must be an image of at most {MAX_PIXELS:,} pixels")
+            turned = ImageOps.exif_transpose(image)
+            if turned.mode.startswith("I"):  # 16 bits, which `convert` would cut off
+                return (np.asarray(turned) // 256).astype(np.uint8)
+            return np.asarray(turned.convert("L"))
+    except (OSError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise ValueError("must be a complete PNG or JPEG image") from error
+
+
+def scale(pixels: Pixels, size: int) -> Pixels:
+    """Return an image as a square of `size` pixels a side; a square of that size stays as it is."""
+    if pixels.shape == (size, size):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def encode(pixels: Pixels) -> bytes:
+    """Return an image as a PNG file."""
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def from_base64(value: Any) -> Pixels:
+    """Decode an image in base64, as in a request; an array stays as it is.
+
+    Raises:
+        ValueError: it is not base64, or not an image as `decode` says.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    try:
+        return decode(base64.b64decode(value, validate=True))
+    except (TypeError, binascii.Error) as error:
+        raise ValueError("must be a PNG or JPEG image in base64") from error
+
+
+def to_base64(pixels: Pixels) -> str:
+    """Return an image as a PNG file in base64."""
+    return base64.b64encode(encode(pixels)).decode()

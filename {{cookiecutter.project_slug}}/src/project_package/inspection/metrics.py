@@ -1,0 +1,134 @@
+"""Metrics of inspection, the answer without a model, parts of the test and slices."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from ..contract import Columns
+from ..training import Metric
+from .data import Decide, InspectionParams
+
+Values: TypeAlias = NDArray[Any]
+PERIODS = 5  # pieces of the test, whose scores give the spread
+SMALLEST = 20  # images of a slice, at least
+
+
+def auroc(labels: Values, found: Values, weights: Values | None = None) -> float:
+    """Compute the area under the ROC curve; NaN when a class is missing."""
+    both = np.unique(labels if weights is None else labels[weights > 0])
+    return float(roc_auc_score(labels, found, sample_weight=weights)) if len(both) > 1 else np.nan
+
+
+def recall_at(share: float, rows: Columns, predictions: Columns) -> float:
+    """Compute the share of defects found when so many of the good parts are rejected."""
+    labels, found = rows["is_defective"], predictions["probability"]
+    if not labels.any() or labels.all():
+        return np.nan
+    good = np.sort(found[~labels])
+    limit = good[len(good) - 1 - int(share * len(good))]
+    return float(np.mean(found[labels] > limit))
+
+
+def cost(decide: Decide, rows: Columns, predictions: Columns) -> float:
+    """Compute the mean cost of a decision."""
+    labels, decision = rows["is_defective"], predictions["decision"]
+    missed, false = np.mean(labels & ~decision), np.mean(~labels & decision)
+    return float(decide.missed * missed + decide.false_alarm * false)
+
+
+def calibration_error(rows: Columns, predictions: Columns, bins: int = 10) -> float:
+    """Compute the expected calibration error over bins of equal size (Naeini et al. 2015)."""
+    found = predictions["probability"].astype(np.float64)
+    bins_of = np.array_split(np.argsort(found, kind="stable"), bins)
+    gaps = [abs(float(np.sum((found - rows["is_defective"])[part]))) for part in bins_of]
+    return sum(gaps) / len(found)
+
+
+def best_auroc(rows: Columns) -> float:
+    """Compute the AUROC of an observer who knows shape and place of each defect: see simulator."""
+    return float(np.mean(norm.cdf(rows["visibility"][rows["is_defective"]] / np.sqrt(2))))
+
+
+def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
+    """Return the metrics, the one that decides first; `ceiling`: the rows have a visibility."""
+    recall = "Defects found when {} of the good parts are rejected too."
+    return (
+        Metric(
+            "auroc",
+            "AUROC",
+            lambda r, p: auroc(r["is_defective"], p["probability"]),
+            ceiling=best_auroc if ceiling else None,
+            meaning="How often a defect has a higher probability than a good part.",
+        ),
+        Metric(
+            "ap",
+            "Average precision",
+            lambda r, p: float(average_precision_score(r["is_defective"], p["probability"])),
+            meaning="Mean precision at the ranks of the defects.",
+        ),
+        Metric(
+            "recall_1",
+            "Recall at 1% false alarms",
+            partial(recall_at, 0.01),
+            meaning=recall.format("1%"),
+        ),
+        Metric(
+            "recall_5",
+            "Recall at 5% false alarms",
+            partial(recall_at, 0.05),
+            meaning=recall.format("5%"),
+        ),
+        Metric(
+            "cost",
+            "Mean cost",
+            partial(cost, params.decide),
+            higher_is_better=False,
+            meaning="What a decision costs on average, by the costs under [decide].",
+        ),
+        Metric(
+            "calibration",
+            "Calibration error",
+            calibration_error,
+            higher_is_better=False,
+            meaning="Distance of probabilities from shares of defects.",
+        ),
+    )
+
+
+def naive(params: InspectionParams, rows: Columns) -> Columns:
+    """Predict the share of defects for every image, and the decision that costs least."""
+    share, count = float(np.mean(rows["is_defective"])), len(rows["is_defective"])
+    reject = share * params.decide.missed > (1 - share) * params.decide.false_alarm
+    return {
+        "probability": np.full(count, share, np.float32),
+        "decision": np.full(count, reject),
+    }
+
+
+def periods(rows: Columns) -> Values:
+    """Return the piece of the test of each image: parts in turn, good and defective apart."""
+    names, code = np.unique(rows["part"].astype(str), return_inverse=True)
+    defective = np.zeros(len(names), np.int64)
+    np.maximum.at(defective, code, rows["is_defective"].astype(np.int64))
+    order = np.argsort(np.argsort(defective, kind="stable"))
+    pieces: Values = order[code] % PERIODS
+    return pieces
+
+
+def slices(rows: Columns) -> Mapping[str, Values]:
+    """Slice by kind of defect, each with all good images, and by brightness and sharpness."""
+    good, kinds = ~rows["is_defective"], rows["kind"]
+    found = {kind: good | (kinds == kind) for kind in sorted({*kinds.tolist()} - {""})}
+    light = rows["image"].mean((1, 2))
+    low, high = np.quantile(light, [1 / 3, 2 / 3])
+    found |= {"dark": light < low, "bright": light >= high}
+    return {
+        name: mask
+        for name, mask in found.items()
+        if min(np.sum(mask & good), np.sum(mask & ~good)) >= SMALLEST
+    }

@@ -1,0 +1,146 @@
+"""The candidates: logistic regression on statistics of an image, and a convolutional network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from numpy.typing import NDArray
+from optuna import Trial
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ..bundle import sha256
+from ..contract import Columns, Files
+from ..onnx_model import GRAPH
+from ..training import Candidate, Fitted, Hyperparameters
+from .data import Decide, InspectionParams
+from .features import statistics
+from .task import Details
+
+HELD_OUT = 0.15
+"""Share of the parts on which the network is checked after each epoch."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A fitted logistic regression."""
+
+    pipeline: Pipeline
+    details: Details
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return probability and decision."""
+        found = self.pipeline.predict_proba(statistics(rows["image"]))[:, 1]
+        return self.details.decide(found.astype(np.float32))
+
+    def files(self) -> Files:
+        """Return graph and details."""
+        count = self.pipeline[0].n_features_in_
+        graph = to_onnx(
+            self.pipeline,
+            initial_types=[("statistics", FloatTensorType([None, count]))],
+            options={"zipmap": False},
+            target_opset=18,
+        )
+        graph.graph.name = "baseline"  # the converter's own name is random
+        return {GRAPH: graph.SerializeToString(), **self.details.files()}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network."""
+
+    network: Any
+    details: Details
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return probability and decision."""
+        pixels = rows["image"][..., None].astype(np.float32)
+        return self.details.decide(self.network.predict(pixels, verbose=0).reshape(-1))
+
+    def files(self) -> Files:
+        """Return graph and details."""
+        from .cnn import to_onnx as export  # noqa: PLC0415  TensorFlow takes seconds to import
+
+        return {GRAPH: export(self.network), **self.details.files()}
+
+
+def fit_baseline(rows: Columns, settings: Hyperparameters, seed: int) -> Baseline:
+    """Fit the simple baseline."""
+    model = LogisticRegression(**settings, max_iter=2_000, random_state=seed)
+    pipeline = make_pipeline(StandardScaler(), model)
+    pipeline.fit(statistics(rows["image"]), rows["is_defective"])
+    size = rows["image"].shape[1]
+    return Baseline(pipeline, Details(size=size, inputs="statistics"))
+
+
+def network_space(trial: Trial) -> Hyperparameters:
+    """Suggest settings of the network."""
+    return {
+        "width": trial.suggest_int("width", 8, 24, step=8),
+        "dropout": trial.suggest_float("dropout", 0, 0.5),
+        "rate": trial.suggest_float("rate", 5e-4, 5e-3, log=True),
+    }
+
+
+def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
+    """Return the candidates; checkpoints of the network are in a folder of the project."""
+
+    def fit_network(rows: Columns, settings: Hyperparameters, seed: int) -> Trained:
+        from . import cnn  # noqa: PLC0415  TensorFlow takes seconds to import
+
+        images, labels, parts = rows["image"], rows["is_defective"], rows["part"].astype(str)
+        splitter = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=seed)
+        pieces = next(splitter.split(parts, groups=parts))
+        fit, held_out = (cnn.Examples(images[piece], labels[piece]) for piece in pieces)
+        network = cnn.build(images.shape[1], settings, seed)
+        folder = root / "checkpoints" / identity(rows, settings, params, seed)
+        run = cnn.Run(params.network, folder, log_epoch)
+        cnn.fit(network, float(settings["rate"]), fit, held_out, run)
+        return Trained(network, Details(size=images.shape[1], inputs="pixels"))
+
+    start = {"width": 16, "dropout": 0.3, "rate": 2e-3}
+    return (
+        Candidate("statistics", {"C": 1.0}, fit_baseline),
+        Candidate("cnn", start, fit_network, network_space),
+    )
+
+
+def log_epoch(epoch: int, logs: Mapping[str, float]) -> None:
+    """Log the scores of an epoch to the open run of MLflow."""
+    mlflow.log_metrics({f"epoch.{name}": value for name, value in logs.items()}, step=epoch)
+
+
+def identity(rows: Columns, settings: Hyperparameters, params: InspectionParams, seed: int) -> str:
+    """Return a name for rows and settings, by which an interrupted training is found again."""
+    text = f"{sorted(settings.items())} {params.network} {seed}"
+    pixels = rows["image"].tobytes() + rows["is_defective"].tobytes()
+    return sha256(pixels + text.encode())[:16]
+
+
+def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Any) -> Fitted:
+    """Choose the threshold of least cost on the validation images."""
+    labels = np.concatenate([part.rows["is_defective"] for part in validation])
+    found = np.concatenate([part.predictions["probability"] for part in validation])
+    chosen = {"threshold": threshold(labels, found, params.decide)}
+    finished: Fitted = replace(fitted, details=fitted.details.model_copy(update=chosen))
+    return finished
+
+
+def threshold(
+    labels: NDArray[np.bool_], probabilities: NDArray[np.float32], decide: Decide
+) -> float:
+    """Return the threshold of least cost, midway between two probabilities (Elkan 2001)."""
+    falling, code = np.unique(-probabilities.astype(np.float64), return_inverse=True)
+    gains = np.bincount(code, np.where(labels, -decide.missed, decide.false_alarm))
+    costs = [0.0, *np.cumsum(gains)]  # beside those of finding nothing
+    bounds = np.concatenate([-falling[:1] + 1, -falling, [0.0]])
+    best = int(np.argmin(costs))
+    return float((bounds[best] + bounds[best + 1]) / 2)

@@ -1,0 +1,106 @@
+"""Sentences and figures of the report: what is found, the worst mistakes, and where it looks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
+
+from ..contract import Columns
+from ..training import Figure, Predict
+
+FITTED = {"model": "model", "baseline": "simple baseline"}
+ACROSS = 6  # images of a row
+
+
+def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
+    """Say how many defects are found with how many false alarms."""
+    labels = rows["is_defective"]
+    texts = []
+    for name in FITTED:
+        decision = predictions[name]["decision"]
+        texts.append(f"{np.sum(labels & decision):,} with {np.sum(~labels & decision):,}")
+    return (
+        f"Of {np.sum(labels):,} images of defective parts the model finds {texts[0]} false alarms "
+        f"among {np.sum(~labels):,} good ones; the simple baseline finds {texts[1]}.",
+    )
+
+
+def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
+    """Return the ROC curve and the gallery of the worst mistakes."""
+    return roc(rows, predictions), mistakes(rows, predictions["model"])
+
+
+def roc(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
+    """Draw the share of defects found over the share of good parts rejected."""
+
+    def draw(axes: Any) -> None:
+        for name, text in FITTED.items():
+            false, found, _ = roc_curve(rows["is_defective"], predictions[name]["probability"])
+            axes.plot(false, found, label=text)
+        axes.plot((0, 1), (0, 1), color="C2", linestyle=":", label="no model")
+        axes.set(xlabel="share of good parts rejected", ylabel="share of defects found")
+        axes.legend(loc="lower right")
+
+    caption = "Each line runs through all thresholds, from strict on the left to lax on the right."
+    return Figure("roc", "Defects found and good parts rejected", caption, draw)
+
+
+def wall(images: NDArray[Any]) -> NDArray[Any]:
+    """Return images side by side, in rows of `ACROSS`; what does not fill a row is left out."""
+    rows = range(0, len(images) - ACROSS + 1, ACROSS)
+    return np.concatenate([np.concatenate(list(images[r : r + ACROSS]), axis=1) for r in rows])
+
+
+def show(axes: Any, images: NDArray[Any]) -> None:
+    """Draw grey images on a wall, without axes."""
+    axes.imshow(wall(images), cmap="gray", vmin=0, vmax=255)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+
+
+def mistakes(rows: Columns, model: Columns) -> Figure:
+    """Draw the defects with the lowest and the good parts with the highest probability."""
+    probability, labels = model["probability"], rows["is_defective"]
+    missed = np.argsort(np.where(labels, probability, 2), kind="stable")[: 2 * ACROSS]
+    false = np.argsort(np.where(labels, 2, -probability), kind="stable")[: 2 * ACROSS]
+    chosen, size = np.concatenate([missed, false]), rows["image"].shape[1]
+
+    def draw(axes: Any) -> None:
+        show(axes, rows["image"][chosen])
+        for number, index in enumerate(chosen):
+            line, column = divmod(number, ACROSS)
+            text = f"{probability[index]:.2f}"
+            axes.text(column * size + 2, line * size + size / 7, text, color="white", fontsize=7)
+        axes.set_yticks([size, 3 * size], ["missed", "false alarms"])
+
+    caption = (
+        "Two rows of defects with the lowest probability, then two of good parts with the highest."
+    )
+    return Figure("mistakes", "The worst mistakes", caption, draw)
+
+
+def importance(rows: Columns, predict: Predict) -> tuple[Figure, ...]:
+    """Draw the regions that moved the probability of defects that are found."""
+    defective = {"image": rows["image"][rows["is_defective"]][:200]}
+    found = np.flatnonzero(predict(defective)["decision"])
+    found = found[np.linspace(0, len(found) - 1, 2 * ACROSS).astype(int)]
+    images = defective["image"][found]
+    regions = predict({"image": images, "explain": np.ones(len(found), np.bool_)})["regions"]
+    size = images.shape[1]
+
+    def draw(axes: Any) -> None:
+        show(axes, np.concatenate([images[:ACROSS]] * 2 + [images[ACROSS:]] * 2))
+        for number, one in enumerate(regions):
+            line, column = divmod(number, ACROSS)
+            place = np.array([column, column + 1, 2 * line + 2, 2 * line + 1]) * size
+            heat = np.clip(one / max(one.max(), 1e-9), 0, 1)
+            axes.imshow(heat, cmap="inferno", alpha=0.55, extent=place, vmin=0, vmax=1)
+        axes.set(xlim=(0, ACROSS * size), ylim=(4 * size, 0))
+
+    caption = (
+        "Defects that are found, and below each the regions that its probability depends on: "
+        "bright where it falls most when the region is covered."
+    )
+    return (Figure("regions", "Where the model sees the defect", caption, draw),)

@@ -1,0 +1,109 @@
+"""Images of folders and tables are read; photos of a part stay together."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from project_package.errors import UserError
+from project_package.inspection.data import (
+    InspectionParams,
+    load_data,
+    read_batch,
+    split,
+)
+from project_package.inspection.images import encode, to_base64
+
+RANDOM = np.random.default_rng(0)
+
+
+def params(**data: Any) -> InspectionParams:
+    return InspectionParams.model_validate({"name": "tiny", "data": {"size": 32, **data}})
+
+
+def silent(_: float) -> None:
+    """Report nothing."""
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Write 40 photos of good parts, and 20 with a crack."""
+    for kind, count in (("good", 40), ("crack", 20)):
+        folder = tmp_path / "photos" / kind
+        folder.mkdir(parents=True)
+        for number in range(count):
+            pixels = RANDOM.integers(0, 255, (40, 50), np.uint8)
+            (folder / f"{number:02}.png").write_bytes(encode(pixels))
+    return tmp_path / "photos"
+
+
+def test_folder_names_are_classes(photos: Path, tmp_path: Path) -> None:
+    load_data(params(source=str(photos)), tmp_path, silent)
+    table = pl.read_parquet(tmp_path / "rows.parquet")
+    assert dict(table.group_by("kind").len().iter_rows()) == {"": 40, "crack": 20}
+    splits = split(params(source=str(photos)), tmp_path)
+    assert len(splits.test["name"]) == 15
+    assert splits.train["image"].shape == (45, 32, 32)
+
+
+def test_table_names_paths_kinds_and_parts(photos: Path, tmp_path: Path) -> None:
+    names = sorted(str(path.relative_to(photos)) for path in photos.glob("*/*"))
+    kinds = [name.split("/")[0] for name in names]
+    parts = [f"part {number // 2}" for number in range(len(names))]
+    pl.DataFrame({"path": names, "kind": kinds, "part": parts}).write_csv(photos / "list.csv")
+    own = params(source=str(photos / "list.csv"))
+    load_data(own, tmp_path, silent)
+    splits = split(own, tmp_path)
+    (fold,) = splits.folds
+    for one, two in ((splits.train, splits.test), (fold.train, fold.valid)):
+        assert not {*one["part"]} & {*two["part"]}
+    assert not {*fold.valid["part"]} & {*splits.test["part"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p.rename(p.with_name("other")), "There is no file or folder"),
+        (lambda p: (p / "good").rename(p / "fine"), "has no folder good .* there are crack, fine"),
+        (lambda p: shutil.rmtree(p / "crack"), "has no image that is defective"),
+        (lambda p: (p / "good" / "00.png").write_text("text"), "00.png must be a complete PNG"),
+    ],
+)
+def test_wrong_folder_is_refused(change: Any, message: str, photos: Path, tmp_path: Path) -> None:
+    change(photos)
+    with pytest.raises(UserError, match=message):
+        load_data(params(source=str(photos)), tmp_path, silent)
+    assert not (tmp_path / "rows.parquet").exists()
+
+
+def test_table_without_a_column_is_refused(photos: Path, tmp_path: Path) -> None:
+    (photos / "list.csv").write_text("path,label\na.png,good\n")
+    with pytest.raises(UserError, match="has no column kind"):
+        load_data(params(source=str(photos / "list.csv")), tmp_path, silent)
+
+
+def test_too_few_parts_are_refused(photos: Path, tmp_path: Path) -> None:
+    for path in sorted((photos / "crack").iterdir())[3:]:
+        path.unlink()
+    load_data(params(source=str(photos)), tmp_path, silent)
+    with pytest.raises(UserError, match="3 parts of a class are too few for 4 pieces"):
+        split(params(source=str(photos)), tmp_path)
+
+
+def test_batch_is_a_folder_or_a_table(photos: Path, tmp_path: Path) -> None:
+    found = read_batch(params(), photos, tmp_path)
+    assert found["image"].shape == (60, 32, 32)
+    (photos / "list.csv").write_text("path\ngood/00.png\ncrack/00.png\n")
+    assert len(read_batch(params(), photos / "list.csv", tmp_path)["name"]) == 2
+    pl.DataFrame({"image": [to_base64(found["image"][3])], "name": ["K"]}).write_parquet(
+        tmp_path / "new.parquet"
+    )
+    again = read_batch(params(), tmp_path / "new.parquet", tmp_path)
+    assert np.array_equal(again["image"][0], found["image"][3])
+    assert again["name"].tolist() == ["K"]
+    (photos / "list.csv").write_text("file\ngood/00.png\n")
+    with pytest.raises(UserError, match="has no column path or image"):
+        read_batch(params(), photos / "list.csv", tmp_path)

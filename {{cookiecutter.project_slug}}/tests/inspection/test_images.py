@@ -1,0 +1,78 @@
+"""PNG and JPEG images are decoded within limits; everything else is refused with a sentence."""
+
+import base64
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from project_package.inspection import images
+from project_package.inspection.images import decode, encode, scale, to_base64
+from project_package.inspection.schemas import InspectionRequest
+
+RAMP = np.tile(np.arange(0, 240, 6, dtype=np.uint8), (30, 1))
+
+
+def file_of(pixels: Any, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def test_png_survives_unchanged() -> None:
+    assert np.array_equal(decode(encode(RAMP)), RAMP)
+
+
+def test_colours_become_grey_and_jpeg_is_close() -> None:
+    colours = np.stack([RAMP] * 3, axis=2)
+    assert np.array_equal(decode(file_of(colours)), RAMP)
+    assert np.abs(decode(file_of(RAMP, "JPEG")).astype(int) - RAMP).max() <= 3
+
+
+def test_sixteen_bits_keep_their_range() -> None:
+    assert np.array_equal(decode(file_of(RAMP.astype(np.uint16) * 256)), RAMP)
+
+
+def test_orientation_is_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    assert decode(file_of(RAMP, "JPEG", exif=exif)).shape == RAMP.T.shape
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "must be a complete PNG or JPEG image"),
+        (b"GIF89a" + bytes(50), "must be a complete PNG or JPEG image"),
+        (file_of(RAMP)[:-30], "must be a complete PNG or JPEG image"),
+        (file_of(RAMP, "BMP"), "must be a complete PNG or JPEG image"),
+        (file_of(np.zeros((4001, 4000), np.uint8)), "at most 16,000,000 pixels"),
+        (bytes(images.MAX_BYTES + 1), "at most 8 MB"),
+    ],
+)
+def test_what_is_no_image_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        decode(content)
+    with pytest.raises(ValidationError, match=message):
+        InspectionRequest(image=base64.b64encode(content).decode())
+
+
+@pytest.mark.parametrize("image", ["!", "a", 3, None, [1]])
+def test_what_is_not_base64_is_refused(image: Any) -> None:
+    with pytest.raises(ValidationError, match="must be a"):
+        InspectionRequest(image=image)
+
+
+def test_request_survives_json() -> None:
+    request = InspectionRequest(image=to_base64(RAMP), part_id="P")
+    again = InspectionRequest.model_validate_json(request.model_dump_json(), strict=True)
+    assert np.array_equal(again.image, RAMP)
+
+
+def test_image_is_scaled_to_a_square() -> None:
+    assert scale(RAMP, 16).shape == (16, 16)
+    square = np.full((16, 16), 7, np.uint8)
+    assert scale(square, 16) is square

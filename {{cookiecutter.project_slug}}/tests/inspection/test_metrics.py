@@ -1,0 +1,79 @@
+"""Scores that can be computed by hand, pieces of the test, and slices."""
+
+import numpy as np
+import pytest
+
+from project_package.inspection.data import Decide, InspectionParams
+from project_package.inspection.metrics import (
+    auroc,
+    best_auroc,
+    calibration_error,
+    cost,
+    metrics,
+    naive,
+    periods,
+    recall_at,
+    slices,
+)
+from project_package.inspection.simulator import Simulated, simulate
+
+ROWS = simulate(Simulated(parts=300, size=32, seed=4))
+HAND = {"is_defective": np.array([False] * 10 + [True] * 4)}
+FOUND = {
+    "probability": np.array([0.0, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.6, 0.9, 0.2, 0.5, 0.7, 1])
+}
+
+
+def test_recall_counts_defects_above_the_good_parts() -> None:
+    assert recall_at(0.01, HAND, FOUND) == 0.25  # above 0.9
+    assert recall_at(0.2, HAND, FOUND) == 0.75  # above 0.4
+    assert np.isnan(recall_at(0.1, {"is_defective": np.ones(3, bool)}, {"probability": np.ones(3)}))
+
+
+def test_auroc_weights_rows_and_needs_both_classes() -> None:
+    labels, found = np.array([False, True, True]), np.array([0.5, 0.9, 0.1])
+    assert auroc(labels, found) == 0.5
+    assert auroc(labels, found, np.array([1.0, 1, 0])) == 1
+    assert np.isnan(auroc(labels, found, np.array([0.0, 1, 1])))
+
+
+def test_cost_weighs_both_errors() -> None:
+    decisions = {"decision": FOUND["probability"] >= 0.45}
+    assert cost(Decide(false_alarm=1, missed=5), HAND, decisions) == pytest.approx((2 + 5) / 14)
+
+
+def test_calibration_is_the_distance_of_shares() -> None:
+    labels = np.arange(1000) % 2 == 0
+    right, wrong = np.full(1000, 0.5), np.full(1000, 0.9)
+    assert calibration_error({"is_defective": labels}, {"probability": right}) < 0.02
+    assert calibration_error({"is_defective": labels}, {"probability": wrong}) > 0.38
+
+
+def test_best_score_is_that_of_the_ideal_observer() -> None:
+    rows = {"is_defective": np.array([True, True, False]), "visibility": np.array([0.0, 50, 0])}
+    assert best_auroc(rows) == pytest.approx(0.75)
+
+
+def test_every_metric_is_defined_for_model_and_constant() -> None:
+    params = InspectionParams(name="tiny")
+    constant = naive(params, ROWS)
+    values = {m.name: m.score(ROWS, constant) for m in metrics(params, ceiling=True)}
+    assert values["auroc"] == 0.5
+    assert values["recall_5"] == 0
+    assert np.isfinite(list(values.values())).all()
+
+
+def test_parts_stay_in_one_piece_and_pieces_have_both_classes() -> None:
+    pieces = periods(ROWS)
+    for part in np.unique(ROWS["part"].astype(str)):
+        assert len(np.unique(pieces[ROWS["part"] == part])) == 1
+    for piece in range(5):
+        assert 0.15 < ROWS["is_defective"][pieces == piece].mean() < 0.35
+
+
+def test_slices_of_kinds_have_all_good_images() -> None:
+    found = slices(ROWS)
+    assert {"scratch", "dent", "stain", "dark", "bright"} == {*found}
+    good = ~ROWS["is_defective"]
+    assert (found["dent"] & good).sum() == good.sum()
+    assert {*ROWS["kind"][found["dent"]]} == {"", "dent"}

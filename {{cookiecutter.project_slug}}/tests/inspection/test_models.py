@@ -1,0 +1,109 @@
+"""Networks are trained as asked, resumed after a kill, and exported without a change of answers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from optuna.trial import FixedTrial
+
+from project_package.inspection import cnn
+from project_package.inspection.data import Decide, InspectionParams, Network
+from project_package.inspection.features import statistics
+from project_package.inspection.metrics import auroc
+from project_package.inspection.models import candidates, identity, threshold
+from project_package.inspection.simulator import Simulated, simulate
+
+ROWS = simulate(Simulated(parts=100, size=32, strength=80, seed=2))
+EXAMPLES = cnn.Examples(ROWS["image"], ROWS["is_defective"])
+SETTINGS = {"width": 8, "dropout": 0.1, "rate": 0.005}
+
+
+class Killed(Exception):
+    """Stands for a kill."""
+
+
+def trained(checkpoints: Path, epochs: int, killed_after: int = 99) -> tuple[Any, list[int]]:
+    """Train a network, and list the epochs that it ran."""
+    seen: list[int] = []
+
+    def report(epoch: int, _: Any) -> None:
+        seen.append(epoch)
+        if epoch == killed_after:
+            raise Killed
+
+    network = cnn.build(32, SETTINGS, 7)
+    run = cnn.Run(Network(epochs=epochs, patience=9, batch=16), checkpoints, report)
+    try:
+        cnn.fit(network, SETTINGS["rate"], EXAMPLES, EXAMPLES, run)
+    except Killed:
+        return network, seen
+    return network, seen
+
+
+def test_killed_training_continues_with_the_next_epoch(tmp_path: Path) -> None:
+    _, before = trained(tmp_path, 4, killed_after=2)
+    _, after = trained(tmp_path, 4)
+    assert before == [0, 1, 2]
+    assert after in ([2, 3], [3])  # the epoch that was killed may not be in the checkpoint
+    network, again = trained(tmp_path, 4)
+    assert not again  # it has finished: its weights are read
+    assert network.predict(EXAMPLES.arrays[0], verbose=0).std() > 0
+
+
+def test_same_seed_gives_the_same_graph(tmp_path: Path) -> None:
+    one, two = (cnn.to_onnx(trained(tmp_path / name, 2)[0]) for name in "ab")
+    assert one == two
+
+
+def test_graph_predicts_as_the_network_for_any_number_of_rows(tmp_path: Path) -> None:
+    network, _ = trained(tmp_path, 2)
+    session = onnxruntime.InferenceSession(cnn.to_onnx(network))
+    pixels = ROWS["image"][..., None].astype(np.float32)
+    for count in (1, 7):
+        (found,) = session.run(None, {"pixels": pixels[:count]})
+        np.testing.assert_allclose(found, network.predict(pixels[:count], verbose=0), atol=1e-6)
+
+
+def test_baseline_finds_strong_defects() -> None:
+    baseline, network = candidates(InspectionParams(name="tiny"), Path())
+    fitted = baseline.fit(ROWS, baseline.start, 7)
+    assert auroc(ROWS["is_defective"], fitted.predict(ROWS)["probability"]) > 0.9
+    assert network.space
+    trial: Any = FixedTrial(dict(network.start))
+    assert network.space(trial) == network.start
+
+
+def test_statistics_do_not_depend_on_the_light() -> None:
+    images = ROWS["image"][:5] // 2
+    np.testing.assert_allclose(statistics(images), statistics(images + 40), atol=1e-3)
+    assert statistics(images).shape == (5, 14)
+
+
+def test_checkpoints_are_of_rows_settings_and_seed() -> None:
+    params = InspectionParams(name="tiny")
+    other = {**ROWS, "is_defective": ~ROWS["is_defective"]}
+    more = params.model_copy(update={"network": Network(epochs=9)})
+    names = {
+        identity(ROWS, SETTINGS, params, 7),
+        identity(other, SETTINGS, params, 7),
+        identity(ROWS, {**SETTINGS, "width": 16}, params, 7),
+        identity(ROWS, SETTINGS, more, 7),
+        identity(ROWS, SETTINGS, params, 8),
+    }
+    assert len(names) == 5
+
+
+@pytest.mark.parametrize(("false_alarm", "missed"), [(1, 1), (1, 10), (10, 1), (1e6, 1)])
+def test_threshold_has_the_least_cost(false_alarm: float, missed: float) -> None:
+    random = np.random.default_rng(0)
+    found = random.random(300).astype(np.float32)
+    labels = random.random(300) < found
+
+    def cost(limit: float) -> float:
+        flagged = found >= limit
+        return float(false_alarm * np.sum(flagged & ~labels) + missed * np.sum(~flagged & labels))
+
+    limit = threshold(labels, found, Decide(false_alarm=false_alarm, missed=missed))
+    assert cost(limit) == min(cost(each) for each in (*found, 2))

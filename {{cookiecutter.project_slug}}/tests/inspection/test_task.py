@@ -1,0 +1,67 @@
+"""Answers name the region of a defect, and say what is watched."""
+
+from typing import Any
+
+import numpy as np
+
+from project_package.contract import Columns
+from project_package.inspection.images import to_base64
+from project_package.inspection.schemas import InspectionRequest
+from project_package.inspection.task import (
+    Details,
+    InspectionModel,
+    monitored,
+    to_responses,
+    to_rows,
+)
+
+DARK = np.full((64, 64), 120, np.uint8)
+SPOT = DARK.copy()
+SPOT[40:48, 8:16] = 250
+
+
+class Brightest:
+    """A model whose probability grows with the brightest pixel."""
+
+    def predict(self, rows: Columns) -> Columns:
+        highest = rows["image"].max((1, 2)).astype(np.float32)
+        return {"probability": (highest - 100) / 200}
+
+
+MODEL = InspectionModel(Brightest(), Details(size=64, inputs="pixels", threshold=0.5))
+
+
+def test_region_of_the_defect_moves_the_score() -> None:
+    requests = [InspectionRequest(image=SPOT, explain=True), InspectionRequest(image=SPOT)]
+    rows = to_rows(64, requests)
+    explained, plain = to_responses(rows, MODEL.predict(rows))
+    assert explained.regions
+    moved = np.argwhere(np.array(explained.regions) > 0)
+    assert {*map(tuple, moved.tolist())} == {(r, c) for r in (4, 5, 6) for c in (0, 1, 2)}
+    assert plain.regions is None
+    assert explained.decision == "defect"
+
+
+def test_images_of_other_sizes_are_scaled() -> None:
+    rows = to_rows(64, [InspectionRequest(image=np.zeros((10, 300), np.uint8), part_id="P")])
+    assert rows["image"].shape == (1, 64, 64)
+    assert (rows["part"][0], rows["name"][0]) == ("P", "")
+
+
+def test_light_and_focus_are_watched() -> None:
+    rows = {"image": np.stack([DARK, SPOT])}
+    found = monitored(rows, MODEL.predict(rows))
+    assert found["brightness"][0] == 120
+    assert found["contrast"][0] == found["sharpness"][0] == 0
+    assert (found["contrast"][1] > 0) & (found["sharpness"][1] > 0)
+
+
+def test_decision_is_made_at_the_threshold() -> None:
+    details = Details(size=64, inputs="pixels", threshold=0.3)
+    found: Any = details.decide(np.array([0.2, 0.3, 0.4], np.float32))
+    assert found["decision"].tolist() == [False, True, True]
+
+
+def test_image_in_base64_reaches_the_model() -> None:
+    request = InspectionRequest.model_validate({"image": to_base64(SPOT)})
+    assert np.array_equal(to_rows(64, [request])["image"][0], SPOT)
