@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from project_package.bundle import Bundle, Manifest
 from project_package.errors import UserError
 from project_package.inspection.data import (
     InspectionParams,
@@ -16,8 +17,11 @@ from project_package.inspection.data import (
     split,
 )
 from project_package.inspection.images import encode, to_base64
+from project_package.inspection.task import Details
+from project_package.inspection.training import incompatible
 
 RANDOM = np.random.default_rng(0)
+MANIFEST = Manifest(name="", candidate="", settings={}, created="", commit="", data="", test="")
 
 
 def params(**data: Any) -> InspectionParams:
@@ -107,3 +111,14 @@ def test_batch_is_a_folder_or_a_table(photos: Path, tmp_path: Path) -> None:
     (photos / "list.csv").write_text("file\ngood/00.png\n")
     with pytest.raises(UserError, match="has no column path or image"):
         read_batch(params(), photos / "list.csv", tmp_path)
+    pl.DataFrame({"image": ["no image"]}).write_csv(photos / "list.csv")
+    with pytest.raises(UserError, match=r"image in row 1 of .*list.csv must be a PNG or JPEG"):
+        read_batch(params(), photos / "list.csv", tmp_path)
+    with pytest.raises(UserError, match="There is no file or folder"):
+        read_batch(params(), photos / "gone", tmp_path)
+
+
+def test_model_for_another_size_is_incompatible() -> None:
+    bundle = Bundle(Details(size=48, inputs="pixels").files(), MANIFEST)
+    assert incompatible(params(size=48), bundle) == ""
+    assert incompatible(params(), bundle) == "reads images of 48 pixels"

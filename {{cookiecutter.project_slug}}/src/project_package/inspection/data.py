@@ -5,8 +5,7 @@ rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defe
                and visibility where it is known
 """
 
-import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,7 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         rows = simulate(data)
     else:
         table = read_table(Path(data.source))
-        images = load_images(read_files(table["path"].to_list()), data.size, progress)
+        images = load_images(table["path"].to_list(), data.size, progress)
         rows = {"image": images, **described(table)}
     for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
         if not found.any():
@@ -127,27 +126,29 @@ def described(table: pl.DataFrame) -> Columns:
     }
 
 
-def read_files(paths: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents of files; raise UserError for one that cannot be read."""
-    for path in paths:
+def load_images(paths: Sequence[str], size: int, progress: Progress) -> NDArray[np.uint8]:
+    """Read and scale files: (files, size, size); raise UserError for the first that is no image."""
+    images = np.empty((len(paths), size, size), np.uint8)
+    for number, path in enumerate(paths):
         try:
-            yield path, Path(path).read_bytes()
+            images[number] = scale(decode(Path(path).read_bytes()), size)
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def load_images(
-    files: Iterable[tuple[str, bytes]], size: int, progress: Progress
-) -> NDArray[np.uint8]:
-    """Decode and scale files: (files, size, size); raise UserError for the first that is none."""
-    images = []
-    for path, content in files:
-        try:
-            images.append(scale(decode(content), size))
         except ValueError as error:
             raise UserError(f"{path} {error}.") from error
-        progress(0.5)
-    return np.stack(images)
+        progress(number / len(paths))
+    return images
+
+
+def parse_images(texts: Sequence[str], size: int, where: str) -> NDArray[np.uint8]:
+    """Decode and scale files in base64; raise UserError for the first that is no image."""
+    images = np.empty((len(texts), size, size), np.uint8)
+    for number, text in enumerate(texts):
+        try:
+            images[number] = scale(from_base64(text), size)
+        except ValueError as error:
+            raise UserError(f"image in row {number + 1} of {where} {error}.") from error
+    return images
 
 
 def split(params: InspectionParams, folder: Path) -> Splits:
@@ -201,24 +202,24 @@ def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:
     if source.is_dir():
         paths = sorted(str(p) for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
         table = pl.DataFrame({"path": paths})
-    else:
+    elif source.exists():
         read = pl.read_parquet if source.suffix == ".parquet" else pl.read_csv
         table = read(source)
-        if "image" not in table.columns:
-            if "path" not in table.columns:
-                known = near("path", table.columns)
-                raise UserError(f"{source} has no column path or image; {known}")
-            table = table.with_columns(path=pl.concat_str(pl.lit(f"{source.parent}/"), "path"))
+    else:
+        raise UserError(f"There is no file or folder {source}.")
     if not len(table):
         raise UserError(f"{source} has no images: PNG and JPEG files are read.")
+    size = params.data.size
     if "image" in table.columns:
-        texts = table["image"].to_list()
         names = [f"image {number}" for number in range(1, len(table) + 1)]
-        files = zip(names, map(base64.b64decode, texts), strict=True)
-        images = load_images(files, params.data.size, lambda _: None)
+        images = parse_images(table["image"].to_list(), size, str(source))
+    elif "path" in table.columns:
+        folder = "" if source.is_dir() else f"{source.parent}/"
+        names = [f"{folder}{path}" for path in table["path"].to_list()]
+        images = load_images(names, size, lambda _: None)
     else:
-        names = table["path"].to_list()
-        images = load_images(read_files(names), params.data.size, lambda _: None)
+        known = near("path", table.columns)
+        raise UserError(f"{source} has no column path or image; {known}")
     named = table["name"].to_list() if "name" in table.columns else names
     parts = table["part"].to_list() if "part" in table.columns else names
     return {"image": images, "name": np.array(named, object), "part": np.array(parts, object)}

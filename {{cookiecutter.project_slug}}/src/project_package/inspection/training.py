@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..bundle import Bundle
 from ..contract import Columns
 from ..params import Params
 from ..training import About, Training
 from . import data, metrics, report
 from .data import SIMULATOR, InspectionParams
 from .models import candidates, finish
-from .task import make_task
+from .task import DETAILS, Details, make_task
 
 LIMITS = (
     "Simulated defects are simpler than real ones: three kinds, one surface, sharp photos.",
@@ -54,6 +55,12 @@ def batch_table(rows: Columns, predictions: Columns) -> Columns:
     return {**found, "probability": predictions["probability"], "decision": decision}
 
 
+def incompatible(params: InspectionParams, bundle: Bundle) -> str:
+    """Return why a bundle's model cannot predict images of this size; empty if it can."""
+    size = Details.model_validate_json(bundle.files[DETAILS]).size
+    return f"reads images of {size} pixels" if size != params.data.size else ""
+
+
 @dataclass(frozen=True)
 class InspectionTraining:
     """Makes the training of a project, whose network depends on the parameters."""
@@ -83,6 +90,7 @@ class InspectionTraining:
             summary=report.summary,
             figures=report.figures,
             importance=report.importance,
+            incompatible=partial(incompatible, params),
         )
 
 
