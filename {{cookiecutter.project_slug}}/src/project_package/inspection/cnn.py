@@ -4,6 +4,7 @@ Training writes a checkpoint after every epoch, so that a run that was killed co
 next epoch; a finished network is read again instead of trained again.
 """
 
+import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 
 from ..training import Hyperparameters
 from .data import Network
+
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every new network
 
 
 @dataclass(frozen=True)

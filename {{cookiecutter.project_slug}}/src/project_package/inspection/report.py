@@ -63,9 +63,9 @@ def show(axes: Any, images: NDArray[Any]) -> None:
 def mistakes(rows: Columns, model: Columns) -> Figure:
     """Draw the defects with the lowest and the good parts with the highest probability."""
     probability, labels = model["probability"], rows["is_defective"]
-    missed = np.argsort(np.where(labels, probability, 2), kind="stable")[: 2 * ACROSS]
-    false = np.argsort(np.where(labels, 2, -probability), kind="stable")[: 2 * ACROSS]
-    chosen, size = np.concatenate([missed, false]), rows["image"].shape[1]
+    order, size = np.argsort(probability, kind="stable"), rows["image"].shape[1]
+    missed, false = order[labels[order]], order[~labels[order]][::-1]
+    chosen = np.concatenate([np.resize(part, 2 * ACROSS) for part in (missed, false)])
 
     def draw(axes: Any) -> None:
         show(axes, rows["image"][chosen])
@@ -82,10 +82,10 @@ def mistakes(rows: Columns, model: Columns) -> Figure:
 
 
 def importance(rows: Columns, predict: Predict) -> tuple[Figure, ...]:
-    """Draw the regions that moved the probability of defects that are found."""
+    """Draw the regions that moved the probability, for the clearer half of the defects."""
     defective = {"image": rows["image"][rows["is_defective"]][:200]}
-    found = np.flatnonzero(predict(defective)["decision"])
-    found = found[np.linspace(0, len(found) - 1, 2 * ACROSS).astype(int)]
+    order = np.argsort(-predict(defective)["probability"], kind="stable")
+    found = order[np.linspace(0, len(order) // 2, 2 * ACROSS).astype(int)]
     images = defective["image"][found]
     regions = predict({"image": images, "explain": np.ones(len(found), np.bool_)})["regions"]
     size = images.shape[1]
@@ -100,7 +100,7 @@ def importance(rows: Columns, predict: Predict) -> tuple[Figure, ...]:
         axes.set(xlim=(0, ACROSS * size), ylim=(4 * size, 0))
 
     caption = (
-        "Defects that are found, and below each the regions that its probability depends on: "
+        "The clearer half of the defects, and below each the regions its probability depends on: "
         "bright where it falls most when the region is covered."
     )
     return (Figure("regions", "Where the model sees the defect", caption, draw),)
