@@ -63,7 +63,7 @@ def test_search_metric_replaces_the_goal(copy: Project, capsys: Any) -> None:
     sevens = Metric("sevens", "Sevens", lambda *_: 7.0)
     training = replace(TRAINING, search_metric=sevens)
     train(replace(copy, training=training, console=Console()))
-    assert "sevens 7.000 on the folds" in capsys.readouterr().out
+    assert "Sevens 7.000 on the folds" in capsys.readouterr().out
 
 
 def test_finish_sees_the_validation_rows_of_every_fold(copy: Project) -> None:
