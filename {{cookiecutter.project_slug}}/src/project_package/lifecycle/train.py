@@ -69,8 +69,8 @@ def train(project: Project) -> int:
         with project.workspace.lock():
             version = project.registry.register(model, project.overview)
     project.console.print(
-        f"Version {version} is {best.candidate.name}: {metric.label} {best.score:.3f} on the folds; "
-        f"the simple baseline has {simple.score:.3f}."
+        f"Version {version} is {best.candidate.name}: {metric.label} {best.score:.3f} on the "
+        f"folds; the simple baseline has {simple.score:.3f}."
     )
     return version
 
