@@ -99,7 +99,9 @@ def read_table(source: Path) -> pl.DataFrame:
         paths = sorted(p for p in source.glob("*/*") if p.suffix.lower() in SUFFIXES)
         kinds = [path.parent.name for path in paths]
         if GOOD not in kinds:
-            raise UserError(f"{source} has no folder {GOOD} with images; {near(GOOD, {*kinds})}")
+            raise UserError(
+                f"{source} has no folder {GOOD} with images; {near(GOOD, dict.fromkeys(kinds))}"
+            )
         names = [str(path) for path in paths]
         return pl.DataFrame({"path": names, "kind": kinds, "part": names})
     if not source.exists():
