@@ -116,7 +116,9 @@ def fit(
             keras.callbacks.LambdaCallback(on_epoch_end=run.report),
         ],
     )
-    network.save_weights(finished)
+    unfinished = finished.with_name("unfinished.weights.h5")
+    network.save_weights(unfinished)
+    unfinished.replace(finished)
 
 
 def to_onnx(network: keras.Model) -> bytes:

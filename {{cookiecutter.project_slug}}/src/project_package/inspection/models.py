@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
         fit, held_out = (cnn.Examples(images[piece], labels[piece]) for piece in pieces)
         network = cnn.build(images.shape[1], settings, seed)
         folder = root / "checkpoints" / identity(rows, settings, params, seed)
-        run = cnn.Run(params.network, folder, log_epoch)
+        run = cnn.Run(params.network, folder, partial(log_epoch, len(fit.labels)))
         cnn.fit(network, float(settings["rate"]), fit, held_out, run)
         return Trained(network, Details(size=images.shape[1], inputs="pixels"))
 
@@ -113,16 +114,18 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     )
 
 
-def log_epoch(epoch: int, logs: Mapping[str, float]) -> None:
-    """Log the scores of an epoch to the open run of MLflow."""
-    mlflow.log_metrics({f"epoch.{name}": value for name, value in logs.items()}, step=epoch)
+def log_epoch(images: int, epoch: int, logs: Mapping[str, float]) -> None:
+    """Log the scores of an epoch to the open run of MLflow, apart for each number of images."""
+    named = {f"epoch.{name}.{images}_images": value for name, value in logs.items()}
+    mlflow.log_metrics(named, step=epoch)
 
 
 def identity(rows: Columns, settings: Hyperparameters, params: InspectionParams, seed: int) -> str:
-    """Return a name for rows and settings, by which an interrupted training is found again."""
+    """Return a name for rows, settings and code, by which a training is found again."""
+    code = Path(__file__).with_name("cnn.py").read_bytes()
     text = f"{sorted(settings.items())} {params.network} {seed}"
     pixels = rows["image"].tobytes() + rows["is_defective"].tobytes()
-    return sha256(pixels + text.encode())[:16]
+    return sha256(pixels + code + text.encode())[:16]
 
 
 def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Any) -> Fitted:
