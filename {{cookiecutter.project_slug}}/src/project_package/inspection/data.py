@@ -220,11 +220,10 @@ def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:
         names = [f"{folder}{path}" for path in table["path"].to_list()]
         images = load_images(names, size, lambda _: None)
     else:
-        known = near("path", table.columns)
-        raise UserError(f"{source} has no column path or image; {known}")
-    named = table["name"].to_list() if "name" in table.columns else names
-    parts = table["part"].to_list() if "part" in table.columns else names
-    return {"image": images, "name": np.array(named, object), "part": np.array(parts, object)}
+        raise UserError(f"{source} has no column path or image; {near('path', table.columns)}")
+    given = {name: table[name].to_list() for name in ("name", "part") if name in table.columns}
+    known = {name: np.array(given.get(name, names), object) for name in ("name", "part")}
+    return {"image": images, **known}
 
 
 def examples(_: Path, rows: Columns, count: int) -> list[InspectionRequest]:

@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from ..contract import Columns
 from ..training import Metric
 from .data import Decide, InspectionParams
+from .task import Details
 
 Values: TypeAlias = NDArray[Any]
 PERIODS = 5  # pieces of the test, whose scores give the spread
@@ -102,12 +103,10 @@ def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
 
 def naive(params: InspectionParams, rows: Columns) -> Columns:
     """Predict the share of defects for every image, and the decision that costs least."""
-    share, count = float(np.mean(rows["is_defective"])), len(rows["is_defective"])
-    reject = share * params.decide.missed > (1 - share) * params.decide.false_alarm
-    return {
-        "probability": np.full(count, share, np.float32),
-        "decision": np.full(count, reject),
-    }
+    labels, costs = rows["is_defective"], params.decide
+    threshold = costs.false_alarm / (costs.false_alarm + costs.missed)
+    constant = Details(size=params.data.size, inputs="pixels", threshold=threshold)
+    return constant.decide(np.full(len(labels), np.mean(labels), np.float32))
 
 
 def periods(rows: Columns) -> Values:
@@ -121,7 +120,7 @@ def periods(rows: Columns) -> Values:
 
 
 def slices(rows: Columns) -> Mapping[str, Values]:
-    """Slice by kind of defect, each with all good images, and by brightness and sharpness."""
+    """Slice by kind of defect, each with all good images, and by brightness."""
     good, kinds = ~rows["is_defective"], rows["kind"]
     found = {kind: good | (kinds == kind) for kind in sorted({*kinds.tolist()} - {""})}
     light = rows["image"].mean((1, 2))
