@@ -35,11 +35,7 @@ KEYS = TypeAdapter(tuple[Key, ...])
 
 
 def read(path: Path) -> tuple[Key, ...]:
-    """Read the keys; none when there is no file.
-
-    Raises:
-        UserError: the file cannot be read, or is damaged.
-    """
+    """Read the keys, none when there is no file; raise UserError when they cannot be read."""
     try:
         return KEYS.validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -74,11 +70,7 @@ def add(path: Path, name: str, scopes: Sequence[str]) -> str:
 
 
 def remove(path: Path, name: str) -> None:
-    """Remove a key.
-
-    Raises:
-        UserError: there is none of that name.
-    """
+    """Remove a key; raise UserError when there is none of that name."""
     with _lock(path):
         keys = read(path)
         remaining = tuple(key for key in keys if key.name != name)

@@ -103,11 +103,7 @@ def unpack(files: Files) -> Bundle:
 def example_requests(
     request: type[BaseModel], examples: Iterable[Mapping[str, Any]], version: int | str
 ) -> list[BaseModel]:
-    """Return the requests of the examples in a version's bundle, as the code has them now.
-
-    Raises:
-        UserError: the code has other request fields than when the version was trained.
-    """
+    """Return the requests of a version's examples; raise UserError if the code has other fields."""
     try:
         return [request.model_validate(example["request"]) for example in examples]
     except ValidationError as error:

@@ -46,6 +46,11 @@ def take(columns: Columns, rows: NDArray[Any]) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
 
 
+def concatenate(parts: Sequence[Columns]) -> Columns:
+    """Return the rows of all parts, one part after the other, with the columns of the first."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def length(columns: Columns) -> int:
     """Return the number of rows."""
     return len(next(iter(columns.values())))

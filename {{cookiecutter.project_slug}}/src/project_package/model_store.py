@@ -73,11 +73,7 @@ class Store:
                         ) from error
 
     def load(self, alias: str) -> tuple[int, Bundle]:
-        """Load and verify the bundle that an alias points to; return its version too.
-
-        Raises:
-            UserError: there is none, or it is damaged.
-        """
+        """Load and verify the bundle of an alias; return its version too, or raise UserError."""
         pointer = self.pointer(alias)
         if pointer is None:
             raise UserError(f"There is no {alias} in {self.address}: run `ml pipeline` first.")

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
-from .contract import Columns, length
+from .contract import Columns, concatenate, length
 from .errors import OTHER_CODE, ModelError
 
 GRAPH = "model.onnx"  # the file of a bundle that holds the graph
@@ -57,9 +56,7 @@ class OnnxModel:
         for start in range(0, max(length(rows), 1), ROWS_AT_ONCE):
             part = {name: values[start : start + ROWS_AT_ONCE] for name, values in rows.items()}
             parts.append(self._decode(part, self._run(part)))
-        if len(parts) == 1:
-            return parts[0]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return parts[0] if len(parts) == 1 else concatenate(parts)
 
     def _run(self, rows: Columns) -> Columns:
         try:

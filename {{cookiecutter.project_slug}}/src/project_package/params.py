@@ -53,11 +53,7 @@ ParamsOf = TypeVar("ParamsOf", bound=Params)
 
 
 def read(model: type[ParamsOf], path: Path, changes: Sequence[str] = ()) -> ParamsOf:
-    """Read parameters from a TOML file and apply `section.key=value` changes.
-
-    Raises:
-        UserError: no file, bad TOML, an unknown key, or a value the model refuses.
-    """
+    """Read a TOML file and apply `section.key=value` changes; raise UserError for what is wrong."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

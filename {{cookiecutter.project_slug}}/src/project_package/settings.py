@@ -86,11 +86,7 @@ class Settings(BaseSettings):
         return address if "://" in address else str(root / Path(address).expanduser())
 
     def state(self, root: Path) -> str:
-        """Return the address of the event store; a file is absolute.
-
-        Raises:
-            UserError: it is neither a file nor a Redis.
-        """
+        """Return the address of a Redis, or of an absolute file; raise UserError for another."""
         address = self.state_url.removeprefix("sqlite:///") or "state.db"
         if address.startswith(("redis://", "rediss://")):
             return address

@@ -148,9 +148,9 @@ class Training:
 
     search_metric: Metric | None = None
     """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
-    finish: Callable[[Any, Any, Columns, Sequence[Outcome]], Fitted] = lambda _, fitted, *__: fitted
-    """Add what decisions need, a profile or a threshold: (params, fitted, training rows, validation
-    outcomes)."""
+    finish: Callable[[Any, Any, Columns, Outcome], Fitted] = lambda _, fitted, *__: fitted
+    """Add what decisions need, a profile or a threshold: (params, fitted, training rows, outcome of
+    the validation rows of all folds)."""
     periods: Callable[[Columns], NDArray[Any]] = lambda rows: np.zeros(length(rows), np.int64)
     """Return the part of the test (a week, a fold) of each row: scores get a spread."""
     pooled: bool = False

@@ -43,8 +43,9 @@ def bundle(folder: Path) -> Bundle:
     """Return the bundle of a finished baseline."""
     splits, candidate = split(params(), folder), TRAINING.candidates[0]
     fitted = candidate.fit(splits.train, candidate.start, 7)
-    validation = [Outcome(fold.valid, fitted.predict(fold.valid)) for fold in splits.folds]
-    finished = TRAINING.finish(params(), fitted, splits.train, validation)
+    validation = splits.folds[0].valid
+    outcome = Outcome(validation, fitted.predict(validation))
+    finished = TRAINING.finish(params(), fitted, splits.train, outcome)
     return Bundle(finished.files(), MANIFEST)
 
 
@@ -62,8 +63,8 @@ def test_finish_measures_the_correction_on_validation_weeks(test_rows: Columns) 
     candidate = TRAINING.candidates[0]
     fitted = candidate.fit(test_rows, candidate.start, 7)
     bounds = {name: np.full(999, bound) for name, bound in (("low", 50), ("high", 900))}
-    validation = [Outcome({"units": np.arange(1.0, 1_000)}, {**bounds, "value": np.zeros(999)})]
-    finished = TRAINING.finish(params(), fitted, test_rows, validation)
+    outcome = Outcome({"units": np.arange(1.0, 1_000)}, {**bounds, "value": np.zeros(999)})
+    finished = TRAINING.finish(params(), fitted, test_rows, outcome)
     details = Details.model_validate_json(finished.files()[DETAILS])
     assert details.low_factor == pytest.approx(101 / 51, abs=0.01)
     assert details.high_factor == pytest.approx(1, abs=0.01)

@@ -9,13 +9,13 @@ import pytest
 from plain.use_case import TRAINING
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns, Files, Model, Task, take
+from project_package.contract import Columns, Files, Model, Task, length, take
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import code_of, parity_rows, train
 from project_package.onnx_model import GRAPH, OnnxModel
-from project_package.training import Fitted, Fold, Metric, Splits
+from project_package.training import Fitted, Fold, Metric, Outcome, Splits
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,16 @@ def test_search_metric_replaces_the_goal(copy: Project, capsys: Any) -> None:
 def test_finish_sees_the_validation_rows_of_every_fold(copy: Project) -> None:
     seen: list[Any] = []
 
-    def finish(_: Any, fitted: Fitted, rows: Columns, validation: Any) -> Fitted:
-        seen.append((len(rows["bill"]), [len(o.predictions["probability"]) for o in validation]))
+    def split(params: Any, folder: Path) -> Splits:
+        splits = TRAINING.split(params, folder)
+        return replace(splits, folds=splits.folds * 2)
+
+    def finish(_: Any, fitted: Fitted, rows: Columns, validation: Outcome) -> Fitted:
+        seen.append([length(r) for r in (rows, validation.rows, validation.predictions)])
         return fitted
 
-    train(replace(copy, training=replace(TRAINING, finish=finish)))
-    assert seen == [(300, [300])] * 2  # the simple baseline and the best candidate
+    train(replace(copy, training=replace(TRAINING, split=split, finish=finish)))
+    assert seen == [[300, 600, 600]] * 2  # the simple baseline and the best candidate
 
 
 def test_parity_rows_are_test_rows_first() -> None:

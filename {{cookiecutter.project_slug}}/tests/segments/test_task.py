@@ -21,6 +21,7 @@ from project_package.segments.task import (
     to_rows,
 )
 from project_package.segments.training import TRAINING
+from project_package.training import Outcome
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,8 @@ def bundle(folder: Path) -> Bundle:
     """Return the bundle of a finished k-means."""
     train, candidate = split(params(), folder).train, TRAINING.candidates[1]
     fitted = candidate.fit(train, candidate.start, 7)
-    return Bundle(TRAINING.finish(params(), fitted, train, ()).files(), MANIFEST)
+    outcome = Outcome(train, fitted.predict(train))
+    return Bundle(TRAINING.finish(params(), fitted, train, outcome).files(), MANIFEST)
 
 
 def test_order_of_baskets_does_not_matter(folder: Path, test_rows: Columns) -> None:

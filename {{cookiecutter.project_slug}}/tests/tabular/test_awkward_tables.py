@@ -66,7 +66,7 @@ def fitted(root: Path) -> Bundle:
     splits, candidate = training.split(params, root), training.candidates[0]
     model: Any = candidate.fit(splits.train, candidate.start, 7)
     outcome = Outcome(splits.test, model.predict(splits.test))
-    return bundle_of(training.finish(params, model, splits.train, [outcome]).files())
+    return bundle_of(training.finish(params, model, splits.train, outcome).files())
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def served(target: str) -> tuple[Task, Any]:
     """Return the task and the model of a bundle."""
     one = candidates(problem(target))[1]
     fitted: Any = one.fit(TRAIN, one.start, 7)
-    validation = [Outcome(TRAIN, fitted.predict(TRAIN))]
+    validation = Outcome(TRAIN, fitted.predict(TRAIN))
     finished = finish(TabularParams(name="tiny"), fitted, TRAIN, validation)
     bundle = bundle_of(finished.files())
     task = make_task(bundle)

@@ -36,11 +36,7 @@ def find(location: str) -> list[Path]:
 
 
 def read(duck: DuckDBPyConnection, path: Path) -> DuckDBPyRelation:
-    """Open a file as a table, without reading its rows yet.
-
-    Raises:
-        UserError: the file cannot be read, or a CSV file names a column twice.
-    """
+    """Open a file as a table, without its rows yet; raise UserError when it cannot be read."""
     literal = escape(str(path))  # DuckDB reads a path as a pattern
     if path.name.lower().endswith(CSV_ENDINGS):
         names, delimiter = _csv_header(path)

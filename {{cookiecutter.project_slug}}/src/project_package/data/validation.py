@@ -23,11 +23,7 @@ TableRule: TypeAlias = tuple[str, str, str]
 def broken_by_rows(
     path: Path, schema: pa.DataFrameSchema, batch_rows: int = 2**18
 ) -> list[Violation]:
-    """Validate a Parquet file batch by batch; add up the broken rules.
-
-    Raises:
-        UserError: a column is missing or has another type than the schema says.
-    """
+    """Return the broken rules of a Parquet file; raise UserError if its columns do not fit."""
     broken: dict[tuple[str, str], Violation] = {}
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_rows, columns=list(schema.columns)):

@@ -1,6 +1,5 @@
 """Weekly demand: how many units of a product will be sold next week, and how sure is that?"""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +20,7 @@ from .metrics import (
 )
 from .models import CANDIDATES, Quantiles
 from .report import figures, summary
-from .task import QUANTILES, Details, make_task
+from .task import Details, make_task
 
 PUBLISHED_LIMITS = (
     "The data covers one year: what comes once a year, such as Christmas, is new to the model.",
@@ -62,14 +61,9 @@ def about(params: DemandParams) -> About:
     )
 
 
-def finish(
-    _: DemandParams, fitted: Quantiles, __: Columns, validation: Sequence[Outcome]
-) -> Quantiles:
+def finish(_: DemandParams, fitted: Quantiles, __: Columns, validation: Outcome) -> Quantiles:
     """Correct the bounds by factors measured on the validation weeks."""
-    units = np.concatenate([part.rows["units"] for part in validation])
-    predictions = [part.predictions for part in validation]
-    bounds = {name: np.concatenate([each[name] for each in predictions]) for name in QUANTILES}
-    low, high = conformal_factors(units, bounds)
+    low, high = conformal_factors(validation.rows["units"], validation.predictions)
     return replace(fitted, details=Details(low_factor=low, high_factor=high))
 
 

@@ -66,11 +66,7 @@ class FraudParams(Params):
 
 
 def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
-    """Write validated payments and their features into a new folder.
-
-    Raises:
-        UserError: a source that cannot be read, or rows that break a rule.
-    """
+    """Write payments and their features into a new folder; raise UserError for wrong rows."""
     rows, data = folder / ROWS_FILE, params.data
     if data.source == SIMULATOR:
         simulate(data.customers, data.terminals, data.days, data.seed).write_parquet(rows)

@@ -1,6 +1,5 @@
 """Card fraud: is this payment fraud, and why does it look like it?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -71,15 +70,11 @@ class Finished:
         return {**self.fitted.files(), ASSETS: assets}
 
 
-def finish(
-    _: FraudParams, fitted: Fitted, rows: Columns, validation: Sequence[Outcome]
-) -> Finished:
+def finish(_: FraudParams, fitted: Fitted, rows: Columns, validation: Outcome) -> Finished:
     """Choose the threshold of least cost on the validation weeks; compute medians of training."""
-    names = ("is_fraud", "amount", "review_cost")
-    columns = {name: np.concatenate([part.rows[name] for part in validation]) for name in names}
-    scores = np.concatenate([part.predictions["score"] for part in validation])
     medians = {name: float(np.median(rows[name])) for name in INPUTS}
-    return Finished(fitted, Assets(medians=medians, threshold=threshold(columns, scores)))
+    chosen = threshold(validation.rows, validation.predictions["score"])
+    return Finished(fitted, Assets(medians=medians, threshold=chosen))
 
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from ..bundle import sha256
 from ..contract import Columns, Files
 from ..onnx_model import GRAPH
-from ..training import Candidate, Fitted, Hyperparameters
+from ..training import Candidate, Fitted, Hyperparameters, Outcome
 from .data import Decide, InspectionParams
 from .features import statistics
 from .task import Details
@@ -128,10 +128,9 @@ def identity(rows: Columns, settings: Hyperparameters, params: InspectionParams,
     return sha256(pixels + code + text.encode())[:16]
 
 
-def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Any) -> Fitted:
+def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Outcome) -> Fitted:
     """Choose the threshold of least cost on the validation images."""
-    labels = np.concatenate([part.rows["is_defective"] for part in validation])
-    found = np.concatenate([part.predictions["probability"] for part in validation])
+    labels, found = validation.rows["is_defective"], validation.predictions["probability"]
     chosen = {"threshold": threshold(labels, found, params.decide)}
     finished: Fitted = replace(fitted, details=fitted.details.model_copy(update=chosen))
     return finished

@@ -8,11 +8,7 @@ from .project import Project
 
 
 def erase(project: Project, entity: str) -> None:
-    """Delete the events and the logged predictions of an entity id.
-
-    Raises:
-        UserError: there is no champion, or the event store or the log cannot be used.
-    """
+    """Delete the events and logged predictions of an entity id, or raise UserError."""
     if not entity:
         raise UserError("The id is empty: name the entity whose data is to be deleted.")
     history, events = project.champion_task().history, 0

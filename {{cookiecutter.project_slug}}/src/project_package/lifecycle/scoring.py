@@ -66,11 +66,7 @@ class Evaluation(Frozen):
 
 
 def assess(training: Training, rows: Columns, predictions: Predictions) -> Evaluation:
-    """Score the predictions of the three contenders on test rows.
-
-    Raises:
-        UserError: a metric is not defined in a period of the test.
-    """
+    """Score the contenders on test rows; raise UserError when a period does not define a metric."""
     scores, periods = [], len(np.unique(training.periods(rows)))
     found = score_rows(training, rows, predictions)
     for metric in training.metrics:

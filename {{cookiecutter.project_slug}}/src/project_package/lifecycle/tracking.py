@@ -162,11 +162,7 @@ class Tracking:
 
 
 def connect(settings: Settings, workspace: Workspace, name: str, about: str) -> Tracking:
-    """Connect to MLflow and find or create the experiment, described by `about` (Markdown).
-
-    Raises:
-        UserError: MLflow cannot be used.
-    """
+    """Connect to MLflow or raise UserError; find or create the experiment, described by `about`."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7 would be minutes of silence
     for noisy in ("mlflow", "alembic"):

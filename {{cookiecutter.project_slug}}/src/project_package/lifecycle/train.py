@@ -12,7 +12,7 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
-from ..contract import Columns, length
+from ..contract import Columns, concatenate, length, take
 from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Params, flatten
@@ -119,13 +119,14 @@ def build_bundle(
     training, params = project.training, project.params
     candidate, settings = choice.candidate, choice.settings
     # 1. Predict each fold's validation rows, for thresholds and the like.
-    validation = []
-    for fold in splits.folds:
-        predictions = candidate.fit(fold.train, settings, params.seed).predict(fold.valid)
-        validation.append(Outcome(fold.valid, predictions))
+    fits = [candidate.fit(fold.train, settings, params.seed) for fold in splits.folds]
+    outcome = Outcome(
+        concatenate([fold.valid for fold in splits.folds]),
+        concatenate([f.predict(fold.valid) for f, fold in zip(fits, splits.folds, strict=True)]),
+    )
     # 2. Fit on all training rows.
     fitted = candidate.fit(splits.train, settings, params.seed)
-    finished = training.finish(params, fitted, splits.train, validation)
+    finished = training.finish(params, fitted, splits.train, outcome)
     # 3. Collect files and origin.
     manifest = Manifest(
         name=params.name,
@@ -155,7 +156,7 @@ def parity_rows(splits: Splits, least: int, count: int = PARITY_ROWS) -> Columns
             f"promote.min_parity_rows asks for {least:,}: use more data or lower it."
         )
     count = max(count, least)
-    return {name: np.concatenate([part[name] for part in parts])[:count] for name in splits.test}
+    return take(concatenate(parts), np.arange(min(total, count)))
 
 
 def add_examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns) -> Bundle:

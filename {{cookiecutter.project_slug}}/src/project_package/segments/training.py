@@ -1,7 +1,5 @@
 """Household segments: which kinds of households shop here, and which kind is this one?"""
 
-from collections.abc import Sequence
-
 from ..contract import Columns
 from ..data.completejourney import PURCHASES
 from ..training import About, Outcome, Training
@@ -50,9 +48,7 @@ def about(params: SegmentsParams) -> About:
     )
 
 
-def finish(
-    _: SegmentsParams, fitted: Clusterings, rows: Columns, __: Sequence[Outcome]
-) -> SegmentsModel:
+def finish(_: SegmentsParams, fitted: Clusterings, rows: Columns, __: Outcome) -> SegmentsModel:
     """Describe every segment by the households that the model was fitted on."""
     segment = fitted.predict(rows)["segment"]
     return SegmentsModel(fitted, describe(rows, segment, fitted.centres.shape[1]))

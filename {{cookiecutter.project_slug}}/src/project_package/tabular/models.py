@@ -151,14 +151,11 @@ def candidates(
     return tuple(candidate(problem, estimator, absolute) for estimator in estimators)
 
 
-def finish(
-    params: TabularParams, fitted: Fitted, rows: Columns, validation: Sequence[Outcome]
-) -> Fitted:
+def finish(params: TabularParams, fitted: Fitted, rows: Columns, validation: Outcome) -> Fitted:
     """Add what decisions, intervals and reasons need, measured on training and validation rows."""
     details, problem = fitted.details, fitted.details.problem
-    target = np.concatenate([part.rows[problem.target] for part in validation])
-    name = "probabilities" if problem.classes else "prediction"
-    found = np.concatenate([part.predictions[name] for part in validation])
+    target = validation.rows[problem.target]
+    found = validation.predictions["probabilities" if problem.classes else "prediction"]
     changes: dict[str, Any] = {"typical": typical(problem, rows)}
     if problem.kind == "binary":
         changes["threshold"] = threshold(target, found[:, 1], params.decide)
