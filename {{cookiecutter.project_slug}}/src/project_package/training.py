@@ -20,6 +20,13 @@ Hyperparameters: TypeAlias = Mapping[str, float | int | str]
 Predict: TypeAlias = Callable[[Columns], Columns]
 Progress: TypeAlias = Callable[[float], None]
 """Report the share that is done, from 0 to 1."""
+Report: TypeAlias = Callable[[int, Mapping[str, float]], None]
+"""Report the scores of an epoch, counted from 0, by name; `score` is the metric of the search on
+rows that were held out of the fit: the search prunes trials by it."""
+
+
+def ignore(_epoch: int, _scores: Mapping[str, float]) -> None:
+    """Report nowhere."""
 
 
 class Fitted(Protocol):
@@ -32,6 +39,15 @@ class Fitted(Protocol):
         """Return the files from which `Task.load` restores it."""
 
 
+class Fit(Protocol):
+    """How a candidate is fitted."""
+
+    def __call__(
+        self, rows: Columns, settings: Hyperparameters, seed: int, report: Report = ignore, /
+    ) -> Fitted:
+        """Fit on rows with settings and a seed; a model that is trained in epochs reports each."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A family of models: how to search and how to fit it."""
@@ -39,8 +55,7 @@ class Candidate:
     name: str
     start: Hyperparameters
     """Settings known to be good: the first trial, and the only one without a space."""
-    fit: Callable[[Columns, Hyperparameters, int], Fitted]
-    """Fit on rows with settings and a seed."""
+    fit: Fit
     space: Callable[[Trial], Hyperparameters] | None = None
 
 

@@ -1,5 +1,6 @@
 """Networks are trained as asked, resumed after a kill, and exported without a change of answers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ class Killed(Exception):
     """Stands for a kill."""
 
 
-def trained(checkpoints: Path, epochs: int, killed_after: int = 99) -> tuple[Any, list[int]]:
-    """Train a network, and list the epochs that it ran."""
-    seen: list[int] = []
+def trained(checkpoints: Path, epochs: int, killed_after: int = 99) -> tuple[Any, dict[int, float]]:
+    """Train a network; return the epochs that it ran with their losses on held-out images."""
+    seen: dict[int, float] = {}
 
-    def report(epoch: int, _: Any) -> None:
-        seen.append(epoch)
+    def report(epoch: int, scores: Mapping[str, float]) -> None:
+        assert scores.keys() == {"loss", "val_loss", "score"}
+        seen[epoch] = scores["val_loss"]
         if epoch == killed_after:
             raise Killed
 
@@ -45,11 +47,19 @@ def trained(checkpoints: Path, epochs: int, killed_after: int = 99) -> tuple[Any
 def test_killed_training_continues_with_the_next_epoch(tmp_path: Path) -> None:
     _, before = trained(tmp_path, 4, killed_after=2)
     _, after = trained(tmp_path, 4)
-    assert before == [0, 1, 2]
-    assert after in ([2, 3], [3])  # the epoch that was killed may not be in the checkpoint
+    assert [*before] == [0, 1, 2]
+    assert [*after] in ([2, 3], [3])  # the epoch that was killed may not be in the checkpoint
     network, again = trained(tmp_path, 4)
     assert not again  # it has finished: its weights are read
     assert network.predict(EXAMPLES.arrays[0], verbose=0).std() > 0
+
+
+@pytest.mark.parametrize("killed_after", [99, 3, 5])
+def test_network_has_the_weights_of_its_best_epoch(tmp_path: Path, killed_after: int) -> None:
+    _, losses = trained(tmp_path, 6, killed_after)
+    network, more = trained(tmp_path, 6)
+    found = cnn.augmented(network, 0.1).evaluate(*EXAMPLES.arrays, 16, verbose=0)[0]
+    assert found == pytest.approx(min((losses | more).values()))
 
 
 def test_same_seed_gives_the_same_graph(tmp_path: Path) -> None:

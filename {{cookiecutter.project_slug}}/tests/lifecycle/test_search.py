@@ -58,7 +58,7 @@ class Recorder:
     def candidate(self, **changes: Any) -> Candidate:
         return replace(Candidate("fake", {"a": 0.5, "b": 5}, self.fit, space), **changes)
 
-    def fit(self, rows: Columns, settings: Hyperparameters, seed: int) -> Constant:
+    def fit(self, rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Constant:
         with self.file.open("a") as file:
             file.write(f"{rows['x'][0]:g} {settings['a']} {settings['b']} {seed}\n")
         if len(self.fits()) == self.deadly:

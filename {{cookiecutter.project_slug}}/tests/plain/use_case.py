@@ -100,12 +100,12 @@ class Tree:
         return {GRAPH: to_onnx(self.model, sample, options={"zipmap": False}).SerializeToString()}
 
 
-def fit_linear(rows: Columns, settings: Hyperparameters, _: int) -> Linear:
+def fit_linear(rows: Columns, settings: Hyperparameters, *_: object) -> Linear:
     model = LogisticRegression().fit(matrix(rows)[:, : int(settings["inputs"])], rows["left"])
     return Linear(float(model.intercept_[0]), model.coef_[0].tolist())
 
 
-def fit_tree(rows: Columns, settings: Hyperparameters, seed: int) -> Tree:
+def fit_tree(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Tree:
     model = DecisionTreeClassifier(**settings, random_state=seed)
     return Tree(model.fit(matrix(rows), rows["left"]))
 

@@ -55,7 +55,7 @@ def training_data(rows: Columns) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
     return UNCORRECTED.stack(rows), np.log((rows["units"] + 1) / weights), weights
 
 
-def fit_linear(rows: Columns, settings: Hyperparameters, seed: int) -> Quantiles:
+def fit_linear(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Quantiles:
     """Fit a ridge regression; the quantiles of its residuals shift it to each quantile."""
     inputs, target, weights = training_data(rows)
     least, most = np.quantile(inputs, [0.01, 0.99], axis=0).astype(np.float32)
@@ -70,7 +70,7 @@ def fit_linear(rows: Columns, settings: Hyperparameters, seed: int) -> Quantiles
     return Quantiles(regressors)
 
 
-def fit_xgboost(rows: Columns, settings: Hyperparameters, seed: int) -> Quantiles:
+def fit_xgboost(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Quantiles:
     """Fit one boosting for each quantile."""
     inputs, target, weights = training_data(rows)
     fixed = {"max_bin": 64, "subsample": 0.7, "colsample_bynode": 0.5, "random_state": seed}

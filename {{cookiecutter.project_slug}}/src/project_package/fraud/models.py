@@ -49,21 +49,21 @@ class Classifier:
         return {GRAPH: graph.SerializeToString()}
 
 
-def fit_logistic(rows: Columns, settings: Hyperparameters, seed: int) -> Classifier:
+def fit_logistic(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Classifier:
     """Fit a logistic regression on standardised features."""
     logistic = LogisticRegression(C=float(settings["C"]), max_iter=1000, random_state=seed)
     model = make_pipeline(StandardScaler(), logistic)
     return Classifier(model.fit(matrix(rows), rows["is_fraud"]))
 
 
-def fit_hist(rows: Columns, settings: Hyperparameters, seed: int) -> Classifier:
+def fit_hist(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Classifier:
     """Fit the histogram gradient boosting of scikit-learn."""
     fixed = {"max_depth": 3, "early_stopping": False, "random_state": seed}
     model = HistGradientBoostingClassifier(**settings, **fixed)
     return Classifier(model.fit(matrix(rows), rows["is_fraud"]))
 
 
-def fit_xgboost(rows: Columns, settings: Hyperparameters, seed: int) -> Classifier:
+def fit_xgboost(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Classifier:
     """Fit XGBoost with many bins: the default of 256 costs .07 of average precision here."""
     fixed = {"max_bin": 4096, "subsample": 0.7, "colsample_bynode": 0.5, "random_state": seed}
     model = XGBClassifier(**settings, **fixed, n_jobs=1)  # threads wait when cores are busy

@@ -7,7 +7,7 @@ next epoch; a finished network is read again instead of trained again.
 import logging
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +22,7 @@ import onnx
 from keras import layers
 from numpy.typing import NDArray
 
-from ..training import Hyperparameters
+from ..training import Hyperparameters, Report
 from .data import Network
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every new network
@@ -34,7 +34,7 @@ class Run:
 
     options: Network
     checkpoints: Path
-    report: Callable[[int, Mapping[str, float]], None]
+    report: Report
 
 
 def build(size: int, settings: Hyperparameters, seed: int) -> keras.Model:
@@ -90,14 +90,29 @@ def fit(
 ) -> None:
     """Train a network; stop when the loss on held-out images improves no more.
 
-    A run with the same checkpoints continues after its last epoch, or has finished already.
+    The network gets the weights of the epoch with the least such loss. A run with the same
+    checkpoints continues after its last epoch, or has finished already.
     """
     model = augmented(network, rate)
-    finished = run.checkpoints / "finished.weights.h5"
+    best, finished = (run.checkpoints / f"{name}.weights.h5" for name in ("best", "finished"))
     if finished.exists():
         network.load_weights(finished)
         return
     run.checkpoints.mkdir(parents=True, exist_ok=True)
+    if best.exists():  # the run was killed
+        network.load_weights(best)
+    else:
+        save(network, best)
+    least = model.evaluate(*held_out.arrays, run.options.batch, verbose=0)[0]
+
+    def on_epoch_end(epoch: int, logs: Mapping[str, float]) -> None:
+        nonlocal least
+        if logs["val_loss"] < least:
+            least = logs["val_loss"]
+            save(network, best)
+        scores = {name: float(logs[name]) for name in ("loss", "val_loss")}
+        run.report(epoch, {**scores, "score": float(logs["val_auc"])})
+
     model.fit(
         *examples.arrays,
         validation_data=held_out.arrays,
@@ -108,17 +123,23 @@ def fit(
             keras.callbacks.EarlyStopping(
                 "val_loss",
                 patience=run.options.patience,
-                restore_best_weights=True,
+                baseline=least,
                 start_from_epoch=run.options.patience,
             ),
             keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=3),
-            keras.callbacks.BackupAndRestore(run.checkpoints / "epochs"),
-            keras.callbacks.LambdaCallback(on_epoch_end=run.report),
+            keras.callbacks.BackupAndRestore(run.checkpoints / "epochs", double_checkpoint=True),
+            keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end),
         ],
     )
-    unfinished = finished.with_name("unfinished.weights.h5")
-    network.save_weights(unfinished)
-    unfinished.replace(finished)
+    best.replace(finished)
+    network.load_weights(finished)
+
+
+def save(network: keras.Model, path: Path) -> None:
+    """Write weights beside, then rename: a kill leaves the old file or the new one."""
+    beside = path.with_name("unfinished.weights.h5")
+    network.save_weights(beside)
+    beside.replace(path)
 
 
 def to_onnx(network: keras.Model) -> bytes:

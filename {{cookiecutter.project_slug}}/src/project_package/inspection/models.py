@@ -1,12 +1,9 @@
 """The candidates: logistic regression on statistics of an image, and a convolutional network."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 from numpy.typing import NDArray
 from optuna import Trial
@@ -20,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from ..bundle import sha256
 from ..contract import Columns, Files
 from ..onnx_model import GRAPH
-from ..training import Candidate, Fitted, Hyperparameters, Outcome
+from ..training import Candidate, Fitted, Hyperparameters, Outcome, Report, ignore
 from .data import Decide, InspectionParams
 from .features import statistics
 from .task import Details
@@ -73,7 +70,7 @@ class Trained:
         return {GRAPH: export(self.network), **self.details.files()}
 
 
-def fit_baseline(rows: Columns, settings: Hyperparameters, seed: int) -> Baseline:
+def fit_baseline(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Baseline:
     """Fit the simple baseline."""
     model = LogisticRegression(**settings, max_iter=2_000, random_state=seed)
     pipeline = make_pipeline(StandardScaler(), model)
@@ -94,7 +91,9 @@ def network_space(trial: Trial) -> Hyperparameters:
 def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; checkpoints of the network are in a folder of the project."""
 
-    def fit_network(rows: Columns, settings: Hyperparameters, seed: int) -> Trained:
+    def fit_network(
+        rows: Columns, settings: Hyperparameters, seed: int, report: Report = ignore
+    ) -> Trained:
         from . import cnn  # noqa: PLC0415  TensorFlow takes seconds to import
 
         images, labels, parts = rows["image"], rows["is_defective"], rows["part"].astype(str)
@@ -103,7 +102,7 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
         fit, held_out = (cnn.Examples(images[piece], labels[piece]) for piece in pieces)
         network = cnn.build(images.shape[1], settings, seed)
         folder = root / "checkpoints" / identity(rows, settings, params, seed)
-        run = cnn.Run(params.network, folder, partial(log_epoch, len(fit.labels)))
+        run = cnn.Run(params.network, folder, report)
         cnn.fit(network, float(settings["rate"]), fit, held_out, run)
         return Trained(network, Details(size=images.shape[1], inputs="pixels"))
 
@@ -112,12 +111,6 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
         Candidate("statistics", {"C": 1.0}, fit_baseline),
         Candidate("cnn", start, fit_network, network_space),
     )
-
-
-def log_epoch(images: int, epoch: int, logs: Mapping[str, float]) -> None:
-    """Log the scores of an epoch to the open run of MLflow, apart for each number of images."""
-    named = {f"epoch.{name}.{images}_images": value for name, value in logs.items()}
-    mlflow.log_metrics(named, step=epoch)
 
 
 def identity(rows: Columns, settings: Hyperparameters, params: InspectionParams, seed: int) -> str:

@@ -1,7 +1,7 @@
 """What a command prints: plain lines, and on a terminal a progress bar; nothing when quiet."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console as RichConsole
@@ -32,6 +32,11 @@ class Console:
         for row in rows:
             table.add_row(*row)
         self._rich.print(table)
+
+    def epoch(self, what: str, epoch: int, scores: Mapping[str, float]) -> None:
+        """Print the scores of an epoch, which is counted from 0, above the progress bar."""
+        found = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        self.print(f"{what}, epoch {epoch + 1}: {found}")
 
     @contextmanager
     def step(self, name: str) -> Iterator[training.Progress]:

@@ -6,7 +6,7 @@ the same data and parameters give the same choice, and neither a resumed search 
 worker repeats a draw.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,9 @@ from ..training import Candidate, Fold, Hyperparameters, Metric
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 KNOWN = (*FINISHED, optuna.trial.TrialState.WAITING)
 """Not among them: the trial of a killed search, which stays in the state running."""
+FOLD_STEPS = 10_000
+"""Steps of a fold in a study: one for each epoch, and the last one for the score of the fold."""
+WARM_UP = 3  # epochs before a trial can be pruned: the first scores say little
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Search:
     storage: optuna.storages.BaseStorage
     study: str
     """Name of data, metric, parameters and code; not of the number of trials: more continue it."""
+    show: Callable[[str, int, Mapping[str, float]], None] = lambda *_: None
+    """Show the scores of an epoch: (what is fitted, epoch, scores)."""
 
     def run(
         self, candidate: Candidate, done: Callable[[Candidate, optuna.trial.FrozenTrial], None]
@@ -56,7 +61,7 @@ class Search:
         study = optuna.create_study(
             storage=self.storage,
             study_name=f"{self.study}/{candidate.name}",
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=WARM_UP),
             direction="maximize" if self.metric.higher_is_better else "minimize",
             load_if_exists=True,
         )
@@ -82,19 +87,35 @@ class Search:
         settings = candidate.space(trial) if candidate.space else candidate.start
         trial.set_user_attr("settings", dict(settings))
         scores: list[float] = []
-        for step, fold in enumerate(self.folds):
-            fitted = candidate.fit(fold.train, settings, self.seed)
+        epochs: list[tuple[int, int, dict[str, float]]] = []
+        trial.set_user_attr("folds", scores)
+        trial.set_user_attr("epochs", epochs)
+
+        def report(epoch: int, found: Mapping[str, float]) -> None:
+            number = len(scores)
+            epochs.append((number, epoch, dict(found)))
+            trial.set_user_attr("epochs", epochs)
+            self.show(f"{candidate.name} trial {trial.number}, fold {number}", epoch, found)
+            _prune(trial, found["score"], number * FOLD_STEPS + epoch)
+
+        for number, fold in enumerate(self.folds):
+            fitted = candidate.fit(fold.train, settings, self.seed, report)
             scores.append(self.metric.score(fold.valid, fitted.predict(fold.valid)))
             if not np.isfinite(scores[-1]):
                 raise UserError(
-                    f"{self.metric.label} is not defined on fold {step}: it may hold no positive "
+                    f"{self.metric.label} is not defined on fold {number}: it may hold no positive "
                     "row. Use more data or fewer folds."
                 )
             trial.set_user_attr("folds", scores)
-            trial.report(float(np.mean(scores)), step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
+            _prune(trial, float(np.mean(scores)), (number + 1) * FOLD_STEPS - 1)
         return float(np.mean(scores))
+
+
+def _prune(trial: optuna.Trial, score: float, step: int) -> None:
+    """Report the score of a step; raise TrialPruned when the trial is worse than the others."""
+    trial.report(score, step)
+    if trial.should_prune():
+        raise optuna.TrialPruned
 
 
 def open_storage(address: str) -> optuna.storages.BaseStorage:

@@ -71,6 +71,8 @@ def log_trial(experiment: str, name: str, trial: FrozenTrial, metric: str) -> No
     with mlflow.start_run(None, experiment, title, nested=True, tags=tags):
         mlflow.log_params(trial.user_attrs["settings"])
         mlflow.log_metrics(fold_scores(metric, trial.user_attrs["folds"]))
+        for fold, epoch, scores in trial.user_attrs["epochs"]:
+            log_epoch(epoch, scores, fold)
         if trial.state is TrialState.COMPLETE and trial.value is not None:
             mlflow.log_metric(f"valid.{metric}", trial.value)
         if trial.duration is not None:
@@ -80,6 +82,12 @@ def log_trial(experiment: str, name: str, trial: FrozenTrial, metric: str) -> No
 def fold_scores(metric: str, scores: Sequence[float]) -> dict[str, float]:
     """Name the scores on the folds."""
     return {f"valid.{metric}.fold_{number}": score for number, score in enumerate(scores)}
+
+
+def log_epoch(epoch: int, scores: Mapping[str, float], fold: int | None = None) -> None:
+    """Log the scores of an epoch to the open run: MLflow draws the learning curves of a fit."""
+    end = "" if fold is None else f".fold_{fold}"
+    mlflow.log_metrics({f"epoch.{name}{end}": score for name, score in scores.items()}, epoch)
 
 
 def log_files(files: Files, folder: str) -> None:

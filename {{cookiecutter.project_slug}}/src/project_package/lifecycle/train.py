@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -16,13 +17,13 @@ from ..contract import Columns, concatenate, length, take
 from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Params, flatten
-from ..training import Candidate, Metric, Outcome, Progress, Splits
+from ..training import Candidate, Fitted, Metric, Outcome, Progress, Splits
 from . import gate
 from .inference import answer, run_model
 from .project import Project
 from .scoring import BASELINE, digest
 from .search import Choice, Search, open_storage
-from .tracking import commit, log_choice, log_dataset, log_files, log_model, log_trial
+from .tracking import commit, log_choice, log_dataset, log_epoch, log_files, log_model, log_trial
 from .workspace import Dataset
 
 PARITY_ROWS = 20_000
@@ -95,6 +96,7 @@ def search(
         trials=project.params.train.trials,
         storage=storage,
         study=f"{project.params.name}/{dataset.digest}/{metric.name}/{identity[:8]}",
+        show=project.console.epoch,
     )
     total = sum(searching.trials if c.space else 1 for c in candidates) + 1  # and the final fit
     done = count(1)
@@ -117,21 +119,20 @@ def build_bundle(
 ) -> Bundle:
     """Fit a candidate on the training rows; raise GateRefused if its bundle predicts otherwise."""
     training, params = project.training, project.params
-    candidate, settings = choice.candidate, choice.settings
     # 1. Predict each fold's validation rows, for thresholds and the like.
-    fits = [candidate.fit(fold.train, settings, params.seed) for fold in splits.folds]
+    fits = [fit(project, choice, fold.train, n) for n, fold in enumerate(splits.folds)]
     outcome = Outcome(
         concatenate([fold.valid for fold in splits.folds]),
         concatenate([f.predict(fold.valid) for f, fold in zip(fits, splits.folds, strict=True)]),
     )
     # 2. Fit on all training rows.
-    fitted = candidate.fit(splits.train, settings, params.seed)
+    fitted = fit(project, choice, splits.train)
     finished = training.finish(params, fitted, splits.train, outcome)
     # 3. Collect files and origin.
     manifest = Manifest(
         name=params.name,
-        candidate=candidate.name,
-        settings=dict(settings),
+        candidate=choice.candidate.name,
+        settings=dict(choice.settings),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit(),
         data=dataset.digest,
@@ -143,8 +144,19 @@ def build_bundle(
     found = gate.parity(run_model(project.load(bundle), compared), finished.predict(compared))
     verdict = gate.same_answers(found, params.promote)
     if not verdict.passed:
-        raise GateRefused(f"The bundle of {candidate.name} is not its fitted model: {verdict}.")
+        raise GateRefused(f"The bundle of {manifest.candidate} is not its fitted model: {verdict}.")
     return replace(bundle, manifest=manifest.model_copy(update={"parity": found}))
+
+
+def fit(project: Project, choice: Choice, rows: Columns, fold: int | None = None) -> Fitted:
+    """Fit a candidate on rows, those of a fold or all; show and log the epochs of a network."""
+    name = choice.candidate.name if fold is None else f"{choice.candidate.name}, fold {fold}"
+
+    def report(epoch: int, scores: Mapping[str, float]) -> None:
+        project.console.epoch(name, epoch, scores)
+        log_epoch(epoch, scores, fold)
+
+    return choice.candidate.fit(rows, choice.settings, project.params.seed, report)
 
 
 def parity_rows(splits: Splits, least: int, count: int = PARITY_ROWS) -> Columns:

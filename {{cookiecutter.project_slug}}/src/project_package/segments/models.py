@@ -35,7 +35,7 @@ def samples(rows: Columns, seed: int) -> list[NDArray[Any]]:
     return [positions, *(random.choice(positions, len(positions)) for _ in range(RESAMPLES))]
 
 
-def fit_cells(rows: Columns, _: Hyperparameters, seed: int) -> Clusterings:
+def fit_cells(rows: Columns, _: Hyperparameters, seed: int, *__: object) -> Clusterings:
     """Cut three features at their medians into cells, with centres one deviation from these."""
     axes = [INPUTS.index(name) for name in CELL_AXES]
     drawn = [sample[:, axes] for sample in samples(rows, seed)]
@@ -48,7 +48,7 @@ def fit_cells(rows: Columns, _: Hyperparameters, seed: int) -> Clusterings:
     return Clusterings(INPUTS, slopes, origins, centres)
 
 
-def fit_kmeans(rows: Columns, settings: Hyperparameters, seed: int) -> Clusterings:
+def fit_kmeans(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Clusterings:
     """Run k-means along the axes in which households vary most (principal components)."""
     with threadpool_limits(1):  # in several threads sums differ from run to run
         pipelines = [

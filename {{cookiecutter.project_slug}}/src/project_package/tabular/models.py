@@ -127,7 +127,7 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
     kind = estimator.classifier if problem.classes else estimator.regressor
     fixed = estimator.absolute if absolute else {}
 
-    def fit(rows: Columns, settings: Hyperparameters, seed: int) -> Fitted:
+    def fit(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Fitted:
         model = kind(**settings, **fixed)
         if "random_state" in model.get_params():
             model.set_params(random_state=seed)
