@@ -46,11 +46,7 @@ def read(path: Path) -> tuple[Key, ...]:
 
 
 def add(path: Path, name: str, scopes: Sequence[str]) -> str:
-    """Create a key and return its token, which is stored nowhere.
-
-    Raises:
-        UserError: no scope or an unknown one, or a name that exists or is not valid.
-    """
+    """Create a key and return its token, stored nowhere; raise UserError for a wrong argument."""
     if not scopes:
         raise UserError(f"The key needs a --scope, one or more: {', '.join(SCOPES)}.")
     require_known("--scope", scopes, "a scope", SCOPES)

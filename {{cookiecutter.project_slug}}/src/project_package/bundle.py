@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -32,6 +32,25 @@ class Parity(Frozen):
     changed_decisions: int
 
 
+class Interval(NamedTuple):
+    """A gain of one model over another, positive when it is better: estimate and bounds."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class Quantisation(Frozen):
+    """The gain of the goal on validation rows, size and time of a row, before and after."""
+
+    gain: Interval
+    limit: float
+    megabytes: tuple[float, float]
+    milliseconds: tuple[float, float]
+    taken: bool
+    reason: str
+
+
 class Manifest(Frozen):
     """What a bundle is and where it came from."""
 
@@ -49,6 +68,8 @@ class Manifest(Frozen):
     """Digest of the test rows, which had no part in its training."""
     parity: Parity | None = None
     """None until the loaded model was compared with the fitted one."""
+    quantisation: Quantisation | None = None
+    """None if the candidate cannot be quantised."""
     files: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of every other file; `pack` fills it."""
 
@@ -80,12 +101,7 @@ def pack(bundle: Bundle) -> Files:
 
 
 def unpack(files: Files) -> Bundle:
-    """Verify the files of a bundle.
-
-    Raises:
-        UserError: the manifest is missing or cannot be read, a file is missing or unexpected, or
-            a hash does not match.
-    """
+    """Verify the files of a bundle; raise UserError when they are not what the manifest says."""
     if MANIFEST not in files:
         raise UserError(f"This bundle has no {MANIFEST}: it was never finished; train again.")
     try:

@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 the gate refused, 2 something that the user can fix.
 import os
 import sys
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated
@@ -26,16 +25,6 @@ Set = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What the command line needs of a use case."""
-
-    training: str
-    """Where the training side is, as `module:name`; a server has no library for it."""
-    app: str
-    """The factory of the HTTP application, as `module:function`."""
-
-
 app = typer.Typer(
     help="From raw data to a served model, stage by stage.",
     no_args_is_help=True,
@@ -51,8 +40,8 @@ def open_project(
     """Open the project of the working folder."""
     from .lifecycle.project import open_folder
 
-    entry: Entry = context.obj
-    return open_folder(resolve_name(entry.training), changes or (), quiet)
+    training, _ = context.obj
+    return open_folder(resolve_name(training), changes or (), quiet)
 
 
 def add_stage(name: str, module: str, summary: str) -> None:
@@ -118,8 +107,8 @@ def serve(
     """Serve the champion over HTTP."""
     from .serving.app import serve as stage
 
-    entry: Entry = context.obj
-    stage(entry.app, host, port, workers or 0, quiet)
+    _, create_app = context.obj
+    stage(create_app, host, port, workers or 0, quiet)
 
 
 @app.command(epilog="Example: `ml key shop --scope predict --scope labels`")
@@ -142,12 +131,16 @@ def key(
         sys.stdout.write(f"{api_keys.add(path, name, scopes or ())}\n")
 
 
-def run(entry: Entry) -> None:
-    """Run the command line; print a user's error as a sentence, without a traceback."""
+def run(training: str, create_app: str) -> None:
+    """Run the command line; print a user's error as a sentence, without a traceback.
+
+    `training` names a use case's `Training` as `module:name`, since a server lacks its libraries;
+    `create_app` names the factory of the HTTP application.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # busy waiting is slow on a shared machine
     try:
-        app(obj=entry)
+        app(obj=(training, create_app))
     except (UserError, GateRefused) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)

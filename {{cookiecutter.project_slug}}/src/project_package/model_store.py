@@ -54,11 +54,7 @@ class Store:
             )
 
     def publish(self, version: int, folder: str, files: Files) -> None:
-        """Write files of a version, in their order. Writing the same files again is harmless.
-
-        Raises:
-            UserError: the version has another bundle in the store.
-        """
+        """Write files of a version in order, or again; raise UserError if its bundle is another."""
         mode: Literal["create", "overwrite"] = "create" if folder == BUNDLE else "overwrite"
         for name, content in files.items():
             path = f"versions/{version}/{folder}/{name}"

@@ -47,11 +47,7 @@ class OnnxModel:
         self._names = [output.name for output in self._session.get_outputs()]
 
     def predict(self, rows: Columns) -> Columns:
-        """Return predictions, one row per row; slices of rows bound the memory.
-
-        Raises:
-            ModelError: a column is missing or has another shape than the graph expects.
-        """
+        """Predict rows, in slices that bound the memory; raise ModelError if columns do not fit."""
         parts = []
         for start in range(0, max(length(rows), 1), ROWS_AT_ONCE):
             part = {name: values[start : start + ROWS_AT_ONCE] for name, values in rows.items()}

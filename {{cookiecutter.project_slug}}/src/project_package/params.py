@@ -36,6 +36,7 @@ class Promote(Frozen):
     reason: str = Field(default="", description="why more answers may change than that")
     max_difference: float = Field(default=1e-5, gt=0, description="loaded model to fitted model")
     min_parity_rows: int = Field(default=10_000, ge=1, description="to compare them on")
+    max_quantisation_loss: float = Field(default=0.01, ge=0, description="of the goal, by int8")
     max_bundle_mb: float = Field(default=20.0, gt=0, description="size of the bundle, MB")
     max_latency_ms: float = Field(default=10.0, gt=0, description="processor time of a request")
 

@@ -39,11 +39,7 @@ class PredictionLog:
     """The table. Methods connect when they are called; they raise Unavailable when they cannot."""
 
     def __init__(self, url: str | sa.URL, key: bytes, retention_days: float) -> None:
-        """Take the address, sqlite:///file or postgresql://...; nothing is opened yet.
-
-        Raises:
-            UserError: the URL is not valid, or its driver is not installed.
-        """
+        """Take the address, which is opened later; raise UserError if it or its driver is wrong."""
         self._engine, self._key = _engine(url), key
         self._retention = timedelta(days=retention_days)
 
@@ -120,11 +116,7 @@ def _engine(url: str | sa.URL) -> sa.Engine:
 
 
 def open_log(settings: Settings, root: Path) -> PredictionLog | None:
-    """Open the log that LOG_URL names; None when it is off.
-
-    Raises:
-        UserError: the URL is not valid, a file cannot be opened, or the driver is missing.
-    """
+    """Open the log that LOG_URL names, None when it is off; raise UserError if it is unusable."""
     url = settings.log_url.get_secret_value() or f"{SQLITE}predictions.db"
     if url.lower() == "off":
         return None

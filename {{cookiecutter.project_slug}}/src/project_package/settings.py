@@ -104,12 +104,7 @@ class Settings(BaseSettings):
 
 
 def read() -> Settings:
-    """Read the environment.
-
-    Raises:
-        UserError: a value is not valid, or .env has an unknown name that resembles a setting;
-            other names there belong to other tools.
-    """
+    """Read the environment; raise UserError for a wrong value, or a misspelt name in .env."""
     try:
         found = Settings()
     except UnicodeDecodeError as error:

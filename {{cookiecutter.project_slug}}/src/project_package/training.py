@@ -57,6 +57,8 @@ class Candidate:
     """Settings known to be good: the first trial, and the only one without a space."""
     fit: Fit
     space: Callable[[Trial], Hyperparameters] | None = None
+    quantise: Callable[[Any, Columns], Fitted] | None = None
+    """Make a smaller model of a fitted one, calibrated on training rows."""
 
 
 @dataclass(frozen=True)

@@ -69,9 +69,8 @@ def test_search_metric_replaces_the_goal(copy: Project, capsys: Any) -> None:
 def test_finish_sees_the_validation_rows_of_every_fold(copy: Project) -> None:
     seen: list[Any] = []
 
-    def split(params: Any, folder: Path) -> Splits:
-        splits = TRAINING.split(params, folder)
-        return replace(splits, folds=splits.folds * 2)
+    def split(*given: Any) -> Splits:
+        return replace(splits := TRAINING.split(*given), folds=splits.folds * 2)
 
     def finish(_: Any, fitted: Fitted, rows: Columns, validation: Outcome) -> Fitted:
         seen.append([length(r) for r in (rows, validation.rows, validation.predictions)])

@@ -28,8 +28,8 @@ def fill(folder):
 Workspace(Path(sys.argv[1])).new_dataset(fill)
 """
 RUN_STAGE = """
-from project_package.cli import Entry, run
-run(Entry("plain.use_case:TRAINING", app=""))
+from project_package.cli import run
+run("plain.use_case:TRAINING", "")
 """
 
 

@@ -26,12 +26,7 @@ POSTGRESQL = re.compile(
 
 
 def download(duck: DuckDBPyConnection, query: str, url: str, target: Path) -> None:
-    """Write the rows of a query to a Parquet file, batch by batch, through DuckDB.
-
-    Raises:
-        UserError: no query or no valid address, a database that cannot be reached, a query that
-            it refuses or that would change something, or a connection that breaks.
-    """
+    """Write the rows of a query to a Parquet file, batch by batch, or raise UserError."""
     if not query.strip():
         raise UserError('data.source is "sql" but data.query is empty: write the query there.')
     try:

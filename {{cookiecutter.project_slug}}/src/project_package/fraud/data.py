@@ -134,11 +134,7 @@ def columns(params: FraudParams, table: pl.DataFrame) -> Columns:
 
 
 def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
-    """Read payments to score and compute their features; the folder's rows are their history.
-
-    Raises:
-        UserError: a file that cannot be read, a column that is missing, or rows that break a rule.
-    """
+    """Read payments to score, with features from the folder's rows too; or raise UserError."""
     data = params.data
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         rows, target = Path(scratch) / ROWS_FILE, Path(scratch) / FEATURES_FILE

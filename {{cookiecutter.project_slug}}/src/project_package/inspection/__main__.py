@@ -5,7 +5,7 @@ Each side is imported when it is used: a server image holds no training library.
 
 from typing import TYPE_CHECKING
 
-from ..cli import Entry, run
+from ..cli import run
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -21,7 +21,7 @@ def create_app() -> "FastAPI":
 
 def main() -> None:
     """Run `ml`."""
-    run(Entry(f"{__package__}.training:TRAINING", app=f"{__package__}.__main__:create_app"))
+    run(f"{__package__}.training:TRAINING", f"{__package__}.__main__:create_app")
 
 
 if __name__ == "__main__":

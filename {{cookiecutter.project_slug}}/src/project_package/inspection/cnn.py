@@ -90,8 +90,9 @@ def fit(
 ) -> None:
     """Train a network; stop when the loss on held-out images improves no more.
 
-    The network gets the weights of the epoch with the least such loss. A run with the same
-    checkpoints continues after its last epoch, or has finished already.
+    The network gets the weights of the epoch with the least such loss. The first epochs, as many
+    as `patience`, do not count: their loss is small as long as the network cannot tell images
+    apart. A run with the same checkpoints continues after its last epoch, or has finished already.
     """
     model = augmented(network, rate)
     best, finished = (run.checkpoints / f"{name}.weights.h5" for name in ("best", "finished"))
@@ -99,15 +100,14 @@ def fit(
         network.load_weights(finished)
         return
     run.checkpoints.mkdir(parents=True, exist_ok=True)
+    least = np.inf
     if best.exists():  # the run was killed
         network.load_weights(best)
-    else:
-        save(network, best)
-    least = model.evaluate(*held_out.arrays, run.options.batch, verbose=0)[0]
+        least = model.evaluate(*held_out.arrays, run.options.batch, verbose=0)[0]
 
     def on_epoch_end(epoch: int, logs: Mapping[str, float]) -> None:
         nonlocal least
-        if logs["val_loss"] < least:
+        if epoch <= run.options.patience or logs["val_loss"] < least:
             least = logs["val_loss"]
             save(network, best)
         scores = {name: float(logs[name]) for name in ("loss", "val_loss")}
@@ -123,7 +123,6 @@ def fit(
             keras.callbacks.EarlyStopping(
                 "val_loss",
                 patience=run.options.patience,
-                baseline=least,
                 start_from_epoch=run.options.patience,
             ),
             keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=3),

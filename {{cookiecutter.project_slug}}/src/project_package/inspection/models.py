@@ -16,14 +16,16 @@ from sklearn.preprocessing import StandardScaler
 
 from ..bundle import sha256
 from ..contract import Columns, Files
-from ..onnx_model import GRAPH
+from ..onnx_model import GRAPH, OnnxModel
 from ..training import Candidate, Fitted, Hyperparameters, Outcome, Report, ignore
 from .data import Decide, InspectionParams
 from .features import statistics
-from .task import Details
+from .task import Details, InspectionModel, coding
 
 HELD_OUT = 0.15
 """Share of the parts on which the network is checked after each epoch."""
+
+CALIBRATED = 200  # images by which the ranges of activations are measured
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,33 @@ class Trained:
         return {GRAPH: export(self.network), **self.details.files()}
 
 
+@dataclass(frozen=True)
+class Quantised:
+    """A trained network whose graph has weights and activations of 8 bits."""
+
+    graph: bytes
+    details: Details
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return what the loaded model does."""
+        graph = OnnxModel(self.graph, *coding(self.details))
+        return InspectionModel(graph, self.details).predict(rows)
+
+    def files(self) -> Files:
+        """Return graph and details."""
+        return {GRAPH: self.graph, **self.details.files()}
+
+
+def quantise(trained: Trained, rows: Columns) -> Quantised:
+    """Quantise a network, calibrated on some of the training images."""
+    from ..quantisation import static_int8  # noqa: PLC0415
+
+    chosen = np.linspace(0, len(rows["image"]) - 1, CALIBRATED).astype(int)
+    pixels = rows["image"][chosen][..., None].astype(np.float32)
+    graph = static_int8(trained.files()[GRAPH], ({"pixels": image[None]} for image in pixels))
+    return Quantised(graph, trained.details)
+
+
 def fit_baseline(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Baseline:
     """Fit the simple baseline."""
     model = LogisticRegression(**settings, max_iter=2_000, random_state=seed)
@@ -109,7 +138,7 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     start = {"width": 16, "dropout": 0.3, "rate": 2e-3}
     return (
         Candidate("statistics", {"C": 1.0}, fit_baseline),
-        Candidate("cnn", start, fit_network, network_space),
+        Candidate("cnn", start, fit_network, network_space, quantise),
     )
 
 

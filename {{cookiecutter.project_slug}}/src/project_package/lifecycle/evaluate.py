@@ -104,11 +104,7 @@ def challenger(project: Project) -> Version:
 
 
 def splits_of(project: Project, bundle: Bundle) -> Splits:
-    """Return the rows that the training of a bundle used and left out.
-
-    Raises:
-        UserError: its data set is gone, or the current parameters select other rows.
-    """
+    """Return the rows that a bundle's training used and left out; raise UserError if it cannot."""
     dataset = project.workspace.dataset(bundle.manifest.data)
     splits = project.training.split(project.params, dataset.path)
     if digest(splits.test) != bundle.manifest.test:

@@ -8,7 +8,7 @@ from timeit import repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle import Parity
+from ..bundle import Interval, Parity
 from ..contract import Columns, choices_differ, length, take
 from ..params import Promote
 from ..training import Metric, Training
@@ -28,15 +28,6 @@ class Verdict:
     def __str__(self) -> str:
         """Return the rule and the numbers in one line, and the parameters of a refusal."""
         return f"{self.rule}: {self.detail}" + ("" if self.passed else f" (see {self.parameters})")
-
-
-@dataclass(frozen=True)
-class Interval:
-    """The challenger's gain over the champion, positive when it is better: estimate and bounds."""
-
-    estimate: float
-    low: float
-    high: float
 
 
 def paired_bootstrap(
@@ -91,12 +82,18 @@ def beats(metric: Metric, evaluation: Evaluation, promote: Promote) -> list[Verd
 
 def champion(metric: Metric, gain: Interval, promote: Promote) -> Verdict:
     """Require that the challenger is not worse than the champion by more than the margin."""
-    return Verdict(
-        "champion",
-        gain.low >= -promote.margin,
-        f"{metric.label} gains {gain.estimate:+.4g} over the champion, at least {gain.low:+.4g} "
-        f"with {promote.confidence:.0%} confidence; it may lose {promote.margin:g}",
-        "promote.margin, promote.confidence",
+    detail = describe_gain(metric, gain, "the champion", promote.margin, promote)
+    where = "promote.margin, promote.confidence"
+    return Verdict("champion", gain.low >= -promote.margin, detail, where)
+
+
+def describe_gain(
+    metric: Metric, gain: Interval, rival: str, limit: float, promote: Promote
+) -> str:
+    """Describe a gain over a rival with its lower bound, beside the loss that is allowed."""
+    return (
+        f"{metric.label} gains {gain.estimate:+.4g} over {rival}, at least {gain.low:+.4g} "
+        f"with {promote.confidence:.0%} confidence; it may lose {limit:g}"
     )
 
 

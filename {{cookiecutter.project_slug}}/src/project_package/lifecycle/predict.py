@@ -13,11 +13,7 @@ from .project import Project
 
 
 def predict(project: Project, source: Path, target: Path) -> int:
-    """Read raw rows from a Parquet or CSV file, write them with predictions; return their number.
-
-    Raises:
-        UserError: no champion, a file that cannot be read, or an unknown file type.
-    """
+    """Write the raw rows of a file with predictions; return how many, or raise UserError."""
     if target.suffix not in (".parquet", ".csv"):
         raise UserError(f"{target} must end in .parquet or .csv.")
     if not target.absolute().parent.is_dir():

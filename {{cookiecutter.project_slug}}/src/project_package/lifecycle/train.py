@@ -2,11 +2,12 @@
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from pkgutil import resolve_name
 
 import mlflow
 import numpy as np
@@ -117,20 +118,13 @@ def code_of(params: type[Params]) -> bytes:
 def build_bundle(
     project: Project, splits: Splits, compared: Columns, dataset: Dataset, choice: Choice
 ) -> Bundle:
-    """Fit a candidate on the training rows; raise GateRefused if its bundle predicts otherwise."""
-    training, params = project.training, project.params
-    # 1. Predict each fold's validation rows, for thresholds and the like.
-    fits = [fit(project, choice, fold.train, n) for n, fold in enumerate(splits.folds)]
-    outcome = Outcome(
-        concatenate([fold.valid for fold in splits.folds]),
-        concatenate([f.predict(fold.valid) for f, fold in zip(fits, splits.folds, strict=True)]),
-    )
-    # 2. Fit on all training rows.
-    fitted = fit(project, choice, splits.train)
-    finished = training.finish(params, fitted, splits.train, outcome)
-    # 3. Collect files and origin.
+    """Fit a candidate on the training rows, and quantise it if that costs little.
+
+    Raises:
+        GateRefused: the bundle does not predict as the fitted model.
+    """
     manifest = Manifest(
-        name=params.name,
+        name=project.params.name,
         candidate=choice.candidate.name,
         settings=dict(choice.settings),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -138,9 +132,34 @@ def build_bundle(
         data=dataset.digest,
         test=digest(splits.test),
     )
+
+    def build(fits: Sequence[Fitted], fitted: Fitted) -> tuple[Bundle, Outcome]:
+        rows = [fold.valid for fold in splits.folds]
+        predictions = [model.predict(part) for model, part in zip(fits, rows, strict=True)]
+        outcome = Outcome(concatenate(rows), concatenate(predictions))
+        finished = project.training.finish(project.params, fitted, splits.train, outcome)
+        return check_bundle(project, manifest, finished, compared), outcome
+
+    # Fit on each fold, whose validation rows set thresholds and the like, and on all rows.
+    fits = [fit(project, choice, fold.train, n) for n, fold in enumerate(splits.folds)]
+    fitted = fit(project, choice, splits.train)
+    full, quantise = build(fits, fitted), choice.candidate.quantise
+    if quantise is None:
+        return full[0]
+    # Quantise the same models. Projects without networks lack the module that compares them.
+    fits = [quantise(model, f.train) for model, f in zip(fits, splits.folds, strict=True)]
+    choose = resolve_name(f"{__package__}.quantisation:choose")
+    bundle: Bundle = choose(project, full, build(fits, quantise(fitted, splits.train)))
+    return bundle
+
+
+def check_bundle(
+    project: Project, manifest: Manifest, finished: Fitted, compared: Columns
+) -> Bundle:
+    """Pack a finished model; raise GateRefused if the loaded bundle predicts something else."""
+    params = project.params
     files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = Bundle(files, manifest)
-    # 4. Compare.
     found = gate.parity(run_model(project.load(bundle), compared), finished.predict(compared))
     verdict = gate.same_answers(found, params.promote)
     if not verdict.passed:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..cli import Entry, app, run
+from ..cli import app, run
 from ..errors import UserError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def schema(  # noqa: PLR0913, PLR0917  options
 
 def main() -> None:
     """Run `ml`."""
-    run(Entry(f"{__package__}.training:TRAINING", app=f"{__package__}.__main__:create_app"))
+    run(f"{__package__}.training:TRAINING", f"{__package__}.__main__:create_app")
 
 
 if __name__ == "__main__":

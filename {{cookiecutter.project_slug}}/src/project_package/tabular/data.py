@@ -136,11 +136,7 @@ def _raw(column: pl.Series) -> NDArray[Any]:
 
 
 def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Path) -> Columns:
-    """Read rows to predict; they may leave out what a request may leave out.
-
-    Raises:
-        UserError: the file cannot be read, or has a value that a request may not have.
-    """
+    """Read rows to predict; raise UserError for values that a request may not have."""
     identifiers = problem.table.of_role("id", "group")
     required = [name for name in problem.requested if name not in identifiers]
     optional = [n for n in (*identifiers, problem.column_of("time")) if n and n not in required]

@@ -22,11 +22,7 @@ Part: TypeAlias = tuple[Values, Values]  # rows to fit on and rows to score on: 
 
 
 def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
-    """Split the rows: by time, by group, or at random with equal shares of the classes.
-
-    Raises:
-        UserError: the schema has changed since `ml data`, or there are too few rows.
-    """
+    """Split by time, by group, or at random with equal shares of classes; or raise UserError."""
     if (folder / STORED).read_text(encoding="utf-8") != problem.table.model_dump_json(indent=2):
         raise UserError(f"{SCHEMA} has changed since the data was read: run `ml data` again.")
     table = pl.read_parquet(folder / ROWS)

@@ -1,0 +1,94 @@
+"""A quantised model is taken when it loses little on the validation rows, and is smaller."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from plain.use_case import TRAINING, WEIGHTS, Linear
+
+from project_package.bundle import Bundle
+from project_package.contract import Columns, length
+from project_package.lifecycle.console import Console
+from project_package.lifecycle.evaluate import evaluate
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.train import train
+from project_package.training import Fitted, Outcome
+
+LIMIT = 0.01
+
+
+def rounded(model: Linear, _: Columns) -> Linear:
+    return Linear(round(model.intercept, 3), [round(weight, 4) for weight in model.weights])
+
+
+def destroyed(model: Linear, _: Columns) -> Linear:
+    return Linear(0.0, [0.0 for _ in model.weights])
+
+
+def unchanged(model: Linear, _: Columns) -> Linear:
+    return model
+
+
+def trained(project: Project, quantise: Callable[..., Fitted], **changes: Any) -> Bundle:
+    """Train a linear model that can be quantised; return its bundle."""
+    simple, linear, *_ = TRAINING.candidates
+    candidates = (simple, replace(linear, quantise=quantise))
+    training = replace(TRAINING, candidates=candidates, **changes)
+    train(replace(project, training=training, console=Console()))
+    return project_bundle(project)
+
+
+def project_bundle(project: Project) -> Bundle:
+    """Return the bundle of version 1, which has the same settings and rows."""
+    return project.registry.bundle(project.registry.versions()[0])
+
+
+def test_model_that_loses_little_is_taken(copy: Project, capsys: Any) -> None:
+    plain = project_bundle(copy)
+    bundle = trained(copy, rounded)
+    found = bundle.manifest.quantisation
+    assert found
+    assert found.taken
+    assert found.gain.low <= found.gain.estimate <= found.gain.high
+    assert found.gain.low >= -LIMIT
+    assert found.limit == LIMIT
+    assert found.megabytes[1] < found.megabytes[0]
+    assert min(found.milliseconds) > 0
+    assert len(bundle.files[WEIGHTS]) < len(plain.files[WEIGHTS])
+    assert bundle.manifest.parity
+    assert found.reason in capsys.readouterr().out
+    evaluate(copy)
+    for name in ("report.html", "card.md"):
+        assert found.reason in (copy.workspace.reports / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("quantise", [destroyed, unchanged])
+def test_model_that_loses_much_or_saves_nothing_is_refused(copy: Project, quantise: Any) -> None:
+    plain = project_bundle(copy)
+    bundle = trained(copy, quantise)
+    found = bundle.manifest.quantisation
+    assert found
+    assert not found.taken
+    assert (found.gain.low < -LIMIT) == (quantise is destroyed)
+    assert found.reason.startswith("The quantised model is not taken: ")
+    assert bundle.files[WEIGHTS] == plain.files[WEIGHTS]
+
+
+def test_every_fold_is_quantised_and_finish_sees_what_is_served(copy: Project) -> None:
+    calibrated: list[int] = []
+    outcomes: list[Outcome] = []
+
+    def quantise(model: Linear, rows: Columns) -> Linear:
+        calibrated.append(length(rows))
+        return rounded(model, rows)
+
+    def finish(_: Any, fitted: Fitted, __: Columns, validation: Outcome) -> Fitted:
+        outcomes.append(validation)
+        return fitted
+
+    trained(copy, quantise, finish=finish)
+    assert calibrated == [300, 300]  # the fold, then all training rows
+    _, full, small = (outcome.predictions["probability"] for outcome in outcomes)
+    assert 0 < np.abs(full - small).max() < 0.01
