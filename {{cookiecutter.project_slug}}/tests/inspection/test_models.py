@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 from optuna.trial import FixedTrial
 
+from project_package.errors import UserError
 from project_package.inspection import cnn
 from project_package.inspection.data import Decide, InspectionParams, Network
 from project_package.inspection.features import statistics
@@ -76,6 +77,48 @@ def test_graph_predicts_as_the_network_for_any_number_of_rows(tmp_path: Path) ->
     for count in (1, 7):
         (found,) = session.run(None, {"pixels": pixels[:count]})
         np.testing.assert_allclose(found, network.predict(pixels[:count], verbose=0), atol=1e-6)
+
+
+def save_backbone(path: Path, channels: int, flat: bool = False) -> Any:
+    """Save a small model from images to a feature map, or to their mean; return its weights."""
+    import keras  # noqa: PLC0415  after cnn has set the environment for it
+
+    layers = [
+        keras.Input((None, None, channels)),
+        keras.layers.Rescaling(1 / 128, -1),
+        keras.layers.Conv2D(8, 3, 2, activation="relu"),
+    ]
+    model = keras.Sequential(layers + [keras.layers.GlobalAveragePooling2D()] * flat)
+    model.save(path)
+    return model.get_weights()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_backbone_is_frozen_and_exported(tmp_path: Path, channels: int) -> None:
+    weights = save_backbone(tmp_path / "backbone.keras", channels)
+    options = Network(epochs=2, batch=16, backbone="backbone.keras")
+    _, candidate = candidates(InspectionParams(name="tiny", network=options), tmp_path)
+    fitted: Any = candidate.fit(ROWS, SETTINGS, 7)
+    for before, after in zip(weights, fitted.network.get_weights(), strict=False):
+        np.testing.assert_array_equal(before, after)
+    session = onnxruntime.InferenceSession(fitted.files()["model.onnx"])
+    (found,) = session.run(None, {"pixels": ROWS["image"][..., None].astype(np.float32)})
+    expected = fitted.predict(ROWS)["probability"]
+    np.testing.assert_allclose(found.reshape(-1), expected, atol=1e-5)
+
+
+def test_unusable_backbone_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "text.keras").write_text("no model")
+    save_backbone(tmp_path / "flat.keras", 3, flat=True)
+    save_backbone(tmp_path / "four.keras", 4)
+    for name, reason in (
+        ("missing", "cannot be loaded: File not found"),
+        ("text", "cannot be loaded"),
+        ("flat", r"returns \(None, 8\), not .* include_top=False"),
+        ("four", r"takes \(None, None, None, 4\), not images of 32 pixels"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            cnn.build(32, SETTINGS, 7, tmp_path / f"{name}.keras")
 
 
 def test_baseline_finds_strong_defects() -> None:

@@ -4,6 +4,7 @@ Training writes a checkpoint after every epoch, so that a run that was killed co
 next epoch; a finished network is read again instead of trained again.
 """
 
+import itertools
 import logging
 import os
 import warnings
@@ -22,6 +23,7 @@ import onnx
 from keras import layers
 from numpy.typing import NDArray
 
+from ..errors import UserError
 from ..training import Hyperparameters, Report
 from .data import Network
 
@@ -37,15 +39,28 @@ class Run:
     report: Report
 
 
-def build(size: int, settings: Hyperparameters, seed: int) -> keras.Model:
+def build(
+    size: int, settings: Hyperparameters, seed: int, backbone: Path | None = None
+) -> keras.Model:
     """Return a network from grey levels (rows, size, size, 1) to probabilities (rows, 1).
 
-    Five convolutions; the strongest answer anywhere in the image counts, since a defect is local.
+    Raises:
+        UserError: the file of the backbone, if there is one, cannot be used.
     """
     keras.utils.clear_session()  # names count from one again
     keras.utils.set_random_seed(seed)
     width = int(settings["width"])
     pixels = keras.Input((size, size, 1), name="pixels")
+    x = transfer(pixels, width, backbone) if backbone else convolve(pixels, width)
+    x = layers.Dropout(float(settings["dropout"]))(x)
+    return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name="probability")(x))
+
+
+def convolve(pixels: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    """Return features of five convolutions, which are trained from scratch.
+
+    The strongest answer anywhere in the image counts, since a defect is local.
+    """
     x = layers.Rescaling(1 / 128, -1)(pixels)
     for factor in (1, 2, 4, 4):
         x = layers.Conv2D(factor * width, 3, padding="same", use_bias=False)(x)
@@ -53,9 +68,39 @@ def build(size: int, settings: Hyperparameters, seed: int) -> keras.Model:
         x = layers.ReLU()(x)
         x = layers.MaxPooling2D()(x)
     x = layers.Conv2D(4 * width, 3, padding="same", activation="relu")(x)
-    x = layers.GlobalMaxPooling2D()(x)
-    x = layers.Dropout(float(settings["dropout"]))(x)
-    return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name="probability")(x))
+    return layers.GlobalMaxPooling2D()(x)
+
+
+def transfer(pixels: keras.KerasTensor, width: int, backbone: Path) -> keras.KerasTensor:
+    """Return the features of a Keras model that was trained elsewhere, through one trained layer.
+
+    Its weights do not change. It gets grey levels from 0 to 255 in each channel: if it expects
+    other values, its first layer must rescale them, as in models of `keras.applications` with
+    `include_preprocessing=True`.
+
+    Raises:
+        UserError: there is no such file, or it is not a model from images to a feature map.
+    """
+    try:
+        model = keras.saving.load_model(backbone, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"network.backbone = {backbone} cannot be loaded: {reason}") from error
+    given, found, size = model.input_shape, model.output_shape, pixels.shape[1]
+    if given not in itertools.product((None,), (None, size), (None, size), (1, 3)):
+        raise UserError(
+            f"network.backbone = {backbone} takes {given}, not images of {size} pixels with 1 or 3 "
+            "channels: choose another model, or set data.size to the size that it takes."
+        )
+    if not isinstance(found, tuple) or len(found) != 4:
+        raise UserError(
+            f"network.backbone = {backbone} returns {found}, not (rows, height, width, features): "
+            "save it without its last layers, with include_top=False."
+        )
+    model.trainable = False
+    x = layers.Concatenate()([pixels] * 3) if given[3] == 3 else pixels
+    x = layers.GlobalAveragePooling2D()(model(x, training=False))
+    return layers.Dense(4 * width, activation="relu")(x)
 
 
 def augmented(network: keras.Model, rate: float) -> keras.Model:

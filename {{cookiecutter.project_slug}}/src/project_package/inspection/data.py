@@ -50,6 +50,9 @@ class Network(Frozen):
     epochs: int = Field(default=30, ge=1, description="at most")
     patience: int = Field(default=8, ge=1, description="epochs without progress until it stops")
     batch: int = Field(default=32, ge=1, description="images of a step")
+    backbone: str = Field(
+        default="", description="file of a Keras model whose features replace the convolutions"
+    )
 
 
 class Decide(Frozen):

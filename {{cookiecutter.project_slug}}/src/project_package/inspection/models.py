@@ -129,8 +129,10 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
         splitter = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=seed)
         pieces = next(splitter.split(parts, groups=parts))
         fit, held_out = (cnn.Examples(images[piece], labels[piece]) for piece in pieces)
-        network = cnn.build(images.shape[1], settings, seed)
-        folder = root / "checkpoints" / identity(rows, settings, params, seed)
+        path = root / params.network.backbone if params.network.backbone else None
+        network = cnn.build(images.shape[1], settings, seed, path)
+        backbone = path.read_bytes() if path else b""
+        folder = root / "checkpoints" / identity(rows, settings, params, seed, backbone)
         run = cnn.Run(params.network, folder, report)
         cnn.fit(network, float(settings["rate"]), fit, held_out, run)
         return Trained(network, Details(size=images.shape[1], inputs="pixels"))
@@ -142,12 +144,18 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     )
 
 
-def identity(rows: Columns, settings: Hyperparameters, params: InspectionParams, seed: int) -> str:
-    """Return a name for rows, settings and code, by which a training is found again."""
+def identity(
+    rows: Columns,
+    settings: Hyperparameters,
+    params: InspectionParams,
+    seed: int,
+    backbone: bytes = b"",
+) -> str:
+    """Return a name for rows, settings, code and backbone, by which a training is found again."""
     code = Path(__file__).with_name("cnn.py").read_bytes()
     text = f"{sorted(settings.items())} {params.network} {seed}"
     pixels = rows["image"].tobytes() + rows["is_defective"].tobytes()
-    return sha256(pixels + code + text.encode())[:16]
+    return sha256(pixels + code + text.encode() + backbone)[:16]
 
 
 def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Outcome) -> Fitted:
