@@ -17,7 +17,7 @@ import report
 from numpy.typing import NDArray
 from rich.progress import track
 
-from project_package.contract import Columns
+from project_package.contract import Columns, concatenate
 from project_package.demand.data import (
     FEATURES,
     FIRST_MONDAY,
@@ -133,7 +133,8 @@ def forecast(entry: Entry, rows: Columns, week: int, seed: int) -> Forecast:
 
     starts = [start - fold * FOLD_WEEKS * WEEK for fold in range(1, FOLDS + 1)]
     earlier = [origin(rows, begin, FOLD_WEEKS) for begin in starts]
-    validation = [Outcome(f.valid, fit(f).predict(entry.change(f.valid))) for f in earlier]
+    predictions = [fit(f).predict(entry.change(f.valid)) for f in earlier]
+    validation = Outcome(concatenate([f.valid for f in earlier]), concatenate(predictions))
     params, final = DemandParams(name="benchmark"), origin(rows, start, 1)
     finished = TRAINING.finish(params, fit(final), final.train, validation)
     return final.valid, finished.predict(entry.change(final.valid))
