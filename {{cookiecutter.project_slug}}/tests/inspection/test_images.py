@@ -58,6 +58,8 @@ def test_what_is_no_image_is_refused(content: bytes, message: str) -> None:
         decode(content)
     with pytest.raises(ValidationError, match=message):
         InspectionRequest(image=base64.b64encode(content).decode())
+    with pytest.raises(ValidationError, match=message):
+        InspectionRequest(image=content)
 
 
 @pytest.mark.parametrize("image", ["!", "a", 3, None, [1]])

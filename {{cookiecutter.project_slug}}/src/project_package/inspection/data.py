@@ -20,7 +20,7 @@ from ..contract import Columns, Frozen, take
 from ..errors import UserError, near
 from ..params import Params, Promote
 from ..training import Fold, Progress, Splits
-from .images import decode, from_base64, scale, to_base64
+from .images import decode, scale, to_base64, to_pixels
 from .schemas import InspectionRequest
 from .simulator import Simulated, simulate
 
@@ -147,7 +147,7 @@ def parse_images(texts: Sequence[str], size: int, where: str) -> NDArray[np.uint
     images = np.empty((len(texts), size, size), np.uint8)
     for number, text in enumerate(texts):
         try:
-            images[number] = scale(from_base64(text), size)
+            images[number] = scale(to_pixels(text), size)
         except ValueError as error:
             raise UserError(f"image in row {number + 1} of {where} {error}.") from error
     return images
@@ -161,7 +161,7 @@ def split(params: InspectionParams, folder: Path) -> Splits:
     """
     table = pl.read_parquet(folder / ROWS)
     rows: dict[str, Any] = {column.name: column.to_numpy() for column in table}
-    rows["image"] = np.stack([from_base64(text) for text in table["image"].to_list()])
+    rows["image"] = np.stack([to_pixels(text) for text in table["image"].to_list()])
     every = np.arange(len(table))
     rest, test = next(parts(rows, every, round(1 / params.split.test_share), params.seed))
     folds = parts(rows, rest, max(4, params.split.folds), params.seed)

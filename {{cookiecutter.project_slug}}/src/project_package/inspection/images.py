@@ -51,14 +51,16 @@ def encode(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def from_base64(value: Any) -> Pixels:
-    """Decode an image in base64, as in a request; an array stays as it is.
+def to_pixels(value: Any) -> Pixels:
+    """Decode an image in base64, as in JSON, or a file; an array stays as it is.
 
     Raises:
         ValueError: it is not base64, or not an image as `decode` says.
     """
     if isinstance(value, np.ndarray):
         return value
+    if isinstance(value, bytes):
+        return decode(value)
     try:
         return decode(base64.b64decode(value, validate=True))
     except (TypeError, binascii.Error) as error:
