@@ -2,9 +2,10 @@
 
 A data set is one file:
 rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defect, is_defective,
-               and visibility where it is known
+               visibility where it is known, and copies: the names of near-duplicates
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..contract import Columns, Frozen, take
 from ..errors import UserError, near
 from ..params import Params, Promote
 from ..training import Fold, Progress, Splits
+from . import duplicates
 from .images import decode, scale, to_base64, to_pixels
 from .schemas import InspectionRequest
 from .simulator import Simulated, simulate
@@ -27,6 +29,7 @@ from .simulator import Simulated, simulate
 ROWS = "rows.parquet"
 SIMULATOR, GOOD = "simulator", "good"
 SUFFIXES = (".png", ".jpg", ".jpeg")
+log = logging.getLogger(__name__)
 
 
 class Data(Simulated):
@@ -70,7 +73,7 @@ class InspectionParams(Params):
 
 
 def load_data(params: InspectionParams, folder: Path, progress: Progress) -> None:
-    """Write scaled images and their table into a new folder.
+    """Write scaled images and their table into a new folder; warn of near-duplicates.
 
     Raises:
         UserError: a source that cannot be read, an image that is none, or no image of a class.
@@ -85,8 +88,13 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
     for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
         if not found.any():
             raise UserError(f"{data.source} has no image that is {name}.")
+    pairs = duplicates.find(rows["image"], rows["part"])
+    if len(pairs):
+        log.warning(duplicates.describe(rows["image"], rows["name"], pairs))
     files = [to_base64(image) for image in rows["image"]]
-    pl.DataFrame({**rows, "image": files}).write_parquet(folder / ROWS)
+    copies = pl.Series(duplicates.copies(rows["name"], pairs), dtype=pl.List(pl.String))
+    table = pl.DataFrame({**rows, "image": files, "copies": copies})
+    table.write_parquet(folder / ROWS)
 
 
 def read_table(source: Path) -> pl.DataFrame:
@@ -156,6 +164,8 @@ def parse_images(texts: Sequence[str], size: int, where: str) -> NDArray[np.uint
 def split(params: InspectionParams, folder: Path) -> Splits:
     """Split at random by part, with nearly the same share of defects everywhere.
 
+    The column `copied` says which images have a near-duplicate among those of training.
+
     Raises:
         UserError: there are too few parts.
     """
@@ -164,6 +174,8 @@ def split(params: InspectionParams, folder: Path) -> Splits:
     rows["image"] = np.stack([to_pixels(text) for text in table["image"].to_list()])
     every = np.arange(len(table))
     rest, test = next(parts(rows, every, round(1 / params.split.test_share), params.seed))
+    training = {*rows["name"][rest]}
+    rows["copied"] = np.array([bool(training & {*names}) for names in rows.pop("copies")])
     folds = parts(rows, rest, max(4, params.split.folds), params.seed)
     return Splits(
         train=take(rows, rest),

@@ -42,6 +42,7 @@ def about(params: InspectionParams) -> About:
             "scratch": "all good images, and those with a scratch",
             "dent": "all good images, and those with a dent",
             "stain": "all good images, and those with a stain",
+            "new": "all images without a near-duplicate in training",
             "dark": "the third of the images with the lowest mean grey level",
             "bright": "the third of the images with the highest mean grey level",
         },
