@@ -1,8 +1,8 @@
 """Load images, split them by part, and read files to predict.
 
 A data set is one file:
-rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defect, is_defective,
-               visibility where it is known, and copies: the names of near-duplicates
+rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defect, type of part,
+               is_defective, visibility where it is known, and copies: the names of near-duplicates
 """
 
 import logging
@@ -22,6 +22,7 @@ from ..errors import UserError, near
 from ..params import Params, Promote
 from ..training import Fold, Progress, Splits
 from . import duplicates
+from .elpv import ELPV, read_elpv
 from .images import decode, scale, to_base64, to_pixels
 from .schemas import InspectionRequest
 from .simulator import Simulated, simulate
@@ -36,7 +37,8 @@ class Data(Simulated):
     """Where images come from, and how many are simulated when there is no source."""
 
     source: str = Field(
-        default=SIMULATOR, description="simulator, a folder with a folder per class, or a CSV file"
+        default=SIMULATOR,
+        description="simulator, elpv, a folder with a folder per class, or a CSV file",
     )
 
 
@@ -82,7 +84,7 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
     if data.source == SIMULATOR:
         rows = simulate(data)
     else:
-        table = read_table(Path(data.source))
+        table = read_elpv() if data.source == ELPV else read_table(Path(data.source))
         images = load_images(table["path"].to_list(), data.size, progress)
         rows = {"image": images, **described(table)}
     for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
@@ -98,7 +100,7 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
 
 
 def read_table(source: Path) -> pl.DataFrame:
-    """Return path, kind ("good", or that of a defect) and part of each image.
+    """Return path, kind ("good", or that of a defect), part and type of each image.
 
     Raises:
         UserError: there is no such file or folder, no image, or a column is missing.
@@ -111,17 +113,17 @@ def read_table(source: Path) -> pl.DataFrame:
                 f"{source} has no folder {GOOD} with images; {near(GOOD, dict.fromkeys(kinds))}"
             )
         names = [str(path) for path in paths]
-        return pl.DataFrame({"path": names, "kind": kinds, "part": names})
+        return pl.DataFrame({"path": names, "kind": kinds, "part": names, "type": ""})
     if not source.exists():
         raise UserError(f"There is no file or folder {source}: change data.source.")
     table = pl.read_csv(source, infer_schema=False)
     for name in ("path", "kind"):
         if name not in table.columns:
             raise UserError(f"{source} has no column {name}; {near(name, table.columns)}")
-    if "part" not in table.columns:
-        table = table.with_columns(part=pl.col("path"))
+    defaults = {"part": pl.col("path"), "type": pl.lit("")}
+    table = table.with_columns(**{n: v for n, v in defaults.items() if n not in table.columns})
     folder = str(source.parent)
-    return table.select("kind", "part", path=pl.concat_str(pl.lit(f"{folder}/"), "path"))
+    return table.select("kind", "part", "type", path=pl.concat_str(pl.lit(f"{folder}/"), "path"))
 
 
 def described(table: pl.DataFrame) -> Columns:
@@ -131,6 +133,7 @@ def described(table: pl.DataFrame) -> Columns:
         "name": np.array(table["path"].to_list(), object),
         "part": np.array(table["part"].to_list(), object),
         "kind": kind,
+        "type": np.array(table["type"].to_list(), object),
         "is_defective": kind != "",
         "visibility": np.full(len(kind), np.nan),
     }

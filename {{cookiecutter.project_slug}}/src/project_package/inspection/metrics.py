@@ -120,9 +120,10 @@ def periods(rows: Columns) -> Values:
 
 
 def slices(rows: Columns) -> Mapping[str, Values]:
-    """Slice by kind of defect, each with all good images, by brightness, and without copies."""
+    """Slice by kind of defect, with all good images, by type, brightness, and without copies."""
     good, kinds = ~rows["is_defective"], rows["kind"]
     found = {kind: good | (kinds == kind) for kind in sorted({*kinds.tolist()} - {""})}
+    found |= {name: rows["type"] == name for name in sorted({*rows["type"].tolist()} - {""})}
     light = rows["image"].mean((1, 2))
     low, high = np.quantile(light, [1 / 3, 2 / 3])
     found |= {"dark": light < low, "bright": light >= high}
