@@ -23,7 +23,7 @@ from ..params import Params, Promote
 from ..training import Fold, Progress, Splits
 from . import duplicates
 from .elpv import ELPV, read_elpv
-from .images import decode, scale, to_base64, to_pixels
+from .images import scale, to_base64, to_pixels
 from .schemas import InspectionRequest
 from .simulator import Simulated, simulate
 
@@ -85,7 +85,7 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         rows = simulate(data)
     else:
         table = read_elpv() if data.source == ELPV else read_table(Path(data.source))
-        images = load_images(table["path"].to_list(), data.size, progress)
+        images = read_images([*map(Path, table["path"])], data.size, progress)
         rows = {"image": images, **described(table)}
     for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
         if not found.any():
@@ -128,39 +128,36 @@ def read_table(source: Path) -> pl.DataFrame:
 
 def described(table: pl.DataFrame) -> Columns:
     """Return what is known of images that were not simulated."""
-    kind = np.array(["" if k == GOOD else k for k in table["kind"].to_list()], object)
-    return {
-        "name": np.array(table["path"].to_list(), object),
-        "part": np.array(table["part"].to_list(), object),
-        "kind": kind,
-        "type": np.array(table["type"].to_list(), object),
-        "is_defective": kind != "",
-        "visibility": np.full(len(kind), np.nan),
-    }
+    known = table.select(
+        "part",
+        "type",
+        name="path",
+        kind=pl.col("kind").replace(GOOD, ""),
+        is_defective=pl.col("kind") != GOOD,
+        visibility=pl.lit(np.nan),
+    )
+    return {column.name: column.to_numpy() for column in known}
 
 
-def load_images(paths: Sequence[str], size: int, progress: Progress) -> NDArray[np.uint8]:
-    """Read and scale files: (files, size, size); raise UserError for the first that is no image."""
-    images = np.empty((len(paths), size, size), np.uint8)
-    for number, path in enumerate(paths):
+def read_images(
+    files: Sequence[Path | str], size: int, progress: Progress = lambda _: None
+) -> NDArray[np.uint8]:
+    """Read and scale images, (files, size, size): files at a path, or in base64.
+
+    Raises:
+        UserError: the first that cannot be read, or is no image.
+    """
+    images = np.empty((len(files), size, size), np.uint8)
+    for number, file in enumerate(files):
+        name = file if isinstance(file, Path) else f"The image in row {number + 1}"
         try:
-            images[number] = scale(decode(Path(path).read_bytes()), size)
+            content = file.read_bytes() if isinstance(file, Path) else file
+            images[number] = scale(to_pixels(content), size)
         except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+            raise UserError(f"{name} cannot be read: {error.strerror}.") from error
         except ValueError as error:
-            raise UserError(f"{path} {error}.") from error
-        progress(number / len(paths))
-    return images
-
-
-def parse_images(texts: Sequence[str], size: int, where: str) -> NDArray[np.uint8]:
-    """Decode and scale files in base64; raise UserError for the first that is no image."""
-    images = np.empty((len(texts), size, size), np.uint8)
-    for number, text in enumerate(texts):
-        try:
-            images[number] = scale(to_pixels(text), size)
-        except ValueError as error:
-            raise UserError(f"image in row {number + 1} of {where} {error}.") from error
+            raise UserError(f"{name} {error}.") from error
+        progress(number / len(files))
     return images
 
 
@@ -217,8 +214,8 @@ def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:
         UserError: the source cannot be read, or an image is none.
     """
     if source.is_dir():
-        paths = sorted(str(p) for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
-        table = pl.DataFrame({"path": paths})
+        paths = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
+        table = pl.DataFrame({"path": [str(path.relative_to(source.parent)) for path in paths]})
     elif source.exists():
         read = pl.read_parquet if source.suffix == ".parquet" else pl.read_csv
         table = read(source)
@@ -226,19 +223,18 @@ def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:
         raise UserError(f"There is no file or folder {source}.")
     if not len(table):
         raise UserError(f"{source} has no images: PNG and JPEG files are read.")
-    size = params.data.size
+    files: list[Any]
     if "image" in table.columns:
+        files = table["image"].to_list()
         names = [f"image {number}" for number in range(1, len(table) + 1)]
-        images = parse_images(table["image"].to_list(), size, str(source))
     elif "path" in table.columns:
-        folder = "" if source.is_dir() else f"{source.parent}/"
-        names = [f"{folder}{path}" for path in table["path"].to_list()]
-        images = load_images(names, size, lambda _: None)
+        files = [source.parent / path for path in table["path"]]
+        names = [*map(str, files)]
     else:
         raise UserError(f"{source} has no column path or image; {near('path', table.columns)}")
     given = {name: table[name].to_list() for name in ("name", "part") if name in table.columns}
     known = {name: np.array(given.get(name, names), object) for name in ("name", "part")}
-    return {"image": images, **known}
+    return {"image": read_images(files, params.data.size), **known}
 
 
 def examples(_: Path, rows: Columns, count: int) -> list[InspectionRequest]:

@@ -57,7 +57,6 @@ def best_auroc(rows: Columns) -> float:
 
 def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
     """Return the metrics, the one that decides first; `ceiling`: the rows have a visibility."""
-    recall = "Defects found when {} of the good parts are rejected too."
     return (
         Metric(
             "auroc",
@@ -72,17 +71,14 @@ def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
             lambda r, p: float(average_precision_score(r["is_defective"], p["probability"])),
             meaning="Mean precision at the ranks of the defects.",
         ),
-        Metric(
-            "recall_1",
-            "Recall at 1% false alarms",
-            partial(recall_at, 0.01),
-            meaning=recall.format("1%"),
-        ),
-        Metric(
-            "recall_5",
-            "Recall at 5% false alarms",
-            partial(recall_at, 0.05),
-            meaning=recall.format("5%"),
+        *(
+            Metric(
+                f"recall_{percent}",
+                f"Recall at {percent}% false alarms",
+                partial(recall_at, percent / 100),
+                meaning=f"Defects found when {percent}% of the good parts are rejected too.",
+            )
+            for percent in (1, 5)
         ),
         Metric(
             "cost",
