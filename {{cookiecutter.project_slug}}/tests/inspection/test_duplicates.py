@@ -64,9 +64,9 @@ def test_data_warn_and_test_images_are_marked(
     assert "Pairs of images of different parts: 1 equal, 1 nearly, such as" in caplog.text
     assert f"{tmp_path / 'good' / 'equal.png'} and {good[0]}" in caplog.text
     table = pl.read_parquet(tmp_path / "rows.parquet")
-    assert table["copies"].list.len().sum() == 4
+    assert (table["copies"] != "").sum() == 4
     splits = split(params, tmp_path)
     train, test = ({*rows["name"]} for rows in (splits.train, splits.test))
     copies = dict(zip(table["name"], table["copies"], strict=True))
-    marked = {name for name in test if train & {*copies[name]}}
+    marked = {name for name in test if copies[name] in train}
     assert {*splits.test["name"][splits.test["copied"]]} == marked

@@ -94,9 +94,8 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
     if len(pairs):
         log.warning(duplicates.describe(rows["image"], rows["name"], pairs))
     files = [to_base64(image) for image in rows["image"]]
-    copies = pl.Series(duplicates.copies(rows["name"], pairs), dtype=pl.List(pl.String))
-    table = pl.DataFrame({**rows, "image": files, "copies": copies})
-    table.write_parquet(folder / ROWS)
+    copies = duplicates.copies(rows["name"], pairs)
+    pl.DataFrame({**rows, "image": files, "copies": copies}).write_parquet(folder / ROWS)
 
 
 def read_table(source: Path) -> pl.DataFrame:
@@ -175,7 +174,8 @@ def split(params: InspectionParams, folder: Path) -> Splits:
     every = np.arange(len(table))
     rest, test = next(parts(rows, every, round(1 / params.split.test_share), params.seed))
     training = {*rows["name"][rest]}
-    rows["copied"] = np.array([bool(training & {*names}) for names in rows.pop("copies")])
+    copies = [{*names.splitlines()} for names in rows.pop("copies")]
+    rows["copied"] = np.array([bool(training & names) for names in copies])
     folds = parts(rows, rest, max(4, params.split.folds), params.seed)
     return Splits(
         train=take(rows, rest),

@@ -68,10 +68,10 @@ def describe(
     )
 
 
-def copies(names: NDArray[np.object_], pairs: NDArray[np.int64]) -> list[list[str]]:
-    """Return the names of the near-duplicates of each image."""
+def copies(names: NDArray[np.object_], pairs: NDArray[np.int64]) -> list[str]:
+    """Return the names of the near-duplicates of each image, one a line."""
     found: list[list[str]] = [[] for _ in names]
     for one, two in pairs:
         found[one].append(names[two])
         found[two].append(names[one])
-    return found
+    return ["\n".join(one) for one in found]
