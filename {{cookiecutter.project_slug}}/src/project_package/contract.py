@@ -189,6 +189,10 @@ class Task:
     id: str = ""
     """The column of rows that identifies an instance, for labels that come later."""
     history: History | None = None
+    slow_requests: bool = False
+    """Requests take milliseconds to validate, as images do: a thread validates and answers them."""
+    media_types: Mapping[str, str] = field(default_factory=dict)
+    """Other content types of POST /v1/predict, each with the field of one request that it fills."""
     routers: "Mapping[Scope, APIRouter]" = field(default_factory=dict)
     """Routes that only this task offers, by the scope of the API key that they need."""
 

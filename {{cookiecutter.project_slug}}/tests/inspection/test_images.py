@@ -58,6 +58,24 @@ def test_what_is_no_image_is_refused(content: bytes, message: str) -> None:
         decode(content)
     with pytest.raises(ValidationError, match=message):
         InspectionRequest(image=base64.b64encode(content).decode())
+    with pytest.raises(ValidationError, match=message):
+        InspectionRequest(image=content)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, about damaged EXIF data
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_damaged_files_are_decoded_or_refused(kind: str) -> None:
+    random, whole, refused = np.random.default_rng(1), file_of(RAMP, kind), list[str]()
+    for _ in range(200):
+        content = bytearray(whole)
+        for position in random.integers(0, min(len(whole), 300), 5):
+            content[position] = random.integers(256)
+        try:
+            assert decode(bytes(content)).ndim == 2
+        except ValueError as error:
+            refused.append(str(error))
+    assert len(refused) > 20
+    assert all(reason.startswith("must be") for reason in refused)
 
 
 @pytest.mark.parametrize("image", ["!", "a", 3, None, [1]])

@@ -17,7 +17,7 @@ from project_package.inspection.metrics import (
 )
 from project_package.inspection.simulator import Simulated, simulate
 
-ROWS = simulate(Simulated(parts=300, size=32, seed=4))
+ROWS = {**simulate(Simulated(parts=300, size=32, seed=4)), "copied": np.zeros(600, np.bool_)}
 HAND = {"is_defective": np.array([False] * 10 + [True] * 4)}
 FOUND = {
     "probability": np.array([0.0, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.6, 0.9, 0.2, 0.5, 0.7, 1])
@@ -77,3 +77,8 @@ def test_slices_of_kinds_have_all_good_images() -> None:
     good = ~ROWS["is_defective"]
     assert (found["dent"] & good).sum() == good.sum()
     assert {*ROWS["kind"][found["dent"]]} == {"", "dent"}
+
+
+def test_images_without_copies_are_a_slice() -> None:
+    copied = np.arange(600) < 50
+    assert np.array_equal(slices({**ROWS, "copied": copied})["new"], ~copied)

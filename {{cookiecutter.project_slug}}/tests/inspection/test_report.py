@@ -15,7 +15,7 @@ from project_package.inspection.report import (
 )
 from project_package.inspection.simulator import Simulated, simulate
 
-ROWS = simulate(Simulated(parts=100, size=32, seed=5))
+ROWS = {**simulate(Simulated(parts=100, size=32, seed=5)), "copied": np.zeros(200, np.bool_)}
 
 
 def predict(rows: Columns) -> Columns:
@@ -55,3 +55,6 @@ def test_summary_counts_images() -> None:
     (text,) = summary(ROWS, {"model": flagged, "baseline": flagged})
     defective = int(ROWS["is_defective"].sum())
     assert f"Of {defective} images of defective parts the model finds {defective} with" in text
+    copied = np.arange(200) < 3
+    _, warning = summary({**ROWS, "copied": copied}, {"model": flagged, "baseline": flagged})
+    assert warning.startswith("3 test images nearly equal training images of other parts")

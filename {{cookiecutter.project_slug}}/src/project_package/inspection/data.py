@@ -1,10 +1,11 @@
 """Load images, split them by part, and read files to predict.
 
 A data set is one file:
-rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defect, is_defective,
-               and visibility where it is known
+rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defect, type of part,
+               is_defective, visibility where it is known, and copies: the names of near-duplicates
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,20 +21,24 @@ from ..contract import Columns, Frozen, take
 from ..errors import UserError, near
 from ..params import Params, Promote
 from ..training import Fold, Progress, Splits
-from .images import decode, from_base64, scale, to_base64
+from . import duplicates
+from .elpv import ELPV, read_elpv
+from .images import scale, to_base64, to_pixels
 from .schemas import InspectionRequest
 from .simulator import Simulated, simulate
 
 ROWS = "rows.parquet"
 SIMULATOR, GOOD = "simulator", "good"
 SUFFIXES = (".png", ".jpg", ".jpeg")
+log = logging.getLogger(__name__)
 
 
 class Data(Simulated):
     """Where images come from, and how many are simulated when there is no source."""
 
     source: str = Field(
-        default=SIMULATOR, description="simulator, a folder with a folder per class, or a CSV file"
+        default=SIMULATOR,
+        description="simulator, elpv, a folder with a folder per class, or a CSV file",
     )
 
 
@@ -73,7 +78,7 @@ class InspectionParams(Params):
 
 
 def load_data(params: InspectionParams, folder: Path, progress: Progress) -> None:
-    """Write scaled images and their table into a new folder.
+    """Write scaled images and their table into a new folder; warn of near-duplicates.
 
     Raises:
         UserError: a source that cannot be read, an image that is none, or no image of a class.
@@ -82,18 +87,22 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
     if data.source == SIMULATOR:
         rows = simulate(data)
     else:
-        table = read_table(Path(data.source))
-        images = load_images(table["path"].to_list(), data.size, progress)
+        table = read_elpv() if data.source == ELPV else read_table(Path(data.source))
+        images = read_images([*map(Path, table["path"])], data.size, progress)
         rows = {"image": images, **described(table)}
     for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
         if not found.any():
             raise UserError(f"{data.source} has no image that is {name}.")
+    pairs = duplicates.find(rows["image"], rows["part"])
+    if len(pairs):
+        log.warning(duplicates.describe(rows["image"], rows["name"], pairs))
     files = [to_base64(image) for image in rows["image"]]
-    pl.DataFrame({**rows, "image": files}).write_parquet(folder / ROWS)
+    copies = duplicates.copies(rows["name"], pairs)
+    pl.DataFrame({**rows, "image": files, "copies": copies}).write_parquet(folder / ROWS)
 
 
 def read_table(source: Path) -> pl.DataFrame:
-    """Return path, kind ("good", or that of a defect) and part of each image.
+    """Return path, kind ("good", or that of a defect), part and type of each image.
 
     Raises:
         UserError: there is no such file or folder, no image, or a column is missing.
@@ -106,67 +115,70 @@ def read_table(source: Path) -> pl.DataFrame:
                 f"{source} has no folder {GOOD} with images; {near(GOOD, dict.fromkeys(kinds))}"
             )
         names = [str(path) for path in paths]
-        return pl.DataFrame({"path": names, "kind": kinds, "part": names})
+        return pl.DataFrame({"path": names, "kind": kinds, "part": names, "type": ""})
     if not source.exists():
         raise UserError(f"There is no file or folder {source}: change data.source.")
     table = pl.read_csv(source, infer_schema=False)
     for name in ("path", "kind"):
         if name not in table.columns:
             raise UserError(f"{source} has no column {name}; {near(name, table.columns)}")
-    if "part" not in table.columns:
-        table = table.with_columns(part=pl.col("path"))
+    defaults = {"part": pl.col("path"), "type": pl.lit("")}
+    table = table.with_columns(**{n: v for n, v in defaults.items() if n not in table.columns})
     folder = str(source.parent)
-    return table.select("kind", "part", path=pl.concat_str(pl.lit(f"{folder}/"), "path"))
+    return table.select("kind", "part", "type", path=pl.concat_str(pl.lit(f"{folder}/"), "path"))
 
 
 def described(table: pl.DataFrame) -> Columns:
     """Return what is known of images that were not simulated."""
-    kind = np.array(["" if k == GOOD else k for k in table["kind"].to_list()], object)
-    return {
-        "name": np.array(table["path"].to_list(), object),
-        "part": np.array(table["part"].to_list(), object),
-        "kind": kind,
-        "is_defective": kind != "",
-        "visibility": np.full(len(kind), np.nan),
-    }
+    known = table.select(
+        "part",
+        "type",
+        name="path",
+        kind=pl.col("kind").replace(GOOD, ""),
+        is_defective=pl.col("kind") != GOOD,
+        visibility=pl.lit(np.nan),
+    )
+    return {column.name: column.to_numpy() for column in known}
 
 
-def load_images(paths: Sequence[str], size: int, progress: Progress) -> NDArray[np.uint8]:
-    """Read and scale files: (files, size, size); raise UserError for the first that is no image."""
-    images = np.empty((len(paths), size, size), np.uint8)
-    for number, path in enumerate(paths):
+def read_images(
+    files: Sequence[Path | str], size: int, progress: Progress = lambda _: None
+) -> NDArray[np.uint8]:
+    """Read and scale images, (files, size, size): files at a path, or in base64.
+
+    Raises:
+        UserError: the first that cannot be read, or is no image.
+    """
+    images = np.empty((len(files), size, size), np.uint8)
+    for number, file in enumerate(files):
+        name = file if isinstance(file, Path) else f"The image in row {number + 1}"
         try:
-            images[number] = scale(decode(Path(path).read_bytes()), size)
+            content = file.read_bytes() if isinstance(file, Path) else file
+            images[number] = scale(to_pixels(content), size)
         except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+            raise UserError(f"{name} cannot be read: {error.strerror}.") from error
         except ValueError as error:
-            raise UserError(f"{path} {error}.") from error
-        progress(number / len(paths))
-    return images
-
-
-def parse_images(texts: Sequence[str], size: int, where: str) -> NDArray[np.uint8]:
-    """Decode and scale files in base64; raise UserError for the first that is no image."""
-    images = np.empty((len(texts), size, size), np.uint8)
-    for number, text in enumerate(texts):
-        try:
-            images[number] = scale(from_base64(text), size)
-        except ValueError as error:
-            raise UserError(f"image in row {number + 1} of {where} {error}.") from error
+            raise UserError(f"{name} {error}.") from error
+        progress(number / len(files))
     return images
 
 
 def split(params: InspectionParams, folder: Path) -> Splits:
     """Split at random by part, with nearly the same share of defects everywhere.
 
+    The column `copied` says which images have a near-duplicate among those of training.
+
     Raises:
         UserError: there are too few parts.
     """
     table = pl.read_parquet(folder / ROWS)
     rows: dict[str, Any] = {column.name: column.to_numpy() for column in table}
-    rows["image"] = np.stack([from_base64(text) for text in table["image"].to_list()])
+    rows["image"] = np.stack([to_pixels(text) for text in table["image"].to_list()])
     every = np.arange(len(table))
     rest, test = next(parts(rows, every, round(1 / params.split.test_share), params.seed))
+    training = {*rows["name"][rest]}
+    copies = [{*names.splitlines()} for names in rows.pop("copies")]
+    rows["copied"] = np.array([bool(training & names) for names in copies])
     folds = parts(rows, rest, max(4, params.split.folds), params.seed)
     return Splits(
         train=take(rows, rest),
@@ -205,8 +217,8 @@ def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:
         UserError: the source cannot be read, or an image is none.
     """
     if source.is_dir():
-        paths = sorted(str(p) for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
-        table = pl.DataFrame({"path": paths})
+        paths = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
+        table = pl.DataFrame({"path": [str(path.relative_to(source.parent)) for path in paths]})
     elif source.exists():
         read = pl.read_parquet if source.suffix == ".parquet" else pl.read_csv
         table = read(source)
@@ -214,19 +226,18 @@ def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:
         raise UserError(f"There is no file or folder {source}.")
     if not len(table):
         raise UserError(f"{source} has no images: PNG and JPEG files are read.")
-    size = params.data.size
+    files: list[Any]
     if "image" in table.columns:
+        files = table["image"].to_list()
         names = [f"image {number}" for number in range(1, len(table) + 1)]
-        images = parse_images(table["image"].to_list(), size, str(source))
     elif "path" in table.columns:
-        folder = "" if source.is_dir() else f"{source.parent}/"
-        names = [f"{folder}{path}" for path in table["path"].to_list()]
-        images = load_images(names, size, lambda _: None)
+        files = [source.parent / path for path in table["path"]]
+        names = [*map(str, files)]
     else:
         raise UserError(f"{source} has no column path or image; {near('path', table.columns)}")
     given = {name: table[name].to_list() for name in ("name", "part") if name in table.columns}
     known = {name: np.array(given.get(name, names), object) for name in ("name", "part")}
-    return {"image": images, **known}
+    return {"image": read_images(files, params.data.size), **known}
 
 
 def examples(_: Path, rows: Columns, count: int) -> list[InspectionRequest]:

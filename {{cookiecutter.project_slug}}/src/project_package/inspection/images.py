@@ -15,6 +15,8 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("PNG", "JPEG")
 MAX_BYTES = 8 * 2**20  # of a file
 MAX_PIXELS = 16_000_000  # a small file can hold many more, and would fill the memory
+DAMAGES = (OSError, SyntaxError, EOFError, ValueError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises for files that are damaged, or none of its formats."""
 
 
 def decode(content: bytes) -> Pixels:
@@ -27,14 +29,14 @@ def decode(content: bytes) -> Pixels:
         raise ValueError(f"must be an image of at most {MAX_BYTES // 2**20} MB")
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:  # reads the head only
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"must be an image of at most {MAX_PIXELS:,} pixels")
-            turned = ImageOps.exif_transpose(image)
-            if turned.mode.startswith("I"):  # 16 bits, which `convert` would cut off
-                return (np.asarray(turned) // 256).astype(np.uint8)
-            return np.asarray(turned.convert("L"))
-    except (OSError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
+            if image.width * image.height <= MAX_PIXELS:
+                turned = ImageOps.exif_transpose(image)
+                if turned.mode.startswith("I"):  # 16 bits, which `convert` would cut off
+                    return (np.asarray(turned) // 256).astype(np.uint8)
+                return np.asarray(turned.convert("L"))
+    except DAMAGES as error:
         raise ValueError("must be a complete PNG or JPEG image") from error
+    raise ValueError(f"must be an image of at most {MAX_PIXELS:,} pixels")
 
 
 def scale(pixels: Pixels, size: int) -> Pixels:
@@ -51,14 +53,16 @@ def encode(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def from_base64(value: Any) -> Pixels:
-    """Decode an image in base64, as in a request; an array stays as it is.
+def to_pixels(value: Any) -> Pixels:
+    """Decode an image in base64, as in JSON, or a file; an array stays as it is.
 
     Raises:
         ValueError: it is not base64, or not an image as `decode` says.
     """
     if isinstance(value, np.ndarray):
         return value
+    if isinstance(value, bytes):
+        return decode(value)
     try:
         return decode(base64.b64decode(value, validate=True))
     except (TypeError, binascii.Error) as error:

@@ -57,7 +57,6 @@ def best_auroc(rows: Columns) -> float:
 
 def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
     """Return the metrics, the one that decides first; `ceiling`: the rows have a visibility."""
-    recall = "Defects found when {} of the good parts are rejected too."
     return (
         Metric(
             "auroc",
@@ -72,17 +71,14 @@ def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
             lambda r, p: float(average_precision_score(r["is_defective"], p["probability"])),
             meaning="Mean precision at the ranks of the defects.",
         ),
-        Metric(
-            "recall_1",
-            "Recall at 1% false alarms",
-            partial(recall_at, 0.01),
-            meaning=recall.format("1%"),
-        ),
-        Metric(
-            "recall_5",
-            "Recall at 5% false alarms",
-            partial(recall_at, 0.05),
-            meaning=recall.format("5%"),
+        *(
+            Metric(
+                f"recall_{percent}",
+                f"Recall at {percent}% false alarms",
+                partial(recall_at, percent / 100),
+                meaning=f"Defects found when {percent}% of the good parts are rejected too.",
+            )
+            for percent in (1, 5)
         ),
         Metric(
             "cost",
@@ -120,12 +116,15 @@ def periods(rows: Columns) -> Values:
 
 
 def slices(rows: Columns) -> Mapping[str, Values]:
-    """Slice by kind of defect, each with all good images, and by brightness."""
+    """Slice by kind of defect, with all good images, by type, brightness, and without copies."""
     good, kinds = ~rows["is_defective"], rows["kind"]
     found = {kind: good | (kinds == kind) for kind in sorted({*kinds.tolist()} - {""})}
+    found |= {name: rows["type"] == name for name in sorted({*rows["type"].tolist()} - {""})}
     light = rows["image"].mean((1, 2))
     low, high = np.quantile(light, [1 / 3, 2 / 3])
     found |= {"dark": light < low, "bright": light >= high}
+    if rows["copied"].any():
+        found["new"] = ~rows["copied"]
     return {
         name: mask
         for name, mask in found.items()

@@ -15,15 +15,18 @@ ACROSS = 6  # images of a row
 
 
 def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
-    """Say how many defects are found with how many false alarms."""
+    """Say how many defects are found with how many false alarms, and how many images are copies."""
     labels = rows["is_defective"]
     texts = []
     for name in FITTED:
         decision = predictions[name]["decision"]
         texts.append(f"{np.sum(labels & decision):,} with {np.sum(~labels & decision):,}")
+    copied = int(np.sum(rows["copied"]))
+    warning = f"{copied:,} test images nearly equal training images of other parts: see `ml data`."
     return (
         f"Of {np.sum(labels):,} images of defective parts the model finds {texts[0]} false alarms "
         f"among {np.sum(~labels):,} good ones; the simple baseline finds {texts[1]}.",
+        *([warning] if copied else []),
     )
 
 

@@ -6,11 +6,11 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from ..contract import Frozen
 from ..fields import Identifier
-from .images import MAX_BYTES, from_base64, to_base64
+from .images import MAX_BYTES, to_base64, to_pixels
 
 Picture = Annotated[
     Any,
-    PlainValidator(from_base64),
+    PlainValidator(to_pixels),
     PlainSerializer(to_base64, return_type=str),
     WithJsonSchema(
         {

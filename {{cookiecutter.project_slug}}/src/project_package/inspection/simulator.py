@@ -39,7 +39,7 @@ TEXTURE, NOISE, LIGHT, SLOPE, DUST = 10.0, 3.0, 12.0, 10.0, 25.0  # grey levels
 def simulate(sizes: Simulated) -> Columns:
     """Return photos of parts, two of each.
 
-    image (rows, size, size) uint8; name, part and kind (text, kind is empty without a defect);
+    image (rows, size, size) uint8; name, part, kind (empty without a defect) and type (empty);
     is_defective; visibility, d' of the defect in this photo (float64, 0 without one).
     """
     size, random, kinds = sizes.size, np.random.default_rng(sizes.seed), list(KINDS)
@@ -63,6 +63,7 @@ def simulate(sizes: Simulated) -> Columns:
         "name": np.array(names, object),
         "part": np.array(parts, object),
         "kind": kind_column,
+        "type": np.full(len(kind_column), "", object),
         "is_defective": kind_column != "",
         "visibility": np.array(distances),
     }

@@ -152,4 +152,6 @@ def make_task(bundle: Bundle) -> Task:
         monitored=monitored,
         entity="part",
         id="name",
+        slow_requests=True,
+        media_types={"image/png": "image", "image/jpeg": "image"},
     )

@@ -12,9 +12,16 @@ from ..params import Params
 from ..training import About, Training
 from . import data, metrics, report
 from .data import SIMULATOR, InspectionParams
+from .elpv import ELPV
 from .models import candidates, finish
 from .task import DETAILS, Details, make_task
 
+ORIGINS = {
+    SIMULATOR: "Simulated photos of brushed metal parts, two of each; a quarter of the parts has a "
+    "scratch, a dent or a stain.",
+    ELPV: "Electroluminescence images of solar cells (elpv-dataset, CC BY-NC-SA 4.0: not for "
+    "commercial use); cells that experts were not sure of are left out.",
+}
 LIMITS = (
     "Simulated defects are simpler than real ones: three kinds, one surface, sharp photos.",
     "The model knows the light and the camera of its training images only.",
@@ -29,10 +36,7 @@ def about(params: InspectionParams) -> About:
         question="Does this image show a defect?",
         use="The line puts aside parts with a probable defect, and a person looks at them.",
         misuse="It must not release safety-critical parts without another check.",
-        data="Simulated photos of brushed metal parts, two of each; a quarter of the parts has a "
-        "scratch, a dent or a stain."
-        if simulated
-        else f"Images read from {params.data.source}.",
+        data=ORIGINS.get(params.data.source, f"Images read from {params.data.source}."),
         limits=LIMITS if simulated else LIMITS[1:],
         rows="images",
         periods="pieces",
@@ -42,6 +46,9 @@ def about(params: InspectionParams) -> About:
             "scratch": "all good images, and those with a scratch",
             "dent": "all good images, and those with a dent",
             "stain": "all good images, and those with a stain",
+            "new": "all images without a near-duplicate in training",
+            "mono": "solar cells of monocrystalline silicon",
+            "poly": "solar cells of polycrystalline silicon",
             "dark": "the third of the images with the lowest mean grey level",
             "bright": "the third of the images with the highest mean grey level",
         },

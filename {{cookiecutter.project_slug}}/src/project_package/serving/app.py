@@ -23,13 +23,12 @@ from fastapi import FastAPI, Request, Security
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
-from .. import settings as environment
 from ..bundle import Bundle
 from ..contract import Task
 from ..errors import ModelError, Unavailable, UserError
 from ..model_store import CHALLENGER, CHAMPION, Store
 from ..prediction_log import open_log
-from ..settings import Settings
+from ..settings import Settings, read
 from .auth import open_keys, require
 from .compat import MLFLOW_HEALTH, add_compat
 from .event_transactions import EventTransactions
@@ -55,7 +54,7 @@ def create_app(
     Raises:
         UserError: no champion can be loaded, or event store, prediction log or keys be opened.
     """
-    settings, root = settings or environment.read(), root or Path.cwd()
+    settings, root = settings or read(), root or Path.cwd()
     services = Services(make_task, settings, root)
     task, champion, metrics = services.task, services.champion, services.metrics
     app = FastAPIOffline(  # /docs loads nothing from other hosts
@@ -67,6 +66,7 @@ def create_app(
     )
     app.state.settings, app.state.metrics, app.state.champion = settings, metrics, champion
     app.state.keys = keys = services.keys
+    app.state.thread = services.predictions.thread if task.slow_requests else None
 
     # Examples are rows of the data: the page, which needs no key, shows none where keys are on.
     add_predict(app, task, services.predictions, () if keys else champion.current().examples)
@@ -180,7 +180,7 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
     Raises:
         UserError: the address cannot be used, or the application cannot be built.
     """
-    settings = environment.read()
+    settings = read()
     workers = workers or settings.serve_workers
     options: dict[str, Any] = {
         "http": "h11",  # httptools has no limit on the size of request heads

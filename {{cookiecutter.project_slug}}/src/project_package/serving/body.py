@@ -5,6 +5,8 @@ does both at once, in half of the time, and strictly: a number is no text.
 """
 
 import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import HTTPException, Request
@@ -20,18 +22,22 @@ MAX_NAME = 100
 """Characters of an unknown field's name in an answer."""
 CLOSE = {"Connection": "close"}
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
+Parsed = TypeVar("Parsed")
 
 
-async def read_body(request: Request, model: type[BodyModel]) -> BodyModel:
-    """Return the validated body of a request.
+async def read_body(
+    request: Request, model: type[BodyModel], others: Mapping[str, str] | None = None
+) -> BodyModel:
+    """Return the validated body of a request: JSON, or of a type that fills a field of an instance.
 
     Raises:
         HTTPException: 408, it took too long to arrive; 413, it is too large.
-        RequestValidationError: it is not JSON, or it breaks a rule of `model`.
+        RequestValidationError: it has another type, or it breaks a rule of `model`.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0]
-    if media_type.strip().lower() != JSON:
-        raise invalid(f"must be {JSON}", "header", "content-type")
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    fields = {JSON: "", **(others or {})}
+    if media_type not in fields:
+        raise invalid(f"must be {' or '.join(fields)}", "header", "content-type")
     try:
         async with asyncio.timeout(request.app.state.settings.serve_body_seconds):
             content = await _read(request)
@@ -39,25 +45,32 @@ async def read_body(request: Request, model: type[BodyModel]) -> BodyModel:
         raise HTTPException(408, "The body took too long to arrive.", CLOSE) from None
     except ClientDisconnect:
         raise HTTPException(400, "The body did not arrive.", CLOSE) from None
+    if name := fields[media_type]:
+        return await validate(request, model.model_validate, {"instances": [{name: content}]})
+    return await validate(request, partial(model.model_validate_json, strict=True), content)
+
+
+async def validate(request: Request, parse: Callable[..., Parsed], *values: Any) -> Parsed:
+    """Return what a function makes of values; a thread calls it if `Task.slow_requests`."""
+    thread = request.app.state.thread
     try:
-        return model.model_validate_json(content, strict=True)
+        if thread is None:
+            return parse(*values)
+        return await asyncio.get_running_loop().run_in_executor(thread, parse, *values)
     except ValidationError as error:
         raise RequestValidationError(list_errors(error)) from None
 
 
 async def _read(request: Request) -> bytes:
-    megabytes = request.app.state.settings.serve_max_body_mb
-    chunks, size = [], int(request.headers.get("content-length", 0))
-    if size <= megabytes * MEGABYTE:
-        size = 0
+    megabytes, content = request.app.state.settings.serve_max_body_mb, bytearray()
+    if int(request.headers.get("content-length", 0)) <= megabytes * MEGABYTE:
         async for chunk in request.stream():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > megabytes * MEGABYTE:
+            content += chunk
+            if len(content) > megabytes * MEGABYTE:
                 break
-    if size > megabytes * MEGABYTE:
-        raise HTTPException(413, f"The body is larger than {megabytes:g} MB.", CLOSE)
-    return b"".join(chunks)
+        else:
+            return bytes(content)
+    raise HTTPException(413, f"The body is larger than {megabytes:g} MB.", CLOSE)
 
 
 def invalid(message: str, *location: int | str) -> RequestValidationError:

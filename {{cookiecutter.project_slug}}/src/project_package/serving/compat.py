@@ -17,8 +17,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_valid
 from pydantic_core import to_json
 
 from ..contract import Frozen, Task
-from ..settings import Settings
-from .body import invalid, list_errors, read_body
+from .body import invalid, list_errors, read_body, validate
 from .model_loader import ModelLoader
 from .prediction_service import PredictionService
 from .routes import predictions_response, protected
@@ -86,15 +85,15 @@ async def _ping(request: Request) -> Response:
 
 def add_compat(app: FastAPI, task: Task, service: PredictionService, champion: ModelLoader) -> None:
     """Add the routes of all platforms, without documentation; those of health need no key."""
-    settings: Settings = app.state.settings
     adapter = TypeAdapter[list[BaseModel]](InstanceList[task.request])  # type: ignore[name-defined]
     options = {**protected("predict"), "include_in_schema": False}
 
     async def predict(request: Request) -> Response:
         body = await read_body(request, PlatformBody)
-        return predictions_response(await service.predict(read_instances(body, adapter)))
+        instances = await validate(request, read_instances, body, adapter)
+        return predictions_response(await service.predict(instances))
 
-    for path in filter(None, ("/invocations", settings.aip_predict_route)):
+    for path in filter(None, ("/invocations", app.state.settings.aip_predict_route)):
         app.add_api_route(path, predict, methods=["POST"], **options)
 
     @app.post("/v1/models/{name}:predict", **options)
@@ -113,5 +112,5 @@ def add_compat(app: FastAPI, task: Task, service: PredictionService, champion: M
     async def models() -> dict[str, list[str]]:
         return {"models": [champion.current().bundle.manifest.name]}
 
-    for path in filter(None, (*MLFLOW_HEALTH, settings.aip_health_route)):
+    for path in filter(None, (*MLFLOW_HEALTH, app.state.settings.aip_health_route)):
         app.add_api_route(path, _ping, methods=["GET", "HEAD"], include_in_schema=False)

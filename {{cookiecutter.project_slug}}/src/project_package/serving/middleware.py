@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Collection
+from contextlib import ExitStack
 from functools import cache
 from itertools import count
 
@@ -81,21 +82,17 @@ class InFlightLimit:
             await self._admit(scope, receive, send)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        counts = 1
+        with ExitStack() as counted:
+            self._count(1)
+            counted.callback(self._count, -1)
 
-        async def send_late(message: Message) -> None:
-            nonlocal counts
-            if message.get("status") == 503:  # too many wait for a service, or it is unavailable
-                self._count(-counts)
-                counts = 0
-                await asyncio.sleep(REFUSAL_SECONDS)
-            await send(message)
+            async def send_late(message: Message) -> None:
+                if message.get("status") == 503:  # too many wait, or a service is unavailable
+                    counted.close()
+                    await asyncio.sleep(REFUSAL_SECONDS)
+                await send(message)
 
-        self._count(counts)
-        try:
             await self.app(scope, receive, send_late)
-        finally:
-            self._count(-counts)
 
     def _count(self, requests: int) -> None:
         self.in_flight += requests

@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 class EventService:
     """Runs batches in the event store; every result comes after the commit of its batch.
 
-    `error` is why the event store could not be used the last time; empty when it could. Methods
-    raise Unavailable while it cannot be used, and when too many bodies wait for it.
+    `error` is why the event store could not be used the last time; empty when it could. `requests`,
+    `events` and `labels` take what `EventTransactions` has a method for, and return its results.
     """
 
     def __init__(
@@ -52,21 +52,9 @@ class EventService:
         # A slow event store leaves room for requests that do not need it.
         limits = max(1, settings.serve_max_in_flight // 2), settings.serve_answer_seconds
         add, label = transactions.add_events, transactions.set_labels
-        self._requests = MicroBatcher[Body, list[Answer]](self._predict, *limits)
-        self._events = MicroBatcher[Models, list[bool]](partial(self._run, add), *limits)
-        self._labels = MicroBatcher[Models, list[bool]](partial(self._run, label), *limits)
-
-    async def predict(self, body: Body) -> list[Answer]:
-        """Answer a body; raises what `PredictionService.predict` raises."""
-        return await self._requests.submit(body, len(body.requests))
-
-    async def add_events(self, events: Models) -> list[bool]:
-        """Store events; False for each that is stored already."""
-        return await self._events.submit(events, len(events))
-
-    async def set_labels(self, labels: Models) -> list[bool]:
-        """Set labels; False for each whose event is not stored."""
-        return await self._labels.submit(labels, len(labels))
+        self.requests = MicroBatcher[Body, list[Answer]](self._predict, *limits)
+        self.events = MicroBatcher[Models, list[bool]](partial(self._run, add), *limits)
+        self.labels = MicroBatcher[Models, list[bool]](partial(self._run, label), *limits)
 
     async def maintain(self, seconds: float) -> None:
         """Delete expired events every minute; retry sooner while the store cannot be used."""
@@ -81,7 +69,7 @@ class EventService:
 
     async def close(self) -> None:
         """Handle what waits, then close the store."""
-        for batcher in (self._requests, self._events, self._labels):
+        for batcher in (self.requests, self.events, self.labels):
             await batcher.close()
         self._thread.shutdown()
         self._transactions.store.close()
@@ -116,7 +104,7 @@ class PredictionService:
         self.versions, self.events, self.observe = versions, events, observe
         self.task = versions.champion.current().task
         self._seconds = settings.serve_answer_seconds
-        self._thread = ThreadPoolExecutor(1, "model")
+        self.thread = ThreadPoolExecutor(1, "model")
         self._batcher = MicroBatcher[Body, list[Answer]](
             self._predict, settings.serve_max_in_flight, self._seconds
         )
@@ -137,13 +125,13 @@ class PredictionService:
         histories = [history.from_request(request) for request in requests] if history else []
         body = Body(requests, histories)
         if self.events and None in histories:
-            return await self.events.predict(body)
+            return await self.events.requests.submit(body, len(requests))
         return await self._batcher.submit(body, len(requests))
 
     async def close(self) -> None:
         """Answer what waits."""
         await self._batcher.close()
-        self._thread.shutdown()
+        self.thread.shutdown()
 
     async def _await_prediction(self, served: ServedModel, requests: Models) -> list[Answer]:
         """Answer with an AsyncModel, which needs no batches and has no challenger."""
@@ -159,9 +147,9 @@ class PredictionService:
 
     async def _predict(self, bodies: Sequence[Body]) -> list[list[Answer]]:
         rows = sum(len(body.requests) for body in bodies)
-        if self.versions.estimate(rows) > SLOW_SECONDS:
+        if self.task.slow_requests or self.versions.estimate(rows) > SLOW_SECONDS:
             loop = asyncio.get_running_loop()
-            answers, answered = await loop.run_in_executor(self._thread, self._answer, bodies)
+            answers, answered = await loop.run_in_executor(self.thread, self._answer, bodies)
         else:
             answers, answered = self._answer(bodies)
         self.observe(answered)

@@ -5,7 +5,7 @@ Endpoints take the `Request` and read the body themselves, which halves the time
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, Security
@@ -36,6 +36,7 @@ def protected(
     scope: Scope,
     body_type: type[BaseModel] | None = None,
     examples: Sequence[Mapping[str, Any]] = (),
+    media_types: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the arguments of a route that needs a key with a scope, and may read a body."""
     operation: dict[str, Any] = {"security": [{name: []} for name in SCHEMES]}
@@ -45,8 +46,10 @@ def protected(
             f"example {number}": {"value": {"instances": [example["request"]]}}
             for number, example in enumerate(examples, 1)
         }
-        content = {"schema": schema, **({"examples": shown} if shown else {})}
-        operation["requestBody"] = {"required": True, "content": {JSON: content}}
+        content = {JSON: {"schema": schema, **({"examples": shown} if shown else {})}}
+        for other in media_types:
+            content[other] = {"schema": {"type": "string", "contentMediaType": other}}
+        operation["requestBody"] = {"required": True, "content": content}
     return {
         "tags": [TAGS[scope]],
         "dependencies": [Security(require(scope))],
@@ -61,12 +64,12 @@ def add_predict(
     """Add POST /v1/predict; the API documentation shows the requests of `examples`."""
     body_type = schemas.Instances[task.request]  # type: ignore[name-defined]
     answer_type = schemas.Predictions[task.response]  # type: ignore[name-defined]
-    described = protected("predict", body_type, examples)
+    described = protected("predict", body_type, examples, task.media_types)
 
     @app.post("/v1/predict", summary="Predict", response_model=answer_type, **described)
     async def predict(request: Request) -> Response:
         """Predict instances; the answers are in their order."""
-        body = await read_body(request, body_type)
+        body = await read_body(request, body_type, task.media_types)
         return predictions_response(await service.predict(body.instances))
 
 
@@ -78,7 +81,7 @@ def add_events(app: FastAPI, history: History, service: EventService) -> None:
     async def events(request: Request) -> schemas.EventsStored:
         """Store events; one whose key is stored already changes nothing."""
         body = await read_body(request, events_type)
-        added = await service.add_events(body.events)
+        added = await service.events.submit(body.events, len(body.events))
         return schemas.EventsStored(new=sum(added), known=len(added) - sum(added))
 
     if history.label is None:
@@ -89,7 +92,7 @@ def add_events(app: FastAPI, history: History, service: EventService) -> None:
     async def labels(request: Request) -> schemas.LabelsSet:
         """Set the labels of stored events."""
         body = await read_body(request, labels_type)
-        found = await service.set_labels(body.labels)
+        found = await service.labels.submit(body.labels, len(body.labels))
         unknown = [index for index, is_known in enumerate(found) if not is_known]
         return schemas.LabelsSet(set=len(found) - len(unknown), unknown=unknown)
 

@@ -33,12 +33,8 @@ class Shadow:
 
     def submit(self, answered: Answered) -> None:
         """Queue a batch of the champion while there is a challenger; never wait, never raise."""
-        challenger = self.challenger.served
-        if (
-            challenger is None
-            or challenger.is_async
-            or answered.served.bundle.digest == challenger.bundle.digest
-        ):
+        challenger, bundle = self.challenger.served, answered.served.bundle
+        if challenger is None or challenger.is_async or challenger.bundle.digest == bundle.digest:
             return
         rows = len(answered.answers)
         if not self._room.acquire(blocking=False):

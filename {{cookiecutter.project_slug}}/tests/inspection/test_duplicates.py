@@ -1,0 +1,72 @@
+"""Photos under two parts are found although they were changed; different plates are not alike."""
+
+import logging
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from project_package.inspection.data import InspectionParams, load_data, split
+from project_package.inspection.duplicates import find
+from project_package.inspection.images import Pixels, decode, encode, scale
+from project_package.inspection.simulator import Simulated, simulate
+
+ROWS = simulate(Simulated(parts=300))
+
+
+def compressed(pixels: Pixels) -> Pixels:
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=70)
+    return decode(buffer.getvalue())
+
+
+CHANGES: dict[str, Any] = {
+    "none": lambda pixels: pixels,
+    "compressed": compressed,
+    "brighter": lambda pixels: np.clip(pixels * 1.1 + 10, 0, 255).astype(np.uint8),
+    "resized": lambda pixels: scale(scale(pixels, 48), 64),
+    "moved": lambda pixels: np.roll(pixels, (1, -1), (0, 1)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_copies_of_other_parts_are_found(change: str) -> None:
+    images, parts = ROWS["image"].copy(), ROWS["part"]
+    for number in range(10):
+        images[number + 300] = CHANGES[change](images[number])
+    assert find(images, parts).tolist() == [[number, number + 300] for number in range(10)]
+    assert not len(find(images, np.full(len(parts), "one", object)))
+
+
+def test_default_data_have_no_copies() -> None:
+    rows = simulate(Simulated())
+    assert not len(find(rows["image"], rows["part"]))
+
+
+def test_data_warn_and_test_images_are_marked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for kind in ("good", "dent"):
+        (tmp_path / kind).mkdir()
+    for name, kind, pixels in zip(ROWS["name"], ROWS["kind"], ROWS["image"], strict=True):
+        (tmp_path / ("dent" if kind else "good") / f"{name}.png").write_bytes(encode(pixels))
+    good = sorted((tmp_path / "good").iterdir())
+    (tmp_path / "good" / "equal.png").write_bytes(good[0].read_bytes())
+    near = encode(compressed(decode(good[1].read_bytes())))
+    (tmp_path / "good" / "near.png").write_bytes(near)
+    params = InspectionParams.model_validate({"name": "t", "data": {"source": str(tmp_path)}})
+    with caplog.at_level(logging.WARNING):
+        load_data(params, tmp_path, lambda _: None)
+    assert "Pairs of images of different parts: 1 equal, 1 nearly, such as" in caplog.text
+    assert f"{tmp_path / 'good' / 'equal.png'} and {good[0]}" in caplog.text
+    table = pl.read_parquet(tmp_path / "rows.parquet")
+    assert (table["copies"] != "").sum() == 4
+    splits = split(params, tmp_path)
+    train, test = ({*rows["name"]} for rows in (splits.train, splits.test))
+    copies = dict(zip(table["name"], table["copies"], strict=True))
+    marked = {name for name in test if copies[name] in train}
+    assert {*splits.test["name"][splits.test["copied"]]} == marked
