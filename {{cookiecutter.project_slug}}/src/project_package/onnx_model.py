@@ -10,7 +10,7 @@ from .contract import Columns, concatenate, length
 from .errors import OTHER_CODE, ModelError
 
 GRAPH = "model.onnx"  # the file of a bundle that holds the graph
-ROWS_AT_ONCE = 65_536
+ROWS_AT_ONCE = 500  # a network takes hundreds of kB for each
 ONNX_ERRORS = (
     onnx_errors.Fail,
     onnx_errors.InvalidArgument,

@@ -60,7 +60,7 @@ def test_killed_training_continues_with_the_next_epoch(tmp_path: Path) -> None:
 def test_network_has_the_weights_of_its_best_epoch(tmp_path: Path, killed_after: int) -> None:
     _, losses = trained(tmp_path, 8, killed_after)
     network, more = trained(tmp_path, 8)
-    found = cnn.augmented(network, 0.1).evaluate(*EXAMPLES.arrays, 16, verbose=0)[0]
+    found = cnn.augmented(network, 0.1, 1).evaluate(*EXAMPLES.arrays, 16, verbose=0)[0]
     counted = [loss for epoch, loss in (losses | more).items() if epoch >= PATIENCE]
     assert found == pytest.approx(min(counted))
 

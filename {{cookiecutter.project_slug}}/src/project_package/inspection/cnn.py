@@ -57,18 +57,28 @@ def build(
 
 
 def convolve(pixels: keras.KerasTensor, width: int) -> keras.KerasTensor:
-    """Return features of five convolutions, which are trained from scratch.
+    """Return features of four convolutions, which are trained from scratch.
 
-    The strongest answer anywhere in the image counts, since a defect is local.
+    They see each image twice, as it is and with the same brightness and contrast as all others. A
+    defect is local, so the strongest answer anywhere in the image counts, besides the mean.
     """
     x = layers.Rescaling(1 / 128, -1)(pixels)
-    for factor in (1, 2, 4, 4):
-        x = layers.Conv2D(factor * width, 3, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
-        x = layers.ReLU()(x)
-        x = layers.MaxPooling2D()(x)
-    x = layers.Conv2D(4 * width, 3, padding="same", activation="relu")(x)
-    return layers.GlobalMaxPooling2D()(x)
+    even = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False)(x)
+    x = layers.Concatenate()([x, even])
+    for factor, kernel, strides in ((1, 5, 2), (2, 3, 1), (4, 3, 1)):
+        x = layers.MaxPooling2D()(block(x, factor * width, kernel, strides))
+    x = block(x, 8 * width)
+    return layers.Concatenate()(
+        [layers.GlobalMaxPooling2D()(x), layers.GlobalAveragePooling2D()(x)]
+    )
+
+
+def block(
+    x: keras.KerasTensor, filters: int, kernel: int = 3, strides: int = 1
+) -> keras.KerasTensor:
+    """Return a convolution, normalised over the batch and rectified."""
+    x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization()(x))
 
 
 def transfer(pixels: keras.KerasTensor, width: int, backbone: Path) -> keras.KerasTensor:
@@ -103,14 +113,20 @@ def transfer(pixels: keras.KerasTensor, width: int, backbone: Path) -> keras.Ker
     return layers.Dense(4 * width, activation="relu")(x)
 
 
-def augmented(network: keras.Model, rate: float) -> keras.Model:
-    """Return a compiled model that flips and shifts images before the network sees them."""
+def augmented(network: keras.Model, rate: float, steps: int) -> keras.Model:
+    """Return a compiled model that flips and shifts images, and changes their contrast, first.
+
+    The learning rate falls to 0 over so many steps.
+    """
     pixels = keras.Input(network.input_shape[1:])
     x = layers.RandomFlip()(pixels)
+    x = layers.RandomContrast(0.2, value_range=(0, 255))(x)
     x = layers.RandomTranslation(0.05, 0.05, fill_mode="reflect")(x)
     model = keras.Model(pixels, network(x))
     model.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=keras.optimizers.AdamW(
+            keras.optimizers.schedules.CosineDecay(rate, steps), weight_decay=0.02
+        ),
         loss="binary_crossentropy",
         metrics=[keras.metrics.AUC(name="auc")],
     )
@@ -139,7 +155,8 @@ def fit(
     as `patience`, do not count: their loss is small as long as the network cannot tell images
     apart. A run with the same checkpoints continues after its last epoch, or has finished already.
     """
-    model = augmented(network, rate)
+    steps = run.options.epochs * -(-len(examples.labels) // run.options.batch)
+    model = augmented(network, rate, steps)
     best, finished = (run.checkpoints / f"{name}.weights.h5" for name in ("best", "finished"))
     if finished.exists():
         network.load_weights(finished)
@@ -170,7 +187,6 @@ def fit(
                 patience=run.options.patience,
                 start_from_epoch=run.options.patience,
             ),
-            keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=3),
             keras.callbacks.BackupAndRestore(run.checkpoints / "epochs", double_checkpoint=True),
             keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end),
         ],

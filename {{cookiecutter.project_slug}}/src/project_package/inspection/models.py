@@ -113,7 +113,7 @@ def network_space(trial: Trial) -> Hyperparameters:
     return {
         "width": trial.suggest_int("width", 8, 24, step=8),
         "dropout": trial.suggest_float("dropout", 0, 0.5),
-        "rate": trial.suggest_float("rate", 5e-4, 5e-3, log=True),
+        "rate": trial.suggest_float("rate", 1e-3, 1e-2, log=True),
     }
 
 
@@ -137,7 +137,7 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
         cnn.fit(network, float(settings["rate"]), fit, held_out, run)
         return Trained(network, Details(size=images.shape[1], inputs="pixels"))
 
-    start = {"width": 16, "dropout": 0.3, "rate": 2e-3}
+    start = {"width": 16, "dropout": 0.3, "rate": 4e-3}
     return (
         Candidate("statistics", {"C": 1.0}, fit_baseline),
         Candidate("cnn", start, fit_network, network_space, quantise),

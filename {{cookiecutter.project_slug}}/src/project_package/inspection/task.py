@@ -18,7 +18,6 @@ from .schemas import InspectionRequest, InspectionResponse
 
 DETAILS = "model.json"
 REGIONS = 8  # on a side of the map
-ROWS_AT_ONCE = 256  # images that are predicted together, which bounds the memory
 
 
 class Details(Frozen):
@@ -59,9 +58,8 @@ class InspectionModel:
         return {**found, "regions": regions}
 
     def _probability(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        starts = range(0, len(images), ROWS_AT_ONCE)
-        parts = (self.graph.predict({"image": images[i : i + ROWS_AT_ONCE]}) for i in starts)
-        return np.concatenate([part["probability"] for part in parts])
+        found: NDArray[np.float32] = self.graph.predict({"image": images})["probability"]
+        return found
 
     def _occlude(self, image: NDArray[np.uint8], probability: float) -> NDArray[np.float64]:
         """Return what the log-odds lose when each region is covered (Zeiler and Fergus 2014).
