@@ -98,18 +98,25 @@ def test_report_explains_its_rows_scores_and_slices(
         assert score.meaning.endswith(".")
         assert score.meaning in page
     for part in evaluation.slices:
-        assert any(word in part.name for word in (*about.terms, "day", "department")), part.name
+        assert any(
+            word in part.name for word in (*about.terms, "day", "department", "baskets", "items")
+        ), part.name
 
 
-def test_one_row_at_a_time_predicts_the_same(model: Model, sample: Columns) -> None:
+def test_one_row_at_a_time_predicts_the_same(
+    use_case: str, training: Training, model: Model, sample: Columns
+) -> None:
     whole = model.predict(sample)
+    digits = 1e-5 if use_case == "sessions" else 1e-12  # products of float32, of other lengths
     for row in range(length(sample)):
         one = np.array([row])
         alone, expected = model.predict(take(sample, one)), take(whole, one)
-        floats = [name for name, values in expected.items() if values.dtype.kind == "f"]
-        for name in floats:  # a matrix product can depend on the number of rows, in the last bit
-            np.testing.assert_allclose(alone[name], expected[name], rtol=1e-12)
-        assert_same({**alone, **{name: expected[name] for name in floats}}, expected)
+        assert alone.keys() == expected.keys()
+        for name, values in expected.items():
+            assert alone[name].dtype == values.dtype
+            if values.dtype.kind == "f":  # a product can depend on the number of rows
+                np.testing.assert_allclose(alone[name], values, rtol=digits)
+        assert not training.differ(expected, alone).any()
 
 
 def test_sample_holds_every_decision(model: Model, sample: Columns) -> None:
@@ -168,6 +175,8 @@ def test_server_gives_the_answers_of_the_bundle(
 def test_batch_file_has_the_answers_of_the_server(
     project: Project, model: Model, sample: Columns, tmp_path: Path, ending: str
 ) -> None:
+    if project.champion_task().name == "sessions":
+        pytest.skip("a batch asks for the basket after the newest: see tests/sessions")
     predictions = model.predict(sample)
     answers = [vars(answer) for answer in project.champion_task().to_responses(sample, predictions)]
     expected = dict(project.training.batch_table(sample, predictions))

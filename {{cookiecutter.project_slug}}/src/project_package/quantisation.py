@@ -4,7 +4,7 @@
 matrix products, such as those of recurrent networks, and needs no rows.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,9 +48,13 @@ def static_int8(graph: bytes, batches: Iterable[Columns]) -> bytes:
     return _quantised(graph, quantise)
 
 
-def dynamic_int8(graph: bytes) -> bytes:
-    """Quantise the weights of matrix products; activations are quantised while the graph runs."""
-    return _quantised(graph, partial(quantize_dynamic, op_types_to_quantize=PRODUCTS))
+def dynamic_int8(graph: bytes, operators: Sequence[str] = PRODUCTS) -> bytes:
+    """Quantise the weights of operators; activations of products while the graph runs.
+
+    These have one range for all rows of a batch, so that an answer depends on the rows beside it.
+    With "Gather" alone, embeddings are quantised and it does not.
+    """
+    return _quantised(graph, partial(quantize_dynamic, op_types_to_quantize=operators))
 
 
 def _quantised(graph: bytes, quantise: Callable[..., None]) -> bytes:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Hyperparameters: TypeAlias = Mapping[str, float | int | str]
 Predict: TypeAlias = Callable[[Columns], Columns]
+Differ: TypeAlias = Callable[[Columns, Columns], NDArray[np.bool_]]
 Progress: TypeAlias = Callable[[float], None]
 """Report the share that is done, from 0 to 1."""
 Report: TypeAlias = Callable[[int, Mapping[str, float]], None]
@@ -176,7 +177,9 @@ class Training:
     """Return what the bootstrap draws: rows of one customer or document stay together."""
     slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]] = lambda _: {}
     """Return named parts of the rows on which quality is looked at separately."""
-    changed: Callable[[Columns, Columns], NDArray[np.bool_]] = choices_differ
+    differ: Differ = choices_differ
+    """Return the rows in which the bundle decides otherwise than the fitted model."""
+    changed: Differ = choices_differ
     """Return the rows that get another answer from the second predictions than from the first."""
     summary: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]] = lambda *_: ()
     """Return sentences about test rows and the predictions of model, baseline and naive."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..bundle import Interval, Parity
 from ..contract import Columns, choices_differ, length, take
 from ..params import Promote
-from ..training import Metric, Training
+from ..training import Differ, Metric, Training
 from .scoring import Evaluation, Score, Slice, number
 
 
@@ -135,7 +135,7 @@ def _limited(rule: str, score: Score | None, rival: str, limit: float, where: st
     return Verdict(rule, score.gain >= -limit, detail, where)
 
 
-def parity(loaded: Columns, fitted: Columns) -> Parity:
+def parity(loaded: Columns, fitted: Columns, differ: Differ = choices_differ) -> Parity:
     """Compare predictions of the loaded and of the fitted model on the columns of the fitted.
 
     A difference is relative to the value, to the median size of all values or to 1, whichever is
@@ -151,7 +151,7 @@ def parity(loaded: Columns, fitted: Columns) -> Parity:
     return Parity(
         rows=length(fitted),
         largest_difference=float(np.max(largest)),  # NaN when any is
-        changed_decisions=int(choices_differ(fitted, loaded).sum()),
+        changed_decisions=int(differ(fitted, loaded).sum()),
     )
 
 

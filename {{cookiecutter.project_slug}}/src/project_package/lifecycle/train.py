@@ -27,8 +27,6 @@ from .search import Choice, Search, open_storage
 from .tracking import commit, log_choice, log_dataset, log_epoch, log_files, log_model, log_trial
 from .workspace import Dataset
 
-PARITY_ROWS = 20_000
-
 
 def train(project: Project) -> int:
     """Train a challenger on the latest data set; return its version.
@@ -160,7 +158,8 @@ def check_bundle(
     params = project.params
     files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = Bundle(files, manifest)
-    found = gate.parity(run_model(project.load(bundle), compared), finished.predict(compared))
+    loaded, expected = run_model(project.load(bundle), compared), finished.predict(compared)
+    found = gate.parity(loaded, expected, project.training.differ)
     verdict = gate.same_answers(found, params.promote)
     if not verdict.passed:
         raise GateRefused(f"The bundle of {manifest.candidate} is not its fitted model: {verdict}.")
@@ -178,7 +177,7 @@ def fit(project: Project, choice: Choice, rows: Columns, fold: int | None = None
     return choice.candidate.fit(rows, choice.settings, project.params.seed, report)
 
 
-def parity_rows(splits: Splits, least: int, count: int = PARITY_ROWS) -> Columns:
+def parity_rows(splits: Splits, least: int, count: int = 20_000) -> Columns:
     """Return `count` or all rows of test, then training; raise UserError if they are too few."""
     parts = (splits.test, splits.train)
     if (total := sum(map(length, parts))) < least:

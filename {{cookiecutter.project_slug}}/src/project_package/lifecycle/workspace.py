@@ -17,8 +17,6 @@ from filelock import FileLock
 
 from ..errors import UserError
 
-SECONDS_A_DAY = 86_400
-
 
 @dataclass(frozen=True)
 class Dataset:
@@ -51,7 +49,7 @@ class Workspace:
     def new_dataset(self, fill: Callable[[Path], None]) -> Dataset:
         """Have `fill` write a new folder, name it by its content and make it the latest."""
         for path in self.data.glob(".partial-*"):  # of processes killed more than a day ago
-            if path.stat().st_mtime < time.time() - SECONDS_A_DAY:
+            if path.stat().st_mtime < time.time() - 86_400:
                 shutil.rmtree(path, ignore_errors=True)
         partial = self.data / f".partial-{uuid4().hex}"
         partial.mkdir(parents=True)

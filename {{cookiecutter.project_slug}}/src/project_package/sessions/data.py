@@ -1,0 +1,242 @@
+"""Load purchases, split their baskets by time, and read files of purchases.
+
+A data set is one file:
+rows.parquet   validated purchases (household_id, timestamp, item), sorted by time
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from ..contract import Columns, Frozen, length
+from ..data.completejourney import Data, Script, gather
+from ..data.sources import copy
+from ..errors import UserError
+from ..fields import TIMESTAMP
+from ..params import Params, Promote
+from ..training import Fold, Progress, Splits
+from .features import (
+    BASKETS,
+    DAYS,
+    HOUSEHOLD,
+    ITEM,
+    MILLISECONDS_A_DAY,
+    Items,
+    objects,
+    recent,
+    to_baskets,
+)
+from .schemas import LARGEST, SessionsRequest
+from .validation import LAYOUT, check
+
+ROWS = "rows.parquet"
+WEEK = 7 * MILLISECONDS_A_DAY
+MIN_ROWS = 30
+"""Baskets of a part, at least: with fewer, its score is chance."""
+SHORT = 5
+"""Baskets of an example, at least."""
+
+
+class SessionsData(Data):
+    """Where purchases come from, and which items count."""
+
+    households: int = Field(
+        default=2_500, ge=30, description="of the published purchases: those with an id up to this"
+    )
+    min_households: int = Field(
+        default=20, ge=1, description="that bought an item; rarer ones are unknown"
+    )
+
+
+class Split(Frozen):
+    """How many weeks test, and how many validate."""
+
+    test_weeks: int = Field(default=6, ge=2, description="the newest whole weeks, for the test")
+    folds: int = Field(default=1, ge=1, description="forecast origins before the test")
+    fold_weeks: int = Field(default=3, ge=1, description="of baskets to predict from each origin")
+
+
+class Network(Frozen):
+    """How the network is trained."""
+
+    epochs: int = Field(default=5, ge=1, description="at most")
+    patience: int = Field(default=3, ge=1, description="epochs without progress until it stops")
+    batch: int = Field(default=32, ge=1, description="households of a step")
+    device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$", description="of PyTorch")
+
+
+class SessionsParams(Params):
+    """All parameters."""
+
+    data: SessionsData = SessionsData()
+    split: Split = Split()
+    network: Network = Network()
+    promote: Promote = Promote()
+
+
+class Bought(NamedTuple):
+    """The baskets of one household, in order of time."""
+
+    household: str
+    times: Any
+    """(baskets,) int64, milliseconds."""
+    baskets: list[Items]
+
+
+def load_data(params: SessionsParams, folder: Path, progress: Progress) -> None:
+    """Write the purchases into a folder, each once; refuse rows that break a rule."""
+    rows = folder / ROWS
+    script = Script(
+        folder=__package__,
+        file="purchases.sql",
+        tables=("transactions", "products"),
+        variables={"households": params.data.households},
+        result="purchases",
+        order=", ".join(LAYOUT.order),
+    )
+    gather(params.data, script, LAYOUT, rows)
+    progress(0.5)
+    check(rows, params.data)
+    pl.read_parquet(rows).unique(maintain_order=True).write_parquet(rows)
+
+
+def households(purchases: pl.DataFrame) -> Iterator[Bought]:
+    """Yield the baskets of each household."""
+    order = [HOUSEHOLD, TIMESTAMP, ITEM]
+    table = purchases.select(pl.col(HOUSEHOLD), pl.col(TIMESTAMP).to_physical(), ITEM).sort(order)
+    for (name,), rows in table.group_by(HOUSEHOLD, maintain_order=True):
+        yield Bought(str(name), *to_baskets(rows[TIMESTAMP].to_numpy(), rows[ITEM].to_numpy()))
+
+
+def to_rows(targets: Iterable[tuple[Bought, int]]) -> Columns:
+    """Return a row for each basket to predict, given by its household and index.
+
+    Columns: timestamp, household_id, baskets and days before it (see `features`), bought: its
+    items, and again: those of them that are in the earlier baskets.
+    """
+    names = (TIMESTAMP, HOUSEHOLD, "baskets", "days", "bought", "again")
+    rows: dict[str, list[Any]] = {name: [] for name in names}
+    for who, index in targets:
+        now = int(who.times[index])
+        baskets, days = recent(who.times[:index], who.baskets[:index], now)
+        bought, known = who.baskets[index], {item for basket in baskets for item in basket}
+        again = tuple(item for item in bought if item in known)
+        values = (now, who.household, baskets, days, bought, again)
+        for column, value in zip(rows.values(), values, strict=True):
+            column.append(value)
+    return {
+        name: np.array(values, np.int64) if name == TIMESTAMP else objects(values)
+        for name, values in rows.items()
+    }
+
+
+def between(everyone: Sequence[Bought], start: int, end: int) -> Columns:
+    """Return a row for each basket from `start` (not included) to `end` (included)."""
+    return to_rows(
+        (who, index)
+        for who in everyone
+        for index in np.flatnonzero((who.times > start) & (who.times <= end)).tolist()
+    )
+
+
+def before(everyone: Sequence[Bought], end: int) -> Columns:
+    """Return rows to train on, whose baskets are all up to `end`, each the next one only once.
+
+    The network predicts every basket of a row from those before it. So a household has one row for
+    its newest basket, one for the first basket of that row, and so on.
+    """
+
+    def targets() -> Iterator[tuple[Bought, int]]:
+        for who in everyone:
+            index = int(np.searchsorted(who.times, end, side="right")) - 1
+            while index >= 0:
+                yield who, index
+                known = recent(who.times[:index], who.baskets[:index], int(who.times[index]))[0]
+                index -= max(1, len(known))
+
+    return to_rows(targets())
+
+
+def split(params: SessionsParams, folder: Path) -> Splits:
+    """Split by time: the test is the newest weeks, each fold an earlier origin and weeks after it.
+
+    Raises:
+        UserError: the data covers too few weeks, or a part has too few baskets.
+    """
+    everyone = list(households(pl.read_parquet(folder / ROWS)))
+    sizes, newest = params.split, max(int(who.times[-1]) for who in everyone)
+    ends = [newest, newest - sizes.test_weeks * WEEK]
+    ends += [ends[1] - (fold + 1) * sizes.fold_weeks * WEEK for fold in range(sizes.folds)]
+    test, *valid = (between(everyone, start, end) for end, start in pairwise(ends))
+    final, *train = (before(everyone, end) for end in ends[1:])
+    if (least := min(map(length, (test, *valid, *train)))) < MIN_ROWS:
+        raise UserError(
+            f"A part of these splits has {least} baskets of the {MIN_ROWS} that it needs: lower "
+            "split.test_weeks, split.folds or split.fold_weeks, or use more data."
+        )
+    return Splits(train=final, folds=tuple(map(Fold, train, valid)), test=test)
+
+
+def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
+    """Read purchases, and return one row for each household in them, at the newest purchase.
+
+    Earlier purchases come from the data set.
+
+    Raises:
+        UserError: the file cannot be read, a column is missing, or rows break a rule.
+    """
+    with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
+        canonical = Path(scratch) / ROWS
+        own = params.data.model_copy(update={"source": str(source.absolute())})
+        copy(own, LAYOUT, canonical)
+        check(canonical, own)
+        asked = pl.read_parquet(canonical)
+    past = pl.read_parquet(folder / ROWS).join(asked, on=HOUSEHOLD, how="semi")
+    everyone = list(households(pl.concat([past, asked]).unique()))
+    now = max(int(who.times[-1]) for who in everyone)
+    found = [recent(who.times, who.baskets, now) for who in everyone]
+    return {
+        TIMESTAMP: np.full(len(everyone), now),
+        HOUSEHOLD: objects(who.household for who in everyone),
+        "baskets": objects(baskets for baskets, _ in found),
+        "days": objects(days for _, days in found),
+    }
+
+
+def recent_events(folder: Path) -> Columns:
+    """Return the purchases that features read, as events."""
+    time = pl.col(TIMESTAMP)
+    rows = pl.scan_parquet(folder / ROWS).filter(time > time.max() - timedelta(days=DAYS))
+    return {c.name: c.to_numpy() for c in rows.with_columns(time.to_physical()).collect()}
+
+
+def examples(_: Path, rows: Columns, count: int) -> list[SessionsRequest]:
+    """Build requests with baskets from the test rows with the shortest of the longer histories.
+
+    Households have pseudonyms.
+    """
+    sizes = np.array([len(baskets) for baskets in rows["baskets"]])
+    chosen = np.argsort(np.where(sizes < SHORT, BASKETS + 1, sizes), kind="stable")[:count]
+    requests = []
+    for number, index in enumerate(chosen.tolist(), 1):
+        now = int(rows[TIMESTAMP][index])
+        pairs = zip(rows["baskets"][index], rows["days"][index], strict=True)
+        baskets = [
+            {"timestamp": moment(now - round(days * MILLISECONDS_A_DAY)), "items": items[:LARGEST]}
+            for items, days in pairs
+        ]
+        values = {HOUSEHOLD: f"household-{number}", "as_of": moment(now), "baskets": baskets}
+        requests.append(SessionsRequest.model_validate(values))
+    return requests
+
+
+def moment(milliseconds: int) -> datetime:
+    """Return a time in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,66 @@
+"""Turn the purchases of a household into its recent baskets, for table and server alike.
+
+A row is the moment of a basket. Its features are the baskets of the half year before: `baskets`,
+tuples of items, the oldest first, and `days`, how long before the row each was bought. The model
+looks items up in its catalogue, as a language model does with words; so rows hold names.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import Columns, Entity, HistoryRows
+from ..fields import TIMESTAMP
+
+HOUSEHOLD, ITEM = "household_id", "item"
+DAYS = 182
+"""How far back features look."""
+BASKETS = 50
+"""How many baskets they hold, at most: the newest."""
+MILLISECONDS_A_DAY = 86_400_000
+ENTITIES = (Entity(HOUSEHOLD, timedelta(days=DAYS), (ITEM,)),)
+Items: TypeAlias = tuple[str, ...]
+
+
+def objects(values: Iterable[Any]) -> NDArray[Any]:
+    """Return Python objects as a column."""
+    return np.fromiter(values, dtype=object)
+
+
+def to_baskets(
+    times: NDArray[np.int64], items: NDArray[Any]
+) -> tuple[NDArray[np.int64], list[Items]]:
+    """Return the times of baskets, ascending, and the sorted items of each.
+
+    `times` (milliseconds) and `items` are those of purchases in order of time.
+    """
+    found, starts = np.unique(times, return_index=True)
+    groups = np.split(items, starts)[1:]  # nothing is before the first
+    return found, [tuple(sorted({*group})) for group in groups]
+
+
+def recent(
+    times: NDArray[np.int64], baskets: Sequence[Items], now: int
+) -> tuple[tuple[Items, ...], tuple[float, ...]]:
+    """Return the baskets of the half year up to `now`, and how many days ago each was bought."""
+    start, end = np.searchsorted(times, [now - DAYS * MILLISECONDS_A_DAY, now], side="right")
+    start = max(start, end - BASKETS)
+    days = (now - times[start:end]) / MILLISECONDS_A_DAY
+    return tuple(baskets[start:end]), tuple(days.tolist())
+
+
+def features(rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
+    """Compute baskets and days of rows, each from the purchases of its household."""
+    found = []
+    for now, history in zip(rows[TIMESTAMP].tolist(), histories, strict=True):
+        bought = history.get(
+            HOUSEHOLD, {TIMESTAMP: np.empty(0, np.int64), ITEM: np.empty(0, object)}
+        )
+        found.append(recent(*to_baskets(bought[TIMESTAMP], bought[ITEM]), now))
+    return {
+        "baskets": objects(baskets for baskets, _ in found),
+        "days": objects(days for _, days in found),
+    }

@@ -1,0 +1,163 @@
+"""Train the network in PyTorch.
+
+Training writes a checkpoint after every epoch, so that a run that was killed continues with the
+next epoch; a finished network is read again instead of trained again.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..contract import Columns, length, take
+from ..training import Hyperparameters, Report
+from .data import Network
+from .network import Gru
+from .task import Catalogue
+
+
+@dataclass(frozen=True)
+class Run:
+    """How to train, on which rows, where checkpoints are kept, and what is called each epoch."""
+
+    options: Network
+    catalogue: Catalogue
+    counts: NDArray[Any]
+    """How often each of its items was bought."""
+    rows: Columns
+    held_out: Columns
+    seed: int
+    checkpoint: Path
+    report: Report
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device of that name; for `auto`, CUDA or Apple's if there is one, else the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator or torch.device("cpu")
+
+
+def fit(settings: Hyperparameters, run: Run) -> Gru:
+    """Train a network; stop when the loss on held-out households improves no more.
+
+    A run with the same checkpoint continues after its last epoch, or has finished already.
+    """
+    options, device, rate = run.options, device_of(run.options.device), float(settings["rate"])
+    torch.manual_seed(run.seed)
+    width, dropout = int(settings["width"]), float(settings["dropout"])
+    network = Gru(run.counts, width, dropout).to(device)
+    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
+    steps = options.epochs * -(-length(run.rows) // options.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
+    parts: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
+    done = resumed(run.checkpoint, parts) or {"epochs": 0, "val_loss": np.inf, "best_epoch": 0}
+    while done["epochs"] < min(options.epochs, done["best_epoch"] + options.patience + 1):
+        epoch = done["epochs"]
+        torch.manual_seed(run.seed + epoch)  # so that a resumed training draws the same numbers
+        network.train()
+        losses = []
+        for batch in batches(run, epoch):
+            loss = loss_of(network, batch, device)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item())
+        scores = check(network, run, device)
+        if scores["val_loss"] < done["val_loss"]:
+            best = {name: value.clone() for name, value in network.state_dict().items()}
+            done |= {"val_loss": scores["val_loss"], "best_epoch": epoch, "best": best}
+        done["epochs"] = epoch + 1
+        save(done | {name: part.state_dict() for name, part in parts.items()}, run.checkpoint)
+        run.report(epoch, {"loss": float(np.mean(losses)), **scores})
+    network.load_state_dict(done["best"])
+    return network.to("cpu").eval()
+
+
+def resumed(checkpoint: Path, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Load the parts from a checkpoint; return what else it has, nothing if there is none."""
+    if not checkpoint.exists():
+        return {}
+    saved = torch.load(checkpoint, map_location="cpu")  # tensors and numbers, no code
+    for name, part in parts.items():
+        part.load_state_dict(saved.pop(name))
+    return dict(saved)
+
+
+def batches(run: Run, epoch: int) -> Iterator[Mapping[str, Tensor]]:
+    """Yield the rows in batches of similar length, in random order: see `tensors`."""
+    random = np.random.default_rng((run.seed, epoch))
+    sizes = np.array([len(baskets) for baskets in run.rows["baskets"]])
+    order = np.argsort(sizes + random.uniform(0, 4, len(sizes)))
+    parts = list(pieces(run.rows, order, run.options.batch))
+    for index in random.permutation(len(parts)):
+        yield tensors(run.catalogue, parts[index])
+
+
+def pieces(rows: Columns, order: NDArray[np.int64], size: int) -> Iterator[Columns]:
+    """Yield rows in an order, so many at once."""
+    for start in range(0, len(order), size):
+        yield take(rows, order[start : start + size])
+
+
+def tensors(catalogue: Catalogue, rows: Columns) -> Mapping[str, Tensor]:
+    """Return the inputs of rows, and the basket that follows each: (rows, baskets, items)."""
+    inputs = catalogue.encode(rows)
+    items, last = inputs["items"], inputs["last"]
+    bought = [catalogue.known(basket) for basket in rows["bought"]]
+    most = max(items.shape[2], *map(len, bought))
+    following = np.zeros((*items.shape[:2], most), np.int64)
+    following[:, :-1, : items.shape[2]] = items[:, 1:]
+    for row, codes in enumerate(bought):
+        following[row, last[row], : len(codes)] = codes
+    return {name: torch.from_numpy(value) for name, value in {**inputs, "next": following}.items()}
+
+
+def loss_of(network: Gru, batch: Mapping[str, Tensor], device: torch.device) -> Tensor:
+    """Return the mean cross-entropy of the items of a basket, averaged over baskets.
+
+    Each basket counts alike, as in the recall. The first basket of a row is not predicted, unless
+    it is the household's first: the baskets before it are in another row.
+    """
+    items, days, last, following = (value.to(device) for value in batch.values())
+    steps = torch.arange(items.shape[1], device=device).expand(len(items), -1)
+    with torch.autocast(device.type, enabled=device.type == "cuda"):
+        scores = network.scores(items, days, steps)
+    known = following > 0
+    picked = scores.float().log_softmax(2).gather(2, (following - 1).clamp(min=0))
+    sizes = known.sum(2)
+    loss = -(picked * known).sum(2) / sizes.clamp(min=1)
+    counted = (steps <= last[:, None]) & ((steps > 0) | (last[:, None] == 0)) & (sizes > 0)
+    return loss[counted].sum() / counted.sum().clamp(min=1)  # a batch can have unknown items only
+
+
+@torch.no_grad()
+def check(network: Gru, run: Run, device: torch.device, count: int = 20) -> dict[str, float]:
+    """Return the loss on held-out rows, and as score the recall@20 of the last baskets' items."""
+    network.eval()
+    losses, found = [], []
+    for rows in pieces(run.held_out, np.arange(length(run.held_out)), run.options.batch):
+        batch = tensors(run.catalogue, rows)
+        losses.append(loss_of(network, batch, device).item())
+        *inputs, following = (value.to(device) for value in batch.values())
+        best = network(*inputs).topk(min(count, network.count)).indices + 1
+        bought = following[torch.arange(len(best)), inputs[2]]
+        hits = (best[:, :, None] == bought[:, None]).any(2).sum(1)
+        found.append((hits / (bought > 0).sum(1))[(bought > 0).any(1)])
+    return {"val_loss": float(np.mean(losses)), "score": float(torch.cat(found).mean())}
+
+
+def save(state: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint beside, then rename: a kill leaves a whole one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    torch.save(dict(state), unfinished)
+    unfinished.replace(path)

@@ -1,0 +1,143 @@
+"""The networks in PyTorch, and their export to ONNX.
+
+A graph takes the items of baskets, (rows, baskets, items) int64 with 0 for nothing, how many days
+ago each was bought, (rows, baskets) float32, and the index of the newest basket, (rows,) int64. It
+returns a probability for each item of the catalogue, (rows, items).
+"""
+
+import logging
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+HEADS = 3
+
+
+def multi_hot(items: Tensor, count: int) -> Tensor:
+    """Return which items baskets hold: (..., items of the catalogue) float32."""
+    zeros = torch.zeros(*items.shape[:-1], count + 1, device=items.device)
+    return zeros.scatter(-1, items, 1.0)[..., 1:]
+
+
+def counts_of(items: Tensor, count: int) -> Tensor:
+    """Return how many baskets of each row hold an item: (rows, items of the catalogue) float32."""
+    ones = torch.ones_like(items, dtype=torch.float32).flatten(1)
+    zeros = torch.zeros(items.shape[0], count + 1, device=items.device)
+    return zeros.scatter_add(1, items.flatten(1), ones)[:, 1:]
+
+
+class Gru(nn.Module):
+    """A gated recurrent unit over baskets, and attention that copies items from earlier baskets.
+
+    Most of a basket has been bought before. So an item's score has two parts: what the state of the
+    unit says of it, and how often it was in the earlier baskets, weighted by attention. Heads of
+    attention start with different memories; how much each item owes to a head is learned.
+    """
+
+    def __init__(self, counts: NDArray[Any], width: int, dropout: float) -> None:
+        """Make layers for items that were bought so often.
+
+        Before it is trained, the network recommends what the household buys most often, and of such
+        items the popular ones: the first weights had the highest recall that way.
+        """
+        super().__init__()
+        self.count = count = len(counts)
+        self.embedding = nn.Embedding(count + 1, width, padding_idx=0)
+        self.dropout = nn.Dropout(dropout)
+        self.gru = nn.GRU(width + 2, width, batch_first=True)
+        self.output = nn.Linear(width, count)
+        self.query = nn.Linear(width, HEADS * width // 4)
+        self.key = nn.Linear(width, HEADS * width // 4)
+        self.forgetting = nn.Parameter(torch.linspace(0, 1, HEADS))
+        self.sharpness = nn.Parameter(torch.full((HEADS,), 4.0))
+        self.repeat = nn.Parameter(torch.tensor([1.5, 0.5, 0.5])[:, None].repeat(1, count))
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        nn.init.zeros_(self.query.weight)
+        nn.init.zeros_(self.output.weight)
+        with torch.no_grad():
+            self.embedding.weight[0] = 0  # no item: else the size of other baskets changes a mean
+            self.output.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())) * 0.3)
+
+    def scores(self, items: Tensor, days: Tensor, steps: Tensor) -> Tensor:
+        """Score the basket that follows each of the baskets at `steps`: (rows, steps, items)."""
+        sizes = (items > 0).sum(2, keepdim=True)
+        means = self.embedding(items).sum(2) / sizes.clamp(min=1)
+        next_days = torch.cat([days[:, 1:], torch.zeros_like(days[:, :1])], 1)  # 0: the row itself
+        gaps = torch.log1p(days - next_days).unsqueeze(2)
+        states, _ = self.gru(self.dropout(torch.cat([means, gaps, sizes.log1p()], 2)))
+        state = states.gather(1, steps.unsqueeze(2).expand(-1, -1, states.shape[2]))
+        scores: Tensor = self.output(self.dropout(state))
+        # Attention: each step looks at its own basket and those before.
+        now = next_days.gather(1, steps)
+        age = torch.log1p((days.unsqueeze(1) - now.unsqueeze(2)).clamp(min=0))
+        later = torch.arange(items.shape[1], device=items.device) > steps.unsqueeze(2)
+        bought = multi_hot(items, self.count)
+        queries, keys = self.query(state).chunk(HEADS, 2), self.key(states).chunk(HEADS, 2)
+        for head, (query, key) in enumerate(zip(queries, keys, strict=True)):
+            weights = query @ key.transpose(1, 2) - self.forgetting[head] * age
+            copied = weights.masked_fill(later, -1e9).softmax(2) @ bought
+            scores = scores + self.repeat[head] * (copied * self.sharpness[head].exp()).log1p()
+        return scores
+
+    def forward(self, items: Tensor, days: Tensor, last: Tensor) -> Tensor:
+        """Return the probability of each item to be the next, (rows, items)."""
+        return self.scores(items, days, last.unsqueeze(1))[:, 0].softmax(1)
+
+
+class Popularity(nn.Module):
+    """What the household buys most often; of equally frequent items, what everybody buys most."""
+
+    def __init__(self, counts: NDArray[Any]) -> None:
+        """Take how often each item was bought, (items,)."""
+        super().__init__()
+        self.everybody: Tensor
+        self.register_buffer("everybody", torch.tensor(counts / counts.sum() / 2).float())
+
+    def forward(self, items: Tensor, _days: Tensor, _last: Tensor) -> Tensor:
+        """Return shares of items, (rows, items)."""
+        scores = counts_of(items, len(self.everybody)) + self.everybody
+        return scores / scores.sum(1, keepdim=True)
+
+
+class Together(nn.Module):
+    """What is bought together with the items of the household (Sarwar et al. 2001)."""
+
+    def __init__(self, together: NDArray[Any]) -> None:
+        """Take in how many baskets two items are together, (items, items)."""
+        super().__init__()
+        size = np.sqrt(np.maximum(np.diag(together), 1))
+        self.cosine: Tensor
+        self.register_buffer("cosine", torch.tensor(together / size[:, None] / size).float())
+
+    def forward(self, items: Tensor, _days: Tensor, _last: Tensor) -> Tensor:
+        """Return shares of items, (rows, items)."""
+        bought = counts_of(items, len(self.cosine))
+        scores = bought @ self.cosine + 1e-6  # the export would drop 1e-9
+        return scores / scores.sum(1, keepdim=True)
+
+
+def to_onnx(network: nn.Module) -> bytes:
+    """Return the graph of a network in ONNX, for any number of rows, baskets and items."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    inputs = (
+        torch.ones(2, 3, 4, dtype=torch.int64),
+        torch.ones(2, 3),
+        torch.ones(2, dtype=torch.int64),
+    )
+    rows, baskets, items = (torch.export.Dim(name) for name in ("rows", "baskets", "items"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program: Any = torch.onnx.export(
+            network.eval(),
+            inputs,
+            dynamo=True,
+            input_names=["items", "days", "last"],
+            output_names=["scores"],
+            dynamic_shapes=({0: rows, 1: baskets, 2: items}, {0: rows, 1: baskets}, {0: rows}),
+            verbose=False,
+        )
+    return bytes(program.model_proto.SerializeToString())

@@ -1,0 +1,174 @@
+"""What the server needs: requests become rows, rows get scores, the best items become answers."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .. import fields
+from ..bundle import Bundle
+from ..contract import Columns, Files, History, HistoryRows, Task, length
+from ..onnx_model import GRAPH, OnnxModel
+from ..state.base import open_store
+from .features import ENTITIES, HOUSEHOLD, ITEM, features, objects
+from .schemas import MOST, Purchase, Recommended, SessionsRequest, SessionsResponse
+
+CATALOGUE = "items.json"
+LARGEST_BASKET = 32
+"""Items of a basket that the model reads, at most: 96 % of the baskets have fewer."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The items that a model knows."""
+
+    items: tuple[str, ...]
+
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """The number of each item, from 1; 0 is no item."""
+        return {item: code for code, item in enumerate(self.items, 1)}
+
+    def encode(self, rows: Columns) -> Columns:
+        """Return the inputs of a graph, for baskets and days of rows.
+
+        Items, (rows, baskets, items) int64; days, (rows, baskets) float32; and last, (rows,) int64:
+        the index of the newest basket. Each row starts with an empty basket; unknown items are
+        left out.
+        """
+        known = [[self.known(basket) for basket in baskets] for baskets in rows["baskets"]]
+        baskets = 1 + max(map(len, known), default=0)
+        most = max((len(codes) for row in known for codes in row), default=1)
+        items = np.zeros((len(known), baskets, max(most, 1)), np.int64)
+        days = np.zeros((len(known), baskets), np.float32)
+        for row, codes in enumerate(known):
+            for index, basket in enumerate(codes, 1):
+                items[row, index, : len(basket)] = basket
+            days[row, 1 : 1 + len(codes)] = rows["days"][row]
+            days[row, 0] = days[row, 1] if codes else 0
+        return {
+            "items": items,
+            "days": days,
+            "last": np.array([len(row) for row in known], np.int64),
+        }
+
+    def known(self, items: Sequence[str]) -> list[int]:
+        """Return the codes of the items that are known, of a large basket the first."""
+        return [self.codes[item] for item in items if item in self.codes][:LARGEST_BASKET]
+
+    def rank(self, rows: Columns, outputs: Columns) -> Columns:
+        """Return the best items of rows and their scores, falling: (rows, 50 or all items) each.
+
+        A row may have `exclude`, items to leave out, and `only_new`, to leave out what was bought;
+        their scores are -1.
+        """
+        scores = outputs["scores"]
+        for row in range(len(scores) if "exclude" in rows else 0):
+            bought = rows["baskets"][row] if rows["only_new"][row] else ()
+            hidden = {*rows["exclude"][row], *(item for basket in bought for item in basket)}
+            scores[row, [self.codes[item] - 1 for item in hidden if item in self.codes]] = -1
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :MOST]
+        names = np.array(self.items, object)
+        return {"items": names[best], "scores": np.take_along_axis(scores, best, axis=1)}
+
+    def unseen(self, rows: Columns) -> dict[str, int]:
+        """Count the purchases of unknown items."""
+        items = (item for row in rows["baskets"] for basket in row for item in basket)
+        return {ITEM: sum(item not in self.codes for item in items)}
+
+    def monitored(self, rows: Columns, predictions: Columns) -> Columns:
+        """Return the length of the history, the share of unknown items, and the best item."""
+        bought = [[item for basket in row for item in basket] for row in rows["baskets"]]
+        unknown = [sum(item not in self.codes for item in items) for items in bought]
+        return {
+            "history": np.array([len(row) for row in rows["baskets"]]),
+            "unknown": np.divide(unknown, [max(len(items), 1) for items in bought]),
+            "top_score": predictions["scores"][:, 0],
+            "top_item": predictions["items"][:, 0],
+        }
+
+    def files(self) -> Files:
+        """Return the file for a bundle."""
+        return {CATALOGUE: json.dumps(self.items).encode()}
+
+
+def catalogue(bundle: Bundle) -> Catalogue:
+    """Read the catalogue of a bundle."""
+    return Catalogue(tuple(json.loads(bundle.files[CATALOGUE])))
+
+
+def model_of(graph: bytes, known: Catalogue) -> OnnxModel:
+    """Return a graph that ranks the items of a catalogue."""
+    return OnnxModel(graph, known.encode, known.rank)
+
+
+def load(bundle: Bundle) -> OnnxModel:
+    """Load the model of a bundle."""
+    return model_of(bundle.files[GRAPH], catalogue(bundle))
+
+
+def to_rows(requests: Sequence[SessionsRequest]) -> Columns:
+    """Turn requests into rows: households, moments, and what to leave out."""
+    return {
+        fields.TIMESTAMP: fields.milliseconds([request.as_of for request in requests]),
+        HOUSEHOLD: objects(request.household_id for request in requests),
+        "count": np.array([request.count for request in requests]),
+        "exclude": objects(request.exclude for request in requests),
+        "only_new": np.array([request.only_new for request in requests]),
+    }
+
+
+def to_responses(rows: Columns, predictions: Columns) -> list[SessionsResponse]:
+    """Turn the best items into responses."""
+    responses = []
+    for row in range(length(rows)):
+        baskets, count = rows["baskets"][row], int(rows["count"][row])
+        bought = {item for basket in baskets for item in basket}
+        best = zip(predictions["items"][row], predictions["scores"][row].tolist(), strict=True)
+        items = [
+            Recommended(item=item, score=round(score, 6), bought=item in bought)
+            for item, score in list(best)[:count]
+            if score >= 0
+        ]
+        responses.append(SessionsResponse(items=items, baskets=len(baskets)))
+    return responses
+
+
+def from_request(request: SessionsRequest) -> HistoryRows | None:
+    """Return the purchases of the baskets that a request carries, in order of time."""
+    if request.baskets is None:
+        return None
+    baskets = sorted(request.baskets, key=lambda basket: basket.timestamp)
+    times = fields.milliseconds([basket.timestamp for basket in baskets])
+    items = [item for basket in baskets for item in basket.items]
+    repeats = [len(basket.items) for basket in baskets]
+    return {HOUSEHOLD: {fields.TIMESTAMP: np.repeat(times, repeats), ITEM: objects(items)}}
+
+
+HISTORY = History(
+    entities=ENTITIES,
+    event=Purchase,
+    key=(HOUSEHOLD, fields.TIMESTAMP, ITEM),
+    from_request=from_request,
+    features=features,
+    open_store=open_store,
+)
+
+
+def make_task(bundle: Bundle) -> Task:
+    """Return the task, which counts the items that the bundle does not know."""
+    known = catalogue(bundle)
+    return Task(
+        name="sessions",
+        request=SessionsRequest,
+        response=SessionsResponse,
+        load=load,
+        to_rows=to_rows,
+        to_responses=to_responses,
+        monitored=known.monitored,
+        unseen=known.unseen,
+        entity=HOUSEHOLD,
+        history=HISTORY,
+    )

@@ -1,0 +1,110 @@
+"""Metrics by hand, the answer without a model, weeks and slices."""
+
+import numpy as np
+import pytest
+from sessions.tables import following
+
+from project_package.contract import Columns
+from project_package.sessions.data import WEEK
+from project_package.sessions.metrics import (
+    METRICS,
+    changed,
+    naive,
+    slices,
+    weeks,
+    weighted,
+)
+
+ROWS = following(["AB", "AX"], ["C", "CDEF"], ["G", "G"])
+SCORES = {metric.name: metric for metric in METRICS}
+
+
+def ranked(*lists: str) -> Columns:
+    """Return recommended items, one a letter, with falling scores."""
+    scores = np.linspace(0.5, 0.1, len(lists[0]), dtype=np.float32)
+    items = np.array([[*items] for items in lists], object)
+    return {"items": items, "scores": np.tile(scores, (len(lists), 1))}
+
+
+PREDICTIONS = ranked("XBA", "BDC", "ABC")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("recall", (1 + 0.5 + 0) / 3),
+        ("mrr", (1 + 1 / 2 + 0) / 3),
+        ("recall_repeat", (1 + 1 + 0) / 3),
+        ("recall_new", (1 + 1 / 3) / 2),
+        ("coverage", 5),
+    ],
+)
+def test_metric_by_hand(name: str, expected: float) -> None:
+    assert SCORES[name].score(ROWS, PREDICTIONS) == pytest.approx(expected)
+
+
+def test_ndcg_by_hand() -> None:
+    second, third = 1 / np.log2(3), 1 / 2
+    first_row = (1 + third) / (1 + second)
+    second_row = (second + third) / (1 + second + third)
+    expected = (first_row + second_row + 0) / 3
+    assert SCORES["ndcg"].score(ROWS, PREDICTIONS) == pytest.approx(expected)
+
+
+def test_only_twenty_items_count() -> None:
+    rows = following(["A", "Z"])
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    at_20, at_21 = (letters[:n] + "Z" + letters[n:25] for n in (19, 20))
+    assert SCORES["recall"].score(rows, ranked(at_20)) == 1
+    assert SCORES["recall"].score(rows, ranked(at_21)) == 0
+    assert SCORES["mrr"].score(rows, ranked(at_20)) == 1 / 20
+
+
+def test_recall_without_new_items_is_unknown() -> None:
+    assert np.isnan(SCORES["recall_new"].score(following(["A", "A"]), ranked("A")))
+
+
+def test_weights_give_the_mean_of_some_rows() -> None:
+    recall = weighted(ROWS, PREDICTIONS)
+    assert recall(np.ones(3)) == pytest.approx(0.5)
+    assert recall(np.array([1.0, 2.0, 0.0])) == pytest.approx(2 / 3)
+    assert np.isnan(recall(np.zeros(3)))
+
+
+def test_naive_recommends_what_was_lately_bought_most() -> None:
+    found = naive(following(["Z", "AB", "C"], ["Z", "BC", "D"], ["ABC", "Z"]))
+    assert found["items"].tolist() == [["B", "A", "C"]] * 3
+    assert found["scores"][0] == pytest.approx([3 / 7, 2 / 7, 2 / 7])
+
+
+def test_items_with_one_score_may_change_places() -> None:
+    one, two = ranked("ABC", "ABC"), ranked("ABC", "BAC")
+    assert changed(one, two).tolist() == [False, True]
+    equal = {"scores": np.array([[0.3, 0.3, 0.1]] * 2)}
+    near = {"scores": np.array([[0.300001, 0.3, 0.1]] * 2)}
+    assert not changed({**one, **equal}, {**two, **near}).any()
+
+
+def test_lists_of_small_catalogues_are_compared() -> None:
+    assert changed(ranked("ABC"), {name: v[:, :2] for name, v in ranked("ABC").items()}).sum() == 0
+
+
+def test_weeks_are_whole_and_end_at_the_newest_row() -> None:
+    ages = np.array([3 * WEEK - 1, 2 * WEEK, 2 * WEEK - 1, WEEK, WEEK - 1, 0])
+    found = weeks({"timestamp": 100 * WEEK - ages})
+    assert np.unique(found, return_counts=True)[1].tolist() == [2, 2, 2]
+    assert (np.diff(found) >= 0).all()
+
+
+def test_slices_divide_rows_by_history_and_by_size() -> None:
+    rows = following(*(["AB"] * n for n in (2, 3, 4, 10, 11, 30, 31)), ["A", "ABCDE"])
+    found = {name: int(mask.sum()) for name, mask in slices(rows).items()}
+    assert found == {
+        "new households": 3,
+        "3-9 baskets": 2,
+        "10-29 baskets": 2,
+        "30+ baskets": 1,
+        "1-4 items": 7,
+        "5-14 items": 1,
+        "15+ items": 0,
+    }
