@@ -127,9 +127,10 @@ def cost_table(fits: Mapping[str, tuple[Any, float]], rows: Columns) -> str:
     """Show recall, time, size and latency of networks."""
     longest = int(np.argmax([len(baskets) for baskets in rows["baskets"]]))
     row, lines = take(rows, np.array([longest])), []
+    known = fits["network"][0].catalogue
     for name, (model, minutes) in fits.items():
         files = model.files()
-        served = model_of(files[GRAPH], model.catalogue)
+        served = model_of(files[GRAPH], known)
         took = processor_milliseconds(partial(served.predict, row))
         recall = recalls(rows, served.predict(rows)).mean()
         size = sum(map(len, files.values())) / 1e6

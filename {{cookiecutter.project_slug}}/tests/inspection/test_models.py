@@ -101,7 +101,9 @@ def test_backbone_is_frozen_and_exported(tmp_path: Path, channels: int) -> None:
     fitted: Any = candidate.fit(ROWS, SETTINGS, 7)
     for before, after in zip(weights, fitted.network.get_weights(), strict=False):
         np.testing.assert_array_equal(before, after)
-    session = onnxruntime.InferenceSession(fitted.files()["model.onnx"])
+    files = fitted.files()
+    assert b"GlobalAveragePooling2D" in files["layers.txt"]
+    session = onnxruntime.InferenceSession(files["model.onnx"])
     (found,) = session.run(None, {"pixels": ROWS["image"][..., None].astype(np.float32)})
     expected = fitted.predict(ROWS)["probability"]
     np.testing.assert_allclose(found.reshape(-1), expected, atol=1e-5)

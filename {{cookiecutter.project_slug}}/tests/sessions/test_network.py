@@ -128,6 +128,10 @@ def test_later_basket_never_changes_an_earlier_score() -> None:
         assert not torch.allclose(changed[:, step + 1 :], scores[:, step + 1 :])
 
 
+def test_bundle_lists_the_layers_of_the_network(fitted: Trained) -> None:
+    assert b"GRU(" in fitted.files()["layers.txt"]
+
+
 def test_graphs_answer_as_pytorch_for_any_number(tmp_path: Path, fitted: Trained) -> None:
     small = candidates(params(), tmp_path)[:2]
     for model in (fitted, *(candidate.fit(ROWS, {}, 7) for candidate in small)):

@@ -202,6 +202,13 @@ def save(network: keras.Model, path: Path) -> None:
     beside.replace(path)
 
 
+def describe(network: keras.Model) -> bytes:
+    """Return the table of a network's layers, as text."""
+    lines: list[str] = []
+    network.summary(print_fn=lines.append)
+    return "\n".join(lines).encode()
+
+
 def to_onnx(network: keras.Model) -> bytes:
     """Return the graph of a network in ONNX, for any number of rows."""
     with TemporaryDirectory() as folder, warnings.catch_warnings():

@@ -22,6 +22,7 @@ from .data import Decide, InspectionParams
 from .features import statistics
 from .task import Details, InspectionModel, coding
 
+LAYERS = "layers.txt"
 HELD_OUT = 0.15
 """Share of the parts on which the network is checked after each epoch."""
 
@@ -66,10 +67,11 @@ class Trained:
         return self.details.decide(self.network.predict(pixels, verbose=0).reshape(-1))
 
     def files(self) -> Files:
-        """Return graph and details."""
-        from .cnn import to_onnx as export  # noqa: PLC0415  TensorFlow takes seconds to import
+        """Return graph, details and, to read, the layers."""
+        from . import cnn  # noqa: PLC0415  TensorFlow takes seconds to import
 
-        return {GRAPH: export(self.network), **self.details.files()}
+        files = {GRAPH: cnn.to_onnx(self.network), LAYERS: cnn.describe(self.network)}
+        return {**files, **self.details.files()}
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Quantised:
     """A trained network whose graph has weights and activations of 8 bits."""
 
     graph: bytes
+    layers: bytes
     details: Details
 
     def predict(self, rows: Columns) -> Columns:
@@ -85,8 +88,8 @@ class Quantised:
         return InspectionModel(graph, self.details).predict(rows)
 
     def files(self) -> Files:
-        """Return graph and details."""
-        return {GRAPH: self.graph, **self.details.files()}
+        """Return graph, details and the layers before."""
+        return {GRAPH: self.graph, LAYERS: self.layers, **self.details.files()}
 
 
 def quantise(trained: Trained, rows: Columns) -> Quantised:
@@ -95,8 +98,9 @@ def quantise(trained: Trained, rows: Columns) -> Quantised:
 
     chosen = np.linspace(0, len(rows["image"]) - 1, CALIBRATED).astype(int)
     pixels = rows["image"][chosen][..., None].astype(np.float32)
-    graph = static_int8(trained.files()[GRAPH], ({"pixels": image[None]} for image in pixels))
-    return Quantised(graph, trained.details)
+    files = trained.files()
+    graph = static_int8(files[GRAPH], ({"pixels": image[None]} for image in pixels))
+    return Quantised(graph, files[LAYERS], trained.details)
 
 
 def fit_baseline(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Baseline:

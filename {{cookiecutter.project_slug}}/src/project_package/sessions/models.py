@@ -20,6 +20,7 @@ from .data import SessionsParams
 from .features import HOUSEHOLD, Items
 from .task import Catalogue, model_of
 
+LAYERS = "layers.txt"
 HELD_OUT = 0.1
 """Share of the households on which the network is checked after each epoch."""
 
@@ -52,8 +53,9 @@ class Trained:
         return to_onnx(self.network)
 
     def files(self) -> Files:
-        """Return graph and catalogue."""
-        return {GRAPH: self.graph, **self.catalogue.files()}
+        """Return graph, catalogue and, to read, the layers."""
+        layers = {LAYERS: f"{self.network}\n".encode()}
+        return {GRAPH: self.graph, **layers, **self.catalogue.files()}
 
 
 @dataclass(frozen=True)
@@ -61,22 +63,22 @@ class Quantised:
     """A network whose embeddings have 8 bits."""
 
     graph: bytes
-    catalogue: Catalogue
+    trained: Trained
 
     def predict(self, rows: Columns) -> Columns:
         """Return what the loaded model does."""
-        return model_of(self.graph, self.catalogue).predict(rows)
+        return model_of(self.graph, self.trained.catalogue).predict(rows)
 
     def files(self) -> Files:
-        """Return graph and catalogue."""
-        return {GRAPH: self.graph, **self.catalogue.files()}
+        """Return the files of the network with the smaller graph."""
+        return {**self.trained.files(), GRAPH: self.graph}
 
 
 def quantise(trained: Trained, _: Columns) -> Quantised:
     """Quantise the embeddings; 8-bit products would let other rows of a batch change an answer."""
     from ..quantisation import dynamic_int8  # noqa: PLC0415  it takes a second to import
 
-    return Quantised(dynamic_int8(trained.graph, ["Gather"]), trained.catalogue)
+    return Quantised(dynamic_int8(trained.graph, ["Gather"]), trained)
 
 
 def baskets_of(rows: Columns) -> Iterator[tuple[str, Items]]:
