@@ -205,7 +205,7 @@ def save(network: keras.Model, path: Path) -> None:
 def describe(network: keras.Model) -> bytes:
     """Return the table of a network's layers, as text."""
     lines: list[str] = []
-    network.summary(print_fn=lines.append)
+    network.summary(120, print_fn=lines.append)
     return "\n".join(lines).encode()
 
 
