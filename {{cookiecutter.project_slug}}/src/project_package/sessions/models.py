@@ -104,7 +104,8 @@ def catalogue_of(rows: Columns, least: int) -> Catalogue:
 def popularity(rows: Columns, catalogue: Catalogue) -> NDArray[np.int64]:
     """Count how often each item of a catalogue was bought: (items,)."""
     codes = [code for _, basket in baskets_of(rows) for code in catalogue.known(basket)]
-    return np.bincount(codes, minlength=len(catalogue.items) + 1)[1:]
+    counts = np.bincount(codes, minlength=len(catalogue.items) + 1)[1:]
+    return np.maximum(counts, 1)  # an item may be in large baskets only, after those that are read
 
 
 def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
