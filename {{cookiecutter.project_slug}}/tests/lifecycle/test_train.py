@@ -45,10 +45,8 @@ def test_bundle_that_cannot_be_loaded_is_named(copy: Project) -> None:
     def make_task(bundle: Bundle) -> Task:
         return replace(TRAINING.make_task(bundle), load=load)
 
-    sentence = (
-        r"^The bundle of by_months cannot be loaded: KeyError\('model.onnx'\)\. .*weights\.json"
-    )
-    with pytest.raises(UserError, match=sentence):
+    error = r"^The bundle of by_months cannot be loaded: KeyError\('model.onnx'\)\. .*weights\.json"
+    with pytest.raises(UserError, match=error):
         train(replace(copy, training=replace(TRAINING, make_task=make_task)))
 
 
@@ -61,8 +59,7 @@ def test_unknown_candidate_is_named(copy: Project) -> None:
 
 def test_search_metric_replaces_the_goal(copy: Project, capsys: Any) -> None:
     sevens = Metric("sevens", "Sevens", lambda *_: 7.0)
-    training = replace(TRAINING, search_metric=sevens)
-    train(replace(copy, training=training, console=Console()))
+    train(replace(copy, training=replace(TRAINING, search_metric=sevens), console=Console()))
     assert "Sevens 7.000 on the folds" in capsys.readouterr().out
 
 

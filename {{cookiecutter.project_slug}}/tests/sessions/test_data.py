@@ -23,6 +23,7 @@ from project_package.errors import UserError
 from project_package.sessions.data import (
     ROWS,
     WEEK,
+    Bought,
     SessionsParams,
     before,
     examples,
@@ -93,7 +94,8 @@ def test_each_fold_trains_on_what_comes_before_it(splits: Splits) -> None:
 
 @given(st.lists(st.sampled_from([1, 1, 3, 90, DAYS - 1, DAYS, 300]), min_size=1, max_size=130))
 def test_each_basket_is_the_next_one_exactly_once(gaps: list[int]) -> None:
-    who = household(["A"] * len(gaps))._replace(times=MILLISECONDS_A_DAY * np.cumsum(gaps))
+    name, _, baskets = household(["A"] * len(gaps))
+    who = Bought(name, MILLISECONDS_A_DAY * np.cumsum(gaps), baskets)
     end = int(who.times[-1]) - MILLISECONDS_A_DAY * 2
     rows = before([who], end) if who.times[0] <= end else before([who], int(who.times[0]))
     predicted: Counter[int] = Counter()
