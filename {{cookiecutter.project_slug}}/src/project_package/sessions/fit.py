@@ -129,7 +129,7 @@ def loss_of(network: Gru, batch: Mapping[str, Tensor], device: torch.device) -> 
     """
     items, days, last, following = (value.to(device) for value in batch.values())
     steps = torch.arange(items.shape[1], device=device).expand(len(items), -1)
-    with torch.autocast(device.type, enabled=device.type == "cuda"):
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         scores = network.scores(items, days, steps)
     known = following > 0
     picked = scores.float().log_softmax(2).gather(2, (following - 1).clamp(min=0))
