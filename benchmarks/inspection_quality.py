@@ -140,7 +140,9 @@ def main() -> None:
         count = 4 * length(runs[0].rows)
         text = SOLAR if solar else SIMULATED
         ceiling = (
-            "" if solar else f" It is {np.mean([metrics.best_auroc(r.rows) for r in runs]):.3f}."
+            ""
+            if solar
+            else f" It is {np.mean([metrics.best_auroc(r.rows) for r in runs]):.3f} to three digits."
         )
         parts += [f"## {title.capitalize()}", text.format(count=count) + ceiling]
         parts += [score_table(params, runs), slice_table(runs), cost_table(runs)]
