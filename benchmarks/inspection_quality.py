@@ -139,11 +139,8 @@ def main() -> None:
             runs = [measure(one, Path(folder)) for one in seeded]
         count = 4 * length(runs[0].rows)
         text = SOLAR if solar else SIMULATED
-        ceiling = (
-            ""
-            if solar
-            else f" It is {np.mean([metrics.best_auroc(r.rows) for r in runs]):.3f} to three digits."
-        )
+        best = np.mean([metrics.best_auroc(run.rows) for run in runs])
+        ceiling = "" if solar else f" It is {best:.3f} to three digits."
         parts += [f"## {title.capitalize()}", text.format(count=count) + ceiling]
         parts += [score_table(params, runs), slice_table(runs), cost_table(runs)]
     report.write(Path(__file__).with_suffix(".md"), parts)
