@@ -20,7 +20,7 @@ from ..data.completejourney import Data, Script, gather
 from ..data.sources import copy
 from ..errors import UserError
 from ..fields import TIMESTAMP
-from ..params import Params, Promote
+from ..params import Params
 from ..training import Fold, Progress, Splits
 from .features import (
     BASKETS,
@@ -78,7 +78,6 @@ class SessionsParams(Params):
     data: SessionsData = SessionsData()
     split: Split = Split()
     network: Network = Network()
-    promote: Promote = Promote()
 
 
 class Bought(NamedTuple):
