@@ -59,18 +59,14 @@ def build(
 def convolve(pixels: keras.KerasTensor, width: int) -> keras.KerasTensor:
     """Return features of four convolutions, which are trained from scratch.
 
-    They see each image twice, as it is and with the same brightness and contrast as all others. A
-    defect is local, so the strongest answer anywhere in the image counts, besides the mean.
+    They see each image twice, as it is and with the same brightness and contrast as all others.
     """
     x = layers.Rescaling(1 / 128, -1)(pixels)
     even = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False)(x)
     x = layers.Concatenate()([x, even])
     for factor, kernel, strides in ((1, 5, 2), (2, 3, 1), (4, 3, 1)):
         x = layers.MaxPooling2D()(block(x, factor * width, kernel, strides))
-    x = block(x, 8 * width)
-    return layers.Concatenate()(
-        [layers.GlobalMaxPooling2D()(x), layers.GlobalAveragePooling2D()(x)]
-    )
+    return pool(block(x, 8 * width))
 
 
 def block(
@@ -81,12 +77,19 @@ def block(
     return layers.ReLU()(layers.BatchNormalization()(x))
 
 
+def pool(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Return maximum and mean of each feature: a defect is local, so the maximum counts too."""
+    return layers.Concatenate()(
+        [layers.GlobalMaxPooling2D()(x), layers.GlobalAveragePooling2D()(x)]
+    )
+
+
 def transfer(pixels: keras.KerasTensor, width: int, backbone: Path) -> keras.KerasTensor:
     """Return the features of a Keras model that was trained elsewhere, through one trained layer.
 
-    Its weights do not change. It gets grey levels from 0 to 255 in each channel: if it expects
-    other values, its first layer must rescale them, as in models of `keras.applications` with
-    `include_preprocessing=True`.
+    The weights of that model do not change. It gets grey levels from 0 to 255 in each channel: if
+    it expects other values, its first layer must rescale them, as in models of `keras.applications`
+    with `include_preprocessing=True`.
 
     Raises:
         UserError: there is no such file, or it is not a model from images to a feature map.
@@ -109,7 +112,7 @@ def transfer(pixels: keras.KerasTensor, width: int, backbone: Path) -> keras.Ker
         )
     model.trainable = False
     x = layers.Concatenate()([pixels] * 3) if given[3] == 3 else pixels
-    x = layers.GlobalAveragePooling2D()(model(x, training=False))
+    x = layers.BatchNormalization()(pool(model(x, training=False)))
     return layers.Dense(4 * width, activation="relu")(x)
 
 

@@ -29,11 +29,11 @@ def choose(project: Project, full: tuple[Bundle, Outcome], small: tuple[Bundle, 
         (megabytes(before), megabytes(after)),
         (milliseconds(project, before, row), milliseconds(project, after, row)),
     )
-    # 2. Record the finding in the manifest of the bundle that is taken.
     project.console.print(found.reason)
-    bundle = after if found.taken else before
-    manifest = bundle.manifest.model_copy(update={"quantisation": found})
-    return replace(bundle, manifest=manifest)
+    # 2. Record the finding, and how the exported graph compares with the network: a quantised graph
+    # was compared with itself only.
+    manifest = before.manifest.model_copy(update={"quantisation": found})
+    return replace(after if found.taken else before, manifest=manifest)
 
 
 def judge(
