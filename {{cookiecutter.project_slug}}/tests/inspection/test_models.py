@@ -86,6 +86,7 @@ def save_backbone(path: Path, channels: int, flat: bool = False) -> Any:
     layers = [
         keras.Input((None, None, channels)),
         keras.layers.Rescaling(1 / 128, -1),
+        keras.layers.Normalization(mean=[0.1] * channels, variance=[0.5] * channels),
         keras.layers.Conv2D(8, 3, 2, activation="relu"),
     ]
     model = keras.Sequential(layers + [keras.layers.GlobalAveragePooling2D()] * flat)

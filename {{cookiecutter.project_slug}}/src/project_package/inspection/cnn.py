@@ -110,6 +110,9 @@ def transfer(pixels: keras.KerasTensor, width: int, backbone: Path) -> keras.Ker
             f"network.backbone = {backbone} returns {found}, not (rows, height, width, features): "
             "save it without its last layers, with include_top=False."
         )
+    for layer in model.layers:
+        if isinstance(layer, layers.Normalization):  # its tensors would be inputs in ONNX
+            layer.mean, layer.variance = np.array(layer.mean), np.array(layer.variance)
     model.trainable = False
     x = layers.Concatenate()([pixels] * 3) if given[3] == 3 else pixels
     x = layers.BatchNormalization()(pool(model(x, training=False)))
