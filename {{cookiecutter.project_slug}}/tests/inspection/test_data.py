@@ -89,6 +89,41 @@ def test_table_without_a_column_is_refused(photos: Path, tmp_path: Path) -> None
         load_data(params(source=str(photos / "list.csv")), tmp_path, silent)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "list.csv is not a readable CSV or Parquet file: empty CSV"),
+        ("path,kind\n,good\n", "Row 1 of .*list.csv has no path"),
+        ("path,kind\na.png,good\nb.png,\n", "Row 2 of .*list.csv has no kind"),
+    ],
+)
+def test_table_that_cannot_be_read_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        load_data(params(source=str(tmp_path / "list.csv")), tmp_path, silent)
+    (tmp_path / "list.parquet").write_bytes(b"no Parquet")
+    for read in (lambda p: load_data(params(source=str(p)), tmp_path, silent), batch_of):
+        with pytest.raises(UserError, match=r"list\.parquet is not a readable"):
+            read(tmp_path / "list.parquet")
+
+
+def batch_of(source: Path) -> Any:
+    return read_batch(params(), source, source.parent)
+
+
+def test_table_can_be_parquet_with_absolute_paths_and_gaps(photos: Path, tmp_path: Path) -> None:
+    paths = [str(path) for path in sorted(photos.glob("*/*"))]
+    parts = ["007", None] * 30
+    table = pl.DataFrame({"path": paths, "kind": [p.split("/")[-2] for p in paths], "part": parts})
+    table.write_parquet(photos / "list.parquet")
+    load_data(params(source=str(photos / "list.parquet")), tmp_path, silent)
+    found = pl.read_parquet(tmp_path / "rows.parquet")
+    assert found["part"].to_list()[:2] == ["007", paths[1]]
+    assert found["part"].n_unique() == 31
+    table.write_csv(photos / "list.csv")
+    assert batch_of(photos / "list.csv")["part"][0] == "007"
+
+
 def test_too_few_parts_are_refused(photos: Path, tmp_path: Path) -> None:
     for path in sorted((photos / "crack").iterdir())[3:]:
         path.unlink()
@@ -110,7 +145,7 @@ def test_batch_is_a_folder_or_a_table(photos: Path, tmp_path: Path) -> None:
     assert np.array_equal(again["image"][0], found["image"][3])
     assert again["name"].tolist() == ["K"]
     (photos / "list.csv").write_text("file\ngood/00.png\n")
-    with pytest.raises(UserError, match="has no column path or image"):
+    with pytest.raises(UserError, match="has no column path"):
         read_batch(params(), photos / "list.csv", tmp_path)
     pl.DataFrame({"image": ["no image"]}).write_csv(photos / "list.csv")
     with pytest.raises(UserError, match="The image in row 1 must be a PNG or JPEG"):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from project_package.inspection import images
 from project_package.inspection.images import decode, encode, scale, to_base64
-from project_package.inspection.schemas import InspectionRequest
+from project_package.inspection.schemas import InspectionRequest, request_type
 
 RAMP = np.tile(np.arange(0, 240, 6, dtype=np.uint8), (30, 1))
 
@@ -78,16 +78,23 @@ def test_damaged_files_are_decoded_or_refused(kind: str) -> None:
     assert all(reason.startswith("must be") for reason in refused)
 
 
-@pytest.mark.parametrize("image", ["!", "a", 3, None, [1]])
+@pytest.mark.parametrize("image", ["!", "a", "ä", 3, None, [1]])
 def test_what_is_not_base64_is_refused(image: Any) -> None:
     with pytest.raises(ValidationError, match="must be a"):
         InspectionRequest(image=image)
 
 
-def test_request_survives_json() -> None:
-    request = InspectionRequest(image=to_base64(RAMP), part_id="P")
-    again = InspectionRequest.model_validate_json(request.model_dump_json(), strict=True)
-    assert np.array_equal(again.image, RAMP)
+@pytest.mark.parametrize("request_of", [InspectionRequest, request_type(40)])
+def test_request_survives_json(request_of: type[InspectionRequest]) -> None:
+    request = request_of(image=to_base64(RAMP), part_id="P")
+    again = request_of.model_validate_json(request.model_dump_json(), strict=True)
+    assert np.array_equal(again.image, request.image)
+
+
+def test_request_keeps_a_small_image_and_names_its_size() -> None:
+    request = request_type(16)(image=encode(np.zeros((4000, 4000), np.uint8)))
+    assert request.image.shape == (16, 16)
+    assert "16 x 16 pixels" in str(request_type(16).model_json_schema()["properties"]["image"])
 
 
 def test_image_is_scaled_to_a_square() -> None:

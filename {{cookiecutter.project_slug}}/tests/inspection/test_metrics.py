@@ -71,6 +71,13 @@ def test_parts_stay_in_one_piece_and_pieces_have_both_classes() -> None:
         assert 0.15 < ROWS["is_defective"][pieces == piece].mean() < 0.35
 
 
+def test_small_tests_have_fewer_pieces_with_both_classes() -> None:
+    rows = {"part": np.arange(12).astype(object), "is_defective": np.arange(12) < 3}
+    pieces = periods(rows)
+    assert [rows["is_defective"][pieces == piece].sum() for piece in range(3)] == [1, 1, 1]
+    assert pieces.max() == 2
+
+
 def test_slices_of_kinds_have_all_good_images() -> None:
     found = slices(ROWS)
     assert {"scratch", "dent", "stain", "dark", "bright"} == {*found}

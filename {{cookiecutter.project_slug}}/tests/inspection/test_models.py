@@ -16,9 +16,10 @@ from project_package.inspection.features import statistics
 from project_package.inspection.metrics import auroc
 from project_package.inspection.models import candidates, identity, threshold
 from project_package.inspection.simulator import Simulated, simulate
+from project_package.training import ignore
 
 ROWS = simulate(Simulated(parts=100, size=32, strength=80, seed=2))
-EXAMPLES = cnn.Examples(ROWS["image"], ROWS["is_defective"])
+EXAMPLES = (ROWS["image"][..., None], ROWS["is_defective"].astype(np.float32))
 PATIENCE = 3
 SETTINGS = {"width": 8, "dropout": 0.1, "rate": 0.005}
 
@@ -53,16 +54,23 @@ def test_killed_training_continues_with_the_next_epoch(tmp_path: Path) -> None:
     assert [*after] in ([2, 3], [3])  # the epoch that was killed may not be in the checkpoint
     network, again = trained(tmp_path, 4)
     assert not again  # it has finished: its weights are read
-    assert network.predict(EXAMPLES.arrays[0], verbose=0).std() > 0
+    assert network.predict(EXAMPLES[0], verbose=0).std() > 0
 
 
 @pytest.mark.parametrize("killed_after", [99, 4, 6])
 def test_network_has_the_weights_of_its_best_epoch(tmp_path: Path, killed_after: int) -> None:
     _, losses = trained(tmp_path, 8, killed_after)
     network, more = trained(tmp_path, 8)
-    found = cnn.augmented(network, 0.1, 1).evaluate(*EXAMPLES.arrays, 16, verbose=0)[0]
+    found = cnn.augmented(network, 0.1, 1).evaluate(*EXAMPLES, 16, verbose=0)[0]
     counted = [loss for epoch, loss in (losses | more).items() if epoch >= PATIENCE]
     assert found == pytest.approx(min(counted))
+
+
+def test_a_loss_that_is_not_a_number_is_explained(tmp_path: Path) -> None:
+    network = cnn.build(32, SETTINGS, 7)
+    run = cnn.Run(Network(epochs=2, batch=16), tmp_path, ignore)
+    with pytest.raises(UserError, match="The loss of epoch 0 is not a number"):
+        cnn.fit(network, np.inf, EXAMPLES, EXAMPLES, run)
 
 
 def test_same_seed_gives_the_same_graph(tmp_path: Path) -> None:
@@ -149,8 +157,9 @@ def test_checkpoints_are_of_rows_settings_and_seed() -> None:
         identity(ROWS, {**SETTINGS, "width": 16}, params, 7),
         identity(ROWS, SETTINGS, more, 7),
         identity(ROWS, SETTINGS, params, 8),
+        identity({**ROWS, "part": ROWS["part"][::-1]}, SETTINGS, params, 7),
     }
-    assert len(names) == 5
+    assert len(names) == 6
 
 
 @pytest.mark.parametrize(("false_alarm", "missed"), [(1, 1), (1, 10), (10, 1), (1e6, 1)])

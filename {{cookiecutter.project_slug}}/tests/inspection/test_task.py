@@ -6,7 +6,7 @@ import numpy as np
 
 from project_package.contract import Columns
 from project_package.inspection.images import to_base64
-from project_package.inspection.schemas import InspectionRequest
+from project_package.inspection.schemas import InspectionRequest, request_type
 from project_package.inspection.task import (
     Details,
     InspectionModel,
@@ -33,7 +33,7 @@ MODEL = InspectionModel(Brightest(), Details(size=64, inputs="pixels", threshold
 
 def test_region_of_the_defect_moves_the_score() -> None:
     requests = [InspectionRequest(image=SPOT, explain=True), InspectionRequest(image=SPOT)]
-    rows = to_rows(64, requests)
+    rows = to_rows(requests)
     explained, plain = to_responses(rows, MODEL.predict(rows))
     assert explained.regions
     moved = np.argwhere(np.array(explained.regions) > 0)
@@ -43,7 +43,7 @@ def test_region_of_the_defect_moves_the_score() -> None:
 
 
 def test_images_of_other_sizes_are_scaled() -> None:
-    rows = to_rows(64, [InspectionRequest(image=np.zeros((10, 300), np.uint8), part_id="P")])
+    rows = to_rows([request_type(64)(image=np.zeros((10, 300), np.uint8), part_id="P")])
     assert rows["image"].shape == (1, 64, 64)
     assert (rows["part"][0], rows["name"][0]) == ("P", "")
 
@@ -63,5 +63,22 @@ def test_decision_is_made_at_the_threshold() -> None:
 
 
 def test_image_in_base64_reaches_the_model() -> None:
-    request = InspectionRequest.model_validate({"image": to_base64(SPOT)})
-    assert np.array_equal(to_rows(64, [request])["image"][0], SPOT)
+    request = request_type(64).model_validate({"image": to_base64(SPOT)})
+    assert np.array_equal(to_rows([request])["image"][0], SPOT)
+
+
+def test_large_images_are_predicted_in_slices() -> None:
+    seen = []
+
+    class Counted(Brightest):
+        def predict(self, rows: Columns) -> Columns:
+            seen.append(len(rows["image"]))
+            return super().predict(rows)
+
+    model = InspectionModel(Counted(), Details(size=512, inputs="pixels"))
+    images = np.zeros((20, 512, 512), np.uint8)
+    images[13] = 200
+    found = model.predict({"image": images})["probability"]
+    assert seen == [8, 8, 4]
+    assert np.flatnonzero(found == found.max()).tolist() == [13]
+    assert len(model.predict({"image": images[:0]})["probability"]) == 0

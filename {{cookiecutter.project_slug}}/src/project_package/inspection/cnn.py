@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hints of TensorFlow on every start
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # faster, but other results on each processor
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its results differ between processors
 
 import keras
 import numpy as np
@@ -28,6 +29,10 @@ from ..training import Hyperparameters, Report
 from .data import Network
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every new network
+
+
+Examples: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
+"""Images, (rows, size, size, 1), and 1 for those with a defect."""
 
 
 @dataclass(frozen=True)
@@ -139,29 +144,20 @@ def augmented(network: keras.Model, rate: float, steps: int) -> keras.Model:
     return model
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Images, (rows, size, size) uint8, and whether each shows a defect."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.bool_]
-
-    @property
-    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Return what Keras takes."""
-        return self.images[..., None], self.labels.astype(np.float32)
-
-
 def fit(
     network: keras.Model, rate: float, examples: Examples, held_out: Examples, run: Run
 ) -> None:
     """Train a network; stop when the loss on held-out images improves no more.
 
-    The network gets the weights of the epoch with the least such loss. The first epochs, as many
-    as `patience`, do not count: their loss is small as long as the network cannot tell images
-    apart. A run with the same checkpoints continues after its last epoch, or has finished already.
+    The network gets the weights of the epoch with the least such loss. The first epochs, as many as
+    `patience`, do not count, unless there are no more: their loss is small as long as the network
+    cannot tell images apart. A run with the same checkpoints continues after its last epoch, or has
+    finished already.
+
+    Raises:
+        UserError: the loss is not a number.
     """
-    steps = run.options.epochs * -(-len(examples.labels) // run.options.batch)
+    steps = run.options.epochs * -(-len(examples[0]) // run.options.batch)
     model = augmented(network, rate, steps)
     best, finished = (run.checkpoints / f"{name}.weights.h5" for name in ("best", "finished"))
     if finished.exists():
@@ -171,10 +167,12 @@ def fit(
     least = np.inf
     if best.exists():  # the run was killed
         network.load_weights(best)
-        least = model.evaluate(*held_out.arrays, run.options.batch, verbose=0)[0]
+        least = model.evaluate(*held_out, run.options.batch, verbose=0)[0]
 
     def on_epoch_end(epoch: int, logs: Mapping[str, float]) -> None:
         nonlocal least
+        if not np.isfinite(logs["val_loss"]):
+            raise UserError(f"The loss of epoch {epoch} is not a number: search lower rates.")
         if epoch <= run.options.patience or logs["val_loss"] < least:
             least = logs["val_loss"]
             save(network, best)
@@ -182,8 +180,8 @@ def fit(
         run.report(epoch, {**scores, "score": float(logs["val_auc"])})
 
     model.fit(
-        *examples.arrays,
-        validation_data=held_out.arrays,
+        *examples,
+        validation_data=held_out,
         batch_size=run.options.batch,
         epochs=run.options.epochs,
         verbose=0,

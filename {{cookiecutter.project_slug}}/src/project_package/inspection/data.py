@@ -1,4 +1,4 @@
-"""Load images, split them by part, and read files to predict.
+"""Load images, and split them by part.
 
 A data set is one file:
 rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defect, type of part,
@@ -6,7 +6,7 @@ rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defe
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,18 @@ from pydantic import Field
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ..contract import Columns, Frozen, take
-from ..errors import UserError, near
+from ..errors import UserError
 from ..params import Params, Promote
 from ..training import Fold, Progress, Splits
 from . import duplicates
 from .elpv import ELPV, read_elpv
-from .images import scale, to_base64, to_pixels
+from .images import to_base64, to_pixels
 from .schemas import InspectionRequest
 from .simulator import Simulated, simulate
+from .sources import GOOD, read_images, read_labels, read_unlabelled
 
 ROWS = "rows.parquet"
-SIMULATOR, GOOD = "simulator", "good"
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SIMULATOR = "simulator"
 log = logging.getLogger(__name__)
 
 
@@ -45,7 +45,12 @@ class Data(Simulated):
 class Split(Frozen):
     """How images are split; those of a part stay together."""
 
-    test_share: float = Field(default=0.25, gt=0, le=0.5, description="of the parts, for the test")
+    test_share: float = Field(
+        default=0.25,
+        gt=0,
+        le=0.5,
+        description="of the parts, for the test: 1/2, 1/3, 1/4 and so on",
+    )
     folds: int = Field(default=1, ge=1, le=5, description="of the others, for the search")
 
 
@@ -53,7 +58,11 @@ class Network(Frozen):
     """How long the convolutional network is trained."""
 
     epochs: int = Field(default=30, ge=1, description="at most")
-    patience: int = Field(default=8, ge=1, description="epochs without progress until it stops")
+    patience: int = Field(
+        default=8,
+        ge=1,
+        description="epochs without progress until it stops; the first so many do not count",
+    )
     batch: int = Field(default=32, ge=1, description="images of a step")
     backbone: str = Field(
         default="", description="file of a Keras model whose features replace the convolutions"
@@ -81,13 +90,13 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
     """Write scaled images and their table into a new folder; warn of near-duplicates.
 
     Raises:
-        UserError: a source that cannot be read, an image that is none, or no image of a class.
+        UserError: the source cannot be read, a file is not an image, or a class has no image.
     """
     data = params.data
     if data.source == SIMULATOR:
         rows = simulate(data)
     else:
-        table = read_elpv() if data.source == ELPV else read_table(Path(data.source))
+        table = read_elpv() if data.source == ELPV else read_labels(Path(data.source))
         images = read_images([*map(Path, table["path"])], data.size, progress)
         rows = {"image": images, **described(table)}
     for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
@@ -101,33 +110,6 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
     pl.DataFrame({**rows, "image": files, "copies": copies}).write_parquet(folder / ROWS)
 
 
-def read_table(source: Path) -> pl.DataFrame:
-    """Return path, kind ("good", or that of a defect), part and type of each image.
-
-    Raises:
-        UserError: there is no such file or folder, no image, or a column is missing.
-    """
-    if source.is_dir():
-        paths = sorted(p for p in source.glob("*/*") if p.suffix.lower() in SUFFIXES)
-        kinds = [path.parent.name for path in paths]
-        if GOOD not in kinds:
-            raise UserError(
-                f"{source} has no folder {GOOD} with images; {near(GOOD, dict.fromkeys(kinds))}"
-            )
-        names = [str(path) for path in paths]
-        return pl.DataFrame({"path": names, "kind": kinds, "part": names, "type": ""})
-    if not source.exists():
-        raise UserError(f"There is no file or folder {source}: change data.source.")
-    table = pl.read_csv(source, infer_schema=False)
-    for name in ("path", "kind"):
-        if name not in table.columns:
-            raise UserError(f"{source} has no column {name}; {near(name, table.columns)}")
-    defaults = {"part": pl.col("path"), "type": pl.lit("")}
-    table = table.with_columns(**{n: v for n, v in defaults.items() if n not in table.columns})
-    folder = str(source.parent)
-    return table.select("kind", "part", "type", path=pl.concat_str(pl.lit(f"{folder}/"), "path"))
-
-
 def described(table: pl.DataFrame) -> Columns:
     """Return what is known of images that were not simulated."""
     known = table.select(
@@ -139,28 +121,6 @@ def described(table: pl.DataFrame) -> Columns:
         visibility=pl.lit(np.nan),
     )
     return {column.name: column.to_numpy() for column in known}
-
-
-def read_images(
-    files: Sequence[Path | str], size: int, progress: Progress = lambda _: None
-) -> NDArray[np.uint8]:
-    """Read and scale images, (files, size, size): files at a path, or in base64.
-
-    Raises:
-        UserError: the first that cannot be read, or is no image.
-    """
-    images = np.empty((len(files), size, size), np.uint8)
-    for number, file in enumerate(files):
-        name = file if isinstance(file, Path) else f"The image in row {number + 1}"
-        try:
-            content = file.read_bytes() if isinstance(file, Path) else file
-            images[number] = scale(to_pixels(content), size)
-        except OSError as error:
-            raise UserError(f"{name} cannot be read: {error.strerror}.") from error
-        except ValueError as error:
-            raise UserError(f"{name} {error}.") from error
-        progress(number / len(files))
-    return images
 
 
 def split(params: InspectionParams, folder: Path) -> Splits:
@@ -208,36 +168,8 @@ def parts(
 
 
 def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:
-    """Read images to predict: those of a folder, or of a table.
-
-    A Parquet or CSV file has a column `path`, or `image` with files in base64; and `name` and
-    `part`, if they are known.
-
-    Raises:
-        UserError: the source cannot be read, or an image is none.
-    """
-    if source.is_dir():
-        paths = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
-        table = pl.DataFrame({"path": [str(path.relative_to(source.parent)) for path in paths]})
-    elif source.exists():
-        read = pl.read_parquet if source.suffix == ".parquet" else pl.read_csv
-        table = read(source)
-    else:
-        raise UserError(f"There is no file or folder {source}.")
-    if not len(table):
-        raise UserError(f"{source} has no images: PNG and JPEG files are read.")
-    files: list[Any]
-    if "image" in table.columns:
-        files = table["image"].to_list()
-        names = [f"image {number}" for number in range(1, len(table) + 1)]
-    elif "path" in table.columns:
-        files = [source.parent / path for path in table["path"]]
-        names = [*map(str, files)]
-    else:
-        raise UserError(f"{source} has no column path or image; {near('path', table.columns)}")
-    given = {name: table[name].to_list() for name in ("name", "part") if name in table.columns}
-    known = {name: np.array(given.get(name, names), object) for name in ("name", "part")}
-    return {"image": read_images(files, params.data.size), **known}
+    """Read images to predict: see `read_unlabelled`."""
+    return read_unlabelled(source, params.data.size)
 
 
 def examples(_: Path, rows: Columns, count: int) -> list[InspectionRequest]:

@@ -30,9 +30,9 @@ def find(images: NDArray[np.uint8], parts: NDArray[np.object_]) -> NDArray[np.in
         shifted = rest(shared, thumbnails(np.roll(images, shift, (1, 2)))).T
         for start in range(0, len(images), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
-            alike = (own[rows] @ shifted >= ALIKE) & (parts[rows, None] != parts)
-            pairs.append(np.argwhere(alike) + np.array([start, 0]))
-    found: NDArray[np.int64] = np.unique(np.sort(np.concatenate(pairs)), axis=0)
+            pairs.append(np.argwhere(own[rows] @ shifted >= ALIKE) + np.array([start, 0]))
+    alike = np.unique(np.sort(np.concatenate(pairs)), axis=0)
+    found: NDArray[np.int64] = alike[parts[alike[:, 0]] != parts[alike[:, 1]]]
     return found
 
 

@@ -1,7 +1,6 @@
 """Decode PNG and JPEG images within limits, in grey, and scale them to squares of one size."""
 
 import base64
-import binascii
 import struct
 from io import BytesIO
 from typing import Any
@@ -64,9 +63,10 @@ def to_pixels(value: Any) -> Pixels:
     if isinstance(value, bytes):
         return decode(value)
     try:
-        return decode(base64.b64decode(value, validate=True))
-    except (TypeError, binascii.Error) as error:
+        content = base64.b64decode(value, validate=True)
+    except (TypeError, ValueError) as error:
         raise ValueError("must be a PNG or JPEG image in base64") from error
+    return decode(content)
 
 
 def to_base64(pixels: Pixels) -> str:

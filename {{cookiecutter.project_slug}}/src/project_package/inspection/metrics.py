@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from ..contract import Columns
 from ..training import Metric
@@ -15,7 +15,7 @@ from .data import Decide, InspectionParams
 from .task import Details
 
 Values: TypeAlias = NDArray[Any]
-PERIODS = 5  # pieces of the test, whose scores give the spread
+PERIODS = 5  # pieces of the test, at most, whose scores give the spread
 SMALLEST = 20  # images of a slice, at least
 
 
@@ -30,9 +30,8 @@ def recall_at(share: float, rows: Columns, predictions: Columns) -> float:
     labels, found = rows["is_defective"], predictions["probability"]
     if not labels.any() or labels.all():
         return np.nan
-    good = np.sort(found[~labels])
-    limit = good[len(good) - 1 - int(share * len(good))]
-    return float(np.mean(found[labels] > limit))
+    false, recall, _ = roc_curve(labels, found, drop_intermediate=False)
+    return float(recall[false <= share].max())
 
 
 def cost(decide: Decide, rows: Columns, predictions: Columns) -> float:
@@ -111,7 +110,8 @@ def periods(rows: Columns) -> Values:
     defective = np.zeros(len(names), np.int64)
     np.maximum.at(defective, code, rows["is_defective"].astype(np.int64))
     order = np.argsort(np.argsort(defective, kind="stable"))
-    pieces: Values = order[code] % PERIODS
+    rarer = int(min(defective.sum(), (1 - defective).sum()))  # each piece has one, at least
+    pieces: Values = order[code] % max(1, min(PERIODS, rarer))
     return pieces
 
 

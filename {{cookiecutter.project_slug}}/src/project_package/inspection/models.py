@@ -10,6 +10,7 @@ from optuna import Trial
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_curve
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -63,8 +64,8 @@ class Trained:
 
     def predict(self, rows: Columns) -> Columns:
         """Return probability and decision."""
-        pixels = rows["image"][..., None].astype(np.float32)
-        return self.details.decide(self.network.predict(pixels, verbose=0).reshape(-1))
+        found = self.network.predict(rows["image"][..., None], verbose=0)
+        return self.details.decide(found.reshape(-1))
 
     def files(self) -> Files:
         """Return graph, details and, to read, the layers."""
@@ -129,10 +130,10 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     ) -> Trained:
         from . import cnn  # noqa: PLC0415  TensorFlow takes seconds to import
 
-        images, labels, parts = rows["image"], rows["is_defective"], rows["part"].astype(str)
+        images, labels = rows["image"][..., None], rows["is_defective"].astype(np.float32)
         splitter = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=seed)
-        pieces = next(splitter.split(parts, groups=parts))
-        fit, held_out = (cnn.Examples(images[piece], labels[piece]) for piece in pieces)
+        pieces = next(splitter.split(images, groups=rows["part"].astype(str)))
+        fit, held_out = ((images[piece], labels[piece]) for piece in pieces)
         path = root / params.network.backbone if params.network.backbone else None
         network = cnn.build(images.shape[1], settings, seed, path)
         backbone = path.read_bytes() if path else b""
@@ -156,8 +157,8 @@ def identity(
     backbone: bytes = b"",
 ) -> str:
     """Return a name for rows, settings, code and backbone, by which a training is found again."""
-    code = Path(__file__).with_name("cnn.py").read_bytes()
-    text = f"{sorted(settings.items())} {params.network} {seed}"
+    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    text = f"{sorted(settings.items())} {params.network} {seed} {rows['part'].tolist()}"
     pixels = rows["image"].tobytes() + rows["is_defective"].tobytes()
     return sha256(pixels + code + text.encode() + backbone)[:16]
 
@@ -174,9 +175,7 @@ def threshold(
     labels: NDArray[np.bool_], probabilities: NDArray[np.float32], decide: Decide
 ) -> float:
     """Return the threshold of least cost, midway between two probabilities (Elkan 2001)."""
-    falling, code = np.unique(-probabilities.astype(np.float64), return_inverse=True)
-    gains = np.bincount(code, np.where(labels, -decide.missed, decide.false_alarm))
-    costs = [0.0, *np.cumsum(gains)]  # beside those of finding nothing
-    bounds = np.concatenate([-falling[:1] + 1, -falling, [0.0]])
-    best = int(np.argmin(costs))
-    return float((bounds[best] + bounds[best + 1]) / 2)
+    false, found, limits = roc_curve(labels, probabilities, drop_intermediate=False)
+    missed = decide.missed * (1 - found) * np.sum(labels)
+    best = int(np.argmin(decide.false_alarm * false * np.sum(~labels) + missed))
+    return min(float(np.mean(limits[best : best + 2])), 2.0)  # the first limit is infinite

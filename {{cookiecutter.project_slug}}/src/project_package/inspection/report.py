@@ -46,19 +46,15 @@ def roc(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
         axes.set(xlabel="share of good parts rejected", ylabel="share of defects found")
         axes.legend(loc="lower right")
 
-    caption = "Each line runs through all thresholds, from strict on the left to lax on the right."
+    caption = "Each line goes through all thresholds, from high on the left to low on the right."
     return Figure("roc", "Defects found and good parts rejected", caption, draw)
 
 
-def wall(images: NDArray[Any]) -> NDArray[Any]:
-    """Return images side by side, in rows of `ACROSS`; what does not fill a row is left out."""
-    rows = range(0, len(images) - ACROSS + 1, ACROSS)
-    return np.concatenate([np.concatenate(list(images[r : r + ACROSS]), axis=1) for r in rows])
-
-
 def show(axes: Any, images: NDArray[Any]) -> None:
-    """Draw grey images on a wall, without axes."""
-    axes.imshow(wall(images), cmap="gray", vmin=0, vmax=255)
+    """Draw grey images side by side, in rows of `ACROSS`, without axes."""
+    size = images.shape[1]
+    grid = images.reshape(-1, ACROSS, size, size).swapaxes(1, 2).reshape(-1, ACROSS * size)
+    axes.imshow(grid, cmap="gray", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
 
@@ -85,7 +81,7 @@ def mistakes(rows: Columns, model: Columns) -> Figure:
 
 
 def importance(rows: Columns, predict: Predict) -> tuple[Figure, ...]:
-    """Draw the regions that moved the probability, for the clearer half of the defects."""
+    """Draw the regions that moved the probability, for the half of the defects with the highest."""
     defective = {"image": rows["image"][rows["is_defective"]][:200]}
     order = np.argsort(-predict(defective)["probability"], kind="stable")
     found = order[np.linspace(0, len(order) // 2, 2 * ACROSS).astype(int)]
@@ -103,7 +99,7 @@ def importance(rows: Columns, predict: Predict) -> tuple[Figure, ...]:
         axes.set(xlim=(0, ACROSS * size), ylim=(4 * size, 0))
 
     caption = (
-        "The clearer half of the defects, and below each the regions its probability depends on: "
-        "bright where it falls most when the region is covered."
+        "Defects with a high probability, and below each the regions that it depends on: bright "
+        "where it falls most when the region is covered."
     )
-    return (Figure("regions", "Where the model sees the defect", caption, draw),)
+    return (Figure("regions", "Regions that the probability depends on", caption, draw),)

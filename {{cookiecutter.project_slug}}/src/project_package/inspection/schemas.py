@@ -2,26 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, create_model
 
 from ..contract import Frozen
 from ..fields import Identifier
-from .images import MAX_BYTES, to_base64, to_pixels
+from .images import MAX_BYTES, scale, to_base64, to_pixels
 
-Picture = Annotated[
-    Any,
-    PlainValidator(to_pixels),
-    PlainSerializer(to_base64, return_type=str),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "contentEncoding": "base64",
-            "contentMediaType": "image/png",
-            "maxLength": MAX_BYTES * 4 // 3 + 4,
-            "description": "PNG or JPEG, grey or in colours, in base64",
-        }
-    ),
-]
+Picture = Annotated[Any, PlainValidator(to_pixels), PlainSerializer(to_base64, return_type=str)]
 """Grey levels of an image; in JSON a file in base64."""
 
 
@@ -32,6 +19,32 @@ class InspectionRequest(Frozen):
     image_id: Identifier | None = None
     part_id: Identifier | None = None
     explain: bool = Field(default=False, description="return the regions that moved the score")
+
+
+def request_type(size: int) -> type[InspectionRequest]:
+    """Return the request of a model that reads squares of `size` pixels a side.
+
+    An image is scaled while it is validated: a file of 2 kB can hold 16 million pixels.
+    """
+    schema = {
+        "type": "string",
+        "contentEncoding": "base64",
+        "contentMediaType": "image/png",
+        "maxLength": MAX_BYTES * 4 // 3 + 4,
+        "description": f"PNG or JPEG in base64; it becomes grey, {size} x {size} pixels",
+    }
+    picture = Annotated[
+        Any,
+        PlainValidator(lambda value: scale(to_pixels(value), size)),
+        PlainSerializer(to_base64, return_type=str),
+        WithJsonSchema(schema),
+    ]
+    return create_model(
+        "InspectionRequest",
+        __base__=InspectionRequest,
+        __doc__=InspectionRequest.__doc__,
+        image=(picture, ...),
+    )
 
 
 class InspectionResponse(Frozen):

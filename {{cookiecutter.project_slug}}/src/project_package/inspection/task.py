@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,11 +12,11 @@ from ..contract import Columns, Files, Frozen, Model, Task
 from ..explain import log_odds
 from ..onnx_model import GRAPH, OnnxModel
 from .features import sharpness, statistics
-from .images import scale
-from .schemas import InspectionRequest, InspectionResponse
+from .schemas import InspectionRequest, InspectionResponse, request_type
 
 DETAILS = "model.json"
 REGIONS = 8  # on a side of the map
+PIXELS_AT_ONCE = 2**21  # the features of a network take a hundred bytes for each
 
 
 class Details(Frozen):
@@ -58,8 +57,10 @@ class InspectionModel:
         return {**found, "regions": regions}
 
     def _probability(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self.graph.predict({"image": images})["probability"]
-        return found
+        step = max(1, PIXELS_AT_ONCE // self.details.size**2)
+        slices = np.split(images, range(step, len(images), step))
+        found = [self.graph.predict({"image": part})["probability"] for part in slices]
+        return np.concatenate(found)
 
     def _occlude(self, image: NDArray[np.uint8], probability: float) -> NDArray[np.float64]:
         """Return what the log-odds lose when each region is covered (Zeiler and Fergus 2014).
@@ -97,10 +98,10 @@ def coding(details: Details) -> tuple[Any, Any]:
     )
 
 
-def to_rows(size: int, requests: Sequence[InspectionRequest]) -> Columns:
-    """Turn requests into rows of scaled images; part is empty where it is not given."""
+def to_rows(requests: Sequence[InspectionRequest]) -> Columns:
+    """Turn requests into rows; name and part are empty where they are not given."""
     return {
-        "image": np.stack([scale(request.image, size) for request in requests]),
+        "image": np.stack([request.image for request in requests]),
         "name": np.array([request.image_id or "" for request in requests], object),
         "part": np.array([request.part_id or "" for request in requests], object),
         "explain": np.array([request.explain for request in requests]),
@@ -142,10 +143,10 @@ def make_task(bundle: Bundle) -> Task:
     details = Details.model_validate_json(bundle.files[DETAILS])
     return Task(
         name="inspection",
-        request=InspectionRequest,
+        request=request_type(details.size),
         response=InspectionResponse,
         load=load,
-        to_rows=partial(to_rows, details.size),
+        to_rows=to_rows,
         to_responses=to_responses,
         monitored=monitored,
         entity="part",

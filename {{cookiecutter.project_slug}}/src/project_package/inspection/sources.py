@@ -1,0 +1,121 @@
+"""Read images of folders and tables, to train on or to predict."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ..contract import Columns
+from ..errors import UserError, near
+from ..training import Progress
+from .images import scale, to_pixels
+
+GOOD = "good"
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def read_labels(source: Path) -> pl.DataFrame:
+    """Return path, kind ("good", or that of a defect), part and type of each image.
+
+    Raises:
+        UserError: the source cannot be read, has no good image, or lacks a column or a value.
+    """
+    if source.is_dir():
+        paths = sorted(p for p in source.glob("*/*") if p.suffix.lower() in SUFFIXES)
+        kinds = [path.parent.name for path in paths]
+        if GOOD not in kinds:
+            raise UserError(
+                f"{source} has no folder {GOOD} with images; {near(GOOD, dict.fromkeys(kinds))}"
+            )
+        names = [str(path) for path in paths]
+        return pl.DataFrame({"path": names, "kind": kinds, "part": names, "type": ""})
+    table = read_rows(source)
+    paths, kinds = paths_of(table, source), values_of(table, "kind", source)
+    names = [str(path) for path in paths]
+    empty = [""] * len(names)
+    parts, types = (table[n] if n in table.columns else empty for n in ("part", "type"))
+    parts = [part or name for part, name in zip(parts, names, strict=True)]
+    return pl.DataFrame({"path": names, "kind": kinds, "part": parts, "type": types})
+
+
+def read_rows(source: Path) -> pl.DataFrame:
+    """Read a CSV or Parquet file, with all values but files as text; a missing one is empty.
+
+    Raises:
+        UserError: there is no such file, or it cannot be read.
+    """
+    if not source.exists():
+        raise UserError(f"There is no file or folder {source}.")
+    try:
+        if source.suffix == ".parquet":
+            table = pl.read_parquet(source)
+        else:
+            table = pl.read_csv(source, infer_schema=False)
+        return table.with_columns(pl.exclude(pl.Binary).cast(pl.String).fill_null(""))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{source} is not a readable CSV or Parquet file: {reason}.") from error
+
+
+def values_of(table: pl.DataFrame, name: str, source: Path) -> list[str]:
+    """Return a column; raise UserError when it or a value is missing."""
+    if name not in table.columns:
+        raise UserError(f"{source} has no column {name}; {near(name, table.columns)}")
+    values = table[name].to_list()
+    if "" in values:
+        raise UserError(f"Row {values.index('') + 1} of {source} has no {name}.")
+    return values
+
+
+def paths_of(table: pl.DataFrame, source: Path) -> list[Path]:
+    """Return the paths of images, which are relative to the file that names them."""
+    return [source.parent / path for path in values_of(table, "path", source)]
+
+
+def read_images(
+    files: Sequence[Path | str | bytes], size: int, progress: Progress = lambda _: None
+) -> NDArray[np.uint8]:
+    """Read and scale images, (files, size, size): files at a path, or their content.
+
+    Raises:
+        UserError: the first that cannot be read, or is no image.
+    """
+    images = np.empty((len(files), size, size), np.uint8)
+    for number, file in enumerate(files):
+        name = file if isinstance(file, Path) else f"The image in row {number + 1}"
+        try:
+            content = file.read_bytes() if isinstance(file, Path) else file
+            images[number] = scale(to_pixels(content), size)
+        except OSError as error:
+            raise UserError(f"{name} cannot be read: {error.strerror}.") from error
+        except ValueError as error:
+            raise UserError(f"{name} {error}.") from error
+        progress(number / len(files))
+    return images
+
+
+def read_unlabelled(source: Path, size: int) -> Columns:
+    """Read images to predict: those of a folder, or of a table.
+
+    A Parquet or CSV file has a column `path`, or `image` with files in base64; and `name` and
+    `part`, if they are known.
+
+    Raises:
+        UserError: the source cannot be read, or an image is none.
+    """
+    files: Sequence[Any]
+    if source.is_dir():
+        table = pl.DataFrame()
+        files = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
+    else:
+        table = read_rows(source)
+        files = table["image"].to_list() if "image" in table.columns else paths_of(table, source)
+    if not files:
+        raise UserError(f"{source} has no images: PNG and JPEG files are read.")
+    names = [str(f) if isinstance(f, Path) else f"image {n}" for n, f in enumerate(files, 1)]
+    columns = (table[n] if n in table.columns else names for n in ("name", "part"))
+    name, part = (np.array([*values], object) for values in columns)
+    return {"image": read_images(files, size), "name": name, "part": part}
