@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sessions.tables import following
+from sessions.tables import following, household
 
 from project_package.contract import Columns
-from project_package.sessions.data import WEEK
+from project_package.sessions.data import WEEK, to_rows
 from project_package.sessions.metrics import (
     METRICS,
     changed,
@@ -75,6 +75,11 @@ def test_naive_recommends_what_was_lately_bought_most() -> None:
     found = naive(following(["Z", "AB", "C"], ["Z", "BC", "D"], ["ABC", "Z"]))
     assert found["items"].tolist() == [["B", "A", "C"]] * 3
     assert found["scores"][0] == pytest.approx([3 / 7, 2 / 7, 2 / 7])
+
+
+def test_naive_reads_no_basket_of_the_rows() -> None:
+    rows = to_rows([(household(["A", "B", "B"], "one"), index) for index in (1, 2)])
+    assert naive(rows)["items"].tolist() == [["A"], ["A"]]
 
 
 def test_items_with_one_score_may_change_places() -> None:

@@ -158,15 +158,24 @@ def test_unknown_items_alone_leave_the_weights_finite(tmp_path: Path) -> None:
 
 def test_device_is_the_named_one_or_what_there_is() -> None:
     assert device_of("cpu").type == "cpu"
-    assert device_of("cuda").type == "cuda"
-    accelerator = torch.accelerator.is_available()
-    assert (device_of("auto").type != "cpu") == accelerator
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    assert device_of("auto").type == (found.type if found else "cpu")
+    for name in {"cuda", "mps"} - {found.type if found else "cpu"}:
+        with pytest.raises(UserError, match=f"PyTorch finds no device {name}"):
+            device_of(name)
+
+
+def test_a_loss_that_is_not_a_number_is_explained(tmp_path: Path) -> None:
+    candidate = candidates(params(network={"device": "cpu"}), tmp_path)[2]
+    with pytest.raises(UserError, match="The loss is not a number"):
+        candidate.fit(ROWS, {**SETTINGS, "rate": 1e30}, 7)
 
 
 def test_catalogue_has_items_of_enough_households() -> None:
     people = [household(["AB"], "one"), household(["A", "BC", "C"], "two")]
     rows = before(people, int(people[1].times[-1]))
     assert catalogue_of(rows, 2) == Catalogue(("A", "B"))
+    assert catalogue_of(rows, 1) == Catalogue(("A", "B", "C"))
     with pytest.raises(UserError, match=r"by 3 households \(the most are 2\): lower data\.min_"):
         catalogue_of(rows, 3)
 

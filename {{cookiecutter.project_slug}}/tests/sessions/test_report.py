@@ -41,7 +41,6 @@ def test_sentences_have_the_figures() -> None:
     ("name", "model", "baseline"),
     [
         ("weeks", [1, 1, 0], [0.5, 0.5, 0.5]),
-        ("history", [2 / 3], [0.5]),
         ("rank", [1 / 3, 2 / 3], [0.5, 0.5]),
     ],
 )

@@ -90,7 +90,7 @@ def judge(
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
     if examples := json.loads(bundle.files[EXAMPLES]):
         task, what = training.make_task(bundle), "a request, features included"
-        requests = example_requests(task.request, examples[:1], version.number)
+        requests = example_requests(task.request, examples[-1:], version.number)
         call: Callable[[], object] = partial(answer, task, model, requests)
     else:
         what, call = "a row with features", partial(run_model, model, take(rows, np.arange(1)))

@@ -23,7 +23,6 @@ from ..fields import TIMESTAMP
 from ..params import Params
 from ..training import Fold, Progress, Splits
 from .features import (
-    BASKETS,
     DAYS,
     HOUSEHOLD,
     ITEM,
@@ -40,8 +39,6 @@ ROWS = "rows.parquet"
 WEEK = 7 * MILLISECONDS_A_DAY
 MIN_ROWS = 30
 """Baskets of a part, at least: with fewer, its score is chance."""
-SHORT = 5
-"""Baskets of an example, at least."""
 
 
 class SessionsData(Data):
@@ -217,12 +214,12 @@ def recent_events(folder: Path) -> Columns:
 
 
 def examples(_: Path, rows: Columns, count: int) -> list[SessionsRequest]:
-    """Build requests with baskets from the test rows with the shortest of the longer histories.
+    """Build requests with baskets from test rows, from short histories to the longest.
 
     Households have pseudonyms.
     """
-    sizes = np.array([len(baskets) for baskets in rows["baskets"]])
-    chosen = np.argsort(np.where(sizes < SHORT, BASKETS + 1, sizes), kind="stable")[:count]
+    order = np.argsort([len(baskets) for baskets in rows["baskets"]], kind="stable")
+    chosen = order[np.linspace(len(order) // 50, len(order) - 1, count).astype(int)]
     requests = []
     for number, index in enumerate(chosen.tolist(), 1):
         now = int(rows[TIMESTAMP][index])

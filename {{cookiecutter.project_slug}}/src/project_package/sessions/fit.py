@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..contract import Columns, length, take
+from ..errors import UserError
 from ..training import Hyperparameters, Report
 from .data import Network
 from .network import Gru
@@ -37,17 +38,25 @@ class Run:
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device of that name; for `auto`, CUDA or Apple's if there is one, else the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
-    return accelerator or torch.device("cpu")
+    """Return the device of that name; for `auto`, CUDA or Apple's if there is one, else the CPU.
+
+    Raises:
+        UserError: there is no such device.
+    """
+    cpu = torch.device("cpu")
+    found = torch.accelerator.current_accelerator(check_available=True) or cpu
+    if name not in ("auto", "cpu", found.type):
+        raise UserError(f'PyTorch finds no device {name}: set network.device to "auto".')
+    return cpu if name == "cpu" else found
 
 
 def fit(settings: Hyperparameters, run: Run) -> Gru:
     """Train a network; stop when the loss on held-out households improves no more.
 
     A run with the same checkpoint continues after its last epoch, or has finished already.
+
+    Raises:
+        UserError: there is no such device, or the loss is not a number.
     """
     options, device, rate = run.options, device_of(run.options.device), float(settings["rate"])
     torch.manual_seed(run.seed)
@@ -112,7 +121,7 @@ def tensors(catalogue: Catalogue, rows: Columns) -> Mapping[str, Tensor]:
     """Return the inputs of rows, and the basket that follows each: (rows, baskets, items)."""
     inputs = catalogue.encode(rows)
     items, last = inputs["items"], inputs["last"]
-    bought = [catalogue.known(basket) for basket in rows["bought"]]
+    bought = [catalogue.read(basket) for basket in rows["bought"]]
     most = max(items.shape[2], *map(len, bought))
     following = np.zeros((*items.shape[:2], most), np.int64)
     following[:, :-1, : items.shape[2]] = items[:, 1:]
@@ -152,6 +161,8 @@ def check(network: Gru, run: Run, device: torch.device, count: int = 20) -> dict
         bought = following[torch.arange(len(best)), inputs[2]]
         hits = (best[:, :, None] == bought[:, None]).any(2).sum(1)
         found.append((hits / (bought > 0).sum(1))[(bought > 0).any(1)])
+    if not np.isfinite(losses).all():
+        raise UserError("The loss is not a number: search lower rates.")
     return {"val_loss": float(np.mean(losses)), "score": float(torch.cat(found).mean())}
 
 

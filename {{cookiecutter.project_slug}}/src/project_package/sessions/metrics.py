@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..contract import Columns, length
 from ..fields import TIMESTAMP
 from ..training import Metric
 from .data import WEEK
-from .features import objects
+from .features import HOUSEHOLD, objects
 from .schemas import MOST
 
 TOP = 20
@@ -110,8 +111,12 @@ def weighted(rows: Columns, predictions: Columns) -> Callable[[Values], float]:
 
 
 def naive(rows: Columns) -> Columns:
-    """Recommend to everybody what was most often in the newest baskets before the rows."""
-    newest = (item for baskets in rows["baskets"] for basket in baskets[-1:] for item in basket)
+    """Recommend to everybody what was most often in the newest baskets before the rows.
+
+    A household's newest is the one before its first row: those of later rows are among the rows.
+    """
+    first = np.unique(rows[HOUSEHOLD].astype(str), return_index=True)[1]
+    newest = chain.from_iterable(basket for row in rows["baskets"][first] for basket in row[-1:])
     best = Counter(sorted(newest)).most_common(MOST)
     items = np.tile(objects(item for item, _ in best), (length(rows), 1))
     counts = np.array([count for _, count in best], np.float32)

@@ -36,9 +36,10 @@ class Trained:
         """Return the best items and their scores: see `Catalogue.rank`."""
         import torch  # noqa: PLC0415  it takes seconds
 
+        from .fit import pieces  # noqa: PLC0415
+
         parts = []
-        for start in range(0, length(rows), ROWS_AT_ONCE):
-            part = take(rows, np.arange(start, min(start + ROWS_AT_ONCE, length(rows))))
+        for part in pieces(rows, np.arange(length(rows)), ROWS_AT_ONCE):
             inputs = map(torch.from_numpy, self.catalogue.encode(part).values())
             with torch.no_grad():
                 scores = self.network(*inputs).numpy()
@@ -75,7 +76,10 @@ class Quantised:
 
 
 def quantise(trained: Trained, _: Columns) -> Quantised:
-    """Quantise the embeddings; 8-bit products would let other rows of a batch change an answer."""
+    """Quantise the embeddings only.
+
+    Matrix products of 8 bits have one scale for a batch, so an answer would depend on other rows.
+    """
     from ..quantisation import dynamic_int8  # noqa: PLC0415  it takes a second to import
 
     return Quantised(dynamic_int8(trained.graph, ["Gather"]), trained)
@@ -90,7 +94,11 @@ def baskets_of(rows: Columns) -> Iterator[tuple[str, Items]]:
 
 
 def catalogue_of(rows: Columns, least: int) -> Catalogue:
-    """Return the items that so many households bought; raise UserError if there are none."""
+    """Return the items that so many households bought, those of most households first.
+
+    Raises:
+        UserError: there are none.
+    """
     pairs = {(item, household) for household, basket in baskets_of(rows) for item in basket}
     names, counts = np.unique([item for item, _ in pairs], return_counts=True)
     if not (counts >= least).any():
@@ -98,14 +106,14 @@ def catalogue_of(rows: Columns, least: int) -> Catalogue:
             f"No item was bought by {least} households (the most are {max(counts)}): lower "
             "data.min_households, or use more data."
         )
-    return Catalogue(tuple(names[counts >= least].tolist()))
+    order = np.argsort(-counts, kind="stable")[: np.sum(counts >= least)]
+    return Catalogue(tuple(names[order].tolist()))
 
 
 def popularity(rows: Columns, catalogue: Catalogue) -> NDArray[np.int64]:
     """Count how often each item of a catalogue was bought: (items,)."""
     codes = [code for _, basket in baskets_of(rows) for code in catalogue.known(basket)]
-    counts = np.bincount(codes, minlength=len(catalogue.items) + 1)[1:]
-    return np.maximum(counts, 1)  # an item may be in large baskets only, after those that are read
+    return np.bincount(codes)[1:]
 
 
 def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
@@ -169,7 +177,7 @@ def network_space(trial: Trial) -> Hyperparameters:
 
 def identity(rows: Columns, settings: Hyperparameters, params: SessionsParams, seed: int) -> str:
     """Return a name for rows, settings and code, by which a training is found again."""
-    code = b"".join(Path(__file__).with_name(f"{n}.py").read_bytes() for n in ("fit", "network"))
+    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
     text = f"{sorted(settings.items())} {params.network} {params.data.min_households} {seed}"
     bought = "\n".join(chain.from_iterable((who, *basket) for who, basket in baskets_of(rows)))
     days = str(rows["days"].tolist())

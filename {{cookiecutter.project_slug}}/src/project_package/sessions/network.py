@@ -17,25 +17,30 @@ from torch import Tensor, nn
 HEADS = 3
 
 
-def multi_hot(items: Tensor, count: int) -> Tensor:
-    """Return which items baskets hold: (..., items of the catalogue) float32."""
-    zeros = torch.zeros(*items.shape[:-1], count + 1, device=items.device)
-    return zeros.scatter(-1, items, 1.0)[..., 1:]
+def sum_by_item(items: Tensor, weights: Tensor, count: int) -> Tensor:
+    """Sum the weights of baskets by item: (rows, steps, items of the catalogue).
+
+    Items are (rows, baskets, items) and weights, of each basket in each step, (rows, steps,
+    baskets).
+    """
+    index = items.flatten(1).unsqueeze(1).expand(-1, weights.shape[1], -1)
+    values = weights.unsqueeze(3).expand(-1, -1, -1, items.shape[2]).flatten(2)
+    zeros = torch.zeros(*weights.shape[:2], count + 1, device=items.device)
+    return zeros.scatter_add(2, index, values)[..., 1:]
 
 
 def counts_of(items: Tensor, count: int) -> Tensor:
-    """Return how many baskets of each row hold an item: (rows, items of the catalogue) float32."""
-    ones = torch.ones_like(items, dtype=torch.float32).flatten(1)
-    zeros = torch.zeros(items.shape[0], count + 1, device=items.device)
-    return zeros.scatter_add(1, items.flatten(1), ones)[:, 1:]
+    """Return how many baskets of each row hold an item: (rows, items of the catalogue)."""
+    ones = torch.ones_like(items[:, None, :, 0], dtype=torch.float32)
+    return sum_by_item(items, ones, count)[:, 0]
 
 
 class Gru(nn.Module):
     """A gated recurrent unit over baskets, and attention that copies items from earlier baskets.
 
-    Most of a basket has been bought before. So an item's score has two parts: what the state of the
-    unit says of it, and how often it was in the earlier baskets, weighted by attention. Heads of
-    attention start with different memories; how much each item owes to a head is learned.
+    Most of a basket has been bought before. So the score of an item is a sum: a linear layer on the
+    state of the unit, and how often the item was in earlier baskets, weighted by attention. Heads
+    of attention start with different decay rates; each item has a learned weight for each head.
     """
 
     def __init__(self, counts: NDArray[Any], width: int, dropout: float) -> None:
@@ -52,9 +57,10 @@ class Gru(nn.Module):
         self.output = nn.Linear(width, count)
         self.query = nn.Linear(width, HEADS * width // 4)
         self.key = nn.Linear(width, HEADS * width // 4)
-        self.forgetting = nn.Parameter(torch.linspace(0, 1, HEADS))
-        self.sharpness = nn.Parameter(torch.full((HEADS,), 4.0))
-        self.repeat = nn.Parameter(torch.tensor([1.5, 0.5, 0.5])[:, None].repeat(1, count))
+        self.decay = nn.Parameter(torch.linspace(0, 1, HEADS))
+        self.scale = nn.Parameter(torch.full((HEADS,), 4.0))
+        first = torch.tensor([1.5] + [0.5] * (HEADS - 1))
+        self.copy_weights = nn.Parameter(first[:, None].repeat(1, count))
         nn.init.normal_(self.embedding.weight, std=0.1)
         nn.init.zeros_(self.query.weight)
         nn.init.zeros_(self.output.weight)
@@ -75,12 +81,12 @@ class Gru(nn.Module):
         now = next_days.gather(1, steps)
         age = torch.log1p((days.unsqueeze(1) - now.unsqueeze(2)).clamp(min=0))
         later = torch.arange(items.shape[1], device=items.device) > steps.unsqueeze(2)
-        bought = multi_hot(items, self.count)
         queries, keys = self.query(state).chunk(HEADS, 2), self.key(states).chunk(HEADS, 2)
         for head, (query, key) in enumerate(zip(queries, keys, strict=True)):
-            weights = query @ key.transpose(1, 2) - self.forgetting[head] * age
-            copied = weights.masked_fill(later, -1e9).softmax(2) @ bought
-            scores = scores + self.repeat[head] * (copied * self.sharpness[head].exp()).log1p()
+            weights = query @ key.transpose(1, 2) - self.decay[head] * age
+            attention = weights.masked_fill(later, -1e9).softmax(2)
+            copied = sum_by_item(items, attention, self.count) * self.scale[head].exp()
+            scores = scores + self.copy_weights[head] * copied.log1p()
         return scores
 
     def forward(self, items: Tensor, days: Tensor, last: Tensor) -> Tensor:

@@ -28,8 +28,8 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
 
 
 def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
-    """Return recall by week, by the length of the history, and by the length of the list."""
-    return by_week(rows, predictions), by_history(rows, predictions), by_rank(rows, predictions)
+    """Return recall by week, and by the length of the list."""
+    return by_week(rows, predictions), by_rank(rows, predictions)
 
 
 def by_week(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
@@ -46,25 +46,6 @@ def by_week(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
 
     caption = "The mean recall over all baskets, in each week of the test."
     return Figure("weeks", "Recall week by week", caption, draw)
-
-
-def by_history(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
-    """Draw the recall by the number of earlier baskets."""
-    known = np.array([len(baskets) for baskets in rows["baskets"]])
-    edges = np.array([1, 2, 5, 10, 20, 40])
-    groups, number = np.unique(np.searchsorted(edges, known, side="right"), return_inverse=True)
-    starts = np.array([0, *edges])[groups]
-
-    def draw(axes: Any) -> None:
-        for name, label in LABELS.items():
-            found = np.bincount(number, recalls(rows, predictions[name])) / np.bincount(number)
-            axes.plot(found, marker="o", label=label)
-        axes.set_xticks(np.arange(len(starts)), [f"{start}+" for start in starts])
-        axes.set(ylim=(0, None), xlabel="baskets in the half year before", ylabel=f"recall@{TOP}")
-        axes.legend()
-
-    caption = "Households in groups by the number of baskets that the answer is based on."
-    return Figure("history", "Recall by length of the history", caption, draw)
 
 
 def by_rank(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:

@@ -17,12 +17,12 @@ from .schemas import MOST, Purchase, Recommended, SessionsRequest, SessionsRespo
 
 CATALOGUE = "items.json"
 LARGEST_BASKET = 32
-"""Items of a basket that the model reads, at most: 96 % of the baskets have fewer."""
+"""Items of a basket that the network reads, at most: 96 % of the baskets have fewer."""
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The items that a model knows."""
+    """The items that a model knows, the popular ones first."""
 
     items: tuple[str, ...]
 
@@ -38,7 +38,7 @@ class Catalogue:
         the index of the newest basket. Each row starts with an empty basket; unknown items are
         left out.
         """
-        known = [[self.known(basket) for basket in baskets] for baskets in rows["baskets"]]
+        known = [[self.read(basket) for basket in baskets] for baskets in rows["baskets"]]
         baskets = 1 + max(map(len, known), default=0)
         most = max((len(codes) for row in known for codes in row), default=1)
         items = np.zeros((len(known), baskets, max(most, 1)), np.int64)
@@ -55,8 +55,12 @@ class Catalogue:
         }
 
     def known(self, items: Sequence[str]) -> list[int]:
-        """Return the codes of the items that are known, of a large basket the first."""
-        return [self.codes[item] for item in items if item in self.codes][:LARGEST_BASKET]
+        """Return the codes of the items that are known."""
+        return [self.codes[item] for item in items if item in self.codes]
+
+    def read(self, items: Sequence[str]) -> list[int]:
+        """Return the codes of the items that are known, of a large basket the popular ones."""
+        return sorted(self.known(items))[:LARGEST_BASKET]
 
     def rank(self, rows: Columns, outputs: Columns) -> Columns:
         """Return the best items of rows and their scores, falling: (rows, 50 or all items) each.
