@@ -45,10 +45,11 @@ list has twenty items. Unknown types in a basket count as not found. Scores are 
 weeks, ± is the standard deviation over the weeks; those of the network are means over three seeds.
 Layers and settings were chosen with another seed, on the same weeks."""
 MODELS = """\
-*Popular with everybody* are the items of each household's newest basket before the test; *popular with the
-household* are those in most of its own baskets of half a year; *bought together* is the cosine of
-items by the baskets that they share. *8 bits* is the network with int8 embeddings, which the gate takes. The household's own
-list puts the first hit as high as the network does, which gains on what comes after it."""
+*Popular with everybody* are the items of each household's newest basket before the test; *popular
+with the household* are those in most of its own baskets of half a year; *bought together* is the
+cosine of items by the baskets that they share; *8 bits* is the network with int8 embeddings, which
+the gate takes. The household's own list puts the first hit as high as the network does, which gains
+on what comes after it."""
 WEEKS = """\
 The gain is that over the best simple list, the household's own; *± standard error* is of its mean
 over baskets, and *seeds* the standard deviation over the seeds. The goal is a gain above its spread

@@ -1,10 +1,12 @@
 """Images over HTTP: as files or in JSON, and validated in a thread."""
 
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -13,9 +15,12 @@ import pytest
 from fastapi.testclient import TestClient
 from multiplying import TIMES, Number, Published
 from pydantic import field_validator
-from servers import running
+from servers import running, wait_until
 
 from project_package.inspection.images import MAX_PIXELS, encode, to_base64
+from project_package.prediction_log import PredictionLog
+from project_package.serving.log_writer import LogWriter
+from project_package.serving.metrics import Metrics
 
 inspection = pytest.mark.parametrize("use_case", ["inspection"], indirect=True, scope="session")
 BOMB = encode(np.zeros((MAX_PIXELS // 4000 + 1, 4000), np.uint8))
@@ -121,3 +126,23 @@ def test_only_slow_requests_use_a_thread(published: Published, is_slow: bool) ->
         seen.clear()
         assert client.post("/v1/predict", json={"instances": [{"x": 1}]}).is_success
     assert [name.startswith("model") for name in seen] == [is_slow]
+
+
+def test_images_are_released_while_the_log_has_no_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'none' / 'predictions.db'}"
+    log = LogWriter(PredictionLog(url, b"k" * 32, 90), Metrics())
+    log.start()
+    image = np.zeros((64, 64), np.uint8)
+    held = weakref.ref(image)
+    task = SimpleNamespace(id="", entity="")
+    batch: Any = SimpleNamespace(
+        served=SimpleNamespace(version="1", task=task),
+        rows={"image": image},
+        monitored={},
+        answers=["{}"],
+    )
+    log.write(batch, "champion")
+    del image, batch
+    wait_until(lambda: "unable to open database file" in log.error)
+    wait_until(lambda: held() is None)
+    log.close()

@@ -7,7 +7,6 @@ the last 100 ms, and a connection that breaks in a commit may leave rows twice.
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +34,7 @@ class LogWriter:
         self.prediction_log, self._metrics, self.error = prediction_log, metrics, ""
         self._lock, self._waiting_rows = threading.Lock(), 0
         self._waiting: list[tuple[dict[str, Any], Answered]] = []
+        self._batches: list[list[dict[str, Any]]] = []
         self._next_deletion = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
@@ -72,7 +72,7 @@ class LogWriter:
         """Write what waits, and delete what is too old; after a failure the rows wait on."""
         error = ""
         try:
-            if self._waiting:
+            if self._waiting or self._batches:
                 self._insert()
             if time.monotonic() >= self._next_deletion and not self.prediction_log.delete_old():
                 self._next_deletion = time.monotonic() + DELETE_SECONDS
@@ -85,23 +85,22 @@ class LogWriter:
 
     def _insert(self) -> None:
         with self._lock:
-            waiting = self._waiting.copy()
-        dropped = 0
+            waiting, self._waiting = self._waiting, []
+        for shared, answered in waiting:  # at once: a row to predict can be an image
+            try:
+                self._batches.append(self._to_rows(shared, answered))
+            except CODE_ERRORS as error:  # of the use case's `monitored`
+                log.warning("predictions are not logged", extra={"reason": repr(error)})
+                self._count(len(answered.answers), dropped=True)
+        self.prediction_log.insert(self._batches)
+        self._count(sum(map(len, self._batches)), dropped=False)
+        self._batches = []
 
-        def batches() -> Iterator[list[dict[str, Any]]]:
-            nonlocal dropped
-            for shared, answered in waiting:
-                try:
-                    yield self._to_rows(shared, answered)
-                except CODE_ERRORS as error:  # of the use case's `monitored`
-                    log.warning("predictions are not logged", extra={"reason": repr(error)})
-                    dropped += len(answered.answers)
-
-        self.prediction_log.insert(batches())
-        self._metrics.log_dropped.inc(dropped)
+    def _count(self, rows: int, dropped: bool) -> None:
+        """Count rows that wait no more."""
         with self._lock:
-            del self._waiting[: len(waiting)]
-            self._waiting_rows -= sum(len(answered.answers) for _, answered in waiting)
+            self._waiting_rows -= rows
+        self._metrics.log_dropped.inc(rows if dropped else 0)
 
     def _to_rows(self, shared: dict[str, Any], answered: Answered) -> list[dict[str, Any]]:
         """Return the rows of a batch of answers, each with the columns that all share."""
