@@ -47,7 +47,7 @@ Layers and settings were chosen with another seed, on the same weeks."""
 MODELS = """\
 *Popular with everybody* are the items of each household's newest basket before the test; *popular
 with the household* are those in most of its own baskets of half a year; *bought together* is the
-cosine of items by the baskets that they share; *8 bits* is the network with int8 embeddings, which
+cosine of items by the baskets that they share; *int8* is the network with int8 embeddings, which
 the gate takes. The household's own list puts the first hit as high as the network does, which gains
 on what comes after it."""
 WEEKS = """\
@@ -102,7 +102,7 @@ def score_table(rows: Columns, found: Mapping[str, list[Columns]]) -> str:
 def week_table(rows: Columns, found: Mapping[str, list[Columns]]) -> str:
     """Show the gain of the network in each week."""
     own = recalls(rows, found[HOUSEHOLD][0])
-    runs = np.stack([recalls(rows, run) for run in found[f"{NETWORK}, 8 bits"]])
+    runs = np.stack([recalls(rows, run) for run in found[f"{NETWORK}, int8"]])
     lines = []
     for number, week in enumerate(np.unique(weeks(rows)), 1):
         mask = weeks(rows) == week
@@ -111,7 +111,7 @@ def week_table(rows: Columns, found: Mapping[str, list[Columns]]) -> str:
         cells = [f"{runs[:, mask].mean():.3f}", f"{own[mask].mean():.3f}"]
         cells += [f"{gains.mean():+.4f} ± {error:.4f}", f"{gains.mean(1).std(ddof=1):.4f}"]
         lines.append([str(number), f"{mask.sum():,}", *cells])
-    header = ["week", "baskets", "network, 8 bits", HOUSEHOLD, "gain ± standard error", "seeds"]
+    header = ["week", "baskets", "network, int8", HOUSEHOLD, "gain ± standard error", "seeds"]
     return report.table(header, lines)
 
 
@@ -155,11 +155,11 @@ def main() -> None:
         HOUSEHOLD: [own],
         TOGETHER: [together],
         NETWORK: [model.predict(rows) for model, _ in runs],
-        f"{NETWORK}, 8 bits": [model.predict(rows) for model in small],
+        f"{NETWORK}, int8": [model.predict(rows) for model in small],
     }
     costs: Mapping[str, tuple[Any, float]] = {
         "network": runs[0],
-        "network, 8 bits": (small[0], runs[0][1]),
+        "network, int8": (small[0], runs[0][1]),
         f"network, {LONG} epochs": fitted(splits, longer, SEEDS[0]),
     }
     counts = {"items": len(runs[0][0].catalogue.items), "rows": length(rows)}

@@ -1,4 +1,4 @@
-"""Smaller graphs: weights and, with calibration, activations of 8-bit integers (ONNX Runtime).
+"""Smaller graphs: int8 weights and, with calibration, int8 activations (ONNX Runtime).
 
 `static_int8` suits convolutions, whose activations are calibrated on rows; `dynamic_int8` suits
 matrix products, such as those of recurrent networks, and needs no rows.

@@ -77,7 +77,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Quantised:
-    """A trained network whose graph has weights and activations of 8 bits."""
+    """A trained network with int8 weights and activations."""
 
     graph: bytes
     layers: bytes

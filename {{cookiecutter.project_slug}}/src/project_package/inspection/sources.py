@@ -81,7 +81,7 @@ def read_images(
     """Read and scale images, (files, size, size): files at a path, or their content.
 
     Raises:
-        UserError: the first that cannot be read, or is no image.
+        UserError: one cannot be read, or is not an image.
     """
     images = np.empty((len(files), size, size), np.uint8)
     for number, file in enumerate(files):
@@ -104,7 +104,7 @@ def read_unlabelled(source: Path, size: int) -> Columns:
     `part`, if they are known.
 
     Raises:
-        UserError: the source cannot be read, or an image is none.
+        UserError: the source cannot be read, or a file is not an image.
     """
     files: Sequence[Any]
     if source.is_dir():

@@ -181,7 +181,7 @@ def split(params: SessionsParams, folder: Path) -> Splits:
 
 
 def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
-    """Read purchases, and return one row for each household in them, at the newest purchase.
+    """Read purchases, and return a row for each household in them, at the newest purchase of all.
 
     Earlier purchases come from the data set.
 

@@ -61,7 +61,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Quantised:
-    """A network whose embeddings have 8 bits."""
+    """A network with int8 embeddings."""
 
     graph: bytes
     trained: Trained
@@ -78,7 +78,7 @@ class Quantised:
 def quantise(trained: Trained, _: Columns) -> Quantised:
     """Quantise the embeddings only.
 
-    Matrix products of 8 bits have one scale for a batch, so an answer would depend on other rows.
+    Int8 matrix products have one scale for a batch, so an answer would depend on the other rows.
     """
     from ..quantisation import dynamic_int8  # noqa: PLC0415  it takes a second to import
 
@@ -126,15 +126,15 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
         catalogue = catalogue_of(rows, least)
         return Trained(Popularity(popularity(rows, catalogue)), catalogue)
 
-    def fit_together(rows: Columns, _: Hyperparameters, __: int, *___: object) -> Trained:
-        from .network import Together  # noqa: PLC0415  PyTorch takes seconds to import
+    def fit_cooccurrence(rows: Columns, _: Hyperparameters, __: int, *___: object) -> Trained:
+        from .network import Cooccurrence  # noqa: PLC0415  PyTorch takes seconds to import
 
         catalogue = catalogue_of(rows, least)
         counts = np.zeros((len(catalogue.items),) * 2)
         for _household, basket in baskets_of(rows):
             codes = np.array(catalogue.known(basket), np.int64) - 1
             counts[codes[:, None], codes] += 1
-        return Trained(Together(counts), catalogue)
+        return Trained(Cooccurrence(counts), catalogue)
 
     def fit_network(
         rows: Columns, settings: Hyperparameters, seed: int, report: Report = ignore
@@ -161,7 +161,7 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
     start = {"width": 64, "dropout": 0.2, "rate": 0.01}
     return (
         Candidate("popularity", {}, fit_popularity),
-        Candidate("together", {}, fit_together),
+        Candidate("cooccurrence", {}, fit_cooccurrence),
         Candidate("gru", start, fit_network, network_space, quantise),
     )
 

@@ -109,7 +109,7 @@ class Popularity(nn.Module):
         return scores / scores.sum(1, keepdim=True)
 
 
-class Together(nn.Module):
+class Cooccurrence(nn.Module):
     """What is bought together with the items of the household (Sarwar et al. 2001)."""
 
     def __init__(self, together: NDArray[Any]) -> None:
