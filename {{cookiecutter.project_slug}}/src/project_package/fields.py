@@ -60,8 +60,8 @@ Moment = Annotated[
     AfterValidator(until(GRACE, PERIOD)),
     Field(description="UTC unless it has a zone"),
 ]
-Identifier = Annotated[
-    str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$")  # databases refuse NUL
+Identifier = Annotated[  # databases refuse NUL
+    str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$", examples=["A-1"])
 ]
 Money = Annotated[
     float, Field(ge=0, lt=MONEY_LIMIT, allow_inf_nan=False, description="in one currency")

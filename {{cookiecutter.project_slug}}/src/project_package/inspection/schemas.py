@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, create_model
 
 from ..contract import Frozen
@@ -31,6 +32,7 @@ def request_type(size: int) -> type[InspectionRequest]:
         "contentEncoding": "base64",
         "contentMediaType": "image/png",
         "maxLength": MAX_BYTES * 4 // 3 + 4,
+        "examples": [to_base64(np.full((8, 8), 128, np.uint8))],
         "description": f"PNG or JPEG in base64; it becomes grey, {size} x {size} pixels",
     }
     picture = Annotated[

@@ -84,6 +84,7 @@ class LogWriter:
         self.error = error
 
     def _insert(self) -> None:
+        """Insert what waits; when the database fails, the rows wait for the next time."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         for shared, answered in waiting:  # at once: a row to predict can be an image
