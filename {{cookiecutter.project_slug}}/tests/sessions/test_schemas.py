@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from project_package.sessions.features import DAYS
-from project_package.sessions.schemas import MOST, Purchase, SessionsRequest
+from project_package.sessions.schemas import MAX_COUNT, Purchase, SessionsRequest
 
 AS_OF = datetime(2024, 7, 1, tzinfo=UTC)
 LEAST = timedelta(milliseconds=1)
@@ -26,7 +26,7 @@ def basket(timestamp: datetime, *items: str) -> dict[str, Any]:
     [
         ({"household_id": ""}, "household_id"),
         ({"count": 0}, "greater than or equal to 1"),
-        ({"count": MOST + 1}, "less than or equal to 50"),
+        ({"count": MAX_COUNT + 1}, "less than or equal to 50"),
         ({"exclude": [""]}, r"exclude\.0"),
         ({"exclude": ["A"] * 10_001}, "at most 10000 items"),
         ({"baskets": [basket(AS_OF)] * 1_001}, "at most 1000 items"),
@@ -44,7 +44,7 @@ def test_refuses_an_invalid_request(changes: dict[str, Any], rule: str) -> None:
 
 def test_accepts_values_at_the_limits() -> None:
     ends = [basket(AS_OF), basket(AS_OF - timedelta(days=DAYS) + LEAST, *["A"] * 500)]
-    found = request(baskets=ends, count=MOST, exclude=["A"] * 10_000)
+    found = request(baskets=ends, count=MAX_COUNT, exclude=["A"] * 10_000)
     assert found.baskets is not None
     assert len(found.baskets) == 2
 

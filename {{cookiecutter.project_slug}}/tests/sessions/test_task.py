@@ -16,7 +16,7 @@ from project_package.sessions.network import Popularity
 from project_package.sessions.schemas import SessionsRequest, SessionsResponse
 from project_package.sessions.task import (
     HISTORY,
-    LARGEST_BASKET,
+    MAX_ITEMS_READ,
     Catalogue,
     load,
     make_task,
@@ -125,7 +125,7 @@ def test_inputs_start_with_an_empty_basket() -> None:
 
 
 def test_large_basket_is_read_in_part(bundle: Bundle) -> None:
-    whole, part = asked(ITEMS, count=50), asked(ITEMS[:LARGEST_BASKET], count=50)
+    whole, part = asked(ITEMS, count=50), asked(ITEMS[:MAX_ITEMS_READ], count=50)
     assert best(bundle, whole) == best(bundle, part)
 
 

@@ -67,8 +67,8 @@ def convolve(pixels: keras.KerasTensor, width: int) -> keras.KerasTensor:
     They see each image twice, as it is and with the same brightness and contrast as all others.
     """
     x = layers.Rescaling(1 / 128, -1)(pixels)
-    even = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False)(x)
-    x = layers.Concatenate()([x, even])
+    normalised = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False)(x)
+    x = layers.Concatenate()([x, normalised])
     for factor, kernel, strides in ((1, 5, 2), (2, 3, 1), (4, 3, 1)):
         x = layers.MaxPooling2D()(block(x, factor * width, kernel, strides))
     return pool(block(x, 8 * width))

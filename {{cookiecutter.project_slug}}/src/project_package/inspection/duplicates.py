@@ -25,9 +25,9 @@ def find(images: NDArray[np.uint8], parts: NDArray[np.object_]) -> NDArray[np.in
     plain = thumbnails(images)
     shared = PCA(max(1, min(SHARED, len(images) // 20)), svd_solver="randomized", random_state=0)
     shared.fit(plain)
-    own, pairs = rest(shared, plain), [np.empty((0, 2), np.int64)]
+    own, pairs = residual(shared, plain), [np.empty((0, 2), np.int64)]
     for shift in SHIFTS:
-        shifted = rest(shared, thumbnails(np.roll(images, shift, (1, 2)))).T
+        shifted = residual(shared, thumbnails(np.roll(images, shift, (1, 2)))).T
         for start in range(0, len(images), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             pairs.append(np.argwhere(own[rows] @ shifted >= ALIKE) + np.array([start, 0]))
@@ -43,7 +43,7 @@ def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return unit(small.reshape(len(small), -1).astype(np.float32))
 
 
-def rest(shared: PCA, plain: NDArray[np.float32]) -> NDArray[np.float32]:
+def residual(shared: PCA, plain: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return thumbnails without the principal components, with length 1."""
     return unit(plain - shared.inverse_transform(shared.transform(plain)))
 

@@ -32,7 +32,7 @@ from .features import (
     recent,
     to_baskets,
 )
-from .schemas import LARGEST, SessionsRequest
+from .schemas import MAX_ITEMS, SessionsRequest
 from .validation import LAYOUT, check
 
 ROWS = "rows.parquet"
@@ -225,7 +225,10 @@ def examples(_: Path, rows: Columns, count: int) -> list[SessionsRequest]:
         now = int(rows[TIMESTAMP][index])
         pairs = zip(rows["baskets"][index], rows["days"][index], strict=True)
         baskets = [
-            {"timestamp": moment(now - round(days * MILLISECONDS_A_DAY)), "items": items[:LARGEST]}
+            {
+                "timestamp": moment(now - round(days * MILLISECONDS_A_DAY)),
+                "items": items[:MAX_ITEMS],
+            }
             for items, days in pairs
         ]
         values = {HOUSEHOLD: f"household-{number}", "as_of": moment(now), "baskets": baskets}

@@ -14,16 +14,16 @@ from ..fields import TIMESTAMP
 from ..training import Metric
 from .data import WEEK
 from .features import HOUSEHOLD, objects
-from .schemas import MOST
+from .schemas import MAX_COUNT
 
-TOP = 20
+TOP_K = 20
 """How many items metrics look at."""
 Values = NDArray[Any]
 
 
 def hits(rows: Columns, predictions: Columns) -> Values:
     """Return which of the best 20 items are in the next basket: (rows, 20) bool."""
-    pairs = zip(rows["bought"], predictions["items"][:, :TOP].tolist(), strict=True)
+    pairs = zip(rows["bought"], predictions["items"][:, :TOP_K].tolist(), strict=True)
     return np.array([[item in bought for item in best] for bought, best in pairs]).reshape(
         length(rows), -1
     )
@@ -56,7 +56,7 @@ def ndcg(rows: Columns, predictions: Columns) -> float:
 def recall_of(repeated: bool, rows: Columns, predictions: Columns) -> float:
     """Return the recall of the items that were in the earlier baskets, or of the others."""
     shares = []
-    columns = (rows["bought"], rows["again"], predictions["items"][:, :TOP].tolist())
+    columns = (rows["bought"], rows["again"], predictions["items"][:, :TOP_K].tolist())
     for bought, again, best in zip(*columns, strict=True):
         asked = again if repeated else [item for item in bought if item not in again]
         if asked:
@@ -66,7 +66,7 @@ def recall_of(repeated: bool, rows: Columns, predictions: Columns) -> float:
 
 def coverage(_: Columns, predictions: Columns) -> float:
     """Count the different items that are recommended to someone."""
-    return float(len({*predictions["items"][:, :TOP].ravel().tolist()}))
+    return float(len({*predictions["items"][:, :TOP_K].ravel().tolist()}))
 
 
 METRICS = (
@@ -117,7 +117,7 @@ def naive(rows: Columns) -> Columns:
     """
     first = np.unique(rows[HOUSEHOLD].astype(str), return_index=True)[1]
     newest = chain.from_iterable(basket for row in rows["baskets"][first] for basket in row[-1:])
-    best = Counter(sorted(newest)).most_common(MOST)
+    best = Counter(sorted(newest)).most_common(MAX_COUNT)
     items = np.tile(objects(item for item, _ in best), (length(rows), 1))
     counts = np.array([count for _, count in best], np.float32)
     return {"items": items, "scores": np.tile(counts / counts.sum(), (length(rows), 1))}

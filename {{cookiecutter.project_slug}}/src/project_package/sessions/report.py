@@ -7,7 +7,7 @@ import numpy as np
 
 from ..contract import Columns
 from ..training import Figure
-from .metrics import TOP, hits, recalls, weeks
+from .metrics import TOP_K, hits, recalls, weeks
 
 LABELS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
 
@@ -41,7 +41,7 @@ def by_week(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
             found = np.bincount(number, recalls(rows, predictions[name])) / np.bincount(number)
             axes.plot(found, marker="o", label=label)
         axes.set_xticks(np.arange(len(week)), np.arange(1, len(week) + 1))
-        axes.set(ylim=(0, None), xlabel="week of the test", ylabel=f"recall@{TOP}")
+        axes.set(ylim=(0, None), xlabel="week of the test", ylabel=f"recall@{TOP_K}")
         axes.legend()
 
     caption = "The mean recall over all baskets, in each week of the test."

@@ -9,9 +9,9 @@ from ..contract import Frozen
 from ..fields import EARLIEST, GRACE, Identifier, Moment, parse_time, until
 from .features import DAYS
 
-MOST = 50
+MAX_COUNT = 50
 """Items of an answer, at most."""
-LARGEST = 500
+MAX_ITEMS = 500
 """Items of a basket, at most."""
 AsOf = Annotated[
     datetime,
@@ -35,7 +35,7 @@ class Basket(Frozen):
     """What a household bought at once."""
 
     timestamp: Moment
-    items: list[Identifier] = Field(min_length=1, max_length=LARGEST, fail_fast=True)
+    items: list[Identifier] = Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)
 
 
 class SessionsRequest(Frozen):
@@ -49,7 +49,7 @@ class SessionsRequest(Frozen):
         fail_fast=True,
         description="its recent baskets; without them, the stored ones are used",
     )
-    count: int = Field(default=10, ge=1, le=MOST, description="how many items to recommend")
+    count: int = Field(default=10, ge=1, le=MAX_COUNT, description="how many items to recommend")
     exclude: list[Identifier] = Field(
         default=[],
         max_length=10_000,

@@ -13,10 +13,10 @@ from ..contract import Columns, Files, History, HistoryRows, Task, length
 from ..onnx_model import GRAPH, OnnxModel
 from ..state.base import open_store
 from .features import ENTITIES, HOUSEHOLD, ITEM, features, objects
-from .schemas import MOST, Purchase, Recommended, SessionsRequest, SessionsResponse
+from .schemas import MAX_COUNT, Purchase, Recommended, SessionsRequest, SessionsResponse
 
 CATALOGUE = "items.json"
-LARGEST_BASKET = 32
+MAX_ITEMS_READ = 32
 """Items of a basket that the network reads, at most: 96 % of the baskets have fewer."""
 
 
@@ -60,7 +60,7 @@ class Catalogue:
 
     def read(self, items: Sequence[str]) -> list[int]:
         """Return the codes of the items that are known, of a large basket the popular ones."""
-        return sorted(self.known(items))[:LARGEST_BASKET]
+        return sorted(self.known(items))[:MAX_ITEMS_READ]
 
     def rank(self, rows: Columns, outputs: Columns) -> Columns:
         """Return the best items of rows and their scores, falling: (rows, 50 or all items) each.
@@ -73,7 +73,7 @@ class Catalogue:
             bought = rows["baskets"][row] if rows["only_new"][row] else ()
             hidden = {*rows["exclude"][row], *(item for basket in bought for item in basket)}
             scores[row, [self.codes[item] - 1 for item in hidden if item in self.codes]] = -1
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :MOST]
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :MAX_COUNT]
         names = np.array(self.items, object)
         return {"items": names[best], "scores": np.take_along_axis(scores, best, axis=1)}
 

@@ -48,7 +48,7 @@ def about(params: SessionsParams) -> About:
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:
     """Return the household and its best 20 items, the best first."""
-    best = predictions["items"][:, : metrics.TOP]
+    best = predictions["items"][:, : metrics.TOP_K]
     return {
         HOUSEHOLD: rows[HOUSEHOLD],
         **{f"item_{number}": column for number, column in enumerate(best.T, 1)},
