@@ -8,6 +8,7 @@ packages that have solar cells and a trained network.
 import json
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -147,9 +148,10 @@ def about(values: Mapping[str, Any], runs: Sequence[Fit]) -> str:
         best = np.mean([metrics.best_auroc(run.rows) for run in runs])
         return SIMULATED.format(count=runs[0].images, best=best)
     changed = {**values["data"], **values["network"]}.items()
-    listed = ", ".join(f"`{name} = {json.dumps(value)}`" for name, value in changed)
+    listed = ", ".join(f"`{name}={json.dumps(value)}`" for name, value in changed)
     text = SOLAR.format(count=runs[0].images, listed=listed)
-    return text + TRAINED if "backbone" in values["network"] else text
+    trained = TRAINED if "backbone" in values["network"] else ""
+    return textwrap.fill(text + trained, 100, break_on_hyphens=False)
 
 
 def main() -> None:
