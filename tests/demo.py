@@ -198,7 +198,7 @@ def demo(use_case: str, installed: Path | None) -> None:
         with step("install"):
             run(project, "make", "install")
     with step("pipeline"):
-        run(project, "uv", "run", "ml", "pipeline")
+        run(project, "make", "pipeline")
     with step("serve"), serving(project) as url:
         request, answer = ask(url)
         console.print("request", json.dumps(request)[:600])
