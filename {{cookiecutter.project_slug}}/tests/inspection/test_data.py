@@ -50,6 +50,10 @@ def test_folder_names_are_classes(photos: Path, tmp_path: Path) -> None:
     assert dict(table.group_by("kind").len().iter_rows()) == {"": 40, "crack": 20}
     splits = split(params(source=str(photos)), tmp_path)
     assert len(splits.test["name"]) == 15
+    (photos / "good" / "more").mkdir()
+    (photos / "good" / "00.png").rename(photos / "good" / "more" / "00.png")
+    load_data(params(source=str(photos)), tmp_path, silent)
+    assert sorted(pl.read_parquet(tmp_path / "rows.parquet")["kind"]) == sorted(table["kind"])
     assert splits.train["image"].shape == (45, 32, 32)
 
 
@@ -72,7 +76,10 @@ def test_table_names_paths_kinds_and_parts(photos: Path, tmp_path: Path) -> None
     [
         (lambda p: p.rename(p.with_name("other")), "There is no file or folder"),
         (lambda p: (p / "good").rename(p / "fine"), "has no folder good .* there are crack, fine"),
-        (lambda p: shutil.rmtree(p / "crack"), "has no image that is defective"),
+        (
+            lambda p: shutil.rmtree(p / "crack"),
+            "has no image that is defective: its kinds are good",
+        ),
         (lambda p: (p / "good" / "00.png").write_text("text"), "00.png must be a complete PNG"),
     ],
 )
@@ -95,6 +102,7 @@ def test_table_without_a_column_is_refused(photos: Path, tmp_path: Path) -> None
         ("", "list.csv is not a readable CSV or Parquet file: empty CSV"),
         ("path,kind\n,good\n", "Row 1 of .*list.csv has no path"),
         ("path,kind\na.png,good\nb.png,\n", "Row 2 of .*list.csv has no kind"),
+        ("path,kind\na.png,good\na.png,dent\n", "list.csv has the path .*a.png twice"),
     ],
 )
 def test_table_that_cannot_be_read_is_refused(text: str, message: str, tmp_path: Path) -> None:
@@ -114,12 +122,14 @@ def batch_of(source: Path) -> Any:
 def test_table_can_be_parquet_with_absolute_paths_and_gaps(photos: Path, tmp_path: Path) -> None:
     paths = [str(path) for path in sorted(photos.glob("*/*"))]
     parts = ["007", None] * 30
-    table = pl.DataFrame({"path": paths, "kind": [p.split("/")[-2] for p in paths], "part": parts})
+    kinds = [path.split("/")[-2].replace("good", " Good") for path in paths]
+    table = pl.DataFrame({"path": paths, "kind": kinds, "part": parts})
     table.write_parquet(photos / "list.parquet")
     load_data(params(source=str(photos / "list.parquet")), tmp_path, silent)
     found = pl.read_parquet(tmp_path / "rows.parquet")
     assert found["part"].to_list()[:2] == ["007", paths[1]]
     assert found["part"].n_unique() == 31
+    assert {*found["kind"]} == {"", "crack"}
     table.write_csv(photos / "list.csv")
     assert batch_of(photos / "list.csv")["part"][0] == "007"
 
@@ -128,7 +138,7 @@ def test_too_few_parts_are_refused(photos: Path, tmp_path: Path) -> None:
     for path in sorted((photos / "crack").iterdir())[3:]:
         path.unlink()
     load_data(params(source=str(photos)), tmp_path, silent)
-    with pytest.raises(UserError, match="3 parts of a class are too few for 4 pieces"):
+    with pytest.raises(UserError, match="3 parts with one label are too few to split them in 4"):
         split(params(source=str(photos)), tmp_path)
 
 
@@ -138,6 +148,7 @@ def test_batch_is_a_folder_or_a_table(photos: Path, tmp_path: Path) -> None:
     assert found["name"][0] == str(photos / "crack" / "00.png")
     (photos / "list.csv").write_text("path\ngood/00.png\ncrack/00.png\n")
     assert len(read_batch(params(), photos / "list.csv", tmp_path)["name"]) == 2
+    assert len(read_batch(params(), photos / "good" / "00.png", tmp_path)["name"]) == 1
     pl.DataFrame({"image": [to_base64(found["image"][3])], "name": ["K"]}).write_parquet(
         tmp_path / "new.parquet"
     )
@@ -157,4 +168,4 @@ def test_batch_is_a_folder_or_a_table(photos: Path, tmp_path: Path) -> None:
 def test_model_for_another_size_is_incompatible() -> None:
     bundle = Bundle(Details(size=48, inputs="pixels").files(), MANIFEST)
     assert incompatible(params(size=48), bundle) == ""
-    assert incompatible(params(), bundle) == "reads images of 48 pixels"
+    assert incompatible(params(), bundle) == "reads images of 48 pixels (data.size)"

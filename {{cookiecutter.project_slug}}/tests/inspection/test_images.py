@@ -97,6 +97,11 @@ def test_request_keeps_a_small_image_and_names_its_size() -> None:
     assert "16 x 16 pixels" in str(request_type(16).model_json_schema()["properties"]["image"])
 
 
+def test_base64_may_have_line_breaks() -> None:
+    text = base64.encodebytes(encode(RAMP)).decode()
+    assert np.array_equal(InspectionRequest(image=text).image, RAMP)
+
+
 def test_image_is_scaled_to_a_square() -> None:
     assert scale(RAMP, 16).shape == (16, 16)
     square = np.full((16, 16), 7, np.uint8)

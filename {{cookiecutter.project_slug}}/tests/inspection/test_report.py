@@ -50,6 +50,14 @@ def test_worst_mistakes_come_first() -> None:
     assert shown[12] == pytest.approx(good.max(), abs=0.006)
 
 
+def test_wrong_decisions_are_red() -> None:
+    axes: Any = Canvas().add_subplot()
+    mistakes(ROWS, {**predict(ROWS), "decision": ROWS["is_defective"]}).draw(axes)
+    assert {text.get_color() for text in axes.texts} == {"white"}
+    mistakes(ROWS, {**predict(ROWS), "decision": ~ROWS["is_defective"]}).draw(axes)
+    assert [text.get_color() for text in axes.texts[24:]] == ["red"] * 24
+
+
 def test_summary_counts_images() -> None:
     flagged = {"decision": np.ones(len(ROWS["name"]), np.bool_)}
     (text,) = summary(ROWS, {"model": flagged, "baseline": flagged})

@@ -83,7 +83,8 @@ class InspectionParams(Params):
     split: Split = Split()
     network: Network = Network()
     decide: Decide = Decide()
-    promote: Promote = Promote(min_parity_rows=100)
+    promote: Promote = Promote(min_parity_rows=100, max_difference=1e-4)
+    """Sums of float32 depend on their order: with 96 pixels, a probability differs by 1e-5."""
 
 
 def load_data(params: InspectionParams, folder: Path, progress: Progress) -> None:
@@ -101,7 +102,8 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         rows = {"image": images, **described(table)}
     for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
         if not found.any():
-            raise UserError(f"{data.source} has no image that is {name}.")
+            kinds = ", ".join(sorted({*rows["kind"].tolist()} - {""})) or GOOD
+            raise UserError(f"{data.source} has no image that is {name}: its kinds are {kinds}.")
     pairs = duplicates.find(rows["image"], rows["part"])
     if len(pairs):
         log.warning(duplicates.describe(rows["image"], rows["name"], pairs))
@@ -161,7 +163,9 @@ def parts(
     labels, names = rows["is_defective"][among], rows["part"][among]
     least = min(len(np.unique(names[labels == value])) for value in (False, True))
     if least < count:
-        raise UserError(f"{least} parts of a class are too few for {count} pieces: add images.")
+        raise UserError(
+            f"{least} parts with one label are too few to split them in {count}: add images."
+        )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     for first, second in splitter.split(among, labels, names.astype(str)):
         yield among[first], among[second]

@@ -63,8 +63,8 @@ def to_pixels(value: Any) -> Pixels:
     if isinstance(value, bytes):
         return decode(value)
     try:
-        content = base64.b64decode(value, validate=True)
-    except (TypeError, ValueError) as error:
+        content = base64.b64decode("".join(value.split()), validate=True)
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueError("must be a PNG or JPEG image in base64") from error
     return decode(content)
 

@@ -70,12 +70,14 @@ def mistakes(rows: Columns, model: Columns) -> Figure:
         show(axes, rows["image"][chosen])
         for number, index in enumerate(chosen):
             line, column = divmod(number, ACROSS)
-            text = f"{probability[index]:.2f}"
-            axes.text(column * size + 2, line * size + size / 7, text, color="white", fontsize=7)
-        axes.set_yticks([size, 3 * size], ["missed", "false alarms"])
+            wrong = model["decision"][index] != labels[index]
+            place, color = (column * size + 2, line * size + size / 7), "red" if wrong else "white"
+            axes.text(*place, f"{probability[index]:.2f}", color=color, fontsize=7)
+        axes.set_yticks([size, 3 * size], ["defective", "good"])
 
     caption = (
-        "Two rows of defects with the lowest probability, then two of good parts with the highest."
+        "Two rows of defects with the lowest probability, then two of good parts with the highest; "
+        "red where the decision is wrong."
     )
     return Figure("mistakes", "The worst mistakes", caption, draw)
 

@@ -24,21 +24,29 @@ def read_labels(source: Path) -> pl.DataFrame:
         UserError: the source cannot be read, has no good image, or lacks a column or a value.
     """
     if source.is_dir():
-        paths = sorted(p for p in source.glob("*/*") if p.suffix.lower() in SUFFIXES)
-        kinds = [path.parent.name for path in paths]
+        paths = [p for p in images_in(source) if p.parent != source]
+        kinds = [path.relative_to(source).parts[0] for path in paths]
         if GOOD not in kinds:
-            raise UserError(
-                f"{source} has no folder {GOOD} with images; {near(GOOD, dict.fromkeys(kinds))}"
-            )
+            known = near(GOOD, dict.fromkeys(kinds))
+            raise UserError(f"{source} has no folder {GOOD} with PNG or JPEG images; {known}")
         names = [str(path) for path in paths]
         return pl.DataFrame({"path": names, "kind": kinds, "part": names, "type": ""})
     table = read_rows(source)
-    paths, kinds = paths_of(table, source), values_of(table, "kind", source)
-    names = [str(path) for path in paths]
+    names = [str(path) for path in paths_of(table, source)]
+    if len({*names}) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"{source} has the path {twice} twice: an image has one row.")
+    kinds = [kind.strip() for kind in values_of(table, "kind", source)]
+    kinds = [GOOD if kind.lower() == GOOD else kind for kind in kinds]
     empty = [""] * len(names)
     parts, types = (table[n] if n in table.columns else empty for n in ("part", "type"))
     parts = [part or name for part, name in zip(parts, names, strict=True)]
     return pl.DataFrame({"path": names, "kind": kinds, "part": parts, "type": types})
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return the PNG and JPEG files of a folder and of the folders in it, by name."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
 
 
 def read_rows(source: Path) -> pl.DataFrame:
@@ -98,7 +106,7 @@ def read_images(
 
 
 def read_unlabelled(source: Path, size: int) -> Columns:
-    """Read images to predict: those of a folder, or of a table.
+    """Read images to predict: one file, those of a folder, or those of a table.
 
     A Parquet or CSV file has a column `path`, or `image` with files in base64; and `name` and
     `part`, if they are known.
@@ -109,7 +117,9 @@ def read_unlabelled(source: Path, size: int) -> Columns:
     files: Sequence[Any]
     if source.is_dir():
         table = pl.DataFrame()
-        files = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
+        files = images_in(source)
+    elif source.suffix.lower() in SUFFIXES:
+        table, files = pl.DataFrame(), [source]
     else:
         table = read_rows(source)
         files = table["image"].to_list() if "image" in table.columns else paths_of(table, source)

@@ -65,7 +65,7 @@ def batch_table(rows: Columns, predictions: Columns) -> Columns:
 def incompatible(params: InspectionParams, bundle: Bundle) -> str:
     """Return why a bundle's model cannot predict images of this size; empty if it can."""
     size = Details.model_validate_json(bundle.files[DETAILS]).size
-    return f"reads images of {size} pixels" if size != params.data.size else ""
+    return f"reads images of {size} pixels (data.size)" if size != params.data.size else ""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def judge(
     goal, promote = project.training.goal, project.params.promote
     limit = promote.max_quantisation_loss
     taken = gain.low >= -limit and sizes[1] < sizes[0]
-    score = gate.describe_gain(goal, gain, "the model before", limit, promote)
+    score = gate.describe_gain(goal, gain, "the network before quantisation", limit, promote)
     reason = (
         f"The quantised model is {'taken' if taken else 'not taken'}: on the validation rows, "
         f"{score}. It has {sizes[1]:.3g} MB instead of {sizes[0]:.3g}, and takes "

@@ -115,6 +115,7 @@ class ModelLoader:
             log.warning("the model store is unreachable", extra={"reason": unreachable})
         self.unreachable = unreachable
         self.metrics.degraded.labels("model_store").set(bool(unreachable))
+        self.metrics.degraded.labels(self.alias).set(bool(self.refused))
 
     def refuse(self, reason: str, served: ServedModel | None = None) -> None:
         """Record why the newest version is refused; with `served`, only while it is still that."""
@@ -151,7 +152,7 @@ class ModelLoader:
         for new, old in ((task.request, running.request), (task.response, running.response)):
             if new.model_json_schema() != old.model_json_schema():
                 raise UserError(
-                    f"Version {version} has other fields in {old.__name__} than the version "
+                    f"Version {version} has another {old.__name__} than the version "
                     "that is served: restart the server."
                 )
         if self.served is not None and self.served.is_async != served.is_async:
