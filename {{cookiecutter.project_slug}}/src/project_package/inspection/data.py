@@ -84,7 +84,6 @@ class InspectionParams(Params):
     network: Network = Network()
     decide: Decide = Decide()
     promote: Promote = Promote(min_parity_rows=100, max_difference=1e-4)
-    """Sums of float32 depend on their order: with 96 pixels, a probability differs by 1e-5."""
 
 
 def load_data(params: InspectionParams, folder: Path, progress: Progress) -> None:
