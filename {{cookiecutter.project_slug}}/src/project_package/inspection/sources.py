@@ -25,7 +25,7 @@ def read_labels(source: Path) -> pl.DataFrame:
     """
     if source.is_dir():
         paths = [p for p in images_in(source) if p.parent != source]
-        kinds = [path.relative_to(source).parts[0] for path in paths]
+        kinds = [kind_of(path.relative_to(source).parts[0]) for path in paths]
         if GOOD not in kinds:
             known = near(GOOD, dict.fromkeys(kinds))
             raise UserError(f"{source} has no folder {GOOD} with PNG or JPEG images; {known}")
@@ -36,12 +36,17 @@ def read_labels(source: Path) -> pl.DataFrame:
     if len({*names}) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UserError(f"{source} has the path {twice} twice: an image has one row.")
-    kinds = [kind.strip() for kind in values_of(table, "kind", source)]
-    kinds = [GOOD if kind.lower() == GOOD else kind for kind in kinds]
+    kinds = [kind_of(kind) for kind in values_of(table, "kind", source)]
     empty = [""] * len(names)
     parts, types = (table[n] if n in table.columns else empty for n in ("part", "type"))
     parts = [part or name for part, name in zip(parts, names, strict=True)]
     return pl.DataFrame({"path": names, "kind": kinds, "part": parts, "type": types})
+
+
+def kind_of(text: str) -> str:
+    """Return a kind without spaces around it; good may have capitals."""
+    kind = text.strip()
+    return GOOD if kind.lower() == GOOD else kind
 
 
 def images_in(folder: Path) -> list[Path]:
