@@ -1,5 +1,6 @@
 """Images over HTTP: as files or in JSON, and validated in a thread."""
 
+import gc
 import threading
 import weakref
 from collections.abc import Iterator
@@ -144,5 +145,5 @@ def test_images_are_released_while_the_log_has_no_database(tmp_path: Path) -> No
     log.write(batch, "champion")
     del image, batch
     wait_until(lambda: "unable to open database file" in log.error)
-    wait_until(lambda: held() is None)
+    wait_until(lambda: gc.collect() >= 0 and held() is None)
     log.close()
