@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -185,18 +185,22 @@ def fit(
         batch_size=run.options.batch,
         epochs=run.options.epochs,
         verbose=0,
-        callbacks=[
-            keras.callbacks.EarlyStopping(
-                "val_loss",
-                patience=run.options.patience,
-                start_from_epoch=run.options.patience,
-            ),
-            keras.callbacks.BackupAndRestore(run.checkpoints / "epochs", double_checkpoint=True),
-            keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end),
-        ],
+        callbacks=callbacks(run, on_epoch_end),
     )
     best.replace(finished)
     network.load_weights(finished)
+
+
+def callbacks(
+    run: Run, on_epoch_end: Callable[[int, Mapping[str, float]], None]
+) -> list[keras.callbacks.Callback]:
+    """Return what stops training early, writes checkpoints, and is called after each epoch."""
+    patience = run.options.patience
+    return [
+        keras.callbacks.EarlyStopping("val_loss", patience=patience, start_from_epoch=patience),
+        keras.callbacks.BackupAndRestore(run.checkpoints / "epochs", double_checkpoint=True),
+        keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end),
+    ]
 
 
 def save(network: keras.Model, path: Path) -> None:

@@ -92,16 +92,16 @@ class LogWriter:
                 self._batches.append(self._to_rows(shared, answered))
             except CODE_ERRORS as error:  # of the use case's `monitored`
                 log.warning("predictions are not logged", extra={"reason": repr(error)})
-                self._count(len(answered.answers), dropped=True)
+                self._metrics.log_dropped.inc(len(answered.answers))
+                self._release(len(answered.answers))
         self.prediction_log.insert(self._batches)
-        self._count(sum(map(len, self._batches)), dropped=False)
+        self._release(sum(map(len, self._batches)))
         self._batches = []
 
-    def _count(self, rows: int, dropped: bool) -> None:
-        """Count rows that wait no more."""
+    def _release(self, rows: int) -> None:
+        """Make room for so many rows."""
         with self._lock:
             self._waiting_rows -= rows
-        self._metrics.log_dropped.inc(rows if dropped else 0)
 
     def _to_rows(self, shared: dict[str, Any], answered: Answered) -> list[dict[str, Any]]:
         """Return the rows of a batch of answers, each with the columns that all share."""

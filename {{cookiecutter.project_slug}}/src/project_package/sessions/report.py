@@ -56,8 +56,8 @@ def by_rank(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
         for name, label in LABELS.items():
             found = np.cumsum(hits(rows, predictions[name]), axis=1) / size[:, None]
             axes.plot(np.arange(1, found.shape[1] + 1), found.mean(0), label=label)
-        axes.set(ylim=(0, None), xticks=(1, 5, 10, 15, TOP_K))
-        axes.set(xlabel="items recommended", ylabel="share of the basket found")
+        axes.set(ylim=(0, None), xlabel="items recommended", ylabel="share of the basket found")
+        axes.set_xticks((1, 5, 10, 15, TOP_K))
         axes.legend()
 
     caption = "How much of the next basket is found when fewer items are recommended."
