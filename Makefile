@@ -13,7 +13,7 @@ check test test-all: export PYTHONDONTWRITEBYTECODE := 1
 check test test-all: export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 check test test-all: export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 check test test-all: export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
-PYTEST := '$(TOOLS)/pytest' -n 2 --dist loadgroup -o cache_dir='$(CURDIR)/build/pytest'
+PYTEST := '$(TOOLS)/pytest' -n 2 --dist worksteal -o cache_dir='$(CURDIR)/build/pytest'
 
 help:  ## list the targets
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-9s%s\n", $$1, $$2 }' Makefile
@@ -38,11 +38,11 @@ check: install  ## style, types, spelling, documents and workflows; the program 
 
 test: check  ## tests of the program in place, of the template, and of generated projects
 	cd '$(PROGRAM)' && $(PYTEST)
-	$(PYTEST) --dist loadfile  # of one file: its tests share projects
+	$(PYTEST) --dist loadscope  # tests of one class or file share projects
 
 test-all: check  ## test with what takes longer: more fuzzing, long replays, all tests of a project
 	cd '$(PROGRAM)' && FUZZ_CASES=150 $(PYTEST) -m ''
-	$(PYTEST) --dist loadfile -m ''
+	$(PYTEST) --dist loadscope -m ''
 
 platforms: install  ## look for wheels of all requirements, for each system and Python
 	$(PYTEST) -m slow tests/test_platforms.py

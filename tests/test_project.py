@@ -1,7 +1,7 @@
 """A generated project of each use case, installed and used: checked, trained, served.
 
 What the tests of the program cover is not run again here, but for one use case (`make test-all`).
-The tests run in order, in one process: `--dist loadfile`.
+The tests of a class run in order, in one process: `--dist loadscope`.
 """
 
 import json
@@ -13,18 +13,16 @@ import socket
 import subprocess
 import sys
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import ANSWERS, TEMPLATE, USE_CASES, bake_from, require
+from conftest import ANSWERS, TEMPLATE, USE_CASES, bake_from, offline, require, why_not_offline
 from demo import ask, environment, get, running_python, serving
+from documents import SERVES, commands_of, is_shown, script_of
 
 DOCUMENTS = [Path("README.md"), Path("docs", "task.md"), Path("docs", "serve.md")]
 RUN_BEFORE, STAGES = {"make install", "make pipeline"}, ("pipeline", "backfill")
 """Commands of the README that fixtures and earlier tests run."""
-SERVES = re.compile(r"^(make serve|(\w+=\S+ )*uv run ml serve)\b")
 PUBLIC_ADDRESS = "1.1.1.1"
 
 
@@ -43,73 +41,13 @@ def run(project: Path, *command: str) -> str:
     return done.stdout
 
 
-def offline(*command: str) -> tuple[str, ...]:
-    """Return a command that runs another in a network namespace with loopback only.
-
-    The namespace has its own processes too: those that the command starts end with it.
-    """
-    isolated = ("--net", "--pid", "--fork", "--kill-child", "--mount-proc")
-    user = () if os.geteuid() == 0 else ("--map-root-user",)
-    loopback = 'ip link set lo up && exec "$@"'
-    return ("unshare", *user, *isolated, "sh", "-c", loopback, "sh", *command)
-
-
-@cache
-def why_not_offline() -> str:
-    """Return why this machine cannot cut the network; empty if it can."""
-    for tool, package in (("unshare", "util-linux"), ("ip", "iproute2")):
-        if not shutil.which(tool):
-            return f"`{tool}` is missing, which cuts the network: install {package}"
-    done = subprocess.run(offline("true"), capture_output=True, text=True, check=False)
-    return done.stderr.strip() and f"the network cannot be cut: {done.stderr.strip()}"
-
-
-@pytest.fixture
-def needs_namespaces() -> None:
-    """Skip the test where the network cannot be cut; with CI=true, fail it."""
-    if reason := why_not_offline():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-
-
-def commands_of(document: str) -> list[str]:
-    """Return the commands in the bash blocks of a document."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
-    lines = [re.sub(r"\s+#.*", "", line) for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def script_of(commands: list[str]) -> str:
-    """Return a script that runs commands one by one, servers in the background."""
-    ready = "curl --silent --fail --output /dev/null http://127.0.0.1:8000/readyz"
-    wait = f"for i in $(seq 300); do {ready} && break; sleep 0.1; done; {ready}"
-    lines = ["set -euo pipefail"]
-    for command in commands:
-        lines.append(f"echo {shlex.quote(f'$ {command}')}")
-        lines += [f"{command} &", wait] if SERVES.match(command) else [command]
-    return "\n".join(lines)
-
-
-def is_shown(shown: Any, answer: Any) -> bool:
-    """Return whether a document shows an answer: rounded, and with "..." for further items."""
-    if isinstance(shown, dict):
-        return shown.keys() == answer.keys() and all(is_shown(shown[k], answer[k]) for k in shown)
-    if isinstance(shown, list):
-        is_cut = shown[-1:] == ["..."]
-        items = shown[:-1] if is_cut else shown
-        same = len(items) < len(answer) if is_cut else len(items) == len(answer)
-        return same and all(map(is_shown, items, answer))
-    if isinstance(shown, Decimal):
-        return Decimal(str(answer)).quantize(shown) == shown
-    return bool(shown == answer)
-
-
-@pytest.fixture(scope="session", params=USE_CASES)
+@pytest.fixture(scope="class")
 def use_case(request: pytest.FixtureRequest) -> str:
-    """Return each use case: all tests run with the first, then all with the second, and so on."""
-    return str(request.param)
+    """Return the use case of the test's class."""
+    return str(request.cls.use_case)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="class")
 def project(use_case: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Generate and install a project with default answers on the running Python."""
     folder = tmp_path_factory.mktemp(use_case)
@@ -118,7 +56,7 @@ def project(use_case: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return generated
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="class")
 def trained(project: Path, use_case: str) -> Path:
     """Run the pipeline, without a network where that is possible."""
     for stage in STAGES if "state" in ANSWERS["_use_cases"][use_case]["modules"] else STAGES[:1]:
@@ -127,95 +65,126 @@ def trained(project: Path, use_case: str) -> Path:
     return project
 
 
-def test_environment_has_the_chosen_python(project: Path) -> None:
-    version = run(project, "uv", "run", "python", "--version")
-    assert version.startswith(f"Python {running_python()}.")
+class ProjectTests:
+    """What holds for a project of each use case."""
+
+    use_case: str
+
+    def test_environment_has_the_chosen_python(self, project: Path) -> None:
+        version = run(project, "uv", "run", "python", "--version")
+        assert version.startswith(f"Python {running_python()}.")
+
+    def test_server_needs_few_packages(self, project: Path) -> None:
+        served = ("--no-default-groups", "--no-hashes", "--no-annotate")
+        locked = run(project, "uv", "export", "--quiet", *served).splitlines()
+        packages = {line.partition("==")[0] for line in locked if "==" in line}
+        assert len(packages) <= 40
+        assert not packages & {"mlflow", "polars", "scikit-learn"}
+
+    def test_check_needs_no_git(
+        self, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make, uv = shutil.which("make"), shutil.which("uv")
+        assert make
+        assert uv
+        (tmp_path / "uv").symlink_to(uv)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.delenv("UV", raising=False)  # `uv run` sets it, and we would add its folder
+        (project / ".git").rename(tmp_path / "git")
+        try:
+            output = run(project, make, "check")
+        finally:
+            (tmp_path / "git").rename(project / ".git")
+        assert "0 broken" in output
+
+    def test_hooks_pass_before_the_first_commit(self, project: Path) -> None:
+        run(project, "git", "add", "--all")
+        output = run(project, "uv", "run", "pre-commit", "run", "--all-files")
+        config = (project / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+        assert output.count("Passed") == config.count("id: ")
+
+    def test_pipeline_trains_a_champion(self, trained: Path) -> None:
+        summary = json.loads((trained / "reports" / "pipeline.json").read_text())
+        _, (goal, *_), champion = summary.values()
+        assert champion["version"] == 1
+        assert (goal["model"] > goal["naive"]) is goal["higher_is_better"]
+
+    def test_server_answers_its_own_example(self, trained: Path) -> None:
+        with serving(trained) as url:
+            example, answer = ask(url)
+        assert len(answer["predictions"]) == len(example["instances"])
+        assert str(answer["model_version"]) == "1"
+        with pytest.raises(ConnectionRefusedError):  # it was stopped
+            socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+
+    def test_readme_shows_the_answer_to_its_request(self, trained: Path) -> None:
+        readme = (trained / "README.md").read_text(encoding="utf-8")
+        request, answer = re.findall(r"(?ms)--json '(.+?)'.+?^```json\n(.+?)\n```", readme)[0]
+        with serving(trained) as url:
+            received = get(f"{url}/v1/predict", json.loads(request))
+        assert is_shown(json.loads(answer, parse_float=Decimal), received), received
+
+    def test_stages_leave_the_repository_clean(
+        self, trained: Path, use_case: str, tmp_path: Path
+    ) -> None:
+        fresh = bake_from(TEMPLATE, tmp_path, use_case=use_case)
+        run(trained, "git", "add", "--all")
+        written = run(trained, "git", "diff", "--cached", "--name-only").split()
+        baked = {str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file()}
+        assert set(written) - baked <= {"uv.lock"}
+
+    @pytest.mark.usefixtures("needs_namespaces")
+    @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+    def test_commands_of_a_document_run_offline(
+        self, document: Path, trained: Path, use_case: str
+    ) -> None:
+        require("curl", "documents send requests with it")
+        if document.name == "README.md" and use_case != USE_CASES[0]:
+            pytest.skip("its commands are those of the first use case, and of docs/serve.md")
+        commands = [c for c in commands_of((trained / document).read_text()) if c not in RUN_BEFORE]
+        server = [] if any(map(SERVES.match, commands)) else ["make serve"]
+        run(trained, *offline("bash", "-c", script_of([*server, *commands])))
+
+    def test_contributing_names_targets_of_the_makefile(self, project: Path) -> None:
+        commands = commands_of((project / "CONTRIBUTING.md").read_text())
+        makefile = (project / "Makefile").read_text()
+        assert commands
+        targets = [command.split()[1] for command in commands]
+        assert all(re.search(f"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+    @pytest.mark.slow
+    def test_tests_pass_in_a_project(self, project: Path, use_case: str) -> None:
+        if use_case != USE_CASES[0]:
+            pytest.skip("the tests of one use case are enough: the others run in the template")
+        run(project, "make", "test")
 
 
-def test_server_needs_few_packages(project: Path) -> None:
-    serving_set = ("uv", "export", "--quiet", "--no-default-groups", "--no-hashes", "--no-annotate")
-    locked = [line for line in run(project, *serving_set).splitlines() if "==" in line]
-    packages = {line.partition("==")[0] for line in locked}  # one may differ by Python
-    assert len(packages) <= 40
-    assert not packages & {"mlflow", "polars", "scikit-learn"}
+class TestTabular(ProjectTests):
+    use_case = "tabular"
 
 
-def test_check_needs_no_git(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make, uv = shutil.which("make"), shutil.which("uv")
-    assert make
-    assert uv
-    (tmp_path / "uv").symlink_to(uv)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("UV", raising=False)  # `uv run` sets it, and we would add its folder
-    (project / ".git").rename(tmp_path / "git")
-    try:
-        output = run(project, make, "check")
-    finally:
-        (tmp_path / "git").rename(project / ".git")
-    assert "0 broken" in output
+class TestFraud(ProjectTests):
+    use_case = "fraud"
 
 
-def test_hooks_pass_before_the_first_commit(project: Path) -> None:
-    run(project, "git", "add", "--all")
-    output = run(project, "uv", "run", "pre-commit", "run", "--all-files")
-    config = (project / ".pre-commit-config.yaml").read_text(encoding="utf-8")
-    assert output.count("Passed") == config.count("id: ")
+class TestDemand(ProjectTests):
+    use_case = "demand"
 
 
-def test_pipeline_trains_a_champion(trained: Path) -> None:
-    _, (goal, *_), champion = json.loads((trained / "reports/pipeline.json").read_text()).values()
-    assert champion["version"] == 1
-    assert (goal["model"] > goal["naive"]) is goal["higher_is_better"]
+class TestSegments(ProjectTests):
+    use_case = "segments"
 
 
-def test_server_answers_its_own_example(trained: Path) -> None:
-    with serving(trained) as url:
-        example, answer = ask(url)
-    assert len(answer["predictions"]) == len(example["instances"])
-    assert str(answer["model_version"]) == "1"
-    with pytest.raises(ConnectionRefusedError):  # it was stopped
-        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+class TestInspection(ProjectTests):
+    use_case = "inspection"
 
 
-def test_readme_shows_the_answer_to_its_request(trained: Path) -> None:
-    readme = (trained / "README.md").read_text(encoding="utf-8")
-    request, answer = re.findall(r"(?ms)--json '(.+?)'.+?^```json\n(.+?)\n```", readme)[0]
-    with serving(trained) as url:
-        received = get(f"{url}/v1/predict", json.loads(request))
-    assert is_shown(json.loads(answer, parse_float=Decimal), received), received
+class TestSessions(ProjectTests):
+    use_case = "sessions"
 
 
-def test_stages_leave_the_repository_clean(trained: Path, use_case: str, tmp_path: Path) -> None:
-    fresh = bake_from(TEMPLATE, tmp_path, use_case=use_case)
-    run(trained, "git", "add", "--all")
-    written = run(trained, "git", "diff", "--cached", "--name-only").split()
-    baked = {str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file()}
-    assert set(written) - baked <= {"uv.lock"}
-
-
-@pytest.mark.usefixtures("needs_namespaces")
-@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
-def test_commands_of_a_document_run_offline(document: Path, trained: Path, use_case: str) -> None:
-    require("curl", "documents send requests with it")
-    if document.name == "README.md" and use_case != USE_CASES[0]:
-        pytest.skip("it has the commands of the first use case, and the request of docs/serve.md")
-    commands = [c for c in commands_of((trained / document).read_text()) if c not in RUN_BEFORE]
-    server = [] if any(map(SERVES.match, commands)) else ["make serve"]
-    run(trained, *offline("bash", "-c", script_of([*server, *commands])))
-
-
-def test_contributing_names_targets_of_the_makefile(project: Path) -> None:
-    commands = commands_of((project / "CONTRIBUTING.md").read_text())
-    makefile = (project / "Makefile").read_text()
-    assert commands
-    assert all(re.search(f"^{command.split()[1]}:", makefile, re.MULTILINE) for command in commands)
-
-
-@pytest.mark.slow
-def test_tests_pass_in_a_project(project: Path, use_case: str) -> None:
-    if use_case != USE_CASES[0]:
-        pytest.skip("the tests of one use case are enough: the others run in the template")
-    run(project, "make", "test")
+def test_each_use_case_has_a_class() -> None:
+    assert [tests.use_case for tests in ProjectTests.__subclasses__()] == USE_CASES
 
 
 @pytest.mark.usefixtures("needs_namespaces")

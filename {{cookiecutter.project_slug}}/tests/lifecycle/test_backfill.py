@@ -17,7 +17,6 @@ from project_package.lifecycle.doctor import doctor
 from project_package.lifecycle.erase import erase
 from project_package.lifecycle.project import Project
 from project_package.prediction_log import open_log
-from project_package.settings import Settings
 from project_package.state.base import open_store
 
 COUNT = 1_200
@@ -53,7 +52,8 @@ def calling(project: Project, empty_store: EmptyStore) -> Project:
     """Return a project whose use case has events, with an empty event store."""
     task = replace(project.champion_task(), history=HISTORY)
     training = replace(TRAINING, make_task=lambda _: task, recent_events=recent_events)
-    return replace(project, training=training, settings=Settings(state_url=empty_store()))
+    settings = project.settings.model_copy(update={"state_url": empty_store()})
+    return replace(project, training=training, settings=settings)
 
 
 def test_every_event_is_stored_once(calling: Project) -> None:
