@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -38,16 +39,17 @@ class Catalogue:
         the index of the newest basket. Each row starts with an empty basket; unknown items are
         left out.
         """
-        known = [[self.read(basket) for basket in baskets] for baskets in rows["baskets"]]
-        baskets = 1 + max(map(len, known), default=0)
-        most = max((len(codes) for row in known for codes in row), default=1)
-        items = np.zeros((len(known), baskets, max(most, 1)), np.int64)
-        days = np.zeros((len(known), baskets), np.float32)
-        for row, codes in enumerate(known):
-            for index, basket in enumerate(codes, 1):
+        codes = {basket: self.read(basket) for basket in {*chain.from_iterable(rows["baskets"])}}
+        known = [[codes[basket] for basket in baskets] for baskets in rows["baskets"]]
+        longest = 1 + max(map(len, known), default=0)
+        most = max(map(len, codes.values()), default=1)
+        items = np.zeros((len(known), longest, max(most, 1)), np.int64)
+        days = np.zeros((len(known), longest), np.float32)
+        for row, baskets in enumerate(known):
+            for index, basket in enumerate(baskets, 1):
                 items[row, index, : len(basket)] = basket
-            days[row, 1 : 1 + len(codes)] = rows["days"][row]
-            days[row, 0] = days[row, 1] if codes else 0
+            days[row, 1 : 1 + len(baskets)] = rows["days"][row]
+            days[row, 0] = days[row, 1] if baskets else 0
         return {
             "items": items,
             "days": days,
