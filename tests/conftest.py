@@ -1,17 +1,16 @@
-"""Generate projects for the tests, and skip tests that need a program the machine lacks."""
+"""Generate projects for the tests, and read them."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
+from machine import missing, why_not_offline
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 PROGRAM = TEMPLATE / "{{cookiecutter.project_slug}}"
@@ -54,36 +53,6 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def require(tool: str, why: str) -> None:
-    """Skip the test on a machine without a program; with CI=true, fail it."""
-    if not shutil.which(tool):
-        reason = f"`{tool}` is missing: {why}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-
-
-def offline(*command: str) -> tuple[str, ...]:
-    """Return a command that runs another in a network namespace with loopback only.
-
-    The namespace has its own processes too: those that the command starts end with it.
-    """
-    isolated = ("--net", "--pid", "--fork", "--kill-child", "--mount-proc")
-    user = () if os.geteuid() == 0 else ("--map-root-user",)
-    loopback = 'ip link set lo up && exec "$@"'
-    return ("unshare", *user, *isolated, "sh", "-c", loopback, "sh", *command)
-
-
-@cache
-def why_not_offline() -> str:
-    """Return why this machine cannot cut the network; empty if it can."""
-    for tool, package in (("unshare", "util-linux"), ("ip", "iproute2")):
-        if not shutil.which(tool):
-            return f"`{tool}` is missing, which cuts the network: install {package}"
-    done = subprocess.run(offline("true"), capture_output=True, text=True, check=False)
-    return done.stderr.strip() and f"the network cannot be cut: {done.stderr.strip()}"
-
-
 def texts(folder: Path) -> dict[Path, str]:
     """Return the text of every file of a fresh project, by its path."""
     return {
@@ -105,7 +74,7 @@ def author(monkeypatch: pytest.MonkeyPatch) -> None:
 def needs_namespaces() -> None:
     """Skip the test where the network cannot be cut; with CI=true, fail it."""
     if reason := why_not_offline():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+        missing(reason)
 
 
 @pytest.fixture

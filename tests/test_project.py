@@ -16,9 +16,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import ANSWERS, TEMPLATE, USE_CASES, bake_from, offline, require, why_not_offline
+from conftest import ANSWERS, TEMPLATE, USE_CASES, bake_from
 from demo import ask, environment, get, running_python, serving
 from documents import SERVES, commands_of, is_shown, script_of
+from machine import offline, require, why_not_offline
 
 DOCUMENTS = [Path("README.md"), Path("docs", "task.md"), Path("docs", "serve.md")]
 RUN_BEFORE, STAGES = {"make install", "make pipeline"}, ("pipeline", "backfill")
@@ -77,6 +78,7 @@ class ProjectTests:
     def test_server_needs_few_packages(self, project: Path) -> None:
         served = ("--no-default-groups", "--no-hashes", "--no-annotate")
         locked = run(project, "uv", "export", "--quiet", *served).splitlines()
+        # A set: a package is listed once for each version, and Pythons may need different ones.
         packages = {line.partition("==")[0] for line in locked if "==" in line}
         assert len(packages) <= 40
         assert not packages & {"mlflow", "polars", "scikit-learn"}

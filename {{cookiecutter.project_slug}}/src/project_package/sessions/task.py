@@ -39,11 +39,12 @@ class Catalogue:
         the index of the newest basket. Each row starts with an empty basket; unknown items are
         left out.
         """
-        codes = {basket: self.read(basket) for basket in {*chain.from_iterable(rows["baskets"])}}
+        different = {*chain.from_iterable(rows["baskets"])}  # rows share many: each is read once
+        codes = {basket: self.read(basket) for basket in different}
         known = [[codes[basket] for basket in baskets] for baskets in rows["baskets"]]
         longest = 1 + max(map(len, known), default=0)
-        most = max(map(len, codes.values()), default=1)
-        items = np.zeros((len(known), longest, max(most, 1)), np.int64)
+        most = max([1, *map(len, codes.values())])
+        items = np.zeros((len(known), longest, most), np.int64)
         days = np.zeros((len(known), longest), np.float32)
         for row, baskets in enumerate(known):
             for index, basket in enumerate(baskets, 1):

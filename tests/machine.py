@@ -1,0 +1,40 @@
+"""What some tests need of the machine: programs, and a way to cut the network."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+
+import pytest
+
+
+def require(tool: str, why: str) -> None:
+    """Skip the test on a machine without a program; with CI=true, fail it."""
+    if not shutil.which(tool):
+        missing(f"`{tool}` is missing: {why}")
+
+
+def missing(reason: str) -> None:
+    """Skip the test with the reason; with CI=true, where everything must run, fail it."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+def offline(*command: str) -> tuple[str, ...]:
+    """Return a command that runs another in a network namespace with loopback only.
+
+    The namespace has its own processes too: those that the command starts end with it.
+    """
+    isolated = ("--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+    user = () if os.geteuid() == 0 else ("--map-root-user",)
+    loopback = 'ip link set lo up && exec "$@"'
+    return ("unshare", *user, *isolated, "sh", "-c", loopback, "sh", *command)
+
+
+@cache
+def why_not_offline() -> str:
+    """Return why this machine cannot cut the network; empty if it can."""
+    for tool, package in (("unshare", "util-linux"), ("ip", "iproute2")):
+        if not shutil.which(tool):
+            return f"`{tool}` is missing, which cuts the network: install {package}"
+    done = subprocess.run(offline("true"), capture_output=True, text=True, check=False)
+    return done.stderr.strip() and f"the network cannot be cut: {done.stderr.strip()}"
