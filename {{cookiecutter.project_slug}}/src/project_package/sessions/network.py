@@ -14,8 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-HEADS = 3
-
 
 def sum_by_item(items: Tensor, weights: Tensor, count: int) -> Tensor:
     """Sum the weights of baskets by item: (rows, steps, items of the catalogue).
@@ -39,8 +37,8 @@ class Gru(nn.Module):
     """A gated recurrent unit over baskets, and attention that copies items from earlier baskets.
 
     Most of a basket has been bought before. So the score of an item is a sum: a linear layer on the
-    state of the unit, and how often the item was in earlier baskets, weighted by attention. Heads
-    of attention start with different decay rates; each item has a learned weight for each head.
+    state of the unit, and how often the item was in earlier baskets, weighted by attention; each
+    item has a learned weight for the latter.
     """
 
     def __init__(self, counts: NDArray[Any], width: int, dropout: float) -> None:
@@ -55,12 +53,11 @@ class Gru(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.gru = nn.GRU(width + 2, width, batch_first=True)
         self.output = nn.Linear(width, count)
-        self.query = nn.Linear(width, HEADS * width // 4)
-        self.key = nn.Linear(width, HEADS * width // 4)
-        self.decay = nn.Parameter(torch.linspace(0, 1, HEADS))
-        self.scale = nn.Parameter(torch.full((HEADS,), 4.0))
-        first = torch.tensor([1.5] + [0.5] * (HEADS - 1))
-        self.copy_weights = nn.Parameter(first[:, None].repeat(1, count))
+        self.query = nn.Linear(width, width // 4)
+        self.key = nn.Linear(width, width // 4)
+        self.decay = nn.Parameter(torch.tensor(0.0))
+        self.scale = nn.Parameter(torch.tensor(4.0))
+        self.copy_weights = nn.Parameter(torch.full((count,), 1.5))
         nn.init.normal_(self.embedding.weight, std=0.1)
         nn.init.zeros_(self.query.weight)
         nn.init.zeros_(self.output.weight)
@@ -76,17 +73,14 @@ class Gru(nn.Module):
         gaps = torch.log1p(days - next_days).unsqueeze(2)
         states, _ = self.gru(self.dropout(torch.cat([means, gaps, sizes.log1p()], 2)))
         state = states.gather(1, steps.unsqueeze(2).expand(-1, -1, states.shape[2]))
-        scores: Tensor = self.output(self.dropout(state))
         # Attention: each step looks at its own basket and those before.
         now = next_days.gather(1, steps)
         age = torch.log1p((days.unsqueeze(1) - now.unsqueeze(2)).clamp(min=0))
         later = torch.arange(items.shape[1], device=items.device) > steps.unsqueeze(2)
-        queries, keys = self.query(state).chunk(HEADS, 2), self.key(states).chunk(HEADS, 2)
-        for head, (query, key) in enumerate(zip(queries, keys, strict=True)):
-            weights = query @ key.transpose(1, 2) - self.decay[head] * age
-            attention = weights.masked_fill(later, -1e9).softmax(2)
-            copied = sum_by_item(items, attention, self.count) * self.scale[head].exp()
-            scores = scores + self.copy_weights[head] * copied.log1p()
+        weights = self.query(state) @ self.key(states).transpose(1, 2) - self.decay * age
+        attention = weights.masked_fill(later, -1e9).softmax(2)
+        copied = sum_by_item(items, attention, self.count) * self.scale.exp()
+        scores: Tensor = self.output(self.dropout(state)) + self.copy_weights * copied.log1p()
         return scores
 
     def forward(self, items: Tensor, days: Tensor, last: Tensor) -> Tensor:
