@@ -120,8 +120,8 @@ def test_challenger_may_lose_the_margin_at_most(low: float, passed: bool) -> Non
     verdict = gate.champion(LOWER, Interval(0.02, low, 0.1), Promote(margin=0.01))
     assert verdict.passed is passed
     assert verdict.detail == (
-        f"Cost gains +0.02 over the champion, at least {low:+g} with 90% confidence; "
-        "it may lose 0.01"
+        f"the gain in Cost over the champion is +0.02, at least {low:+g} with 90% confidence; "
+        "a loss of 0.01 is allowed"
     )
 
 

@@ -92,8 +92,8 @@ def describe_gain(
 ) -> str:
     """Describe a gain over a rival with its lower bound, beside the loss that is allowed."""
     return (
-        f"{metric.label} gains {gain.estimate:+.4g} over {rival}, at least {gain.low:+.4g} "
-        f"with {promote.confidence:.0%} confidence; it may lose {limit:g}"
+        f"the gain in {metric.label} over {rival} is {gain.estimate:+.4g}, at least "
+        f"{gain.low:+.4g} with {promote.confidence:.0%} confidence; a loss of {limit:g} is allowed"
     )
 
 
