@@ -47,7 +47,7 @@ def photos(tmp_path: Path) -> Path:
 def test_folder_names_are_classes(photos: Path, tmp_path: Path) -> None:
     load_data(params(source=str(photos)), tmp_path, silent)
     table = pl.read_parquet(tmp_path / "rows.parquet")
-    assert dict(table.group_by("kind").len().iter_rows()) == {"": 40, "crack": 20}
+    assert dict(table.group_by("kind").len().iter_rows()) == {"good": 40, "crack": 20}
     splits = split(params(source=str(photos)), tmp_path)
     assert len(splits.test["name"]) == 15
     (photos / "good" / "more").mkdir()
@@ -101,7 +101,8 @@ def test_table_without_a_column_is_refused(photos: Path, tmp_path: Path) -> None
     [
         ("", "list.csv is not a readable CSV or Parquet file: empty CSV"),
         ("path,kind\n,good\n", "Row 1 of .*list.csv has no path"),
-        ("path,kind\na.png,good\nb.png,\n", "Row 2 of .*list.csv has no kind"),
+        ("path,kind\na.png,good\nb.png, \n", "Row 2 of .*list.csv has no kind"),
+        ("path,kind\n", "list.csv has no rows"),
         ("path,kind\na.png,good\na.png,dent\n", "list.csv has the path .*a.png twice"),
     ],
 )
@@ -129,7 +130,7 @@ def test_table_can_be_parquet_with_absolute_paths_and_gaps(photos: Path, tmp_pat
     found = pl.read_parquet(tmp_path / "rows.parquet")
     assert found["part"].to_list()[:2] == ["007", paths[1]]
     assert found["part"].n_unique() == 31
-    assert {*found["kind"]} == {"", "crack"}
+    assert {*found["kind"]} == {"good", "crack"}
     table.write_csv(photos / "list.csv")
     assert batch_of(photos / "list.csv")["part"][0] == "007"
 

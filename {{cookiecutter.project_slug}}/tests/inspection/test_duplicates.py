@@ -53,7 +53,9 @@ def test_data_warn_and_test_images_are_marked(
     for kind in ("good", "dent"):
         (tmp_path / kind).mkdir()
     for name, kind, pixels in zip(ROWS["name"], ROWS["kind"], ROWS["image"], strict=True):
-        (tmp_path / ("dent" if kind else "good") / f"{name}.png").write_bytes(encode(pixels))
+        (tmp_path / ("dent" if kind != "good" else kind) / f"{name}.png").write_bytes(
+            encode(pixels)
+        )
     good = sorted((tmp_path / "good").iterdir())
     (tmp_path / "good" / "equal.png").write_bytes(good[0].read_bytes())
     near = encode(compressed(decode(good[1].read_bytes())))

@@ -49,7 +49,9 @@ def test_orientation_is_applied() -> None:
         (b"GIF89a" + bytes(50), "must be a complete PNG or JPEG image"),
         (file_of(RAMP)[:-30], "must be a complete PNG or JPEG image"),
         (file_of(RAMP, "BMP"), "must be a complete PNG or JPEG image"),
-        (file_of(np.zeros((4001, 4000), np.uint8)), "at most 16,000,000 pixels"),
+        (file_of(np.zeros((4001, 4000), np.uint8), "JPEG"), "at most 16,000,000 pixels"),
+        (file_of(np.zeros((2000, 2000), bool)), "at most 1,000,000 pixels in"),
+        (file_of(np.zeros((20_000, 20_000), bool)), "at most 9,[0-9,]* pixels in 48,"),
         (bytes(images.MAX_BYTES + 1), "at most 8 MB"),
     ],
 )
@@ -92,7 +94,7 @@ def test_request_survives_json(request_of: type[InspectionRequest]) -> None:
 
 
 def test_request_keeps_a_small_image_and_names_its_size() -> None:
-    request = request_type(16)(image=encode(np.zeros((4000, 4000), np.uint8)))
+    request = request_type(16)(image=encode(np.zeros((1000, 1000), np.uint8)))
     assert request.image.shape == (16, 16)
     assert "16 x 16 pixels" in str(request_type(16).model_json_schema()["properties"]["image"])
 

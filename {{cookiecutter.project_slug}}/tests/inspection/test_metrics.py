@@ -80,12 +80,12 @@ def test_small_tests_have_fewer_pieces_with_both_classes() -> None:
 
 def test_slices_of_kinds_have_all_good_images() -> None:
     found = slices(ROWS)
-    assert {"scratch", "dent", "stain", "dark", "bright"} == {*found}
+    assert {"scratch", "dent", "stain", "dark images", "bright images"} == {*found}
     good = ~ROWS["is_defective"]
     assert (found["dent"] & good).sum() == good.sum()
-    assert {*ROWS["kind"][found["dent"]]} == {"", "dent"}
+    assert {*ROWS["kind"][found["dent"]]} == {"good", "dent"}
 
 
 def test_images_without_copies_are_a_slice() -> None:
     copied = np.arange(600) < 50
-    assert np.array_equal(slices({**ROWS, "copied": copied})["new"], ~copied)
+    assert np.array_equal(slices({**ROWS, "copied": copied})["without copies"], ~copied)

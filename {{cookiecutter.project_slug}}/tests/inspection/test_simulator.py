@@ -20,7 +20,7 @@ def test_two_photos_of_a_part_share_its_defect() -> None:
     assert len({*ROWS["name"]}) == 800
     kinds = ROWS["kind"].reshape(400, 2)
     assert (kinds[:, 0] == kinds[:, 1]).all()
-    assert {*ROWS["kind"]} == {"", *KINDS}
+    assert {*ROWS["kind"]} == {"good", *KINDS}
     assert 0.2 < ROWS["is_defective"].mean() < 0.3
 
 

@@ -122,6 +122,13 @@ def test_refuses_too_few_weeks(folder: Path) -> None:
         split(params(split=sizes), folder)
 
 
+def test_refuses_households_without_earlier_baskets(tmp_path: Path) -> None:
+    once = pl.concat_str("household_id", pl.col("timestamp").cast(pl.String))
+    folder = data_set(tmp_path, shop().with_columns(household_id=once))
+    with pytest.raises(UserError, match="No household of the test, or of a fold, has an earlier"):
+        split(params(), folder)
+
+
 def test_own_csv_has_renamed_columns_and_rows_kept_once(tmp_path: Path) -> None:
     names = {"household_id": "customer", "item": "article"}
     bought = purchases(("7", 1, "A"), ("7", 2, "BA"), ("8", 0, "C"))

@@ -185,21 +185,25 @@ def fit(
         batch_size=run.options.batch,
         epochs=run.options.epochs,
         verbose=0,
-        callbacks=callbacks(run, on_epoch_end),
+        callbacks=callbacks(run, on_epoch_end, lambda _: best.replace(finished)),
     )
-    best.replace(finished)
     network.load_weights(finished)
 
 
 def callbacks(
-    run: Run, on_epoch_end: Callable[[int, Mapping[str, float]], None]
+    run: Run,
+    on_epoch_end: Callable[[int, Mapping[str, float]], None],
+    on_train_end: Callable[[object], object],
 ) -> list[keras.callbacks.Callback]:
-    """Return what stops training early, writes checkpoints, and is called after each epoch."""
+    """Return what stops training early, calls the functions, and writes checkpoints.
+
+    Checkpoints are last: after a kill before one is written, its epoch is trained again.
+    """
     patience = run.options.patience
     return [
         keras.callbacks.EarlyStopping("val_loss", patience=patience, start_from_epoch=patience),
+        keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end, on_train_end=on_train_end),
         keras.callbacks.BackupAndRestore(run.checkpoints / "epochs", double_checkpoint=True),
-        keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end),
     ]
 
 

@@ -61,7 +61,7 @@ class Network(Frozen):
     patience: int = Field(
         default=8,
         ge=1,
-        description="epochs without progress until it stops; the first so many do not count",
+        description="epochs without progress until it stops, counted after as many first epochs",
     )
     batch: int = Field(default=32, ge=1, description="images of a step")
     backbone: str = Field(
@@ -97,11 +97,13 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         rows = simulate(data)
     else:
         table = read_elpv() if data.source == ELPV else read_labels(Path(data.source))
-        images = read_images([*map(Path, table["path"])], data.size, progress)
-        rows = {"image": images, **described(table)}
+        rows = {c.name: c.to_numpy() for c in table.rename({"path": "name"})}
+        rows["image"] = read_images([*map(Path, rows["name"])], data.size, progress)
+        rows["is_defective"] = rows["kind"] != GOOD
+        rows["visibility"] = np.full(len(table), np.nan)
     for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
         if not found.any():
-            kinds = ", ".join(sorted({*rows["kind"].tolist()} - {""})) or GOOD
+            kinds = ", ".join(sorted({*rows["kind"].tolist()}))
             raise UserError(f"{data.source} has no image that is {name}: its kinds are {kinds}.")
     pairs = duplicates.find(rows["image"], rows["part"])
     if len(pairs):
@@ -109,19 +111,6 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
     files = [to_base64(image) for image in rows["image"]]
     copies = duplicates.copies(rows["name"], pairs)
     pl.DataFrame({**rows, "image": files, "copies": copies}).write_parquet(folder / ROWS)
-
-
-def described(table: pl.DataFrame) -> Columns:
-    """Return what is known of images that were not simulated."""
-    known = table.select(
-        "part",
-        "type",
-        name="path",
-        kind=pl.col("kind").replace(GOOD, ""),
-        is_defective=pl.col("kind") != GOOD,
-        visibility=pl.lit(np.nan),
-    )
-    return {column.name: column.to_numpy() for column in known}
 
 
 def split(params: InspectionParams, folder: Path) -> Splits:

@@ -13,8 +13,9 @@ Pixels = NDArray[np.uint8]
 """Grey levels, (height, width)."""
 FORMATS = ("PNG", "JPEG")
 MAX_BYTES = 8 * 2**20  # of a file
-MAX_PIXELS = 16_000_000  # a small file can hold many more, and would fill the memory
-DAMAGES = (OSError, SyntaxError, EOFError, ValueError, struct.error, Image.DecompressionBombError)
+MAX_PIXELS = 16_000_000
+PIXELS_A_BYTE = 200  # of images above a megapixel; a JPEG without any contrast has 85
+DAMAGES = (OSError, SyntaxError, EOFError, ValueError, struct.error)
 """What Pillow raises for files that are damaged, or none of its formats."""
 
 
@@ -26,16 +27,19 @@ def decode(content: bytes) -> Pixels:
     """
     if len(content) > MAX_BYTES:
         raise ValueError(f"must be an image of at most {MAX_BYTES // 2**20} MB")
+    most = min(MAX_PIXELS, max(1_000_000, PIXELS_A_BYTE * len(content)))
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:  # reads the head only
-            if image.width * image.height <= MAX_PIXELS:
+            if image.width * image.height <= most:
                 turned = ImageOps.exif_transpose(image)
                 if turned.mode.startswith("I"):  # 16 bits, which `convert` would cut off
                     return (np.asarray(turned) // 256).astype(np.uint8)
                 return np.asarray(turned.convert("L"))
+    except Image.DecompressionBombError:  # Pillow's own limit is higher
+        pass
     except DAMAGES as error:
         raise ValueError("must be a complete PNG or JPEG image") from error
-    raise ValueError(f"must be an image of at most {MAX_PIXELS:,} pixels")
+    raise ValueError(f"must be an image of at most {most:,} pixels in {len(content):,} bytes")
 
 
 def scale(pixels: Pixels, size: int) -> Pixels:

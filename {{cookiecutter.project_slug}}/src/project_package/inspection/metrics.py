@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from ..contract import Columns
 from ..training import Metric
 from .data import Decide, InspectionParams
+from .sources import GOOD
 from .task import Details
 
 Values: TypeAlias = NDArray[Any]
@@ -105,7 +106,7 @@ def naive(params: InspectionParams, rows: Columns) -> Columns:
 
 
 def periods(rows: Columns) -> Values:
-    """Return the piece of the test of each image: parts in turn, good and defective apart."""
+    """Return the piece of the test of each image; good and defective parts are dealt out evenly."""
     names, code = np.unique(rows["part"].astype(str), return_inverse=True)
     defective = np.zeros(len(names), np.int64)
     np.maximum.at(defective, code, rows["is_defective"].astype(np.int64))
@@ -118,13 +119,13 @@ def periods(rows: Columns) -> Values:
 def slices(rows: Columns) -> Mapping[str, Values]:
     """Slice by kind of defect, with all good images, by type, brightness, and without copies."""
     good, kinds = ~rows["is_defective"], rows["kind"]
-    found = {kind: good | (kinds == kind) for kind in sorted({*kinds.tolist()} - {""})}
+    found = {kind: good | (kinds == kind) for kind in sorted({*kinds.tolist()} - {GOOD})}
     found |= {name: rows["type"] == name for name in sorted({*rows["type"].tolist()} - {""})}
     light = rows["image"].mean((1, 2))
     low, high = np.quantile(light, [1 / 3, 2 / 3])
-    found |= {"dark": light < low, "bright": light >= high}
+    found |= {"dark images": light < low, "bright images": light >= high}
     if rows["copied"].any():
-        found["new"] = ~rows["copied"]
+        found["without copies"] = ~rows["copied"]
     return {
         name: mask
         for name, mask in found.items()

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from ..contract import Columns, Frozen
 from .images import Pixels
+from .sources import GOOD
 
 Grey = NDArray[np.float64]
 
@@ -39,34 +40,25 @@ TEXTURE, NOISE, LIGHT, SLOPE, DUST = 10.0, 3.0, 12.0, 10.0, 25.0  # grey levels
 def simulate(sizes: Simulated) -> Columns:
     """Return photos of parts, two of each.
 
-    image (rows, size, size) uint8; name, part, kind (empty without a defect) and type (empty);
-    is_defective; visibility, d' of the defect in this photo (float64, 0 without one).
+    image (rows, size, size) uint8; name, part, kind ("good", or that of the defect) and type
+    (empty); is_defective; visibility, d' of the defect in this photo (float64, 0 without one).
     """
     size, random, kinds = sizes.size, np.random.default_rng(sizes.seed), list(KINDS)
-    power = spectrum(size)
-    images, rows = np.empty((sizes.parts * VIEWS, size, size), np.uint8), []
+    power, images, rows = spectrum(size), [], []
     for part in range(sizes.parts):
-        kind = kinds[random.integers(len(kinds))] if random.random() < sizes.defect_rate else ""
+        kind = kinds[random.integers(len(kinds))] if random.random() < sizes.defect_rate else GOOD
         defect = np.zeros((size, size))
-        if kind:
+        if kind != GOOD:
             strength = random.lognormal(np.log(sizes.strength), 0.5)
             defect = strength * KINDS[kind](random, size)
         for view in range(VIEWS):
             shown = np.roll(defect, random.integers(-4, 5, 2), (0, 1))
-            images[part * VIEWS + view] = photo(random, shown, power)
+            images.append(photo(random, shown, power))
             name = f"part-{part:05}"
-            rows.append((f"{name}-{view + 1}", name, kind, visibility(shown, power)))
-    names, parts, found, distances = zip(*rows, strict=True)
-    kind_column = np.array(found, object)
-    return {
-        "image": images,
-        "name": np.array(names, object),
-        "part": np.array(parts, object),
-        "kind": kind_column,
-        "type": np.full(len(kind_column), "", object),
-        "is_defective": kind_column != "",
-        "visibility": np.array(distances),
-    }
+            rows.append((f"{name}-{view + 1}", name, kind, "", visibility(shown, power)))
+    columns = map(np.array, zip(*rows, strict=True), (object, object, object, object, float))
+    found = dict(zip(("name", "part", "kind", "type", "visibility"), columns, strict=True))
+    return {"image": np.stack(images), **found, "is_defective": found["kind"] != GOOD}
 
 
 def spectrum(size: int) -> Grey:

@@ -44,9 +44,8 @@ def read_labels(source: Path) -> pl.DataFrame:
 
 
 def kind_of(text: str) -> str:
-    """Return a kind without spaces around it; good may have capitals."""
-    kind = text.strip()
-    return GOOD if kind.lower() == GOOD else kind
+    """Return a kind; good may have capitals."""
+    return GOOD if text.lower() == GOOD else text
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -58,7 +57,7 @@ def read_rows(source: Path) -> pl.DataFrame:
     """Read a CSV or Parquet file, with all values but files as text; a missing one is empty.
 
     Raises:
-        UserError: there is no such file, or it cannot be read.
+        UserError: there is no such file, it cannot be read, or it has no rows.
     """
     if not source.exists():
         raise UserError(f"There is no file or folder {source}.")
@@ -67,10 +66,14 @@ def read_rows(source: Path) -> pl.DataFrame:
             table = pl.read_parquet(source)
         else:
             table = pl.read_csv(source, infer_schema=False)
-        return table.with_columns(pl.exclude(pl.Binary).cast(pl.String).fill_null(""))
+        text = pl.exclude(pl.Binary).cast(pl.String).str.strip_chars().fill_null("")
+        table = table.with_columns(text)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"{source} is not a readable CSV or Parquet file: {reason}.") from error
+    if table.is_empty():
+        raise UserError(f"{source} has no rows.")
+    return table
 
 
 def values_of(table: pl.DataFrame, name: str, source: Path) -> list[str]:

@@ -46,11 +46,11 @@ def about(params: InspectionParams) -> About:
             "scratch": "all good images, and those with a scratch",
             "dent": "all good images, and those with a dent",
             "stain": "all good images, and those with a stain",
-            "new": "all images without a near-duplicate in training",
+            "without copies": "all images without a near-duplicate in training",
             "mono": "solar cells of monocrystalline silicon",
             "poly": "solar cells of polycrystalline silicon",
-            "dark": "the third of the images with the lowest mean grey level",
-            "bright": "the third of the images with the highest mean grey level",
+            "dark images": "the third of the images with the lowest mean grey level",
+            "bright images": "the third of the images with the highest mean grey level",
         },
     )
 

@@ -164,7 +164,7 @@ def split(params: SessionsParams, folder: Path) -> Splits:
     """Split by time: the test is the newest weeks, each fold an earlier origin and weeks after it.
 
     Raises:
-        UserError: the data covers too few weeks, or a part has too few baskets.
+        UserError: a part has too few baskets, or no household in it has earlier ones.
     """
     everyone = list(households(pl.read_parquet(folder / ROWS)))
     sizes, newest = params.split, max(int(who.times[-1]) for who in everyone)
@@ -176,6 +176,11 @@ def split(params: SessionsParams, folder: Path) -> Splits:
         raise UserError(
             f"A part of these splits has {least} baskets of the {MIN_ROWS} that it needs: lower "
             "split.test_weeks, split.folds or split.fold_weeks, or use more data."
+        )
+    if not all(any(map(len, part["baskets"])) for part in (test, *valid)):
+        raise UserError(
+            "No household of the test, or of a fold, has an earlier basket: their names must stay "
+            "the same over time."
         )
     return Splits(train=final, folds=tuple(map(Fold, train, valid)), test=test)
 

@@ -120,13 +120,13 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; checkpoints of the network are in a folder of the project."""
     least = params.data.min_households
 
-    def fit_popularity(rows: Columns, _: Hyperparameters, __: int, *___: object) -> Trained:
+    def fit_popularity(rows: Columns, *_: object) -> Trained:
         from .network import Popularity  # noqa: PLC0415  PyTorch takes seconds to import
 
         catalogue = catalogue_of(rows, least)
         return Trained(Popularity(popularity(rows, catalogue)), catalogue)
 
-    def fit_cooccurrence(rows: Columns, _: Hyperparameters, __: int, *___: object) -> Trained:
+    def fit_cooccurrence(rows: Columns, *_: object) -> Trained:
         from .network import Cooccurrence  # noqa: PLC0415  PyTorch takes seconds to import
 
         catalogue = catalogue_of(rows, least)
