@@ -83,7 +83,7 @@ def mistakes(rows: Columns, model: Columns) -> Figure:
 
 
 def importance(rows: Columns, predict: Predict) -> tuple[Figure, ...]:
-    """Draw the regions that moved the probability, for the half of the defects with the highest."""
+    """Draw the regions that moved the probability, for defects with a high one."""
     defective = {"image": rows["image"][rows["is_defective"]][:200]}
     order = np.argsort(-predict(defective)["probability"], kind="stable")
     found = order[np.linspace(0, len(order) // 2, 2 * ACROSS).astype(int)]
