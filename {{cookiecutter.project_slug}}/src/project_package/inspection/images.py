@@ -13,7 +13,7 @@ Pixels = NDArray[np.uint8]
 """Grey levels, (height, width)."""
 FORMATS = ("PNG", "JPEG")
 MAX_BYTES = 8 * 2**20  # of a file
-MAX_PIXELS = 16_000_000
+MAX_PIXELS = 16_000_000  # a small file can hold many more, and would fill the memory
 PIXELS_A_BYTE = 200  # of images above a megapixel; a JPEG without any contrast has 85
 DAMAGES = (OSError, SyntaxError, EOFError, ValueError, struct.error)
 """What Pillow raises for files that are damaged, or none of its formats."""

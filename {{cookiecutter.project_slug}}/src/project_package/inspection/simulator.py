@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import Field
@@ -55,10 +56,10 @@ def simulate(sizes: Simulated) -> Columns:
             shown = np.roll(defect, random.integers(-4, 5, 2), (0, 1))
             images.append(photo(random, shown, power))
             name = f"part-{part:05}"
-            rows.append((f"{name}-{view + 1}", name, kind, "", visibility(shown, power)))
-    columns = map(np.array, zip(*rows, strict=True), (object, object, object, object, float))
-    found = dict(zip(("name", "part", "kind", "type", "visibility"), columns, strict=True))
-    return {"image": np.stack(images), **found, "is_defective": found["kind"] != GOOD}
+            row = {"name": f"{name}-{view + 1}", "part": name, "kind": kind, "type": ""}
+            rows.append({**row, "visibility": visibility(shown, power)})
+    columns = {column.name: column.to_numpy() for column in pl.DataFrame(rows)}
+    return {"image": np.stack(images), **columns, "is_defective": columns["kind"] != GOOD}
 
 
 def spectrum(size: int) -> Grey:
