@@ -9,7 +9,7 @@ TOOLS := $(CURDIR)/.venv/bin
 TEXTS := *.md *.toml cookiecutter.json benchmarks docs hooks tests '$(PROGRAM)'
 
 # Tools leave no caches in the program: everything in it is copied into projects.
-check test test-all: export PYTHONDONTWRITEBYTECODE := 1
+check test test-all: export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 check test test-all: export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 check test test-all: export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 check test test-all: export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
