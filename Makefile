@@ -8,8 +8,10 @@ PROGRAM := {{cookiecutter.project_slug}}
 TOOLS := $(CURDIR)/.venv/bin
 TEXTS := *.md *.toml cookiecutter.json benchmarks docs hooks tests '$(PROGRAM)'
 
-# Tools leave no caches in the program: everything in it is copied into projects.
+# Tools leave no caches in the program: everything in it is copied into projects. But there is one
+# of bytecode, even if the caller wants none: each process would compile all that it imports.
 check test test-all: export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+check test test-all: export PYTHONDONTWRITEBYTECODE :=
 check test test-all: export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 check test test-all: export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 check test test-all: export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
