@@ -40,11 +40,11 @@ check: install  ## style, types, spelling, documents and workflows; the program 
 
 test: check  ## tests of the program in place, of the template, and of generated projects
 	cd '$(PROGRAM)' && $(PYTEST)
-	$(PYTEST) --dist loadscope  # tests of one class or file share projects
+	$(PYTEST) -n 3 --dist loadscope  # tests of one class or file share projects, and often wait
 
 test-all: check  ## test with what takes longer: more fuzzing, long replays, all tests of a project
 	cd '$(PROGRAM)' && FUZZ_CASES=150 $(PYTEST) -m ''
-	$(PYTEST) --dist loadscope -m ''
+	$(PYTEST) -n 3 --dist loadscope -m ''
 
 platforms: install  ## look for wheels of all requirements, for each system and Python
 	$(PYTEST) -m slow tests/test_platforms.py
