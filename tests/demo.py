@@ -66,7 +66,10 @@ def generate(use_case: str) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment for commands of a project: uv on the path, none of our variables."""
+    """Return the environment for commands of a project: uv on the path, without our variables.
+
+    The cache of mypy stays: projects read the same libraries.
+    """
     ours = ("VIRTUAL_ENV", "FUZZ_", "MAKE", "MFLAGS", "RUFF_", "HYPOTHESIS_", "PYTHON")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     if uv := os.environ.get("UV"):  # set by `uv run`: its own path
