@@ -8,8 +8,8 @@ PROGRAM := {{cookiecutter.project_slug}}
 TOOLS := $(CURDIR)/.venv/bin
 TEXTS := *.md *.toml cookiecutter.json benchmarks docs hooks tests '$(PROGRAM)'
 
-# Tools leave no caches in the program: everything in it is copied into projects. But there is one
-# of bytecode, even if the caller wants none: each process would compile all that it imports.
+# Caches are in build/: everything in the program's folder is copied into projects. Bytecode is cached
+# even if the caller forbids it; without a cache, each process compiles all that it imports.
 check test test-all: export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 check test test-all: export PYTHONDONTWRITEBYTECODE :=
 check test test-all: export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
@@ -38,9 +38,11 @@ check: install  ## style, types, spelling, documents and workflows; the program 
 	uv run rumdl check --no-cache *.md benchmarks docs
 	uv run zizmor --offline --quiet --strict-collection .github '$(PROGRAM)/.github'
 
+# Tests of one class or file share a project (loadscope). Three processes: on 2 cores, two of them
+# used five sixths of the processor time.
 test: check  ## tests of the program in place, of the template, and of generated projects
 	cd '$(PROGRAM)' && $(PYTEST)
-	$(PYTEST) -n 3 --dist loadscope  # tests of one class or file share projects, and often wait
+	$(PYTEST) -n 3 --dist loadscope
 
 test-all: check  ## test with what takes longer: more fuzzing, long replays, all tests of a project
 	cd '$(PROGRAM)' && FUZZ_CASES=150 $(PYTEST) -m ''

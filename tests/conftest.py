@@ -1,7 +1,6 @@
 """Generate projects for the tests, and read them."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -65,10 +64,13 @@ def texts(folder: Path) -> dict[Path, str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Start mypy from the cache of `make check`: without it, libraries take half a minute."""
-    cache, copy = os.environ.get("MYPY_CACHE_DIR"), tmp_path_factory.getbasetemp() / "mypy"
-    if cache and Path(cache).is_dir():
-        shutil.copytree(cache, copy)  # one for each process: mypy cannot share it
+    """Copy the cache of `make check` for mypy in projects: reading libraries takes half a minute.
+
+    Each process has its own copy, because two runs of mypy at once cannot share a cache.
+    """
+    cache, copy = TEMPLATE / "build" / "mypy", tmp_path_factory.getbasetemp() / "mypy"
+    if cache.is_dir():
+        shutil.copytree(cache, copy)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MYPY_CACHE_DIR", str(copy))
         yield

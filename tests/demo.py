@@ -68,9 +68,10 @@ def generate(use_case: str) -> Path:
 def environment() -> dict[str, str]:
     """Return the environment for commands of a project: uv on the path, without our variables.
 
-    The cache of mypy stays: projects read the same libraries.
+    MYPY_CACHE_DIR stays: tests set it to a cache with the libraries that all projects use.
     """
-    ours = ("VIRTUAL_ENV", "FUZZ_", "MAKE", "MFLAGS", "RUFF_", "HYPOTHESIS_", "PYTHON")
+    bytecode = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+    ours = ("VIRTUAL_ENV", "FUZZ_", "MAKE", "MFLAGS", "RUFF_", "HYPOTHESIS_", *bytecode)
     variables = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     if uv := os.environ.get("UV"):  # set by `uv run`: its own path
         variables["PATH"] = f"{Path(uv).parent}{os.pathsep}{variables['PATH']}"
