@@ -16,6 +16,8 @@ check test test-all: export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 check test test-all: export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 check test test-all: export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 PYTEST := '$(TOOLS)/pytest' -n 2 --dist worksteal -o cache_dir='$(CURDIR)/build/pytest'
+# Tests of one class or file share a project. Three processes: two used 5/6 of the time of 2 cores.
+PYTEST_PROJECTS := $(PYTEST) -n 3 --dist loadscope
 
 help:  ## list the targets
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-9s%s\n", $$1, $$2 }' Makefile
@@ -38,15 +40,13 @@ check: install  ## style, types, spelling, documents and workflows; the program 
 	uv run rumdl check --no-cache *.md benchmarks docs
 	uv run zizmor --offline --quiet --strict-collection .github '$(PROGRAM)/.github'
 
-# Tests of one class or file share a project (loadscope). Three processes: on 2 cores, two of them
-# used five sixths of the processor time.
 test: check  ## tests of the program in place, of the template, and of generated projects
 	cd '$(PROGRAM)' && $(PYTEST)
-	$(PYTEST) -n 3 --dist loadscope
+	$(PYTEST_PROJECTS)
 
 test-all: check  ## test with what takes longer: more fuzzing, long replays, all tests of a project
 	cd '$(PROGRAM)' && FUZZ_CASES=150 $(PYTEST) -m ''
-	$(PYTEST) -n 3 --dist loadscope -m ''
+	$(PYTEST_PROJECTS) -m ''
 
 platforms: install  ## look for wheels of all requirements, for each system and Python
 	$(PYTEST) -m slow tests/test_platforms.py
