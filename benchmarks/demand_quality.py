@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import polars as pl
@@ -17,17 +17,10 @@ import report
 from numpy.typing import NDArray
 from rich.progress import track
 
-from project_package.contract import Columns, concatenate
-from project_package.demand.data import (
-    FEATURES,
-    FIRST_MONDAY,
-    DemandParams,
-    Split,
-    columns,
-    load_data,
-    origin,
-)
+from project_package.columns import Columns, concatenate
+from project_package.contract.training import Candidate, Fitted, Fold, Outcome
 from project_package.demand.features import INPUTS, PLANS
+from project_package.demand.load import FEATURES, FIRST_MONDAY, columns, load_data
 from project_package.demand.metrics import (
     is_covered,
     mae,
@@ -38,9 +31,10 @@ from project_package.demand.metrics import (
     width,
 )
 from project_package.demand.models import CANDIDATES
-from project_package.demand.training import TRAINING
+from project_package.demand.params import DemandParams, Split
+from project_package.demand.split import origin
+from project_package.demand.training import finish
 from project_package.features.windows import MILLISECONDS_A_DAY
-from project_package.training import Candidate, Fitted, Fold, Outcome
 
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "xgboost-cpu")
 SEEDS = (1, 2, 3)
@@ -136,7 +130,7 @@ def forecast(entry: Entry, rows: Columns, week: int, seed: int) -> Forecast:
     predictions = [fit(f).predict(entry.change(f.valid)) for f in earlier]
     validation = Outcome(concatenate([f.valid for f in earlier]), concatenate(predictions))
     params, final = DemandParams(name="benchmark"), origin(rows, start, 1)
-    finished = TRAINING.finish(params, fit(final), final.train, validation)
+    finished = finish(params, cast(Any, fit(final)), final.train, validation)
     return final.valid, finished.predict(entry.change(final.valid))
 
 

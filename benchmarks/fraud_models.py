@@ -17,10 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from project_package.contract import Columns
+from project_package.columns import Columns
+from project_package.contract.training import Candidate
 from project_package.fraud.features import INPUTS
 from project_package.fraud.models import CANDIDATES
-from project_package.training import Candidate
 
 FIT_SEED = 0
 WINDOWS = ("customer_count", "customer_mean", "terminal_count", "terminal_risk")

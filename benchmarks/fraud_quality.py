@@ -18,11 +18,13 @@ from fraud_oracle import oracle
 from numpy.typing import NDArray
 from rich.progress import track
 
-from project_package.fraud.data import FEATURES_FILE, FraudParams, Split, split
+from project_package.contract.training import Fold
+from project_package.fraud.load import FEATURES_FILE
 from project_package.fraud.metrics import auc, average_precision, card_precision
+from project_package.fraud.params import FraudParams, Split
 from project_package.fraud.simulator import START, simulate
+from project_package.fraud.split import split
 from project_package.fraud.table import build_feature_table
-from project_package.training import Fold
 
 LIBRARIES = ("numpy", "polars", "scikit-learn", "xgboost-cpu")
 SEEDS = (4, 5, 6)

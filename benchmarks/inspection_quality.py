@@ -19,12 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import report
 
-from project_package.contract import Columns, length, take
-from project_package.inspection import data, metrics
+from project_package.columns import Columns, length, take
+from project_package.inspection import load, metrics
+from project_package.inspection.decision import InspectionModel
 from project_package.inspection.models import candidates, quantise
-from project_package.inspection.task import InspectionModel, coding
+from project_package.inspection.params import InspectionParams
+from project_package.inspection.split import split
+from project_package.inspection.task import coding
 from project_package.lifecycle.gate import processor_milliseconds
-from project_package.onnx_model import GRAPH, OnnxModel
+from project_package.onnx_runtime import GRAPH, OnnxModel
 
 LIBRARIES = ("numpy", "scikit-learn", "keras", "tensorflow-cpu", "onnxruntime")
 SEEDS = (1, 2, 3)
@@ -69,9 +72,9 @@ class Fit(NamedTuple):
     images: int
 
 
-def measure(params: data.InspectionParams, folder: Path) -> Fit:
+def measure(params: InspectionParams, folder: Path) -> Fit:
     """Fit baseline and network with a seed, and predict the test."""
-    splits = data.split(params, folder)
+    splits = split(params, folder)
     simple, network = candidates(params, folder)
     baseline = simple.fit(splits.train, simple.start, params.seed)
     start = time.process_time()
@@ -100,7 +103,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
 
 
-def score_table(params: data.InspectionParams, runs: Sequence[Fit]) -> str:
+def score_table(params: InspectionParams, runs: Sequence[Fit]) -> str:
     """Show each metric that needs no threshold."""
     chosen = [m for m in metrics.metrics(params, ceiling=False) if m.name != "cost"]
     lines = []
@@ -158,12 +161,12 @@ def main() -> None:
     """Measure everything and write the report."""
     parts = ["# Inspection: quality", report.measured_on(LIBRARIES, "make bench"), PROTOCOL]
     for title, values in SOURCES.items():
-        params = data.InspectionParams.model_validate({"name": "benchmark", **values})
+        params = InspectionParams.model_validate({"name": "benchmark", **values})
         with TemporaryDirectory() as name:
             folder = Path(name)
             if params.network.backbone:
                 write_backbone(folder / params.network.backbone, params.data.size)
-            data.load_data(params, folder, lambda _: None)
+            load.load_data(params, folder, lambda _: None)
             seeded = [params.model_copy(update={"seed": seed}) for seed in SEEDS]
             runs = [measure(one, folder) for one in seeded]
         parts += [f"## {title.capitalize()}", about(values, runs)]

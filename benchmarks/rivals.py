@@ -10,9 +10,10 @@ from pathlib import Path
 from load import CONSTANT
 
 from project_package.bundle import EXAMPLES
+from project_package.fraud.decision import ASSETS, Assets
 from project_package.fraud.features import matrix
 from project_package.fraud.schemas import FraudRequest
-from project_package.fraud.task import ASSETS, HISTORY, Assets, make_task
+from project_package.fraud.task import HISTORY, make_task
 from project_package.model_store import CHAMPION, Store
 
 HERE = Path(__file__).resolve().parent

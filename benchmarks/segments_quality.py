@@ -19,12 +19,13 @@ from rich.progress import track
 from scipy.stats import chi2_contingency
 from scipy.stats.contingency import association, crosstab
 
-from project_package.contract import Columns, take
-from project_package.segments import data
+from project_package.columns import Columns, take
+from project_package.contract.training import Candidate, Fold, Hyperparameters, Outcome
+from project_package.segments import load
 from project_package.segments.features import HOUSEHOLD, INPUTS, TRAITS
 from project_package.segments.metrics import METRICS, changed, explained, naive, outside
 from project_package.segments.models import CANDIDATES
-from project_package.training import Candidate, Fold, Hyperparameters, Outcome
+from project_package.segments.params import SegmentsParams
 
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "scipy")
 SEEDS = (1, 2, 3)
@@ -194,11 +195,11 @@ def moved(rows: Columns) -> str:
 
 def later(baskets: pl.DataFrame) -> str:
     """Show how many households have moved some weeks after the fit."""
-    start = data.midnight_after(baskets) - timedelta(weeks=WEEKS[-1])
-    first = data.columns(data.households(baskets, start))
+    start = load.midnight_after(baskets) - timedelta(weeks=WEEKS[-1])
+    first = load.columns(load.households(baskets, start))
     lines = []
     for weeks in WEEKS:
-        now = data.columns(data.households(baskets, start + timedelta(weeks=weeks)))
+        now = load.columns(load.households(baskets, start + timedelta(weeks=weeks)))
         before, after = (
             take(one, np.isin(one[HOUSEHOLD], other[HOUSEHOLD]))
             for one, other in ((first, now), (now, first))
@@ -220,9 +221,9 @@ def later(baskets: pl.DataFrame) -> str:
 def main() -> None:
     """Measure everything and write the report."""
     with TemporaryDirectory() as folder:
-        data.load_data(data.SegmentsParams(name="benchmark"), Path(folder), lambda _: None)
-        baskets = pl.read_parquet(Path(folder) / data.ROWS)
-    rows = data.columns(data.households(baskets, data.midnight_after(baskets)))
+        load.load_data(SegmentsParams(name="benchmark"), Path(folder), lambda _: None)
+        baskets = pl.read_parquet(Path(folder) / load.ROWS)
+    rows = load.columns(load.households(baskets, load.midnight_after(baskets)))
     parts = [
         "# Segments: quality and stability",
         report.measured_on(LIBRARIES, "make bench"),

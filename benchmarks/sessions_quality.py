@@ -15,14 +15,16 @@ import numpy as np
 import report
 from numpy.typing import NDArray
 
-from project_package.contract import Columns, length, take
+from project_package.columns import Columns, length, take
+from project_package.contract.training import Splits
 from project_package.lifecycle.gate import processor_milliseconds
-from project_package.onnx_model import GRAPH
-from project_package.sessions import data
+from project_package.onnx_runtime import GRAPH
+from project_package.sessions import load
 from project_package.sessions.metrics import METRICS, naive, recalls, slices, weeks
 from project_package.sessions.models import candidates, quantise
+from project_package.sessions.params import Network, SessionsParams
+from project_package.sessions.split import split
 from project_package.sessions.task import model_of
-from project_package.training import Splits
 
 LIBRARIES = ("numpy", "polars", "duckdb", "torch", "onnxruntime")
 SEEDS = (1, 2, 3)
@@ -64,7 +66,7 @@ Processor time is of the fit alone, without the search. Latency is of one row wi
 without HTTP. The longer training has one seed, and its recall is no higher."""
 
 
-def fitted(splits: Splits, params: data.SessionsParams, seed: int) -> tuple[Any, float]:
+def fitted(splits: Splits, params: SessionsParams, seed: int) -> tuple[Any, float]:
     """Fit the network; return it with the processor time in minutes."""
     with TemporaryDirectory() as folder:
         network = candidates(params, Path(folder))[2]
@@ -141,15 +143,15 @@ def cost_table(fits: Mapping[str, tuple[Any, float]], rows: Columns) -> str:
 
 def main() -> None:
     """Measure everything and write the report."""
-    params = data.SessionsParams(name="benchmark")
+    params = SessionsParams(name="benchmark")
     with TemporaryDirectory() as folder:
-        data.load_data(params, Path(folder), lambda _: None)
-        splits = data.split(params, Path(folder))
+        load.load_data(params, Path(folder), lambda _: None)
+        splits = split(params, Path(folder))
     rows, simple = splits.test, candidates(params, Path())[:2]
     own, together = (one.fit(splits.train, one.start, 0).predict(rows) for one in simple)
     runs = [fitted(splits, params, seed) for seed in SEEDS]
     small = [quantise(model, splits.train) for model, _ in runs]
-    longer = params.model_copy(update={"network": data.Network(epochs=LONG, patience=LONG)})
+    longer = params.model_copy(update={"network": Network(epochs=LONG, patience=LONG)})
     found = {
         EVERYBODY: [naive(rows)],
         HOUSEHOLD: [own],

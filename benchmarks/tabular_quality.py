@@ -32,8 +32,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from project_package.lifecycle.registry import EVALUATION
 from project_package.lifecycle.scoring import Evaluation, Score, number
 from project_package.lifecycle.workspace import Workspace
-from project_package.params import read
-from project_package.tabular.training import TRAINING
+from project_package.params import read_params
+from project_package.tabular.training import PARAMS, make_training
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 PACKAGES = ("scikit-learn", "palmerpenguins", "pydataset", "statsmodels", "vega-datasets")
@@ -134,7 +134,7 @@ def load(table: Table) -> pl.DataFrame:
 
 def ml(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the program in a folder; the gate may refuse."""
-    command = [sys.executable, "-B", "-m", "project_package.tabular.__main__", *arguments]
+    command = [sys.executable, "-B", "-m", "project_package.tabular.entry_point", *arguments]
     done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
     if done.returncode > 1:
         sys.exit(f"{' '.join(arguments)} failed: {done.stdout}{done.stderr}")
@@ -163,8 +163,8 @@ def run(table: Table, rows: pl.DataFrame, target: Path, seed: int) -> Run:
 def fit_rivals(table: Table, folder: Path, seed: int) -> list[float]:
     """Fit gradient boosting as a data scientist would; return its scores on the test rows."""
     # 1. Split as the program does.
-    params: Any = read(TRAINING.params, folder / "params.toml", [f"seed={seed}"])
-    training = TRAINING.for_project(params, folder)
+    params: Any = read_params(PARAMS, folder / "params.toml", [f"seed={seed}"])
+    training = make_training(params, folder)
     splits = training.split(params, Workspace(folder).dataset().path)
     # 2. Read text as categories, a date as days, and missing values as they are.
     frame = pd.read_csv(folder / FILE, parse_dates=[table.date] if table.date else [])

@@ -18,11 +18,12 @@ from hypothesis import settings
 from projects import copy_project, open_project, train_again
 
 import project_package
+from project_package.cli import EntryPoint
+from project_package.contract.training import Training
 from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
-from project_package.params import read
+from project_package.params import read_params
 from project_package.settings import Settings
-from project_package.training import Training
 
 # Modules of this folder; projects without history lack `states`.
 pytest_plugins = [name for name in ("databases", "servers", "states") if find_spec(name)]
@@ -74,17 +75,24 @@ def untrained(use_case: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def training(use_case: str, untrained: Path) -> Training:
-    module = import_module(f"{PACKAGE}.{use_case}.training")
-    parameters = read(module.TRAINING.params, untrained / "params.toml")
-    found: Training = module.TRAINING.for_project(parameters, untrained)
+def entry(use_case: str) -> EntryPoint:
+    """Return the entry point of the use case."""
+    found: EntryPoint = import_module(f"{PACKAGE}.{use_case}.entry_point").ENTRY
     return found
 
 
 @pytest.fixture(scope="session")
-def opened(training: Training) -> Callable[[Path], Project]:
+def training(use_case: str, untrained: Path) -> Training:
+    module = import_module(f"{PACKAGE}.{use_case}.training")
+    parameters = read_params(module.PARAMS, untrained / "params.toml")
+    found: Training = module.make_training(parameters, untrained)
+    return found
+
+
+@pytest.fixture(scope="session")
+def opened(use_case: str) -> Callable[[Path], Project]:
     """Return what opens the project of a folder."""
-    return partial(open_project, training)
+    return partial(open_project, import_module(f"{PACKAGE}.{use_case}.training"))
 
 
 @pytest.fixture(scope="session")
@@ -101,10 +109,12 @@ def trained(
 
 
 @pytest.fixture(scope="session")
-def retrained(trained: Path, training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def retrained(
+    trained: Path, opened: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Train again: version 2 is the challenger. Do not write to it."""
     root = copy_project(trained, tmp_path_factory.mktemp("retrained") / "project")
-    train_again(training, root)
+    train_again(opened(root))
     return root
 
 

@@ -14,11 +14,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
-from project_package.contract import Columns, Frozen, Task
+from project_package.columns import Columns, to_rows
+from project_package.contract.task import Task
 from project_package.errors import ModelError
-from project_package.fields import Identifier, to_rows
+from project_package.fields import Frozen, Identifier
 from project_package.model_store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
-from project_package.serving.app import create_app
+from project_package.serving.app import OpenEvents, create_app
 from project_package.settings import Settings
 
 MODEL = "model.json"
@@ -91,6 +92,9 @@ class Published:
 
     root: Path
     task: Task
+    open_events: OpenEvents | None = None
+    """Of a task with history."""
+    settings_type: type[Settings] = Settings
 
     @property
     def store(self) -> Store:
@@ -101,11 +105,11 @@ class Published:
 
     def publish(self, version: int, alias: str = CHAMPION, answer: float = 0, **model: Any) -> None:
         """Publish a version that multiplies by its number, and point an alias to it."""
-        column = "total" if self.task.history else "x"
+        column = "total" if self.open_events else "x"
         known = {"factor": version, "column": column, **model}
-        request = (
-            {"payment": "example", "x": 2.0, "earlier": []} if self.task.history else {"x": 2.0}
-        )
+        request: dict[str, Any] = {"x": 2.0}
+        if self.open_events:
+            request |= {"payment": "example", "earlier": []}
         examples = [{"request": request, "response": {"y": answer or 2.0 * known["factor"]}}]
         files = {MODEL: json.dumps(known).encode(), EXAMPLES: json.dumps(examples).encode()}
         bundle = Bundle(files, MANIFEST)
@@ -116,4 +120,5 @@ class Published:
     def app(self, **settings: Any) -> FastAPI:
         """Build the application; keys and prediction log are off unless set."""
         defaults = {"serve_keys": "off", "log_url": "off", "serve_poll_seconds": 0.01}
-        return create_app(self.make_task, Settings(**{**defaults, **settings}), self.root)
+        own = self.settings_type(**{**defaults, **settings})
+        return create_app(self.make_task, own, self.root, self.open_events)

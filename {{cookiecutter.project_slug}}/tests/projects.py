@@ -9,28 +9,27 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from plain.use_case import TRAINING
+from plain import use_case
 from pydantic import create_model
 
 from project_package.bundle import Bundle
-from project_package.contract import Task
+from project_package.contract.task import Task
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
-from project_package.params import read
+from project_package.params import read_params
 from project_package.settings import Settings
-from project_package.training import Training
 
 LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")
 
 
 def open_project(use_case: Any, root: Path) -> Project:
     """Open the project of a folder; MLflow works on the one that was opened last."""
-    params = read(use_case.params, root / "params.toml")
-    training = use_case.for_project(params, root)
+    params = read_params(use_case.PARAMS, root / "params.toml")
+    training = use_case.make_training(params, root)
     return Project(training, params, Workspace(root), LOCAL, Console(quiet=True))
 
 
@@ -71,7 +70,7 @@ def run_plain(root: Path, section: str = "") -> Path:
     promote = "[promote]\nmin_parity_rows = 500\nmax_latency_ms = 500\n"
     text = f'name = "plain"\ncsv = "{root}/customers.csv"\n{promote}{section}'
     (root / "params.toml").write_text(text)
-    pipeline(open_project(TRAINING, root))
+    pipeline(open_project(use_case, root))
     return root
 
 
@@ -86,9 +85,8 @@ def with_age(project: Project) -> Project:
     return replace(project, training=replace(project.training, make_task=make_task))
 
 
-def train_again(training: Training, root: Path) -> None:
+def train_again(project: Project) -> None:
     """Train and evaluate version 2, with a new search."""
-    (root / "optuna.db").unlink()
-    project = open_project(training, root)
+    (project.workspace.root / "optuna.db").unlink()
     train(project)
     evaluate(project)

@@ -20,19 +20,22 @@ import uvicorn
 from fastapi import FastAPI
 from multiplying import Published
 
-from project_package.api_keys import SCOPES, add
+from project_package.api_keys import SCOPES, add_key
 from project_package.bundle import Bundle
-from project_package.contract import Columns, Model, Task
+from project_package.cli import EntryPoint
+from project_package.columns import Columns
+from project_package.contract.task import Model, Task
 from project_package.lifecycle.project import Project
 from project_package.serving.app import create_app
 from project_package.settings import Settings
 
 FACTORY = """
 from {0} import {1}
-from project_package.serving.app import create_app, serve
+from project_package.serving.app import create_app
+from project_package.serving.serve import serve
 
 def create():
-    return create_app(lambda _: {1})
+    return create_app(lambda _: {1}, open_events={3})
 
 if __name__ == "__main__":
     serve("factory:create", "", 0, {2}, False)
@@ -93,7 +96,7 @@ class Served:
 
 
 @pytest.fixture
-def served(project: Project, tmp_path: Path) -> Iterator[Served]:
+def served(project: Project, entry: EntryPoint, tmp_path: Path) -> Iterator[Served]:
     """Serve the trained project, without keys and with an empty event store."""
     seen: list[Columns] = []
 
@@ -103,11 +106,10 @@ def served(project: Project, tmp_path: Path) -> Iterator[Served]:
 
     settings = Settings(
         model_store=project.registry.store.address,
-        state_url=str(tmp_path / "state.db"),
         serve_keys="off",
         log_url="off",
     )
-    app = create_app(make_task, settings, tmp_path)
+    app = create_app(make_task, settings, tmp_path, entry.open_events)
     seen.clear()  # of the examples
     with running(app) as url, httpx2.Client(base_url=url, timeout=60) as client:
         yield Served(client, seen)
@@ -145,8 +147,10 @@ def launched(folder: Path, arguments: list[str], settings: dict[str, str]) -> It
 def program(published: Published, workers: int = 1, **settings: str) -> Iterator[Program]:
     """Serve a published model in processes of its own; yields the first one and its address."""
     name = published.task.name
-    module = "totals" if published.task.history else "multiplying"
-    (published.root / "factory.py").write_text(FACTORY.format(module, name.upper(), workers))
+    module = "totals" if published.open_events else "multiplying"
+    opener = "__import__('totals').open_events" if published.open_events else None
+    factory = FACTORY.format(module, name.upper(), workers, opener)
+    (published.root / "factory.py").write_text(factory)
     own = {"PYTHONPATH": os.pathsep.join(sys.path), "SERVE_KEYS": "off"}
     with launched(published.root, ["factory.py"], own | settings) as process:
         yield process
@@ -176,8 +180,8 @@ class Server:
 def started(project: Project, use_case: str, tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Return what starts `ml serve` for the trained project, with settings of its own."""
     package = Project.__module__.partition(".")[0]
-    command = ["-m", f"{package}.{use_case}", "serve", "--port", "0"]
-    token = add(tmp_path / "keys.json", "all", SCOPES)
+    command = ["-m", f"{package}.{use_case}.entry_point", "serve", "--port", "0"]
+    token = add_key(tmp_path / "keys.json", "all", SCOPES)
     own = {"MODEL_STORE": project.registry.store.address}
     with ExitStack() as stack:
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from project_package.contract import Columns, Entity, Frozen, History
-from project_package.state.base import open_store
+from project_package.columns import Columns, to_rows
+from project_package.contract.history import Entity, History
+from project_package.fields import Frozen
 
 DAY = 86_400_000
 START = 20_000 * DAY
@@ -37,13 +38,22 @@ HISTORY = History(
     ),
     event=Payment,
     key=("payment_id",),
-    from_request=lambda _: None,
+    to_raw_rows=lambda requests: to_rows(requests, Payment),
+    needs_store=lambda _: True,
+    from_request=lambda _: {},
     features=lambda rows, _: rows,
-    open_store=open_store,
     request_is_event=True,
     label=Verdict,
 )
 EmptyStore = Callable[[], str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_store() -> Iterator[None]:
+    """Keep the address of the environment out of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("STATE_URL", raising=False)
+        yield
 
 
 @pytest.fixture(scope="module", params=["sqlite", "redis"])

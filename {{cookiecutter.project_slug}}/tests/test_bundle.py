@@ -13,9 +13,9 @@ from project_package.bundle import (
     Bundle,
     Manifest,
     pack,
-    read,
+    read_files,
     unpack,
-    write,
+    write_files,
 )
 from project_package.errors import UserError
 
@@ -74,7 +74,7 @@ def test_unreadable_manifest_is_refused(manifest: bytes) -> None:
 
 
 def test_folder_is_written_once_and_read(tmp_path: Path) -> None:
-    write(pack(BUNDLE), tmp_path / "new")
-    assert unpack(read(tmp_path / "new")) == unpack(pack(BUNDLE))
+    write_files(pack(BUNDLE), tmp_path / "new")
+    assert unpack(read_files(tmp_path / "new")) == unpack(pack(BUNDLE))
     with pytest.raises(FileExistsError):
-        write(pack(BUNDLE), tmp_path / "new")
+        write_files(pack(BUNDLE), tmp_path / "new")

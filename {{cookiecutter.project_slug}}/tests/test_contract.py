@@ -13,15 +13,16 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from project_package.bundle import Bundle, unpack
-from project_package.contract import Columns, Model, Task, length, take
-from project_package.lifecycle.data import data
+from project_package.cli import EntryPoint
+from project_package.columns import Columns, length, take
+from project_package.contract.task import Model, Task, predict_requests
+from project_package.contract.training import Training
 from project_package.lifecycle.evaluate import challenger, splits_of
-from project_package.lifecycle.inference import answer
+from project_package.lifecycle.make_dataset import make_dataset
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
 from project_package.model_store import BUNDLE, CHAMPION
 from project_package.serving.app import create_app
-from project_package.training import Training
 
 SAMPLE = 60
 
@@ -82,7 +83,7 @@ def test_same_parameters_give_the_same_data(
 ) -> None:
     for path in project.workspace.root.glob("*.toml"):
         shutil.copy(path, tmp_path)
-    assert data(opened(tmp_path)).digest == project.workspace.dataset().digest
+    assert make_dataset(opened(tmp_path)).digest == project.workspace.dataset().digest
 
 
 def test_report_explains_its_rows_scores_and_slices(
@@ -141,30 +142,31 @@ def test_requests_have_the_features_of_the_table(
         own = take(sample, np.array([row]))
         for request in training.examples(folder, own, 1):  # none when its history is too long
             features = task.to_rows([request])
-            if task.history is not None:
-                history = task.history.from_request(request)
-                assert history is not None
-                features = task.history.features(features, [history])
             shared = features.keys() & own.keys() - {task.entity, task.id}  # pseudonyms
             assert_same({n: features[n] for n in shared}, {n: own[n] for n in shared})
             compared += len(shared)
     assert compared >= length(sample)
 
 
-def test_server_gives_the_answers_of_the_bundle(
-    training: Training, project: Project, task: Task, model: Model, rows: Columns
+def test_server_gives_the_answers_of_the_bundle(  # noqa: PLR0913, PLR0917  fixtures
+    entry: EntryPoint,
+    training: Training,
+    project: Project,
+    task: Task,
+    model: Model,
+    rows: Columns,
 ) -> None:
     settings = project.settings.model_copy(
         update={"serve_keys": "off", "log_url": SecretStr("off")}
     )
-    app = create_app(training.make_task, settings, project.workspace.root)
+    app = create_app(training.make_task, settings, project.workspace.root, entry.open_events)
     requests = training.examples(project.workspace.dataset().path, rows, SAMPLE)
     body = {"instances": [request.model_dump(mode="json") for request in requests]}
     with TestClient(app) as client:  # the loader has compared the answers to the examples
         assert len(app.state.champion.current().examples) >= 2
         found = client.post("/v1/predict", json=body).json()
     assert found["model_version"] == "1"
-    assert found["predictions"] == answer(task, model, requests)
+    assert found["predictions"] == predict_requests(task, model, requests)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

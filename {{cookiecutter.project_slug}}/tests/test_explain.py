@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from project_package.contract import Columns, Model
+from project_package.columns import Columns
+from project_package.contract.task import Model
 from project_package.explain import ROWS_AT_ONCE, effects, log_odds
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from project_package.columns import columns_of, milliseconds, to_rows
 from project_package.fields import (
     EARLIEST,
     LONGEST_ID,
@@ -15,9 +16,6 @@ from project_package.fields import (
     Identifier,
     Moment,
     Money,
-    columns_of,
-    milliseconds,
-    to_rows,
     until,
 )
 

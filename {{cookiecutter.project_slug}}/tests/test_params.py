@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import Field, ValidationError
 
-from project_package.contract import Frozen
 from project_package.errors import UserError
-from project_package.params import Params, flatten, read
+from project_package.fields import Frozen
+from project_package.params import Params, flatten, read_params
 
 TEXT = 'name = "demo"\n'
 
@@ -31,7 +31,7 @@ class Own(Params):
 
 def read_text(folder: Path, text: str, *changes: str) -> Own:
     (folder / "params.toml").write_text(text)
-    return read(Own, folder / "params.toml", changes)
+    return read_params(Own, folder / "params.toml", changes)
 
 
 def error(folder: Path, text: str, *changes: str) -> str:
@@ -106,7 +106,7 @@ def test_bad_toml_names_the_line(tmp_path: Path) -> None:
 
 def test_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run `ml` in the project's folder"):
-        read(Own, tmp_path / "params.toml")
+        read_params(Own, tmp_path / "params.toml")
 
 
 def test_flattened_names_are_those_of_set(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from project_package.contract import Columns
-from project_package.onnx_model import OnnxModel
-from project_package.quantisation import dynamic_int8, static_int8
+from project_package.columns import Columns
+from project_package.int8 import dynamic_int8, static_int8
+from project_package.onnx_runtime import OnnxModel
 
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.random((64, 1, 8, 8), np.float32)

@@ -1,15 +1,17 @@
 """A use case with history: y = factor (x + what the same person paid earlier)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
-from multiplying import TIMES
+from multiplying import TIMES, Published
 
-from project_package.contract import Columns, Entity, Frozen, History, HistoryRows
-from project_package.fields import Identifier, Moment, to_rows
-from project_package.state.base import open_store
+from project_package.columns import Columns, to_rows
+from project_package.contract.history import Entity, History, HistoryRows, HistoryTask
+from project_package.fields import Frozen, Identifier, Moment
+from project_package.serving.events import open_events
+from project_package.state.settings import StateSettings
 
 NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)
 
@@ -34,9 +36,9 @@ class TotalRequest(Payment):
     earlier: list[float] | None = None
 
 
-def read_history(request: TotalRequest) -> HistoryRows | None:
+def read_history(request: TotalRequest) -> HistoryRows:
     if request.earlier is None:
-        return None
+        return {}
     return {"who": {"x": np.array(request.earlier), "timestamp": np.zeros(len(request.earlier))}}
 
 
@@ -49,17 +51,20 @@ HISTORY = History(
     entities=(Entity("who", timedelta(days=1), ("x",)),),
     event=PastPayment,
     key=("payment",),
+    to_raw_rows=lambda requests: to_rows(requests, Payment),
+    needs_store=lambda request: request.earlier is None,
     from_request=read_history,
     features=add_totals,
-    open_store=open_store,
     request_is_event=True,
     label=Label,
 )
-TOTALS = replace(
-    TIMES,
-    name="totals",
-    request=TotalRequest,
-    to_rows=lambda requests: to_rows(requests, Payment),
-    id="payment",
+TOTALS = HistoryTask(
+    **vars(TIMES)
+    | {"name": "totals", "request": TotalRequest, "to_rows": HISTORY.to_rows, "id": "payment"},
     history=HISTORY,
 )
+
+
+def published(root: Path) -> Published:
+    """Return a folder to publish versions in."""
+    return Published(root, TOTALS, open_events, StateSettings)

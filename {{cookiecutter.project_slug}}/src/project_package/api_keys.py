@@ -9,17 +9,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 from filelock import FileLock
 from pydantic import Field, TypeAdapter, ValidationError
 
 from .bundle import sha256
-from .contract import Frozen
+from .contract.task import Scope
 from .errors import UserError, near, require_known
+from .fields import Frozen
 
-Scope: TypeAlias = Literal["predict", "labels", "admin"]
-"""What a key allows: predictions; sending events and labels; reading metrics and the model."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
@@ -34,7 +33,7 @@ class Key(Frozen):
 KEYS = TypeAdapter(tuple[Key, ...])
 
 
-def read(path: Path) -> tuple[Key, ...]:
+def read_keys(path: Path) -> tuple[Key, ...]:
     """Read the keys, none when there is no file; raise UserError when they cannot be read."""
     try:
         return KEYS.validate_json(path.read_bytes())
@@ -45,7 +44,7 @@ def read(path: Path) -> tuple[Key, ...]:
         raise UserError(f"The API keys in {path} cannot be read: {reason}.") from None
 
 
-def add(path: Path, name: str, scopes: Sequence[str]) -> str:
+def add_key(path: Path, name: str, scopes: Sequence[str]) -> str:
     """Create a key and return its token, stored nowhere; raise UserError for a wrong argument."""
     if not scopes:
         raise UserError(f"The key needs a --scope, one or more: {', '.join(SCOPES)}.")
@@ -58,17 +57,17 @@ def add(path: Path, name: str, scopes: Sequence[str]) -> str:
         reason = error.errors()[0]["msg"]
         raise UserError(f"{name!r} cannot be the name of a key: {reason}.") from None
     with _lock(path):
-        keys = read(path)
+        keys = read_keys(path)
         if any(other.name == name for other in keys):
             raise UserError(f"There is a key {name} already: choose another name, or --remove it.")
         _write(path, (*keys, key))
     return token
 
 
-def remove(path: Path, name: str) -> None:
+def remove_key(path: Path, name: str) -> None:
     """Remove a key; raise UserError when there is none of that name."""
     with _lock(path):
-        keys = read(path)
+        keys = read_keys(path)
         remaining = tuple(key for key in keys if key.name != name)
         if len(remaining) == len(keys):
             known = near(name, [key.name for key in keys]) if keys else "none yet."

@@ -9,13 +9,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError
 
-from .contract import Files, Frozen
 from .errors import UserError
+from .fields import Frozen
 
+Files: TypeAlias = Mapping[str, bytes]
+"""The content of files by name."""
 MANIFEST = "manifest.json"
 EXAMPLES = "examples.json"
 """A few requests with their answers: for /docs, and to verify a bundle before it serves."""
@@ -132,13 +134,13 @@ def example_requests(
         ) from error
 
 
-def write(files: Files, folder: Path) -> None:
+def write_files(files: Files, folder: Path) -> None:
     """Write files into a new folder in their order: the manifest comes last."""
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
 
 
-def read(folder: Path) -> Files:
+def read_files(folder: Path) -> Files:
     """Read every file of a folder."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}

@@ -1,11 +1,15 @@
 """The command line: `ml <command>`. A command imports its stage when it runs, so help is quick.
 
-Exit codes: 0 done, 1 the gate refused, 2 something that the user can fix.
+Exit codes: 0 done, 1 the gate refused, 2 something that the user can fix, 70 a crash.
 """
 
 import os
 import sys
-from contextlib import AbstractContextManager
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated
@@ -13,11 +17,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import GateRefused, UserError
-from .settings import read
+from .settings import read_settings
 
 if TYPE_CHECKING:
-    from .lifecycle.project import Project
+    from fastapi import FastAPI
 
+    from .lifecycle.project import Project
+    from .serving.app import OpenEvents
+
+CRASH = 70  # EX_SOFTWARE of sysexits.h
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a parameter for this run."),
@@ -34,34 +42,31 @@ app = typer.Typer(
 )
 
 
-def open_project(
-    context: typer.Context, changes: list[str] | None, quiet: bool
-) -> "AbstractContextManager[Project]":
-    """Open the project of the working folder."""
-    from .lifecycle.project import open_folder
-
-    training, _ = context.obj
-    return open_folder(resolve_name(training), changes or (), quiet)
-
-
-def add_stage(name: str, module: str, summary: str) -> None:
-    """Add a command: it opens the project and calls the function `name` of a lifecycle module."""
+def add_stage(name: str, function: str, summary: str) -> None:
+    """Add a command that opens the project and calls a function: `lifecycle.train:train`."""
 
     @app.command(name, help=summary, epilog=f"Example: `ml {name}`")
     def stage(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-        function = resolve_name(f"{__package__}.lifecycle.{module}:{name}")
-        with open_project(context, changes, quiet) as project:
-            function(project)
+        run_stage = resolve_name(f"{__package__}.{function}")
+        with context.obj.open_project(changes, quiet) as project:
+            run_stage(project)
 
 
-add_stage("data", "data", "Read raw rows, validate them and compute their features.")
-add_stage("train", "train", "Search, fit and register a challenger.")
-add_stage("evaluate", "evaluate", "Score the challenger beside its baselines and write the report.")
-add_stage("promote", "promote", "Make the challenger the champion if it passes the gate.")
-add_stage("rollback", "promote", "Make the previous champion the champion again.")
-add_stage("pipeline", "pipeline", "Run data, train, evaluate and promote.")
-add_stage("models", "doctor", "List the registered versions with their aliases and scores.")
-add_stage("doctor", "doctor", "Check the set-up; exit with 2 when something is broken.")
+STAGES = {
+    "data": ("make_dataset:make_dataset", "Read raw rows, validate them and compute features."),
+    "train": ("train:train", "Search, fit and register a challenger."),
+    "evaluate": (
+        "evaluate:evaluate",
+        "Score the challenger beside its baselines; write the report.",
+    ),
+    "promote": ("promote:promote", "Make the challenger the champion if it passes the gate."),
+    "rollback": ("promote:rollback", "Make the previous champion the champion again."),
+    "pipeline": ("pipeline:pipeline", "Run data, train, evaluate and promote."),
+    "models": ("list_versions:list_versions", "List the registered versions with their scores."),
+    "doctor": ("doctor:doctor", "Check the set-up; exit with 2 when something is broken."),
+}
+for name, (function, summary) in STAGES.items():
+    add_stage(name, f"lifecycle.{function}", summary)
 
 
 @app.command(epilog="Example: `ml predict today.csv predictions.parquet`")
@@ -75,7 +80,7 @@ def predict(
     """Predict a file of raw rows with the champion."""
     from .lifecycle.predict import predict as stage
 
-    with open_project(context, changes, quiet) as project:
+    with context.obj.open_project(changes, quiet) as project:
         stage(project, source, target)
 
 
@@ -88,7 +93,7 @@ def erase(
     """Delete what is stored of an entity: its logged predictions, and events if any."""
     from .lifecycle.erase import erase as stage
 
-    with open_project(context, None, quiet) as project:
+    with context.obj.open_project(None, quiet) as project:
         stage(project, entity)
 
 
@@ -105,10 +110,9 @@ def serve(
     quiet: Quiet = False,
 ) -> None:
     """Serve the champion over HTTP."""
-    from .serving.app import serve as stage
+    from .serving.serve import serve as stage
 
-    _, create_app = context.obj
-    stage(create_app, host, port, workers or 0, quiet)
+    stage(context.obj.application, host, port, workers or 0, quiet)
 
 
 @app.command(epilog="Example: `ml key shop --scope predict --scope labels`")
@@ -122,28 +126,79 @@ def key(
     """Create an API key and print it, only this once; a running server reads it within seconds."""
     from . import api_keys
 
-    path = read().keys(Path.cwd())
+    path = read_settings().keys(Path.cwd())
     if path is None:
         raise UserError("SERVE_KEYS is off, so requests need no key: set it to a file first.")
     if remove:
-        api_keys.remove(path, name)
+        api_keys.remove_key(path, name)
     else:
-        sys.stdout.write(f"{api_keys.add(path, name, scopes or ())}\n")
+        sys.stdout.write(f"{api_keys.add_key(path, name, scopes or ())}\n")
 
 
-def run(training: str, create_app: str) -> None:
-    """Run the command line; print a user's error as a sentence, without a traceback.
+@dataclass(frozen=True)
+class EntryPoint:
+    """The command line and the HTTP application of a use case.
 
-    `training` names a use case's `Training` as `module:name`, since a server lacks its libraries;
-    `create_app` names the factory of the HTTP application.
+    Each side is imported by name when it is used: a server image has no training library, and help
+    is quick.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # busy waiting is slow on a shared machine
-    try:
-        app(obj=(training, create_app))
-    except (UserError, GateRefused) as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
-    except ModuleNotFoundError as error:
-        sys.stderr.write(f"The library {error.name} is missing: run `uv sync`.\n")
-        sys.exit(UserError.exit_code)
+
+    package: str
+    """The package of the use case."""
+    task: str = "task"
+    """Its module with `make_task`."""
+    training: str = "training"
+    """Its module with `make_training`, and `PARAMS`, the type of the parameters."""
+    history: bool = False
+    """Features read earlier events: there is an event store."""
+
+    @property
+    def application(self) -> str:
+        """The name of `create_app`, for uvicorn."""
+        return f"{self.package}.entry_point:create_app"
+
+    @property
+    def open_events(self) -> "OpenEvents | None":
+        """The function that opens the event store of a server."""
+        if not self.history:
+            return None
+        function: OpenEvents = resolve_name(f"{__package__}.serving.events:open_events")
+        return function
+
+    def create_app(self) -> "FastAPI":
+        """Create the application; uvicorn calls this in every process."""
+        from .serving.app import create_app
+
+        make_task = resolve_name(f"{self.package}.{self.task}:make_task")
+        return create_app(make_task, open_events=self.open_events)
+
+    @contextmanager
+    def open_project(
+        self, changes: Sequence[str] | None = None, quiet: bool = False
+    ) -> "Iterator[Project]":
+        """Open the project of the working folder, with changes of its parameters."""
+        from .lifecycle.project import open_folder
+
+        training = import_module(f"{self.package}.{self.training}")
+        events = import_module(f"{__package__}.lifecycle.stored_events") if self.history else None
+        with open_folder(training, changes or (), quiet) as project:
+            yield replace(project, events=events)
+
+    def main(self) -> None:
+        """Run the command line; print a user's error as a sentence, without a traceback."""
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # busy waiting slows a shared machine
+        if self.history:
+            summary = "Store recent events of the data set, so that the server has a history."
+            add_stage("backfill", "lifecycle.backfill:backfill", summary)
+        try:
+            app(obj=self)
+        except (UserError, GateRefused) as error:
+            sys.stderr.write(f"{error}\n")
+            sys.exit(error.exit_code)
+        except ModuleNotFoundError as error:
+            sys.stderr.write(f"The library {error.name} is missing: run `uv sync`.\n")
+            sys.exit(UserError.exit_code)
+        except Exception:  # noqa: BLE001  a scheduler must be able to tell a crash from a refusal
+            traceback.print_exc()
+            sys.exit(CRASH)

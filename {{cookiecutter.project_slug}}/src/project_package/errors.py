@@ -26,11 +26,6 @@ class ModelError(UserError):
 
 OTHER_CODE = "which this model reads: use the code that it was trained with, or run `ml rollback`."
 """The end of the message when a model reads a column that the code does not have."""
-CODE_ERRORS = (
-    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError),
-    *(ImportError, OSError),
-)
-"""What code of a use case may raise when it does not fit a bundle or its rows."""
 
 
 class GateRefused(Exception):
@@ -72,7 +67,9 @@ class Violation:
     """A few of these rows, column by column."""
 
 
-def refuse(what: str, violations: Sequence[Violation], names: Mapping[str, str]) -> UserError:
+def violations_error(
+    what: str, violations: Sequence[Violation], names: Mapping[str, str]
+) -> UserError:
     """Return the error that lists every broken rule, with example rows below each.
 
     `names` are those of the source, by our column names; columns without one have ours.

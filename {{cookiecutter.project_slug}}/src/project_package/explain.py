@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import Columns, length
+from .columns import Columns, length
 
 ROWS_AT_ONCE = 4_096
 

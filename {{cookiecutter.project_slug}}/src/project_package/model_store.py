@@ -18,9 +18,9 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 from pydantic import ValidationError
 
-from .bundle import Bundle, unpack
-from .contract import Files, Frozen
+from .bundle import Bundle, Files, unpack
 from .errors import Unavailable, UserError
+from .fields import Frozen
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 BUNDLE, EVIDENCE = "bundle", "evidence"

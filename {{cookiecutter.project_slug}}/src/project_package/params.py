@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from .contract import Frozen
 from .errors import UserError, near
+from .fields import Frozen
 
 
 class Train(Frozen):
@@ -53,7 +53,7 @@ class Params(Frozen):
 ParamsOf = TypeVar("ParamsOf", bound=Params)
 
 
-def read(model: type[ParamsOf], path: Path, changes: Sequence[str] = ()) -> ParamsOf:
+def read_params(model: type[ParamsOf], path: Path, changes: Sequence[str] = ()) -> ParamsOf:
     """Read a TOML file and apply `section.key=value` changes; raise UserError for what is wrong."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

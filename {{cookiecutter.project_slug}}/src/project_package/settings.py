@@ -3,6 +3,7 @@
 import re
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -23,8 +24,6 @@ class Settings(BaseSettings):
     """Folder, s3://, gs:// or az:// that champions are served from; empty means `store`."""
     data_url: SecretStr = SecretStr("")
     """postgresql:// or sqlite:// address for `data.source = "sql"`."""
-    state_url: str = ""
-    """SQLite file or redis:// address of the event store; empty means `state.db`."""
     log_url: SecretStr = SecretStr("")
     """Prediction log: sqlite:///file, postgresql://... or `off`; empty means `predictions.db`."""
     log_key: SecretStr = SecretStr("")
@@ -85,17 +84,6 @@ class Settings(BaseSettings):
         address = self.model_store or "store"
         return address if "://" in address else str(root / Path(address).expanduser())
 
-    def state(self, root: Path) -> str:
-        """Return the address of a Redis, or of an absolute file; raise UserError for another."""
-        address = self.state_url.removeprefix("sqlite:///") or "state.db"
-        if address.startswith(("redis://", "rediss://")):
-            return address
-        if ":/" in address:
-            raise UserError(
-                f"STATE_URL={shown(address)} is none of redis://, rediss:// and sqlite:///file."
-            )
-        return str(root.absolute() / Path(address).expanduser())
-
     def keys(self, root: Path) -> Path | None:
         """Return the file of API keys, absolute; None when no request needs one."""
         if self.serve_keys.lower() == "off":
@@ -103,16 +91,24 @@ class Settings(BaseSettings):
         return root.absolute() / Path(self.serve_keys or "keys.json").expanduser()
 
 
-def read() -> Settings:
+SettingsOf = TypeVar("SettingsOf", bound=Settings)
+
+
+def read_settings() -> Settings:
     """Read the environment; raise UserError for a wrong value, or a misspelt name in .env."""
+    return read_settings_as(Settings)
+
+
+def read_settings_as(kind: type[SettingsOf]) -> SettingsOf:
+    """Read the environment as settings of a type; see `read_settings`."""
     try:
-        found = Settings()
+        found = kind()
     except UnicodeDecodeError as error:
         raise UserError(f".env is not UTF-8: {error}; save it as UTF-8.") from error
     except ValidationError as error:  # of numbers: no address or secret is among these
         wrong = [f"{str(e['loc'][0]).upper()}={e['input']}: {e['msg']}" for e in error.errors()]
         raise UserError(f"{'; '.join(wrong)}. Correct it in the environment or in .env.") from None
-    known = [name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in kind.model_fields]
     for name in map(str.upper, found.model_extra or ()):  # the other names in .env
         # MLflow reads MLFLOW_TRACKING_DIR, which has .895 in common with a setting.
         cutoff = 0.9 if name.startswith("MLFLOW_") else 0.84

@@ -8,13 +8,13 @@ import duckdb
 import pytest
 from data.tables import csv_file, parquet_file
 
-from project_package.data.files import find, read
+from project_package.data.files import find_files, open_file
 from project_package.errors import UserError
 
 
 def opened(path: Path) -> tuple[list[str], list[tuple[Any, ...]]]:
     with duckdb.connect() as duck:
-        found = read(duck, path)
+        found = open_file(duck, path)
         return found.columns, found.fetchall()
 
 
@@ -22,14 +22,14 @@ def test_pattern_finds_files_and_path_is_literal(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv", "[a].csv"):
         (tmp_path / name).touch()
     (tmp_path / "folder.csv").mkdir()
-    assert [path.name for path in find(f"{tmp_path}/*.csv")] == ["[a].csv", "a.csv", "b.csv"]
-    assert find(f"{tmp_path}/[a].csv") == [tmp_path / "[a].csv"]
+    assert [path.name for path in find_files(f"{tmp_path}/*.csv")] == ["[a].csv", "a.csv", "b.csv"]
+    assert find_files(f"{tmp_path}/[a].csv") == [tmp_path / "[a].csv"]
 
 
 @pytest.mark.parametrize("name", ["nothing.csv", "*.parquet", "", "s3://bucket/rows.parquet"])
 def test_rejects_a_path_without_files(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="No file matches"):
-        find(name if "://" in name else f"{tmp_path}/{name}")
+        find_files(name if "://" in name else f"{tmp_path}/{name}")
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])

@@ -7,7 +7,7 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
-from project_package.data.validation import broken_by_rows, broken_by_table
+from project_package.data.broken_rules import broken_by_rows, broken_by_table
 from project_package.errors import UserError, Violation
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from project_package.demand.data import DemandParams, load_data
+from project_package.columns import columns_of
 from project_package.demand.features import PLANS
+from project_package.demand.load import load_data
+from project_package.demand.params import DemandParams
 from project_package.demand.schemas import SoldWeek
-from project_package.fields import columns_of
 
 START, WEEKS, PRODUCTS = datetime(2024, 1, 1), 40, 6
 

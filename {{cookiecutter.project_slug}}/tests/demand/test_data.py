@@ -9,22 +9,21 @@ import polars as pl
 import pytest
 from demand.tables import PRODUCTS, WEEKS, data_set, params, weekly_table
 
-from project_package.contract import Columns
-from project_package.demand.data import (
+from project_package.columns import Columns, columns_of
+from project_package.contract.training import Splits
+from project_package.demand.features import INPUTS
+from project_package.demand.load import (
     KEY,
-    DemandParams,
     columns,
     examples,
     load_data,
     read_batch,
     recent_events,
-    split,
 )
-from project_package.demand.features import INPUTS
+from project_package.demand.params import DemandParams
 from project_package.demand.schemas import MIN_HISTORY, PLANNED, SOLD, SoldWeek
+from project_package.demand.split import split
 from project_package.errors import UserError
-from project_package.fields import columns_of
-from project_package.training import Splits
 
 WEEK = 7 * 86_400_000
 PLANS = weekly_table().tail(PRODUCTS).select(*KEY, *PLANNED)

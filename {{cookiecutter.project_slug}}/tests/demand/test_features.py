@@ -7,7 +7,7 @@ import pytest
 from demand.tables import others
 from numpy.typing import NDArray
 
-from project_package.contract import Columns
+from project_package.columns import Columns
 from project_package.demand.features import (
     INPUTS,
     NAIVE_INPUTS,

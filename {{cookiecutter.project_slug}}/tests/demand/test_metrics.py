@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project_package.contract import Columns
+from project_package.columns import Columns
 from project_package.demand.metrics import (
     conformal_factors,
     coverage_gap,

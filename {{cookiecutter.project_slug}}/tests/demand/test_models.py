@@ -8,11 +8,11 @@ import optuna
 import pytest
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns, take
+from project_package.columns import Columns, take
+from project_package.contract.training import Candidate
 from project_package.demand.features import INPUTS, LEVEL
 from project_package.demand.models import CANDIDATES
 from project_package.demand.task import DemandModel
-from project_package.training import Candidate
 
 EACH = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure as Canvas
 
-from project_package.contract import Columns
-from project_package.demand.report import figures, most_variable, summary
+from project_package.columns import Columns
+from project_package.demand.figures import figures, most_variable, summary
 from project_package.lifecycle.evaluate import challenger
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.scoring import Score, number

@@ -1,6 +1,7 @@
 """Rows, features, model and responses: equal for table, batch and requests."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,20 +11,21 @@ from hypothesis import strategies as st
 from multiplying import MANIFEST
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns, length
-from project_package.demand.data import split
+from project_package.columns import Columns, length
+from project_package.contract.training import Outcome
 from project_package.demand.features import INPUTS, LEVEL
+from project_package.demand.models import CANDIDATES
 from project_package.demand.schemas import DemandRequest
+from project_package.demand.split import split
 from project_package.demand.task import (
     DETAILS,
     HISTORY,
     Details,
     make_task,
-    to_rows,
+    to_raw_rows,
 )
-from project_package.demand.training import TRAINING
+from project_package.demand.training import finish
 from project_package.features.windows import MILLISECONDS_A_DAY
-from project_package.training import Outcome
 
 POSITIVE = st.floats(0, 1000)
 
@@ -41,11 +43,11 @@ def test_rows(folder: Path) -> Columns:
 @pytest.fixture(scope="module")
 def bundle(folder: Path) -> Bundle:
     """Return the bundle of a finished baseline."""
-    splits, candidate = split(params(), folder), TRAINING.candidates[0]
-    fitted = candidate.fit(splits.train, candidate.start, 7)
+    splits, candidate = split(params(), folder), CANDIDATES[0]
+    fitted: Any = candidate.fit(splits.train, candidate.start, 7)
     validation = splits.folds[0].valid
     outcome = Outcome(validation, fitted.predict(validation))
-    finished = TRAINING.finish(params(), fitted, splits.train, outcome)
+    finished = finish(params(), fitted, splits.train, outcome)
     return Bundle(finished.files(), MANIFEST)
 
 
@@ -60,11 +62,11 @@ def test_model_takes_the_features_that_it_was_trained_on(
 
 
 def test_finish_measures_the_correction_on_validation_weeks(test_rows: Columns) -> None:
-    candidate = TRAINING.candidates[0]
-    fitted = candidate.fit(test_rows, candidate.start, 7)
+    candidate = CANDIDATES[0]
+    fitted: Any = candidate.fit(test_rows, candidate.start, 7)
     bounds = {name: np.full(999, bound) for name, bound in (("low", 50), ("high", 900))}
     outcome = Outcome({"units": np.arange(1.0, 1_000)}, {**bounds, "value": np.zeros(999)})
-    finished = TRAINING.finish(params(), fitted, test_rows, outcome)
+    finished = finish(params(), fitted, test_rows, outcome)
     details = Details.model_validate_json(finished.files()[DETAILS])
     assert details.low_factor == pytest.approx(101 / 51, abs=0.01)
     assert details.high_factor == pytest.approx(1, abs=0.01)
@@ -96,7 +98,7 @@ def test_bounds_are_multiplied_by_their_factors() -> None:
 def test_history_must_have_the_eight_weeks_before_the_plan() -> None:
     body = {"product_id": "P", "plan": {"week": "2024-05-06"}}
     request = DemandRequest.model_validate(body)
-    week = to_rows([request])["timestamp"][0]
+    week = to_raw_rows([request])["timestamp"][0]
 
     def error(*weeks_ago: int) -> str:
         times = week - np.array(weeks_ago) * 7 * MILLISECONDS_A_DAY

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from project_package.data.completejourney import build
-from project_package.demand.data import FIRST_MONDAY, DemandParams, Split, weekly
 from project_package.demand.features import PLANS
+from project_package.demand.load import FIRST_MONDAY, weekly
+from project_package.demand.params import DemandParams, Split
 
 WEEKS = 12
 START = datetime(FIRST_MONDAY.year, FIRST_MONDAY.month, FIRST_MONDAY.day)

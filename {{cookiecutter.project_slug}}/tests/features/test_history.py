@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from project_package.contract import Entity
-from project_package.features.history import merge_history
+from project_package.contract.history import Entity
+from project_package.features.merge_history import merge_history
 from project_package.features.windows import NO_ENTITY
 
 ENTITIES = (

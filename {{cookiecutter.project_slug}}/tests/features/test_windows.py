@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from project_package.contract import Columns
-from project_package.features.history import entities
+from project_package.columns import Columns
+from project_package.features.merge_history import entities
 from project_package.features.windows import (
     MILLISECONDS_A_DAY,
     NO_ENTITY,

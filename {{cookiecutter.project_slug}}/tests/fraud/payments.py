@@ -5,8 +5,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 
-from project_package.contract import Columns
-from project_package.fields import columns_of
+from project_package.columns import Columns, columns_of
 from project_package.fraud.schemas import PastPayment, Payment
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -11,21 +11,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from project_package.contract import length
+from project_package.columns import columns_of, length
+from project_package.contract.training import Splits
 from project_package.errors import UserError
-from project_package.fields import columns_of
-from project_package.fraud.data import (
-    FraudParams,
-    examples,
-    load_data,
-    read_batch,
-    recent_events,
-    split,
-)
 from project_package.fraud.features import ENTITIES, INPUTS, LABEL_DELAY_DAYS
+from project_package.fraud.load import examples, load_data, read_batch, recent_events
+from project_package.fraud.params import FraudParams
 from project_package.fraud.schemas import PastPayment, Payment
 from project_package.fraud.simulator import simulate
-from project_package.training import Splits
+from project_package.fraud.split import split
 
 DAYS = 75
 SIMULATED = {"customers": 150, "terminals": 300, "days": DAYS, "seed": 5}

@@ -3,7 +3,7 @@
 import numpy as np
 from fraud.payments import rows as payment_rows
 
-from project_package.contract import Columns
+from project_package.columns import Columns
 from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.fraud.features import (
     DESCRIPTIONS,

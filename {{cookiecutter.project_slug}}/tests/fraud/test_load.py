@@ -11,9 +11,10 @@ import httpx2
 import pytest
 from fraud.payments import payment
 
-from project_package.fields import to_rows
+from project_package.columns import to_rows
 from project_package.fraud.schemas import PastPayment
 from project_package.fraud.task import HISTORY
+from project_package.state.sqlite import SqliteStore
 
 CLIENTS, REQUESTS = 64, 320
 FRAUD = pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
@@ -79,7 +80,7 @@ def test_acknowledged_events_survive_the_server(
 
     asyncio.run(load())
     server.process.wait(60)
-    store = HISTORY.open_store(str(tmp_path / "state.db"), HISTORY)
+    store = SqliteStore(tmp_path / "state.db", HISTORY)
     rows = to_rows([PastPayment.model_validate(event) for event in acknowledged])
     with store.transaction():
         assert not any(store.add(rows))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from project_package.contract import Columns
+from project_package.columns import Columns
 from project_package.fraud.metrics import (
     METRICS,
     auc,

@@ -6,14 +6,14 @@ import pytest
 from multiplying import MANIFEST
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns, take
-from project_package.fraud.data import FraudParams
+from project_package.columns import Columns, take
+from project_package.contract.training import Candidate, Outcome
 from project_package.fraud.features import INPUTS
 from project_package.fraud.metrics import auc
 from project_package.fraud.models import CANDIDATES
+from project_package.fraud.params import FraudParams
 from project_package.fraud.task import load
 from project_package.fraud.training import finish
-from project_package.training import Candidate, Outcome
 
 EACH = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 

@@ -36,8 +36,8 @@ import numpy as np
 import polars as pl
 
 from project_package.contract import take
-from project_package.fraud.data import FraudParams, load_data, recent_events, split
-from project_package.fraud.data import examples as examples_of
+from project_package.fraud.load import FraudParams, load_data, recent_events, split
+from project_package.fraud.load import examples as examples_of
 from project_package.fraud.task import HISTORY, history_features
 from project_package.fraud.task import request_history, request_rows
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from project_package.contract import length
+from project_package.columns import length
 from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.fraud.features import INPUTS, LABEL_DELAY_DAYS, LOOKBACK
 from project_package.fraud.schemas import Payment

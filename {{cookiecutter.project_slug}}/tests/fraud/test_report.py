@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure as Canvas
 
-from project_package.contract import Columns
+from project_package.columns import Columns
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
-from project_package.fraud.report import figures, summary
+from project_package.fraud.figures import figures, summary
 from project_package.lifecycle.evaluate import challenger
 from project_package.lifecycle.project import Project
 

@@ -11,19 +11,12 @@ from fraud.payments import payment
 from multiplying import MANIFEST
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns
+from project_package.columns import Columns
 from project_package.errors import ModelError
+from project_package.fraud.decision import ASSETS, Assets, FraudModel
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
 from project_package.fraud.schemas import FraudRequest
-from project_package.fraud.task import (
-    ASSETS,
-    HISTORY,
-    Assets,
-    FraudModel,
-    load,
-    make_task,
-    monitored,
-)
+from project_package.fraud.task import HISTORY, load, make_task, monitored
 
 TASK = make_task(Bundle({}, MANIFEST))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from project_package.data.sources import SourceParams
+from project_package.data.copy_rows import SourceParams
 from project_package.errors import UserError
 from project_package.fraud.simulator import simulate
 from project_package.fraud.validation import check

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from project_package.errors import UserError
-from project_package.inspection.data import InspectionParams, load_data, split
 from project_package.inspection.images import encode
+from project_package.inspection.load import load_data
 from project_package.inspection.metrics import slices
+from project_package.inspection.params import InspectionParams
+from project_package.inspection.split import split
 
 PARAMS = InspectionParams.model_validate({"name": "cells", "data": {"source": "elpv", "size": 32}})
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from project_package.inspection.data import Decide, InspectionParams
 from project_package.inspection.metrics import (
     auroc,
     best_auroc,
@@ -15,6 +14,7 @@ from project_package.inspection.metrics import (
     recall_at,
     slices,
 )
+from project_package.inspection.params import Decide, InspectionParams
 from project_package.inspection.simulator import Simulated, simulate
 
 ROWS = {**simulate(Simulated(parts=300, size=32, seed=4)), "copied": np.zeros(600, np.bool_)}

@@ -9,14 +9,14 @@ import onnxruntime
 import pytest
 from optuna.trial import FixedTrial
 
+from project_package.contract.training import ignore
 from project_package.errors import UserError
 from project_package.inspection import cnn
-from project_package.inspection.data import Decide, InspectionParams, Network
 from project_package.inspection.features import statistics
 from project_package.inspection.metrics import auroc
 from project_package.inspection.models import candidates, identity, threshold
+from project_package.inspection.params import Decide, InspectionParams, Network
 from project_package.inspection.simulator import Simulated, simulate
-from project_package.training import ignore
 
 ROWS = simulate(Simulated(parts=100, size=32, strength=80, seed=2))
 EXAMPLES = (ROWS["image"][..., None], ROWS["is_defective"].astype(np.float32))

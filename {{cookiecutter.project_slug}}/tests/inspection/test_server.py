@@ -21,7 +21,7 @@ from servers import running, wait_until
 from project_package.inspection.images import MAX_PIXELS, encode, to_base64
 from project_package.prediction_log import PredictionLog
 from project_package.serving.log_writer import LogWriter
-from project_package.serving.metrics import Metrics
+from project_package.serving.prometheus import Metrics
 
 inspection = pytest.mark.parametrize("use_case", ["inspection"], indirect=True, scope="session")
 BOMB = encode(np.zeros((MAX_PIXELS // 4000 + 1, 4000), np.uint8))

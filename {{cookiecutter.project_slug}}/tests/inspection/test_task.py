@@ -4,16 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from project_package.contract import Columns
+from project_package.columns import Columns
+from project_package.inspection.decision import Details, InspectionModel
 from project_package.inspection.images import to_base64
 from project_package.inspection.schemas import InspectionRequest, request_type
-from project_package.inspection.task import (
-    Details,
-    InspectionModel,
-    monitored,
-    to_responses,
-    to_rows,
-)
+from project_package.inspection.task import monitored, to_responses, to_rows
 
 DARK = np.full((64, 64), 120, np.uint8)
 SPOT = DARK.copy()

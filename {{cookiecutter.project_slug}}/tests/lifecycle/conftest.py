@@ -8,21 +8,21 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from plain.use_case import TRAINING
+from plain import use_case
 from projects import copy_project, open_project, run_plain, train_again
 
+from project_package.contract.training import Training
 from project_package.lifecycle.project import Project
-from project_package.training import Training
 
 
 @pytest.fixture(scope="session")
-def training() -> Training:
-    return TRAINING
+def training(trained: Path) -> Training:
+    return open_project(use_case, trained).training
 
 
 @pytest.fixture(scope="session")
 def opened() -> Callable[[Path], Project]:
-    return partial(open_project, TRAINING)
+    return partial(open_project, use_case)
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +31,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def retrained(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def retrained(
+    trained: Path, opened: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     root = copy_project(trained, tmp_path_factory.mktemp("plain-again") / "project")
-    train_again(TRAINING, root)
+    train_again(opened(root))
     return root
 
 

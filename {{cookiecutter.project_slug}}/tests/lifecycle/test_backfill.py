@@ -6,18 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plain.use_case import TRAINING
 from pydantic import SecretStr
 from states import EmptyStore
 
-from project_package.contract import Columns, Entity, Frozen, History
+from project_package.columns import Columns
+from project_package.contract.history import Entity, History, HistoryTask
+from project_package.contract.history_training import HistoryTraining
 from project_package.errors import UserError
+from project_package.fields import Frozen
+from project_package.lifecycle import stored_events
 from project_package.lifecycle.backfill import backfill
 from project_package.lifecycle.doctor import doctor
 from project_package.lifecycle.erase import erase
 from project_package.lifecycle.project import Project
 from project_package.prediction_log import open_log
-from project_package.state.base import open_store
+from project_package.state.settings import StateSettings, open_store, store_address
 
 COUNT = 1_200
 
@@ -32,9 +35,10 @@ HISTORY = History(
     entities=(Entity("customer", timedelta(days=30), ("call",)),),
     event=Call,
     key=("call",),
-    from_request=lambda _: None,
+    to_raw_rows=lambda _: {},
+    needs_store=lambda _: True,
+    from_request=lambda _: {},
     features=lambda rows, _: rows,
-    open_store=open_store,
 )
 
 
@@ -50,16 +54,17 @@ def recent_events(_: Path) -> Columns:
 @pytest.fixture
 def calling(project: Project, empty_store: EmptyStore) -> Project:
     """Return a project whose use case has events, with an empty event store."""
-    task = replace(project.champion_task(), history=HISTORY)
-    training = replace(TRAINING, make_task=lambda _: task, recent_events=recent_events)
-    settings = project.settings.model_copy(update={"state_url": empty_store()})
-    return replace(project, training=training, settings=settings)
+    task = HistoryTask(**vars(project.champion_task()), history=HISTORY)
+    fields = vars(project.training) | {"make_task": lambda _: task}
+    training = HistoryTraining(**fields, recent_events=recent_events)
+    settings = StateSettings(**project.settings.model_dump() | {"state_url": empty_store()})
+    return replace(project, training=training, settings=settings, events=stored_events)
 
 
 def test_every_event_is_stored_once(calling: Project) -> None:
     assert backfill(calling) == COUNT
     assert backfill(calling) == 0
-    store = open_store(calling.settings.state(Path()), HISTORY)
+    store = open_store(store_address(calling.settings, Path()), HISTORY)
     rows = {name: values[-1:] for name, values in recent_events(Path()).items()}
     (found,) = store.find(rows)
     assert found is not None

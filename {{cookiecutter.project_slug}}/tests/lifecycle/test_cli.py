@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from optuna.exceptions import StorageInternalError
 
-from project_package.cli import run
+from project_package.cli import EntryPoint
 from project_package.lifecycle.project import Project
 
 COMMANDS = ["data", "train", "evaluate", "promote", "rollback", "pipeline", "predict", "models",
@@ -28,7 +28,7 @@ class Ml:
             patch.setattr(sys, "argv", ["ml", *arguments])
             patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow sets it when it connects
             with pytest.raises(SystemExit) as ended:
-                run("plain.use_case:TRAINING", "plain:create_app")
+                EntryPoint("plain", task="use_case", training="use_case").main()
         self.out, self.err = self._capsys.readouterr()
         return int(ended.value.code or 0)
 

@@ -12,7 +12,8 @@ from projects import with_age
 
 from project_package.errors import UserError
 from project_package.lifecycle.console import Console
-from project_package.lifecycle.doctor import doctor, models
+from project_package.lifecycle.doctor import doctor
+from project_package.lifecycle.list_versions import list_versions
 from project_package.lifecycle.project import Project
 
 
@@ -45,7 +46,7 @@ def test_models_are_listed_with_score_and_data(
     retrained: Path, opened: Callable[[Path], Project]
 ) -> None:
     project = opened(retrained)
-    new, old = printed(models, project)
+    new, old = printed(list_versions, project)
     assert (new[:2], old[:2]) == (("2", "challenger"), ("1", "champion"))
     assert 0 < float(new[2]) <= 1
     assert new[4] == old[4] == project.workspace.dataset().digest
@@ -56,14 +57,14 @@ def test_models_are_listed_with_commit_and_changes(copy: Project) -> None:
     copy.registry.client.set_tag(version.run, "mlflow.source.git.commit", "c0ffee42" * 5)
     for dirty, shown in (("False", "c0ffee42"), ("True", "c0ffee42-dirty")):
         copy.registry.client.set_tag(version.run, "mlflow.source.git.dirty", dirty)
-        assert printed(models, copy)[0][5] == shown
+        assert printed(list_versions, copy)[0][5] == shown
 
 
 def test_model_without_evaluation_is_listed(copy: Project) -> None:
     source = copy.registry.client.get_model_version(copy.params.name, "1").source
     with copy.tracking.run("train") as run:
         copy.registry.client.create_model_version(copy.params.name, str(source), run)
-    assert [row[2] == "not evaluated" for row in printed(models, copy)] == [True, False]
+    assert [row[2] == "not evaluated" for row in printed(list_versions, copy)] == [True, False]
 
 
 def test_finished_project_is_in_order(project: Project) -> None:

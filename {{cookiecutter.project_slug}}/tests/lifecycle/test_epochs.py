@@ -8,12 +8,8 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 from plain.use_case import TRAINING, fit_linear
 
-from project_package.contract import Columns
-from project_package.lifecycle.console import Console
-from project_package.lifecycle.project import Project
-from project_package.lifecycle.search import FOLD_STEPS, WARM_UP, Search
-from project_package.lifecycle.train import train
-from project_package.training import (
+from project_package.columns import Columns
+from project_package.contract.training import (
     Candidate,
     Fitted,
     Fold,
@@ -22,6 +18,10 @@ from project_package.training import (
     Report,
     ignore,
 )
+from project_package.lifecycle.console import Console
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.search import FOLD_STEPS, WARM_UP, Search
+from project_package.lifecycle.train import train
 
 EPOCHS = 10
 ROWS = {"x": np.zeros(1)}

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from plain.use_case import TRAINING
 
 from project_package.bundle import Interval, Parity
-from project_package.contract import Columns
+from project_package.columns import Columns
+from project_package.contract.training import Metric
 from project_package.lifecycle import gate
 from project_package.lifecycle.scoring import Evaluation, Score, Slice, number
 from project_package.params import Promote
-from project_package.training import Metric
 
 
 def weighted_mean(_: Columns, predictions: Columns) -> Any:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from plain.use_case import Customer
 
-from project_package.contract import Columns
-from project_package.lifecycle.inference import answer
+from project_package.columns import Columns
+from project_package.contract.task import predict_requests
 from project_package.lifecycle.project import Project
 
 
@@ -21,4 +21,7 @@ def test_answers_are_json_objects_as_in_the_server(project: Project) -> None:
     months = {"months": np.array([10, np.nan])}
     task = replace(project.champion_task(), to_rows=lambda _: months)
     customers = [Customer(months=1, bill=1, plan="basic")] * 2
-    assert answer(task, Waiting(), customers) == [{"probability": 0.1}, {"probability": None}]
+    assert predict_requests(task, Waiting(), customers) == [
+        {"probability": 0.1},
+        {"probability": None},
+    ]

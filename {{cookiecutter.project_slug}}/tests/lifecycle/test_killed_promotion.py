@@ -11,10 +11,10 @@ import obstore
 import pytest
 from machine import run_python
 from mlflow import MlflowClient
-from plain.use_case import TRAINING
+from plain import use_case
 from projects import open_project
 
-from project_package.lifecycle.doctor import models
+from project_package.lifecycle.list_versions import list_versions
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote, rollback
 from project_package.model_store import CHALLENGER, CHAMPION
@@ -58,7 +58,7 @@ def run_until(write: int, stage: str, folder: str) -> None:
     setattr(obstore, "put", killing(obstore.put))  # noqa: B010  mypy forbids the assignment
     for name in WRITES:
         setattr(MlflowClient, name, killing(getattr(MlflowClient, name)))
-    STAGES[stage](open_project(TRAINING, Path(folder)))
+    STAGES[stage](open_project(use_case, Path(folder)))
 
 
 def run_killed(stage: str, projects: list[Project]) -> list[int]:
@@ -75,7 +75,7 @@ def served(project: Project) -> int:
 
 def registered(project: Project) -> int:
     """Return the champion in MLflow after the next command."""
-    models(project)
+    list_versions(project)
     version = project.registry.find(CHAMPION)
     assert version is not None
     return version.number

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from plain import use_case
 from plain.use_case import TRAINING, make_task
 from projects import open_project, run_plain
 
-from project_package.contract import length
+from project_package.columns import length
+from project_package.contract.task import run_model
 from project_package.lifecycle.evaluate import splits_of
-from project_package.lifecycle.inference import run_model
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 from project_package.serving.app import create_app
@@ -22,9 +23,9 @@ FILES = {"linear": "weights.json", "tree": "model.onnx"}
 def champion(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project whose champion is of one candidate."""
     if request.param == "linear":
-        return open_project(TRAINING, request.getfixturevalue("trained"))
+        return open_project(use_case, request.getfixturevalue("trained"))
     root = tmp_path_factory.mktemp("tree")
-    return open_project(TRAINING, run_plain(root, '[train]\ncandidates = ["tree"]\n'))
+    return open_project(use_case, run_plain(root, '[train]\ncandidates = ["tree"]\n'))
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from projects import with_age
 
-from project_package.contract import Columns, length
+from project_package.columns import Columns, length
+from project_package.contract.training import Metric
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote, rollback
 from project_package.lifecycle.train import train
 from project_package.model_store import CHALLENGER, CHAMPION
-from project_package.training import Metric
 
 RULES = ["naive", "baseline", "champion", "metric", "changed", "parity", "size", "latency"]
 

@@ -9,12 +9,12 @@ import pytest
 from plain.use_case import TRAINING, WEIGHTS, Linear
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns, length
+from project_package.columns import Columns, length
+from project_package.contract.training import Fitted, Outcome
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import train
-from project_package.training import Fitted, Outcome
 
 LIMIT = 0.01
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from project_package.bundle import Manifest, Parity
+from project_package.contract.training import About, Figure
 from project_package.lifecycle.gate import Verdict
 from project_package.lifecycle.report import (
     COLOURS,
@@ -20,7 +21,6 @@ from project_package.lifecycle.report import (
     svg,
 )
 from project_package.lifecycle.scoring import DASH, Evaluation, Score, Slice
-from project_package.training import About, Figure
 
 HOSTILE = "<script>alert('&')</script>"
 ABOUT = About("Title", "Question?", "Use.", "Misuse.", "Data.", ("First limit.", "Second."))

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from plain.use_case import TRAINING
 
-from project_package.contract import Columns, length, take
+from project_package.columns import Columns, length, take
+from project_package.contract.training import Metric, Splits
 from project_package.errors import UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.scoring import Slice, assess, digest, score_slices
-from project_package.training import Metric, Splits
 
 
 def accuracy(rows: Columns, predictions: Columns) -> float:

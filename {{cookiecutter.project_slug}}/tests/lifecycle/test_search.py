@@ -13,10 +13,11 @@ from machine import run_python
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 
-from project_package.contract import Columns, Files
+from project_package.bundle import Files
+from project_package.columns import Columns
+from project_package.contract.training import Candidate, Fold, Hyperparameters, Metric
 from project_package.errors import UserError
 from project_package.lifecycle.search import Choice, Search, open_storage
-from project_package.training import Candidate, Fold, Hyperparameters, Metric
 
 METRIC = Metric("m", "M", lambda _, predictions: float(predictions["score"].mean()))
 FOLDS = tuple(Fold({"x": np.array([10.0 * n])}, {"x": np.array([10.0 * n + 5])}) for n in range(3))

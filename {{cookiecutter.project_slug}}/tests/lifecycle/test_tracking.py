@@ -15,7 +15,7 @@ import pytest
 from mlflow.entities import Run
 from optuna.trial import TrialState, create_trial
 
-from project_package.contract import length
+from project_package.columns import length
 from project_package.errors import UserError
 from project_package.lifecycle.evaluate import challenger, describe, write_report
 from project_package.lifecycle.project import Project
@@ -27,10 +27,10 @@ from project_package.settings import Settings
 
 OPEN_RUN = """
 import sys
-from plain.use_case import TRAINING
+from plain import use_case
 from projects import open_project
 from pathlib import Path
-with open_project(TRAINING, Path(sys.argv[1])).tracking.run("train") as run:
+with open_project(use_case, Path(sys.argv[1])).tracking.run("train") as run:
     print(run, flush=True)
     sys.stdin.read()
 """

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from plain.use_case import TRAINING
 
-from project_package.bundle import Bundle
-from project_package.contract import Columns, Files, Model, Task, length, take
+from project_package.bundle import Bundle, Files
+from project_package.columns import Columns, length, take
+from project_package.contract.task import Model, Task
+from project_package.contract.training import Fitted, Fold, Metric, Outcome, Splits
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import code_of, parity_rows, train
-from project_package.onnx_model import GRAPH, OnnxModel
-from project_package.training import Fitted, Fold, Metric, Outcome, Splits
+from project_package.onnx_runtime import GRAPH, OnnxModel
 
 
 @dataclass(frozen=True)

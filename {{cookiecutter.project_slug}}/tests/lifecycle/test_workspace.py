@@ -28,8 +28,8 @@ def fill(folder):
 Workspace(Path(sys.argv[1])).new_dataset(fill)
 """
 RUN_STAGE = """
-from project_package.cli import run
-run("plain.use_case:TRAINING", "")
+from project_package.cli import EntryPoint
+EntryPoint("plain", task="use_case", training="use_case").main()
 """
 
 

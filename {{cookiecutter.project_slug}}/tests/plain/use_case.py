@@ -18,11 +18,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns, Frozen, Model, Task, length, take
-from project_package.fields import to_rows
-from project_package.onnx_model import GRAPH, OnnxModel
-from project_package.params import Params
-from project_package.training import (
+from project_package.columns import Columns, length, take, to_rows
+from project_package.contract.task import Model, Task
+from project_package.contract.training import (
     About,
     Candidate,
     Fold,
@@ -32,6 +30,9 @@ from project_package.training import (
     Splits,
     Training,
 )
+from project_package.fields import Frozen
+from project_package.onnx_runtime import GRAPH, OnnxModel
+from project_package.params import Params
 
 TABLE, WEIGHTS = "customers.csv", "weights.json"
 
@@ -136,9 +137,9 @@ def auc(rows: Columns, predictions: Columns, weights: Any = None) -> float:
     return float(roc_auc_score(rows["left"], predictions["probability"], sample_weight=weights))
 
 
+PARAMS = PlainParams
 TRAINING = Training(
     make_task=make_task,
-    params=PlainParams,
     load_data=load_data,
     split=split,
     candidates=(
@@ -157,3 +158,7 @@ TRAINING = Training(
         for n in range(min(count, length(rows)))
     ],
 )
+
+
+def make_training(_: PlainParams, __: Path) -> Training:
+    return TRAINING

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from segments.tables import AS_OF, EACH, HOUSEHOLDS, baskets, data_set, params, regular, shop
 
-from project_package.contract import Columns, length
+from project_package.columns import Columns, columns_of, length
+from project_package.contract.training import Splits
 from project_package.errors import UserError
-from project_package.fields import columns_of
-from project_package.segments.data import (
-    SegmentsParams,
+from project_package.segments.features import DAYS, INPUTS, MIN_BASKETS, TRAITS
+from project_package.segments.load import (
     columns,
     examples,
     households,
@@ -21,11 +21,10 @@ from project_package.segments.data import (
     midnight_after,
     read_batch,
     recent_events,
-    split,
 )
-from project_package.segments.features import DAYS, INPUTS, MIN_BASKETS, TRAITS
+from project_package.segments.params import SegmentsParams
 from project_package.segments.schemas import MAX_BASKETS, BoughtBasket
-from project_package.training import Splits
+from project_package.segments.split import split
 
 
 @pytest.fixture(scope="module")

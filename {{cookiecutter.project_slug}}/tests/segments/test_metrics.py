@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import kruskal
 from sklearn.metrics import adjusted_rand_score
 
-from project_package.contract import Columns, take
+from project_package.columns import Columns, take
 from project_package.segments.features import INPUTS, TRAITS
 from project_package.segments.metrics import (
     BASKET_BANDS,

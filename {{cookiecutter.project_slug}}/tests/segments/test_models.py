@@ -11,7 +11,8 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from project_package.contract import Columns
+from project_package.columns import Columns
+from project_package.contract.training import Candidate
 from project_package.segments.features import INPUTS, LOGARITHMS, to_positions
 from project_package.segments.models import (
     CANDIDATES,
@@ -20,7 +21,6 @@ from project_package.segments.models import (
     fit_cells,
     fit_kmeans,
 )
-from project_package.training import Candidate
 
 
 def households(count: int = 240, kinds: int = 1, spread: float = 0.3) -> tuple[Columns, Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from project_package.contract import Columns
+from project_package.columns import Columns
 from project_package.segments.features import INPUTS
 from project_package.segments.profiles import (
     DISTINCTIVE,

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure as Canvas
 
-from project_package.contract import Columns
+from project_package.columns import Columns
 from project_package.lifecycle.evaluate import challenger
 from project_package.lifecycle.project import Project
 from project_package.segments.features import INPUTS, TRAITS
+from project_package.segments.figures import figures, summary
 from project_package.segments.metrics import RESAMPLES
-from project_package.segments.report import figures, summary
 
 COUNT = 60
 

@@ -1,6 +1,7 @@
 """Rows, features, model and responses: equal for table and requests."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,20 +9,22 @@ from multiplying import MANIFEST
 from segments.tables import data_set, params
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns, length, take
+from project_package.columns import Columns, length, take
+from project_package.contract.training import Outcome
 from project_package.errors import ModelError
-from project_package.segments.data import examples, split
 from project_package.segments.features import DESCRIPTIONS, INPUTS
+from project_package.segments.load import examples
+from project_package.segments.models import CANDIDATES
 from project_package.segments.schemas import SegmentsRequest
+from project_package.segments.split import split
 from project_package.segments.task import (
     HISTORY,
     Clusterings,
     load,
     make_task,
-    to_rows,
+    to_raw_rows,
 )
-from project_package.segments.training import TRAINING
-from project_package.training import Outcome
+from project_package.segments.training import finish
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +40,9 @@ def test_rows(folder: Path) -> Columns:
 @pytest.fixture(scope="module")
 def bundle(folder: Path) -> Bundle:
     """Return the bundle of a finished k-means."""
-    train, candidate = split(params(), folder).train, TRAINING.candidates[1]
-    fitted = candidate.fit(train, candidate.start, 7)
-    return Bundle(TRAINING.finish(params(), fitted, train, Outcome({}, {})).files(), MANIFEST)
+    train, candidate = split(params(), folder).train, CANDIDATES[1]
+    fitted: Any = candidate.fit(train, candidate.start, 7)
+    return Bundle(finish(params(), fitted, train, Outcome({}, {})).files(), MANIFEST)
 
 
 def test_order_of_baskets_does_not_matter(folder: Path, test_rows: Columns) -> None:
@@ -47,7 +50,7 @@ def test_order_of_baskets_does_not_matter(folder: Path, test_rows: Columns) -> N
     baskets = request.baskets or []
     turned = request.model_copy(update={"baskets": baskets[3:] + baskets[2::-1]})
     one, two = (
-        HISTORY.features(to_rows([asked]), [HISTORY.from_request(asked) or {}])
+        HISTORY.features(to_raw_rows([asked]), [HISTORY.from_request(asked)])
         for asked in (request, turned)
     )
     assert all(np.array_equal(one[name], two[name]) for name in INPUTS)
@@ -92,7 +95,7 @@ def test_response_shows_what_is_typical(test_rows: Columns, bundle: Bundle) -> N
 
 def test_history_needs_four_baskets_in_the_half_year() -> None:
     request = SegmentsRequest.model_validate({"household_id": "H", "as_of": "2024-07-01T00:00:00"})
-    moment = to_rows([request])["timestamp"][0]
+    moment = to_raw_rows([request])["timestamp"][0]
 
     def error(*days: float) -> str:
         times = np.array([moment - int(ago * 86_400_000) for ago in days])

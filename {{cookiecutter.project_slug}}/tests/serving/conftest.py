@@ -25,7 +25,8 @@ def times(tmp_path: Path) -> Published:
 @pytest.fixture
 def totals(tmp_path: Path) -> Published:
     """Publish version 1 of a use case with history."""
-    found = Published(tmp_path, pytest.importorskip("totals", reason="no history here").TOTALS)
+    module = pytest.importorskip("totals", reason="no history here")
+    found: Published = module.published(tmp_path)
     found.publish(1)
     return found
 

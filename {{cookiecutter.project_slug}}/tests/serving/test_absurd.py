@@ -16,6 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from project_package.bundle import EXAMPLES
+from project_package.cli import EntryPoint
 from project_package.lifecycle.project import Project
 from project_package.model_store import BUNDLE
 from project_package.serving.app import create_app
@@ -41,12 +42,16 @@ def example(trained: Path, opened: Callable[[Path], Project]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def client(
-    trained: Path, opened: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory
+    trained: Path,
+    opened: Callable[[Path], Project],
+    entry: EntryPoint,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[TestClient]:
     """Serve; an error that is not answered is raised here."""
     project = opened(trained)
     settings = Settings(model_store=project.registry.store.address, serve_keys="off", log_url="off")
-    app = create_app(project.training.make_task, settings, tmp_path_factory.mktemp("absurd"))
+    root = tmp_path_factory.mktemp("absurd")
+    app = create_app(project.training.make_task, settings, root, entry.open_events)
     with TestClient(app) as found:
         yield found
 

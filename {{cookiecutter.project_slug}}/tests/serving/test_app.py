@@ -19,23 +19,24 @@ from fastapi import APIRouter
 from fastapi.testclient import TestClient
 from multiplying import TIMES, Published
 
-from project_package.api_keys import add
+from project_package.api_keys import add_key
 from project_package.bundle import EXAMPLES
+from project_package.cli import EntryPoint
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
 from project_package.model_store import BUNDLE
-from project_package.serving.app import create_app, serve
+from project_package.serving.app import create_app
+from project_package.serving.serve import serve
 from project_package.settings import Settings
 
 TRAINING = {"duckdb", "matplotlib", "mlflow", "optuna", "pandas", "polars", "pyarrow", "sklearn"}
-FRESH_SERVER = f"""
+FRESH_SERVER = """
 import json, sys
 from importlib import import_module
 from fastapi.testclient import TestClient
-from {create_app.__module__} import create_app
-with TestClient(create_app(import_module(sys.argv[1]).make_task)) as client:
-    answer = client.post("/v1/predict", json={{"instances": json.loads(sys.argv[2])}})
-print(answer.status_code, *sorted({{module.partition(".")[0] for module in sys.modules}}))
+with TestClient(import_module(sys.argv[1]).create_app()) as client:
+    answer = client.post("/v1/predict", json={"instances": json.loads(sys.argv[2])})
+print(answer.status_code, *sorted({module.partition(".")[0] for module in sys.modules}))
 """
 
 
@@ -47,10 +48,12 @@ def examples(project: Project) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def client(project: Project, tmp_path: Path) -> Iterator[TestClient]:
+def client(project: Project, entry: EntryPoint, tmp_path: Path) -> Iterator[TestClient]:
     """Serve the trained project."""
     settings = Settings(model_store=project.registry.store.address, serve_keys="off")
-    with TestClient(create_app(project.training.make_task, settings, tmp_path)) as opened:
+    make_task = project.training.make_task
+    app = create_app(make_task, settings, tmp_path, entry.open_events)
+    with TestClient(app) as opened:
         yield opened
 
 
@@ -146,9 +149,9 @@ def test_routes_of_the_task_are_served(times: Published) -> None:
     async def hello() -> str:
         return "hello"
 
-    times.task = replace(TIMES, routers={"admin": router})
+    times.task = replace(TIMES, routers={"admin": lambda _: router})
     assert TestClient(times.app()).get("/hello").json() == "hello"
-    key = add(times.root / "keys.json", "all", ["admin"])
+    key = add_key(times.root / "keys.json", "all", ["admin"])
     client = TestClient(times.app(serve_keys="keys.json"))
     assert client.get("/hello").status_code == 401
     assert client.get("/hello", headers={"X-API-Key": key}).json() == "hello"

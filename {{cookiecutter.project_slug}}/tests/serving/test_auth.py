@@ -6,10 +6,10 @@ import pytest
 from fastapi import FastAPI, Security
 from fastapi.testclient import TestClient
 
-from project_package.api_keys import SCOPES, add, remove
+from project_package.api_keys import SCOPES, add_key, remove_key
 from project_package.errors import UserError
 from project_package.serving.auth import KeyStore, open_keys, require
-from project_package.serving.metrics import Metrics
+from project_package.serving.prometheus import Metrics
 from project_package.settings import Settings
 
 
@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def tokens(path: Path) -> dict[str, str]:
     """A key per scope, named like it."""
-    return {scope: add(path, scope, [scope]) for scope in SCOPES}
+    return {scope: add_key(path, scope, [scope]) for scope in SCOPES}
 
 
 def client_of(keys: KeyStore | None) -> TestClient:
@@ -74,17 +74,17 @@ def test_admits_everybody_when_keys_are_off(
 
 def test_keys_are_rotated_while_the_server_runs(path: Path) -> None:
     keys, later = KeyStore(path, seconds=0), KeyStore(path, seconds=60)
-    old = add(path, "old", ["predict"])
+    old = add_key(path, "old", ["predict"])
     assert keys.find(old)
     assert later.find(old) is None
-    new = add(path, "new", ["predict"])
-    remove(path, "old")
+    new = add_key(path, "new", ["predict"])
+    remove_key(path, "old")
     assert keys.find(old) is None
     assert keys.find(new)
 
 
 def test_a_damaged_file_leaves_the_keys(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    token = add(path, "shop", ["predict"])
+    token = add_key(path, "shop", ["predict"])
     keys = KeyStore(path, seconds=0)
     path.write_text("[", encoding="utf-8")
     assert keys.find(token)

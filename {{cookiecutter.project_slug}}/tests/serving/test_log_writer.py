@@ -15,7 +15,7 @@ from servers import wait_until
 
 from project_package.prediction_log import PredictionLog
 from project_package.serving.log_writer import LogWriter
-from project_package.serving.metrics import Metrics
+from project_package.serving.prometheus import Metrics
 
 KEY = b"k" * 32
 ROWS = "SELECT version, role, event, entity, monitored, answer FROM predictions ORDER BY id"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from project_package.serving.metrics import FOLDER, Metrics
+from project_package.serving.prometheus import FOLDER, Metrics
 
 WORK = f"""
 from {Metrics.__module__} import Metrics

@@ -12,8 +12,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
 
 from project_package.serving.log_config import PACKAGE
-from project_package.serving.metrics import Metrics
 from project_package.serving.middleware import InFlightLimit, add_middleware
+from project_package.serving.prometheus import Metrics
 from project_package.settings import Settings
 
 CARD = "4111111111111111"

@@ -16,8 +16,8 @@ from servers import running, wait_until
 
 from project_package.bundle import Bundle
 from project_package.model_store import CHALLENGER, CHAMPION, Pointer
-from project_package.serving.metrics import Metrics
 from project_package.serving.model_loader import ModelLoader
+from project_package.serving.prometheus import Metrics
 
 SWAPS, CLIENTS = 20, 8
 
@@ -34,13 +34,13 @@ def optional(times: Published) -> ModelLoader:
 
 def test_follows_the_pointer_forth_and_back(times: Published, loader: ModelLoader) -> None:
     first = loader.current()
-    loader.check()
+    loader.update()
     assert loader.current() is first
     times.publish(2)
-    loader.check()
+    loader.update()
     assert loader.current().version == "2"
     times.store.set_alias(CHAMPION, Pointer(version=1, digest=first.bundle.digest))
-    loader.check()
+    loader.update()
     assert (loader.current().version, loader.refused) == ("1", "")
 
 
@@ -57,19 +57,19 @@ def test_keeps_the_old_version_when_the_new_one_fails(
     times: Published, loader: ModelLoader, model: Any, reason: str
 ) -> None:
     times.publish(2, **model)
-    loader.check()
+    loader.update()
     assert loader.current().version == "1"
     assert reason in loader.refused
     assert loader.refused.endswith("If the code has changed since this server started, restart it.")
     times.publish(3)
-    loader.check()
+    loader.update()
     assert (loader.current().version, loader.refused) == ("3", "")
 
 
 def test_refuses_a_version_with_another_schema(times: Published, loader: ModelLoader) -> None:
     times.task = replace(TIMES, request=create_model("Number", x=(float, 1), z=(float, 1)))
     times.publish(2)
-    loader.check()
+    loader.update()
     assert loader.current().version == "1"
     assert "another Number than the version that is served" in loader.refused
     assert b'degraded{part="champion"} 1.0' in loader.metrics.page()
@@ -86,14 +86,14 @@ def test_refuses_damaged_files(times: Published, loader: ModelLoader) -> None:
     versions = times.root / "store" / "versions"
     times.publish(2)
     (versions / "2" / "bundle" / "model.json").write_text("{}")
-    loader.check()
+    loader.update()
     assert "model.json of this bundle was changed" in loader.refused
     times.publish(3)
     (versions / "3" / "evidence" / "card.md").write_bytes(b"\xff")
-    loader.check()
+    loader.update()
     assert "utf-8" in loader.refused
     (times.root / "store" / "champion.json").write_text("{}")
-    loader.check()
+    loader.update()
     assert "champion.json" in loader.refused
     assert loader.current().version == "1"
 
@@ -104,13 +104,13 @@ def test_keeps_serving_while_the_store_is_unreachable(
     store = Path(times.store.address)
     gone = store.rename(store.with_name("gone"))
     store.write_text("in the way", encoding="utf-8")
-    loader.check()
+    loader.update()
     assert loader.current().version == "1"
     assert "cannot be used" in loader.unreachable
     store.unlink()
     gone.rename(store)
     times.publish(2)
-    loader.check()
+    loader.update()
     assert (loader.current().version, loader.unreachable) == ("2", "")
 
 
@@ -119,10 +119,10 @@ def test_keeps_serving_when_the_store_is_lost(
     times: Published, loader: ModelLoader, lost: str
 ) -> None:
     shutil.move(Path(times.store.address) / lost, times.root / "lost")
-    loader.check()
+    loader.update()
     assert loader.current().version == "1"
     times.publish(2)
-    loader.check()
+    loader.update()
     assert (loader.current().version, loader.refused) == ("2", "")
 
 
@@ -134,10 +134,10 @@ def test_loads_a_version_later_that_could_not_be_read(
 
     times.task = replace(TIMES, load=fail)
     times.publish(2)
-    loader.check()
+    loader.update()
     assert (loader.current().version, loader.unreachable) == ("1", "no space left")
     times.task = TIMES
-    loader.check()
+    loader.update()
     assert (loader.current().version, loader.unreachable) == ("2", "")
 
 
@@ -146,21 +146,21 @@ def test_optional_alias_serves_its_version_or_nothing(
 ) -> None:
     assert (optional.served, optional.refused) == (None, "")
     times.publish(6, CHALLENGER)
-    optional.check()
+    optional.update()
     assert optional.current().version == "6"
     times.publish(7, CHALLENGER, answer=1)
-    optional.check()
+    optional.update()
     assert optional.served is None
     assert "Version 7" in optional.refused
     times.store.delete_alias(CHALLENGER)
-    optional.check()
+    optional.update()
     assert (optional.served, optional.refused) == (None, "")
 
 
 def test_measures_how_long_a_row_takes(times: Published, loader: ModelLoader) -> None:
     assert loader.current().seconds_per_row < 0.02
     times.publish(2, seconds=0.02)
-    loader.check()
+    loader.update()
     assert loader.current().seconds_per_row >= 0.02
 
 

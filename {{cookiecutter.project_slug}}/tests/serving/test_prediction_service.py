@@ -12,8 +12,10 @@ from fastapi.testclient import TestClient
 from multiplying import TIMES, Published
 from servers import running, wait_until
 
-from project_package.contract import Columns, StoredEvent
+from project_package.columns import Columns
 from project_package.model_store import CHALLENGER, CHAMPION
+from project_package.serving.events import EventService
+from project_package.state.event_store import StoredEvent
 
 ENTITIES = 2_000
 
@@ -95,13 +97,13 @@ def test_bodies_that_arrive_together_are_refused_one_by_one(totals: Published) -
             sent = (client.post("/v1/predict", json={"instances": [one]}) for one in bodies)
             return [answer.status_code for answer in await asyncio.gather(*sent)]
 
-    assert totals.task.history
+    task: Any = totals.task
     questions = replace(
-        totals.task.history,
+        task.history,
         request_is_event=False,
         error=lambda request, _: "must not be negative" if request.x < 0 else "",
     )
-    totals.task = replace(totals.task, history=questions)
+    totals.task = replace(task, history=questions)
     with running(totals.app()) as url:
         assert asyncio.run(load(url)) == [200 if n % 3 else 422 for n in range(30)]
         with httpx2.Client(base_url=url) as client:
@@ -148,9 +150,10 @@ class BusyStore:
 
 def test_an_event_that_another_process_answers_is_a_conflict(totals: Published) -> None:
     store: Any = BusyStore()
-    assert totals.task.history
-    history = replace(totals.task.history, open_store=lambda _, __: store)
-    totals.task = replace(totals.task, history=history)
+    task: Any = totals.task
+    totals.open_events = lambda predictions, settings, _: EventService(
+        task.history, store, predictions, settings
+    )
     with TestClient(totals.app()) as client:
         conflict = ask(client, {"payment": "a", "x": 1})
         assert (conflict.status_code, conflict.headers["retry-after"]) == (409, "1")

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from multiplying import Published
 
-from project_package.api_keys import SCOPES, add
+from project_package.api_keys import SCOPES, add_key
 
 BODIES: dict[str, Any] = {
     "/v1/predict": {"instances": [{"payment": "a", "x": 1}]},
@@ -33,9 +33,8 @@ def test_events_and_labels_are_counted(client: TestClient) -> None:
 
 
 def test_there_are_no_labels_without_a_label_schema(totals: Published) -> None:
-    assert totals.task.history
-    history = replace(totals.task.history, label=None)
-    totals.task = replace(totals.task, history=history)
+    task: Any = totals.task
+    totals.task = replace(task, history=replace(task.history, label=None))
     with TestClient(totals.app()) as client:
         assert client.post("/v1/labels", json=BODIES["/v1/labels"]).status_code == 404
         assert client.post("/v1/events", json=BODIES["/v1/events"]).status_code == 200
@@ -65,7 +64,7 @@ def test_metrics_count_predictions_by_version(client: TestClient) -> None:
 def test_a_key_may_use_the_routes_of_its_scope_only(
     totals: Published, tmp_path: Path, scope: str
 ) -> None:
-    token = add(tmp_path / "keys.json", scope, [scope])
+    token = add_key(tmp_path / "keys.json", scope, [scope])
     needed = {"/v1/predict": "predict", "/v1/events": "labels", "/v1/labels": "labels"}
     needed |= {"/v1/model": "admin", "/metrics": "admin", "/v1/models": "predict"}
     with TestClient(totals.app(serve_keys="keys.json")) as client:

@@ -12,9 +12,9 @@ from multiplying import TIMES, Published
 from servers import wait_until
 
 from project_package.model_store import CHALLENGER, CHAMPION
-from project_package.serving.metrics import Metrics
 from project_package.serving.model_loader import ModelLoader
-from project_package.serving.predictions import Answered, respond
+from project_package.serving.predicted_batch import PredictedBatch, make_batch
+from project_package.serving.prometheus import Metrics
 from project_package.serving.shadow import MAX_BATCHES, Shadow
 
 
@@ -34,12 +34,12 @@ def shadow_of(times: Published, metrics: Metrics, **model: Any) -> Shadow:
     return Shadow(challenger, metrics, None)
 
 
-def batch(champion: ModelLoader, *numbers: float) -> Answered:
+def batch(champion: ModelLoader, *numbers: float) -> PredictedBatch:
     served, rows = (
         champion.current(),
         {"x": np.array(numbers, float), "who": np.array(["a"], object)},
     )
-    return respond(served, rows, served.predict(rows))
+    return make_batch(served, rows, served.predict(rows))
 
 
 def count(metrics: Metrics, what: str) -> float:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -16,7 +15,9 @@ import pytest
 from multiplying import Published
 from servers import program, running, wait_until
 from states import EmptyStore
+from totals import HISTORY
 
+from project_package.serving.events import EventService
 from project_package.state.sqlite import SqliteStore
 
 pytestmark = pytest.mark.system
@@ -45,10 +46,10 @@ def locked(path: Path) -> Iterator[None]:
 @pytest.fixture
 def impatient(totals: Published) -> Published:
     """Let the event store wait for no lock."""
-    history = totals.task.history
-    assert history
-    opened = replace(history, open_store=lambda a, h: SqliteStore(Path(a), h, busy_seconds=0))
-    totals.task = replace(totals.task, history=opened)
+    store = SqliteStore(totals.root / "state.db", HISTORY, busy_seconds=0)
+    totals.open_events = lambda predictions, settings, _: EventService(
+        HISTORY, store, predictions, settings
+    )
     return totals
 
 

@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from project_package.contract import Columns, concatenate
-from project_package.sessions.data import (
-    Bought,
-    SessionsParams,
-    load_data,
-    to_rows,
-)
+from project_package.columns import Columns, concatenate
 from project_package.sessions.features import MILLISECONDS_A_DAY
+from project_package.sessions.load import Bought, load_data, to_rows
+from project_package.sessions.params import SessionsParams
 
 NEWEST = datetime(2024, 7, 1)
 HOUSEHOLDS, WEEKS = 40, 30

@@ -18,25 +18,25 @@ from sessions.tables import (
     shop,
 )
 
-from project_package.contract import Columns, length
+from project_package.columns import Columns, length
+from project_package.contract.training import Splits
 from project_package.errors import UserError
-from project_package.sessions.data import (
+from project_package.sessions.features import DAYS, MILLISECONDS_A_DAY
+from project_package.sessions.load import (
     ROWS,
     WEEK,
     Bought,
-    SessionsParams,
     before,
     examples,
     households,
     load_data,
     read_batch,
     recent_events,
-    split,
     to_rows,
 )
-from project_package.sessions.features import DAYS, MILLISECONDS_A_DAY
+from project_package.sessions.params import SessionsParams
+from project_package.sessions.split import split
 from project_package.sessions.task import HISTORY
-from project_package.training import Splits
 
 
 @pytest.fixture(scope="module")

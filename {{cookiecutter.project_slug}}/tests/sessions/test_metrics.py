@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sessions.tables import following, household
 
-from project_package.contract import Columns
-from project_package.sessions.data import WEEK, to_rows
+from project_package.columns import Columns
+from project_package.sessions.load import WEEK, to_rows
 from project_package.sessions.metrics import (
     METRICS,
     changed,

@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from project_package.contract import Columns, length, take
+from project_package.columns import Columns, length, take
 from project_package.lifecycle.evaluate import splits_of
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
-from project_package.sessions.data import ROWS, moment
 from project_package.sessions.features import HOUSEHOLD
-from project_package.sessions.task import load, make_task
+from project_package.sessions.load import ROWS, moment
+from project_package.sessions.task import HISTORY, load, make_task
 
 COUNT = 300
 MOMENTS = pl.col("timestamp").dt.to_string("iso:strict")
@@ -66,15 +66,14 @@ def test_replayed_purchases_have_baskets_and_answers_of_the_table(
 @pytest.mark.parametrize("use_case", ["sessions"], indirect=True, scope="session")
 def test_purchases_after_the_moment_change_no_row(project: Project) -> None:
     """The rows of the table are computed again from what was known at each moment."""
-    history = make_task(bundle := project.store.load(CHAMPION)[1]).history
+    bundle = project.store.load(CHAMPION)[1]
     test = take(splits_of(project, bundle).test, np.arange(100))
     own, time = purchases(project), pl.col("timestamp").dt.epoch("ms")
     histories = []
     for who, now in zip(test[HOUSEHOLD], test["timestamp"].tolist(), strict=True):
         known = own.filter(pl.col(HOUSEHOLD) == who, time < now).with_columns(timestamp=time)
         histories.append({HOUSEHOLD: {name: known[name].to_numpy() for name in known.columns}})
-    assert history
-    found = history.features(test, histories)
+    found = HISTORY.features(test, histories)
     for name in ("baskets", "days"):
         assert found[name].tolist() == test[name].tolist()
 

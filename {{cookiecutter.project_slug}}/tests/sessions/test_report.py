@@ -7,9 +7,9 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 from sessions.tables import following
 
-from project_package.contract import Columns
-from project_package.sessions.data import WEEK
-from project_package.sessions.report import figures, summary
+from project_package.columns import Columns
+from project_package.sessions.figures import figures, summary
+from project_package.sessions.load import WEEK
 
 
 def scored() -> tuple[Columns, dict[str, Columns]]:

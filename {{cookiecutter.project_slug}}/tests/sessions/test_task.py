@@ -10,7 +10,7 @@ from multiplying import MANIFEST
 from sessions.tables import following
 
 from project_package.bundle import Bundle
-from project_package.contract import Columns
+from project_package.columns import Columns
 from project_package.sessions.models import Trained
 from project_package.sessions.network import Popularity
 from project_package.sessions.schemas import SessionsRequest, SessionsResponse
@@ -20,7 +20,7 @@ from project_package.sessions.task import (
     Catalogue,
     load,
     make_task,
-    to_rows,
+    to_raw_rows,
 )
 
 AS_OF = datetime(2024, 7, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ def asked(*baskets: Sequence[str], **changes: Any) -> SessionsRequest:
 
 def answers(bundle: Bundle, *requests: SessionsRequest) -> list[SessionsResponse]:
     task = make_task(bundle)
-    rows = task.to_features(requests)
+    rows = task.to_rows(requests)
     return [*task.to_responses(rows, load(bundle).predict(rows))]  # type: ignore[list-item]
 
 
@@ -55,7 +55,7 @@ def best(bundle: Bundle, request: SessionsRequest) -> list[str]:
 
 
 def test_requests_become_rows() -> None:
-    rows = to_rows([asked(), asked(count=3, exclude=["A"], only_new=True)])
+    rows = to_raw_rows([asked(), asked(count=3, exclude=["A"], only_new=True)])
     assert rows["timestamp"].tolist() == [1_719_792_000_000] * 2
     assert rows["household_id"].tolist() == ["H", "H"]
     assert rows["count"].tolist() == [10, 3]
@@ -136,7 +136,7 @@ def test_model_takes_no_rows(bundle: Bundle) -> None:
 
 def test_monitors_histories_and_counts_unknown_items(bundle: Bundle) -> None:
     task, model = make_task(bundle), load(bundle)
-    rows = task.to_features([asked(), asked(["I03", "x"], ["y", "I03"]), asked(ITEMS)])
+    rows = task.to_rows([asked(), asked(["I03", "x"], ["y", "I03"]), asked(ITEMS)])
     found = task.monitored(rows, model.predict(rows))
     assert found["history"].tolist() == [0, 2, 1]
     assert found["unknown"].tolist() == [0, 0.5, 0]

@@ -9,9 +9,10 @@ import pytest
 from redis import Redis
 from states import DAY, HISTORY, START, EmptyStore, Payment, batch, payment, verdicts
 
-from project_package.contract import Columns, EventStore
+from project_package.columns import Columns
 from project_package.errors import UserError
-from project_package.state.base import open_store
+from project_package.state.event_store import EventStore
+from project_package.state.settings import open_store
 
 
 @pytest.fixture

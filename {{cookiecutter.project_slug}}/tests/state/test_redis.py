@@ -11,8 +11,8 @@ from databases import StartRedis
 from redis import Redis
 from states import HISTORY, payment
 
-from project_package.contract import StoredEvent
 from project_package.errors import StateUnavailable, UserError
+from project_package.state.event_store import StoredEvent
 from project_package.state.redis import RedisStore
 
 Replicas = tuple[RedisStore, RedisStore]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from states import DAY, HISTORY, START, batch, payment
 
-from project_package.contract import Entity
+from project_package.contract.history import Entity
 from project_package.errors import StateUnavailable, UserError
 from project_package.state.sqlite import SqliteStore
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from project_package.bundle import Bundle, Manifest
-from project_package.contract import Columns, Files
+from project_package.bundle import Bundle, Files, Manifest
+from project_package.columns import Columns
 from project_package.data.table_schema import Column, Schema
-from project_package.tabular.data import TabularParams
+from project_package.tabular.params import TabularParams
 from project_package.tabular.problem import DAY, Problem, find_problem
 
 COLUMNS = {

@@ -15,15 +15,15 @@ import pytest
 from tabular.tables import bundle_of
 
 from project_package.bundle import Bundle
+from project_package.contract.task import predict_requests, run_model
+from project_package.contract.training import Outcome, Training
 from project_package.data.table_schema import read_schema
 from project_package.errors import UserError
-from project_package.lifecycle.inference import answer, run_model
 from project_package.lifecycle.workspace import replace_text
-from project_package.params import read
-from project_package.tabular.data import TabularParams
+from project_package.params import read_params
+from project_package.tabular.params import TabularParams
 from project_package.tabular.schema_file import SchemaOptions, propose
-from project_package.tabular.training import TRAINING
-from project_package.training import Outcome, Training
+from project_package.tabular.training import make_training
 
 COUNT, SCHEMA, PARAMS = 160, "schema.toml", "params.toml"
 RANDOM = np.random.default_rng(0)
@@ -54,8 +54,8 @@ def proposed(root: Path, columns: Mapping[str, Iterable[Any]], **wish: Any) -> s
 
 def loaded(root: Path) -> tuple[Training, TabularParams]:
     """Read the rows of a project; return its training and parameters."""
-    params = read(TabularParams, root / PARAMS)
-    training = TRAINING.for_project(params, root)
+    params = read_params(TabularParams, root / PARAMS)
+    training = make_training(params, root)
     training.load_data(params, root, lambda _: None)
     return training, params
 
@@ -189,7 +189,7 @@ def test_columns_of_any_name_are_answered(tmp_path: Path) -> None:
     task = loaded(tmp_path)[0].make_task(bundle := fitted(tmp_path))
     body = {**dict.fromkeys(names, 12.5), "explain": True}
     request = task.request.model_validate_json(json.dumps(body), strict=True)
-    assert answer(task, task.load(bundle), [request])[0]["reasons"][0]["feature"] in names
+    assert predict_requests(task, task.load(bundle), [request])[0]["reasons"][0]["feature"] in names
 
 
 def test_file_to_predict_may_have_other_columns_and_values(tmp_path: Path) -> None:

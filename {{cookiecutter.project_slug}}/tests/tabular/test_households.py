@@ -8,7 +8,8 @@ import pytest
 
 from project_package.data.completejourney import build, package_data
 from project_package.data.table_schema import Role, Schema, read_schema
-from project_package.tabular.data import HOUSEHOLDS, TabularData
+from project_package.tabular.load import HOUSEHOLDS
+from project_package.tabular.params import TabularData
 from project_package.tabular.schema_file import SchemaOptions, look
 
 OUTCOMES = ["lapsed", "spend_next_28d"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tabular.tables import params, problem, rows
 
-from project_package.contract import Columns, length
+from project_package.columns import Columns, length
 from project_package.errors import UserError
 from project_package.tabular.metrics import (
     find_metrics,

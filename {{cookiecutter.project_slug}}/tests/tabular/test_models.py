@@ -11,14 +11,15 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from tabular.tables import bundle_of, problem, rows
 
-from project_package.contract import Columns, take
+from project_package.columns import Columns, take
+from project_package.contract.training import Candidate
 from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
-from project_package.tabular.data import Decide
+from project_package.tabular.decision import Details
 from project_package.tabular.estimators import ESTIMATORS, Estimator
 from project_package.tabular.models import candidates, margins, threshold, typical
-from project_package.tabular.task import Details, load
-from project_package.training import Candidate
+from project_package.tabular.params import Decide
+from project_package.tabular.task import load
 
 TRAIN, TEST = rows(400), rows(300, seed=1)
 NAMES = [estimator.name for estimator in ESTIMATORS]

@@ -7,11 +7,11 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 from tabular.tables import params, problem, rows
 
-from project_package.contract import Columns
-from project_package.tabular.data import TabularParams
+from project_package.columns import Columns
+from project_package.tabular.figures import figures, importance, summary
 from project_package.tabular.metrics import find_metrics
 from project_package.tabular.models import candidates
-from project_package.tabular.report import figures, importance, summary
+from project_package.tabular.params import TabularParams
 
 TABLE = rows()
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tabular.tables import params, problem, rows
 
-from project_package.contract import Columns, take
+from project_package.columns import Columns, take
 from project_package.errors import UserError
 from project_package.tabular.problem import DAY, Problem
 from project_package.tabular.split import at_random, by_time

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from tabular.tables import bundle_of, problem, rows
 
-from project_package.contract import Task, take
-from project_package.lifecycle.inference import answer
-from project_package.tabular.data import TabularParams
+from project_package.columns import take
+from project_package.contract.task import Task, predict_requests
+from project_package.contract.training import Outcome
 from project_package.tabular.models import candidates, finish
+from project_package.tabular.params import TabularParams
 from project_package.tabular.task import make_task
-from project_package.training import Outcome
 
 ASKED = {"家": 9, "month": "2024-02-01", "since": "2023-05-01", "class": "plus", "paid": 80}
 TRAIN = rows()
@@ -32,7 +32,7 @@ def served(target: str) -> tuple[Task, Any]:
 def respond(target: str, **changes: Any) -> dict[str, Any]:
     task, model = served(target)
     body = json.dumps({**ASKED, "active": None, **changes})
-    return answer(task, model, [task.request.model_validate_json(body, strict=True)])[0]
+    return predict_requests(task, model, [task.request.model_validate_json(body, strict=True)])[0]
 
 
 def test_binary_answer_follows_the_threshold() -> None:
@@ -68,7 +68,7 @@ def test_values_that_training_never_saw_are_answered_and_counted() -> None:
     task, model = served("left")
     body = json.dumps({**ASKED, "class": "gold", "paid": None, "active": True})
     requests = [task.request.model_validate_json(body)]
-    assert answer(task, model, requests)
+    assert predict_requests(task, model, requests)
     assert task.unseen(task.to_rows(requests)) == {"class": 1}
 
 

@@ -7,13 +7,10 @@ import pytest
 from tabular.tables import COLUMNS, SCHEMA, bundle_of, params, problem
 
 from project_package.data.table_schema import Schema
+from project_package.tabular.about import about
+from project_package.tabular.decision import Details
 from project_package.tabular.problem import Problem, find_problem
-from project_package.tabular.task import Details
-from project_package.tabular.training import (
-    TRAINING,
-    about,
-    incompatible,
-)
+from project_package.tabular.training import incompatible, make_training
 
 
 def test_texts_are_those_of_the_parameters() -> None:
@@ -42,7 +39,7 @@ def test_published_households_are_described() -> None:
 )
 def test_search_metric_needs_no_threshold(target: str, metric: str, searched: str) -> None:
     chosen = params(metric=metric, data={"source": "completejourney", "target": target})
-    training = TRAINING.for_project(chosen, Path(__file__).parent)
+    training = make_training(chosen, Path(__file__).parent)
     assert training.goal.name == (metric or "average_precision")
     assert training.search_metric
     assert training.search_metric.name == searched

@@ -20,7 +20,7 @@ from ..errors import UserError
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 
 
-def find(location: str) -> list[Path]:
+def find_files(location: str) -> list[Path]:
     """List the files of a path or a pattern, sorted by name; raise UserError if there is none."""
     path = Path(location).expanduser()
     if path.is_file():
@@ -35,7 +35,7 @@ def find(location: str) -> list[Path]:
     return files
 
 
-def read(duck: DuckDBPyConnection, path: Path) -> DuckDBPyRelation:
+def open_file(duck: DuckDBPyConnection, path: Path) -> DuckDBPyRelation:
     """Open a file as a table, without its rows yet; raise UserError when it cannot be read."""
     literal = escape(str(path))  # DuckDB reads a path as a pattern
     if path.name.lower().endswith(CSV_ENDINGS):

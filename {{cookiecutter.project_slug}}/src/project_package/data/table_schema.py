@@ -10,8 +10,8 @@ from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import Field, ValidationError, model_validator
 
-from ..contract import Frozen
 from ..errors import UserError
+from ..fields import Frozen
 
 SCHEMA = "schema.toml"
 Role: TypeAlias = Literal["feature", "target", "outcome", "id", "group", "time", "ignored"]

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import mean_pinball_loss
 
-from ..contract import Columns
-from ..training import Metric
+from ..columns import Columns
+from ..contract.training import Metric
 from .features import LEVEL, is_promoted
 from .task import QUANTILES
 

@@ -22,8 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from xgboost import XGBRegressor
 
-from ..contract import Columns, Files
-from ..training import Candidate, Hyperparameters
+from ..bundle import Files
+from ..columns import Columns
+from ..contract.training import Candidate, Hyperparameters
 from .features import LEVEL
 from .task import QUANTILES, UNCORRECTED, Details
 

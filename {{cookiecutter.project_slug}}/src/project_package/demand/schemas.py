@@ -10,8 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from ..contract import Frozen
-from ..fields import EARLIEST, GRACE, PERIOD, Identifier, Money, until
+from ..fields import EARLIEST, GRACE, PERIOD, Frozen, Identifier, Money, until
 from .features import WEEK_DAYS
 
 UNITS_LIMIT = 1e6

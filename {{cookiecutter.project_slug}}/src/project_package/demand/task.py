@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import fields
-from ..bundle import Bundle
-from ..contract import Columns, Files, Frozen, History, HistoryRows, Task
-from ..features.history import merge_history
+from ..bundle import Bundle, Files
+from ..columns import TIMESTAMP, Columns, milliseconds, to_rows
+from ..contract.history import History, HistoryRows, HistoryTask
+from ..contract.task import Task
+from ..features.merge_history import merge_history
 from ..features.windows import MILLISECONDS_A_DAY
-from ..onnx_model import OnnxModel
-from ..state.base import open_store
+from ..fields import Frozen
+from ..onnx_runtime import OnnxModel
 from .features import ENTITIES, INPUTS, LEVEL, PRODUCT, WEEK_DAYS, feature_columns
 from .schemas import MIN_HISTORY, SOLD, DemandRequest, DemandResponse, PastWeek, Plan, SoldWeek
 
@@ -70,10 +71,10 @@ class DemandModel:
         return self._details.to_units({name: ratio[:, 0] for name, ratio in ratios.items()}, rows)
 
 
-def to_rows(requests: Sequence[DemandRequest]) -> Columns:
+def to_raw_rows(requests: Sequence[DemandRequest]) -> Columns:
     """Turn requests into rows of the weekly table; what will be sold is not known: 0."""
     products = np.array([request.product_id for request in requests], object)
-    plans = fields.to_rows([request.plan for request in requests], Plan)
+    plans = to_rows([request.plan for request in requests], Plan)
     return {PRODUCT: products, **plans, **{name: np.zeros(len(requests)) for name in SOLD}}
 
 
@@ -93,15 +94,14 @@ def monitored(rows: Columns, predictions: Columns) -> Columns:
     }
 
 
-def from_request(request: DemandRequest) -> HistoryRows | None:
-    """Return the weeks that a request carries."""
-    weeks = request.history
-    return None if weeks is None else {PRODUCT: fields.to_rows(weeks, PastWeek)}
+def from_request(request: DemandRequest) -> HistoryRows:
+    """Return the weeks that a request contains."""
+    return {PRODUCT: to_rows(request.history, PastWeek)} if request.history else {}
 
 
 def history_error(request: DemandRequest, history: HistoryRows) -> str:
     """Require the weeks right before the one to forecast, without a gap."""
-    week = fields.milliseconds([request.plan.week])
+    week = milliseconds([request.plan.week])
     known = history[PRODUCT]["timestamp"] if PRODUCT in history else ()
     needed = week - np.arange(1, MIN_HISTORY + 1) * WEEK_DAYS * MILLISECONDS_A_DAY
     if np.isin(needed, known).all():
@@ -117,22 +117,23 @@ def features(rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
 HISTORY = History(
     entities=ENTITIES,
     event=SoldWeek,
-    key=(PRODUCT, fields.TIMESTAMP),
+    key=(PRODUCT, TIMESTAMP),
+    to_raw_rows=to_raw_rows,
+    needs_store=lambda request: request.history is None,
     from_request=from_request,
     features=features,
-    open_store=open_store,
     error=history_error,
 )
 
 
 def make_task(_: Bundle) -> Task:
     """Return the task, which is the same for every bundle."""
-    return Task(
+    return HistoryTask(
         name="demand",
         request=DemandRequest,
         response=DemandResponse,
         load=DemandModel,
-        to_rows=to_rows,
+        to_rows=HISTORY.to_rows,
         to_responses=to_responses,
         monitored=monitored,
         entity=PRODUCT,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from ..data.sources import Layout, SourceParams, Type, types_of
-from ..data.validation import broken_by_rows
-from ..errors import SHOWN, Violation, refuse
+from ..data.broken_rules import broken_by_rows
+from ..data.copy_rows import Layout, SourceParams, Type, types_of
+from ..errors import SHOWN, Violation, violations_error
 from ..fields import EARLIEST, LONGEST_ID, MONEY_LIMIT
 from .features import PLANS, WEEK_DAYS
 from .schemas import AHEAD, AHEAD_PERIOD, PLANNED, SOLD, UNITS_LIMIT, SoldWeek
@@ -44,7 +44,7 @@ def check(path: Path, data: SourceParams, sold: bool = True) -> None:
         if len(bad := table.filter(condition)):
             broken.append(Violation("week", rule, len(bad), bad.head(SHOWN).to_dicts()))
     if broken:
-        raise refuse("The weekly rows", broken, data.columns)
+        raise violations_error("The weekly rows", broken, data.columns)
 
 
 def _schema(present: list[str], sold: bool) -> pa.DataFrameSchema:

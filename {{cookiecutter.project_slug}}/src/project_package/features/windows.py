@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns
+from ..columns import Columns
 
 Positions: TypeAlias = slice | NDArray[np.int64]
 EVERY_ROW: Positions = slice(None)

@@ -14,8 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ..contract import Columns
-from ..training import Metric
+from ..columns import Columns
+from ..contract.training import Metric
 
 Values: TypeAlias = NDArray[Any]
 SCENARIOS = {1: "large amount", 2: "compromised terminal", 3: "stolen card"}

@@ -15,9 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
-from ..contract import Columns, Files
-from ..onnx_model import GRAPH
-from ..training import Candidate, Hyperparameters
+from ..bundle import Files
+from ..columns import Columns
+from ..contract.training import Candidate, Hyperparameters
+from ..onnx_runtime import GRAPH
 from .features import INPUTS, matrix
 
 

@@ -9,8 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ..contract import Frozen
-from ..fields import Identifier, Moment, Money
+from ..fields import Frozen, Identifier, Moment, Money
 from .features import LABEL_DELAY_DAYS
 
 MAX_HISTORY = 2_000

@@ -23,7 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from ..contract import Columns
+from ..columns import Columns
 
 START = datetime(2018, 4, 1)
 SECONDS_A_DAY = 86_400

@@ -2,54 +2,27 @@
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from ..contract import Columns, Files
-from ..training import About, Fitted, Outcome, Training
-from .data import SIMULATOR, FraudParams, examples, load_data, read_batch, recent_events, split
+from ..bundle import Files
+from ..columns import Columns
+from ..contract.history_training import HistoryTraining
+from ..contract.training import Fitted, Outcome
+from .about import about
+from .decision import ASSETS, Assets, top_reasons
 from .features import INPUTS
+from .figures import figures, summary
+from .load import examples, load_data, read_batch, recent_events
 from .metrics import METRICS, average_precision, naive, slices, threshold, weeks
 from .models import CANDIDATES
-from .report import figures, summary
-from .task import ASSETS, Assets, make_task, top_reasons
+from .params import FraudParams
+from .split import split
+from .task import make_task
 
-SIMULATOR_LIMITS = (
-    "Simulated fraud is easier than real fraud: on their real, private data the authors report an "
-    "average precision of .105 at best.",
-)
-
-
-def about(params: FraudParams) -> About:
-    """Describe the model for the report and the model card."""
-    simulated = params.data.source == SIMULATOR
-    return About(
-        title="Card fraud detection",
-        question="Is this card payment fraud?",
-        use="An analyst reviews the flagged payments of the day, the highest scores first.",
-        misuse="It must not decline a payment or block a card without a person.",
-        data="Simulated payments, after the published simulator of Le Borgne et al. (2022)."
-        if simulated
-        else f"Payments read from {params.data.source}.",
-        limits=(
-            *(SIMULATOR_LIMITS if simulated else ()),
-            "Labels are expected within seven days of the payment; until a label arrives, the "
-            "features count the payment as genuine.",
-            "A card without history is scored by its amount and its terminal only.",
-        ),
-        rows="payments",
-        periods="weeks",
-        baselines="The simple baseline is a logistic regression on the same features. “No model” "
-        "ranks payments by their amount, and flags none.",
-        terms={
-            "amount": "in the currency of the data",
-            "night": "from 0:00 to 6:59, UTC; day is the rest",
-            "terminal with history": "it had a payment in the 30 days before",
-            "scenario": "all genuine payments and the frauds of one kind. Large amount: above 220. "
-            "Compromised terminal: all its payments of 28 days. Stolen card: a third of its "
-            "payments of 14 days, five times as large",
-        },
-    )
+PARAMS = FraudParams
+"""The type of the parameters."""
 
 
 @dataclass(frozen=True)
@@ -89,24 +62,25 @@ def batch_table(rows: Columns, predictions: Columns) -> Columns:
     }
 
 
-TRAINING = Training(
-    make_task=make_task,
-    params=FraudParams,
-    load_data=load_data,
-    split=split,
-    candidates=CANDIDATES,
-    metrics=METRICS,
-    weighted=lambda rows, p: partial(average_precision, rows["is_fraud"], p["score"]),
-    naive=naive,
-    about=about,
-    summary=summary,
-    figures=figures,
-    read_batch=read_batch,
-    batch_table=batch_table,
-    examples=examples,
-    finish=finish,
-    periods=weeks,
-    groups=lambda rows: rows["customer"],
-    slices=slices,
-    recent_events=recent_events,
-)
+def make_training(_: FraudParams, __: Path) -> HistoryTraining:
+    """Make the training, which is the same for all parameters."""
+    return HistoryTraining(
+        make_task=make_task,
+        load_data=load_data,
+        split=split,
+        candidates=CANDIDATES,
+        metrics=METRICS,
+        weighted=lambda rows, p: partial(average_precision, rows["is_fraud"], p["score"]),
+        naive=naive,
+        about=about,
+        summary=summary,
+        figures=figures,
+        read_batch=read_batch,
+        batch_table=batch_table,
+        examples=examples,
+        finish=finish,
+        periods=weeks,
+        groups=lambda rows: rows["customer"],
+        slices=slices,
+        recent_events=recent_events,
+    )

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 import pandera.polars as pa
 import polars as pl
 
-from ..data.sources import Layout, SourceParams, open_duckdb, types_of
-from ..data.validation import broken_by_rows, broken_by_table
-from ..errors import refuse
+from ..data.broken_rules import broken_by_rows, broken_by_table
+from ..data.copy_rows import Layout, SourceParams, open_duckdb, types_of
+from ..errors import violations_error
 from ..fields import EARLIEST, GRACE, LONGEST_ID, MONEY_LIMIT, PERIOD
 from .features import LABEL_DELAY_DAYS
 from .schemas import PastPayment, Payment
@@ -63,7 +63,7 @@ def check(path: Path, data: SourceParams, labelled: bool = True) -> None:
         duck.execute("SET VARIABLE latest = ?", [latest])
         broken += broken_by_table(payments, rules, LAYOUT.order)
     if broken:
-        raise refuse("The payments", broken, data.columns)
+        raise violations_error("The payments", broken, data.columns)
 
 
 def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:

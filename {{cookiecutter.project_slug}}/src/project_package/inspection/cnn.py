@@ -24,9 +24,9 @@ import onnx
 from keras import layers
 from numpy.typing import NDArray
 
+from ..contract.training import Hyperparameters, Report
 from ..errors import UserError
-from ..training import Hyperparameters, Report
-from .data import Network
+from .params import Network
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every new network
 

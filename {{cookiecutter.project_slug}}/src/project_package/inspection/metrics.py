@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from ..contract import Columns
-from ..training import Metric
-from .data import Decide, InspectionParams
+from ..columns import Columns
+from ..contract.training import Metric
+from .decision import Details
+from .params import Decide, InspectionParams
 from .sources import GOOD
-from .task import Details
 
 Values: TypeAlias = NDArray[Any]
 PERIODS = 5  # pieces of the test, at most, whose scores give the spread

@@ -15,13 +15,14 @@ from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..bundle import sha256
-from ..contract import Columns, Files
-from ..onnx_model import GRAPH, OnnxModel
-from ..training import Candidate, Fitted, Hyperparameters, Outcome, Report, ignore
-from .data import Decide, InspectionParams
+from ..bundle import Files, sha256
+from ..columns import Columns
+from ..contract.training import Candidate, Fitted, Hyperparameters, Outcome, Report, ignore
+from ..onnx_runtime import GRAPH, OnnxModel
+from .decision import Details, InspectionModel
 from .features import statistics
-from .task import Details, InspectionModel, coding
+from .params import Decide, InspectionParams
+from .task import coding
 
 LAYERS = "layers.txt"
 HELD_OUT = 0.15
@@ -95,7 +96,7 @@ class Quantised:
 
 def quantise(trained: Trained, rows: Columns) -> Quantised:
     """Quantise a network, calibrated on some of the training images."""
-    from ..quantisation import static_int8  # noqa: PLC0415
+    from ..int8 import static_int8  # noqa: PLC0415
 
     chosen = np.linspace(0, len(rows["image"]) - 1, CALIBRATED).astype(int)
     pixels = rows["image"][chosen][..., None].astype(np.float32)

@@ -16,7 +16,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..contract import Columns, Frozen
+from ..columns import Columns
+from ..fields import Frozen
 from .images import Pixels
 from .sources import GOOD
 

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ..contract import Columns
+from ..columns import Columns
+from ..contract.training import Progress
 from ..errors import UserError, near
-from ..training import Progress
 from .images import scale, to_pixels
 
 GOOD = "good"

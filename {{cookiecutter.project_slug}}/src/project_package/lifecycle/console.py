@@ -8,7 +8,7 @@ from rich.console import Console as RichConsole
 from rich.progress import Progress
 from rich.table import Table
 
-from .. import training
+from ..contract import training
 
 
 class Console:

@@ -5,11 +5,11 @@ from functools import partial
 import mlflow
 
 from ..bundle import PARAMS, Bundle
+from ..contract.task import run_model
+from ..contract.training import Splits
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
-from ..training import Splits
 from .gate import Verdict
-from .inference import run_model
 from .project import Project
 from .registry import EVALUATION, Version
 from .report import Document, canvas, card, extent, headline, render
@@ -65,7 +65,7 @@ def describe(
         NAIVE: training.naive(rows),
     }
     # 3. Score and describe.
-    about = training.about(training.params.model_validate_json(bundle.files[PARAMS]))
+    about = training.about(type(project.params).model_validate_json(bundle.files[PARAMS]))
     return Document(
         about=about,
         manifest=bundle.manifest,

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Interval, Parity
-from ..contract import Columns, choices_differ, length, take
+from ..columns import Columns, choices_differ, length, take
+from ..contract.training import Differ, Metric, Training
 from ..params import Promote
-from ..training import Differ, Metric, Training
 from .scoring import Evaluation, Score, Slice, number
 
 

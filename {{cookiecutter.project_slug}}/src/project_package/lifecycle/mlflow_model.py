@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from project_package.bundle import read, unpack
-from project_package.lifecycle.inference import answer
+from project_package.bundle import read_files, unpack
+from project_package.contract.task import predict_requests
 
 
 class BundleModel(PythonModel):
@@ -26,7 +26,7 @@ class BundleModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the bundle."""
-        bundle = unpack(read(Path(context.artifacts["bundle"])))
+        bundle = unpack(read_files(Path(context.artifacts["bundle"])))
         self.task = import_module(context.model_config["task"]).make_task(bundle)
         self.model = self.task.load(bundle)
 
@@ -34,7 +34,7 @@ class BundleModel(PythonModel):
         """Answer instances; the error of pydantic names what is wrong with them."""
         texts = [json.dumps(instance, default=str) for instance in to_instances(model_input)]
         requests = [self.task.request.model_validate_json(text, strict=True) for text in texts]
-        return answer(self.task, self.model, requests)
+        return predict_requests(self.task, self.model, requests)
 
 
 def to_instances(data: Any) -> list[dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 import json
 
-from .data import data
 from .evaluate import evaluate
+from .make_dataset import make_dataset
 from .project import Project
 from .promote import promote
 from .train import train
@@ -17,7 +17,7 @@ def pipeline(project: Project) -> None:
         GateRefused: the challenger does not become the champion.
         UserError: parameters, data or an address must be fixed first.
     """
-    data(project)
+    make_dataset(project)
     train(project)
     evaluation = evaluate(project)
     version = promote(project)

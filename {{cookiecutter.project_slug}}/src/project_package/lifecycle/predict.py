@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import polars as pl
 
-from ..contract import length
+from ..columns import length
+from ..contract.task import run_model
 from ..errors import UserError
 from ..model_store import CHAMPION
-from .inference import run_model
 from .project import Project
 
 

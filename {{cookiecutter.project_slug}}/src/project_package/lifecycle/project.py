@@ -6,23 +6,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mlflow.exceptions import MlflowException
 from optuna.exceptions import StorageInternalError
 from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import params, settings
 from ..bundle import EXAMPLES, Bundle, example_requests
-from ..contract import AsyncModel, Model, Task
-from ..errors import CODE_ERRORS, ModelError, UserError
+from ..contract.task import AsyncModel, Model, Task, predict_requests
+from ..contract.training import Training
+from ..errors import ModelError, UserError
 from ..model_store import CHAMPION, Store
-from ..params import Params
-from ..settings import Settings
-from ..training import Training
+from ..params import Params, read_params
+from ..settings import Settings, read_settings
 from .console import Console
-from .inference import answer
 from .registry import Registry
 from .tracking import Tracking, connect
 from .workspace import Workspace
@@ -30,6 +28,26 @@ from .workspace import Workspace
 DISK_FAILURES = (OSError, ComputeError)
 FAILURES = (*DISK_FAILURES, MlflowException, SQLAlchemyError, StorageInternalError)
 """What the disk, MLflow and databases raise when they fail."""
+
+
+class UseCase(Protocol):
+    """The module `training` of a use case."""
+
+    PARAMS: type[Params]
+    """The type of its parameters."""
+
+    def make_training(self, params: Any, root: Path) -> Training:
+        """Make the training for parameters and a project's folder."""
+
+
+class StoredEvents(Protocol):
+    """What commands do with the event store of a project that has one."""
+
+    def check(self, project: "Project") -> str:
+        """Open the store, and return what there is to say about it."""
+
+    def erase(self, project: "Project", entity: str) -> int:
+        """Delete the events of an entity id; return how many."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,8 @@ class Project:
     workspace: Workspace
     settings: Settings
     console: Console
+    events: StoredEvents | None = None
+    """None where no feature reads earlier events."""
 
     @cached_property
     def tracking(self) -> Tracking:
@@ -70,19 +90,19 @@ class Project:
             raise UserError(f"The model {reason}, unlike the project now: run `ml pipeline`.")
         try:
             return self.training.make_task(bundle).load(bundle)
-        except CODE_ERRORS as error:
+        except Exception as error:  # the use case's `load` may raise any
             raise ModelError(
                 f"The bundle of {bundle.manifest.candidate} cannot be loaded: {error!r}. The "
                 f"task's `load` must read what is in it: {', '.join(bundle.files)}."
             ) from error
 
-    def check(self, version: int, bundle: Bundle) -> None:
+    def verify(self, version: int, bundle: Bundle) -> None:
         """Raise UserError when the code does not fit a version, so that no server can start."""
         model, task = self.load(bundle), self.training.make_task(bundle)
         if requests := example_requests(task.request, json.loads(bundle.files[EXAMPLES]), version):
             try:
-                answer(task, model, requests)
-            except (ModelError, *CODE_ERRORS) as error:
+                predict_requests(task, model, requests)
+            except Exception as error:  # so may its model
                 reason = f"Version {version} cannot answer its examples: {error}"
                 raise ModelError(reason) from error
 
@@ -92,19 +112,17 @@ class Project:
 
 
 @contextmanager
-def open_folder(use_case: Any, changes: Sequence[str], quiet: bool) -> Iterator[Project]:
+def open_folder(use_case: UseCase, changes: Sequence[str], quiet: bool) -> Iterator[Project]:
     """Open the project of the working folder, with changes of its parameters.
-
-    `use_case` has `params` and `for_project`: it is a `Training`, or makes one for a project.
 
     Raises:
         UserError: parameters or settings are wrong, or the disk or MLflow failed inside.
     """
     root = Path.cwd()
-    values = params.read(use_case.params, root / "params.toml", changes)
+    params = read_params(use_case.PARAMS, root / "params.toml", changes)
     try:
-        training = use_case.for_project(values, root)
-        yield Project(training, values, Workspace(root), settings.read(), Console(quiet))
+        training = use_case.make_training(params, root)
+        yield Project(training, params, Workspace(root), read_settings(), Console(quiet))
     except FAILURES as error:
         what = "The disk" if isinstance(error, DISK_FAILURES) else "MLflow or a database"
         reason = str(error).partition("\n")[0]

@@ -7,14 +7,14 @@ from functools import partial
 import numpy as np
 
 from ..bundle import EXAMPLES, example_requests, pack
-from ..contract import Columns, take
+from ..columns import Columns, take
+from ..contract.task import predict_requests, run_model
+from ..contract.training import Progress
 from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
-from ..training import Progress
 from . import gate
 from .evaluate import challenger, describe, splits_of, write_report
 from .gate import Verdict
-from .inference import answer, run_model
 from .project import Project
 from .registry import Version
 from .scoring import BASELINE, MODEL, NAIVE, Slice, score_rows, score_slices
@@ -57,7 +57,7 @@ def promote(project: Project) -> int:
 def rollback(project: Project) -> int:
     """Make the previous champion the champion again; return its version. See `Registry`."""
     with project.workspace.lock(), project.console.step("rollback"):
-        old, new = project.registry.rollback(project.check)
+        old, new = project.registry.rollback(project.verify)
     project.console.print(f"Version {new} is the champion again, instead of version {old}.")
     return new
 
@@ -91,7 +91,7 @@ def judge(
     if examples := json.loads(bundle.files[EXAMPLES]):
         task, what = training.make_task(bundle), "a request, features included"
         requests = example_requests(task.request, examples[-1:], version.number)
-        call: Callable[[], object] = partial(answer, task, model, requests)
+        call: Callable[[], object] = partial(predict_requests, task, model, requests)
     else:
         what, call = "a row with features", partial(run_model, model, take(rows, np.arange(1)))
     megabytes = sum(map(len, pack(bundle).values())) / 1e6

@@ -16,8 +16,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from ..bundle import Bundle, read, unpack
-from ..contract import Files
+from ..bundle import Bundle, Files, read_files, unpack
 from ..errors import UserError
 from ..model_store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer, Store
 from .scoring import Evaluation
@@ -88,7 +87,7 @@ class Registry:
         if not self.client.list_artifacts(version.run, folder):
             return {}
         with TemporaryDirectory() as target:  # otherwise MLflow leaves one behind each time
-            return read(Path(self.client.download_artifacts(version.run, folder, target)))
+            return read_files(Path(self.client.download_artifacts(version.run, folder, target)))
 
     def publish_challenger(self, version: Version) -> None:
         """Publish a version as the store's challenger, unless it is the champion."""

@@ -17,9 +17,8 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure as Canvas
 
 from ..bundle import Manifest
-from ..contract import Columns, length
-from ..fields import TIMESTAMP
-from ..training import About, Figure
+from ..columns import TIMESTAMP, Columns, length
+from ..contract.training import About, Figure
 from .gate import Verdict
 from .scoring import Evaluation, Score, number
 

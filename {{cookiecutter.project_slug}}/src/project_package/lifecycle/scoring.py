@@ -8,9 +8,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Frozen, length, take
+from ..columns import Columns, length, take
+from ..contract.training import Metric, Training
 from ..errors import UserError
-from ..training import Metric, Training
+from ..fields import Frozen
 
 Predictions: TypeAlias = Mapping[str, Columns]
 """The predictions of each contender for the same rows."""

@@ -13,9 +13,9 @@ import numpy as np
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..contract.training import Candidate, Fold, Hyperparameters, Metric
 from ..errors import UserError
 from ..settings import shown
-from ..training import Candidate, Fold, Hyperparameters, Metric
 
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 KNOWN = (*FINISHED, optuna.trial.TrialState.WAITING)

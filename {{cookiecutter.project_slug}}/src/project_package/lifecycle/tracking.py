@@ -25,12 +25,11 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..bundle import EXAMPLES, Bundle, pack
-from ..bundle import write as write_files
-from ..contract import Files, Task
+from ..bundle import EXAMPLES, Bundle, Files, pack, write_files
+from ..contract.task import Task
+from ..contract.training import Splits
 from ..errors import UserError
 from ..settings import Settings, shown
-from ..training import Splits
 from .search import Choice
 from .workspace import Dataset, Workspace
 

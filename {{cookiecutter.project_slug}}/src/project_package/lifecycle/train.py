@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -14,13 +14,13 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
-from ..contract import Columns, concatenate, length, take
+from ..columns import Columns, concatenate, length, take
+from ..contract.task import predict_requests, run_model
+from ..contract.training import Candidate, Fitted, Metric, Outcome, Progress, Splits
 from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
-from ..params import Params, flatten
-from ..training import Candidate, Fitted, Metric, Outcome, Progress, Splits
+from ..params import flatten
 from . import gate
-from .inference import answer, run_model
 from .project import Project
 from .scoring import BASELINE, digest
 from .search import Choice, Search, open_storage
@@ -87,7 +87,7 @@ def search(
         storage = open_storage(project.settings.studies(project.workspace.root))
     other = ("promote.", "train.")  # sections that change no trial
     used = {k: v for k, v in flatten(project.params).items() if not k.startswith(other)}
-    identity = sha256(json.dumps(used, sort_keys=True).encode() + code_of(training.params))
+    identity = sha256(json.dumps(used, sort_keys=True).encode() + code_of(training.make_task))
     searching = Search(
         metric=metric,
         folds=splits.folds,
@@ -107,10 +107,14 @@ def search(
     return [searching.run(candidate, finish) for candidate in candidates]
 
 
-def code_of(params: type[Params]) -> bytes:
-    """Return the code of the use case: scores of other code do not count for this one."""
-    folder = Path(inspect.getfile(params)).parent
-    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+def code_of(function: Callable[..., object]) -> bytes:
+    """Return the files of the use case that has a function: scores of other code do not count.
+
+    Prompts, SQL and other text files count as code.
+    """
+    folder = Path(inspect.getfile(function)).parent
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return b"".join(path.read_bytes() for path in paths if path.suffix != ".pyc")
 
 
 def build_bundle(
@@ -193,7 +197,7 @@ def add_examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Colum
     """Add requests with their answers: for /docs, and to verify the bundle before it serves."""
     task, model = project.training.make_task(bundle), project.load(bundle)
     requests = project.training.examples(dataset.path, rows, project.params.train.examples)
-    answers = answer(task, model, requests) if requests else []
+    answers = predict_requests(task, model, requests) if requests else []
     pairs = [
         {"request": request.model_dump(mode="json"), "response": response}
         for request, response in zip(requests, answers, strict=True)

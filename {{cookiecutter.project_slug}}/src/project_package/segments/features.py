@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns
-from ..features.history import entities
+from ..columns import Columns
+from ..features.merge_history import entities
 from ..features.windows import (
     EVERY_ROW,
     Aggregate,

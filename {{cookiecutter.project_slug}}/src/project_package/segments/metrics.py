@@ -18,8 +18,8 @@ from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 from sklearn.preprocessing import scale
 
-from ..contract import Columns, length
-from ..training import Metric
+from ..columns import Columns, length
+from ..contract.training import Metric
 from .features import TRAITS, to_positions
 
 RESAMPLES = 20

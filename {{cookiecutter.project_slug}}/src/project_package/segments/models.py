@@ -19,8 +19,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from ..contract import Columns
-from ..training import Candidate, Hyperparameters
+from ..columns import Columns
+from ..contract.training import Candidate, Hyperparameters
 from .features import INPUTS, to_positions
 from .metrics import RESAMPLES
 from .task import Clusterings

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns
+from ..columns import Columns
 from .features import INPUTS
 from .metrics import standard
 from .task import Profile, Profiles

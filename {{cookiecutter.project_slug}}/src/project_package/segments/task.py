@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import fields
-from ..bundle import Bundle
-from ..contract import Columns, Files, Frozen, History, HistoryRows, Task
+from ..bundle import Bundle, Files
+from ..columns import TIMESTAMP, Columns, milliseconds, to_rows
+from ..contract.history import History, HistoryRows, HistoryTask
+from ..contract.task import Task
 from ..errors import OTHER_CODE, ModelError
-from ..features.history import merge_history
+from ..features.merge_history import merge_history
 from ..features.windows import MILLISECONDS_A_DAY
-from ..state.base import open_store
+from ..fields import Frozen
 from .features import (
     DAYS,
     DESCRIPTIONS,
@@ -124,11 +125,11 @@ def load(bundle: Bundle) -> SegmentsModel:
     return SegmentsModel(clusterings, Profiles.model_validate_json(bundle.files[PROFILES]))
 
 
-def to_rows(requests: Sequence[SegmentsRequest]) -> Columns:
+def to_raw_rows(requests: Sequence[SegmentsRequest]) -> Columns:
     """Turn requests into rows: moments, at which nothing is bought."""
     count = len(requests)
     return {
-        fields.TIMESTAMP: fields.milliseconds([request.as_of for request in requests]),
+        TIMESTAMP: milliseconds([request.as_of for request in requests]),
         HOUSEHOLD: np.array([request.household_id for request in requests], object),
         "is_now": np.ones(count),
         **{name: np.zeros(count) for name in SPENT},
@@ -160,18 +161,18 @@ def monitored(_: Columns, predictions: Columns) -> Columns:
     return {name: predictions[name] for name in ("distance", "certainty", "segment")}
 
 
-def from_request(request: SegmentsRequest) -> HistoryRows | None:
-    """Return the baskets that a request carries, in order of time."""
+def from_request(request: SegmentsRequest) -> HistoryRows:
+    """Return the baskets that a request contains, in order of time."""
     if request.baskets is None:
-        return None
+        return {}
     baskets = sorted(request.baskets, key=lambda basket: basket.timestamp)
-    return {HOUSEHOLD: fields.to_rows(baskets, Basket)}
+    return {HOUSEHOLD: to_rows(baskets, Basket)}
 
 
 def history_error(request: SegmentsRequest, history: HistoryRows) -> str:
     """Require some baskets in the half year before the moment."""
-    since = fields.milliseconds([request.as_of]) - DAYS * MILLISECONDS_A_DAY
-    times = history[HOUSEHOLD][fields.TIMESTAMP] if HOUSEHOLD in history else np.array([])
+    since = milliseconds([request.as_of]) - DAYS * MILLISECONDS_A_DAY
+    times = history[HOUSEHOLD][TIMESTAMP] if HOUSEHOLD in history else np.array([])
     if np.sum(times > since) >= MIN_BASKETS:
         return ""
     return f"needs {MIN_BASKETS} baskets in the {DAYS} days before as_of; send them to /v1/events"
@@ -186,9 +187,10 @@ HISTORY = History(
     entities=ENTITIES,
     event=BoughtBasket,
     key=("basket_id",),
+    to_raw_rows=to_raw_rows,
+    needs_store=lambda request: request.baskets is None,
     from_request=from_request,
     features=features,
-    open_store=open_store,
     error=history_error,
 )
 
@@ -196,12 +198,12 @@ HISTORY = History(
 def make_task(bundle: Bundle) -> Task:
     """Return the task, whose responses quote the profiles of the bundle."""
     profiles = Profiles.model_validate_json(bundle.files[PROFILES])
-    return Task(
+    return HistoryTask(
         name="segments",
         request=SegmentsRequest,
         response=SegmentsResponse,
         load=load,
-        to_rows=to_rows,
+        to_rows=HISTORY.to_rows,
         to_responses=partial(to_responses, profiles),
         monitored=monitored,
         entity=HOUSEHOLD,

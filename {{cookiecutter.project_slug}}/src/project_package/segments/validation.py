@@ -6,9 +6,9 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from ..data.sources import Layout, SourceParams, types_of
-from ..data.validation import broken_by_rows
-from ..errors import SHOWN, Violation, refuse
+from ..data.broken_rules import broken_by_rows
+from ..data.copy_rows import Layout, SourceParams, types_of
+from ..errors import SHOWN, Violation, violations_error
 from ..fields import EARLIEST, GRACE, LONGEST_ID, MONEY_LIMIT, PERIOD
 from .features import HOUSEHOLD, KINDS, SPENT, TRAITS
 from .schemas import CENT, BoughtBasket
@@ -43,7 +43,7 @@ def check(path: Path, data: SourceParams) -> None:
         if len(bad := table.filter(condition)):
             broken.append(Violation(column, rule, len(bad), bad.head(SHOWN).to_dicts()))
     if broken:
-        raise refuse("The baskets", broken, data.columns)
+        raise violations_error("The baskets", broken, data.columns)
 
 
 def _schema(traits: list[str]) -> pa.DataFrameSchema:

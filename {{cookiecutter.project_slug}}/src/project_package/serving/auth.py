@@ -12,8 +12,9 @@ from pathlib import Path
 from fastapi import HTTPException, Request
 
 from .. import api_keys
-from ..api_keys import Key, Scope
+from ..api_keys import Key
 from ..bundle import sha256
+from ..contract.task import Scope
 from ..errors import UserError
 from ..settings import Settings
 
@@ -47,7 +48,7 @@ class KeyStore:
 
     def _read(self) -> None:
         self._read_at = time.monotonic()
-        self.keys = {key.sha256: key for key in api_keys.read(self.path)}
+        self.keys = {key.sha256: key for key in api_keys.read_keys(self.path)}
 
 
 def open_keys(settings: Settings, root: Path) -> KeyStore | None:

@@ -106,3 +106,9 @@ class MicroBatcher(Generic[Item, Result]):
         self._call = None
         if self._queue:
             self._start()
+
+
+def split(items: Sequence[Item], bodies: Sequence[Sequence[object]]) -> list[list[Item]]:
+    """Return the items of each body, which are one after the other in `items`."""
+    each = iter(items)
+    return [[next(each) for _ in body] for body in bodies]

@@ -7,27 +7,22 @@ did not answer: they count as events, and are answered when they are sent again.
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from fastapi import HTTPException
 from pydantic import BaseModel
 
-from ..contract import Columns, EventStore, History, HistoryRows, Task, take
-from ..fields import columns_of, to_rows
-from .body import invalid
-from .predictions import Answer, Answered, Versions
+from ..columns import Columns, columns_of, take, to_rows
+from ..contract.history import History
+from ..state.event_store import EventStore
+from .batching import split
+from .canary import Canary
+from .predicted_batch import PredictedBatch, Prediction
+from .read_body import invalid
 
 CONFLICT = "differs from the event that is stored with its key"
 IN_FLIGHT = "Another process is answering an event of this body: retry later."
-T = TypeVar("T")
-
-
-class Body(NamedTuple):
-    """The instances of a request, each with its history; None for that of the event store."""
-
-    requests: Sequence[Any]
-    histories: Sequence[HistoryRows | None]
 
 
 class EventTransactions:
@@ -36,8 +31,10 @@ class EventTransactions:
     All methods raise StateUnavailable when the event store cannot be used.
     """
 
-    def __init__(self, task: Task, history: History, store: EventStore, versions: Versions) -> None:
-        self.task, self.history, self.store, self.versions = task, history, store, versions
+    def __init__(self, history: History, store: EventStore, canary: Canary) -> None:
+        self.history = history
+        self.store = store
+        self.canary = canary
         labels = set(columns_of(history.label)) - set(history.key) if history.label else set()
         self._compared = [name for name in columns_of(history.event) if name not in labels]
 
@@ -53,18 +50,20 @@ class EventTransactions:
         with self.store.transaction():
             return split(self.store.set_labels(rows), bodies)
 
-    def predict(self, bodies: Sequence[Body]) -> tuple[list[list[Answer]], list[Answered]]:
-        """Return the answers of each body, and the batches that were predicted.
+    def predict(
+        self, bodies: Sequence[Sequence[Any]]
+    ) -> tuple[list[list[Prediction]], list[PredictedBatch]]:
+        """Return the predictions for each body, and the batches in which they were made.
 
         Raises:
             RequestValidationError: an event differs from the stored one, or a history is too short.
             HTTPException: 409, another process is answering an event.
         """
-        requests = [request for body in bodies for request in body.requests]
-        histories = [history for body in bodies for history in body.histories]
-        rows = self.task.to_rows(requests)
-        first, answers = list(range(len(requests))), dict[int, Answer]()
-        stored = [i for i, history in enumerate(histories) if history is None]
+        requests = [request for body in bodies for request in body]
+        rows = self.history.to_raw_rows(requests)
+        first = list(range(len(requests)))
+        answers: dict[int, Prediction] = {}
+        stored = [i for i, request in enumerate(requests) if self.history.needs_store(request)]
         with self.store.transaction():
             # 1. Find the answers of repeated events, and store new ones.
             if self.history.request_is_event:
@@ -74,26 +73,33 @@ class EventTransactions:
                     raise HTTPException(409, IN_FLIGHT, {"Retry-After": "1"})
             # 2. Read the histories that the event store has.
             read = self.store.history(_at(rows, stored)) if stored else []
-            for i, found in zip(stored, read, strict=True):
-                histories[i] = found
-                error = self.history.error(requests[i], found)
-                if error and not self.history.request_is_event:
+            histories = dict(zip(stored, read, strict=True))
+            for i in () if self.history.request_is_event else stored:
+                if error := self.history.error(requests[i], histories[i]):
                     raise invalid(error, "body", "instances", i)
             # 3. Predict, and store the answers for clients that ask again.
             new = [i for i in range(len(requests)) if first[i] == i and i not in answers]
-            own = [histories[i] or {} for i in new]
-            predicted, batches = self.versions.predict(_at(rows, new), own) if new else ([], [])
-            answers |= dict(zip(new, predicted, strict=True))
+            batches: list[PredictedBatch] = []
+            if new:
+                own = [
+                    histories[i] if i in histories else self.history.from_request(requests[i])
+                    for i in new
+                ]
+                with_features = self.history.add_features(_at(rows, new), own)
+                predicted, batches = self.canary.predict(with_features)
+                answers |= dict(zip(new, predicted, strict=True))
             if stored and self.history.request_is_event:
                 texts = [" ".join(answers[i]) for i in stored]
                 self.store.set_answers(_at(rows, stored), texts)
         each = [answers[first[i]] for i in range(len(requests))]
-        return split(each, [body.requests for body in bodies]), batches
+        return split(each, bodies), batches
 
-    def _find(self, rows: Columns, positions: Sequence[int]) -> tuple[list[int], dict[int, Answer]]:
+    def _find(
+        self, rows: Columns, positions: Sequence[int]
+    ) -> tuple[list[int], dict[int, Prediction]]:
         """Return for each row the first with the same event, and the answers that are stored."""
         values = {name: rows[name].tolist() for name in self._compared}
-        first, answers = list(range(len(values[self.history.key[0]]))), dict[int, Answer]()
+        first, answers = list(range(len(values[self.history.key[0]]))), dict[int, Prediction]()
         seen = dict[tuple[object, ...], int]()
         for i, event in zip(positions, self.store.find(_at(rows, positions)), strict=True):
             first[i] = seen.setdefault(tuple(values[name][i] for name in self.history.key), i)
@@ -101,14 +107,8 @@ class EventTransactions:
             if not all(_is_equal(values[name][i], same[name]) for name in values):
                 raise invalid(CONFLICT, "body", "instances", i)
             if event and event.answer:
-                answers[i] = Answer(*event.answer.split(" ", 1))
+                answers[i] = Prediction(*event.answer.split(" ", 1))
         return first, answers
-
-
-def split(items: Sequence[T], bodies: Sequence[Sequence[object]]) -> list[list[T]]:
-    """Return the items of each body."""
-    each = iter(items)
-    return [[next(each) for _ in body] for body in bodies]
 
 
 def _at(rows: Columns, positions: Sequence[int]) -> Columns:

@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from ..contract import Columns
-from ..errors import CODE_ERRORS, Unavailable
+from ..columns import Columns
+from ..errors import Unavailable
 from ..prediction_log import PredictionLog
-from .metrics import Metrics
-from .predictions import Answered
+from .predicted_batch import PredictedBatch
+from .prometheus import Metrics
 
 FLUSH_SECONDS, RETRY_SECONDS, DELETE_SECONDS = 0.1, 1, 600
 MAX_WAITING = 100_000
@@ -33,22 +33,22 @@ class LogWriter:
     def __init__(self, prediction_log: PredictionLog, metrics: Metrics) -> None:
         self.prediction_log, self._metrics, self.error = prediction_log, metrics, ""
         self._lock, self._waiting_rows = threading.Lock(), 0
-        self._waiting: list[tuple[dict[str, Any], Answered]] = []
+        self._waiting: list[tuple[dict[str, Any], PredictedBatch]] = []
         self._batches: list[list[dict[str, Any]]] = []
         self._next_deletion = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
 
-    def write(self, answered: Answered, role: str) -> None:
+    def write(self, batch: PredictedBatch, role: str) -> None:
         """Queue answers; drop and count them when too many wait. Never waits for the database."""
-        rows = len(answered.answers)
+        rows = len(batch.responses)
         with self._lock:
             if self._waiting_rows + rows > MAX_WAITING:
                 self._metrics.log_dropped.inc(rows)
             else:
-                version = answered.served.version
+                version = batch.served.version
                 shared = {"time": datetime.now(UTC), "version": version, "role": role}
-                self._waiting.append((shared, answered))
+                self._waiting.append((shared, batch))
                 self._waiting_rows += rows
 
     def start(self) -> None:
@@ -87,13 +87,13 @@ class LogWriter:
         """Insert what waits; when the database fails, the rows wait for the next time."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        for shared, answered in waiting:  # at once: a row to predict can be an image
+        for shared, batch in waiting:  # at once: a row to predict can be an image
             try:
-                self._batches.append(self._to_rows(shared, answered))
-            except CODE_ERRORS as error:  # of the use case's `monitored`
+                self._batches.append(self._to_rows(shared, batch))
+            except Exception as error:  # noqa: BLE001  the use case's `monitored` may raise any
                 log.warning("predictions are not logged", extra={"reason": repr(error)})
-                self._metrics.log_dropped.inc(len(answered.answers))
-                self._release(len(answered.answers))
+                self._metrics.log_dropped.inc(len(batch.responses))
+                self._release(len(batch.responses))
         self.prediction_log.insert(self._batches)
         self._release(sum(map(len, self._batches)))
         self._batches = []
@@ -103,14 +103,16 @@ class LogWriter:
         with self._lock:
             self._waiting_rows -= rows
 
-    def _to_rows(self, shared: dict[str, Any], answered: Answered) -> list[dict[str, Any]]:
+    def _to_rows(self, shared: dict[str, Any], batch: PredictedBatch) -> list[dict[str, Any]]:
         """Return the rows of a batch of answers, each with the columns that all share."""
-        task, rows, answers = answered.served.task, answered.rows, answered.answers
-        monitored = _to_json(answered.monitored) if answered.monitored else ["{}"] * len(answers)
-        events = rows[task.id].tolist() if task.id else [""] * len(answers)
-        entities = rows[task.entity].tolist() if task.entity else [""] * len(answers)
+        task = batch.served.task
+        rows = batch.rows
+        responses = batch.responses
+        monitored = _to_json(batch.monitored) if batch.monitored else ["{}"] * len(responses)
+        events = rows[task.id].tolist() if task.id else [""] * len(responses)
+        entities = rows[task.entity].tolist() if task.entity else [""] * len(responses)
         names, hashed = ("event", "entity", "monitored", "answer"), self.prediction_log.hash
-        columns = (map(hashed, events), map(hashed, entities), monitored, answers)
+        columns = (map(hashed, events), map(hashed, entities), monitored, responses)
         return [shared | dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 

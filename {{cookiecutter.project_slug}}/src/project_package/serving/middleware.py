@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import Settings
 from .log_config import REQUEST_ID
-from .metrics import Metrics
+from .prometheus import Metrics
 
 log = logging.getLogger(__name__)
 SAFE_ID = re.compile(rb"(?![0-9]*$)[A-Za-z0-9._-]{8,64}")

@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..bundle import EXAMPLES, Bundle, example_requests
-from ..contract import AsyncModel, Columns, Model, Task
-from ..errors import CODE_ERRORS, ModelError, Unavailable, UserError
+from ..columns import Columns
+from ..contract.task import AsyncModel, Model, Task
+from ..errors import ModelError, Unavailable, UserError
 from ..model_store import EVIDENCE, Pointer, Store, StoreUnreachable
-from .metrics import Metrics
+from .prometheus import Metrics
 
 CARD = "card.md"
 BATCH = 32
@@ -78,8 +79,8 @@ class ModelLoader:
         self.served: ServedModel | None = None
         self.refused = self.unreachable = ""
         self._seen: Pointer | None = None
-        self._lock = threading.RLock()  # `refuse` and `check` run in different threads
-        self.check()
+        self._lock = threading.RLock()  # `reject` and `update` run in different threads
+        self.update()
 
     def current(self) -> ServedModel:
         """Return the version that is served; raise Unavailable when there is none."""
@@ -88,12 +89,12 @@ class ModelLoader:
         return self.served
 
     async def poll(self, seconds: float) -> None:
-        """Check every so many seconds, in a thread, until cancelled."""
+        """Update every `seconds`, in a thread, until cancelled."""
         while True:
             await asyncio.sleep(seconds)
-            await asyncio.to_thread(self.check)
+            await asyncio.to_thread(self.update)
 
-    def check(self) -> None:
+    def update(self) -> None:
         """Read the pointer; when it has moved, load, verify and serve the version it names."""
         pointer, unreachable = self._seen, ""
         try:
@@ -102,14 +103,14 @@ class ModelLoader:
                 self._swap(None)
             elif pointer is None or pointer != self._seen:
                 self._swap(self._load())
-        except (StoreUnreachable, OSError) as error:  # the next check tries again
+        except (StoreUnreachable, OSError) as error:  # the next update tries again
             unreachable, pointer = str(error), self._seen
-        except (UserError, *CODE_ERRORS) as error:
+        except Exception as error:  # noqa: BLE001  a bundle's task and model may raise any
             if isinstance(error, UserError):
                 reason = str(error).splitlines()[0]
             else:  # a file is missing, or has other content
                 reason = f"The bundle of the {self.alias} cannot be loaded: {error!r}."
-            self.refuse(reason + (RESTART if self.running else ""))
+            self.reject(reason + (RESTART if self.running else ""))
         self._seen = pointer
         if unreachable and not self.unreachable and self.running:
             log.warning("the model store is unreachable", extra={"reason": unreachable})
@@ -117,7 +118,7 @@ class ModelLoader:
         self.metrics.degraded.labels("model_store").set(bool(unreachable))
         self.metrics.degraded.labels(self.alias).set(bool(self.refused))
 
-    def refuse(self, reason: str, served: ServedModel | None = None) -> None:
+    def reject(self, reason: str, served: ServedModel | None = None) -> None:
         """Record why the newest version is refused; with `served`, only while it is still that."""
         with self._lock:
             if served is not None and served is not self.served:
@@ -184,12 +185,10 @@ def verify(served: ServedModel) -> float:
     An AsyncModel is not verified: it asks services, whose answers differ each time.
 
     Raises:
-        UserError: an answer is not the recorded one, the code has other request fields than the
-            examples, or an AsyncModel needs an event store.
+        UserError: an answer is not the recorded one, or the code has other request fields than
+            the examples.
     """
     task = served.task
-    if served.is_async and task.history is not None:
-        raise UserError(f"Version {served.version} is awaited and cannot use an event store.")
     if served.is_async or not served.examples:
         return math.inf
     examples = [*served.examples] * math.ceil(BATCH / len(served.examples))
@@ -197,7 +196,7 @@ def verify(served: ServedModel) -> float:
     try:
         for _ in range(2):  # the first call warms the model up
             start = time.perf_counter()
-            rows = task.to_features(requests)
+            rows = task.to_rows(requests)
             responses = task.to_responses(rows, served.predict(rows))
             seconds = time.perf_counter() - start
     except ModelError as error:

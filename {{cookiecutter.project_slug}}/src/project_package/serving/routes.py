@@ -13,15 +13,21 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
-from ..api_keys import Scope
-from ..contract import History, Task
-from . import schemas
+from ..contract.task import Scope, Task
+from .api_schemas import (
+    BODY_REFUSALS,
+    REFUSALS,
+    Instances,
+    ModelDescription,
+    Predictions,
+    Ready,
+)
 from .auth import SCHEMES, require
-from .body import JSON, read_body
-from .metrics import Metrics
 from .model_loader import ModelLoader
-from .prediction_service import EventService, PredictionService
-from .predictions import Answer
+from .predicted_batch import Prediction
+from .prediction_service import Predict
+from .prometheus import Metrics
+from .read_body import JSON, read_body
 
 TAGS: dict[Scope, str] = {"predict": "predictions", "labels": "events", "admin": "model"}
 HEALTH_PATHS = ("/healthz", "/readyz")
@@ -53,61 +59,35 @@ def protected(
     return {
         "tags": [TAGS[scope]],
         "dependencies": [Security(require(scope))],
-        "responses": schemas.REFUSALS | ({} if body_type is None else schemas.BODY_REFUSALS),
+        "responses": REFUSALS if body_type is None else REFUSALS | BODY_REFUSALS,
         "openapi_extra": operation,
     }
 
 
 def add_predict(
-    app: FastAPI, task: Task, service: PredictionService, examples: Sequence[Mapping[str, Any]]
+    app: FastAPI, task: Task, predict_requests: Predict, examples: Sequence[Mapping[str, Any]]
 ) -> None:
     """Add POST /v1/predict; the API documentation shows the requests of `examples`."""
-    body_type = schemas.Instances[task.request]  # type: ignore[name-defined]
-    answer_type = schemas.Predictions[task.response]  # type: ignore[name-defined]
+    body_type = Instances[task.request]  # type: ignore[name-defined]
+    answer_type = Predictions[task.response]  # type: ignore[name-defined]
     described = protected("predict", body_type, examples, task.media_types)
 
     @app.post("/v1/predict", summary="Predict", response_model=answer_type, **described)
     async def predict(request: Request) -> Response:
         """Predict instances; the answers are in their order."""
         body = await read_body(request, body_type, task.media_types)
-        return predictions_response(await service.predict(body.instances))
-
-
-def add_events(app: FastAPI, history: History, service: EventService) -> None:
-    """Add POST /v1/events, and POST /v1/labels where there are labels."""
-    events_type = schemas.Events[history.event]  # type: ignore[name-defined]
-
-    @app.post("/v1/events", summary="Store events", **protected("labels", events_type))
-    async def events(request: Request) -> schemas.EventsStored:
-        """Store events; one whose key is stored already changes nothing."""
-        body = await read_body(request, events_type)
-        added = await service.events.submit(body.events, len(body.events))
-        return schemas.EventsStored(new=sum(added), known=len(added) - sum(added))
-
-    if history.label is None:
-        return
-    labels_type = schemas.Labels[history.label]  # type: ignore[name-defined]
-
-    @app.post("/v1/labels", summary="Set labels", **protected("labels", labels_type))
-    async def labels(request: Request) -> schemas.LabelsSet:
-        """Set the labels of stored events."""
-        body = await read_body(request, labels_type)
-        found = await service.labels.submit(body.labels, len(body.labels))
-        unknown = [index for index, is_known in enumerate(found) if not is_known]
-        return schemas.LabelsSet(set=len(found) - len(unknown), unknown=unknown)
+        return predictions_response(await predict_requests(body.instances))
 
 
 def add_admin(app: FastAPI, champion: ModelLoader, metrics: Metrics) -> None:
     """Add GET /v1/model and GET /metrics."""
 
     @app.get("/v1/model", summary="Describe the model", **protected("admin"))
-    async def model() -> schemas.ModelDescription:
+    async def model() -> ModelDescription:
         """Return the manifest and the model card of the champion."""
         served = champion.current()
         manifest = served.bundle.manifest.model_dump(mode="json")
-        return schemas.ModelDescription(
-            model_version=served.version, manifest=manifest, card=served.card
-        )
+        return ModelDescription(model_version=served.version, manifest=manifest, card=served.card)
 
     @app.get("/metrics", summary="Metrics", response_class=PlainTextResponse, **protected("admin"))
     async def page() -> Response:
@@ -115,7 +95,7 @@ def add_admin(app: FastAPI, champion: ModelLoader, metrics: Metrics) -> None:
         return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)
 
 
-def add_health(app: FastAPI, ready: Callable[[], schemas.Ready]) -> None:
+def add_health(app: FastAPI, ready: Callable[[], Ready]) -> None:
     """Add GET and HEAD /healthz and /readyz, which need no key and name no address."""
 
     @app.head("/healthz", include_in_schema=False)
@@ -126,17 +106,18 @@ def add_health(app: FastAPI, ready: Callable[[], schemas.Ready]) -> None:
 
     @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", summary="Readiness", tags=["health"])
-    async def readyz() -> schemas.Ready:
+    async def readyz() -> Ready:
         """Report the version that is served, and every part that does not work."""
         return ready()
 
 
-def predictions_response(answers: Sequence[Answer]) -> Response:
+def predictions_response(predictions: Sequence[Prediction]) -> Response:
     """Return `Predictions`, put together from the responses, which are JSON already."""
-    version, responses = answers[0].version, ",".join([answer.response for answer in answers])
+    version = predictions[0].version
+    responses = ",".join([prediction.response for prediction in predictions])
     content = f'{{"model_version":"{version}","predictions":[{responses}]'
-    if any(answer.version != version for answer in answers):
-        content += f',"versions":{json.dumps([answer.version for answer in answers])}'
+    if any(prediction.version != version for prediction in predictions):
+        content += f',"versions":{json.dumps([prediction.version for prediction in predictions])}'
     return Response(content + "}", media_type=JSON)
 
 

@@ -10,11 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from ..contract import choices_differ
+from ..columns import choices_differ
 from .log_writer import LogWriter
-from .metrics import Metrics
 from .model_loader import ModelLoader, ServedModel
-from .predictions import Answered, respond
+from .predicted_batch import PredictedBatch, make_batch
+from .prometheus import Metrics
 
 MAX_BATCHES = 64
 """How many batches may wait."""
@@ -31,12 +31,12 @@ class Shadow:
         self._room = threading.Semaphore(MAX_BATCHES)
         self._thread = ThreadPoolExecutor(1, "shadow")
 
-    def submit(self, answered: Answered) -> None:
+    def submit(self, batch: PredictedBatch) -> None:
         """Queue a batch of the champion while there is a challenger; never wait, never raise."""
-        challenger, bundle = self.challenger.served, answered.served.bundle
+        challenger, bundle = self.challenger.served, batch.served.bundle
         if challenger is None or challenger.is_async or challenger.bundle.digest == bundle.digest:
             return
-        rows = len(answered.answers)
+        rows = len(batch.responses)
         if not self._room.acquire(blocking=False):
             self.metrics.shadow_rows.labels("dropped").inc(rows)
             return
@@ -47,14 +47,14 @@ class Shadow:
                 self.metrics.shadow_rows.labels("failed").inc(rows)
                 log.warning("the challenger failed", extra={"reason": type(error).__name__})
 
-        self._thread.submit(self._compare, answered, challenger).add_done_callback(finish)
+        self._thread.submit(self._compare, batch, challenger).add_done_callback(finish)
 
     def close(self) -> None:
         """End the thread; batches that wait are dropped."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _compare(self, champion: Answered, served: ServedModel) -> None:
-        challenger = respond(served, champion.rows, served.predict(champion.rows))
+    def _compare(self, champion: PredictedBatch, served: ServedModel) -> None:
+        challenger = make_batch(served, champion.rows, served.predict(champion.rows))
         for name, values in champion.monitored.items():
             if values.dtype.kind in "fiub":  # numbers: texts have no difference
                 other = challenger.monitored[name]
@@ -62,6 +62,6 @@ class Shadow:
                 self.metrics.shadow_difference.labels(name).inc(float(np.nansum(difference)))
         changed = int(choices_differ(champion.predictions, challenger.predictions).sum())
         self.metrics.shadow_rows.labels("changed").inc(changed)
-        self.metrics.shadow_rows.labels("compared").inc(len(challenger.answers))
+        self.metrics.shadow_rows.labels("compared").inc(len(challenger.responses))
         if self.log_writer:
             self.log_writer.write(challenger, "shadow")

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Entity, HistoryRows
-from ..fields import TIMESTAMP
+from ..columns import TIMESTAMP, Columns
+from ..contract.history import Entity, HistoryRows
 
 HOUSEHOLD, ITEM = "household_id", "item"
 DAYS = 182

@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..contract import Columns, length, take
+from ..columns import Columns, length, take
+from ..contract.training import Hyperparameters, Report
 from ..errors import UserError
-from ..training import Hyperparameters, Report
-from .data import Network
 from .network import Gru
+from .params import Network
 from .task import Catalogue
 
 

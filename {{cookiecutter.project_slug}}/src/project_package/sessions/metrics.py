@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, length
-from ..fields import TIMESTAMP
-from ..training import Metric
-from .data import WEEK
+from ..columns import TIMESTAMP, Columns, length
+from ..contract.training import Metric
 from .features import HOUSEHOLD, objects
+from .load import WEEK
 from .schemas import MAX_COUNT
 
 TOP_K = 20

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna import Trial
 
-from ..bundle import sha256
-from ..contract import Columns, Files, concatenate, length, take
+from ..bundle import Files, sha256
+from ..columns import Columns, concatenate, length, take
+from ..contract.training import Candidate, Hyperparameters, Report, ignore
 from ..errors import UserError
-from ..onnx_model import GRAPH, ROWS_AT_ONCE
-from ..training import Candidate, Hyperparameters, Report, ignore
-from .data import SessionsParams
+from ..onnx_runtime import GRAPH, ROWS_AT_ONCE
 from .features import HOUSEHOLD, Items
+from .params import SessionsParams
 from .task import Catalogue, model_of
 
 LAYERS = "layers.txt"
@@ -80,7 +80,7 @@ def quantise(trained: Trained, _: Columns) -> Quantised:
 
     Int8 matrix products have one scale for a batch, so an answer would depend on the other rows.
     """
-    from ..quantisation import dynamic_int8  # noqa: PLC0415  it takes a second to import
+    from ..int8 import dynamic_int8  # noqa: PLC0415  it takes a second to import
 
     return Quantised(dynamic_int8(trained.graph, ["Gather"]), trained)
 

@@ -5,8 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from ..contract import Frozen
-from ..fields import EARLIEST, GRACE, Identifier, Moment, parse_time, until
+from ..fields import EARLIEST, GRACE, Frozen, Identifier, Moment, parse_time, until
 from .features import DAYS
 
 MAX_COUNT = 50

@@ -8,11 +8,11 @@ from itertools import chain
 
 import numpy as np
 
-from .. import fields
-from ..bundle import Bundle
-from ..contract import Columns, Files, History, HistoryRows, Task, length
-from ..onnx_model import GRAPH, OnnxModel
-from ..state.base import open_store
+from ..bundle import Bundle, Files
+from ..columns import TIMESTAMP, Columns, length, milliseconds
+from ..contract.history import History, HistoryRows, HistoryTask
+from ..contract.task import Task
+from ..onnx_runtime import GRAPH, OnnxModel
 from .features import ENTITIES, HOUSEHOLD, ITEM, features, objects
 from .schemas import MAX_COUNT, Purchase, Recommended, SessionsRequest, SessionsResponse
 
@@ -116,10 +116,10 @@ def load(bundle: Bundle) -> OnnxModel:
     return model_of(bundle.files[GRAPH], catalogue(bundle))
 
 
-def to_rows(requests: Sequence[SessionsRequest]) -> Columns:
+def to_raw_rows(requests: Sequence[SessionsRequest]) -> Columns:
     """Turn requests into rows: households, moments, and what to leave out."""
     return {
-        fields.TIMESTAMP: fields.milliseconds([request.as_of for request in requests]),
+        TIMESTAMP: milliseconds([request.as_of for request in requests]),
         HOUSEHOLD: objects(request.household_id for request in requests),
         "count": np.array([request.count for request in requests]),
         "exclude": objects(request.exclude for request in requests),
@@ -143,36 +143,37 @@ def to_responses(rows: Columns, predictions: Columns) -> list[SessionsResponse]:
     return responses
 
 
-def from_request(request: SessionsRequest) -> HistoryRows | None:
-    """Return the purchases of the baskets that a request carries, in order of time."""
+def from_request(request: SessionsRequest) -> HistoryRows:
+    """Return the purchases of the baskets that a request contains, in order of time."""
     if request.baskets is None:
-        return None
+        return {}
     baskets = sorted(request.baskets, key=lambda basket: basket.timestamp)
-    times = fields.milliseconds([basket.timestamp for basket in baskets])
+    times = milliseconds([basket.timestamp for basket in baskets])
     items = [item for basket in baskets for item in basket.items]
     repeats = [len(basket.items) for basket in baskets]
-    return {HOUSEHOLD: {fields.TIMESTAMP: np.repeat(times, repeats), ITEM: objects(items)}}
+    return {HOUSEHOLD: {TIMESTAMP: np.repeat(times, repeats), ITEM: objects(items)}}
 
 
 HISTORY = History(
     entities=ENTITIES,
     event=Purchase,
-    key=(HOUSEHOLD, fields.TIMESTAMP, ITEM),
+    key=(HOUSEHOLD, TIMESTAMP, ITEM),
+    to_raw_rows=to_raw_rows,
+    needs_store=lambda request: request.baskets is None,
     from_request=from_request,
     features=features,
-    open_store=open_store,
 )
 
 
 def make_task(bundle: Bundle) -> Task:
     """Return the task, which counts the items that the bundle does not know."""
     known = catalogue(bundle)
-    return Task(
+    return HistoryTask(
         name="sessions",
         request=SessionsRequest,
         response=SessionsResponse,
         load=load,
-        to_rows=to_rows,
+        to_rows=HISTORY.to_rows,
         to_responses=to_responses,
         monitored=known.monitored,
         unseen=known.unseen,

@@ -6,10 +6,11 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from ..data.sources import Layout, SourceParams, types_of
-from ..data.validation import broken_by_rows
-from ..errors import refuse
-from ..fields import EARLIEST, GRACE, LONGEST_ID, PERIOD, TIMESTAMP
+from ..columns import TIMESTAMP
+from ..data.broken_rules import broken_by_rows
+from ..data.copy_rows import Layout, SourceParams, types_of
+from ..errors import violations_error
+from ..fields import EARLIEST, GRACE, LONGEST_ID, PERIOD
 from .features import HOUSEHOLD, ITEM
 from .schemas import Purchase
 
@@ -32,4 +33,4 @@ def check(path: Path, data: SourceParams) -> None:
         ITEM: pa.Column(pl.String, identifier),
     }
     if broken := broken_by_rows(path, pa.DataFrameSchema(rules)):
-        raise refuse("The purchases", broken, data.columns)
+        raise violations_error("The purchases", broken, data.columns)

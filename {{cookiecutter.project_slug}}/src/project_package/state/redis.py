@@ -21,10 +21,18 @@ from uuid import uuid4
 from pydantic_core import from_json, to_json
 from redis import Redis, RedisError
 
-from ..contract import Columns, History, HistoryRows, StoredEvent, length
+from ..columns import TIMESTAMP, Columns, columns_of, length
+from ..contract.history import History, HistoryRows
 from ..errors import StateUnavailable, UserError
-from ..fields import TIMESTAMP, columns_of
-from .base import MILLISECOND, OTHER_COLUMNS, label_columns, reported, to_columns, to_values
+from .event_store import (
+    MILLISECOND,
+    OTHER_COLUMNS,
+    StoredEvent,
+    label_columns,
+    reported,
+    to_columns,
+    to_values,
+)
 
 ADD = """
 local event, claim, answer, sequence = unpack(KEYS)  -- then come the sets of its entities

@@ -11,10 +11,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..contract import Columns, History, HistoryRows, StoredEvent, length
+from ..columns import TIMESTAMP, Columns, columns_of, length
+from ..contract.history import History, HistoryRows
 from ..errors import StateUnavailable, UserError
-from ..fields import TIMESTAMP, columns_of
-from .base import MILLISECOND, OTHER_COLUMNS, label_columns, reported, to_columns, to_values
+from .event_store import (
+    MILLISECOND,
+    OTHER_COLUMNS,
+    StoredEvent,
+    label_columns,
+    reported,
+    to_columns,
+    to_values,
+)
 
 PRAGMAS = "journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "busy_timeout = 0"
 TYPES = {str: "TEXT", int: "INTEGER", float: "REAL"}

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from xgboost import XGBClassifier, XGBRegressor
 
-from ..training import Hyperparameters
+from ..contract.training import Hyperparameters
 
 
 @dataclass(frozen=True)

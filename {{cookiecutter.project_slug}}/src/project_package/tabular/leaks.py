@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from ..data.copy_rows import quoted
 from ..data.profile import Profile
-from ..data.sources import quoted
 from ..data.table_rules import cleaned
 from ..data.table_schema import Schema
 

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from ..contract import Columns, length
+from ..columns import Columns, length
+from ..contract.training import Metric
 from ..errors import require_known
-from ..training import Metric
-from .data import TabularParams
+from .decision import Details
+from .params import TabularParams
 from .problem import Kind, Problem
-from .task import Details
 
 Values: TypeAlias = NDArray[Any]
 Score: TypeAlias = Callable[[Values, Columns, Values], float]

@@ -20,14 +20,15 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, S
 from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier, XGBRegressor
 
-from ..contract import Columns, Files
+from ..bundle import Files
+from ..columns import Columns
+from ..contract.training import Candidate, Hyperparameters, Outcome
 from ..errors import UserError
-from ..onnx_model import GRAPH
-from ..training import Candidate, Hyperparameters, Outcome
-from .data import Decide, TabularParams
+from ..onnx_runtime import GRAPH
+from .decision import Details
 from .estimators import ESTIMATORS, Estimator
+from .params import Decide, TabularParams
 from .problem import Problem
-from .task import Details
 
 ONE_HOT = 12  # trees get a column for each value of categories with so many; others are numbered
 BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most

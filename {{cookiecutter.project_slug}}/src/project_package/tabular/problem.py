@@ -7,9 +7,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Columns, Frozen
+from ..columns import Columns
 from ..data.table_schema import SCHEMA, Role, Schema
 from ..errors import UserError, require_known
+from ..fields import Frozen
 
 Kind: TypeAlias = Literal["binary", "multiclass", "regression"]
 DAY = 86_400_000  # milliseconds

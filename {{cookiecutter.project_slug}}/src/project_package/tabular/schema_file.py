@@ -10,13 +10,14 @@ from tempfile import TemporaryDirectory
 import tomlkit
 
 from ..data.completejourney import PURCHASES
+from ..data.copy_rows import open_duckdb
 from ..data.profile import Profile, profile
-from ..data.sources import open_duckdb
 from ..data.table_schema import SCHEMA, Role, Schema
 from ..errors import UserError, require_known
-from ..params import read
-from .data import TabularData, TabularParams, copy_source
+from ..params import read_params
 from .leaks import without_leaks
+from .load import copy_source
+from .params import TabularData, TabularParams
 from .problem import find_classes
 
 QUERY = re.compile(r"\s*(select|with)\s", re.IGNORECASE)
@@ -53,7 +54,7 @@ def propose(
         UserError: a source or a target that cannot be used, or a column that is not there.
     """
     path, params = root / SCHEMA, root / "params.toml"
-    before = read(TabularParams, params).data
+    before = read_params(TabularParams, params).data
     is_query = QUERY.match(options.source)
     source = {"source": "sql", "query": options.source} if is_query else {"source": options.source}
     data = before.model_copy(update={**source, "target": options.target, "columns": {}})

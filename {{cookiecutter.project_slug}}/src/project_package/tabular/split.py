@@ -10,11 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from ..contract import Columns, take
+from ..columns import Columns, take
+from ..contract.training import Fold, Splits
 from ..data.table_schema import SCHEMA
 from ..errors import UserError
-from ..training import Fold, Splits
-from .data import ROWS, STORED, TabularParams, read_columns
+from .load import ROWS, STORED, read_columns
+from .params import TabularParams
 from .problem import DAY, Problem
 
 Values: TypeAlias = NDArray[Any]

@@ -1,96 +1,22 @@
 """What the server needs: a request type from the columns of the table, and the served model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from ..bundle import Bundle
-from ..contract import Columns, Files, Frozen, Model, Task, length, take
+from ..columns import Columns, milliseconds
+from ..contract.task import Task
 from ..data.table_schema import EXPLAIN
-from ..explain import effects, log_odds
-from ..fields import milliseconds
-from ..onnx_model import GRAPH, OnnxModel
+from ..onnx_runtime import GRAPH, OnnxModel
+from .decision import DETAILS, REASONS, Details, TabularModel
 from .problem import Problem
 from .schemas import ClassResponse, NumberResponse, Reason, request_type
 
-DETAILS = "model.json"
-REASONS = 3  # in an answer
 MONITORED = 20  # features in the prediction log
-
-
-class Details(Frozen):
-    """What the served model needs beside its graph."""
-
-    problem: Problem
-    typical: dict[str, float | str]
-    """The median or the most frequent value of each feature."""
-    threshold: float = 0.5
-    """Of the probability of the positive class, where there are two classes."""
-    centres: tuple[float, ...] = (0,)
-    """Predictions for which the margins of the interval were measured."""
-    below: tuple[float, ...] = (0,)
-    above: tuple[float, ...] = (0,)
-    """Distances to the lower and the upper bound there, interpolated between centres."""
-
-    def files(self) -> Files:
-        """Return the file for a bundle."""
-        return {DETAILS: self.model_dump_json(indent=2).encode()}
-
-    def decide(self, outputs: Columns) -> Columns:
-        """Turn the outputs of a graph into predictions, (rows,) each.
-
-        For classes: probabilities (rows, classes) and prediction, the index of a class. For a
-        number: prediction, low and high.
-        """
-        if self.problem.classes:
-            chances = outputs["probabilities"]
-            choice = chances.argmax(axis=1)
-            if self.problem.kind == "binary":
-                choice = (chances[:, 1] >= np.float32(self.threshold)).astype(np.int64)
-            return {"probabilities": chances, "prediction": choice}
-        value = outputs["variable"].reshape(-1).astype(np.float64)
-        low = value - np.interp(value, self.centres, self.below)
-        return {
-            "prediction": value,
-            "low": low,
-            "high": value + np.interp(value, self.centres, self.above),
-        }
-
-
-@dataclass(frozen=True)
-class TabularModel:
-    """A graph with its details."""
-
-    graph: Model
-    details: Details
-
-    def predict(self, rows: Columns) -> Columns:
-        """Return what `Details.decide` does, and effects: (rows, features) in float32.
-
-        Effects are 0 for rows that do not have 1 in the column `explain`.
-        """
-        predictions = self.graph.predict(rows)
-        problem = self.details.problem
-        moved = np.zeros((length(rows), len(problem.features)), np.float32)
-        if EXPLAIN in rows and rows[EXPLAIN].any():
-            wanted = np.flatnonzero(rows[EXPLAIN])
-            inputs = take({name: rows[name] for name in problem.features}, wanted)
-            found = effects(self._scores, inputs, self.details.typical)
-            chosen = predictions["prediction"][wanted] if problem.classes else 0
-            moved[wanted] = found[np.arange(len(wanted)), :, chosen]
-        return {**predictions, "effects": moved}
-
-    def _scores(self, rows: Columns) -> NDArray[np.float64]:
-        """Return the log-odds of each class, or the value: (rows, scores)."""
-        predictions = self.graph.predict(rows)
-        if self.details.problem.classes:
-            return log_odds(predictions["probabilities"])
-        return predictions["prediction"][:, None]
 
 
 def graph_inputs(problem: Problem, rows: Columns) -> Columns:

@@ -1,0 +1,93 @@
+"""Rows as named arrays of equal length, and how flat models become rows."""
+
+import types
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+Columns: TypeAlias = Mapping[str, NDArray[Any]]
+"""Named arrays of equal length, one row per instance; text has dtype object."""
+TIMESTAMP = "timestamp"
+"""The column of rows with their time: int64, milliseconds since 1970, UTC."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def take(columns: Columns, rows: NDArray[Any]) -> Columns:
+    """Select rows by a mask or by indices."""
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def concatenate(parts: Sequence[Columns]) -> Columns:
+    """Return the rows of all parts, one part after the other, with the columns of the first."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def length(columns: Columns) -> int:
+    """Return the number of rows."""
+    return len(next(iter(columns.values())))
+
+
+def choices_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
+    """Return the rows in which a prediction that is not a floating-point number differs."""
+    differs = np.zeros(length(one), np.bool_)
+    for name, values in one.items():
+        if values.dtype.kind != "f":
+            differs |= (values != two[name]).reshape(len(values), -1).any(axis=1)
+    return differs
+
+
+def columns_of(model: type[BaseModel]) -> Mapping[str, type]:
+    """Return the columns of the rows that `to_rows` makes, each with its type.
+
+    str for text, float for numbers and booleans, int for the timestamp.
+    """
+    return {TIMESTAMP if kind is int else name: kind for name, kind in _kinds(model).items()}
+
+
+def to_rows(requests: Sequence[BaseModel], model: type[BaseModel] | None = None) -> Columns:
+    """Turn flat models (of type `model` where there may be none) into rows: one column per field.
+
+    Text has dtype object; numbers and booleans float64, None as NaN. The one date or time of the
+    model becomes the column `timestamp`: int64, milliseconds since 1970.
+    """
+    rows: dict[str, NDArray[Any]] = {}
+    for name, kind in _kinds(model or type(requests[0])).items():
+        values = [getattr(request, name) for request in requests]
+        if kind is int:
+            rows[TIMESTAMP] = milliseconds(values)
+        else:
+            rows[name] = np.array(values, object if kind is str else np.float64)
+    return rows
+
+
+def milliseconds(moments: Sequence[date]) -> NDArray[np.int64]:
+    """Return whole milliseconds since 1970 of dates, or of times with a zone: (moments,)."""
+    days = EPOCH.date()
+    seconds = np.array(
+        [m.timestamp() if isinstance(m, datetime) else (m - days).days * 86_400.0 for m in moments]
+    )
+    return np.rint(seconds * 1e6).astype(np.int64) // 1000  # doubles hold microseconds exactly
+
+
+@cache
+def _kinds(model: type[BaseModel]) -> Mapping[str, type]:
+    """Return the type of the column of each field: see `columns_of`."""
+    kinds = {name: _kind(field.annotation) for name, field in model.model_fields.items()}
+    if list(kinds.values()).count(int) > 1:
+        raise TypeError(f"{model.__name__} has two dates: only one can be the timestamp of a row")
+    return kinds
+
+
+def _kind(annotation: Any) -> type:
+    if get_origin(annotation) is Literal:
+        return _kind(type(get_args(annotation)[0]))
+    if get_origin(annotation) in (Union, types.UnionType, Annotated):
+        return next(_kind(part) for part in get_args(annotation) if part is not type(None))
+    if not isinstance(annotation, type):
+        raise TypeError(f"{annotation} is not a column: use str, a number, a date or a datetime")
+    return int if issubclass(annotation, date) else str if issubclass(annotation, str) else float

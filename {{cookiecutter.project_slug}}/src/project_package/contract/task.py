@@ -1,0 +1,106 @@
+"""The contract between a use case and the rest of the project.
+
+A use case is two frozen records of plain functions: `Task`, here, is what the server needs;
+`Training`, in `training`, is what the lifecycle adds. The type checker verifies both where the use
+case builds them.
+
+Rows move as `Columns`, named numpy arrays of equal length. A prediction takes the same path in
+evaluation, batch and server:
+
+    requests -> to_rows -> Model.predict -> to_responses -> responses
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from pydantic import BaseModel
+from pydantic_core import from_json
+
+from ..bundle import Bundle
+from ..columns import Columns
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+Scope: TypeAlias = Literal["predict", "labels", "admin"]
+"""What an API key allows: predictions; sending events and labels; metrics and the model."""
+
+
+class Model(Protocol):
+    """A model loaded from a bundle; several threads may call it at once."""
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return predictions, one row per row; raise ModelError when it cannot answer them."""
+
+
+class AsyncModel(Protocol):
+    """A model that waits for others, such as an LLM: it is awaited instead of batched."""
+
+    async def predict(self, rows: Columns) -> Columns:
+        """Return predictions, one row per row."""
+
+
+class Served(Protocol):
+    """The version that answers now, for the routes that a task adds."""
+
+    @property
+    def model(self) -> Model | AsyncModel:
+        """The model; a route may await it or stream from it."""
+
+    def observe(self, rows: Columns, predictions: Columns) -> list[str]:
+        """Count and log predictions that a route made; return the responses as JSON, (rows,)."""
+
+
+MakeRouter: TypeAlias = Callable[[Callable[[], Served]], "APIRouter"]
+"""Make the routes of a task; they call the argument in each request for the version to use."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the server needs. Built from a bundle, since a table's fields may come from it."""
+
+    name: str
+    request: type[BaseModel]
+    response: type[BaseModel]
+    load: Callable[[Bundle], Model | AsyncModel]
+    """Load the model of a bundle, which has passed its hashes."""
+    to_rows: Callable[[Sequence[Any]], Columns]
+    """Turn requests into rows as the model takes them, with their features."""
+    to_responses: Callable[[Columns, Columns], Sequence[BaseModel]]
+    """Turn rows and their predictions into responses."""
+    monitored: Callable[[Columns, Columns], Columns]
+    """Select the numbers and categories of rows and predictions that are worth watching."""
+    unseen: Callable[[Columns], Mapping[str, int]] = lambda _: {}
+    """Count the values of rows that training never saw, by column, for the metrics."""
+    entity: str = ""
+    """The column of rows that says whom an answer is about; empty when there is none."""
+    id: str = ""
+    """The column of rows that identifies an instance, for labels that come later."""
+    slow_requests: bool = False
+    """Requests take milliseconds to validate, as images do: a thread validates and answers them."""
+    media_types: Mapping[str, str] = field(default_factory=dict)
+    """Other content types of POST /v1/predict, each with the field of one request that it fills."""
+    routers: Mapping[Scope, MakeRouter] = field(default_factory=dict)
+    """Routes that only this task offers, by the scope of the API key that they need."""
+
+
+def run_model(model: Model | AsyncModel, rows: Columns) -> Columns:
+    """Return the predictions of a model for rows with features, one row per row."""
+    predictions = model.predict(rows)
+    if isinstance(predictions, Mapping):
+        return predictions
+    return asyncio.run(predictions)
+
+
+def predict_requests(
+    task: Task, model: Model | AsyncModel, requests: Sequence[BaseModel]
+) -> list[dict[str, Any]]:
+    """Predict requests as the server does; return the responses as JSON objects.
+
+    A request without history is answered as one without earlier events.
+    """
+    rows = task.to_rows(requests)
+    responses = task.to_responses(rows, run_model(model, rows))
+    return [from_json(response.model_dump_json()) for response in responses]

@@ -1,0 +1,82 @@
+"""The earlier rows that features read: which they are, and how a request is merged with its own.
+
+They come with the request or from the event store. They are merged with the request's row, so that
+the code of the training table computes its features too.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..columns import Columns
+from ..contract.history import Entity, HistoryRows
+from .windows import NO_ENTITY, Feature, Window
+
+
+def entities(features: Sequence[Feature]) -> tuple[Entity, ...]:
+    """Return whose earlier rows the features read, how far back, and which raw columns of them.
+
+    How far back is the longest chain of windows over windows.
+
+    Raises:
+        ValueError: a window of one entity reads a window of another; a request has the history of
+            its own entities only.
+    """
+    days: dict[str, dict[str, float]] = {}  # of each feature, by entity
+    raw: dict[str, dict[str, None]] = {}  # columns of each feature, in the order of reading
+    columns: dict[str, dict[str, None]] = {}  # of each entity
+    for feature in features:
+        inputs = [days.get(name, {}) for name in feature.inputs]
+        back = {e: max(part.get(e, 0.0) for part in inputs) for part in inputs for e in part}
+        reads = {c: None for name in feature.inputs for c in raw.get(name, {name: None})}
+        if isinstance(feature, Window):
+            if back.keys() - {feature.entity}:
+                raise ValueError(f"{feature.name}: reads windows of another entity than its own")
+            back = {feature.entity: back.get(feature.entity, 0.0) + feature.delay + feature.days}
+            columns[feature.entity] = columns.get(feature.entity, {}) | reads
+        days[feature.name], raw[feature.name] = back, reads
+    longest = {name: max(part.get(name, 0.0) for part in days.values()) for name in columns}
+    return tuple(
+        Entity(name, timedelta(days=longest[name]), tuple(c for c in reads if c != "timestamp"))
+        for name, reads in columns.items()
+    )
+
+
+def merge_history(
+    rows: Columns, histories: Sequence[HistoryRows], entities: Sequence[Entity]
+) -> tuple[Columns, NDArray[np.int64]]:
+    """Merge each row with its history; return all rows in order of time and the rows' positions.
+
+    `rows`: timestamp (int64, milliseconds) and raw columns, (requests,) each. A history has for an
+    entity timestamp and the entity's columns, in order of time and none later than the row;
+    an entity without earlier rows may be absent. Columns that an entity does not have are 0 or "".
+
+    The result has for each entity an integer code per row: that of the request, or `NO_ENTITY`
+    for a row that belongs to another entity of the request. Rows of one millisecond keep their
+    order, and a request's row comes after its history.
+    """
+    names = {entity.name: entity.columns for entity in entities}
+    blocks = [(n, *block) for n, history in enumerate(histories, 1) for block in history.items()]
+    count = len(rows["timestamp"])
+    total = sum(len(block["timestamp"]) for _, _, block in blocks) + count
+    merged: dict[str, NDArray[Any]] = {
+        name: np.full(total, "" if values.dtype == object else 0, values.dtype)
+        for name, values in rows.items()
+        if name not in names
+    }
+    merged |= {entity: np.full(total, NO_ENTITY) for entity in names}
+    end = 0
+    for number, entity, block in blocks:
+        start, end = end, end + len(block["timestamp"])
+        merged[entity][start:end] = number
+        for name in ("timestamp", *names[entity]):
+            merged[name][start:end] = block[name]
+    for name, values in merged.items():
+        values[end:] = np.arange(1, count + 1) if name in names else rows[name]
+    order = np.argsort(merged["timestamp"], kind="stable")
+    positions = np.empty(total, np.int64)
+    positions[order] = np.arange(total)
+    return {name: values[order] for name, values in merged.items()}, positions[end:]

@@ -1,0 +1,154 @@
+"""Load payments, and read them for batches, examples and the event store.
+
+rows.parquet       payments in our columns, sorted by time
+features.parquet   the same with their features
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from ..columns import Columns, columns_of
+from ..contract.training import Progress
+from ..data.copy_rows import copy_rows
+from ..errors import SHOWN, Violation, violations_error
+from .features import CARD, ENTITIES, LABEL_DELAY_DAYS, LOOKBACK, TERMINAL
+from .params import SIMULATOR, Data, FraudParams
+from .schemas import MAX_HISTORY, FraudRequest, PastPayment, Payment
+from .simulator import simulate
+from .table import build_feature_table
+from .validation import LAYOUT, check
+
+ROWS_FILE, FEATURES_FILE = "rows.parquet", "features.parquet"
+
+
+DELAY = timedelta(days=LABEL_DELAY_DAYS)
+
+
+time, label = pl.col("timestamp"), pl.col("is_fraud")
+
+
+day = time.dt.epoch("d")
+
+
+def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
+    """Write payments and their features into a new folder; raise UserError for wrong rows."""
+    rows, data = folder / ROWS_FILE, params.data
+    if data.source == SIMULATOR:
+        simulate(data.customers, data.terminals, data.days, data.seed).write_parquet(rows)
+    else:
+        copy_rows(data, LAYOUT, rows)
+    progress(0.4)
+    check(rows, data)
+    progress(0.5)
+    table, target = pl.scan_parquet(rows), folder / FEATURES_FILE
+    build_feature_table(table, target, lambda done: progress(0.5 + done / 2))
+
+
+def columns(params: FraudParams, table: pl.DataFrame) -> Columns:
+    """Turn a table into columns; add the card's code, the day since 1970 and a review's cost."""
+    table = table.with_columns(
+        day.alias("day"),
+        pl.col(CARD).rank("dense").alias("customer"),
+        time.dt.epoch("ms"),
+        label.fill_null(value=False),  # unknown in a batch only, which has no metrics
+        pl.lit(params.decide.review_cost).alias("review_cost"),
+    )
+    return {column.name: column.to_numpy() for column in table}
+
+
+def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
+    """Read payments to score, with features from the folder's rows too; or raise UserError."""
+    data = params.data
+    with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
+        rows, target = Path(scratch) / ROWS_FILE, Path(scratch) / FEATURES_FILE
+        layout = replace(LAYOUT, optional=("is_fraud",))
+        copy_rows(data.model_copy(update={"source": str(source.absolute())}), layout, rows)
+        check(rows, data, labelled=False)
+        batch = pl.read_parquet(rows)
+        both = _with_history(batch, pl.scan_parquet(folder / ROWS_FILE), data)
+        build_feature_table(both.lazy(), target)
+        mine = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
+        return columns(params, pl.scan_parquet(target).filter(mine).collect())
+
+
+def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.DataFrame:
+    """Add the payments that the batch looks back on; all in order of time.
+
+    The label of a payment is that of the file, or else the one of the same payment in the data set.
+    """
+    again = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
+    raw, known = list(Payment.model_fields), past.filter(again).collect()
+    other = known.join(batch, raw, "anti", nulls_equal=True)
+    _refuse("transaction_id", "must not be that of another payment", other, data)
+    own = label if "is_fraud" in batch.columns else pl.lit(None, pl.Boolean)
+    labels = known.select("transaction_id", known="is_fraud")
+    batch = batch.join(labels, "transaction_id", "left").with_columns(
+        is_fraud=pl.coalesce(own, "known")
+    )
+    first, last = batch.select(time.min().alias("first"), time.max().alias("last")).row(0)
+    recent = past.filter(time.is_between(first - LOOKBACK, last) & ~again).collect()
+    both = pl.concat(rows.select(*LAYOUT.types) for rows in (recent, batch))
+    newest = batch.group_by(TERMINAL).agg(newest=time.max())
+    due = time <= pl.col("newest") - DELAY
+    rule = f"must be known {LABEL_DELAY_DAYS} days before a payment at its terminal: add labels, or"
+    unknown = both.join(newest, on=TERMINAL).filter(due & label.is_null())
+    _refuse("is_fraud", f"{rule} put fewer days in a file", unknown, data)
+    return both.sort(LAYOUT.order)
+
+
+def _refuse(column: str, rule: str, broken: pl.DataFrame, data: Data) -> None:
+    if len(broken):
+        shown = broken.select(*LAYOUT.types).head(SHOWN).to_dicts()
+        found = Violation(column, rule, len(broken), shown)
+        raise violations_error("The payments and their history", [found], data.columns)
+
+
+def recent_events(folder: Path) -> Columns:
+    """Read the payments that features of new ones look back on, in the columns of an event."""
+    table = pl.scan_parquet(folder / ROWS_FILE).filter(time > time.max() - LOOKBACK)
+    rows = table.select(*columns_of(PastPayment)).with_columns(
+        time.dt.epoch("ms"), pl.col(pl.Boolean).cast(pl.Float64)
+    )
+    return {column.name: column.to_numpy() for column in rows.collect()}
+
+
+def examples(folder: Path, rows: Columns, count: int) -> list[FraudRequest]:
+    """Build requests for some rows, half of them frauds, with the history of card and terminal.
+
+    Rows with a longer history than a request may carry are skipped.
+    """
+    table, is_fraud = pl.scan_parquet(folder / ROWS_FILE), rows["is_fraud"]
+    half = min(count // 2, int(is_fraud.sum()))
+    requests: list[FraudRequest] = []
+    for chosen, wanted in ((is_fraud, half), (~is_fraud, count - half)):
+        ids = rows["transaction_id"][chosen][: 4 * wanted].tolist()
+        requests += islice(_requests(table, ids), wanted)
+    return sorted(requests, key=lambda request: request.transaction.timestamp)
+
+
+def _requests(table: pl.LazyFrame, ids: list[str]) -> Iterator[FraudRequest]:
+    """Yield requests for payments, with labels that were known at the time and pseudonyms for ids.
+
+    Pseudonyms sort as the ids do, since payments at the same time are ordered by id.
+    """
+    pseudonyms = []
+    for name in ("transaction_id", CARD, TERMINAL):
+        number = pl.col(name).rank("dense").cast(pl.String).str.zfill(4)
+        pseudonyms.append((name.removesuffix("_id") + "-" + number).alias(name))
+    for payment in table.filter(pl.col("transaction_id").is_in(ids)).collect().to_dicts():
+        now = pl.lit(payment["timestamp"], pl.Datetime("ms"))
+        recent = [(pl.col(e.name) == payment[e.name]) & (time >= now - e.ttl) for e in ENTITIES]
+        not_later = pl.col("transaction_id") <= payment["transaction_id"]
+        until = (time < now) | ((time == now) & not_later)
+        known = pl.when(time <= now - DELAY).then(label).alias("is_fraud")
+        found = table.filter(pl.any_horizontal(recent) & until).with_columns(*pseudonyms, known)
+        *history, own = found.select(*PastPayment.model_fields).collect().to_dicts()
+        del own["is_fraud"]
+        if len(history) <= MAX_HISTORY:
+            yield FraudRequest.model_validate({"transaction": own, "history": history})

@@ -1,0 +1,68 @@
+"""Load images, and read them for batches and examples.
+
+A data set is one file:
+rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defect, type of part,
+               is_defective, visibility where it is known, and copies: the names of near-duplicates
+"""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ..columns import Columns
+from ..contract.training import Progress
+from ..errors import UserError
+from . import duplicates
+from .elpv import ELPV, read_elpv
+from .images import to_base64
+from .params import SIMULATOR, InspectionParams
+from .schemas import InspectionRequest
+from .simulator import simulate
+from .sources import GOOD, read_images, read_labels, read_unlabelled
+
+ROWS = "rows.parquet"
+
+
+log = logging.getLogger(__name__)
+
+
+def load_data(params: InspectionParams, folder: Path, progress: Progress) -> None:
+    """Write scaled images and their table into a new folder; warn of near-duplicates.
+
+    Raises:
+        UserError: the source cannot be read, a file is not an image, or a class has no image.
+    """
+    data = params.data
+    if data.source == SIMULATOR:
+        rows = simulate(data)
+    else:
+        table = read_elpv() if data.source == ELPV else read_labels(Path(data.source))
+        rows = {c.name: c.to_numpy() for c in table.rename({"path": "name"})}
+        rows["image"] = read_images([*map(Path, rows["name"])], data.size, progress)
+        rows["is_defective"] = rows["kind"] != GOOD
+        rows["visibility"] = np.full(len(table), np.nan)
+    for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
+        if not found.any():
+            kinds = ", ".join(sorted({*rows["kind"].tolist()}))
+            raise UserError(f"{data.source} has no image that is {name}: its kinds are {kinds}.")
+    pairs = duplicates.find(rows["image"], rows["part"])
+    if len(pairs):
+        log.warning(duplicates.describe(rows["image"], rows["name"], pairs))
+    files = [to_base64(image) for image in rows["image"]]
+    copies = duplicates.copies(rows["name"], pairs)
+    pl.DataFrame({**rows, "image": files, "copies": copies}).write_parquet(folder / ROWS)
+
+
+def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:
+    """Read images to predict: see `read_unlabelled`."""
+    return read_unlabelled(source, params.data.size)
+
+
+def examples(_: Path, rows: Columns, count: int) -> list[InspectionRequest]:
+    """Build requests from test images, half of them defective, without the names of parts."""
+    defective = np.flatnonzero(rows["is_defective"])[: (count + 1) // 2]
+    good = np.flatnonzero(~rows["is_defective"])[: count - len(defective)]
+    images = rows["image"][np.concatenate([defective, good])]
+    return [InspectionRequest(image=image) for image in images]

@@ -1,0 +1,62 @@
+"""The parameters of the inspection: images, the split, the network, and costs."""
+
+from pydantic import Field
+
+from ..fields import Frozen
+from ..params import Params, Promote
+from .simulator import Simulated
+
+SIMULATOR = "simulator"
+
+
+class Data(Simulated):
+    """Where images come from, and how many are simulated when there is no source."""
+
+    source: str = Field(
+        default=SIMULATOR,
+        description="simulator, elpv, a folder with a folder per class, or a CSV file",
+    )
+
+
+class Split(Frozen):
+    """How images are split; those of a part stay together."""
+
+    test_share: float = Field(
+        default=0.25,
+        gt=0,
+        le=0.5,
+        description="of the parts, for the test: 1/2, 1/3, 1/4 and so on",
+    )
+    folds: int = Field(default=1, ge=1, le=5, description="of the others, for the search")
+
+
+class Network(Frozen):
+    """How long the convolutional network is trained."""
+
+    epochs: int = Field(default=30, ge=1, description="at most")
+    patience: int = Field(
+        default=8,
+        ge=1,
+        description="epochs without progress until it stops, counted after as many first epochs",
+    )
+    batch: int = Field(default=32, ge=1, description="images of a step")
+    backbone: str = Field(
+        default="", description="file of a Keras model whose features replace the convolutions"
+    )
+
+
+class Decide(Frozen):
+    """What decisions cost."""
+
+    false_alarm: float = Field(default=1, gt=0, description="cost of a good part that is rejected")
+    missed: float = Field(default=5, gt=0, description="cost of a defect that is not found")
+
+
+class InspectionParams(Params):
+    """All parameters."""
+
+    data: Data = Data()
+    split: Split = Split()
+    network: Network = Network()
+    decide: Decide = Decide()
+    promote: Promote = Promote(min_parity_rows=100, max_difference=1e-4)

@@ -1,0 +1,67 @@
+"""quantisation: take the smaller model of a network if it loses little on the validation rows."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from ..bundle import Bundle, Interval, Quantisation, pack
+from ..columns import Columns, take
+from ..contract.task import run_model
+from ..contract.training import Outcome
+from . import gate
+from .project import Project
+
+
+def choose(project: Project, full: tuple[Bundle, Outcome], small: tuple[Bundle, Outcome]) -> Bundle:
+    """Return the quantised bundle if the gate allows it, or else the full one; print why.
+
+    Each comes with the outcome of the same validation rows, so that no test row decides.
+    """
+    # 1. Compare scores, sizes and times.
+    (before, old), (after, new) = full, small
+    contenders, promote = (new.predictions, old.predictions), project.params.promote
+    gain = gate.paired_bootstrap(project.training, old.rows, contenders, promote)
+    row = take(old.rows, np.arange(1))
+    found = judge(
+        project,
+        gain,
+        (megabytes(before), megabytes(after)),
+        (milliseconds(project, before, row), milliseconds(project, after, row)),
+    )
+    project.console.print(found.reason)
+    # 2. Record the finding, and how the exported graph compares with the network: a quantised graph
+    # was compared with itself only.
+    manifest = before.manifest.model_copy(update={"quantisation": found})
+    return replace(after if found.taken else before, manifest=manifest)
+
+
+def judge(
+    project: Project, gain: Interval, sizes: tuple[float, float], times: tuple[float, float]
+) -> Quantisation:
+    """Require that the loss is within the limit, at its bound, and that the bundle is smaller.
+
+    Sizes (MB) and times (ms of a row) are those before and after.
+    """
+    goal, promote = project.training.goal, project.params.promote
+    limit = promote.max_quantisation_loss
+    taken = gain.low >= -limit and sizes[1] < sizes[0]
+    score = gate.describe_gain(goal, gain, "the network before quantisation", limit, promote)
+    reason = (
+        f"The quantised model is {'taken' if taken else 'not taken'}: on the validation rows, "
+        f"{score}. It has {sizes[1]:.3g} MB instead of {sizes[0]:.3g}, and takes "
+        f"{times[1]:.2g} ms of processor time for a row instead of {times[0]:.2g}."
+    )
+    return Quantisation(
+        gain=gain, limit=limit, megabytes=sizes, milliseconds=times, taken=taken, reason=reason
+    )
+
+
+def megabytes(bundle: Bundle) -> float:
+    """Return the size of all files."""
+    return sum(map(len, pack(bundle).values())) / 1e6
+
+
+def milliseconds(project: Project, bundle: Bundle, row: Columns) -> float:
+    """Return the processor time in which the loaded model predicts a row with features."""
+    return gate.processor_milliseconds(partial(run_model, project.load(bundle), row))

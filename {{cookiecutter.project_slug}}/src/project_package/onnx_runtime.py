@@ -1,0 +1,65 @@
+"""A model on ONNX Runtime: encode -> graph -> decode."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
+
+from .columns import Columns, concatenate, length
+from .errors import OTHER_CODE, ModelError
+
+GRAPH = "model.onnx"  # the file of a bundle that holds the graph
+ROWS_AT_ONCE = 500  # a network takes hundreds of kB for each
+ONNX_ERRORS = (
+    onnx_errors.Fail,
+    onnx_errors.InvalidArgument,
+    onnx_errors.InvalidGraph,
+    onnx_errors.InvalidProtobuf,
+    onnx_errors.NotImplemented,
+    onnx_errors.RuntimeException,
+)
+"""ONNX Runtime's exceptions share no base class."""
+Encode: TypeAlias = Callable[[Columns], Columns]
+"""Turn rows into the named inputs of the graph."""
+Decode: TypeAlias = Callable[[Columns, Columns], Columns]
+"""Turn rows and the named outputs of the graph into predictions."""
+
+
+class OnnxModel:
+    """A graph, with what comes before and after it."""
+
+    def __init__(
+        self, graph: bytes, encode: Encode, decode: Decode = lambda _, outputs: outputs
+    ) -> None:
+        """Load the graph; raise ModelError when ONNX Runtime cannot run it."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # one thread per process: scale by workers
+        options.inter_op_num_threads = 1
+        self._encode, self._decode = encode, decode
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"]
+            )
+        except ONNX_ERRORS as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"the graph cannot be loaded: {reason}") from error
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    def predict(self, rows: Columns) -> Columns:
+        """Predict rows, in slices that bound the memory; raise ModelError if columns do not fit."""
+        parts = []
+        for start in range(0, max(length(rows), 1), ROWS_AT_ONCE):
+            part = {name: values[start : start + ROWS_AT_ONCE] for name, values in rows.items()}
+            parts.append(self._decode(part, self._run(part)))
+        return parts[0] if len(parts) == 1 else concatenate(parts)
+
+    def _run(self, rows: Columns) -> Columns:
+        try:
+            outputs = self._session.run(self._names, dict(self._encode(rows)))
+        except KeyError as error:
+            raise ModelError(f"the rows have no column {error}, {OTHER_CODE}") from error
+        except ONNX_ERRORS as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"the graph cannot be run: {reason}") from error
+        return dict(zip(self._names, outputs, strict=True))

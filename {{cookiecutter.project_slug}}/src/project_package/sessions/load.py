@@ -1,0 +1,185 @@
+"""Load purchases, and read files of purchases.
+
+A data set is one file:
+rows.parquet   validated purchases (household_id, timestamp, item), sorted by time
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from ..columns import TIMESTAMP, Columns
+from ..contract.training import Progress
+from ..data.completejourney import Script, gather
+from ..data.copy_rows import copy_rows
+from .features import (
+    DAYS,
+    HOUSEHOLD,
+    ITEM,
+    MILLISECONDS_A_DAY,
+    Items,
+    objects,
+    recent,
+    to_baskets,
+)
+from .params import SessionsParams
+from .schemas import MAX_ITEMS, SessionsRequest
+from .validation import LAYOUT, check
+
+ROWS = "rows.parquet"
+
+
+WEEK = 7 * MILLISECONDS_A_DAY
+
+
+MIN_ROWS = 30
+"""Baskets of a part, at least: with fewer, its score is chance."""
+
+
+class Bought(NamedTuple):
+    """The baskets of one household, in order of time."""
+
+    household: str
+    times: Any
+    """(baskets,) int64, milliseconds."""
+    baskets: list[Items]
+
+
+def load_data(params: SessionsParams, folder: Path, progress: Progress) -> None:
+    """Write the purchases into a folder, each once; refuse rows that break a rule."""
+    rows = folder / ROWS
+    script = Script(
+        folder=__package__,
+        file="purchases.sql",
+        tables=("transactions", "products"),
+        variables={"households": params.data.households},
+        result="purchases",
+        order=", ".join(LAYOUT.order),
+    )
+    gather(params.data, script, LAYOUT, rows)
+    progress(0.5)
+    check(rows, params.data)
+    pl.read_parquet(rows).unique(maintain_order=True).write_parquet(rows)
+
+
+def households(purchases: pl.DataFrame) -> Iterator[Bought]:
+    """Yield the baskets of each household."""
+    order = [HOUSEHOLD, TIMESTAMP, ITEM]
+    table = purchases.select(pl.col(HOUSEHOLD), pl.col(TIMESTAMP).to_physical(), ITEM).sort(order)
+    for (name,), rows in table.group_by(HOUSEHOLD, maintain_order=True):
+        yield Bought(str(name), *to_baskets(rows[TIMESTAMP].to_numpy(), rows[ITEM].to_numpy()))
+
+
+def to_rows(targets: Iterable[tuple[Bought, int]]) -> Columns:
+    """Return a row for each basket to predict, given by its household and index.
+
+    Columns: timestamp, household_id, baskets and days before it (see `features`), bought: its
+    items, and again: those of them that are in the earlier baskets.
+    """
+    names = (TIMESTAMP, HOUSEHOLD, "baskets", "days", "bought", "again")
+    rows: dict[str, list[Any]] = {name: [] for name in names}
+    for who, index in targets:
+        now = int(who.times[index])
+        baskets, days = recent(who.times[:index], who.baskets[:index], now)
+        bought, known = who.baskets[index], {item for basket in baskets for item in basket}
+        again = tuple(item for item in bought if item in known)
+        values = (now, who.household, baskets, days, bought, again)
+        for column, value in zip(rows.values(), values, strict=True):
+            column.append(value)
+    return {
+        name: np.array(values, np.int64) if name == TIMESTAMP else objects(values)
+        for name, values in rows.items()
+    }
+
+
+def between(everyone: Sequence[Bought], start: int, end: int) -> Columns:
+    """Return a row for each basket from `start` (not included) to `end` (included)."""
+    return to_rows(
+        (who, index)
+        for who in everyone
+        for index in np.flatnonzero((who.times > start) & (who.times <= end)).tolist()
+    )
+
+
+def before(everyone: Sequence[Bought], end: int) -> Columns:
+    """Return rows to train on, whose baskets are all up to `end`, each the next one only once.
+
+    The network predicts every basket of a row from those before it. So a household has one row for
+    its newest basket, one for the first basket of that row, and so on.
+    """
+
+    def targets() -> Iterator[tuple[Bought, int]]:
+        for who in everyone:
+            index = int(np.searchsorted(who.times, end, side="right")) - 1
+            while index >= 0:
+                yield who, index
+                known = recent(who.times[:index], who.baskets[:index], int(who.times[index]))[0]
+                index -= max(1, len(known))
+
+    return to_rows(targets())
+
+
+def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
+    """Read purchases, and return a row for each household in them, at the newest purchase of all.
+
+    Earlier purchases come from the data set.
+
+    Raises:
+        UserError: the file cannot be read, a column is missing, or rows break a rule.
+    """
+    with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
+        canonical = Path(scratch) / ROWS
+        own = params.data.model_copy(update={"source": str(source.absolute())})
+        copy_rows(own, LAYOUT, canonical)
+        check(canonical, own)
+        asked = pl.read_parquet(canonical)
+    past = pl.read_parquet(folder / ROWS).join(asked, on=HOUSEHOLD, how="semi")
+    everyone = list(households(pl.concat([past, asked]).unique()))
+    now = max(int(who.times[-1]) for who in everyone)
+    found = [recent(who.times, who.baskets, now) for who in everyone]
+    return {
+        TIMESTAMP: np.full(len(everyone), now),
+        HOUSEHOLD: objects(who.household for who in everyone),
+        "baskets": objects(baskets for baskets, _ in found),
+        "days": objects(days for _, days in found),
+    }
+
+
+def recent_events(folder: Path) -> Columns:
+    """Return the purchases that features read, as events."""
+    time = pl.col(TIMESTAMP)
+    rows = pl.scan_parquet(folder / ROWS).filter(time > time.max() - timedelta(days=DAYS))
+    return {c.name: c.to_numpy() for c in rows.with_columns(time.to_physical()).collect()}
+
+
+def examples(_: Path, rows: Columns, count: int) -> list[SessionsRequest]:
+    """Build requests with baskets from test rows, from short histories to the longest.
+
+    Households have pseudonyms.
+    """
+    order = np.argsort([len(baskets) for baskets in rows["baskets"]], kind="stable")
+    chosen = order[np.linspace(len(order) // 50, len(order) - 1, count).astype(int)]
+    requests = []
+    for number, index in enumerate(chosen.tolist(), 1):
+        now = int(rows[TIMESTAMP][index])
+        pairs = zip(rows["baskets"][index], rows["days"][index], strict=True)
+        baskets = [
+            {
+                "timestamp": moment(now - round(days * MILLISECONDS_A_DAY)),
+                "items": items[:MAX_ITEMS],
+            }
+            for items, days in pairs
+        ]
+        values = {HOUSEHOLD: f"household-{number}", "as_of": moment(now), "baskets": baskets}
+        requests.append(SessionsRequest.model_validate(values))
+    return requests
+
+
+def moment(milliseconds: int) -> datetime:
+    """Return a time in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

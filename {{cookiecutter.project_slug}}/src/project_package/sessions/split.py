@@ -1,0 +1,37 @@
+"""Split baskets by time: the test is the last weeks."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+
+from ..columns import length
+from ..contract.training import Fold, Splits
+from ..errors import UserError
+from .load import MIN_ROWS, ROWS, WEEK, before, between, households
+from .params import SessionsParams
+
+
+def split(params: SessionsParams, folder: Path) -> Splits:
+    """Split by time: the test is the newest weeks, each fold an earlier origin and weeks after it.
+
+    Raises:
+        UserError: a part has too few baskets, or no household in it has earlier ones.
+    """
+    everyone = list(households(pl.read_parquet(folder / ROWS)))
+    sizes, newest = params.split, max(int(who.times[-1]) for who in everyone)
+    ends = [newest, newest - sizes.test_weeks * WEEK]
+    ends += [ends[1] - (fold + 1) * sizes.fold_weeks * WEEK for fold in range(sizes.folds)]
+    test, *valid = (between(everyone, start, end) for end, start in pairwise(ends))
+    final, *train = (before(everyone, end) for end in ends[1:])
+    if (least := min(map(length, (test, *valid, *train)))) < MIN_ROWS:
+        raise UserError(
+            f"A part of these splits has {least} baskets of the {MIN_ROWS} that it needs: lower "
+            "split.test_weeks, split.folds or split.fold_weeks, or use more data."
+        )
+    if not all(any(map(len, part["baskets"])) for part in (test, *valid)):
+        raise UserError(
+            "No household of the test, or of a fold, has an earlier basket: their names must stay "
+            "the same over time."
+        )
+    return Splits(train=final, folds=tuple(map(Fold, train, valid)), test=test)

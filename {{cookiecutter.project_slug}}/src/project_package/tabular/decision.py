@@ -1,0 +1,89 @@
+"""The served model: a class by its threshold or a value with its interval, and reasons."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bundle import Files
+from ..columns import Columns, length, take
+from ..contract.task import Model
+from ..data.table_schema import EXPLAIN
+from ..explain import effects, log_odds
+from ..fields import Frozen
+from .problem import Problem
+
+DETAILS = "model.json"
+
+
+REASONS = 3  # in an answer
+
+
+class Details(Frozen):
+    """What the served model needs beside its graph."""
+
+    problem: Problem
+    typical: dict[str, float | str]
+    """The median or the most frequent value of each feature."""
+    threshold: float = 0.5
+    """Of the probability of the positive class, where there are two classes."""
+    centres: tuple[float, ...] = (0,)
+    """Predictions for which the margins of the interval were measured."""
+    below: tuple[float, ...] = (0,)
+    above: tuple[float, ...] = (0,)
+    """Distances to the lower and the upper bound there, interpolated between centres."""
+
+    def files(self) -> Files:
+        """Return the file for a bundle."""
+        return {DETAILS: self.model_dump_json(indent=2).encode()}
+
+    def decide(self, outputs: Columns) -> Columns:
+        """Turn the outputs of a graph into predictions, (rows,) each.
+
+        For classes: probabilities (rows, classes) and prediction, the index of a class. For a
+        number: prediction, low and high.
+        """
+        if self.problem.classes:
+            chances = outputs["probabilities"]
+            choice = chances.argmax(axis=1)
+            if self.problem.kind == "binary":
+                choice = (chances[:, 1] >= np.float32(self.threshold)).astype(np.int64)
+            return {"probabilities": chances, "prediction": choice}
+        value = outputs["variable"].reshape(-1).astype(np.float64)
+        low = value - np.interp(value, self.centres, self.below)
+        return {
+            "prediction": value,
+            "low": low,
+            "high": value + np.interp(value, self.centres, self.above),
+        }
+
+
+@dataclass(frozen=True)
+class TabularModel:
+    """A graph with its details."""
+
+    graph: Model
+    details: Details
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return what `Details.decide` does, and effects: (rows, features) in float32.
+
+        Effects are 0 for rows that do not have 1 in the column `explain`.
+        """
+        predictions = self.graph.predict(rows)
+        problem = self.details.problem
+        moved = np.zeros((length(rows), len(problem.features)), np.float32)
+        if EXPLAIN in rows and rows[EXPLAIN].any():
+            wanted = np.flatnonzero(rows[EXPLAIN])
+            inputs = take({name: rows[name] for name in problem.features}, wanted)
+            found = effects(self._scores, inputs, self.details.typical)
+            chosen = predictions["prediction"][wanted] if problem.classes else 0
+            moved[wanted] = found[np.arange(len(wanted)), :, chosen]
+        return {**predictions, "effects": moved}
+
+    def _scores(self, rows: Columns) -> NDArray[np.float64]:
+        """Return the log-odds of each class, or the value: (rows, scores)."""
+        predictions = self.graph.predict(rows)
+        if self.details.problem.classes:
+            return log_odds(predictions["probabilities"])
+        return predictions["prediction"][:, None]

@@ -1,0 +1,169 @@
+"""Figures and sentences of the report: what is found, how sure, and which features matter."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import confusion_matrix, precision_recall_curve
+
+from ..columns import Columns, length, take
+from ..contract.training import Figure, Metric, Predict
+from .metrics import Values, cost, in_interval
+from .params import TabularParams
+from .problem import Problem
+
+FITTED = {"model": "model", "baseline": "simple baseline"}
+TOP_FEATURES = 12
+SAMPLE = 2_000  # test rows, in which the values of a feature are shuffled
+REPEATS = 3
+
+
+def summary(
+    problem: Problem, params: TabularParams, rows: Columns, predictions: Mapping[str, Columns]
+) -> tuple[str, ...]:
+    """Say how many rows are found, right or close; and which columns are not used."""
+    target = rows[problem.target]
+    mine, simple = (predictions[name]["prediction"] for name in FITTED)
+    if problem.kind == "binary":
+        found = [f"{np.sum(target & one):,} with {np.sum(one):,}" for one in (mine, simple)]
+        first = (
+            f"Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} the model "
+            f"finds {found[0]} alarms; the simple baseline finds {found[1]}."
+        )
+        mean_cost = partial(cost, params, target, w=np.ones(len(target)))
+        if mean_cost(p=predictions["model"]) >= mean_cost(p=predictions["naive"]):
+            first += " By the costs under [decide], deciding alike for all rows would be cheaper."
+    elif problem.kind == "multiclass":
+        right = [f"{np.mean(target == one):.0%}" for one in (mine, simple)]
+        first = f"The model is right for {right[0]} of rows, the simple baseline for {right[1]}."
+    else:
+        errors = [f"{np.median(np.abs(target - one)):.4g}" for one in (mine, simple)]
+        inside = np.mean(in_interval(target, predictions["model"]))
+        first = (
+            f"The median error is {errors[0]}, that of the simple baseline {errors[1]}. "
+            f"{inside:.0%} of the values lie in their interval; "
+            f"{params.decide.coverage:.0%} should."
+        )
+    columns = problem.table.columns.items()
+    texts = [name for name, c in columns if c.type == "text" and c.role == "ignored"]
+    return (first, f"Columns of text are not used: {', '.join(texts)}.") if texts else (first,)
+
+
+def figures(
+    problem: Problem, rows: Columns, predictions: Mapping[str, Columns]
+) -> tuple[Figure, ...]:
+    """Return the figures of test rows and the predictions of model and baseline."""
+    target = rows[problem.target]
+    if problem.kind == "regression":
+        return (values(target, predictions["model"]),)
+    if problem.kind == "multiclass":
+        return (confusion(problem.classes, target, predictions["model"]["prediction"]),)
+    chances = {name: predictions[name]["probabilities"][:, 1] for name in FITTED}
+    return precision_recall(target, chances), calibration(target, chances)
+
+
+def precision_recall(target: Values, chances: Mapping[str, Values]) -> Figure:
+    """Draw precision over recall."""
+
+    def draw(axes: Any) -> None:
+        for name, text in FITTED.items():
+            precision, recall, _ = precision_recall_curve(target, chances[name])
+            axes.plot(recall[:-1], precision[:-1], label=text)
+        axes.axhline(np.mean(target), color="C2", linestyle=":", label="no model")
+        axes.set(xlabel="share of positive rows found", ylabel="share of alarms that are right")
+        _legend_above(axes)
+
+    caption = "Each line runs through all thresholds, from strict on the left to lax on the right."
+    return Figure("precision_recall", "How many are found, at which precision", caption, draw)
+
+
+def calibration(target: Values, chances: Mapping[str, Values]) -> Figure:
+    """Draw the share of positive rows among rows of similar probability."""
+
+    def draw(axes: Any) -> None:
+        for name, text in FITTED.items():
+            share, mean = calibration_curve(target, chances[name], n_bins=10, strategy="quantile")
+            axes.plot(mean, share, marker="o", label=text)
+        axes.plot((0, 1), (0, 1), color="C2", linestyle=":", label="ideal")
+        axes.set(xlabel="mean probability of the group", ylabel="share of positive rows in it")
+        _legend_above(axes)
+
+    caption = (
+        "Rows in ten groups of equal size, by probability. On the diagonal, of 100 rows with "
+        "probability 0.1 ten are positive; above it, probabilities are too low."
+    )
+    return Figure("calibration", "Whether probabilities are right", caption, draw)
+
+
+def confusion(classes: tuple[str, ...], target: Values, predicted: Values) -> Figure:
+    """Draw how rows of each class are predicted."""
+    shares = confusion_matrix(target, predicted, labels=range(len(classes)), normalize="true")
+
+    def draw(axes: Any) -> None:
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=2, aspect="auto")
+        names = [_shortened(name) for name in classes]
+        axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        axes.set_yticks(range(len(names)), names)
+        axes.grid(visible=False)
+        for (row, column), share in np.ndenumerate(shares if len(classes) <= 12 else shares[:0]):
+            axes.text(column, row, f"{share:.0%}", ha="center", va="center")
+        axes.set(xlabel="predicted", ylabel="true")
+
+    caption = "Each line is a true class: the shares of its rows by predicted class."
+    return Figure("confusion", "Which classes are confused", caption, draw)
+
+
+def values(target: Values, model: Columns) -> Figure:
+    """Draw the values in groups of similar prediction, with the interval."""
+    order = np.argsort(model["prediction"], kind="stable")
+    parts = np.array_split(order, min(20, len(order)))
+    x, low, high = (
+        [np.mean(model[name][part]) for part in parts] for name in ("prediction", "low", "high")
+    )
+
+    def draw(axes: Any) -> None:
+        axes.fill_between(x, low, high, color="C0", alpha=0.18, linewidth=0)
+        axes.plot(x, x, color="C2", linestyle=":", label="ideal")
+        means = [np.mean(target[part]) for part in parts]
+        axes.plot(x, means, marker="o", linestyle="none", color="C0", label="mean of the values")
+        axes.set(xlabel="prediction", ylabel="value")
+        _legend_above(axes)
+
+    caption = "Rows in 20 groups of equal size, by prediction. The band is the mean interval."
+    return Figure("values", "Predictions and values", caption, draw)
+
+
+def importance(
+    problem: Problem, goal: Metric, rows: Columns, predict: Predict
+) -> tuple[Figure, ...]:
+    """Draw what the score loses on a sample when a feature is shuffled (Breiman 2001)."""
+    random = np.random.default_rng(0)
+    sample = take(rows, np.sort(random.permutation(length(rows))[:SAMPLE]))
+    score = goal.score(sample, predict(sample))
+    lost = {}
+    for name in problem.features:
+        versions = [{**sample, name: random.permutation(sample[name])} for _ in range(REPEATS)]
+        worse = [goal.score(version, predict(version)) for version in versions]
+        lost[name] = float(np.mean([goal.gain(score, one) for one in worse]))
+    top = sorted(problem.features, key=lambda name: lost[name])[-TOP_FEATURES:]
+
+    def draw(axes: Any) -> None:
+        axes.barh(range(len(top)), [lost[name] for name in top], height=0.6)
+        axes.set_yticks(range(len(top)), [_shortened(name) for name in top])
+        axes.set(xlabel=f"by how much this gets worse: {goal.label}")
+
+    caption = (
+        "By how much the score gets worse when the values of one feature are shuffled among "
+        f"{length(sample):,} test rows, {REPEATS} times. Similar features share the effect."
+    )
+    return (Figure("importance", "Which features matter", caption, draw),)
+
+
+def _shortened(name: str, most: int = 24) -> str:
+    return name if len(name) <= most else f"{name[: most - 3]}..."
+
+
+def _legend_above(axes: Any) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

@@ -1,0 +1,148 @@
+"""Load the table, validate it by its schema, and read files to predict.
+
+A data set is two files:
+rows.parquet   the validated rows, without the columns that are ignored
+schema.json    the schema that they follow
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from ..columns import EPOCH, Columns
+from ..contract.training import Progress
+from ..data.broken_rules import broken_by_rows
+from ..data.completejourney import PURCHASES, Script, build, package_data
+from ..data.copy_rows import Layout, copy_rows
+from ..data.table_rules import layout, rules, used_columns
+from ..data.table_schema import SCHEMA, Schema
+from ..errors import violations_error
+from .params import TabularData, TabularParams
+from .problem import DAY, Problem
+from .schemas import request_type
+
+ROWS, STORED = "rows.parquet", "schema.json"
+
+
+HOUSEHOLDS = Script(
+    folder=__package__,
+    file="households.sql",
+    tables=("transactions", "demographics", "coupon_redemptions"),
+    variables={},
+    result="households",
+    order="month, household_id",
+)
+
+
+def load_data(schema: Schema, params: TabularParams, folder: Path, progress: Progress) -> None:
+    """Write the rows and their schema into a folder; refuse rows that break a rule."""
+    rows = folder / ROWS
+    copy_source(params.data, layout(schema), rows)
+    progress(0.6)
+    if broken := broken_by_rows(rows, rules(used_columns(schema))):
+        raise violations_error(f"The rows break {SCHEMA} and", broken, params.data.columns)
+    (folder / STORED).write_text(schema.model_dump_json(indent=2), encoding="utf-8")
+
+
+def copy_source(data: TabularData, table: Layout | None, target: Path) -> None:
+    """Copy the rows of the source, as `sources.copy` does; build the published table first."""
+    if data.source != PURCHASES:
+        copy_rows(data, table, target)
+        return
+    with TemporaryDirectory(dir=target.parent, prefix=".households-") as folder:
+        built = Path(folder) / "households.parquet"
+        build(HOUSEHOLDS, package_data(), built, data.duckdb_mib)
+        copy_rows(data.model_copy(update={"source": str(built)}), table, target)
+
+
+def read_columns(problem: Problem, table: pl.DataFrame) -> Columns:
+    """Return features as the model takes them, and the id, group and time columns.
+
+    With the target, if the table has it: float64, or the index of the class (int64).
+    """
+    values: dict[str, Any] = {column.name: _raw(column) for column in table}
+    kept = (name for name in problem.table.of_role("id", "group", "time") if name in values)
+    rows = {**problem.encode(values), **{name: values[name] for name in kept}}
+    if problem.target not in values:
+        return rows
+    target = values[problem.target]
+    if problem.classes:
+        codes = table[problem.target].cast(pl.String).cast(pl.Enum(problem.classes))
+        target = codes.to_physical().cast(pl.Int64).to_numpy()
+    return {**rows, problem.target: target}
+
+
+def _raw(column: pl.Series) -> NDArray[Any]:
+    """Return values: text as objects, "" where missing; others float64, NaN where missing."""
+    if column.dtype == pl.String:
+        return np.array(column.fill_null("").to_list(), object)
+    physical = column.dt.epoch("ms") if column.dtype == pl.Datetime else column
+    return physical.cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Path) -> Columns:
+    """Read rows to predict; raise UserError for values that a request may not have."""
+    identifiers = problem.table.of_role("id", "group")
+    required = [name for name in problem.requested if name not in identifiers]
+    optional = [n for n in (*identifiers, problem.column_of("time")) if n and n not in required]
+    listed = problem.table.columns.items()
+    columns = {name: column for name, column in listed if name in (*required, *optional)}
+    renamed = {name: own for name, own in params.data.columns.items() if name in columns}
+    data = params.data.model_copy(update={"source": str(source.absolute()), "columns": renamed})
+    schema = problem.table.model_copy(update={"columns": columns})
+    checks = rules({name: columns[name] for name in required}, limits=False)
+    with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
+        rows = Path(scratch) / ROWS
+        copy_rows(data, layout(schema, tuple(optional)), rows)
+        if broken := broken_by_rows(rows, checks):
+            raise violations_error(str(source), broken, renamed)
+        return read_columns(problem, pl.read_parquet(rows))
+
+
+def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
+    """Return a row as the values of a request, without identifiers: the reverse of `to_rows`."""
+    values: dict[str, Any] = {}
+    time = problem.column_of("time")
+    for name in problem.features:
+        value = rows[name][row]
+        if value == "" or value != value:  # noqa: PLR0124  missing
+            continue
+        if problem.table.columns[name].type == "date":
+            days = rows[time][row] / DAY - value if time else value
+            value = EPOCH + timedelta(milliseconds=round(days * DAY))
+        values[name] = value
+    if time in problem.requested:
+        values[time] = EPOCH + timedelta(milliseconds=float(rows[time][row]))
+    return values
+
+
+def examples(problem: Problem, _: Path, rows: Columns, count: int) -> list[BaseModel]:
+    """Build requests from test rows, as many of each class as there are, without identifiers."""
+    target = rows[problem.target]
+    ranks = np.zeros(len(target))
+    for code in range(len(problem.classes)):
+        ranks[target == code] = np.arange(np.sum(target == code))
+    order = np.argsort(ranks, kind="stable")
+    request = request_type(problem)
+    return [request.model_validate(request_values(problem, rows, row)) for row in order[:count]]
+
+
+def batch_table(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
+    """Return the columns of the file of predictions: ids, group and time, then the answers."""
+    found = {name: rows[name] for name in problem.table.of_role("id", "group") if name in rows}
+    if (time := problem.column_of("time")) in rows:
+        found[time] = rows[time].astype("datetime64[ms]")
+    if problem.classes:
+        answers = {"prediction": np.array(problem.classes, object)[predictions["prediction"]]}
+        for name, share in zip(problem.classes, predictions["probabilities"].T, strict=True):
+            answers[f"probability {name}"] = share
+    else:
+        answers = {name: predictions[name] for name in ("prediction", "low", "high")}
+    own = {f"own {name}" if name in answers else name: values for name, values in found.items()}
+    return {**own, **answers}
