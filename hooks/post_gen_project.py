@@ -11,7 +11,8 @@ from pathlib import Path
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 CHOSEN, PACKAGE, ROWS = (ANSWERS[key] for key in ("use_case", "package_name", "_use_cases"))
 OTHERS = set(ROWS) - {CHOSEN}
-UNUSED = {name for other in OTHERS for name in ROWS[other]["modules"]} - {*ROWS[CHOSEN]["modules"]}
+PARTS = ANSWERS["_parts"]
+UNUSED = {path for part in PARTS.keys() - {*ROWS[CHOSEN]["parts"]} for path in PARTS[part]}
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints")
 
 
@@ -20,7 +21,7 @@ def project_paths() -> list[Path]:
     return [path for path in sorted(Path().rglob("*"), reverse=True) if ".git" not in path.parts]
 
 
-# Remove caches, other use cases, and the modules that only they need, with the tests of these.
+# Remove caches, other use cases, and the parts that this one does not use, with their tests.
 for path in project_paths():
     module = re.sub(r"^(src/project_package|tests)/|\btest_|\.py$", "", path.as_posix())
     is_cache = any(path.match(cache) for cache in CACHES)

@@ -60,7 +60,7 @@ def project(use_case: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="class")
 def trained(project: Path, use_case: str) -> Path:
     """Run the pipeline, without a network where that is possible."""
-    for stage in STAGES if "state" in ANSWERS["_use_cases"][use_case]["modules"] else STAGES[:1]:
+    for stage in STAGES if "events" in ANSWERS["_use_cases"][use_case]["parts"] else STAGES[:1]:
         command = ("uv", "run", "ml", stage, "--quiet")
         assert run(project, *(command if why_not_offline() else offline(*command))) == ""
     return project

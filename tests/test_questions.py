@@ -1,5 +1,6 @@
 """The questions, their defaults, and the answers that are refused before anything is written."""
 
+import itertools
 from importlib import import_module
 from pathlib import Path
 
@@ -117,14 +118,19 @@ def test_each_use_case_has_a_row_a_choice_and_a_folder() -> None:
     assert {path.parent.name for path in package.glob("*/task.py")} == set(ROWS)
 
 
-def test_modules_of_each_use_case_exist() -> None:
+def test_paths_of_each_part_exist() -> None:
     package = PROGRAM / "src" / "project_package"
-    modules = {module for row in ROWS.values() for module in row["modules"]}
-    for module in map(Path, modules):
+    for path in itertools.chain(*ANSWERS["_parts"].values()):
+        module = Path(path)
         test = PROGRAM / "tests" / module.with_name(f"test_{module.name}.py")
-        code = [folder / module for folder in (package, PROGRAM / "tests")]
-        paths = [test, *code, *(path.with_suffix(".py") for path in code)]
-        assert any(path.exists() for path in paths), module
+        code = [folder / module for folder in (package, PROGRAM / "tests", PROGRAM)]
+        paths = [test, *code, *(one.with_name(f"{one.name}.py") for one in code)]
+        assert any(one.exists() for one in paths), module
+
+
+def test_use_cases_name_parts_that_exist() -> None:
+    named = {part for row in ROWS.values() for part in row["parts"]}
+    assert named == ANSWERS["_parts"].keys()
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -25,14 +25,15 @@ from project_package.lifecycle.project import Project
 from project_package.params import read_params
 from project_package.settings import Settings
 
-# Modules of this folder; projects without history lack `states`.
-pytest_plugins = [name for name in ("databases", "servers", "states") if find_spec(name)]
+# Modules of this folder; projects without an event store lack the last two.
+PLUGINS = ("databases", "servers", "redis_server", "states")
+pytest_plugins = [name for name in PLUGINS if find_spec(name)]
 HERE = Path(__file__).parent
 PACKAGE = project_package.__name__
 USE_CASES = [
     module.name
     for module in pkgutil.iter_modules(project_package.__path__)
-    if module.ispkg and find_spec(f"{PACKAGE}.{module.name}.training")
+    if module.ispkg and find_spec(f"{PACKAGE}.{module.name}.entry_point")
 ]
 SYSTEM = {"trained", "started", "postgres", "redis", "start_redis"}
 """Fixtures that train a model or start a program."""

@@ -1,21 +1,15 @@
-"""Real servers of databases for the tests that need them: PostgreSQL and Redis."""
+"""A real PostgreSQL for the tests that need it."""
 
 import os
-import shlex
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
 
 import pytest
-from machine import missing, require
-from redis import Redis
-from redis.exceptions import BusyLoadingError
-from redis.exceptions import ConnectionError as RedisConnectionError
+from machine import missing
 
 POSTGRESQL = Path("/usr/lib/postgresql")  # where Debian puts it
 PASSWORD = "not-to-be-seen"  # noqa: S105  of a server that lives as long as the tests
@@ -43,45 +37,6 @@ def postgres() -> Iterator[str]:
             yield f"postgresql://reader:{PASSWORD}@127.0.0.1:{port}/postgres"
         finally:
             _run(folder, control, "stop", "--wait", "--mode=immediate")
-
-
-StartRedis: TypeAlias = Callable[[Path, int], AbstractContextManager[None]]
-
-
-@pytest.fixture(scope="session")
-def start_redis() -> StartRedis:
-    """Return what runs a durable Redis on a folder and a loopback port."""
-    require("redis-server", "redis-server")
-    return _redis
-
-
-@pytest.fixture(scope="session")
-def redis(start_redis: StartRedis) -> Iterator[str]:
-    """Start a Redis on a free port; return its address."""
-    with TemporaryDirectory(prefix="redis-") as folder:
-        with socket.create_server(("127.0.0.1", 0)) as s:
-            port = s.getsockname()[1]
-        with start_redis(Path(folder), port):
-            yield f"redis://127.0.0.1:{port}/0"
-
-
-@contextmanager
-def _redis(folder: Path, port: int) -> Iterator[None]:
-    """Run a Redis with its data in a folder until the block ends."""
-    options = f"--port {port} --bind 127.0.0.1 --appendonly yes --appendfsync always --save ''"
-    command = ["redis-server", *shlex.split(options), "--dir", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
-        with Redis(port=port) as client:
-            while not _answers(client):
-                assert server.poll() is None, "the Redis ended"
-        yield
-        server.terminate()
-
-
-def _answers(client: Redis) -> bool:
-    with suppress(RedisConnectionError, BusyLoadingError):
-        return bool(client.ping())
-    return False
 
 
 def _run(folder: Path, program: Path, *arguments: str) -> None:

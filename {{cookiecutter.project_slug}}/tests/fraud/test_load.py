@@ -1,87 +1,200 @@
-"""The server under load: it refuses what is too much, and keeps what it acknowledged."""
+"""Loading payments, splitting them by time, reading a batch, and building examples."""
 
-import asyncio
-from collections import Counter
-from collections.abc import Callable
-from itertools import count
+import re
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx2
+import numpy as np
+import polars as pl
 import pytest
-from fraud.payments import payment
 
-from project_package.columns import to_rows
-from project_package.fraud.schemas import PastPayment
-from project_package.fraud.task import HISTORY
-from project_package.state.sqlite import SqliteStore
+from project_package.columns import columns_of, length
+from project_package.contract.training import Splits
+from project_package.errors import UserError
+from project_package.fraud.features import ENTITIES, INPUTS, LABEL_DELAY_DAYS
+from project_package.fraud.load import examples, load_data, read_batch, recent_events
+from project_package.fraud.params import FraudParams
+from project_package.fraud.schemas import PastPayment, Payment
+from project_package.fraud.simulator import simulate
+from project_package.fraud.split import split
 
-CLIENTS, REQUESTS = 64, 320
-FRAUD = pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
+DAYS = 75
+SIMULATED = {"customers": 150, "terminals": 300, "days": DAYS, "seed": 5}
+RAW = list(Payment.model_fields)
 
 
-def sent(name: str) -> dict[str, Any]:
-    """Return a payment as JSON."""
-    return payment(name, timestamp="2018-09-30T20:15:00Z")
+def params(**data: Any) -> FraudParams:
+    return FraudParams.model_validate({"name": "tiny", "data": {**SIMULATED, **data}})
 
 
-def client(server: Any, connections: int) -> httpx2.AsyncClient:
-    limits = httpx2.Limits(max_connections=connections)
-    return httpx2.AsyncClient(
-        base_url=server.url, headers=server.headers, limits=limits, timeout=60
+def loaded(folder: Path, **data: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    load_data(params(**data), folder, lambda _: None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return loaded(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def splits(folder: Path) -> Splits:
+    return split(params(), folder)
+
+
+def test_no_training_label_is_younger_than_the_delay(splits: Splits) -> None:
+    pairs = [(splits.train, splits.test), *((fold.train, fold.valid) for fold in splits.folds)]
+    for train, later in pairs:
+        assert train["day"].max() < later["day"].min() - LABEL_DELAY_DAYS
+    for fold in splits.folds:
+        assert fold.valid["day"].max() < splits.test["day"].min() - LABEL_DELAY_DAYS
+
+
+def test_splits_have_the_days_that_parameters_say(splits: Splits) -> None:
+    assert np.unique(splits.test["day"]).size == 28
+    assert np.unique(splits.train["day"]).size == 7
+    assert all(np.unique(fold.valid["day"]).size == 7 for fold in splits.folds)
+    assert len({fold.valid["day"].max() for fold in splits.folds}) == len(splits.folds)
+
+
+def test_leaves_out_cards_known_as_compromised(folder: Path, splits: Splits) -> None:
+    rows = pl.read_parquet(folder / "rows.parquet").with_columns(
+        day=pl.col("timestamp").dt.epoch("d")
     )
+    start = splits.test["day"].min()
+    frauds = rows.filter(pl.col("is_fraud") & (pl.col("day") >= start - 14))
+    first = dict(frauds.group_by("customer_id").agg(pl.col("day").min()).iter_rows())
+    late = rows.filter(pl.col("day") >= start).select("transaction_id", "customer_id", "day")
+    expected = {i for i, c, day in late.iter_rows() if day <= first.get(c, day) + LABEL_DELAY_DAYS}
+    assert set(splits.test["transaction_id"]) == expected
+    assert len(expected) < len(late)
 
 
-@FRAUD
-def test_refuses_too_many_requests_and_goes_on(started: Callable[..., Any]) -> None:
-    server = started(SERVE_MAX_IN_FLIGHT="2")
-
-    async def load() -> list[httpx2.Response]:
-        async with client(server, CLIENTS) as http:
-            bodies = ({"instances": [{"transaction": sent(f"P{n}")}]} for n in range(REQUESTS))
-            return await asyncio.gather(*(http.post("/v1/predict", json=b) for b in bodies))
-
-    answers = asyncio.run(load())
-    assert set(Counter(answer.status_code for answer in answers)) == {200, 503}
-    for answer in answers:
-        assert answer.status_code == 200 or int(answer.headers["retry-after"]) >= 1
-    assert httpx2.get(f"{server.url}/readyz").status_code == 200
-    assert server.stop() == 0
+def test_too_few_days_say_how_many_are_needed(folder: Path) -> None:
+    splits = [{"train_days": days, "folds": 3} for days in (12, 13)]
+    enough, more = (FraudParams.model_validate({"name": "tiny", "split": s}) for s in splits)
+    assert np.unique(split(enough, folder).folds[-1].train["day"]).size == 12
+    with pytest.raises(UserError, match=f"covers {DAYS} days and these splits need 76: lower"):
+        split(more, folder)
 
 
-async def send(server: Any, number: int, acknowledged: list[Any]) -> None:
-    """Send events one by one on a connection of its own, until the server stops."""
-    async with client(server, 1) as http:
-        for index in count():
-            event = sent(f"P{number}-{index}")
-            try:
-                answer = await http.post("/v1/events", json={"events": [event]})
-            except httpx2.TransportError:
-                return
-            assert answer.status_code in (200, 503), answer.text
-            if answer.status_code == 200:
-                acknowledged.append(event)
+def test_own_payments_give_the_same_table(folder: Path, tmp_path: Path) -> None:
+    rows = pl.read_parquet(folder / "rows.parquet").drop("scenario").reverse()
+    rows.rename({"customer_id": "card"}).write_csv(tmp_path / "own.csv")
+    source = str(tmp_path / "own.csv")
+    own = loaded(tmp_path / "own", source=source, columns={"customer_id": "card"})
+    expected = pl.read_parquet(folder / "features.parquet").drop("scenario")
+    assert pl.read_parquet(own / "features.parquet").select(expected.columns).equals(expected)
 
 
-@FRAUD
-@pytest.mark.parametrize("stop", ["terminate", "kill"])
-def test_acknowledged_events_survive_the_server(
-    started: Callable[..., Any], tmp_path: Path, stop: str
+@pytest.mark.parametrize("source", ["file", "sql"])
+def test_broken_rule_names_the_own_column(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
-    server, acknowledged = started(), list[Any]()
+    own = pl.read_parquet(folder / "rows.parquet").head(20).drop("scenario")
+    own = own.with_columns(pl.col("timestamp").cast(pl.String), value=-pl.col("amount") - 1)
+    own.write_csv(tmp_path / "own.csv")
+    data = {"source": str(tmp_path / "own.csv"), "columns": {"amount": "value"}}
+    if source == "sql":
+        with closing(sqlite3.connect(tmp_path / "shop.db")) as shop, shop:
+            shop.execute(f"CREATE TABLE paid ({', '.join(own.columns)})")
+            shop.executemany(f"INSERT INTO paid VALUES (?{', ?' * 6})", own.iter_rows())  # noqa: S608
+        monkeypatch.setenv("DATA_URL", f"sqlite:///{tmp_path}/shop.db")
+        data |= {"source": "sql", "query": "SELECT * FROM paid"}
+    with pytest.raises(UserError) as refusal:
+        loaded(tmp_path / "own", **data)
+    assert not (tmp_path / "own" / "features.parquet").exists()
+    lines = str(refusal.value).splitlines()
+    assert lines[1].startswith('- amount (your "value") must be a number from 0')
+    assert ", value=-" in lines[2]
 
-    async def load() -> None:
-        senders = [asyncio.create_task(send(server, n, acknowledged)) for n in range(CLIENTS)]
-        while len(acknowledged) < 5 * CLIENTS:
-            assert not any(sender.done() for sender in senders), "an event was refused"
-            await asyncio.sleep(0.01)
-        getattr(server.process, stop)()
-        await asyncio.gather(*senders)
 
-    asyncio.run(load())
-    server.process.wait(60)
-    store = SqliteStore(tmp_path / "state.db", HISTORY)
-    rows = to_rows([PastPayment.model_validate(event) for event in acknowledged])
-    with store.transaction():
-        assert not any(store.add(rows))
-    store.close()
+@pytest.mark.parametrize("columns", [RAW, [*RAW, "is_fraud"]])
+def test_long_batch_counts_labels_of_file_or_data_set(
+    folder: Path, tmp_path: Path, columns: list[str]
+) -> None:
+    table = pl.read_parquet(folder / "features.parquet")
+    table = table.filter(pl.col("timestamp") > pl.col("timestamp").max() - timedelta(days=16))
+    table.select(columns).write_parquet(tmp_path / "new.parquet")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    found = read_batch(params(), tmp_path / "new.parquet", folder)
+    assert found["terminal_risk_7d"].max() > 0
+    assert all(np.array_equal(found[name], table[name].to_numpy()) for name in INPUTS)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert not list(folder.parent.glob(".batch-*"))
+
+
+def later(folder: Path, days: list[int], **changes: Any) -> pl.DataFrame:
+    """Make new payments that many days after the last ones of the data set."""
+    new = pl.read_parquet(folder / "rows.parquet").tail(len(days)).select(RAW)
+    return new.with_columns(
+        transaction_id="N" + pl.col("transaction_id"),
+        timestamp=pl.col("timestamp") + pl.Series([timedelta(days=n) for n in days]),
+    ).with_columns(**changes)
+
+
+def test_batch_of_unknown_cards_starts_their_history(folder: Path, tmp_path: Path) -> None:
+    new = later(folder, [1, 1, 1], customer_id=pl.lit("stranger"))
+    new.write_parquet(tmp_path / "new.parquet")
+    found = read_batch(params(), tmp_path / "new.parquet", folder)
+    assert found["customer_count_30d"].tolist() == [1, 2, 3]
+
+
+def test_batch_needs_only_labels_that_features_read(folder: Path, tmp_path: Path) -> None:
+    fine, missing = tmp_path / "fine.parquet", tmp_path / "missing.parquet"
+    later(folder, [1, 12], terminal_id=pl.Series(["a", "b"])).write_parquet(fine)
+    later(folder, [1, 9], terminal_id=pl.lit("a")).write_parquet(missing)
+    assert length(read_batch(params(), fine, folder)) == 2
+    own = params(columns={"is_fraud": "chargeback"})
+    for given, column in ((params(), "is_fraud"), (own, r'is_fraud \(your "chargeback"\)')):
+        with pytest.raises(UserError, match=f"{column} must be known 7 days before a payment at"):
+            read_batch(given, missing, folder)
+
+
+def test_batch_rejects_ids_of_other_payments(folder: Path, tmp_path: Path) -> None:
+    new = pl.read_parquet(folder / "rows.parquet").tail(3).select(RAW)
+    new.with_columns(amount=pl.col("amount") + 1).write_parquet(tmp_path / "new.parquet")
+    with pytest.raises(UserError, match="must not be that of another payment: 3 rows"):
+        read_batch(params(), tmp_path / "new.parquet", folder)
+
+
+def test_days_with_unknown_labels_are_history_only(tmp_path: Path) -> None:
+    rows = simulate(150, 300, DAYS + 5, 5)
+    late = pl.col("timestamp") > pl.col("timestamp").max() - timedelta(days=5)
+    own = rows.with_columns(is_fraud=pl.when(~late).then("is_fraud")).drop("scenario")
+    own.write_parquet(tmp_path / "own.parquet")
+    folder = loaded(tmp_path / "set", source=str(tmp_path / "own.parquet"))
+    days = pl.read_parquet(folder / "rows.parquet")["timestamp"].dt.epoch("d").to_numpy()
+    assert split(params(), folder).test["day"].max() == days.max() - 6
+    assert np.isnan(recent_events(folder)["is_fraud"]).any()
+
+
+def test_recent_events_are_rows_of_the_event_model(folder: Path) -> None:
+    events, table = recent_events(folder), pl.read_parquet(folder / "rows.parquet")
+    assert list(events) == list(columns_of(PastPayment))
+    reach = events["timestamp"][-1] - events["timestamp"][0]
+    days = max(entity.ttl for entity in ENTITIES) / timedelta(days=1)
+    assert days - 1 < reach / 86_400_000 < days
+    last = table.tail(length(events))
+    assert events["transaction_id"].tolist() == last["transaction_id"].to_list()
+    assert events["is_fraud"].tolist() == last["is_fraud"].to_list()
+
+
+def test_examples_are_half_frauds_and_have_no_ids(folder: Path, splits: Splits) -> None:
+    requests, test = examples(folder, splits.test, 8), splits.test
+    frauds = set(test["amount"][test["is_fraud"]])
+    assert sum(request.transaction.amount in frauds for request in requests) == 4
+    assert len(requests) == 8
+    text = " ".join(request.model_dump_json() for request in requests)
+    assert not re.search(r'"[PCT]\d', text)  # how ids of the simulator begin
+
+
+def test_examples_have_no_label_that_was_not_known(folder: Path, splits: Splits) -> None:
+    for request in examples(folder, splits.test, 8):
+        known = request.transaction.timestamp - timedelta(days=LABEL_DELAY_DAYS)
+        for past in request.history or ():
+            assert (past.is_fraud is None) == (past.timestamp > known)

@@ -12,7 +12,6 @@ from states import EmptyStore
 from project_package.columns import Columns
 from project_package.contract.history import Entity, History, HistoryTask
 from project_package.contract.history_training import HistoryTraining
-from project_package.errors import UserError
 from project_package.fields import Frozen
 from project_package.lifecycle import stored_events
 from project_package.lifecycle.backfill import backfill
@@ -91,8 +90,3 @@ def test_doctor_opens_the_event_store(calling: Project) -> None:
     doctor(calling)
     backfill(calling)
     doctor(calling)
-
-
-def test_use_case_without_history_is_refused(project: Project) -> None:
-    with pytest.raises(UserError, match="This use case has no history"):
-        backfill(project)

@@ -73,7 +73,7 @@ def test_quiet_prints_errors_only(ml: Ml) -> None:
     assert ml("data", "--quiet") == 0
     assert (ml.out, ml.err) == ("", "")
     assert ml("doctor", "--quiet") == 2
-    assert (ml.out, ml.err) == ("", "Broken: champion, events. See the findings for what to do.\n")
+    assert (ml.out, ml.err) == ("", "Broken: champion. See the findings for what to do.\n")
 
 
 def test_refusal_of_the_gate_exits_with_1(
@@ -98,7 +98,7 @@ def test_refusal_of_the_gate_exits_with_1(
         (["rollback"], "There is no earlier champion to go back to"),
         (["predict", "in.csv", "out.csv"], "There is no champion in "),
         (["erase", "anna"], "There is no champion in "),
-        (["doctor"], "Broken: data, champion, events."),
+        (["doctor"], "Broken: data, champion."),
         (["models", "--all"], "No such option"),
         (["serve", "--workers", "0"], "greater than or equal to 1"),
     ],

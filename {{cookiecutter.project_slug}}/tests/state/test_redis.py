@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from databases import StartRedis
 from redis import Redis
+from redis_server import StartRedis
 from states import HISTORY, payment
 
 from project_package.errors import StateUnavailable, UserError

@@ -150,7 +150,7 @@ def build_bundle(
         return full[0]
     # Quantise the same models. Projects without networks lack the module that compares them.
     fits = [quantise(model, f.train) for model, f in zip(fits, splits.folds, strict=True)]
-    choose = resolve_name(f"{__package__}.quantisation:choose")
+    choose = resolve_name(f"{__package__}.choose_quantised:choose")
     bundle: Bundle = choose(project, full, build(fits, quantise(fitted, splits.train)))
     return bundle
 

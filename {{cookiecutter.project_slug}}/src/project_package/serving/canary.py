@@ -45,10 +45,12 @@ class Canary:
         except Exception as error:  # the model is foreign code: it may raise anything
             if served.alias == self.champion.alias:
                 raise
+            champion = self.champion.current()
+            batch = make_batch(champion, rows, champion.predict(rows))
+            # The champion can answer, so the request is not at fault.
             reason = f"Version {served.version} failed on a request: {error!r}"
             self.challenger.reject(reason, served)
-            champion = self.champion.current()
-            return make_batch(champion, rows, champion.predict(rows))
+            return batch
 
     def _choose(self, rows: Columns) -> list[tuple[ServedModel, NDArray[np.int64]]]:
         """Return the versions that answer, each with its rows; an entity always has the same."""
