@@ -70,7 +70,7 @@ def add_use_case(template: Path, name: str) -> None:
     """Add a use case to a template: a row, a folder and files with its name."""
     sheet = template / "cookiecutter.json"
     answers = json.loads(sheet.read_text())
-    needs = {"requirements": ["tomli>=2"], "serving": ["tomli-w>=1"], "modules": []}
+    needs = {"requirements": ["tomli>=2"], "serving": ["tomli-w>=1"], "parts": []}
     answers["_use_cases"][name] = answers["_use_cases"]["fraud"] | {"title": name} | needs
     answers["use_case"].append(name)
     sheet.write_text(json.dumps(answers))
@@ -106,15 +106,15 @@ def without_history(copied_template: Path, tmp_path: Path) -> Path:
     package = program / "src" / "project_package"
     shutil.copy(program / "tests" / "plain" / "use_case.py", package / "orbit" / "training.py")
     (package / "orbit" / "task.py").write_text("from .training import make_task as make_task\n")
-    entry = (package / "fraud" / "__main__.py").read_text()
-    backfill = re.compile(r"^@app.command.*?(?=^def main)", re.MULTILINE | re.DOTALL)
-    (package / "orbit" / "__main__.py").write_text(backfill.sub("", entry))
+    shutil.copy(package / "inspection" / "entry_point.py", package / "orbit")
     return bake_from(copied_template, tmp_path, use_case="orbit")
 
 
 def test_project_without_history_has_no_event_store(without_history: Path) -> None:
     paths = {path.as_posix() for path in texts(without_history)}
-    assert not [path for path in paths if re.search(r"/(features|state|backfill)\b", path)]
+    assert not [
+        path for path in paths if re.search(r"/(features|state|backfill)\b|event|redis", path)
+    ]
     assert not [path for path in paths if "test_backfill" in path]
 
 

@@ -115,7 +115,7 @@ def test_each_use_case_has_a_row_a_choice_and_a_folder() -> None:
     assert ANSWERS["use_case"] == list(ROWS)
     assert len({frozenset(row) for row in ROWS.values()}) == 1, "rows have the same keys"
     package = PROGRAM / "src" / "project_package"
-    assert {path.parent.name for path in package.glob("*/task.py")} == set(ROWS)
+    assert {path.parent.name for path in package.glob("*/entry_point.py")} == set(ROWS)
 
 
 def test_paths_of_each_part_exist() -> None:

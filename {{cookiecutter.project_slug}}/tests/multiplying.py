@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from fastapi import FastAPI
 
 from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
@@ -122,3 +123,15 @@ class Published:
         defaults = {"serve_keys": "off", "log_url": "off", "serve_poll_seconds": 0.01}
         own = self.settings_type(**{**defaults, **settings})
         return create_app(self.make_task, own, self.root, self.open_events)
+
+
+def ask(client: httpx2.Client, *instances: dict[str, Any]) -> httpx2.Response:
+    answer: httpx2.Response = client.post("/v1/predict", json={"instances": instances})
+    return answer
+
+
+def answers(client: httpx2.Client, *instances: dict[str, Any]) -> list[float]:
+    """Return the y of instances that must be answered."""
+    answer = ask(client, *instances)
+    assert answer.status_code == 200, answer.text
+    return [prediction["y"] for prediction in answer.json()["predictions"]]

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
+from multiplying import Published
 from redis import Redis
+from totals import published
 
 from project_package.columns import Columns, to_rows
 from project_package.contract.history import Entity, History
@@ -88,3 +91,11 @@ def batch(*payments: Columns) -> Columns:
 def verdicts(names: Sequence[str], is_bad: Sequence[bool]) -> Columns:
     """Return labels as rows."""
     return {"payment_id": np.array(names, object), "is_bad": np.array(is_bad, np.float64)}
+
+
+@pytest.fixture
+def totals(tmp_path: Path) -> Published:
+    """Publish version 1 of a use case with history."""
+    found = published(tmp_path)
+    found.publish(1)
+    return found

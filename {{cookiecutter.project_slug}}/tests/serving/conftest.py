@@ -1,4 +1,4 @@
-"""Published models of the use cases that multiply."""
+"""A published model of the use case that multiplies."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,16 +23,7 @@ def times(tmp_path: Path) -> Published:
 
 
 @pytest.fixture
-def totals(tmp_path: Path) -> Published:
-    """Publish version 1 of a use case with history."""
-    module = pytest.importorskip("totals", reason="no history here")
-    found: Published = module.published(tmp_path)
-    found.publish(1)
-    return found
-
-
-@pytest.fixture
-def client(totals: Published) -> Iterator[TestClient]:
-    """Serve the use case with history."""
-    with TestClient(totals.app()) as opened:
+def client(times: Published) -> Iterator[TestClient]:
+    """Serve the use case."""
+    with TestClient(times.app()) as opened:
         yield opened

@@ -5,15 +5,17 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 from fastapi import APIRouter
 from fastapi.testclient import TestClient
@@ -22,6 +24,7 @@ from multiplying import TIMES, Published
 from project_package.api_keys import add_key
 from project_package.bundle import EXAMPLES
 from project_package.cli import EntryPoint
+from project_package.contract.task import Served
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
 from project_package.model_store import BUNDLE
@@ -124,8 +127,8 @@ def test_examples_are_not_shown_without_a_key(times: Published) -> None:
         assert ("examples" in content["application/json"]) == is_shown
 
 
-def test_every_reference_of_the_document_is_defined(totals: Published) -> None:
-    text = TestClient(totals.app()).get("/openapi.json").text
+def test_every_reference_of_the_document_is_defined(times: Published) -> None:
+    text = TestClient(times.app()).get("/openapi.json").text
     names = set(re.findall(r'"#/components/schemas/(\w+)"', text))
     document = json.loads(text)
     assert names == document["components"]["schemas"].keys() - {"HTTPValidationError"}
@@ -134,27 +137,46 @@ def test_every_reference_of_the_document_is_defined(totals: Published) -> None:
         assert document["paths"][path][scope]["security"] == [{"bearer": []}, {"key": []}]
 
 
-def test_docs_name_every_route_and_every_refusal(totals: Published) -> None:
+def test_docs_name_every_route_and_every_refusal(client: TestClient) -> None:
     page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
-    paths = TestClient(totals.app()).get("/openapi.json").json()["paths"]
+    paths = client.get("/openapi.json").json()["paths"]
     operations = [operation for path in paths.values() for operation in path.values()]
     statuses = {status for operation in operations for status in operation["responses"]} - {"200"}
     assert not [word for word in (*paths, *statuses) if word not in page]
 
 
-def test_routes_of_the_task_are_served(times: Published) -> None:
+def halved(served: Callable[[], Served]) -> APIRouter:
+    """Make a route that asks the model itself."""
     router = APIRouter()
 
-    @router.get("/hello")
-    async def hello() -> str:
-        return "hello"
+    @router.get("/half")
+    async def half(x: float) -> list[str]:
+        version = served()
+        rows = {"x": np.array([x / 2]), "who": np.array(["ann"], object)}
+        predictions = version.model.predict(rows)
+        assert isinstance(predictions, Mapping)
+        return version.observe(rows, predictions)
 
-    times.task = replace(TIMES, routers={"admin": lambda _: router})
-    assert TestClient(times.app()).get("/hello").json() == "hello"
+    return router
+
+
+def test_routes_of_the_task_need_a_key(times: Published) -> None:
+    times.task = replace(TIMES, routers={"admin": halved})
     key = add_key(times.root / "keys.json", "all", ["admin"])
     client = TestClient(times.app(serve_keys="keys.json"))
-    assert client.get("/hello").status_code == 401
-    assert client.get("/hello", headers={"X-API-Key": key}).json() == "hello"
+    assert client.get("/half?x=3").status_code == 401
+    assert client.get("/half?x=3", headers={"X-API-Key": key}).status_code == 200
+
+
+def test_routes_of_the_task_are_counted_and_logged(times: Published) -> None:
+    times.publish(2)
+    times.task = replace(TIMES, routers={"admin": halved})
+    with TestClient(times.app(log_url="")) as client:
+        assert client.get("/half?x=3").json() == ['{"y":3.0}']
+        assert 'predictions_total{version="2"} 1.0' in client.get("/metrics").text
+    with closing(sqlite3.connect(times.root / "predictions.db")) as log:
+        rows = log.execute("SELECT version, role, answer FROM predictions").fetchall()
+    assert rows == [("2", "champion", '{"y":3.0}')]
 
 
 def test_there_is_no_route_for_events_without_history(times: Published) -> None:

@@ -28,7 +28,7 @@ def answered(*customers: str, x: float = 0.5, entity: str = "customer") -> Any:
         served=SimpleNamespace(version="3", task=SimpleNamespace(id="event", entity=entity)),
         rows={"event": events, "customer": np.array(customers, object)},
         monitored={"x": np.full(len(customers), x), "kind": np.full(len(customers), "é")},
-        answers=[json.dumps({"score": x})] * len(customers),
+        responses=[json.dumps({"score": x})] * len(customers),
     )
 
 

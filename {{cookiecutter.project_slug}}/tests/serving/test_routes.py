@@ -1,6 +1,5 @@
 """The routes: what they answer, and what each key may use."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +9,14 @@ from multiplying import Published
 
 from project_package.api_keys import SCOPES, add_key
 
-BODIES: dict[str, Any] = {
-    "/v1/predict": {"instances": [{"payment": "a", "x": 1}]},
-    "/v1/events": {"events": [{"payment": "b", "x": 1}]},
-    "/v1/labels": {"labels": [{"payment": "b", "bad": True}]},
-}
+BODIES: dict[str, Any] = {"/v1/predict": {"instances": [{"x": 1}]}}
 
 
 def test_predictions_have_the_version_and_the_order_of_instances(client: TestClient) -> None:
-    body: Any = {"instances": [{"payment": f"{x}", "x": x, "earlier": []} for x in (3, 1, 2)]}
+    body: Any = {"instances": [{"x": x} for x in (3, 1, 2)]}
     answer = client.post("/v1/predict", json=body)
     assert answer.json() == {"model_version": "1", "predictions": [{"y": 3}, {"y": 1}, {"y": 2}]}
     assert answer.headers["content-type"] == "application/json"
-
-
-def test_events_and_labels_are_counted(client: TestClient) -> None:
-    events = [{"payment": name, "x": 1} for name in "aba"]
-    assert client.post("/v1/events", json={"events": events}).json() == {"new": 2, "known": 1}
-    labels = [{"payment": name, "bad": True} for name in "azb"]
-    answer = client.post("/v1/labels", json={"labels": labels})
-    assert answer.json() == {"set": 2, "unknown": [1]}
-
-
-def test_there_are_no_labels_without_a_label_schema(totals: Published) -> None:
-    task: Any = totals.task
-    totals.task = replace(task, history=replace(task.history, label=None))
-    with TestClient(totals.app()) as client:
-        assert client.post("/v1/labels", json=BODIES["/v1/labels"]).status_code == 404
-        assert client.post("/v1/events", json=BODIES["/v1/events"]).status_code == 200
 
 
 def test_the_model_has_its_manifest_and_card(client: TestClient) -> None:
@@ -62,12 +41,12 @@ def test_metrics_count_predictions_by_version(client: TestClient) -> None:
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_a_key_may_use_the_routes_of_its_scope_only(
-    totals: Published, tmp_path: Path, scope: str
+    times: Published, tmp_path: Path, scope: str
 ) -> None:
     token = add_key(tmp_path / "keys.json", scope, [scope])
-    needed = {"/v1/predict": "predict", "/v1/events": "labels", "/v1/labels": "labels"}
-    needed |= {"/v1/model": "admin", "/metrics": "admin", "/v1/models": "predict"}
-    with TestClient(totals.app(serve_keys="keys.json")) as client:
+    needed = {"/v1/predict": "predict", "/v1/models": "predict"}
+    needed |= {"/v1/model": "admin", "/metrics": "admin"}
+    with TestClient(times.app(serve_keys="keys.json")) as client:
         for path, own in needed.items():
             method = "POST" if path in BODIES else "GET"
             body = BODIES.get(path)
@@ -77,9 +56,8 @@ def test_a_key_may_use_the_routes_of_its_scope_only(
             assert answer.status_code == (200 if own == scope else 403)
 
 
-@pytest.mark.parametrize("path", BODIES)
-def test_every_route_is_documented_with_its_refusals(client: TestClient, path: str) -> None:
-    operation = client.get("/openapi.json").json()["paths"][path]["post"]
+def test_route_is_documented_with_its_refusals(client: TestClient) -> None:
+    operation = client.get("/openapi.json").json()["paths"]["/v1/predict"]["post"]
     refusals = {"401", "403", "408", "409", "413", "422", "503"}
     assert operation["responses"].keys() == {"200", *refusals}
     assert operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
