@@ -104,7 +104,7 @@ def test_texts_survive(text: str, bake: Bake) -> None:
     assert "?." not in introduction
     assert f" {text.strip()}\n" in (project / "LICENSE").read_text()
     assert (project / "src" / "cards").is_dir()
-    assert metadata["scripts"]["ml"] == f"cards.{USE_CASES[0]}.__main__:main"
+    assert metadata["scripts"]["ml"] == f"cards.{USE_CASES[0]}.entry_point:main"
 
 
 def test_jinja_that_is_typed_survives(tmp_path: Path) -> None:
