@@ -1,4 +1,4 @@
-"""What some tests need of the machine: programs, and a way to cut the network."""
+"""Programs of the machine that some tests need, and a way to cut the network."""
 
 import os
 import shutil
@@ -8,10 +8,17 @@ from functools import cache
 import pytest
 
 
-def require(tool: str, why: str) -> None:
-    """Skip the test on a machine without a program; with CI=true, fail it."""
-    if not shutil.which(tool):
-        missing(f"`{tool}` is missing: {why}")
+def find(program: str) -> str | None:
+    """Return the path of a program: in TOOLS_PATH, which `.ci/run` sets, or on PATH."""
+    return shutil.which(program, path=os.environ.get("TOOLS_PATH"))
+
+
+def require(program: str, why: str) -> str:
+    """Return the path of a program; skip the test when it is missing, or fail it with CI=true."""
+    path = find(program)
+    if path is None:
+        missing(f"`{program}` is missing: {why}")
+    return str(path)
 
 
 def missing(reason: str) -> None:
@@ -26,7 +33,7 @@ def offline(*command: str) -> tuple[str, ...]:
     """
     isolated = ("--net", "--pid", "--fork", "--kill-child", "--mount-proc")
     user = () if os.geteuid() == 0 else ("--map-root-user",)
-    loopback = 'ip link set lo up && exec "$@"'
+    loopback = f'{find("ip")} link set lo up && exec "$@"'
     return ("unshare", *user, *isolated, "sh", "-c", loopback, "sh", *command)
 
 
@@ -34,7 +41,7 @@ def offline(*command: str) -> tuple[str, ...]:
 def why_not_offline() -> str:
     """Return why this machine cannot cut the network; empty if it can."""
     for tool, package in (("unshare", "util-linux"), ("ip", "iproute2")):
-        if not shutil.which(tool):
+        if not find(tool):
             return f"`{tool}` is missing, which cuts the network: install {package}"
     done = subprocess.run(offline("true"), capture_output=True, text=True, check=False)
     return done.stderr.strip() and f"the network cannot be cut: {done.stderr.strip()}"

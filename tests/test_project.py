@@ -66,6 +66,13 @@ def trained(project: Path, use_case: str) -> Path:
     return project
 
 
+@pytest.fixture
+def curl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put curl on PATH."""
+    (tmp_path / "curl").symlink_to(require("curl", "documents send requests with it"))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+
 class ProjectTests:
     """What holds for a project of each use case."""
 
@@ -135,12 +142,11 @@ class ProjectTests:
         baked = {str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file()}
         assert set(written) - baked <= {"uv.lock"}
 
-    @pytest.mark.usefixtures("needs_namespaces")
+    @pytest.mark.usefixtures("needs_namespaces", "curl")
     @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
     def test_commands_of_a_document_run_offline(
         self, document: Path, trained: Path, use_case: str
     ) -> None:
-        require("curl", "documents send requests with it")
         if document.name == "README.md" and use_case != USE_CASES[0]:
             pytest.skip("its commands are those of the first use case, and of docs/serve.md")
         commands = [c for c in commands_of((trained / document).read_text()) if c not in RUN_BEFORE]

@@ -10,9 +10,9 @@ import pytest
 
 def require(program: str, package: str) -> str:
     """Return the path of a program; skip the test when it is missing, or fail it in CI."""
-    path = shutil.which(program)
+    path = shutil.which(program, path=os.environ.get("TOOLS_PATH"))  # CI keeps PATH short
     if path is None:
-        missing(f"{program} is not on PATH: apt-get install {package}")
+        missing(f"{program} is missing: apt-get install {package}")
     return str(path)
 
 

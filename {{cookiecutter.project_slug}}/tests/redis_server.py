@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
@@ -21,8 +22,7 @@ StartRedis: TypeAlias = Callable[[Path, int], AbstractContextManager[None]]
 @pytest.fixture(scope="session")
 def start_redis() -> StartRedis:
     """Return what runs a durable Redis on a folder and a loopback port."""
-    require("redis-server", "redis-server")
-    return _redis
+    return partial(_redis, require("redis-server", "redis-server"))
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +36,10 @@ def redis(start_redis: StartRedis) -> Iterator[str]:
 
 
 @contextmanager
-def _redis(folder: Path, port: int) -> Iterator[None]:
+def _redis(program: str, folder: Path, port: int) -> Iterator[None]:
     """Run a Redis with its data in a folder until the block ends."""
     options = f"--port {port} --bind 127.0.0.1 --appendonly yes --appendfsync always --save ''"
-    command = ["redis-server", *shlex.split(options), "--dir", str(folder)]
+    command = [program, *shlex.split(options), "--dir", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         with Redis(port=port) as client:
             while not _answers(client):
