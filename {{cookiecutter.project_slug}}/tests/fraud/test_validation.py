@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from project_package.data.copy_rows import SourceParams
-from project_package.errors import UserError, Violation
+from project_package.data.violations import Violation
+from project_package.errors import UserError
 from project_package.fraud.simulator import simulate
 from project_package.fraud.validation import broken_by_table, check_payments
 

@@ -12,7 +12,8 @@ import pyarrow
 import pyarrow.parquet as pq
 from pandera.errors import SchemaErrors
 
-from ..errors import SHOWN, UserError, Violation
+from ..errors import UserError
+from .violations import SHOWN, Violation
 
 
 def broken_by_rows(

@@ -19,9 +19,10 @@ from duckdb import ColumnExpression, DuckDBPyConnection, DuckDBPyRelation, SQLEx
 from pydantic import Field
 
 from .. import settings
-from ..errors import SHOWN, UserError, Violation, near, require_known, violations_error
+from ..errors import UserError, near, require_known
 from ..fields import Frozen
 from .files import find_files, open_file
+from .violations import SHOWN, Violation, violations_error
 
 Type: TypeAlias = Literal["VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN"]
 RULES: Mapping[Type, str] = {

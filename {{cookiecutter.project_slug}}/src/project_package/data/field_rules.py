@@ -150,7 +150,9 @@ def _derived_checks(parts: Sequence[Any], kind: Type) -> Iterator[pa.Check]:
     """Yield the checks of a column for the rules of its field."""
     choices = [choice for choice in _choices(parts) if choice is not None]
     if choices:
-        yield pa.Check.isin(choices, error=f"must be one of {', '.join(map(str, choices))}")
+        rule = f"must be one of {', '.join(map(str, choices))}"
+        values = [float(choice) for choice in choices] if kind == "DOUBLE" else choices
+        yield pa.Check.isin(values, error=rule)
     elif kind == "DOUBLE":
         yield from _number_checks(_limits(parts), whole=int in parts)
     elif kind == "VARCHAR":

@@ -17,7 +17,7 @@ from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.training import Progress
 from ..data.completejourney import Data, Script, gather
 from ..data.copy_rows import copy_rows
-from ..errors import SHOWN, Violation, violations_error
+from ..data.violations import SHOWN, Violation, violations_error
 from .features import LOOKBACK, PRODUCT, WEEK_DAYS, feature_columns
 from .params import DemandParams
 from .schemas import MAX_HISTORY, MIN_HISTORY, PLANNED, SOLD, DemandRequest, SoldWeek

@@ -10,7 +10,7 @@ import polars as pl
 from ..data.broken_rules import broken_by_rows
 from ..data.copy_rows import Layout, SourceParams, Type
 from ..data.field_rules import row_check, rules_of, types_of
-from ..errors import SHOWN, Violation, violations_error
+from ..data.violations import SHOWN, Violation, violations_error
 from .features import WEEK_DAYS
 from .schemas import PLANNED, SOLD, Plan, SoldWeek
 

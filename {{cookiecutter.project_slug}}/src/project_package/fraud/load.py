@@ -16,7 +16,7 @@ import polars as pl
 from ..columns import Columns, columns_of
 from ..contract.training import Progress
 from ..data.copy_rows import copy_rows
-from ..errors import SHOWN, Violation, violations_error
+from ..data.violations import SHOWN, Violation, violations_error
 from .features import CARD, ENTITIES, LABEL_DELAY_DAYS, LOOKBACK, TERMINAL
 from .params import SIMULATOR, Data, FraudParams
 from .schemas import MAX_HISTORY, FraudRequest, PastPayment, Payment

@@ -17,7 +17,7 @@ from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.training import Progress
 from ..data.completejourney import Script, gather
 from ..data.copy_rows import copy_rows
-from ..errors import SHOWN, Violation, violations_error
+from ..data.violations import SHOWN, Violation, violations_error
 from .features import DAYS, HOUSEHOLD, MIN_BASKETS, SPENT, TRAITS, feature_columns
 from .params import SegmentsParams
 from .schemas import MAX_BASKETS, Basket, BoughtBasket, SegmentsRequest

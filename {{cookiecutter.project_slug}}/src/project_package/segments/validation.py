@@ -8,7 +8,7 @@ import polars as pl
 from ..data.broken_rules import broken_by_rows
 from ..data.copy_rows import Layout, SourceParams
 from ..data.field_rules import rules_of, types_of
-from ..errors import SHOWN, Violation, violations_error
+from ..data.violations import SHOWN, Violation, violations_error
 from .features import HOUSEHOLD, KINDS, TRAITS
 from .schemas import CENT, BoughtBasket
 
