@@ -91,7 +91,7 @@ def check(rows: Path, _: int, limit: int) -> Callable[[], Any]:
     from project_package.fraud import validation
 
     params = source_params(rows, limit)
-    return lambda: validation.check(rows, params)
+    return lambda: validation.check_payments(rows, params)
 
 
 def source_params(rows: Path, limit: int) -> Any:

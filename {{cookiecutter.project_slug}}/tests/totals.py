@@ -9,7 +9,8 @@ from multiplying import TIMES, Published
 
 from project_package.columns import Columns, to_rows
 from project_package.contract.history import Entity, History, HistoryRows, HistoryTask
-from project_package.fields import Frozen, Identifier, Moment
+from project_package.event_fields import Moment
+from project_package.fields import Frozen, Identifier
 from project_package.serving.events import open_events
 from project_package.state.settings import StateSettings
 

@@ -1,7 +1,6 @@
 """Errors for people: each message says what is wrong, which value, and what to do."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from difflib import get_close_matches
 from textwrap import shorten
 
@@ -14,10 +13,6 @@ class UserError(Exception):
 
 class Unavailable(UserError):
     """A service that is needed cannot be used now; a retry may succeed."""
-
-
-class StateUnavailable(Unavailable):
-    """The event store cannot be read or written now; a retry is safe."""
 
 
 class ModelError(UserError):
@@ -49,44 +44,3 @@ def require_known(where: str, names: Iterable[str], kind: str, known: Iterable[s
     for name in names:
         if name not in known:
             raise UserError(f'{where}: "{name}" is not {kind}; {near(name, known)}')
-
-
-SHOWN = 3  # example rows below each broken rule
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A rule that some rows break."""
-
-    column: str
-    rule: str
-    """What the column must be, as the end of a sentence: `must be a number`."""
-    rows: int
-    """How many rows break the rule."""
-    examples: Sequence[Mapping[str, object]] = ()
-    """A few of these rows, column by column."""
-
-
-def violations_error(
-    what: str, violations: Sequence[Violation], names: Mapping[str, str]
-) -> UserError:
-    """Return the error that lists every broken rule, with example rows below each.
-
-    `names` are those of the source, by our column names; columns without one have ours.
-    """
-    lines = [f"{what} cannot be used; fix these rows in the source:"]
-    for broken in violations:
-        rows = "1 row breaks" if broken.rows == 1 else f"{broken.rows:,} rows break"
-        own = names.get(broken.column, broken.column)
-        column = own if own == broken.column else f'{broken.column} (your "{own}")'
-        lines.append(f"- {column} {broken.rule}: {rows} this rule")
-        for example in broken.examples[:SHOWN]:
-            values = (f"{names.get(n, n)}={_shown(value)}" for n, value in example.items())
-            lines.append(f"    {', '.join(values)}")
-    return UserError("\n".join(lines))
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "(missing)"
-    return repr(value) if isinstance(value, str) else str(value)

@@ -1,14 +1,13 @@
-"""Rules about rows and about a table, counted over batches."""
+"""Rules about rows, counted over batches."""
 
 from pathlib import Path
 
-import duckdb
 import pandera.polars as pa
 import polars as pl
 import pytest
 
-from project_package.data.broken_rules import broken_by_rows, broken_by_table
-from project_package.errors import UserError, Violation
+from project_package.data.broken_rules import broken_by_rows
+from project_package.errors import UserError
 
 
 def test_counts_add_up_over_batches(tmp_path: Path) -> None:
@@ -37,11 +36,3 @@ def test_column_that_does_not_fit_is_named(
     with pytest.raises(UserError) as refusal:
         broken_by_rows(tmp_path / "rows.parquet", schema)
     assert str(refusal.value) == f"The rows do not fit: {reason}. Correct what loads them."
-
-
-def test_table_rule_shows_its_first_rows() -> None:
-    with duckdb.connect() as duck:
-        table = duck.sql("SELECT range AS x FROM range(10)")
-        rules = [("x", "must be small", "x > 4"), ("x", "must not be missing", "x IS NULL")]
-        found = broken_by_table(table, rules, ["x"])
-    assert found == [Violation("x", "must be small", 5, [{"x": 5}, {"x": 6}, {"x": 7}])]

@@ -8,7 +8,7 @@ import pytest
 from demand.tables import START, weekly_table
 
 from project_package.data.copy_rows import SourceParams
-from project_package.demand.validation import check
+from project_package.demand.validation import check_weeks
 from project_package.errors import UserError
 
 DATA = SourceParams(source="own.parquet")
@@ -21,7 +21,7 @@ def weekly() -> pl.DataFrame:
 
 def passes(table: pl.DataFrame, folder: Path, sold: bool = True) -> bool:
     table.write_parquet(folder / "rows.parquet")
-    check(folder / "rows.parquet", DATA, sold=sold)
+    check_weeks(folder / "rows.parquet", DATA, sold=sold)
     return True
 
 
@@ -42,7 +42,7 @@ def test_accepts_good_rows_and_leaves_no_files(tmp_path: Path) -> None:
         ("units", -1.0, "units must be a number from 0 to less than 1,000,000"),
         ("units", None, "units must not be missing"),
         ("sales", float("nan"), "sales must be a number from 0"),
-        ("ad_front", 1.01, "ad_front must be a share from 0 to 1"),
+        ("ad_front", 1.01, "ad_front must be a number from 0 to 1"),
         ("display_end", None, "display_end must not be missing"),
         ("product_id", "", "product_id must have 1 to 64 characters"),
         ("week", START + timedelta(days=1), "week must be a Monday at 0:00"),
@@ -80,4 +80,4 @@ def test_weeks_to_forecast_need_plans_but_no_sales(tmp_path: Path) -> None:
     plans = weekly().head(2).drop("units", "sales", "discount", "department")
     assert passes(plans, tmp_path, sold=False)
     broken = plans.with_columns(ad_front=pl.lit(2.0))
-    assert "ad_front must be a share" in refusal(broken, tmp_path, sold=False)
+    assert "ad_front must be a number" in refusal(broken, tmp_path, sold=False)

@@ -1,5 +1,6 @@
 """Every aggregate against a brute-force version of its definition."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from project_package.columns import Columns
 from project_package.features.merge_history import entities
@@ -15,8 +17,8 @@ from project_package.features.windows import (
     NO_ENTITY,
     Aggregate,
     Derived,
+    Feature,
     Window,
-    compute,
     stream,
 )
 
@@ -34,6 +36,10 @@ def columns(rows: list[tuple[int, int, int]]) -> Columns:
     gaps, cards, cents = (np.array(part, dtype=np.int64) for part in zip(*rows, strict=True))
     amount = cents / 100
     return {"timestamp": np.cumsum(gaps), "card": cards, "amount": amount, "flag": cents % 3 - 1}
+
+
+def compute(features: Sequence[Feature], rows: Columns) -> dict[str, NDArray[Any]]:
+    return dict(stream(features, rows))
 
 
 def window(aggregate: Aggregate, days: float = 1.0, delay: float = 0.0) -> Window:

@@ -1,4 +1,7 @@
-"""Raw columns are added in three places; table, event store and request then have them."""
+"""Raw columns are added in three places; table, event store and request then have them.
+
+The rules of their fields hold in the table, in a batch file and in a request.
+"""
 
 import os
 import shutil
@@ -35,11 +38,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from project_package.contract import take
-from project_package.fraud.load import FraudParams, load_data, recent_events, split
+from project_package.columns import take
 from project_package.fraud.load import examples as examples_of
+from project_package.fraud.load import load_data, recent_events
+from project_package.fraud.params import FraudParams
+from project_package.fraud.split import split
 from project_package.fraud.task import HISTORY, history_features
 from project_package.fraud.task import request_history, request_rows
+from project_package.state.settings import open_store
 
 data = {"customers": 100, "terminals": 200, "days": 75, "seed": 5}
 params = FraudParams.model_validate({"name": "x", "data": data})
@@ -55,7 +61,8 @@ for number in range(len(requests)):
     same = np.all([test[name] == rows[name][number] for name in ("timestamp", "amount")], axis=0)
     assert all(values[number] == test[name][same] for name, values in found.items())
 
-store, events = HISTORY.open_store("state.db", HISTORY), recent_events(Path())
+store = open_store("state.db", HISTORY)
+events = recent_events(Path())
 with store.transaction():
     assert all(store.add(events))
     stored = store.find(events)[-1].row["country"]
@@ -67,17 +74,105 @@ assert all(values.tolist() == table[name].to_list() for name, values in last.ite
 """
 
 
+FIELDS_WITH_RULES = """    rating: float = Field(ge=1, le=2)
+    channel: Literal["chip", "online"] | None = None
+    country: str = Field(max_length=2, pattern="^[A-Z]+$")
+
+
+class PastPayment("""
+VALUES = (
+    """scenario="scenario", rating=1.5, channel=pl.lit(None, pl.String), country=pl.lit("NL"),"""
+)
+EDITS_WITH_RULES = {
+    "schemas.py": ("class PastPayment(", FIELDS_WITH_RULES),
+    "simulator.py": ('scenario="scenario",', VALUES),
+}
+SCRIPT_WITH_RULES = """
+from pathlib import Path
+
+import polars as pl
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+
+from project_package.errors import UserError
+from project_package.fraud.load import load_data, read_batch
+from project_package.fraud.params import FraudParams
+from project_package.fraud.schemas import FraudRequest
+from project_package.serving.read_body import read_body
+from project_package.settings import Settings
+
+BROKEN = [
+    ("rating", 3.0, "must be a number from 1 to 2"),
+    ("channel", "post", "must be one of chip, online"),
+    ("country", "NLD", "must have 2 characters or fewer"),
+    ("country", "nl", "must match the pattern ^[A-Z]+$"),
+]
+app = FastAPI()
+app.state.settings = Settings()
+app.state.thread = None
+
+
+@app.post("/")
+async def post(request: Request) -> None:
+    await read_body(request, FraudRequest)
+
+
+client = TestClient(app)
+small = {"customers": 100, "terminals": 200, "days": 75, "seed": 5}
+params = FraudParams.model_validate({"name": "x", "data": small})
+Path("data").mkdir()
+Path("own").mkdir()
+load_data(params, Path("data"), lambda _: None)
+payments = pl.read_parquet("data/rows.parquet")
+own = params.data.model_copy(update={"source": "wrong.parquet"})
+owned = params.model_copy(update={"data": own})
+for column, value, rule in BROKEN:
+    is_first = pl.int_range(pl.len()) < 4
+    changed = pl.when(is_first).then(pl.lit(value)).otherwise(column).alias(column)
+    payments.with_columns(changed).write_parquet("wrong.parquet")
+    expected = f"- {column} {rule}: 4 rows break this rule"
+    with pytest.raises(UserError) as refusal:
+        load_data(owned, Path("own"), lambda _: None)
+    lines = str(refusal.value).splitlines()
+    assert lines[1] == expected, lines
+    assert len(lines) == 5
+    assert all(f"{column}={value!r}" in line for line in lines[2:])
+    with pytest.raises(UserError) as refusal:
+        read_batch(params, Path("wrong.parquet"), Path("data"))
+    assert str(refusal.value).splitlines()[1] == expected
+
+    ids = {"transaction_id": "P", "customer_id": "C", "terminal_id": "T"}
+    payment = ids | {"timestamp": "2018-05-01T12:00:00Z", "amount": 1}
+    payment |= {"rating": 1, "channel": "chip", "country": "NL"}
+    assert client.post("/", json={"transaction": payment}).status_code == 200
+    answer = client.post("/", json={"transaction": payment | {column: value}})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "transaction", column]
+"""
+
+
 @pytest.mark.system
 def test_text_and_number_are_added_in_three_places(tmp_path: Path) -> None:
-    package = tmp_path / "project_package"
+    run_edited(tmp_path, EDITS, SCRIPT)
+
+
+@pytest.mark.system
+def test_rules_of_a_field_hold_everywhere(tmp_path: Path) -> None:
+    run_edited(tmp_path, EDITS_WITH_RULES, SCRIPT_WITH_RULES)
+
+
+def run_edited(folder: Path, edits: dict[str, tuple[str, str]], script: str) -> None:
+    """Run a script with a copy of the program in which some texts of `fraud` are replaced."""
+    package = folder / "project_package"
     shutil.copytree(SOURCE, package)
-    for name, (old, new) in EDITS.items():
+    for name, (old, new) in edits.items():
         path = package / "fraud" / name
         assert path.read_text().count(old) == 1
         path.write_text(path.read_text().replace(old, new))
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-c", SCRIPT]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    command = [sys.executable, "-c", script]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from project_package.data.copy_rows import types_of
+from project_package.data.field_rules import types_of
 from project_package.fraud.schemas import PastPayment
 from project_package.fraud.simulator import simulate
 

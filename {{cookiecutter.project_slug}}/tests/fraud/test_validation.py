@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
 from project_package.data.copy_rows import SourceParams
+from project_package.data.violations import Violation
 from project_package.errors import UserError
 from project_package.fraud.simulator import simulate
-from project_package.fraud.validation import check
+from project_package.fraud.validation import broken_by_table, check_payments
 
 DATA = SourceParams(source="own.parquet")
 
@@ -28,7 +30,7 @@ def first(count: int, column: str, bad: object) -> pl.Expr:
 def refusal(payments: pl.DataFrame, folder: Path) -> list[str]:
     payments.write_parquet(folder / "rows.parquet")
     with pytest.raises(UserError) as caught:
-        check(folder / "rows.parquet", DATA)
+        check_payments(folder / "rows.parquet", DATA)
     assert [path.name for path in folder.iterdir()] == ["rows.parquet"]
     return str(caught.value).splitlines()
 
@@ -93,10 +95,18 @@ def test_values_within_the_rules_pass(
     payments: pl.DataFrame, tmp_path: Path, change: pl.Expr
 ) -> None:
     payments.with_columns(change).write_parquet(tmp_path / "rows.parquet")
-    check(tmp_path / "rows.parquet", DATA)
+    check_payments(tmp_path / "rows.parquet", DATA)
 
 
 @pytest.mark.parametrize("label", [True, False])
 def test_both_labels_are_needed(payments: pl.DataFrame, tmp_path: Path, label: bool) -> None:
     said = refusal(payments.with_columns(is_fraud=pl.lit(label)), tmp_path)
     assert said[1].startswith(f"- is_fraud must be {str(not label).lower()} in at least one row")
+
+
+def test_table_rule_shows_its_first_rows() -> None:
+    with duckdb.connect() as duck:
+        table = duck.sql("SELECT range AS x FROM range(10)")
+        rules = [("x", "must be small", "x > 4"), ("x", "must not be missing", "x IS NULL")]
+        found = broken_by_table(table, rules, ["x"])
+    assert found == [Violation("x", "must be small", 5, [{"x": 5}, {"x": 6}, {"x": 7}])]

@@ -12,7 +12,7 @@ from project_package.data.completejourney import build
 from project_package.data.copy_rows import SourceParams
 from project_package.segments.features import SPENT, TRAITS
 from project_package.segments.load import BASKETS
-from project_package.segments.validation import LAYOUT, check
+from project_package.segments.validation import LAYOUT, check_baskets
 
 DATA = SourceParams(source="own.parquet")
 MORNING = datetime(2017, 3, 1, 9, 30)
@@ -49,7 +49,7 @@ def table(
     pl.DataFrame(products, names, orient="row").write_parquet(folder / "products.parquet")
     pl.DataFrame([person]).write_parquet(folder / "demographics.parquet")
     build(BASKETS, folder, folder / "rows.parquet", 512)
-    check(folder / "rows.parquet", DATA)
+    check_baskets(folder / "rows.parquet", DATA)
     return pl.read_parquet(folder / "rows.parquet")
 
 

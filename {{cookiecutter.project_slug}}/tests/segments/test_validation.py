@@ -10,7 +10,7 @@ from segments.tables import baskets
 from project_package.data.copy_rows import SourceParams
 from project_package.errors import UserError
 from project_package.segments.features import TRAITS
-from project_package.segments.validation import check
+from project_package.segments.validation import check_baskets
 
 DATA = SourceParams(source="own.parquet")
 
@@ -30,13 +30,13 @@ def four(**changes: object) -> pl.DataFrame:
 def refusal(table: pl.DataFrame, folder: Path) -> str:
     table.write_parquet(folder / "rows.parquet")
     with pytest.raises(UserError) as caught:
-        check(folder / "rows.parquet", DATA)
+        check_baskets(folder / "rows.parquet", DATA)
     return str(caught.value)
 
 
 def passes(table: pl.DataFrame, folder: Path) -> None:
     table.write_parquet(folder / "rows.parquet")
-    check(folder / "rows.parquet", DATA)
+    check_baskets(folder / "rows.parquet", DATA)
     assert [path.name for path in folder.iterdir()] == ["rows.parquet"]
 
 

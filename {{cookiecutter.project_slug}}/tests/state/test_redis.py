@@ -11,8 +11,8 @@ from redis import Redis
 from redis_server import StartRedis
 from states import HISTORY, payment
 
-from project_package.errors import StateUnavailable, UserError
-from project_package.state.event_store import StoredEvent
+from project_package.errors import UserError
+from project_package.state.event_store import StateUnavailable, StoredEvent
 from project_package.state.redis import RedisStore
 
 Replicas = tuple[RedisStore, RedisStore]

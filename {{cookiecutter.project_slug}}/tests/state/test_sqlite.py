@@ -12,7 +12,8 @@ import pytest
 from states import DAY, HISTORY, START, batch, payment
 
 from project_package.contract.history import Entity
-from project_package.errors import StateUnavailable, UserError
+from project_package.errors import UserError
+from project_package.state.event_store import StateUnavailable
 from project_package.state.sqlite import SqliteStore
 
 

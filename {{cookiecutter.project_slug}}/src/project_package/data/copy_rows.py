@@ -16,13 +16,13 @@ from typing import Literal, TypeAlias
 
 import duckdb
 from duckdb import ColumnExpression, DuckDBPyConnection, DuckDBPyRelation, SQLExpression
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from .. import settings
-from ..columns import columns_of
-from ..errors import SHOWN, UserError, Violation, near, require_known, violations_error
+from ..errors import UserError, near, require_known
 from ..fields import Frozen
 from .files import find_files, open_file
+from .violations import SHOWN, Violation, violations_error
 
 Type: TypeAlias = Literal["VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN"]
 RULES: Mapping[Type, str] = {
@@ -69,16 +69,6 @@ class Layout:
     """Columns that may be missing in a source; then they are missing in the file too."""
     cleaned: Mapping[str, str] = field(default_factory=dict)
     """SQL to read instead of a column of text, such as `replace(price, ',', '.')`."""
-
-
-def types_of(model: type[BaseModel]) -> Mapping[str, Type]:
-    """Return the types of the columns that a model describes, for a `Layout`."""
-    types: Mapping[type, Type] = {str: "VARCHAR", int: "TIMESTAMP_MS", float: "DOUBLE"}
-    booleans = {n for n, f in model.model_fields.items() if f.annotation in (bool, bool | None)}
-    return {
-        name: "BOOLEAN" if name in booleans else types[kind]
-        for name, kind in columns_of(model).items()
-    }
 
 
 def copy_rows(params: SourceParams, layout: Layout | None, target: Path) -> None:

@@ -17,11 +17,11 @@ from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.training import Progress
 from ..data.completejourney import Data, Script, gather
 from ..data.copy_rows import copy_rows
-from ..errors import SHOWN, Violation, violations_error
+from ..data.violations import SHOWN, Violation, violations_error
 from .features import LOOKBACK, PRODUCT, WEEK_DAYS, feature_columns
 from .params import DemandParams
 from .schemas import MAX_HISTORY, MIN_HISTORY, PLANNED, SOLD, DemandRequest, SoldWeek
-from .validation import LAYOUT, check
+from .validation import LAYOUT, check_weeks
 
 ROWS, FEATURES = "rows.parquet", "features.parquet"
 
@@ -41,7 +41,7 @@ def load_data(params: DemandParams, folder: Path, progress: Progress) -> None:
     rows = folder / ROWS
     gather(params.data, weekly(params), LAYOUT, rows)
     progress(0.5)
-    check(rows, params.data)
+    check_weeks(rows, params.data)
     progress(0.7)
     with_features(pl.read_parquet(rows)).write_parquet(folder / FEATURES)
 
@@ -96,7 +96,7 @@ def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
         layout = replace(LAYOUT, optional=(*SOLD, "department"))
         own = params.data.model_copy(update={"source": str(source.absolute())})
         copy_rows(own, layout, canonical)
-        check(canonical, own, sold=False)
+        check_weeks(canonical, own, sold=False)
         asked = pl.read_parquet(canonical)
     both = with_features(_with_history(asked, pl.read_parquet(folder / ROWS), own))
     found = both.join(asked, on=KEY, how="semi", maintain_order="left")

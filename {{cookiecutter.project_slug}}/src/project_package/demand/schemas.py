@@ -1,16 +1,18 @@
 """Requests, events and responses of the demand server.
 
 The fields of `SoldWeek` are the raw columns everywhere: of an own source, of the feature table, of
-the event store and of a request. A new field belongs to `Plan` or to `PastWeek`.
+the event store and of a request. A new field belongs to `Plan` or to `PastWeek`; the rules of a
+field hold in all of them.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from ..fields import EARLIEST, GRACE, PERIOD, Frozen, Identifier, Money, until
+from ..event_fields import EARLIEST, GRACE, PERIOD, Money, Period
+from ..fields import Frozen, Identifier
 from .features import WEEK_DAYS
 
 UNITS_LIMIT = 1e6
@@ -32,12 +34,6 @@ def parse_date(value: object) -> object:
 def _is_monday(day: date) -> date:
     if day.weekday():
         raise ValueError("must be a Monday, the first day of the week")
-    until(AHEAD, AHEAD_PERIOD)(datetime.combine(day, time(), UTC))
-    return day
-
-
-def _has_begun(day: date) -> date:
-    until(GRACE, PERIOD)(datetime.combine(day, time(), UTC))
     return day
 
 
@@ -55,7 +51,9 @@ Share = Annotated[
 class Plan(Frozen):
     """A week's promotions: for each kind, the share of sales made in stores that have it."""
 
-    week: Week
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    week: Annotated[Week, AfterValidator(Period(AHEAD, AHEAD_PERIOD))]
     ad_front: Share = 0
     ad_inside: Share = 0
     display_front: Share = 0
@@ -66,7 +64,7 @@ class Plan(Frozen):
 class PastWeek(Plan):
     """A week that is over: what was promoted and what was sold."""
 
-    week: Annotated[Week, AfterValidator(_has_begun)]
+    week: Annotated[Week, AfterValidator(Period(GRACE, PERIOD))]
     units: float = Field(ge=0, lt=UNITS_LIMIT, allow_inf_nan=False)
     sales: Money
     discount: Money = 0

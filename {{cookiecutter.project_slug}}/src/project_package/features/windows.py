@@ -1,7 +1,7 @@
 """Features over the recent rows of the same entity: one declaration, one kernel.
 
 A feature is declared once, as a `Derived` column of its own row or as a `Window` over the rows of
-the same entity in a span of time. `compute` returns the same numbers, to the last bit, for a whole
+the same entity in a span of time. `stream` yields the same numbers, to the last bit, for a whole
 table, for a part of it with enough rows before, and for one request with its history: windows
 are sums of whole numbers (ten-thousandths), so the order of addition does not matter.
 
@@ -81,11 +81,6 @@ class Window:
 
 
 Feature: TypeAlias = Derived | Window
-
-
-def compute(features: Sequence[Feature], rows: Columns) -> dict[str, NDArray[Any]]:
-    """Compute every declared feature, each of shape (rows,); see `stream`."""
-    return dict(stream(features, rows))
 
 
 def stream(

@@ -16,13 +16,13 @@ import polars as pl
 from ..columns import Columns, columns_of
 from ..contract.training import Progress
 from ..data.copy_rows import copy_rows
-from ..errors import SHOWN, Violation, violations_error
+from ..data.violations import SHOWN, Violation, violations_error
 from .features import CARD, ENTITIES, LABEL_DELAY_DAYS, LOOKBACK, TERMINAL
 from .params import SIMULATOR, Data, FraudParams
 from .schemas import MAX_HISTORY, FraudRequest, PastPayment, Payment
 from .simulator import simulate
 from .table import build_feature_table
-from .validation import LAYOUT, check
+from .validation import LAYOUT, check_payments
 
 ROWS_FILE, FEATURES_FILE = "rows.parquet", "features.parquet"
 
@@ -44,7 +44,7 @@ def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
     else:
         copy_rows(data, LAYOUT, rows)
     progress(0.4)
-    check(rows, data)
+    check_payments(rows, data)
     progress(0.5)
     table, target = pl.scan_parquet(rows), folder / FEATURES_FILE
     build_feature_table(table, target, lambda done: progress(0.5 + done / 2))
@@ -69,7 +69,7 @@ def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
         rows, target = Path(scratch) / ROWS_FILE, Path(scratch) / FEATURES_FILE
         layout = replace(LAYOUT, optional=("is_fraud",))
         copy_rows(data.model_copy(update={"source": str(source.absolute())}), layout, rows)
-        check(rows, data, labelled=False)
+        check_payments(rows, data, labelled=False)
         batch = pl.read_parquet(rows)
         both = _with_history(batch, pl.scan_parquet(folder / ROWS_FILE), data)
         build_feature_table(both.lazy(), target)

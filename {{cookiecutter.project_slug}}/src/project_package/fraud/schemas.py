@@ -1,15 +1,17 @@
 """What the API takes and returns: payments, their labels, requests and responses.
 
 The fields of `PastPayment` are the raw columns everywhere: of an own source, of the feature table,
-of the event store and of the history of a request. A new field belongs to `Payment`.
+of the event store and of the history of a request. A new field belongs to `Payment`; the rules of a
+field hold in all of them.
 """
 
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from ..fields import Frozen, Identifier, Moment, Money
+from ..event_fields import Moment, Money
+from ..fields import Frozen, Identifier
 from .features import LABEL_DELAY_DAYS
 
 MAX_HISTORY = 2_000
@@ -26,6 +28,8 @@ def _four_decimals(amount: float) -> float:
 
 class Payment(Frozen):
     """A payment, as a card network sends it."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     transaction_id: Identifier
     timestamp: Moment

@@ -1,26 +1,42 @@
 """The layout of the payments table and the rules that its rows must keep.
 
-Rules about a row are a Pandera schema, validated batch by batch; rules about the whole table, such
-as unique ids, are queries to DuckDB. Every broken rule is reported at once, with example rows.
-Pandera takes two seconds to import: only the data stage should import this module.
+Rules about a row are those of the fields in `schemas.py`, validated batch by batch; rules about the
+whole table, such as unique ids, are queries to DuckDB. Every broken rule is reported at once, with
+example rows. Pandera takes two seconds to import: only the data stage should import this module.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 import pandera.polars as pa
 import polars as pl
+from duckdb import DuckDBPyRelation
 
-from ..data.broken_rules import broken_by_rows, broken_by_table
-from ..data.copy_rows import Layout, SourceParams, open_duckdb, types_of
-from ..errors import violations_error
-from ..fields import EARLIEST, GRACE, LONGEST_ID, MONEY_LIMIT, PERIOD
+from ..data.broken_rules import broken_by_rows
+from ..data.copy_rows import Layout, SourceParams, open_duckdb
+from ..data.field_rules import row_check, rules_of, types_of
+from ..data.violations import SHOWN, Violation, violations_error
+from ..event_fields import GRACE, MONEY_LIMIT
 from .features import LABEL_DELAY_DAYS
 from .schemas import PastPayment, Payment
 
+TableRule: TypeAlias = tuple[str, str, str]
+"""Column, rule, and which rows break it, in SQL."""
 LAYOUT = Layout(types_of(PastPayment), order=("timestamp", "transaction_id"))
-RULES = (
+
+
+def _has_four_decimals(amount: pl.Expr) -> pl.Expr:
+    """Find amounts in whole ten-thousandths, which windows add exactly, up to rounding errors."""
+    within = amount.clip(0, MONEY_LIMIT)  # amounts outside break another rule
+    return (within.round(4) - within).abs() < 1e-6
+
+
+CHECKS = {"amount": [row_check(_has_four_decimals, "must have four decimals at most")]}
+"""The rules of fields that are functions in `schemas.py`, for a column."""
+TABLE_RULES: Sequence[TableRule] = (
     (
         "transaction_id",
         "must be unique",
@@ -39,10 +55,9 @@ RULES = (
         "NOT EXISTS (FROM payments WHERE NOT is_fraud)",
     ),
 )
-"""Column, rule, and the rows that break it, in SQL."""
 
 
-def check(path: Path, data: SourceParams, labelled: bool = True) -> None:
+def check_payments(path: Path, data: SourceParams, labelled: bool = True) -> None:
     """Validate the payments of a Parquet file in the layout above.
 
     Without `labelled`, is_fraud is not checked and may be absent. DuckDB's part of the memory limit
@@ -53,8 +68,9 @@ def check(path: Path, data: SourceParams, labelled: bool = True) -> None:
             a column that is missing or has another type than the layout says.
     """
     latest = datetime.now(UTC).replace(tzinfo=None) + GRACE
-    rules = [rule for rule in RULES if labelled or rule[0] != "is_fraud"]
-    broken = broken_by_rows(path, _schema(latest, labelled))
+    rules = [rule for rule in TABLE_RULES if labelled or rule[0] != "is_fraud"]
+    columns = rules_of(PastPayment if labelled else Payment, CHECKS)
+    broken = broken_by_rows(path, pa.DataFrameSchema(columns))
     with (
         TemporaryDirectory(prefix=".check-", dir=path.parent) as scratch,
         open_duckdb(Path(scratch), data.duckdb_mib) as duck,
@@ -66,29 +82,15 @@ def check(path: Path, data: SourceParams, labelled: bool = True) -> None:
         raise violations_error("The payments", broken, data.columns)
 
 
-def _schema(latest: datetime, labelled: bool) -> pa.DataFrameSchema:
-    """Build the schema of a row: rules by type, and those of single columns."""
-    length = f"must have 1 to {LONGEST_ID} characters"
-    period = pa.Check.in_range(EARLIEST.replace(tzinfo=None), latest, error=PERIOD)
-    number = f"must be a number from {-MONEY_LIMIT:,.0f} to {MONEY_LIMIT:,.0f}"
-    limit = f"must be a number from 0 to less than {MONEY_LIMIT:,.0f}"
-    amount = [
-        pa.Check.in_range(0, MONEY_LIMIT, include_max=False, error=limit),
-        pa.Check(_has_four_decimals, error="must have four decimals at most"),
-    ]
-    of_type = {
-        "VARCHAR": pa.Column(pl.String, pa.Check.str_length(1, LONGEST_ID, error=length)),
-        "DOUBLE": pa.Column(pl.Float64, pa.Check.in_range(-MONEY_LIMIT, MONEY_LIMIT, error=number)),
-        "BOOLEAN": pa.Column(pl.Boolean),
-        "TIMESTAMP_MS": pa.Column(pl.Datetime("ms"), period),
-    }
-    columns = {name: of_type[kind] for name, kind in types_of(Payment).items()}
-    columns["amount"] = pa.Column(pl.Float64, amount)
-    label = {"is_fraud": pa.Column(pl.Boolean, nullable=True)} if labelled else {}
-    return pa.DataFrameSchema(columns | label)
-
-
-def _has_four_decimals(data: pa.PolarsData) -> pl.LazyFrame:
-    """Find amounts in whole ten-thousandths, which windows add exactly, up to rounding errors."""
-    value = pl.col(data.key).clip(0, MONEY_LIMIT)  # values outside break another rule
-    return data.lazyframe.select((value.round(4) - value).abs() < 1e-6)
+def broken_by_table(
+    payments: DuckDBPyRelation, rules: Sequence[TableRule], order: Sequence[str]
+) -> list[Violation]:
+    """Count the rows that break each rule about the whole table; keep the first in `order`."""
+    broken = []
+    for column, rule, condition in rules:
+        breaking = payments.filter(condition)
+        count = breaking.count("*").fetchall()[0][0]
+        if count:
+            examples = breaking.order(", ".join(order)).limit(SHOWN).pl().to_dicts()
+            broken.append(Violation(column, rule, count, examples))
+    return broken

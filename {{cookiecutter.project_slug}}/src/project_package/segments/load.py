@@ -17,11 +17,11 @@ from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.training import Progress
 from ..data.completejourney import Script, gather
 from ..data.copy_rows import copy_rows
-from ..errors import SHOWN, Violation, violations_error
+from ..data.violations import SHOWN, Violation, violations_error
 from .features import DAYS, HOUSEHOLD, MIN_BASKETS, SPENT, TRAITS, feature_columns
 from .params import SegmentsParams
 from .schemas import MAX_BASKETS, Basket, BoughtBasket, SegmentsRequest
-from .validation import LAYOUT, check
+from .validation import LAYOUT, check_baskets
 
 ROWS, FEATURES = "rows.parquet", "features.parquet"
 
@@ -45,7 +45,7 @@ def load_data(params: SegmentsParams, folder: Path, progress: Progress) -> None:
     rows = folder / ROWS
     gather(params.data, BASKETS, LAYOUT, rows)
     progress(0.5)
-    check(rows, params.data)
+    check_baskets(rows, params.data)
     progress(0.7)
     baskets = pl.read_parquet(rows)
     households(baskets, midnight_after(baskets)).write_parquet(folder / FEATURES)
@@ -100,7 +100,7 @@ def read_batch(params: SegmentsParams, source: Path, folder: Path) -> Columns:
         canonical = Path(scratch) / ROWS
         own = params.data.model_copy(update={"source": str(source.absolute())})
         copy_rows(own, LAYOUT, canonical)
-        check(canonical, own)
+        check_baskets(canonical, own)
         asked = pl.read_parquet(canonical)
     past = pl.read_parquet(folder / ROWS)
     as_of = max(midnight_after(past), midnight_after(asked))

@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from ..fields import EARLIEST, GRACE, Frozen, Identifier, Moment, Money, parse_time, until
+from ..event_fields import EARLIEST, GRACE, Moment, Money, Period
+from ..fields import Frozen, Identifier, parse_time
 from .features import DAYS, KINDS, MIN_BASKETS
 
 MAX_BASKETS = 1_000
@@ -15,7 +16,7 @@ AsOf = Annotated[
     datetime,
     BeforeValidator(parse_time),
     AfterValidator(
-        until(2 * GRACE, f"must lie between {EARLIEST:%Y-%m-%d} and the day after tomorrow (UTC)")
+        Period(2 * GRACE, f"must lie between {EARLIEST:%Y-%m-%d} and the day after tomorrow (UTC)")
     ),
     Field(description="the moment to look at the household; UTC unless it has a zone"),
 ]
@@ -24,6 +25,8 @@ AsOf = Annotated[
 
 class Basket(Frozen):
     """What a household bought at once, in one currency."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     basket_id: Identifier
     timestamp: Moment

@@ -1,16 +1,15 @@
-"""The rules for baskets: a Pandera schema for each row, Polars for the whole table."""
+"""The rules for baskets: those of the fields in `schemas.py`, and those about the table."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandera.polars as pa
 import polars as pl
 
 from ..data.broken_rules import broken_by_rows
-from ..data.copy_rows import Layout, SourceParams, types_of
-from ..errors import SHOWN, Violation, violations_error
-from ..fields import EARLIEST, GRACE, LONGEST_ID, MONEY_LIMIT, PERIOD
-from .features import HOUSEHOLD, KINDS, SPENT, TRAITS
+from ..data.copy_rows import Layout, SourceParams
+from ..data.field_rules import rules_of, types_of
+from ..data.violations import SHOWN, Violation, violations_error
+from .features import HOUSEHOLD, KINDS, TRAITS
 from .schemas import CENT, BoughtBasket
 
 LAYOUT = Layout(
@@ -19,9 +18,10 @@ LAYOUT = Layout(
     optional=TRAITS,
 )
 TRAIT_LIMIT = 1e6
+TRAIT_RULE = f"must be a number from 0 to less than {TRAIT_LIMIT:,.0f}"
 
 
-def check(path: Path, data: SourceParams) -> None:
+def check_baskets(path: Path, data: SourceParams) -> None:
     """Refuse the baskets of a Parquet file in `LAYOUT` that break a rule.
 
     Raises:
@@ -38,28 +38,13 @@ def check(path: Path, data: SourceParams) -> None:
     ]
     same = "must be the same in all baskets of a household"
     rules += [(name, same, pl.col(name).n_unique().over(HOUSEHOLD) > 1) for name in traits]
-    broken = broken_by_rows(path, _schema(traits))
+    trait = pa.Check.in_range(0, TRAIT_LIMIT, include_max=False, error=TRAIT_RULE)
+    columns = {name: pa.Column(pl.Float64, trait, nullable=True) for name in traits}
+    broken = broken_by_rows(path, pa.DataFrameSchema(rules_of(BoughtBasket) | columns))
     for column, rule, condition in rules:
-        if len(bad := table.filter(condition)):
-            broken.append(Violation(column, rule, len(bad), bad.head(SHOWN).to_dicts()))
+        breaking = table.filter(condition)
+        if len(breaking):
+            examples = breaking.head(SHOWN).to_dicts()
+            broken.append(Violation(column, rule, len(breaking), examples))
     if broken:
         raise violations_error("The baskets", broken, data.columns)
-
-
-def _schema(traits: list[str]) -> pa.DataFrameSchema:
-    """Declare the rules for a row."""
-    latest = (datetime.now(UTC) + GRACE).replace(tzinfo=None)
-    period = pa.Check.in_range(EARLIEST.replace(tzinfo=None), latest, error=PERIOD)
-    length = f"must have 1 to {LONGEST_ID} characters"
-    identifier = pa.Check.str_length(1, LONGEST_ID, error=length)
-    columns = {
-        "basket_id": pa.Column(pl.String, identifier),
-        HOUSEHOLD: pa.Column(pl.String, identifier),
-        "timestamp": pa.Column(pl.Datetime("ms"), period),
-    }
-    for name in (*SPENT, *traits):
-        limit = TRAIT_LIMIT if name in traits else MONEY_LIMIT
-        error = f"must be a number from 0 to less than {limit:,.0f}"
-        within = pa.Check.in_range(0, limit, include_max=False, error=error)
-        columns[name] = pa.Column(pl.Float64, within, nullable=name in traits)
-    return pa.DataFrameSchema(columns)

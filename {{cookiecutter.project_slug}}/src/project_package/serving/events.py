@@ -17,10 +17,10 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field
 
 from ..contract.history import History, HistoryTask
-from ..errors import StateUnavailable, UserError
+from ..errors import UserError
 from ..fields import Frozen
 from ..settings import Settings
-from ..state.event_store import EventStore
+from ..state.event_store import EventStore, StateUnavailable
 from ..state.settings import open_store, store_address
 from .batching import MicroBatcher
 from .event_transactions import EventTransactions

@@ -29,7 +29,7 @@ from .features import (
 )
 from .params import SessionsParams
 from .schemas import MAX_ITEMS, SessionsRequest
-from .validation import LAYOUT, check
+from .validation import LAYOUT, check_purchases
 
 ROWS = "rows.parquet"
 
@@ -63,7 +63,7 @@ def load_data(params: SessionsParams, folder: Path, progress: Progress) -> None:
     )
     gather(params.data, script, LAYOUT, rows)
     progress(0.5)
-    check(rows, params.data)
+    check_purchases(rows, params.data)
     pl.read_parquet(rows).unique(maintain_order=True).write_parquet(rows)
 
 
@@ -136,7 +136,7 @@ def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
         canonical = Path(scratch) / ROWS
         own = params.data.model_copy(update={"source": str(source.absolute())})
         copy_rows(own, LAYOUT, canonical)
-        check(canonical, own)
+        check_purchases(canonical, own)
         asked = pl.read_parquet(canonical)
     past = pl.read_parquet(folder / ROWS).join(asked, on=HOUSEHOLD, how="semi")
     everyone = list(households(pl.concat([past, asked]).unique()))

@@ -5,7 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from ..fields import EARLIEST, GRACE, Frozen, Identifier, Moment, parse_time, until
+from ..event_fields import EARLIEST, GRACE, Moment, Period
+from ..fields import Frozen, Identifier, parse_time
 from .features import DAYS
 
 MAX_COUNT = 50
@@ -16,7 +17,7 @@ AsOf = Annotated[
     datetime,
     BeforeValidator(parse_time),
     AfterValidator(
-        until(2 * GRACE, f"must lie between {EARLIEST:%Y-%m-%d} and the day after tomorrow (UTC)")
+        Period(2 * GRACE, f"must lie between {EARLIEST:%Y-%m-%d} and the day after tomorrow (UTC)")
     ),
     Field(description="when the next basket is bought; UTC unless it has a zone"),
 ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..columns import TIMESTAMP, Columns, columns_of, length
 from ..contract.history import History, HistoryRows
-from ..errors import StateUnavailable
+from ..errors import Unavailable
 
 MILLISECOND = timedelta(milliseconds=1)
 DTYPES = {str: object, int: np.int64, float: np.float64}
@@ -18,6 +18,10 @@ OTHER_COLUMNS = (
     "The event store has other columns than this program: set STATE_URL to a new one, and fill it "
     "with `ml backfill`."
 )
+
+
+class StateUnavailable(Unavailable):
+    """The event store cannot be read or written now; a retry is safe."""
 
 
 @dataclass(frozen=True)

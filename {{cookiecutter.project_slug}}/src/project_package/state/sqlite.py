@@ -13,10 +13,11 @@ from pathlib import Path
 
 from ..columns import TIMESTAMP, Columns, columns_of, length
 from ..contract.history import History, HistoryRows
-from ..errors import StateUnavailable, UserError
+from ..errors import UserError
 from .event_store import (
     MILLISECOND,
     OTHER_COLUMNS,
+    StateUnavailable,
     StoredEvent,
     label_columns,
     reported,

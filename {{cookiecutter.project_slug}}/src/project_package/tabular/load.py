@@ -22,7 +22,7 @@ from ..data.completejourney import PURCHASES, Script, build, package_data
 from ..data.copy_rows import Layout, copy_rows
 from ..data.table_rules import layout, rules, used_columns
 from ..data.table_schema import SCHEMA, Schema
-from ..errors import violations_error
+from ..data.violations import violations_error
 from .params import TabularData, TabularParams
 from .problem import DAY, Problem
 from .schemas import request_type
