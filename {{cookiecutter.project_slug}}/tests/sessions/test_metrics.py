@@ -73,9 +73,9 @@ def test_weights_give_the_mean_of_some_rows() -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_weight_counts_a_basket_several_times(metric: Metric) -> None:
-    again = np.array([0, 0, 1, 1, 1])
+    again = np.array([1, 1, 2, 2, 2])
     expected = metric.score(take(ROWS, again), take(PREDICTIONS, again))
-    weights = np.array([2.0, 3, 0])
+    weights = np.array([0.0, 2, 3])
     assert metric.score(ROWS, PREDICTIONS, weights) == pytest.approx(expected)
     assert metric.score(ROWS, PREDICTIONS) != expected
 

@@ -76,12 +76,12 @@ def mean_of(
     """Return the metric that is the mean of a value of each basket that has one."""
 
     def compute(_: Columns, prepared: Columns, weights: Weights) -> float:
-        return weighted_mean(prepared["values"], weights[prepared["known"]])
+        value = prepared["value"]
+        known = ~np.isnan(value)
+        return weighted_mean(value[known], weights[known])
 
     def prepare(rows: Columns, predictions: Columns) -> Columns:
-        found = values(rows, predictions)
-        known = ~np.isnan(found)
-        return {"values": found[known], "known": known}
+        return {"value": values(rows, predictions)}
 
     return Metric(name, label, compute, meaning=meaning, prepare=prepare)
 
