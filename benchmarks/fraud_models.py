@@ -33,7 +33,7 @@ BOOK_MODELS = {
     "tree of depth 2": DecisionTreeClassifier(max_depth=2, random_state=FIT_SEED),
     "random forest": RandomForestClassifier(n_jobs=2, random_state=FIT_SEED),
 }
-ONE_WEEK = {  # AUC, AP, CP@100 of days 129 to 135, with scikit-learn's own settings
+ONE_WEEK = {  # ROC AUC, AP, CP@100 of days 129 to 135, with scikit-learn's own settings
     "logistic regression": (0.871, 0.606, 0.291),
     "tree of depth 2": (0.763, 0.496, 0.241),
     "random forest": (0.867, 0.658, 0.287),

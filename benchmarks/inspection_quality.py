@@ -28,6 +28,7 @@ from project_package.inspection.split import split
 from project_package.inspection.task import coding
 from project_package.lifecycle.gate import processor_milliseconds
 from project_package.onnx_runtime import GRAPH, OnnxModel
+from project_package.thresholds import roc_auc
 
 LIBRARIES = ("numpy", "scikit-learn", "keras", "tensorflow-cpu", "onnxruntime")
 SEEDS = (1, 2, 3)
@@ -54,10 +55,10 @@ gate takes if it loses little. Layers and settings were chosen with other seeds,
 images."""
 SIMULATED = """\
 {count:,} images. The best possible score is that of an observer who knows shape and place of each
-defect: an AUROC of {best:.3f}, to three digits."""
+defect: a ROC AUC of {best:.3f}, to three digits."""
 SOLAR = """\
 The {count:,} cells of the package elpv-dataset that its authors are sure of. In `params.toml`:
-{listed}. The goal is an AUROC of .93."""
+{listed}. The goal is a ROC AUC of .93."""
 TRAINED = """ \
 The backbone is EfficientNet-Lite0, trained on photos (ImageNet) by its authors, without its last
 layers; `benchmarks/backbone.py` writes it."""
@@ -114,7 +115,7 @@ def score_table(params: InspectionParams, runs: Sequence[Fit]) -> str:
 
 
 def slice_table(runs: Sequence[Fit]) -> str:
-    """Show the AUROC of each slice that every seed has."""
+    """Show the ROC AUC of each slice that every seed has."""
     parts = [metrics.slices(run.rows) for run in runs]
     lines = []
     for name in [n for n in parts[0] if all(n in part for part in parts)]:
@@ -123,10 +124,10 @@ def slice_table(runs: Sequence[Fit]) -> str:
             found = []
             for run, part in zip(runs, parts, strict=True):
                 rows, predictions = (take(c, part[name]) for c in (run.rows, run.predictions[key]))
-                found.append(metrics.auroc(rows["is_defective"], predictions["probability"]))
+                found.append(roc_auc(rows["is_defective"], predictions["probability"]))
             cells.append(spread(found))
         lines.append([name, *cells])
-    return report.table(["AUROC", *NAMES.values()], lines)
+    return report.table(["ROC AUC", *NAMES.values()], lines)
 
 
 def cost_table(runs: Sequence[Fit]) -> str:
@@ -148,7 +149,7 @@ def cost_table(runs: Sequence[Fit]) -> str:
 def about(values: Mapping[str, Any], runs: Sequence[Fit]) -> str:
     """Describe the images and the parameters that are not the defaults."""
     if not values:
-        best = np.mean([metrics.best_auroc(run.rows) for run in runs])
+        best = np.mean([metrics.best_roc_auc(run.rows) for run in runs])
         return SIMULATED.format(count=runs[0].images, best=best)
     changed = {**values["data"], **values["network"]}.items()
     listed = ", ".join(f"`{name}={json.dumps(value)}`" for name, value in changed)

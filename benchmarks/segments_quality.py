@@ -23,7 +23,13 @@ from project_package.columns import Columns, take
 from project_package.contract.training import Candidate, Fold, Hyperparameters, Outcome
 from project_package.segments import load
 from project_package.segments.features import HOUSEHOLD, INPUTS, TRAITS
-from project_package.segments.metrics import METRICS, changed, explained, naive, outside
+from project_package.segments.metrics import (
+    METRICS,
+    explained,
+    naive,
+    outside,
+    segments_differ,
+)
 from project_package.segments.models import CANDIDATES
 from project_package.segments.params import SegmentsParams
 
@@ -188,7 +194,7 @@ def moved(rows: Columns) -> str:
     }
     lines = []
     for name, each in pairs.items():
-        shares = np.array([changed(*pair).mean() for pair in each])
+        shares = np.array([segments_differ(*pair).mean() for pair in each])
         lines.append([name, f"{shares.mean():.1%}", f"{shares.max():.1%}"])
     return report.table(["what changes", "moved, mean", "moved, most"], lines)
 
@@ -210,7 +216,7 @@ def later(baskets: pl.DataFrame) -> str:
             old, then = (model.predict(rows) for rows in (before, after))
             sure = np.mean(old["resampled"] == old["segment"][:, None], axis=1) >= SURE
             other = old["segment"] != then["segment"]
-            refitted = changed(model.predict(now), new.predict(now))
+            refitted = segments_differ(model.predict(now), new.predict(now))
             figures.append([other.mean(), other[sure].mean(), sure.mean(), refitted.mean()])
         shares = (f"{share:.1%}" for share in np.mean(figures, axis=0))
         lines.append([str(weeks), f"{len(before[HOUSEHOLD]):,}", *shares])

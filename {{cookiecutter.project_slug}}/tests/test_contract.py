@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ from project_package.columns import Columns, length, take
 from project_package.contract.task import Model, Task, predict_requests
 from project_package.contract.training import Training
 from project_package.lifecycle.evaluate import challenger, splits_of
+from project_package.lifecycle.gate import paired_bootstrap
 from project_package.lifecycle.make_dataset import make_dataset
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
+from project_package.lifecycle.scoring import score_rows
 from project_package.model_store import BUNDLE, CHAMPION
+from project_package.params import Promote
 from project_package.serving.app import create_app
 
 SAMPLE = 60
@@ -113,7 +117,20 @@ def test_one_row_at_a_time_predicts_the_same(
         for name, values in expected.items():
             if values.dtype.kind == "f":  # a product can depend on the number of rows
                 np.testing.assert_allclose(alone[name], values, rtol=digits)
-        assert not training.differ(expected, alone).any()
+        assert not training.export_differs(expected, alone).any()
+
+
+def test_gate_compares_the_scores_of_the_report(
+    training: Training, model: Model, rows: Columns
+) -> None:
+    own, naive = model.predict(rows), training.naive(rows)
+    scores = score_rows(training, rows, {"model": own, "baseline": naive, "naive": naive})
+    score = scores[training.goal.name]
+    assert score
+    once = replace(training, groups=lambda rows: np.arange(length(rows)))
+    found = paired_bootstrap(once, rows, (own, naive), Promote(resamples=50))
+    assert found.estimate == pytest.approx(score.gain)
+    assert found.low < found.estimate < found.high
 
 
 def test_sample_holds_every_decision(model: Model, sample: Columns) -> None:

@@ -32,8 +32,11 @@ def length(columns: Columns) -> int:
     return len(next(iter(columns.values())))
 
 
-def choices_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
-    """Return the rows in which a prediction that is not a floating-point number differs."""
+def decisions_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
+    """Return the rows, (rows,), in which a decision differs between two predictions.
+
+    A prediction that is not a floating-point number is a decision: a class, a segment, an item.
+    """
     differs = np.zeros(length(one), np.bool_)
     for name, values in one.items():
         if values.dtype.kind != "f":

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project_package.columns import Columns
+from project_package.columns import Columns, take
+from project_package.contract.training import Metric
 from project_package.demand.metrics import (
+    METRICS,
     conformal_factors,
     coverage_gap,
     naive,
@@ -17,7 +19,6 @@ from project_package.demand.metrics import (
     relative_mae,
     slices,
     weighted_percentage_error,
-    weighted_relative_mae,
 )
 
 Rows = list[tuple[int, int, int]]
@@ -46,7 +47,6 @@ def test_errors_relative_to_nothing_are_nan() -> None:
     rows, _, _ = arrays([(7, 1, 1), (7, 2, 1)])
     assert math.isnan(relative_mae(rows, {"value": np.array([7.0, 7])}))
     assert math.isnan(weighted_percentage_error({"units": np.zeros(2)}, {"value": np.ones(2)}))
-    assert math.isnan(weighted_relative_mae(rows, {"value": np.zeros(2)})(np.ones(2)))
 
 
 def test_pinball_by_hand() -> None:
@@ -54,13 +54,15 @@ def test_pinball_by_hand() -> None:
     assert pinball({"units": np.array([10.0])}, forecast) == pytest.approx((0.1 * 2 + 0.1 * 4) / 3)
 
 
-@given(SOLD)
-def test_weight_counts_a_row_several_times(rows: Rows) -> None:
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+@given(rows=SOLD)
+def test_weight_counts_a_row_several_times(metric: Metric, rows: Rows) -> None:
     columns, predictions, weights = arrays([*rows, (9, 3, 1)])
     times = weights.astype(np.int64)
-    repeated = {name: values.repeat(times) for name, values in columns.items()}
-    expected = relative_mae(repeated, {"value": predictions["value"].repeat(times)})
-    assert weighted_relative_mae(columns, predictions)(weights) == pytest.approx(expected)
+    again = np.arange(len(times)).repeat(times)
+    expected = metric.score(take(columns, again), take(predictions, again))
+    assert metric.score(columns, predictions, weights) == pytest.approx(expected, abs=1e-12)
+    assert math.isnan(metric.score(columns, predictions, np.zeros(len(times))))
 
 
 def test_interval_includes_its_bounds() -> None:

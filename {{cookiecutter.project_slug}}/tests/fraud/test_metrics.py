@@ -9,12 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from project_package.columns import Columns
+from project_package.columns import Columns, take
 from project_package.fraud.metrics import (
     METRICS,
-    auc,
-    average_precision,
-    calibration_error,
     card_precision,
     cost,
     naive,
@@ -38,22 +35,6 @@ def arrays(rows: Rows) -> tuple[NDArray[Any], ...]:
     return labels, scores / 10, weights.astype(np.float64), amounts.astype(np.float64)
 
 
-def test_score_is_nan_without_a_class() -> None:
-    scores, nobody = np.array([0.1, 0.2]), np.array([False, False])
-    assert math.isnan(average_precision(nobody, scores))
-    assert math.isnan(auc(nobody, scores))
-    assert math.isnan(auc(~nobody, scores))
-    assert math.isnan(average_precision(~nobody, scores, np.zeros(2)))
-
-
-def test_weight_of_a_row_counts_as_copies_of_it() -> None:
-    labels, scores = np.array([True, False, True, False]), np.array([0.9, 0.8, 0.3, 0.1])
-    weights = np.array([2, 1, 3, 0])
-    repeated = average_precision(labels.repeat(weights), scores.repeat(weights))
-    assert average_precision(labels, scores, weights) == pytest.approx(repeated)
-    assert repeated != average_precision(labels, scores)
-
-
 def test_card_precision_leaves_out_caught_cards() -> None:
     payments = [  # day, card, fraud, score
         *((0, 1, False, 0.9), (0, 1, True, 0.1), (0, 2, False, 0.8), (0, 3, True, 0.2)),
@@ -65,6 +46,21 @@ def test_card_precision_leaves_out_caught_cards() -> None:
     # Day 0: cards 1 and 2 are on top, and 1 is compromised. Day 1: 2 and 3, without card 1, and 2
     # is compromised: it was on top before, but not caught. Day 2: 3 and 4, without cards 1 and 2.
     assert card_precision(rows, scores, k=2) == (1 / 2 + 1 / 2 + 0) / 3
+
+
+def test_card_of_weight_two_counts_as_two_cards() -> None:
+    day, customer = np.array([0, 0, 0, 1, 1, 1]), np.array([1, 2, 3, 1, 2, 3])
+    is_fraud = np.array([True, False, True, True, True, True])
+    scores = np.array([0.9, 0.5, 0.1, 0.9, 0.5, 0.1])
+    rows = {"day": day, "customer": customer, "is_fraud": is_fraud}
+    twice = np.array([2.0, 1, 1, 2, 1, 1])  # the first card
+    copied = {name: np.append(v, v[customer == 1]) for name, v in rows.items()}
+    copied["customer"] = np.append(customer, [4, 4])
+    more = np.append(scores, scores[customer == 1])
+    for k in (1, 2, 3):
+        assert card_precision(rows, scores, twice, k=k) == card_precision(copied, more, k=k)
+    assert card_precision(rows, scores, 1.0 * (customer != 1), k=1) == (0 + 1) / 2
+    assert math.isnan(card_precision(rows, scores, np.zeros(6)))
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -104,14 +100,16 @@ def test_chosen_threshold_has_the_least_cost(rows: Rows, review_cost: float) -> 
     assert chosen == pytest.approx(min(every))
 
 
-def test_threshold_lies_midway_between_two_scores() -> None:
-    columns, scores = priced([(True, 8, 1, 100), (False, 2, 1, 100)])
-    assert threshold(columns, scores) == pytest.approx(0.5)
-
-
-def test_calibration_error_by_hand() -> None:
-    labels, scores = np.array([False, True, True, True]), np.array([0.1, 0.3, 0.8, 0.9])
-    assert calibration_error(labels, scores, bins=2) == pytest.approx((0.6 + 0.3) / 4)
+@pytest.mark.parametrize("name", ["ap", "auc", "cost"])
+@given(rows=SCORED)
+def test_weight_counts_a_payment_several_times(name: str, rows: Rows) -> None:
+    labels, scores, weights, _ = arrays([*rows, (True, 5, 2, 10), (False, 5, 1, 20)])
+    columns, _ = priced([*rows, (True, 5, 2, 10), (False, 5, 1, 20)])
+    predictions = {"score": scores, "decision": scores > 0.5}
+    metric = next(metric for metric in METRICS if metric.name == name)
+    again = np.arange(len(labels)).repeat(weights.astype(np.int64))
+    expected = metric.score(take(columns, again), take(predictions, again))
+    assert metric.score(columns, predictions, weights) == pytest.approx(expected)
 
 
 def test_naive_ranks_by_amount_and_flags_nothing() -> None:

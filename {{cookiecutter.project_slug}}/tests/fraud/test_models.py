@@ -9,11 +9,11 @@ from project_package.bundle import Bundle
 from project_package.columns import Columns, take
 from project_package.contract.training import Candidate, Outcome
 from project_package.fraud.features import INPUTS
-from project_package.fraud.metrics import auc
 from project_package.fraud.models import CANDIDATES
 from project_package.fraud.params import FraudParams
 from project_package.fraud.task import load
 from project_package.fraud.training import finish
+from project_package.thresholds import roc_auc
 
 EACH = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 
@@ -32,7 +32,7 @@ def test_learns_a_small_batch(candidate: Candidate) -> None:
     rows = payments(100)
     scores = candidate.fit(rows, candidate.start, 7).predict(rows)["score"]
     assert scores.dtype == np.float32
-    assert auc(rows["is_fraud"], scores) > 0.98
+    assert roc_auc(rows["is_fraud"], scores) > 0.98
 
 
 @EACH

@@ -13,10 +13,10 @@ from project_package.contract.training import ignore
 from project_package.errors import UserError
 from project_package.inspection import cnn
 from project_package.inspection.features import statistics
-from project_package.inspection.metrics import auroc
 from project_package.inspection.models import candidates, identity, threshold
 from project_package.inspection.params import Decide, InspectionParams, Network
 from project_package.inspection.simulator import Simulated, simulate
+from project_package.thresholds import roc_auc
 
 ROWS = simulate(Simulated(parts=100, size=32, strength=80, seed=2))
 EXAMPLES = (ROWS["image"][..., None], ROWS["is_defective"].astype(np.float32))
@@ -135,7 +135,7 @@ def test_unusable_backbone_is_explained(tmp_path: Path) -> None:
 def test_baseline_finds_strong_defects() -> None:
     baseline, network = candidates(InspectionParams(name="tiny"), Path())
     fitted = baseline.fit(ROWS, baseline.start, 7)
-    assert auroc(ROWS["is_defective"], fitted.predict(ROWS)["probability"]) > 0.9
+    assert roc_auc(ROWS["is_defective"], fitted.predict(ROWS)["probability"]) > 0.9
     assert network.space
     trial: Any = FixedTrial(dict(network.start))
     assert network.space(trial) == network.start

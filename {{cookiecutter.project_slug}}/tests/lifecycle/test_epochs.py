@@ -25,7 +25,7 @@ from project_package.lifecycle.train import train
 
 EPOCHS = 10
 ROWS = {"x": np.zeros(1)}
-METRIC = Metric("m", "M", lambda _, predictions: float(predictions["score"][0]))
+METRIC = Metric("m", "M", lambda _, predictions, __: float(predictions["score"][0]))
 
 
 class Learner:

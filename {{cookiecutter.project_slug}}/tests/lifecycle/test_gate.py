@@ -8,41 +8,26 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from plain.use_case import TRAINING
 
 from project_package.bundle import Interval, Parity
 from project_package.columns import Columns
-from project_package.contract.training import Metric
+from project_package.contract.training import Metric, weighted_mean
 from project_package.lifecycle import gate
 from project_package.lifecycle.scoring import Evaluation, Score, Slice, number
 from project_package.params import Promote
 
-
-def weighted_mean(_: Columns, predictions: Columns) -> Any:
-    """Score by the mean of `hit`, which is not defined without weight."""
-
-    def score(weights: NDArray[np.float64]) -> float:
-        hits = predictions["hit"]
-        return float(np.average(hits, weights=weights)) if weights.any() else np.nan
-
-    return score
-
-
-METRIC = Metric("hit", "Hits", lambda _, p: float(p["hit"].mean()))
+METRIC = Metric("hit", "Hits", lambda _, p, weights: weighted_mean(p["hit"], weights))
 LOWER = replace(METRIC, label="Cost", higher_is_better=False)
 HITS = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
 
-def bootstrap(
-    mine: Any, theirs: Any, metric: Metric = METRIC, weighted: Any = weighted_mean, **columns: Any
-) -> Interval:
+def bootstrap(mine: Any, theirs: Any, metric: Metric = METRIC, **columns: Any) -> Interval:
     """Compare hits; `group` and `period` of the rows can be set."""
     rows = {"group": np.arange(len(mine)), "period": np.zeros(len(mine)), **columns}
     training = replace(
         TRAINING,
         metrics=(metric,),
-        weighted=weighted,
         periods=lambda rows: rows["period"],
         groups=lambda rows: rows["group"],
     )
@@ -77,7 +62,8 @@ def test_rows_of_a_group_are_drawn_together() -> None:
     rows, groups = (bootstrap(hits, 0 * hits, group=g) for g in (np.arange(100), np.zeros(100)))
     assert rows.low < 0.5 < rows.high
     assert groups == Interval(0.5, 0.5, 0.5)
-    total = bootstrap(np.ones(9), np.zeros(9), weighted=lambda _, p: lambda w: w @ p["hit"])
+    summed = replace(METRIC, compute=lambda _, p, weights: float(weights @ p["hit"]))
+    total = bootstrap(np.ones(9), np.zeros(9), summed)
     assert total == Interval(9, 9, 9)  # each resample draws as many groups as there are
 
 
@@ -145,7 +131,7 @@ def test_answers_change_up_to_a_share_or_for_a_reason(
     share: float, reason: str, passed: bool
 ) -> None:
     rows = np.arange(100) < 100 * share
-    verdict = gate.changed(rows, Promote(max_changed=0.25, reason=reason))
+    verdict = gate.answer_changes(rows, Promote(max_changed=0.25, reason=reason))
     assert verdict.passed is passed
     assert verdict.detail.startswith(f"{100 * share:g}% of the rows get another answer than from")
     assert ", 25% are allowed" in verdict.detail
@@ -238,7 +224,7 @@ def test_every_rule_names_the_parameters_to_look_at() -> None:
         *gate.beats(METRIC, found, promote),
         gate.champion(METRIC, Interval(0, 0, 0), promote),
         *gate.losses({"hit": score(0.5, 0.4)}, promote),
-        gate.changed(np.zeros(1, np.bool_), promote),
+        gate.answer_changes(np.zeros(1, np.bool_), promote),
         *gate.slices(METRIC, part("night", None), "the champion", promote),
         gate.same_answers(None, promote),
         *gate.budgets(1, 1, "a row", promote),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from projects import with_age
 
 from project_package.columns import Columns, length
@@ -58,8 +59,11 @@ def test_report_and_card_have_the_outcome_of_every_rule(candidate: Project) -> N
 
 
 def test_too_many_changed_answers_need_a_reason(candidate: Project) -> None:
-    changed = replace(candidate.training, changed=lambda old, _: np.ones(length(old), np.bool_))
-    project = limited(replace(candidate, training=changed), max_changed=0.3)
+    def all_change(old: Columns, _: Columns) -> NDArray[np.bool_]:
+        return np.ones(length(old), np.bool_)
+
+    training = replace(candidate.training, answer_changes=all_change)
+    project = limited(replace(candidate, training=training), max_changed=0.3)
     with pytest.raises(GateRefused, match=r"changed: 100% of the rows .* 30% are allowed"):
         promote(project)
     assert "- refused, changed: 100% of the rows" in description(project)

@@ -11,7 +11,7 @@ import pytest
 from plain.use_case import TRAINING
 
 from project_package.columns import Columns, length, take
-from project_package.contract.training import Metric, Splits
+from project_package.contract.training import Metric, Splits, Weights, weighted_mean
 from project_package.errors import UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
@@ -19,16 +19,16 @@ from project_package.lifecycle.promote import promote
 from project_package.lifecycle.scoring import Slice, assess, digest, score_slices
 
 
-def accuracy(rows: Columns, predictions: Columns) -> float:
+def accuracy(rows: Columns, predictions: Columns, weights: Weights) -> float:
     right = rows["truth"] == predictions["answer"]
-    return float(right.mean()) if rows["truth"].any() else math.nan
+    return weighted_mean(right, weights) if rows["truth"].any() else math.nan
 
 
 TWO_COLUMNS = replace(
     TRAINING,
     metrics=(
         Metric("accuracy", "Accuracy", accuracy, ceiling=lambda rows: float(rows["truth"].mean())),
-        Metric("yes", "Answers yes", lambda _, p: float(p["answer"].mean()), None, False),
+        Metric("yes", "Answers yes", lambda _, p, w: weighted_mean(p["answer"], w), None, False),
     ),
     periods=lambda rows: rows["week"],
     slices=lambda rows: {
@@ -78,7 +78,7 @@ def test_pooled_score_is_of_all_rows_and_keeps_the_spread() -> None:
 
 
 def test_pooled_slice_is_scored_on_its_rows() -> None:
-    both = Metric("both", "Two weeks", lambda rows, _: 1.0 if np.ptp(rows["week"]) else math.nan)
+    both = Metric("both", "Two weeks", lambda rows, *_: 1.0 if np.ptp(rows["week"]) else math.nan)
     training = replace(TWO_COLUMNS, pooled=True, metrics=(*TWO_COLUMNS.metrics, both))
     late = score_slices(training, ROWS, PREDICTIONS)[1].scores
     assert late["accuracy"] is not None

@@ -19,7 +19,7 @@ from project_package.contract.training import Candidate, Fold, Hyperparameters, 
 from project_package.errors import UserError
 from project_package.lifecycle.search import Choice, Search, open_storage
 
-METRIC = Metric("m", "M", lambda _, predictions: float(predictions["score"].mean()))
+METRIC = Metric("m", "M", lambda _, predictions, __: float(predictions["score"].mean()))
 FOLDS = tuple(Fold({"x": np.array([10.0 * n])}, {"x": np.array([10.0 * n + 5])}) for n in range(3))
 RESUMED = """
 import sys
@@ -110,7 +110,7 @@ def test_choice_is_the_best_trial(memory: BaseStorage, recorder: Recorder, highe
 def test_models_are_scored_on_the_validation_rows(memory: BaseStorage, recorder: Recorder) -> None:
     seen: list[float] = []
 
-    def score(rows: Columns, _: object) -> float:
+    def score(rows: Columns, *_: object) -> float:
         seen.append(float(rows["x"][0]))
         return 0.0
 

@@ -6,9 +6,8 @@ Of its two candidates, one goes into the bundle as JSON, the other as an ONNX gr
 import csv
 import json
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +132,7 @@ def make_task(_: Bundle) -> Task:
     )
 
 
-def auc(rows: Columns, predictions: Columns, weights: Any = None) -> float:
+def auc(rows: Columns, predictions: Columns, weights: NDArray[np.float64]) -> float:
     return float(roc_auc_score(rows["left"], predictions["probability"], sample_weight=weights))
 
 
@@ -148,7 +147,6 @@ TRAINING = Training(
         Candidate("tree", {"max_depth": 4}, fit_tree),
     ),
     metrics=(Metric("auc", "ROC AUC", auc),),
-    weighted=lambda rows, predictions: partial(auc, rows, predictions),
     naive=lambda rows: {"probability": np.zeros(length(rows))},
     about=lambda _: About("Churn", "Who leaves?", "", "", ""),
     read_batch=lambda _, path, __: read_table(path, Customer),

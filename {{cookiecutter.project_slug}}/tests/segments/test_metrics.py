@@ -16,16 +16,17 @@ from project_package.columns import Columns, take
 from project_package.segments.features import INPUTS, TRAITS
 from project_package.segments.metrics import (
     BASKET_BANDS,
+    METRICS,
+    QUALITY,
     RESAMPLES,
+    SILHOUETTE,
+    STABILITY,
     agreement,
-    changed,
     explained,
     naive,
     outside,
-    quality,
-    silhouette,
+    segments_differ,
     slices,
-    stability,
     standard,
 )
 
@@ -71,8 +72,9 @@ def slow_silhouette(rows: Columns, segment: Numbers, weights: Numbers) -> float:
 def test_silhouette_equals_its_definition_with_weights(coded: Coded) -> None:
     segment, weights = arrays(coded)
     rows = shoppers(len(coded))
+    answers = {"segment": segment, "resampled": segment[:, None]}
     with np.errstate(all="raise"):
-        found = silhouette(rows, segment)(weights.astype(np.float64))
+        found = SILHOUETTE.score(rows, answers, weights.astype(np.float64))
     assert found == pytest.approx(slow_silhouette(rows, segment, weights), nan_ok=True)
 
 
@@ -80,11 +82,11 @@ def test_silhouette_equals_its_definition_with_weights(coded: Coded) -> None:
 def test_agreement_is_the_adjusted_rand_index_by_weights(coded: Coded, seed: int) -> None:
     one, two = arrays(coded)
     weights = np.random.default_rng(seed).integers(0, 3, len(coded))
-    assert math.isnan(agreement(one, two, np.arange(len(coded)) == 1))
+    assert math.isnan(agreement(one, two, 1.0 * (np.arange(len(coded)) == 1)))
     weights[:2] = 1
     expected = adjusted_rand_score(one.repeat(weights), two.repeat(weights))
-    assert agreement(one, two, weights) == pytest.approx(expected)
-    assert agreement(two, 7 - one, weights) == pytest.approx(expected)
+    assert agreement(one, two, weights.astype(np.float64)) == pytest.approx(expected)
+    assert agreement(two, 7 - one, weights.astype(np.float64)) == pytest.approx(expected)
 
 
 def test_quality_is_silhouette_times_stability() -> None:
@@ -94,11 +96,23 @@ def test_quality_is_silhouette_times_stability() -> None:
     for segment, sign in ((far, 1), (dealt, -1)):
         other = np.where(np.arange(60) < 5, 1 - segment, segment)
         answers = {"segment": segment, "resampled": other[:, None]}
-        apart = silhouette(rows, segment)(np.ones(60))
+        apart = SILHOUETTE.score(rows, answers)
         assert apart * sign > 0
         factor = adjusted_rand_score(segment, other) if sign > 0 else 1
-        assert quality(rows, answers)(np.ones(60)) == pytest.approx(apart * factor)
-        assert math.isnan(quality(rows, {**answers, "segment": 0 * segment})(np.ones(60)))
+        assert QUALITY.score(rows, answers) == pytest.approx(apart * factor)
+        assert math.isnan(QUALITY.score(rows, {**answers, "segment": 0 * segment}))
+
+
+def test_household_without_weight_counts_for_no_metric() -> None:
+    rows, random = shoppers(60), np.random.default_rng(2)
+    answers = {"segment": np.arange(60) % 3, "resampled": random.integers(0, 3, (60, 4))}
+    weights = random.integers(0, 3, 60).astype(np.float64)
+    other = np.where(weights > 0, answers["segment"], 2 - answers["segment"])
+    for metric in METRICS:
+        found = metric.score(rows, answers, weights)
+        assert found == pytest.approx(metric.score(rows, {**answers, "segment": other}, weights))
+        assert found != metric.score(rows, answers)
+        assert math.isnan(metric.score(rows, answers, np.zeros(60)))
 
 
 def test_naive_segments_are_thirds_of_spending() -> None:
@@ -106,20 +120,21 @@ def test_naive_segments_are_thirds_of_spending() -> None:
     answers = naive({"spending": spending})
     assert answers["segment"].tolist() == (spending // 30).tolist()
     assert answers["resampled"].shape == (90, RESAMPLES)
-    assert 0.5 < stability(answers)(np.ones(90)) < 1
+    assert 0.5 < STABILITY.score({"spending": spending}, answers) < 1
 
 
 @given(PAIRS, st.permutations(range(5)))
 def test_renumbered_segments_change_nothing(coded: Coded, numbers: list[int]) -> None:
     old, _ = arrays(coded)
     new = np.array(numbers)[old] * 2
-    assert not changed({"segment": old}, {"segment": new}).any()
+    assert not segments_differ({"segment": old}, {"segment": new}).any()
 
 
 def test_smaller_part_of_a_divided_or_joined_segment_has_changed() -> None:
     whole, divided = np.array([0, 0, 0, 0, 0, 1, 1]), np.array([2, 2, 2, 0, 0, 1, 1])
-    assert changed({"segment": whole}, {"segment": divided}).tolist() == (divided == 0).tolist()
-    assert changed({"segment": divided}, {"segment": whole}).tolist() == (divided == 0).tolist()
+    one, two = {"segment": whole}, {"segment": divided}
+    assert segments_differ(one, two).tolist() == (divided == 0).tolist()
+    assert segments_differ(two, one).tolist() == (divided == 0).tolist()
 
 
 @given(st.integers(0, 99))

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from sessions.tables import following, household
 
-from project_package.columns import Columns
+from project_package.columns import Columns, take
+from project_package.contract.training import Metric
 from project_package.sessions.load import WEEK, to_rows
 from project_package.sessions.metrics import (
     METRICS,
-    changed,
+    lists_differ,
     naive,
     slices,
     weeks,
-    weighted,
 )
 
 ROWS = following(["AB", "AX"], ["C", "CDEF"], ["G", "G"])
@@ -65,10 +65,19 @@ def test_recall_without_new_items_is_unknown() -> None:
 
 
 def test_weights_give_the_mean_of_some_rows() -> None:
-    recall = weighted(ROWS, PREDICTIONS)
+    recall = SCORES["recall"].scorer(ROWS, PREDICTIONS)
     assert recall(np.ones(3)) == pytest.approx(0.5)
     assert recall(np.array([1.0, 2.0, 0.0])) == pytest.approx(2 / 3)
     assert np.isnan(recall(np.zeros(3)))
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_weight_counts_a_basket_several_times(metric: Metric) -> None:
+    again = np.array([1, 1, 2, 2, 2])
+    expected = metric.score(take(ROWS, again), take(PREDICTIONS, again))
+    weights = np.array([0.0, 2, 3])
+    assert metric.score(ROWS, PREDICTIONS, weights) == pytest.approx(expected)
+    assert metric.score(ROWS, PREDICTIONS) != expected
 
 
 def test_naive_recommends_what_was_lately_bought_most() -> None:
@@ -84,14 +93,15 @@ def test_naive_reads_no_basket_of_the_rows() -> None:
 
 def test_items_with_one_score_may_change_places() -> None:
     one, two = ranked("ABC", "ABC"), ranked("ABC", "BAC")
-    assert changed(one, two).tolist() == [False, True]
+    assert lists_differ(one, two).tolist() == [False, True]
     equal = {"scores": np.array([[0.3, 0.3, 0.1]] * 2)}
     near = {"scores": np.array([[0.300001, 0.3, 0.1]] * 2)}
-    assert not changed({**one, **equal}, {**two, **near}).any()
+    assert not lists_differ({**one, **equal}, {**two, **near}).any()
 
 
 def test_lists_of_small_catalogues_are_compared() -> None:
-    assert changed(ranked("ABC"), {name: v[:, :2] for name, v in ranked("ABC").items()}).sum() == 0
+    smaller = {name: values[:, :2] for name, values in ranked("ABC").items()}
+    assert not lists_differ(ranked("ABC"), smaller).any()
 
 
 def test_weeks_are_whole_and_end_at_the_newest_row() -> None:

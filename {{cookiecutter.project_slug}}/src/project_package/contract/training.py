@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -11,12 +12,15 @@ from optuna import Trial
 from pydantic import BaseModel
 
 from ..bundle import Bundle, Files
-from ..columns import Columns, choices_differ, length
+from ..columns import Columns, decisions_differ, length
 from .task import Task
 
 Hyperparameters: TypeAlias = Mapping[str, float | int | str]
 Predict: TypeAlias = Callable[[Columns], Columns]
-Differ: TypeAlias = Callable[[Columns, Columns], NDArray[np.bool_]]
+ComparePredictions: TypeAlias = Callable[[Columns, Columns], NDArray[np.bool_]]
+"""Return the rows, (rows,), in which the second predictions answer otherwise than the first."""
+Weights: TypeAlias = NDArray[np.float64]
+"""How much each row counts, (rows,): 2 as much as two equal rows, 0 as if it were left out."""
 Progress: TypeAlias = Callable[[float], None]
 """Report the share that is done, from 0 to 1."""
 Report: TypeAlias = Callable[[int, Mapping[str, float]], None]
@@ -85,18 +89,38 @@ class Outcome:
     predictions: Columns
 
 
+def weighted_mean(values: NDArray[Any], weights: Weights | None = None) -> float:
+    """Return the mean of values, (rows,) each, by weights (None: all 1); NaN without weight."""
+    counted = np.ones(len(values)) if weights is None else weights
+    total = float(counted.sum())
+    return float(counted @ values) / total if total else np.nan
+
+
 @dataclass(frozen=True)
 class Metric:
-    """A score of predictions on rows."""
+    """A score of predictions on rows, each of which can have a weight: the gate resamples them."""
 
     name: str
     label: str
-    score: Callable[[Columns, Columns], float]
+    compute: Callable[[Columns, Columns, Weights], float]
+    """Compute the score (rows, what `prepare` returns, weights); NaN where it is not defined."""
     ceiling: Callable[[Columns], float] | None = None
-    """The best score that these rows allow, where it is not 1."""
+    """The best score that these rows allow (rows), where it is not 1."""
     higher_is_better: bool = True
     meaning: str = ""
     """What the score says, with its unit, in one sentence."""
+    prepare: Callable[[Columns, Columns], Columns] = lambda _, predictions: predictions
+    """Compute what takes long and depends on no weight (rows, predictions): the gate does so once
+    for hundreds of weights. Otherwise `compute` gets the predictions."""
+
+    def scorer(self, rows: Columns, predictions: Columns) -> Callable[[Weights], float]:
+        """Return the score of predictions as a function of the weights of the rows."""
+        return partial(self.compute, rows, self.prepare(rows, predictions))
+
+    def score(self, rows: Columns, predictions: Columns, weights: Weights | None = None) -> float:
+        """Score predictions on rows by weights, (rows,) or None for all 1."""
+        counted = np.ones(length(rows)) if weights is None else weights
+        return self.scorer(rows, predictions)(counted)
 
     def gain(self, value: float, other: float) -> float:
         """Return by how much `value` is better than `other`; negative when it is worse."""
@@ -141,25 +165,23 @@ class Training:
 
     make_task: Callable[[Bundle], Task]
     load_data: Callable[[Any, Path, Progress], None]
-    """Write the validated rows, with their features, into a new folder (params, folder)."""
+    """Write validated rows, with their features, into a new folder (params, folder, progress)."""
     split: Callable[[Any, Path], Splits]
-    """Read the rows of the folder and split them: by time, by group or at random."""
+    """Read the rows of a folder and split them by time, by group or at random (params, folder)."""
     candidates: tuple[Candidate, ...]
     """The first is the simple baseline that the others must beat."""
     metrics: tuple[Metric, ...]
     """The first is the goal: it chooses the candidate and decides the promotion."""
-    weighted: Callable[[Columns, Columns], Callable[[NDArray[np.float64]], float]]
-    """Return the goal's score of predictions as a function of row weights (NaN where undefined)."""
     naive: Callable[[Columns], Columns]
-    """Predict without a model."""
+    """Predict without a model (rows)."""
     about: Callable[[Any], About]
-    """Describe the model for the report and the model card, from the parameters."""
+    """Describe the model for the report and the model card (params)."""
     read_batch: Callable[[Any, Path, Path], Columns]
     """Read a file of raw rows (params, file, folder of the data set) and compute features."""
     batch_table: Callable[[Columns, Columns], Columns]
-    """Turn rows and predictions into the columns of the file that `ml predict` writes."""
+    """Return the columns of the file that `ml predict` writes (rows, predictions)."""
     examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
-    """Build up to so many requests from test rows, without identifiers of the data."""
+    """Build requests without identifiers of the data (folder, test rows, how many at most)."""
 
     search_metric: Metric | None = None
     """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
@@ -167,25 +189,28 @@ class Training:
     """Add what decisions need, a profile or a threshold: (params, fitted, training rows, outcome of
     the validation rows of all folds)."""
     periods: Callable[[Columns], NDArray[Any]] = lambda rows: np.zeros(length(rows), np.int64)
-    """Return the part of the test (a week, a fold) of each row: scores get a spread."""
+    """Return the part of the test of each row, such as its week (rows): scores get a spread."""
     pooled: bool = False
     """Whether scores are of all test rows together, not means over the periods."""
     groups: Callable[[Columns], NDArray[Any]] = lambda rows: np.arange(length(rows))
-    """Return what the bootstrap draws: rows of one customer or document stay together."""
+    """Return what the bootstrap draws (rows): those of one customer or document stay together."""
     slices: Callable[[Columns], Mapping[str, NDArray[np.bool_]]] = lambda _: {}
-    """Return named parts of the rows on which quality is looked at separately."""
-    differ: Differ = choices_differ
-    """Return the rows in which the bundle decides otherwise than the fitted model."""
-    changed: Differ = choices_differ
-    """Return the rows that get another answer from the second predictions than from the first."""
+    """Return named parts of the rows on which quality is looked at separately (rows)."""
+    export_differs: ComparePredictions = decisions_differ
+    """Compare one model in two forms (predictions of the fitted model, those of the model that was
+    loaded from its bundle): every row that is returned is a fault, and training stops."""
+    answer_changes: ComparePredictions = decisions_differ
+    """Compare two models (predictions of the champion, those of the challenger): rows that would
+    get another answer are expected, and `promote.max_changed` limits their share."""
     summary: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]] = lambda *_: ()
-    """Return sentences about test rows and the predictions of model, baseline and naive."""
+    """Return sentences (test rows, predictions of model, baseline and naive by name)."""
     figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = lambda *_: ()
-    """Return pictures of the same."""
+    """Return pictures of the same (test rows, predictions by name)."""
     importance: Callable[[Columns, Predict], tuple[Figure, ...]] = lambda *_: ()
-    """Return pictures of what matters to the loaded model, found by predictions of test rows."""
+    """Return pictures of what matters to the loaded model (test rows, its `predict`)."""
     incompatible: Callable[[Bundle], str] = lambda _: ""
-    """Return why a bundle's model cannot predict these rows: `predicts age`; empty if it can."""
+    """Return why the model of a bundle cannot predict these rows, `predicts age`, or an empty text
+    if it can (bundle)."""
 
     @property
     def goal(self) -> Metric:

@@ -5,7 +5,7 @@ Rows carry `units` (what was sold), the means of the last 1, 4, 8 and 13 weeks, 
 units a week.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import mean_pinball_loss
 
 from ..columns import Columns
-from ..contract.training import Metric
+from ..contract.training import Metric, Weights, weighted_mean
 from .features import LEVEL, is_promoted
 from .task import QUANTILES
 
@@ -29,40 +29,32 @@ MIN_PRODUCTS = 10
 """Departments with fewer products form one slice together."""
 
 
-def mae(rows: Columns, predictions: Columns) -> float:
+def mae(rows: Columns, predictions: Columns, weights: Weights | None = None) -> float:
     """Return the mean absolute error, in units."""
-    return float(np.mean(np.abs(rows["units"] - predictions["value"])))
+    return weighted_mean(np.abs(rows["units"] - predictions["value"]), weights)
 
 
-def weighted_relative_mae(rows: Columns, predictions: Columns) -> Callable[[NDArray[Any]], float]:
-    """Return the error over that of the naive forecast (NaN where it has none), by weights."""
-    mine, theirs = (
-        np.abs(rows["units"] - value.astype(np.float64))
-        for value in (predictions["value"], rows[NAIVE])
-    )
-
-    def score(weights: NDArray[Any]) -> float:
-        naive = float(theirs @ weights)
-        return float(mine @ weights) / naive if naive else float("nan")
-
-    return score
+def relative_mae(rows: Columns, predictions: Columns, weights: Weights | None = None) -> float:
+    """Return the mean absolute error over that of the naive forecast; NaN where it has none."""
+    naive_error = mae(rows, {"value": rows[NAIVE]}, weights)
+    return mae(rows, predictions, weights) / (naive_error or np.nan)
 
 
-def relative_mae(rows: Columns, predictions: Columns) -> float:
-    """Return the mean absolute error over that of the naive forecast on the same rows."""
-    return weighted_relative_mae(rows, predictions)(np.ones(len(rows["units"])))
-
-
-def weighted_percentage_error(rows: Columns, predictions: Columns) -> float:
+def weighted_percentage_error(
+    rows: Columns, predictions: Columns, weights: Weights | None = None
+) -> float:
     """Return the sum of absolute errors over the sum of units; NaN when nothing was sold."""
-    mean = float(np.mean(rows["units"]))
-    return mae(rows, predictions) / mean if mean else float("nan")
+    return mae(rows, predictions, weights) / (weighted_mean(rows["units"], weights) or np.nan)
 
 
-def pinball(rows: Columns, predictions: Columns) -> float:
+def pinball(rows: Columns, predictions: Columns, weights: Weights | None = None) -> float:
     """Return the mean pinball loss over the three quantiles (Koenker and Bassett 1978)."""
-    units = rows["units"]
-    losses = [mean_pinball_loss(units, predictions[n], alpha=q) for n, q in QUANTILES.items()]
+    if weights is not None and not weights.any():
+        return np.nan
+    losses = [
+        mean_pinball_loss(rows["units"], predictions[name], sample_weight=weights, alpha=quantile)
+        for name, quantile in QUANTILES.items()
+    ]
     return float(np.mean(losses))
 
 
@@ -72,14 +64,14 @@ def is_covered(rows: Columns, predictions: Columns) -> NDArray[np.bool_]:
     return np.asarray((units >= predictions["low"]) & (units <= predictions["high"]))
 
 
-def coverage_gap(rows: Columns, predictions: Columns) -> float:
+def coverage_gap(rows: Columns, predictions: Columns, weights: Weights | None = None) -> float:
     """Return how far the share of rows in the interval is from the wanted one."""
-    return abs(float(np.mean(is_covered(rows, predictions))) - COVERAGE)
+    return abs(weighted_mean(is_covered(rows, predictions), weights) - COVERAGE)
 
 
-def width(_: Columns, predictions: Columns) -> float:
+def width(_: Columns, predictions: Columns, weights: Weights | None = None) -> float:
     """Return the mean width of the interval, in units."""
-    return float(np.mean(predictions["high"] - predictions["low"]))
+    return weighted_mean(predictions["high"] - predictions["low"], weights)
 
 
 TEXTS = {

@@ -12,13 +12,7 @@ from .about import about
 from .features import PRODUCT
 from .figures import figures, summary
 from .load import examples, load_data, read_batch, recent_events
-from .metrics import (
-    METRICS,
-    conformal_factors,
-    naive,
-    slices,
-    weighted_relative_mae,
-)
+from .metrics import METRICS, conformal_factors, naive, slices
 from .models import CANDIDATES, Quantiles
 from .params import DemandParams
 from .split import split
@@ -39,7 +33,7 @@ def batch_table(rows: Columns, predictions: Columns) -> Columns:
     return {name: rows[name] for name in (PRODUCT, "week")} | dict(predictions)
 
 
-def changed(old: Columns, new: Columns) -> np.typing.NDArray[np.bool_]:
+def forecasts_differ(old: Columns, new: Columns) -> np.typing.NDArray[np.bool_]:
     """Return the rows whose forecast rounds to another number of units."""
     return np.asarray(np.rint(old["value"]) != np.rint(new["value"]))
 
@@ -52,7 +46,6 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         split=split,
         candidates=CANDIDATES,
         metrics=METRICS,
-        weighted=weighted_relative_mae,
         naive=naive,
         about=about,
         summary=summary,
@@ -65,6 +58,6 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         pooled=True,
         groups=lambda rows: rows[PRODUCT],
         slices=slices,
-        changed=changed,
+        answer_changes=forecasts_differ,
         recent_events=recent_events,
     )

@@ -13,8 +13,9 @@ from sklearn.metrics import precision_recall_curve
 
 from ..columns import Columns
 from ..contract.training import Figure
+from ..thresholds import average_precision
 from .features import DESCRIPTIONS, INPUTS
-from .metrics import Values, average_precision, cost, threshold_costs, weeks
+from .metrics import Values, cost, costs_by_threshold, weeks
 
 CONTENDERS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
 SCORED = ("model", "baseline")  # their score is a probability
@@ -79,7 +80,7 @@ def costs(rows: Columns, scores: Columns, decision: Values) -> Figure:
 
     def draw(axes: Any) -> None:
         for name in SCORED:
-            axes.plot(*threshold_costs(rows, scores[name]), label=CONTENDERS[name])
+            axes.plot(*costs_by_threshold(rows, scores[name]), label=CONTENDERS[name])
         axes.axhline(nothing, color="C2", linestyle=":", label="flag nothing")
         if decision.any():
             lowest = scores["model"][decision].min()

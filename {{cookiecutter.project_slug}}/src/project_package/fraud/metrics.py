@@ -12,40 +12,38 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ..columns import Columns
-from ..contract.training import Metric
+from ..contract.training import Metric, Weights, weighted_mean
+from ..thresholds import (
+    average_precision,
+    calibration_error,
+    least_cost_threshold,
+    roc_auc,
+    threshold_costs,
+)
 
 Values: TypeAlias = NDArray[Any]
 SCENARIOS = {1: "large amount", 2: "compromised terminal", 3: "stolen card"}
 
 
-def average_precision(labels: Values, scores: Values, weights: Values | None = None) -> float:
-    """Compute average precision, (rows,) each, with weights of rows; NaN without positives."""
-    if not np.any(labels if weights is None else labels * weights):
-        return float("nan")
-    return float(average_precision_score(labels, scores, sample_weight=weights))
-
-
-def auc(labels: Values, scores: Values) -> float:
-    """Compute the area under the ROC curve; NaN when a class is missing."""
-    both = labels.any() and not labels.all()
-    return float(roc_auc_score(labels, scores)) if both else float("nan")
-
-
-def card_precision(rows: Columns, scores: Values, k: int = 100, seed: int = 0) -> float:
+def card_precision(
+    rows: Columns, scores: Values, weights: Weights | None = None, k: int = 100, seed: int = 0
+) -> float:
     """Compute the share of compromised cards among the k highest of a day, mean over days.
 
-    A card's score and label of a day are the largest of its payments; a card that was caught (among
-    the k highest and compromised) is left out of the following days. Cards of equal score come in
-    random order, because ids may say something about fraud.
+    A card's score, label and weight of a day are the largest of its payments; a card of weight 2
+    counts as two cards. A card that was caught (among the k highest and compromised) is left out of
+    the following days. Cards of equal score come in random order, because ids may say something
+    about fraud.
     """
     columns = {name: rows[name] for name in ("day", "customer", "is_fraud")}
+    counts = np.ones(len(scores)) if weights is None else weights
     cards = (
-        pl.DataFrame({**columns, "score": scores})
+        pl.DataFrame({**columns, "score": scores, "weight": counts})
+        .filter(pl.col("weight") > 0)
         .group_by("day", "customer")
-        .agg(pl.col("score").max(), pl.col("is_fraud").any())
+        .agg(pl.col("score", "weight").max(), pl.col("is_fraud").any())
         .sort("day", "customer")  # so that the seed decides, not the order of the groups
         .sample(fraction=1, shuffle=True, seed=seed)
         .sort("day", -pl.col("score"), maintain_order=True)
@@ -53,77 +51,68 @@ def card_precision(rows: Columns, scores: Values, k: int = 100, seed: int = 0) -
     caught: list[int] = []
     precisions = []
     for _, today in cards.group_by("day", maintain_order=True):
-        top = today.filter(~pl.col("customer").is_in(caught)).head(k)
-        found = top.filter("is_fraud")["customer"].to_list()
-        precisions.append(len(found) / k)
-        caught += found
-    return float(np.mean(precisions))
+        others = today.filter(~pl.col("customer").is_in(caught))
+        room = k - (pl.col("weight").cum_sum() - pl.col("weight"))  # left by the cards above
+        top = others.with_columns(pl.col("weight").clip(upper_bound=room))
+        found = top.filter("is_fraud", pl.col("weight") > 0)
+        precisions.append(found["weight"].to_numpy().sum() / k)
+        caught += found["customer"].to_list()
+    return float(np.mean(precisions)) if precisions else np.nan
 
 
-def cost(rows: Columns, decision: Values) -> float:
+def losses(rows: Columns) -> Values:
+    """Return what each payment costs when it is not flagged: the amount of a fraud."""
+    return np.where(rows["is_fraud"], rows["amount"], 0.0)
+
+
+def cost(rows: Columns, decision: Values, weights: Weights | None = None) -> float:
     """Compute the cost of 1,000 payments: reviews of flagged ones, amounts of missed frauds."""
-    missed = np.sum(rows["amount"][rows["is_fraud"] & ~decision], dtype=np.float64)
-    return float((missed + rows["review_cost"][decision].sum()) / len(decision) * 1000)
+    each = np.where(decision, rows["review_cost"], losses(rows))
+    return weighted_mean(each, weights) * 1000
 
 
-def calibration_error(labels: Values, scores: Values, bins: int = 20) -> float:
-    """Compute the expected calibration error over bins of equal size (Naeini et al. 2015)."""
-    parts = np.array_split(np.argsort(scores, kind="stable"), bins)
-    gaps = [abs(np.sum(scores[part], dtype=np.float64) - labels[part].sum()) for part in parts]
-    return float(sum(gaps) / len(labels))
-
-
-def threshold_costs(rows: Columns, scores: Values) -> tuple[Values, Values]:
-    """Return every distinct score as a threshold, highest first, and the cost of 1,000 payments.
-
-    Both of shape (distinct scores,): a payment is flagged when its score is at least that.
-    """
-    falling, code = np.unique(-scores.astype(np.float64), return_inverse=True)
-    losses = np.where(rows["is_fraud"], rows["amount"], 0.0)
-    spent = np.cumsum(np.bincount(code, rows["review_cost"] - losses))
-    return -falling, (losses.sum() + spent) / len(scores) * 1000
+def costs_by_threshold(rows: Columns, scores: Values) -> tuple[Values, Values]:
+    """Return every distinct score as a threshold, highest first, and the cost of 1,000 payments."""
+    falling, costs = threshold_costs(scores, rows["review_cost"], losses(rows))
+    return falling, costs / len(scores) * 1000
 
 
 def threshold(rows: Columns, scores: Values) -> float:
-    """Return the threshold of least cost, midway between two scores, out of reach of rounding."""
-    falling, costs = threshold_costs(rows, scores)
-    nothing = cost(rows, np.zeros(len(scores), np.bool_))
-    best = int(np.argmin([nothing, *costs]))
-    bounds = np.concatenate([falling[:1] + 1, falling, falling[-1:]])
-    return float((bounds[best] + bounds[best + 1]) / 2)
+    """Return the threshold of least cost, which weighs missed frauds against reviews."""
+    return least_cost_threshold(scores, rows["review_cost"], losses(rows))
 
 
 METRICS = (
     Metric(
         "ap",
         "Average precision",
-        lambda r, p: average_precision(r["is_fraud"], p["score"]),
+        lambda r, p, w: average_precision(r["is_fraud"], p["score"], w),
         meaning="The precision at the rank of each fraud, averaged over all frauds.",
     ),
     Metric(
         "auc",
-        "AUC ROC",
-        lambda r, p: auc(r["is_fraud"], p["score"]),
+        "ROC AUC",
+        lambda r, p, w: roc_auc(r["is_fraud"], p["score"], w),
         meaning="How often a fraud has a higher score than a genuine payment.",
     ),
     Metric(
         "cp100",
         "Card precision@100",
-        lambda r, p: card_precision(r, p["score"]),
+        lambda r, p, w: card_precision(r, p["score"], w),
         ceiling=lambda r: card_precision(r, r["is_fraud"].astype(np.float64)),
         meaning="The share of compromised cards among the 100 of a day with the highest scores.",
     ),
     Metric(
         "cost",
         "Cost of 1,000 payments",
-        lambda r, p: cost(r, p["decision"]),
+        lambda r, p, w: cost(r, p["decision"], w),
         higher_is_better=False,
         meaning="Reviews of flagged payments and amounts of missed frauds, in their currency.",
     ),
     Metric(
         "calibration",
         "Calibration error",
-        lambda r, p: calibration_error(r["is_fraud"], p["score"]),
+        lambda r, p, w: calibration_error(r["is_fraud"], p["score"], w, bins=20),
         higher_is_better=False,
         meaning="How far scores are from the share of frauds, on average.",
     ),

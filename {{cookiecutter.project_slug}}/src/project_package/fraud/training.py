@@ -1,7 +1,6 @@
 """Card fraud: is this payment fraud, and why does it look like it?"""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from .decision import ASSETS, Assets, top_reasons
 from .features import INPUTS
 from .figures import figures, summary
 from .load import examples, load_data, read_batch, recent_events
-from .metrics import METRICS, average_precision, naive, slices, threshold, weeks
+from .metrics import METRICS, naive, slices, threshold, weeks
 from .models import CANDIDATES
 from .params import FraudParams
 from .split import split
@@ -70,7 +69,6 @@ def make_training(_: FraudParams, __: Path) -> HistoryTraining:
         split=split,
         candidates=CANDIDATES,
         metrics=METRICS,
-        weighted=lambda rows, p: partial(average_precision, rows["is_fraud"], p["score"]),
         naive=naive,
         about=about,
         summary=summary,

@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import roc_curve
 
 from ..columns import Columns
-from ..contract.training import Metric
+from ..contract.training import Metric, Weights, weighted_mean
+from ..thresholds import average_precision, break_even, calibration_error, counted, roc_auc
 from .decision import Details
 from .params import Decide, InspectionParams
 from .sources import GOOD
@@ -20,38 +21,31 @@ PERIODS = 5  # pieces of the test, at most, whose scores give the spread
 SMALLEST = 20  # images of a slice, at least
 
 
-def auroc(labels: Values, found: Values, weights: Values | None = None) -> float:
-    """Compute the area under the ROC curve; NaN when a class is missing."""
-    both = np.unique(labels if weights is None else labels[weights > 0])
-    return float(roc_auc_score(labels, found, sample_weight=weights)) if len(both) > 1 else np.nan
-
-
-def recall_at(share: float, rows: Columns, predictions: Columns) -> float:
+def recall_at(
+    share: float, rows: Columns, predictions: Columns, weights: Weights | None = None
+) -> float:
     """Compute the share of defects found when so many of the good parts are rejected."""
-    labels, found = rows["is_defective"], predictions["probability"]
-    if not labels.any() or labels.all():
+    labels = rows["is_defective"]
+    if len(np.unique(counted(labels, weights))) < 2:
         return np.nan
-    false, recall, _ = roc_curve(labels, found, drop_intermediate=False)
+    false, recall, _ = roc_curve(
+        labels, predictions["probability"], sample_weight=weights, drop_intermediate=False
+    )
     return float(recall[false <= share].max())
 
 
-def cost(decide: Decide, rows: Columns, predictions: Columns) -> float:
+def cost(
+    decide: Decide, rows: Columns, predictions: Columns, weights: Weights | None = None
+) -> float:
     """Compute the mean cost of a decision."""
-    labels, decision = rows["is_defective"], predictions["decision"]
-    missed, false = np.mean(labels & ~decision), np.mean(~labels & decision)
-    return float(decide.missed * missed + decide.false_alarm * false)
+    labels = rows["is_defective"]
+    decision = predictions["decision"]
+    missed = decide.missed * (labels & ~decision)
+    return weighted_mean(missed + decide.false_alarm * (~labels & decision), weights)
 
 
-def calibration_error(rows: Columns, predictions: Columns, bins: int = 10) -> float:
-    """Compute the expected calibration error over bins of equal size (Naeini et al. 2015)."""
-    found = predictions["probability"].astype(np.float64)
-    bins_of = np.array_split(np.argsort(found, kind="stable"), bins)
-    gaps = [abs(float(np.sum((found - rows["is_defective"])[part]))) for part in bins_of]
-    return sum(gaps) / len(found)
-
-
-def best_auroc(rows: Columns) -> float:
-    """Compute the AUROC of an observer who knows shape and place of each defect: see simulator."""
+def best_roc_auc(rows: Columns) -> float:
+    """Compute the ROC AUC of one who knows shape and place of each defect: see simulator."""
     return float(np.mean(norm.cdf(rows["visibility"][rows["is_defective"]] / np.sqrt(2))))
 
 
@@ -60,15 +54,15 @@ def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
     return (
         Metric(
             "auroc",
-            "AUROC",
-            lambda r, p: auroc(r["is_defective"], p["probability"]),
-            ceiling=best_auroc if ceiling else None,
+            "ROC AUC",
+            lambda r, p, w: roc_auc(r["is_defective"], p["probability"], w),
+            ceiling=best_roc_auc if ceiling else None,
             meaning="How often a defect has a higher probability than a good part.",
         ),
         Metric(
             "ap",
             "Average precision",
-            lambda r, p: float(average_precision_score(r["is_defective"], p["probability"])),
+            lambda r, p, w: average_precision(r["is_defective"], p["probability"], w),
             meaning="Mean precision at the ranks of the defects.",
         ),
         *(
@@ -90,7 +84,7 @@ def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
         Metric(
             "calibration",
             "Calibration error",
-            calibration_error,
+            lambda r, p, w: calibration_error(r["is_defective"], p["probability"], w),
             higher_is_better=False,
             meaning="Distance of probabilities from shares of defects.",
         ),
@@ -99,8 +93,8 @@ def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
 
 def naive(params: InspectionParams, rows: Columns) -> Columns:
     """Predict the share of defects for every image, and the decision that costs least."""
-    labels, costs = rows["is_defective"], params.decide
-    threshold = costs.false_alarm / (costs.false_alarm + costs.missed)
+    labels = rows["is_defective"]
+    threshold = break_even(params.decide.false_alarm, params.decide.missed)
     constant = Details(size=params.data.size, inputs="pixels", threshold=threshold)
     return constant.decide(np.full(len(labels), np.mean(labels), np.float32))
 

@@ -10,7 +10,6 @@ from optuna import Trial
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_curve
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,6 +18,7 @@ from ..bundle import Files, sha256
 from ..columns import Columns
 from ..contract.training import Candidate, Fitted, Hyperparameters, Outcome, Report, ignore
 from ..onnx_runtime import GRAPH, OnnxModel
+from ..thresholds import least_cost_threshold
 from .decision import Details, InspectionModel
 from .features import statistics
 from .params import Decide, InspectionParams
@@ -175,8 +175,7 @@ def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Outcom
 def threshold(
     labels: NDArray[np.bool_], probabilities: NDArray[np.float32], decide: Decide
 ) -> float:
-    """Return the threshold of least cost, midway between two probabilities (Elkan 2001)."""
-    false, found, limits = roc_curve(labels, probabilities, drop_intermediate=False)
-    missed = decide.missed * (1 - found) * np.sum(labels)
-    best = int(np.argmin(decide.false_alarm * false * np.sum(~labels) + missed))
-    return min(float(np.mean(limits[best : best + 2])), 2.0)  # the first limit is infinite
+    """Return the threshold of least cost: 2, which none reaches, if rejecting none costs least."""
+    return least_cost_threshold(
+        probabilities, decide.false_alarm * ~labels, decide.missed * labels, nothing=2.0
+    )

@@ -41,7 +41,6 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         split=split,
         candidates=candidates(params, root),
         metrics=metrics.metrics(params, ceiling=params.data.source == SIMULATOR),
-        weighted=lambda r, p: partial(metrics.auroc, r["is_defective"], p["probability"]),
         naive=partial(metrics.naive, params),
         about=about,
         read_batch=load.read_batch,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Interval, Parity
-from ..columns import Columns, choices_differ, length, take
-from ..contract.training import Differ, Metric, Training
+from ..columns import Columns, decisions_differ, length, take
+from ..contract.training import ComparePredictions, Metric, Training, Weights
 from ..params import Promote
 from .scoring import Evaluation, Score, Slice, number
 
@@ -40,27 +40,39 @@ def paired_bootstrap(
     cancels out; a resample that leaves a period without a score is skipped. Each bound holds with
     probability `promote.confidence`.
     """
-    metric, periods, parts = training.goal, training.periods(rows), []
-    if training.pooled:
-        periods = np.zeros(length(rows))
-    for period in np.unique(periods):
-        mask = periods == period
-        mine, theirs = (training.weighted(take(rows, mask), take(p, mask)) for p in contenders)
-        parts.append((mask, mine, theirs))
-
-    def gain(weights: NDArray[np.float64]) -> float:
-        scores = [(mine(weights[mask]), theirs(weights[mask])) for mask, mine, theirs in parts]
-        return float(np.mean([metric.gain(*pair) for pair in scores]))
-
-    codes = np.unique(training.groups(rows), return_inverse=True)[1]
-    count = int(codes.max()) + 1
+    gain = gain_by_weights(training, rows, contenders)
+    group = np.unique(training.groups(rows), return_inverse=True)[1]
+    count = int(group.max()) + 1
     random = np.random.default_rng(0)
     gains = np.empty(promote.resamples)
     for index in range(promote.resamples):
         drawn = np.bincount(random.integers(0, count, count), minlength=count)
-        gains[index] = gain(drawn[codes].astype(np.float64))
+        gains[index] = gain(drawn[group].astype(np.float64))
     low, high = np.nanquantile(gains, [1 - promote.confidence, promote.confidence])
-    return Interval(gain(np.ones(len(codes))), float(low), float(high))
+    return Interval(gain(np.ones(len(group))), float(low), float(high))
+
+
+def gain_by_weights(
+    training: Training, rows: Columns, contenders: tuple[Columns, Columns]
+) -> Callable[[Weights], float]:
+    """Return the gain of the first predictions over the second as a function of row weights."""
+    metric = training.goal
+    periods = np.zeros(length(rows)) if training.pooled else training.periods(rows)
+    parts = []
+    for period in np.unique(periods):
+        mask = periods == period
+        own = take(rows, mask)
+        mine, theirs = (metric.scorer(own, take(p, mask)) for p in contenders)
+        parts.append((mask, mine, theirs))
+
+    def gain(weights: Weights) -> float:
+        gains = []
+        for mask, mine, theirs in parts:
+            own = weights[mask]
+            gains.append(metric.gain(mine(own), theirs(own)))
+        return float(np.mean(gains))
+
+    return gain
 
 
 def beats(metric: Metric, evaluation: Evaluation, promote: Promote) -> list[Verdict]:
@@ -105,7 +117,7 @@ def losses(scores: Mapping[str, Score | None], promote: Promote) -> list[Verdict
     ]
 
 
-def changed(rows: NDArray[np.bool_], promote: Promote) -> Verdict:
+def answer_changes(rows: NDArray[np.bool_], promote: Promote) -> Verdict:
     """Require that few rows, (rows,), get another answer than from the champion, or a reason."""
     share, limit = float(np.mean(rows)), promote.max_changed
     reason = " ".join(promote.reason.split())
@@ -135,8 +147,12 @@ def _limited(rule: str, score: Score | None, rival: str, limit: float, where: st
     return Verdict(rule, score.gain >= -limit, detail, where)
 
 
-def parity(loaded: Columns, fitted: Columns, differ: Differ = choices_differ) -> Parity:
+def parity(
+    loaded: Columns, fitted: Columns, export_differs: ComparePredictions = decisions_differ
+) -> Parity:
     """Compare predictions of the loaded and of the fitted model on the columns of the fitted.
+
+    Rows in which decisions changed are those that `export_differs(fitted, loaded)` returns.
 
     A difference is relative to the value, to the median size of all values or to 1, whichever is
     largest: float32 has seven digits, of the largest number in a sum. A prediction that is not a
@@ -151,7 +167,7 @@ def parity(loaded: Columns, fitted: Columns, differ: Differ = choices_differ) ->
     return Parity(
         rows=length(fitted),
         largest_difference=float(np.max(largest)),  # NaN when any is
-        changed_decisions=int(differ(fitted, loaded).sum()),
+        changed_decisions=int(export_differs(fitted, loaded).sum()),
     )
 
 

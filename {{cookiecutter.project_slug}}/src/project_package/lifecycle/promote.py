@@ -108,6 +108,6 @@ def compare(
     verdicts = [
         gate.champion(training.goal, gain, limits),
         *gate.losses(score_rows(training, rows, predictions), limits),
-        gate.changed(training.changed(old, new), limits),
+        gate.answer_changes(training.answer_changes(old, new), limits),
     ]
     return verdicts, score_slices(training, rows, predictions)

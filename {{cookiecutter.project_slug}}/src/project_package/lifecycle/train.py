@@ -163,7 +163,7 @@ def check_bundle(
     files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = Bundle(files, manifest)
     loaded, expected = run_model(project.load(bundle), compared), finished.predict(compared)
-    found = gate.parity(loaded, expected, project.training.differ)
+    found = gate.parity(loaded, expected, project.training.export_differs)
     verdict = gate.same_answers(found, params.promote)
     if not verdict.passed:
         raise GateRefused(f"The bundle of {manifest.candidate} is not its fitted model: {verdict}.")

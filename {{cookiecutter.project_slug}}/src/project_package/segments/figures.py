@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..columns import Columns
 from ..contract.training import Figure
 from .features import INPUTS
-from .metrics import known, once, outside, silhouette, stability, standard
+from .metrics import SILHOUETTE, STABILITY, known, outside, standard
 from .profiles import deviations
 
 FULL_COLOUR = 1.5
@@ -24,13 +24,13 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
     model = predictions["model"]
     numbers, counts = np.unique(model["segment"], return_counts=True)
     largest = _names(model)[numbers[np.argmax(counts)]]
-    apart = silhouette(rows, model["segment"])(once(rows))
+    apart = SILHOUETTE.score(rows, model)
     shape = "separate clouds" if apart > SEPARATE else "regions of one cloud, not separate clouds"
     sentences = (
         f"{len(numbers)} segments; the largest, “{largest}”, holds "
         f"{counts.max() / counts.sum():.0%} of the households.",
         "Clusterings of other samples of households agree with these segments to "
-        f"{stability(model)(once(rows)):.2f} (1: the same, 0: chance). Their silhouette is "
+        f"{STABILITY.score(rows, model):.2f} (1: the same, 0: chance). Their silhouette is "
         f"{apart:.2f} of 1: they are {shape}.",
     )
     shares = outside(rows, model["segment"])

@@ -8,7 +8,7 @@ Rows carry the features, `part` and the traits; predictions carry segment (rows,
 (rows, resamples): the segment in clusterings of resampled households.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 from sklearn.preprocessing import scale
 
-from ..columns import Columns, length
-from ..contract.training import Metric
+from ..columns import Columns
+from ..contract.training import Metric, Weights
 from .features import TRAITS, to_positions
 
 RESAMPLES = 20
@@ -34,98 +34,100 @@ def standard(rows: Columns) -> NDArray[Any]:
     return np.asarray(scale(to_positions(rows)))
 
 
-def silhouette(rows: Columns, segment: NDArray[Any]) -> Callable[[NDArray[Any]], float]:
-    """Return the mean silhouette (Rousseeuw 1987) as a function of row weights.
+def with_distances(rows: Columns, predictions: Columns) -> Columns:
+    """Return segment and resampled, with the distances between all households: (rows, rows).
 
-    A weight counts a row several times, but never as its own neighbour. Distances are between
-    standardised positions, all features alike, so that every model is measured alike. A row that is
-    alone in its segment has 0; with one segment the silhouette is NaN.
+    Distances are between standardised positions, all features alike, so that every model is
+    measured alike.
     """
     positions = standard(rows)
-    apart = cdist(positions, positions)
+    found = {name: predictions[name] for name in ("segment", "resampled")}
+    return {**found, "distances": cdist(positions, positions)}
+
+
+def silhouette(distances: NDArray[Any], segment: NDArray[Any], weights: Weights) -> float:
+    """Return the mean silhouette (Rousseeuw 1987) of distances, (rows, rows), and segments.
+
+    A weight counts a row several times, but never as its own neighbour. A row that is alone in its
+    segment has 0; with one segment the silhouette is NaN.
+    """
     numbers, codes = np.unique(segment, return_inverse=True)
     member = codes[:, None] == np.arange(len(numbers))
-
-    def score(weights: NDArray[Any]) -> float:
-        masses = member * weights[:, None]
-        size = masses.sum(axis=0) - masses  # of each segment, without the row itself
-        mean = np.divide(apart @ masses, size, out=np.full(size.shape, np.inf), where=size > 0)
-        inside = np.where(member, mean, 0).sum(axis=1)
-        nearest = np.where(member, np.inf, mean).min(axis=1)
-        counts = (weights > 0) & np.isfinite(nearest)
-        if not counts.any():
-            return float("nan")
-        alone = ~np.isfinite(inside)
-        larger = np.maximum(np.where(alone, 1, inside), nearest)
-        values = np.where(alone, 0, (nearest - inside) / np.where(larger > 0, larger, 1))
-        return float(np.average(values[counts], weights=weights[counts]))
-
-    return score
+    masses = member * weights[:, None]
+    size = masses.sum(axis=0) - masses  # of each segment, without the row itself
+    mean = np.divide(distances @ masses, size, out=np.full(size.shape, np.inf), where=size > 0)
+    inside = np.where(member, mean, 0).sum(axis=1)
+    nearest = np.where(member, np.inf, mean).min(axis=1)
+    counts = (weights > 0) & np.isfinite(nearest)
+    if not counts.any():
+        return float("nan")
+    alone = ~np.isfinite(inside)
+    larger = np.maximum(np.where(alone, 1, inside), nearest)
+    values = np.where(alone, 0, (nearest - inside) / np.where(larger > 0, larger, 1))
+    return float(np.average(values[counts], weights=weights[counts]))
 
 
-def agreement(one: NDArray[Any], two: NDArray[Any], weights: NDArray[Any]) -> float:
+def agreement(one: NDArray[Any], two: NDArray[Any], weights: Weights) -> float:
     """Return the adjusted Rand index (Hubert and Arabie 1985) of two partitions of weighted rows.
 
     1 for equal partitions, about 0 for independent ones; NaN when there are fewer than two rows.
     """
     first, second = (np.unique(codes, return_inverse=True)[1] for codes in (one, two))
-    table = np.zeros((int(first.max()) + 1, int(second.max()) + 1))
-    np.add.at(table, (first, second), weights)
+    shape = (int(first.max()) + 1, int(second.max()) + 1)
+    cells = np.bincount(first * shape[1] + second, weights, minlength=shape[0] * shape[1])
+    table = cells.reshape(shape)
     together, rows, columns, pairs = (
         float(np.sum(counts * (counts - 1))) / 2
         for counts in (table, table.sum(axis=1), table.sum(axis=0), table.sum())
     )
     if pairs <= 0:
         return float("nan")
-    by_chance, most = rows * columns / pairs, (rows + columns) / 2
+    by_chance = rows * columns / pairs
+    most = (rows + columns) / 2
     return (together - by_chance) / (most - by_chance) if most > by_chance else 1.0
 
 
-def stability(predictions: Columns) -> Callable[[NDArray[Any]], float]:
-    """Return the mean agreement with the resampled clusterings as a function of row weights."""
-    segment, others = predictions["segment"], predictions["resampled"].T
-    return lambda weights: float(np.mean([agreement(segment, o, weights) for o in others]))
+def stability(_: Columns, predictions: Columns, weights: Weights) -> float:
+    """Return the mean agreement of the segments with the resampled clusterings."""
+    segment = predictions["segment"]
+    others = predictions["resampled"].T
+    return float(np.mean([agreement(segment, other, weights) for other in others]))
 
 
-def quality(rows: Columns, predictions: Columns) -> Callable[[NDArray[Any]], float]:
-    """Return silhouette times stability (a negative silhouette alone) by row weights."""
-    apart, stable = silhouette(rows, predictions["segment"]), stability(predictions)
-
-    def score(weights: NDArray[Any]) -> float:
-        value = apart(weights)
-        return value * stable(weights) if value > 0 else value
-
-    return score
+def separation(_: Columns, prepared: Columns, weights: Weights) -> float:
+    """Return the silhouette of what `with_distances` returns."""
+    return silhouette(prepared["distances"], prepared["segment"], weights)
 
 
-def once(rows: Columns) -> NDArray[Any]:
-    """Return weights that count each row once."""
-    return np.ones(length(rows))
+def quality(rows: Columns, prepared: Columns, weights: Weights) -> float:
+    """Return silhouette times stability (a negative silhouette alone)."""
+    apart = separation(rows, prepared, weights)
+    return apart * stability(rows, prepared, weights) if apart > 0 else apart
 
 
-METRICS = (
-    Metric(
-        "quality",
-        "Silhouette times stability",
-        lambda r, p: quality(r, p)(once(r)),
-        meaning="High when segments are far apart and other samples of households give the same "
-        "segments.",
-    ),
-    Metric(
-        "silhouette",
-        "Silhouette",
-        lambda r, p: silhouette(r, p["segment"])(once(r)),
-        meaning="How much nearer households are to their own segment than to the next, from -1 "
-        "to 1.",
-    ),
-    Metric(
-        "stability",
-        "Stability, adjusted Rand index",
-        lambda r, p: stability(p)(once(r)),
-        meaning=f"How far {RESAMPLES} clusterings of other samples of households agree: 1 is "
-        "entirely, 0 by chance.",
-    ),
+QUALITY = Metric(
+    "quality",
+    "Silhouette times stability",
+    quality,
+    prepare=with_distances,
+    meaning="High when segments are far apart and other samples of households give the same "
+    "segments.",
 )
+SILHOUETTE = Metric(
+    "silhouette",
+    "Silhouette",
+    separation,
+    prepare=with_distances,
+    meaning="How much nearer households are to their own segment than to the next, from -1 to 1.",
+)
+STABILITY = Metric(
+    "stability",
+    "Stability, adjusted Rand index",
+    stability,
+    meaning=f"How far {RESAMPLES} clusterings of other samples of households agree: 1 is "
+    "entirely, 0 by chance.",
+)
+METRICS = (QUALITY, SILHOUETTE, STABILITY)
 
 
 def naive(rows: Columns) -> Columns:
@@ -151,7 +153,7 @@ def matched(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.where(known, numbers, size + np.arange(size))[new])
 
 
-def changed(old: Columns, new: Columns) -> NDArray[np.bool_]:
+def segments_differ(old: Columns, new: Columns) -> NDArray[np.bool_]:
     """Return the households that moved, whatever the numbers of the segments are: (rows,)."""
     return np.asarray(matched(old["segment"], new["segment"]) != old["segment"])
 

@@ -9,7 +9,7 @@ from .about import about
 from .features import HOUSEHOLD
 from .figures import figures, summary
 from .load import examples, load_data, read_batch, recent_events
-from .metrics import METRICS, changed, naive, quality, slices
+from .metrics import METRICS, naive, segments_differ, slices
 from .models import CANDIDATES
 from .params import SegmentsParams
 from .profiles import describe
@@ -40,7 +40,6 @@ def make_training(_: SegmentsParams, __: Path) -> HistoryTraining:
         split=split,
         candidates=CANDIDATES,
         metrics=METRICS,
-        weighted=quality,
         naive=naive,
         about=about,
         summary=summary,
@@ -53,6 +52,6 @@ def make_training(_: SegmentsParams, __: Path) -> HistoryTraining:
         pooled=True,
         groups=lambda rows: rows[HOUSEHOLD],
         slices=slices,
-        changed=changed,
+        answer_changes=segments_differ,
         recent_events=recent_events,
     )

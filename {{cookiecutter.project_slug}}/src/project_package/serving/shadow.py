@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from ..columns import choices_differ
+from ..columns import decisions_differ
 from .log_writer import LogWriter
 from .model_loader import ModelLoader, ServedModel
 from .predicted_batch import PredictedBatch, make_batch
@@ -60,7 +60,7 @@ class Shadow:
                 other = challenger.monitored[name]
                 difference = np.abs(np.subtract(values, other, dtype=np.float64))
                 self.metrics.shadow_difference.labels(name).inc(float(np.nansum(difference)))
-        changed = int(choices_differ(champion.predictions, challenger.predictions).sum())
+        changed = int(decisions_differ(champion.predictions, challenger.predictions).sum())
         self.metrics.shadow_rows.labels("changed").inc(changed)
         self.metrics.shadow_rows.labels("compared").inc(len(challenger.responses))
         if self.log_writer:

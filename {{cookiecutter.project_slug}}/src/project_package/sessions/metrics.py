@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..columns import TIMESTAMP, Columns, length
-from ..contract.training import Metric
+from ..contract.training import Metric, Weights, weighted_mean
 from .features import HOUSEHOLD, objects
 from .load import WEEK
 from .schemas import MAX_COUNT
@@ -38,61 +38,79 @@ def recalls(rows: Columns, predictions: Columns) -> Values:
     return np.asarray(hits(rows, predictions).sum(1) / sizes(rows))
 
 
-def reciprocal_rank(rows: Columns, predictions: Columns) -> float:
-    """Return the mean reciprocal rank of the first item that is bought; 0 if it is none of 20."""
+def reciprocal_ranks(rows: Columns, predictions: Columns) -> Values:
+    """Return one over the rank of the first item that is bought; 0 if it is none of 20."""
     found = hits(rows, predictions)
-    return float(np.mean(found.any(1) / (1 + found.argmax(1))))
+    return np.asarray(found.any(1) / (1 + found.argmax(1)))
 
 
-def ndcg(rows: Columns, predictions: Columns) -> float:
-    """Return the normalised discounted cumulative gain (Järvelin and Kekäläinen 2002)."""
+def discounted_gains(rows: Columns, predictions: Columns) -> Values:
+    """Return the normalised discounted cumulative gains (Järvelin and Kekäläinen 2002)."""
     found = hits(rows, predictions)
     discounts = 1 / np.log2(np.arange(2, found.shape[1] + 2))
     ideal = np.cumsum(discounts)[np.minimum(sizes(rows), len(discounts)) - 1]
-    return float(np.mean(found @ discounts / ideal))
+    return np.asarray(found @ discounts / ideal)
 
 
-def recall_of(repeated: bool, rows: Columns, predictions: Columns) -> float:
-    """Return the recall of the items that were in the earlier baskets, or of the others."""
+def recalls_of(repeated: bool, rows: Columns, predictions: Columns) -> Values:
+    """Return the recalls of the items that were in the earlier baskets, or of the others.
+
+    A basket without such items has NaN.
+    """
     shares = []
     columns = (rows["bought"], rows["again"], predictions["items"][:, :TOP_K].tolist())
     for bought, again, best in zip(*columns, strict=True):
         asked = again if repeated else [item for item in bought if item not in again]
-        if asked:
-            shares.append(sum(item in best for item in asked) / len(asked))
-    return float(np.mean(shares)) if shares else np.nan
+        shares.append(sum(item in best for item in asked) / len(asked) if asked else np.nan)
+    return np.array(shares)
 
 
-def coverage(_: Columns, predictions: Columns) -> float:
-    """Count the different items that are recommended to someone."""
-    return float(len({*predictions["items"][:, :TOP_K].ravel().tolist()}))
+def coverage(_: Columns, predictions: Columns, weights: Weights) -> float:
+    """Count the different items that are recommended to someone who has a weight."""
+    return float(len({*predictions["items"][weights > 0, :TOP_K].ravel().tolist()}))
+
+
+def mean_of(
+    values: Callable[[Columns, Columns], Values], name: str, label: str, meaning: str
+) -> Metric:
+    """Return the metric that is the mean of a value of each basket that has one."""
+
+    def compute(_: Columns, prepared: Columns, weights: Weights) -> float:
+        value = prepared["value"]
+        known = ~np.isnan(value)
+        return weighted_mean(value[known], weights[known])
+
+    def prepare(rows: Columns, predictions: Columns) -> Columns:
+        return {"value": values(rows, predictions)}
+
+    return Metric(name, label, compute, meaning=meaning, prepare=prepare)
 
 
 METRICS = (
-    Metric(
+    mean_of(
+        recalls,
         "recall",
         "Recall@20",
-        lambda r, p: float(np.mean(recalls(r, p))),
-        meaning="Share of the next basket that is among twenty recommended items.",
+        "Share of the next basket that is among twenty recommended items.",
     ),
-    Metric(
+    mean_of(
+        reciprocal_ranks,
         "mrr",
         "MRR@20",
-        reciprocal_rank,
-        meaning="Mean of one over the rank of the first item that is bought.",
+        "Mean of one over the rank of the first item that is bought.",
     ),
-    Metric("ndcg", "NDCG@20", ndcg, meaning="Recall that counts items at the top more."),
-    Metric(
+    mean_of(discounted_gains, "ndcg", "NDCG@20", "Recall that counts items at the top more."),
+    mean_of(
+        partial(recalls_of, True),
         "recall_repeat",
         "Recall@20, bought before",
-        partial(recall_of, True),
-        meaning="Recall of the items that the household bought in the half year before.",
+        "Recall of the items that the household bought in the half year before.",
     ),
-    Metric(
+    mean_of(
+        partial(recalls_of, False),
         "recall_new",
         "Recall@20, new",
-        partial(recall_of, False),
-        meaning="Recall of the items that it did not buy in the half year before.",
+        "Recall of the items that it did not buy in the half year before.",
     ),
     Metric(
         "coverage",
@@ -101,12 +119,6 @@ METRICS = (
         meaning="How many different items are recommended to someone in a week.",
     ),
 )
-
-
-def weighted(rows: Columns, predictions: Columns) -> Callable[[Values], float]:
-    """Return the recall as a function of row weights."""
-    found = recalls(rows, predictions)
-    return lambda weights: float(weights @ found / weights.sum()) if weights.any() else np.nan
 
 
 def naive(rows: Columns) -> Columns:
@@ -122,8 +134,11 @@ def naive(rows: Columns) -> Columns:
     return {"items": items, "scores": np.tile(counts / counts.sum(), (length(rows), 1))}
 
 
-def changed(one: Columns, two: Columns) -> NDArray[np.bool_]:
-    """Return the rows whose best items differ; items with one score may change places."""
+def lists_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
+    """Return the rows, (rows,), whose lists of best items differ between two predictions.
+
+    Items that have one score in the first predictions may change places.
+    """
     most = min(one["items"].shape[1], two["items"].shape[1])  # a catalogue can be smaller
     differ = one["items"][:, :most] != two["items"][:, :most]
     found = np.zeros(len(differ), np.bool_)

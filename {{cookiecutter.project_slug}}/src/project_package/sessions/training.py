@@ -33,7 +33,6 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         split=split,
         candidates=candidates(params, root),
         metrics=metrics.METRICS,
-        weighted=metrics.weighted,
         naive=metrics.naive,
         about=about,
         summary=figures.summary,
@@ -44,7 +43,7 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         periods=metrics.weeks,
         groups=lambda rows: rows[HOUSEHOLD].astype(str),
         slices=metrics.slices,
-        differ=metrics.changed,
-        changed=metrics.changed,
+        export_differs=metrics.lists_differ,
+        answer_changes=metrics.lists_differ,
         recent_events=load.recent_events,
     )

@@ -12,59 +12,54 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from ..columns import Columns, length
-from ..contract.training import Metric
+from ..columns import Columns
+from ..contract.training import Metric, Weights, weighted_mean
 from ..errors import require_known
+from ..thresholds import average_precision, break_even, calibration_error, counted, roc_auc
 from .decision import Details
 from .params import TabularParams
 from .problem import Kind, Problem
 
 Values: TypeAlias = NDArray[Any]
-Score: TypeAlias = Callable[[Values, Columns, Values], float]
+Score: TypeAlias = Callable[[Values, Columns, Weights], float]
 PERIODS = 5  # parts of the test, at most
 SLICED = 8  # values of a category that has slices, at most
 SMALLEST = 50  # rows of a slice, at least
 SMALLEST_CLASS = 10  # rows of each of two classes in a slice, at least
 
 
-def score_positive(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
-    """Score the probability of the positive class, where both classes have some weight."""
-    defined = len(np.unique(y[w > 0])) > 1
-    return float(score(y, p["probabilities"][:, 1], sample_weight=w)) if defined else np.nan
+def score_positive(
+    score: Callable[[Values, Values, Weights], float], y: Values, p: Columns, w: Weights
+) -> float:
+    """Score the probability of the positive class."""
+    return score(y, p["probabilities"][:, 1], w)
 
 
-def score_all(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
+def score_all(score: Callable[..., Any], y: Values, p: Columns, w: Weights) -> float:
     """Score the probabilities of all classes."""
     chances = p["probabilities"].astype(np.float64)
     chances /= chances.sum(axis=1, keepdims=True)  # in float32 they add up to nearly 1
     return float(score(y, chances, labels=np.arange(chances.shape[1]), sample_weight=w))
 
 
-def score_choice(score: Callable[..., Any], y: Values, p: Columns, w: Values) -> float:
+def score_choice(score: Callable[..., Any], y: Values, p: Columns, w: Weights) -> float:
     """Score the predicted classes or values."""
     return float(score(y, p["prediction"], sample_weight=w))
 
 
-def r2(y: Values, p: Columns, w: Values) -> float:
+def r2(y: Values, p: Columns, w: Weights) -> float:
     """Compute the share of the variance that is explained, where there is some variance."""
-    return score_choice(metrics.r2_score, y, p, w) if len(np.unique(y[w > 0])) > 1 else np.nan
+    varies = len(np.unique(counted(y, w))) > 1
+    return score_choice(metrics.r2_score, y, p, w) if varies else np.nan
 
 
-def calibration(y: Values, p: Columns, w: Values, bins: int = 10) -> float:
-    """Compute the expected calibration error over bins of equal size (Naeini et al. 2015)."""
-    chances = p["probabilities"][:, 1].astype(np.float64)
-    parts = np.array_split(np.argsort(chances, kind="stable"), bins)
-    return sum(abs(float(np.sum((w * (chances - y))[part]))) for part in parts) / float(w.sum())
-
-
-def cost(params: TabularParams, y: Values, p: Columns, w: Values) -> float:
+def cost(params: TabularParams, y: Values, p: Columns, w: Weights) -> float:
     """Compute the mean cost of a decision."""
-    missed, false = y > p["prediction"], y < p["prediction"]
-    costs = params.decide.false_negative * missed + params.decide.false_positive * false
-    return float(np.average(costs, weights=w))
+    missed = params.decide.false_negative * (y > p["prediction"])
+    return weighted_mean(missed + params.decide.false_positive * (y < p["prediction"]), w)
 
 
-def pinball(params: TabularParams, y: Values, p: Columns, w: Values) -> float:
+def pinball(params: TabularParams, y: Values, p: Columns, w: Weights) -> float:
     """Compute the mean pinball loss of both bounds (Koenker and Bassett 1978)."""
     tail = params.decide.tail
     low = metrics.mean_pinball_loss(y, p["low"], sample_weight=w, alpha=tail)
@@ -72,9 +67,9 @@ def pinball(params: TabularParams, y: Values, p: Columns, w: Values) -> float:
     return float(low + high) / 2
 
 
-def coverage_gap(params: TabularParams, y: Values, p: Columns, w: Values) -> float:
+def coverage_gap(params: TabularParams, y: Values, p: Columns, w: Weights) -> float:
     """Compute how far the share of values in their interval is from the wanted one."""
-    return abs(float(np.average(in_interval(y, p), weights=w)) - params.decide.coverage)
+    return abs(weighted_mean(in_interval(y, p), w) - params.decide.coverage)
 
 
 def in_interval(y: Values, p: Columns) -> Values:
@@ -134,11 +129,11 @@ def score_functions(kind: Kind, params: TabularParams) -> Mapping[str, Score]:
     if kind == "multiclass":
         return both
     return {
-        "average_precision": partial(score_positive, metrics.average_precision_score),
-        "roc_auc": partial(score_positive, metrics.roc_auc_score),
+        "average_precision": partial(score_positive, average_precision),
+        "roc_auc": partial(score_positive, roc_auc),
         **both,
         "cost": partial(cost, params),
-        "calibration": calibration,
+        "calibration": partial(score_positive, calibration_error),
     }
 
 
@@ -148,14 +143,14 @@ def find_metrics(problem: Problem, params: TabularParams) -> tuple[Metric, ...]:
     goal = params.metric or next(iter(known))
     require_known("metric", [goal], f"a metric of a {problem.kind} task", known)
 
-    def score(function: Score, rows: Columns, predictions: Columns) -> float:
-        return function(rows[problem.target], predictions, np.ones(length(rows)))
+    def compute(score: Score, rows: Columns, predictions: Columns, weights: Weights) -> float:
+        return score(rows[problem.target], predictions, weights)
 
     return tuple(
         Metric(
             name,
             TEXTS[name][0],
-            partial(score, known[name]),
+            partial(compute, known[name]),
             higher_is_better=name in HIGHER,
             meaning=TEXTS[name][1],
         )
@@ -168,8 +163,7 @@ def naive(problem: Problem, params: TabularParams, rows: Columns) -> Columns:
     target = rows[problem.target]
     if problem.classes:
         shares = np.bincount(target, minlength=len(problem.classes)) / len(target)
-        costs = params.decide
-        threshold = costs.false_positive / (costs.false_positive + costs.false_negative)
+        threshold = break_even(params.decide.false_positive, params.decide.false_negative)
         constant = Details(problem=problem, typical={}, threshold=threshold)
         return constant.decide(
             {"probabilities": np.tile(shares.astype(np.float32), (len(target), 1))}

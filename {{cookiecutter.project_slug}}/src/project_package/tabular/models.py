@@ -14,7 +14,6 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.metrics import confusion_matrix_at_thresholds
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
@@ -25,6 +24,7 @@ from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters, Outcome
 from ..errors import UserError
 from ..onnx_runtime import GRAPH
+from ..thresholds import least_cost_threshold
 from .decision import Details
 from .estimators import ESTIMATORS, Estimator
 from .params import Decide, TabularParams
@@ -178,13 +178,14 @@ def typical(problem: Problem, rows: Columns) -> dict[str, float | str]:
 
 
 def threshold(target: NDArray[Any], chances: NDArray[Any], decide: Decide) -> float:
-    """Return the threshold of least cost, midway between two probabilities (Elkan 2001)."""
-    _, false, missed, _, falling = confusion_matrix_at_thresholds(target, chances)
-    costs = decide.false_positive * false + decide.false_negative * missed
-    nothing = decide.false_negative * np.sum(target)
-    bounds = np.concatenate([falling[:1] + 1, falling, [0.0]])
-    best = int(np.argmin([nothing, *costs]))
-    return float((bounds[best] + bounds[best + 1]) / 2)
+    """Return the threshold of least cost: half the lowest probability if all should be flagged."""
+    everything = float(chances.min()) / 2
+    return least_cost_threshold(
+        chances,
+        decide.false_positive * (1 - target),
+        decide.false_negative * target,
+        everything=everything,
+    )
 
 
 def margins(target: NDArray[Any], predicted: NDArray[Any], tail: float) -> dict[str, Any]:

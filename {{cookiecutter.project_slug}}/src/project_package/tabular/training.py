@@ -2,12 +2,11 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..bundle import Bundle
-from ..columns import Columns, length
+from ..columns import length
 from ..contract.training import Training
 from ..data.table_schema import SCHEMA, read_schema
 from . import figures, load, metrics
@@ -40,12 +39,8 @@ def make_training(params: TabularParams, root: Path) -> Training:
     problem = find_problem(schema, params.data.target, params.data.positive)
     scores = metrics.find_metrics(problem, params)
     goal = scores[0]
-    score = metrics.score_functions(problem.kind, params)[goal.name]
     searched = metrics.SEARCHED.get(goal.name, goal.name)
     group = problem.column_of("group")
-
-    def weighted(rows: Columns, predictions: Columns) -> Any:
-        return partial(score, rows[problem.target], predictions)
 
     return Training(
         make_task=make_task,
@@ -53,7 +48,6 @@ def make_training(params: TabularParams, root: Path) -> Training:
         split=partial(split, problem),
         candidates=candidates(problem, absolute=searched == "mae"),
         metrics=scores,
-        weighted=weighted,
         naive=partial(metrics.naive, problem, params),
         about=partial(about, problem),
         read_batch=partial(load.read_batch, problem),
