@@ -7,7 +7,6 @@ import numpy as np
 
 from ..bundle import Bundle, Interval, Quantisation, pack
 from ..columns import Columns, take
-from ..contract.task import run_model
 from ..contract.training import Outcome
 from . import gate
 from .project import Project
@@ -64,4 +63,4 @@ def megabytes(bundle: Bundle) -> float:
 
 def milliseconds(project: Project, bundle: Bundle, row: Columns) -> float:
     """Return the processor time in which the loaded model predicts a row with features."""
-    return gate.processor_milliseconds(partial(run_model, project.load(bundle), row))
+    return gate.processor_milliseconds(partial(project.load(bundle).predict, row))

@@ -1,11 +1,8 @@
 """evaluate: score the challenger on the test rows, and write its report and model card."""
 
-from functools import partial
-
 import mlflow
 
 from ..bundle import PARAMS, Bundle
-from ..contract.task import run_model
 from ..contract.training import Splits
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
@@ -58,10 +55,10 @@ def describe(
     splits = splits_of(project, bundle)
     rows = splits.test
     # 2. Predict: the model, the simple baseline, and no model.
-    predict = partial(run_model, project.load(bundle))
+    predict = project.load(bundle).predict
     predictions = {
         MODEL: predict(rows),
-        BASELINE: run_model(project.load(project.registry.bundle(version, BASELINE)), rows),
+        BASELINE: project.load(project.registry.bundle(version, BASELINE)).predict(rows),
         NAIVE: training.naive(rows),
     }
     # 3. Score and describe.

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..bundle import EXAMPLES, example_requests, pack
 from ..columns import Columns, take
-from ..contract.task import predict_requests, run_model
+from ..contract.task import predict_requests
 from ..contract.training import Progress
 from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
@@ -81,7 +81,8 @@ def judge(
     if before and (reason := training.incompatible(before)):
         verdicts.append(Verdict("champion", True, f"not compared, since it {reason}", ""))
     elif before:
-        new, old = run_model(model, rows), run_model(project.load(before), rows)
+        new = model.predict(rows)
+        old = project.load(before).predict(rows)
         progress(0.3)
         more, slices = compare(project, rows, new, old)
         verdicts, rival = verdicts + more, "the champion"
@@ -93,7 +94,7 @@ def judge(
         requests = example_requests(task.request, examples[-1:], version.number)
         call: Callable[[], object] = partial(predict_requests, task, model, requests)
     else:
-        what, call = "a row with features", partial(run_model, model, take(rows, np.arange(1)))
+        what, call = "a row with features", partial(model.predict, take(rows, np.arange(1)))
     megabytes = sum(map(len, pack(bundle).values())) / 1e6
     return verdicts + gate.budgets(megabytes, gate.processor_milliseconds(call), what, limits)
 

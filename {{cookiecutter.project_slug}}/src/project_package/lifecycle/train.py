@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
 from ..columns import Columns, concatenate, length, take
-from ..contract.task import predict_requests, run_model
+from ..contract.task import predict_requests
 from ..contract.training import Candidate, Fitted, Metric, Outcome, Progress, Splits
 from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
@@ -162,7 +162,8 @@ def check_bundle(
     params = project.params
     files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = Bundle(files, manifest)
-    loaded, expected = run_model(project.load(bundle), compared), finished.predict(compared)
+    loaded = project.load(bundle).predict(compared)
+    expected = finished.predict(compared)
     found = gate.parity(loaded, expected, project.training.differ)
     verdict = gate.same_answers(found, params.promote)
     if not verdict.passed:
