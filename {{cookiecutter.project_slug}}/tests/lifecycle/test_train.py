@@ -1,5 +1,6 @@
 """Training refuses a bundle that predicts something else than the fitted model."""
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,12 +88,48 @@ def test_parity_rows_are_test_rows_first() -> None:
         parity_rows(splits, 10)
 
 
-def test_changed_code_starts_another_study(tmp_path: Path, monkeypatch: Any) -> None:
-    (tmp_path / "kind").mkdir()
-    (tmp_path / "kind" / "__init__.py").write_text("class Own: pass")
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [
+        ("models.py", True),
+        ("rows.sql", True),
+        ("prompts/answer.txt", True),
+        ("__pycache__/models.cpython-311.pyc", False),
+        ("__pycache__/models.cpython-311.pyc.140231", False),  # while Python writes it
+    ],
+)
+def test_edited_file_of_the_use_case_starts_another_study(
+    tmp_path: Path, monkeypatch: Any, file: str, counts: bool
+) -> None:
+    package = tmp_path / "kind"
+    edited = package / file
+    edited.parent.mkdir(parents=True)
+    edited.write_text("MAX_BIN = 4")
+    (package / "__init__.py").write_text("class Own: pass")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "kind", raising=False)
     from kind import Own  # type: ignore[import-not-found]  # noqa: PLC0415
 
     before = code_of(Own)
-    (tmp_path / "kind" / "models.py").write_text("MAX_BIN = 4")
-    assert code_of(Own) != before
+    assert code_of(Own) == before
+    edited.write_text("MAX_BIN = 5")
+    assert (code_of(Own) != before) is counts
+
+
+def test_edited_sql_is_not_scored_by_old_trials(copy: Project, monkeypatch: Any) -> None:
+    def tried() -> int:
+        run = copy.registry.versions()[0].run
+        of_run = f"tags.mlflow.parentRunId = '{run}'"
+        return len(copy.tracking.client.search_runs([copy.tracking.experiment], of_run))
+
+    folder = copy.workspace.root / "use_case"
+    folder.mkdir()
+    (folder / "rows.sql").write_text("select 1")
+    monkeypatch.setattr("inspect.getfile", lambda _: str(folder / "task.py"))
+    train(copy)
+    assert tried() == 3  # the plain use case has three candidates
+    train(copy)
+    assert tried() == 0
+    (folder / "rows.sql").write_text("select 2")
+    train(copy)
+    assert tried() == 3
