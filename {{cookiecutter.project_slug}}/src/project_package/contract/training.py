@@ -58,6 +58,11 @@ class Candidate:
     space: Callable[[Trial], Hyperparameters] | None = None
     quantise: Callable[[Any, Columns], Fitted] | None = None
     """Make a smaller model of a fitted one, calibrated on training rows."""
+    max_parity_rows: int | None = None
+    """On how many rows at most the bundle is compared with the fitted model, for a model whose
+    calls are slow or cost money. None: 20,000, or more if `promote.min_parity_rows` says so."""
+    latency_calls: int = 150
+    """How many calls the gate times."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,10 @@ class Training:
     """Return pictures of what matters to the loaded model, found by predictions of test rows."""
     incompatible: Callable[[Bundle], str] = lambda _: ""
     """Return why a bundle's model cannot predict these rows: `predicts age`; empty if it can."""
+
+    def candidate(self, name: str) -> Candidate | None:
+        """Return the candidate of that name; None if the code has none, or no longer."""
+        return next((found for found in self.candidates if found.name == name), None)
 
     @property
     def goal(self) -> Metric:

@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from ..bundle import EXAMPLES, example_requests, pack
+from ..bundle import EXAMPLES, Bundle, example_requests, pack
 from ..columns import Columns, take
-from ..contract.task import predict_requests
+from ..contract.task import Model, predict_requests
 from ..contract.training import Progress
 from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
@@ -88,15 +88,25 @@ def judge(
         verdicts, rival = verdicts + more, "the champion"
     # 4. Check slices, parity, size and time.
     verdicts += gate.slices(training.goal, slices, rival, limits)
-    verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
-    if examples := json.loads(bundle.files[EXAMPLES]):
-        task, what = training.make_task(bundle), "a request, features included"
-        requests = example_requests(task.request, examples[-1:], version.number)
-        call: Callable[[], object] = partial(predict_requests, task, model, requests)
-    else:
-        what, call = "a row with features", partial(model.predict, take(rows, np.arange(1)))
+    candidate = training.candidate(bundle.manifest.candidate)
+    verdicts.append(gate.same_answers(bundle.manifest.parity, limits, candidate))
     megabytes = sum(map(len, pack(bundle).values())) / 1e6
-    return verdicts + gate.budgets(megabytes, gate.processor_milliseconds(call), what, limits)
+    what, call = call_to_time(project, version, bundle, model, rows)
+    calls = gate.latency_calls(candidate)
+    milliseconds = gate.processor_milliseconds(call, calls=calls)
+    return verdicts + gate.budgets(megabytes, milliseconds, f"{what}, in {calls} calls", limits)
+
+
+def call_to_time(
+    project: Project, version: Version, bundle: Bundle, model: Model, rows: Columns
+) -> tuple[str, Callable[[], object]]:
+    """Return what the gate times, and in words: an example's request, or else a row."""
+    examples = json.loads(bundle.files[EXAMPLES])
+    if not examples:
+        return "a row with features", partial(model.predict, take(rows, np.arange(1)))
+    task = project.training.make_task(bundle)
+    requests = example_requests(task.request, examples[-1:], version.number)
+    return "a request, features included", partial(predict_requests, task, model, requests)
 
 
 def compare(
