@@ -166,6 +166,9 @@ class Training:
     examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
     """Build up to so many requests from test rows, without identifiers of the data."""
 
+    libraries: tuple[str, ...] = ()
+    """Distributions that the model imports beside those of every use case: the requirements of the
+    MLflow model name them."""
     search_metric: Metric | None = None
     """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
     finish: Callable[[Any, Any, Columns, Outcome], Fitted] = lambda _, fitted, *__: fitted

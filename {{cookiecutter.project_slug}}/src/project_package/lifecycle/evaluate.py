@@ -22,7 +22,7 @@ def evaluate(project: Project) -> Evaluation:
     Raises:
         UserError: there is no challenger, or its test rows are not available.
     """
-    version = challenger(project)
+    version = find_challenger(project)
     with project.console.step("evaluate") as progress:
         # 1. Score the model, the simple baseline and no model on the test rows.
         document = describe(project, version)
@@ -92,7 +92,7 @@ def write_report(project: Project, version: Version, document: Document) -> None
     client.update_model_version(project.registry.name, str(version.number), description)
 
 
-def challenger(project: Project) -> Version:
+def find_challenger(project: Project) -> Version:
     """Return the challenger; raise UserError when there is none."""
     version = project.registry.find(CHALLENGER)
     if version is None:

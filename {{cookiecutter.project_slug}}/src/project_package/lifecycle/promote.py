@@ -13,7 +13,7 @@ from ..contract.training import Progress
 from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
 from . import gate
-from .evaluate import challenger, describe, splits_of, write_report
+from .evaluate import describe, find_challenger, splits_of, write_report
 from .gate import Verdict
 from .project import Project
 from .registry import Version
@@ -32,7 +32,7 @@ def promote(project: Project) -> int:
     metrics = (metric.name for metric in project.training.metrics)
     require_known("promote.max_loss", project.params.promote.max_loss, "a metric", metrics)
     with project.workspace.lock():  # a second promote waits, and sees the new champion
-        version, champion = challenger(project), registry.champion()
+        version, champion = find_challenger(project), registry.champion()
         if champion is not None and champion.number == version.number:
             console.print(f"Version {version.number} is the champion already.")
             return version.number

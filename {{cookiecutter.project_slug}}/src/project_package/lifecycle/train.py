@@ -67,7 +67,7 @@ def train(project: Project) -> int:
         # 5. Log both bundles, and one as the MLflow model.
         log_files(pack(baseline), BASELINE)
         log_files(pack(bundle), BUNDLE)
-        model = log_model(bundle, training.make_task)
+        model = log_model(bundle, training)
         mlflow.set_tag("use_case", training.make_task(bundle).name)
         # 6. Register, last: a kill before this leaves no incomplete version.
         with project.workspace.lock():
