@@ -19,9 +19,10 @@ from project_package.cli import EntryPoint
 from project_package.columns import Columns, length, take
 from project_package.contract.task import Model, Task, predict_requests
 from project_package.contract.training import Training
-from project_package.lifecycle.evaluate import find_challenger, splits_of
+from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.make_dataset import make_dataset
 from project_package.lifecycle.predict import predict
+from project_package.lifecycle.predicted_version import kept_predictions, splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import BUNDLE, CHAMPION
 from project_package.serving.app import create_app
@@ -78,6 +79,18 @@ def test_same_seed_gives_the_same_bundle_and_scores(
     assert one.digest == two.digest
     first, second = (registry.evaluation(version) for version in versions)
     assert first == second
+
+
+def test_kept_predictions_are_those_of_the_model(
+    project: Project, model: Model, rows: Columns
+) -> None:
+    version = project.registry.find(CHAMPION)
+    assert version is not None
+    kept = kept_predictions(project, version)
+    assert kept is not None
+    assert_same(kept["model"], model.predict(rows))
+    assert_same(kept["naive"], project.training.naive(rows))
+    assert kept["baseline"].keys()
 
 
 def test_mlflow_model_requires_the_versions_that_it_was_made_with(
