@@ -11,6 +11,9 @@ from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
 from reserved_names import reserved_names
 
+from project_package.contract.training import Training
+from project_package.params import read_params
+
 ROWS = ANSWERS["_use_cases"]
 QUESTIONS = [name for name in ANSWERS if not name.startswith("_")]
 
@@ -139,3 +142,14 @@ def test_row_is_true_of_the_code(name: str) -> None:
     history = getattr(task, "HISTORY", None)
     assert row["retention"] == (f"{history.retention.days} days" if history else "")
     assert row["labels"] == (history is not None and history.label is not None)
+    served = {requirement.partition(">")[0] for requirement in row["serving"]}
+    assert served - {"redis"} == {*training_of(name).libraries}, "the event store needs redis"
+
+
+def training_of(name: str) -> Training:
+    """Return the training of a use case, with the parameters of its tests."""
+    module, folder = import_module(f"project_package.{name}.training"), PROGRAM / "tests" / name
+    training: Training = module.make_training(
+        read_params(module.PARAMS, folder / "tiny.toml"), folder
+    )
+    return training

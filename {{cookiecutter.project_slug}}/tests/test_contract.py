@@ -4,9 +4,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import polars as pl
 import pytest
@@ -18,10 +20,11 @@ from project_package.cli import EntryPoint
 from project_package.columns import Columns, length, take
 from project_package.contract.task import Model, Task, predict_requests
 from project_package.contract.training import Training
-from project_package.lifecycle.evaluate import challenger, splits_of
+from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.gate import paired_bootstrap
 from project_package.lifecycle.make_dataset import make_dataset
 from project_package.lifecycle.predict import predict
+from project_package.lifecycle.predicted_version import kept_predictions, splits_of
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.scoring import score_rows
 from project_package.model_store import BUNDLE, CHAMPION
@@ -82,6 +85,29 @@ def test_same_seed_gives_the_same_bundle_and_scores(
     assert first == second
 
 
+def test_kept_predictions_are_those_of_the_model(
+    project: Project, model: Model, rows: Columns
+) -> None:
+    version = project.registry.find(CHAMPION)
+    assert version is not None
+    kept = kept_predictions(project, version)
+    assert kept is not None
+    assert_same(kept["model"], model.predict(rows))
+    assert_same(kept["naive"], project.training.naive(rows))
+    assert kept["baseline"].keys()
+
+
+def test_mlflow_model_requires_the_versions_that_it_was_made_with(
+    training: Training, project: Project, tmp_path: Path
+) -> None:
+    project.tracking  # noqa: B018  connects MLflow to this project
+    model = f"models:/{project.params.name}@{CHAMPION}"
+    mlflow.artifacts.download_artifacts(f"{model}/requirements.txt", dst_path=str(tmp_path))
+    required = (tmp_path / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    for library in ("numpy", "onnxruntime", "pydantic", *training.libraries):
+        assert f"{library}=={version(library)}" in required
+
+
 def test_same_parameters_give_the_same_data(
     project: Project, opened: Callable[[Path], Project], tmp_path: Path
 ) -> None:
@@ -94,9 +120,9 @@ def test_report_explains_its_rows_scores_and_slices(
     training: Training, project: Project, rows: Columns
 ) -> None:
     page = unescape((project.workspace.reports / "report.html").read_text(encoding="utf-8"))
-    registry, version = project.registry, challenger(project)
-    evaluation, about = registry.evaluation(version), training.about(project.params)
-    figures = registry.client.list_artifacts(version.run, "figures")
+    registry, challenger = project.registry, find_challenger(project)
+    evaluation, about = registry.evaluation(challenger), training.about(project.params)
+    figures = registry.client.list_artifacts(challenger.run, "figures")
     assert len(figures) == page.count('role="img"') > 0
     assert f"{length(rows):,} {about.rows}" in page
     for score in evaluation.scores:

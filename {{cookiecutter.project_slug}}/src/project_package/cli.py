@@ -1,6 +1,6 @@
 """The command line: `ml <command>`. A command imports its stage when it runs, so help is quick.
 
-Exit codes: 0 done, 1 the gate refused, 2 something that the user can fix, 70 a crash.
+Exit codes: 0 done, 1 the gate refused, 2 something that the user can fix, 70 a crash, 130 Ctrl-C.
 """
 
 import os

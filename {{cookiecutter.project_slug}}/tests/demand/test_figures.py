@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 from project_package.columns import Columns
 from project_package.demand.figures import figures, most_variable, summary
-from project_package.lifecycle.evaluate import challenger
+from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.scoring import Score, number
 
@@ -68,7 +68,7 @@ def test_summary_states_errors_and_coverage() -> None:
 
 @pytest.mark.parametrize("use_case", ["demand"], indirect=True, scope="session")
 def test_relative_error_is_the_quotient_of_the_errors(project: Project) -> None:
-    evaluation = project.registry.evaluation(challenger(project))
+    evaluation = project.registry.evaluation(find_challenger(project))
     whole: dict[str, Score | None] = {score.name: score for score in evaluation.scores}
     for scores in (whole, *(part.scores for part in evaluation.slices)):
         error, relative = scores["mae"], scores["relative_mae"]

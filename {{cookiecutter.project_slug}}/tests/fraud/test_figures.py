@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from project_package.columns import Columns
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
 from project_package.fraud.figures import figures, summary
-from project_package.lifecycle.evaluate import challenger
+from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.project import Project
 
 
@@ -52,7 +52,7 @@ def test_strongest_feature_of_flagged_payments_is_on_top() -> None:
 
 @pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
 def test_legend_and_table_have_the_same_precision(project: Project) -> None:
-    ap = project.registry.evaluation(challenger(project)).score("ap")
+    ap = project.registry.evaluation(find_challenger(project)).score("ap")
     page = (project.workspace.reports / "report.html").read_text(encoding="utf-8")
     for name, value in (("model", ap.model), ("simple baseline", ap.baseline)):
         assert f">{name}, AP {value:.3f}<" in page

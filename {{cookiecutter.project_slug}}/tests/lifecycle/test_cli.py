@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 from optuna.exceptions import StorageInternalError
 
 from project_package.cli import EntryPoint
+from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.project import Project
 
 COMMANDS = ["data", "train", "evaluate", "promote", "rollback", "pipeline", "predict", "models",
@@ -85,6 +86,29 @@ def test_refusal_of_the_gate_exits_with_1(
         r"size: \d\.\d+ MB of 0\.001 MB \(see promote\.max_bundle_mb\)$", ml.err, re.MULTILINE
     )
     assert "does not become the champion" in ml.err
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "traceback"),
+    [
+        (GateRefused("The bundle is another."), 1, False),
+        (UserError("There is no data yet."), 2, False),
+        (RuntimeError("The fit did not converge."), 70, True),
+        (KeyboardInterrupt(), 130, False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.usefixtures("new")
+def test_exit_code_says_how_a_stage_failed(
+    ml: Ml, monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int, traceback: bool
+) -> None:
+    def fail(_: Project) -> None:
+        raise failure
+
+    monkeypatch.setattr("project_package.lifecycle.train.train", fail)
+    assert ml("train") == code
+    assert str(failure) in ml.err
+    assert ("Traceback" in ml.err) is traceback
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,15 @@ def test_latency_is_the_lowest_median_of_three_repetitions() -> None:
     assert list(calls) == []
 
 
+@pytest.mark.parametrize(("calls", "milliseconds"), [(1, 9000), (2, 4000), (4, 3000)])
+def test_latency_of_few_calls(calls: int, milliseconds: float) -> None:
+    seconds = [9, 4, 3, 5][:calls]
+    clock = iter(moment for took in seconds for moment in (0.0, float(took)))
+    found = gate.processor_milliseconds(lambda: None, lambda: next(clock), calls)
+    assert found == milliseconds
+    assert list(clock) == []
+
+
 def test_latency_is_processor_time() -> None:
     assert gate.processor_milliseconds(lambda: time.sleep(0.002)) < 1
 
@@ -215,6 +224,21 @@ def test_parity_needs_equal_answers_on_enough_rows(
     assert verdict.passed is passed
     assert not gate.same_answers(None, Promote()).passed
     assert f"{changed} decisions changed, on {rows:,} rows of 10,000 required" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("most", "rows", "required", "passed"),
+    [(None, 9_999, "10,000", False), (50_000, 9_999, "10,000", False),
+     (9_999, 9_999, "9,999", True), (9_999, 9_998, "9,999", False)],
+)  # fmt: skip
+def test_candidate_can_require_fewer_rows_for_parity(
+    most: int | None, rows: int, required: str, passed: bool
+) -> None:
+    found = Parity(rows=rows, largest_difference=0.0, changed_decisions=0)
+    candidate = replace(TRAINING.candidates[0], max_parity_rows=most)
+    verdict = gate.same_answers(found, Promote(), candidate)
+    assert verdict.passed is passed
+    assert f"on {rows:,} rows of {required} required" in verdict.detail
 
 
 def test_every_rule_names_the_parameters_to_look_at() -> None:

@@ -9,8 +9,7 @@ from plain.use_case import TRAINING, make_task
 from projects import open_project, run_plain
 
 from project_package.columns import length
-from project_package.contract.task import run_model
-from project_package.lifecycle.evaluate import splits_of
+from project_package.lifecycle.predicted_version import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 from project_package.serving.app import create_app
@@ -48,7 +47,7 @@ def test_champion_has_the_files_of_its_candidate(champion: Project) -> None:
 def test_server_answers_as_the_evaluation_predicted(champion: Project, client: TestClient) -> None:
     bundle = champion.store.load(CHAMPION)[1]
     rows = splits_of(champion, bundle).test
-    expected = run_model(champion.load(bundle), rows)["probability"]
+    expected = champion.load(bundle).predict(rows)["probability"]
     customers = TRAINING.examples(champion.workspace.root, rows, length(rows))
     body = {"instances": [customer.model_dump() for customer in customers]}
     answer = client.post("/v1/predict", json=body).raise_for_status().json()

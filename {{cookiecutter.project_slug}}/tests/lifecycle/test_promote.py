@@ -39,7 +39,7 @@ def test_every_rule_is_kept_with_the_version(candidate: Project) -> None:
     start = "- passed, "
     lines = [line for line in description(candidate).splitlines() if line.startswith(start)]
     assert [line.removeprefix(start).split(":")[0].split()[0] for line in lines] == RULES
-    assert lines[-1].endswith("for a request, features included")
+    assert lines[-1].endswith("for a request, features included, in 150 calls")
     assert "more for this reason: new prices" in lines[RULES.index("changed")]
 
 
@@ -136,6 +136,23 @@ def test_new_model_store_gets_its_champion(candidate: Project, tmp_path: Path) -
     assert moved.store.pointer("champion") == before
 
 
+def test_candidate_limits_parity_rows_and_timed_calls(copy: Project) -> None:
+    candidates = tuple(
+        replace(candidate, max_parity_rows=100, latency_calls=2)
+        for candidate in copy.training.candidates
+    )
+    training = replace(copy.training, candidates=candidates)
+    project = limited(replace(copy, training=training), min_parity_rows=10_000)
+    train(project)
+    evaluate(project)
+    assert promote(project) == 2
+    rules = description(project)
+    assert "on 100 rows of 100 required" in rules
+    assert rules.endswith("for a request, features included, in 2 calls")
+    with pytest.raises(UserError, match=r"There are 600 rows .* asks for 10,000"):
+        train(limited(copy, min_parity_rows=10_000))
+
+
 def test_without_examples_a_row_is_timed(copy: Project) -> None:
     project = limited(copy, max_latency_ms=1e-9)
     options = project.params.train.model_copy(update={"examples": 0})
@@ -143,6 +160,6 @@ def test_without_examples_a_row_is_timed(copy: Project) -> None:
     train(project)
     evaluate(project)
     with pytest.raises(
-        GateRefused, match="ms of 1e-09 ms of processor time for a row with features"
+        GateRefused, match="ms of 1e-09 ms of processor time for a row with features, in 150 calls"
     ):
         promote(project)

@@ -17,7 +17,8 @@ from optuna.trial import TrialState, create_trial
 
 from project_package.columns import length
 from project_package.errors import UserError
-from project_package.lifecycle.evaluate import challenger, describe, write_report
+from project_package.lifecycle.evaluate import describe, find_challenger, write_report
+from project_package.lifecycle.predicted_version import read_version
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.report import headline
 from project_package.lifecycle.tracking import Tracking, commit, connect, log_trial
@@ -132,8 +133,8 @@ def test_experiment_and_model_say_what_they_are_for(project: Project) -> None:
 
 
 def test_description_of_a_version_fits_into_databases(project: Project) -> None:
-    version, client = challenger(project), project.tracking.client
-    found = describe(project, version)
+    version, client = find_challenger(project), project.tracking.client
+    found = describe(project, read_version(project, version))
     write_report(project, version, replace(found, summary=("A long finding.",) * 1000))
     description = client.get_model_version(project.params.name, str(version.number)).description
     assert str(description).startswith(f"{headline(found)}\n\nA long finding.")

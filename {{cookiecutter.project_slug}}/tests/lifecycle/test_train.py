@@ -1,5 +1,6 @@
 """Training refuses a bundle that predicts something else than the fitted model."""
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from project_package.contract.training import Fitted, Fold, Metric, Outcome, Spl
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.train import code_of, parity_rows, train
+from project_package.lifecycle.train import code_of, parity_rows, require_parity_rows, train
 from project_package.onnx_runtime import GRAPH, OnnxModel
+from project_package.params import Promote
 
 
 @dataclass(frozen=True)
@@ -78,21 +80,67 @@ def test_finish_sees_the_validation_rows_of_every_fold(copy: Project) -> None:
     assert seen == [[300, 600, 600]] * 2  # the simple baseline and the best candidate
 
 
-def test_parity_rows_are_test_rows_first() -> None:
+def test_parity_rows_are_test_rows_first(monkeypatch: Any) -> None:
     test, rows = {"x": np.arange(4)}, {"x": np.arange(4, 9)}
     splits = Splits(rows, (Fold(take(rows, np.arange(3)), rows),), test)
-    found = [parity_rows(splits, least, 3)["x"].tolist() for least in (1, 6)]
-    assert [*found, parity_rows(splits, 1)["x"].tolist()] == [[*range(n)] for n in (3, 6, 9)]
+    monkeypatch.setattr("project_package.lifecycle.train.PARITY_ROWS", 3)
+    simple = TRAINING.candidates[0]
+    for most, least, count in ((None, 1, 3), (None, 6, 6), (None, 99, 9), (5, 1, 5), (5, 99, 5)):
+        candidate = replace(simple, max_parity_rows=most)
+        found = parity_rows(splits, candidate, Promote(min_parity_rows=least))
+        assert found["x"].tolist() == [*range(count)]
+
+
+def test_too_few_rows_for_parity_are_refused() -> None:
+    splits = Splits(rows := {"x": np.arange(5)}, (), take(rows, np.arange(4)))
+    simple, asked = TRAINING.candidates[0], Promote(min_parity_rows=10)
     with pytest.raises(UserError, match=r"There are 9 rows .* asks for 10: use more data or lower"):
-        parity_rows(splits, 10)
+        require_parity_rows(splits, simple, asked)
+    require_parity_rows(splits, replace(simple, max_parity_rows=9), asked)
 
 
-def test_changed_code_starts_another_study(tmp_path: Path, monkeypatch: Any) -> None:
-    (tmp_path / "kind").mkdir()
-    (tmp_path / "kind" / "__init__.py").write_text("class Own: pass")
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [
+        ("models.py", True),
+        ("rows.sql", True),
+        ("prompts/answer.txt", True),
+        ("__pycache__/models.cpython-311.pyc", False),
+        ("__pycache__/models.cpython-311.pyc.140231", False),  # while Python writes it
+    ],
+)
+def test_edited_file_of_the_use_case_starts_another_study(
+    tmp_path: Path, monkeypatch: Any, file: str, counts: bool
+) -> None:
+    package = tmp_path / "kind"
+    edited = package / file
+    edited.parent.mkdir(parents=True)
+    edited.write_text("MAX_BIN = 4")
+    (package / "__init__.py").write_text("class Own: pass")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "kind", raising=False)
     from kind import Own  # type: ignore[import-not-found]  # noqa: PLC0415
 
     before = code_of(Own)
-    (tmp_path / "kind" / "models.py").write_text("MAX_BIN = 4")
-    assert code_of(Own) != before
+    assert code_of(Own) == before
+    edited.write_text("MAX_BIN = 5")
+    assert (code_of(Own) != before) is counts
+
+
+def test_edited_sql_is_not_scored_by_old_trials(copy: Project, monkeypatch: Any) -> None:
+    def tried() -> int:
+        run = copy.registry.versions()[0].run
+        of_run = f"tags.mlflow.parentRunId = '{run}'"
+        return len(copy.tracking.client.search_runs([copy.tracking.experiment], of_run))
+
+    folder = copy.workspace.root / "use_case"
+    folder.mkdir()
+    (folder / "rows.sql").write_text("select 1")
+    monkeypatch.setattr("inspect.getfile", lambda _: str(folder / "task.py"))
+    train(copy)
+    assert tried() == 3  # the plain use case has three candidates
+    train(copy)
+    assert tried() == 0
+    (folder / "rows.sql").write_text("select 2")
+    train(copy)
+    assert tried() == 3

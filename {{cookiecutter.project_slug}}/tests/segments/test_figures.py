@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from project_package.columns import Columns
-from project_package.lifecycle.evaluate import challenger
+from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.project import Project
 from project_package.segments.features import INPUTS, TRAITS
 from project_package.segments.figures import figures, summary
@@ -122,7 +122,7 @@ def test_summary_leaves_out_unknown_traits() -> None:
 
 @pytest.mark.parametrize("use_case", ["segments"], indirect=True, scope="session")
 def test_sentences_and_table_have_the_same_scores(project: Project) -> None:
-    evaluation = project.registry.evaluation(challenger(project))
+    evaluation = project.registry.evaluation(find_challenger(project))
     page = (project.workspace.reports / "report.html").read_text(encoding="utf-8")
     stable, apart = (evaluation.score(name).model for name in ("stability", "silhouette"))
     assert f"agree with these segments to {stable:.2f}" in page

@@ -15,7 +15,7 @@ import pytest
 from tabular.tables import bundle_of
 
 from project_package.bundle import Bundle
-from project_package.contract.task import predict_requests, run_model
+from project_package.contract.task import predict_requests
 from project_package.contract.training import Outcome, Training
 from project_package.data.table_schema import read_schema
 from project_package.errors import UserError
@@ -189,7 +189,8 @@ def test_columns_of_any_name_are_answered(tmp_path: Path) -> None:
     task = loaded(tmp_path)[0].make_task(bundle := fitted(tmp_path))
     body = {**dict.fromkeys(names, 12.5), "explain": True}
     request = task.request.model_validate_json(json.dumps(body), strict=True)
-    assert predict_requests(task, task.load(bundle), [request])[0]["reasons"][0]["feature"] in names
+    model: Any = task.load(bundle)
+    assert predict_requests(task, model, [request])[0]["reasons"][0]["feature"] in names
 
 
 def test_file_to_predict_may_have_other_columns_and_values(tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ def test_file_to_predict_may_have_other_columns_and_values(tmp_path: Path) -> No
     assert rows["x"].tolist() == X.tolist()
     write(file, {**TABLE, "prediction": range(COUNT)})
     rows = training.read_batch(params, file, tmp_path)
-    model = training.make_task(bundle).load(bundle)
-    found = training.batch_table(rows, run_model(model, rows))
+    model: Any = training.make_task(bundle).load(bundle)
+    found = training.batch_table(rows, model.predict(rows))
     assert found["own prediction"].tolist() == [str(number) for number in range(COUNT)]
     assert {*found["prediction"]} == {"0", "1"}

@@ -10,7 +10,6 @@ evaluation, batch and server:
     requests -> to_rows -> Model.predict -> to_responses -> responses
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -86,21 +85,13 @@ class Task:
     """Routes that only this task offers, by the scope of the API key that they need."""
 
 
-def run_model(model: Model | AsyncModel, rows: Columns) -> Columns:
-    """Return the predictions of a model for rows with features, one row per row."""
-    predictions = model.predict(rows)
-    if isinstance(predictions, Mapping):
-        return predictions
-    return asyncio.run(predictions)
-
-
 def predict_requests(
-    task: Task, model: Model | AsyncModel, requests: Sequence[BaseModel]
+    task: Task, model: Model, requests: Sequence[BaseModel]
 ) -> list[dict[str, Any]]:
     """Predict requests as the server does; return the responses as JSON objects.
 
     A request without history is answered as one without earlier events.
     """
     rows = task.to_rows(requests)
-    responses = task.to_responses(rows, run_model(model, rows))
+    responses = task.to_responses(rows, model.predict(rows))
     return [from_json(response.model_dump_json()) for response in responses]

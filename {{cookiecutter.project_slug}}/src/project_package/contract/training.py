@@ -62,6 +62,11 @@ class Candidate:
     space: Callable[[Trial], Hyperparameters] | None = None
     quantise: Callable[[Any, Columns], Fitted] | None = None
     """Make a smaller model of a fitted one, calibrated on training rows."""
+    max_parity_rows: int | None = None
+    """On how many rows at most the bundle is compared with the fitted model, for a model whose
+    calls are slow or cost money. None: 20,000, or more if `promote.min_parity_rows` says so."""
+    latency_calls: int = 150
+    """How many calls the gate times."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,9 @@ class Training:
     examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
     """Build requests without identifiers of the data (folder, test rows, how many at most)."""
 
+    libraries: tuple[str, ...] = ()
+    """Distributions that the model imports beside those of every use case: the requirements of the
+    MLflow model name them."""
     search_metric: Metric | None = None
     """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
     finish: Callable[[Any, Any, Columns, Outcome], Fitted] = lambda _, fitted, *__: fitted
@@ -211,6 +219,10 @@ class Training:
     incompatible: Callable[[Bundle], str] = lambda _: ""
     """Return why the model of a bundle cannot predict these rows, `predicts age`, or an empty text
     if it can (bundle)."""
+
+    def candidate(self, name: str) -> Candidate | None:
+        """Return the candidate of that name; None if the code has none, or no longer."""
+        return next((found for found in self.candidates if found.name == name), None)
 
     @property
     def goal(self) -> Metric:

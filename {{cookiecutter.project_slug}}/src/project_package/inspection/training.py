@@ -37,6 +37,7 @@ def make_training(params: InspectionParams, root: Path) -> Training:
     """Return the training for parameters and a project's folder."""
     return Training(
         make_task=make_task,
+        libraries=("pillow",),
         load_data=load.load_data,
         split=split,
         candidates=candidates(params, root),

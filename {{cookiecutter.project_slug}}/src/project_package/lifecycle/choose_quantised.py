@@ -1,4 +1,4 @@
-"""quantisation: take the smaller model of a network if it loses little on the validation rows."""
+"""choose_quantised: take a network's smaller model if it loses little on the validation rows."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,7 +7,6 @@ import numpy as np
 
 from ..bundle import Bundle, Interval, Quantisation, pack
 from ..columns import Columns, take
-from ..contract.task import run_model
 from ..contract.training import Outcome
 from . import gate
 from .project import Project
@@ -19,11 +18,12 @@ def choose(project: Project, full: tuple[Bundle, Outcome], small: tuple[Bundle, 
     Each comes with the outcome of the same validation rows, so that no test row decides.
     """
     # 1. Compare scores, sizes and times.
-    (before, old), (after, new) = full, small
-    contenders, promote = (new.predictions, old.predictions), project.params.promote
-    gain = gate.paired_bootstrap(project.training, old.rows, contenders, promote)
+    before, old = full
+    after, new = small
+    contenders = (new.predictions, old.predictions)
+    gain = gate.paired_bootstrap(project.training, old.rows, contenders, project.params.promote)
     row = take(old.rows, np.arange(1))
-    found = judge(
+    found = decide_quantisation(
         project,
         gain,
         (megabytes(before), megabytes(after)),
@@ -36,17 +36,18 @@ def choose(project: Project, full: tuple[Bundle, Outcome], small: tuple[Bundle, 
     return replace(after if found.taken else before, manifest=manifest)
 
 
-def judge(
+def decide_quantisation(
     project: Project, gain: Interval, sizes: tuple[float, float], times: tuple[float, float]
 ) -> Quantisation:
     """Require that the loss is within the limit, at its bound, and that the bundle is smaller.
 
     Sizes (MB) and times (ms of a row) are those before and after.
     """
-    goal, promote = project.training.goal, project.params.promote
+    promote = project.params.promote
     limit = promote.max_quantisation_loss
     taken = gain.low >= -limit and sizes[1] < sizes[0]
-    score = gate.describe_gain(goal, gain, "the network before quantisation", limit, promote)
+    rival = "the network before quantisation"
+    score = gate.describe_gain(project.training.goal, gain, rival, limit, promote)
     reason = (
         f"The quantised model is {'taken' if taken else 'not taken'}: on the validation rows, "
         f"{score}. It has {sizes[1]:.3g} MB instead of {sizes[0]:.3g}, and takes "
@@ -64,4 +65,5 @@ def megabytes(bundle: Bundle) -> float:
 
 def milliseconds(project: Project, bundle: Bundle, row: Columns) -> float:
     """Return the processor time in which the loaded model predicts a row with features."""
-    return gate.processor_milliseconds(partial(run_model, project.load(bundle), row))
+    calls = gate.latency_calls(project.training.candidate(bundle.manifest.candidate))
+    return gate.processor_milliseconds(partial(project.load(bundle).predict, row), calls=calls)

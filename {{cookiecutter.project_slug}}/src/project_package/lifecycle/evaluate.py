@@ -1,19 +1,19 @@
-"""evaluate: score the challenger on the test rows, and write its report and model card."""
+"""evaluate: score the challenger on the test rows, and write its report and model card.
 
-from functools import partial
+The predictions are kept in the run, for `promote`.
+"""
 
 import mlflow
 
-from ..bundle import PARAMS, Bundle
-from ..contract.task import run_model
-from ..contract.training import Splits
+from ..bundle import PARAMS
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
 from .gate import Verdict
+from .predicted_version import PredictedVersion, predict_version
 from .project import Project
 from .registry import EVALUATION, Version
 from .report import Document, canvas, card, extent, headline, render
-from .scoring import BASELINE, MODEL, NAIVE, Evaluation, assess, digest, number
+from .scoring import Evaluation, assess, number
 from .workspace import replace_text
 
 
@@ -25,13 +25,16 @@ def evaluate(project: Project) -> Evaluation:
     Raises:
         UserError: there is no challenger, or its test rows are not available.
     """
-    version = challenger(project)
+    version = find_challenger(project)
     with project.console.step("evaluate") as progress:
-        # 1. Score the model, the simple baseline and no model on the test rows.
-        document = describe(project, version)
+        # 1. Predict the test rows by the model, the simple baseline and no model.
+        predicted = predict_version(project, version)
+        progress(0.5)
+        # 2. Score the predictions.
+        document = describe(project, predicted)
         evaluation = document.evaluation
         progress(0.7)
-        # 2. Write report and card, and track all of it.
+        # 3. Write report and card, and track all of it.
         write_report(project, version, document)
         scores = {f"test.{score.name}": score.model for score in evaluation.scores}
         scores |= {f"baseline.{score.name}": score.baseline for score in evaluation.scores}
@@ -39,7 +42,7 @@ def evaluate(project: Project) -> Evaluation:
         for figure in document.figures:
             path = f"figures/{figure.name}.svg"
             project.registry.client.log_figure(version.run, canvas(figure), path)
-    # 3. Publish it as the store's challenger.
+    # 4. Publish it as the store's challenger.
     with project.workspace.lock():
         project.registry.publish_challenger(version)
     _print_scores(project, version, evaluation)
@@ -48,31 +51,24 @@ def evaluate(project: Project) -> Evaluation:
 
 def describe(
     project: Project,
-    version: Version,
+    predicted: PredictedVersion,
     evaluation: Evaluation | None = None,
     verdicts: tuple[Verdict, ...] = (),
 ) -> Document:
     """Return what report and card say; score the test rows unless the evaluation is known."""
-    # 1. Read the bundle, and the rows that its training used and left out.
-    training, bundle = project.training, project.registry.bundle(version)
-    splits = splits_of(project, bundle)
-    rows = splits.test
-    # 2. Predict: the model, the simple baseline, and no model.
-    predict = partial(run_model, project.load(bundle))
-    predictions = {
-        MODEL: predict(rows),
-        BASELINE: run_model(project.load(project.registry.bundle(version, BASELINE)), rows),
-        NAIVE: training.naive(rows),
-    }
-    # 3. Score and describe.
+    training = project.training
+    bundle = predicted.bundle
+    rows = predicted.splits.test
+    predictions = predicted.predictions
     about = training.about(type(project.params).model_validate_json(bundle.files[PARAMS]))
+    importance = training.importance(rows, predicted.model.predict)
     return Document(
         about=about,
         manifest=bundle.manifest,
         evaluation=evaluation or assess(training, rows, predictions),
-        figures=(*training.figures(rows, predictions), *training.importance(rows, predict)),
+        figures=(*training.figures(rows, predictions), *importance),
         summary=training.summary(rows, predictions),
-        train=extent(splits.train, about.rows),
+        train=extent(predicted.splits.train, about.rows),
         test=extent(rows, about.rows),
         verdicts=verdicts,
     )
@@ -95,24 +91,12 @@ def write_report(project: Project, version: Version, document: Document) -> None
     client.update_model_version(project.registry.name, str(version.number), description)
 
 
-def challenger(project: Project) -> Version:
+def find_challenger(project: Project) -> Version:
     """Return the challenger; raise UserError when there is none."""
     version = project.registry.find(CHALLENGER)
     if version is None:
         raise UserError("There is no challenger: run `ml train` first.")
     return version
-
-
-def splits_of(project: Project, bundle: Bundle) -> Splits:
-    """Return the rows that a bundle's training used and left out; raise UserError if it cannot."""
-    dataset = project.workspace.dataset(bundle.manifest.data)
-    splits = project.training.split(project.params, dataset.path)
-    if digest(splits.test) != bundle.manifest.test:
-        raise UserError(
-            "These parameters select other test rows than those that this model's training left "
-            f"out: restore its parameters ({PARAMS} in its bundle) or run `ml train` again."
-        )
-    return splits
 
 
 def _print_scores(project: Project, version: Version, evaluation: Evaluation) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..bundle import Interval, Parity
 from ..columns import Columns, decisions_differ, length, take
-from ..contract.training import ComparePredictions, Metric, Training, Weights
+from ..contract.training import Candidate, ComparePredictions, Metric, Training, Weights
 from ..params import Promote
 from .scoring import Evaluation, Score, Slice, number
 
@@ -171,18 +171,36 @@ def parity(
     )
 
 
-def same_answers(found: Parity | None, promote: Promote) -> Verdict:
+def least_parity_rows(candidate: Candidate | None, promote: Promote) -> int:
+    """Return on how many rows parity is required: fewer if a candidate's calls cost too much.
+
+    None is a candidate that the code has no longer.
+    """
+    if candidate is None or candidate.max_parity_rows is None:
+        return promote.min_parity_rows
+    return min(promote.min_parity_rows, candidate.max_parity_rows)
+
+
+def same_answers(
+    found: Parity | None, promote: Promote, candidate: Candidate | None = None
+) -> Verdict:
     """Require a difference below the limit and no changed decision, on enough rows."""
     where = "promote.max_difference, promote.min_parity_rows"
     if found is None:
         return Verdict("parity", False, "the bundle was not compared with the fitted model", where)
-    limit, least = promote.max_difference, promote.min_parity_rows
+    limit = promote.max_difference
+    least = least_parity_rows(candidate, promote)
     same = found.largest_difference < limit and found.changed_decisions == 0
     detail = (
         f"largest difference {found.largest_difference:.1e} of {limit:.0e}, "
         f"{found.changed_decisions} decisions changed, on {found.rows:,} rows of {least:,} required"
     )
     return Verdict("parity", same and found.rows >= least, detail, where)
+
+
+def latency_calls(candidate: Candidate | None) -> int:
+    """Return how many calls to time; None is a candidate that the code has no longer."""
+    return Candidate.latency_calls if candidate is None else candidate.latency_calls
 
 
 def budgets(megabytes: float, milliseconds: float, what: str, promote: Promote) -> list[Verdict]:
@@ -197,11 +215,14 @@ def budgets(megabytes: float, milliseconds: float, what: str, promote: Promote) 
 
 
 def processor_milliseconds(
-    call: Callable[[], object], timer: Callable[[], float] = time.process_time
+    call: Callable[[], object],
+    timer: Callable[[], float] = time.process_time,
+    calls: int = Candidate.latency_calls,
 ) -> float:
-    """Return the processor time of a call: the lowest median of three repetitions of 50 calls.
+    """Return the processor time of a call: the lowest median of three repetitions of a third each.
 
     The median leaves out slow first calls; processor time leaves out waiting for other programs.
     """
-    times = np.reshape(repeat(call, timer=timer, number=1, repeat=150), (3, 50))
-    return float(np.median(times, axis=1).min()) * 1000
+    times = repeat(call, timer=timer, number=1, repeat=calls)
+    repetitions = np.array_split(times, min(3, calls))
+    return float(min(np.median(part) for part in repetitions)) * 1000

@@ -18,6 +18,7 @@ import pandas as pd  # type: ignore[import-untyped]
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from project_package.bundle import read_files, unpack
+from project_package.contract.awaited_model import EventLoop, to_model
 from project_package.contract.task import predict_requests
 
 
@@ -28,7 +29,8 @@ class BundleModel(PythonModel):
         """Load the bundle."""
         bundle = unpack(read_files(Path(context.artifacts["bundle"])))
         self.task = import_module(context.model_config["task"]).make_task(bundle)
-        self.model = self.task.load(bundle)
+        # MLflow has no call that ends a model: the loop's thread ends with the process.
+        self.model = to_model(self.task.load(bundle), EventLoop())
 
     def predict(self, model_input: pd.DataFrame) -> list[dict[str, Any]]:  # type: ignore[override]
         """Answer instances; the error of pydantic names what is wrong with them."""

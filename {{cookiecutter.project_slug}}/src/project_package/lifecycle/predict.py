@@ -6,7 +6,6 @@ from uuid import uuid4
 import polars as pl
 
 from ..columns import length
-from ..contract.task import run_model
 from ..errors import UserError
 from ..model_store import CHAMPION
 from .project import Project
@@ -23,7 +22,7 @@ def predict(project: Project, source: Path, target: Path) -> int:
     with project.console.step("predict") as progress:
         rows = training.read_batch(project.params, source, project.workspace.dataset().path)
         progress(0.7)
-        predictions = run_model(project.load(bundle), rows)
+        predictions = project.load(bundle).predict(rows)
         table = pl.DataFrame(dict(training.batch_table(rows, predictions)))
         progress(0.9)
         temporary = target.with_name(f".{target.name}-{uuid4().hex}")

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,8 @@ from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..bundle import EXAMPLES, Bundle, example_requests
-from ..contract.task import AsyncModel, Model, Task, predict_requests
+from ..contract.awaited_model import EventLoop, to_model
+from ..contract.task import Model, Task, predict_requests
 from ..contract.training import Training
 from ..errors import ModelError, UserError
 from ..model_store import CHAMPION, Store
@@ -61,6 +62,8 @@ class Project:
     console: Console
     events: StoredEvents | None = None
     """None where no feature reads earlier events."""
+    loop: EventLoop = field(default_factory=EventLoop)
+    """Awaits every AsyncModel that is loaded; `open_folder` closes it."""
 
     @cached_property
     def tracking(self) -> Tracking:
@@ -84,12 +87,12 @@ class Project:
         """The versions of this project's model."""
         return Registry(self.tracking.client, self.params.name, self.store)
 
-    def load(self, bundle: Bundle) -> Model | AsyncModel:
+    def load(self, bundle: Bundle) -> Model:
         """Load the model of a bundle; raise UserError when it does not fit the project."""
         if reason := self.training.incompatible(bundle):
             raise UserError(f"The model {reason}, unlike the project now: run `ml pipeline`.")
         try:
-            return self.training.make_task(bundle).load(bundle)
+            return to_model(self.training.make_task(bundle).load(bundle), self.loop)
         except Exception as error:  # the use case's `load` may raise any
             raise ModelError(
                 f"The bundle of {bundle.manifest.candidate} cannot be loaded: {error!r}. The "
@@ -122,7 +125,9 @@ def open_folder(use_case: UseCase, changes: Sequence[str], quiet: bool) -> Itera
     params = read_params(use_case.PARAMS, root / "params.toml", changes)
     try:
         training = use_case.make_training(params, root)
-        yield Project(training, params, Workspace(root), read_settings(), Console(quiet))
+        project = Project(training, params, Workspace(root), read_settings(), Console(quiet))
+        with closing(project.loop):
+            yield project
     except FAILURES as error:
         what = "The disk" if isinstance(error, DISK_FAILURES) else "MLflow or a database"
         reason = str(error).partition("\n")[0]

@@ -6,18 +6,19 @@ from functools import partial
 
 import numpy as np
 
-from ..bundle import EXAMPLES, example_requests, pack
+from ..bundle import EXAMPLES, Bundle, example_requests, pack
 from ..columns import Columns, take
-from ..contract.task import predict_requests, run_model
+from ..contract.task import predict_requests
 from ..contract.training import Progress
 from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
 from . import gate
-from .evaluate import challenger, describe, splits_of, write_report
+from .evaluate import describe, find_challenger, write_report
 from .gate import Verdict
+from .predicted_version import PredictedVersion, kept_predictions, read_version
 from .project import Project
 from .registry import Version
-from .scoring import BASELINE, MODEL, NAIVE, Slice, score_rows, score_slices
+from .scoring import BASELINE, MODEL, Evaluation, Slice, score_rows, score_slices
 
 
 def promote(project: Project) -> int:
@@ -32,15 +33,22 @@ def promote(project: Project) -> int:
     metrics = (metric.name for metric in project.training.metrics)
     require_known("promote.max_loss", project.params.promote.max_loss, "a metric", metrics)
     with project.workspace.lock():  # a second promote waits, and sees the new champion
-        version, champion = challenger(project), registry.champion()
+        version = find_challenger(project)
+        champion = registry.champion()
         if champion is not None and champion.number == version.number:
             console.print(f"Version {version.number} is the champion already.")
             return version.number
         with console.step("promote") as progress:
-            verdicts = judge(project, version, champion, progress)
-            refused = [verdict for verdict in verdicts if not verdict.passed]
+            # 1. Read the scores and the predictions of the test rows, and apply the rules.
             evaluation = registry.evaluation(version)
-            write_report(project, version, describe(project, version, evaluation, tuple(verdicts)))
+            predicted = read_version(project, version)
+            progress(0.2)
+            verdicts = apply_rules(project, predicted, evaluation, champion, progress)
+            refused = [verdict for verdict in verdicts if not verdict.passed]
+            # 2. Write the outcome into report and card.
+            document = describe(project, predicted, evaluation, tuple(verdicts))
+            write_report(project, version, document)
+            # 3. Make it the champion, or else no longer the store's challenger.
             if refused:
                 registry.store.delete_alias(CHALLENGER)
             else:
@@ -62,48 +70,82 @@ def rollback(project: Project) -> int:
     return new
 
 
-def judge(
-    project: Project, version: Version, champion: Version | None, progress: Progress
+def apply_rules(
+    project: Project,
+    challenger: PredictedVersion,
+    evaluation: Evaluation,
+    champion: Version | None,
+    progress: Progress,
 ) -> list[Verdict]:
     """Apply every rule of the gate to a version."""
-    training, limits, registry = project.training, project.params.promote, project.registry
-    # 1. Read the evaluation, the bundle and its test rows.
-    evaluation, bundle = registry.evaluation(version), registry.bundle(version)
-    rows, model = splits_of(project, bundle).test, project.load(bundle)
+    training = project.training
+    limits = project.params.promote
+    bundle = challenger.bundle
+    # 1. Compare with no model, the simple baseline and the floor.
     kind = "a slice with some of the test rows, but not all"
     require_known("promote.guarded", limits.guarded, kind, (s.name for s in evaluation.slices))
-    progress(0.2)
-    # 2. Compare with no model, the simple baseline and the floor.
     verdicts = gate.beats(training.goal, evaluation, limits)
-    slices, rival = evaluation.slices, "the simple baseline"
-    # 3. Compare with the champion, which takes the place of the baseline, if it knows these rows.
-    before = None if champion is None else registry.bundle(champion)
+    slices = evaluation.slices
+    rival = "the simple baseline"
+    # 2. Compare with the champion, which takes the place of the baseline, if it knows these rows.
+    before = None if champion is None else project.registry.bundle(champion)
     if before and (reason := training.incompatible(before)):
         verdicts.append(Verdict("champion", True, f"not compared, since it {reason}", ""))
-    elif before:
-        new, old = run_model(model, rows), run_model(project.load(before), rows)
+    elif champion and before:
+        old = predictions_of(project, champion, before, challenger)
         progress(0.3)
-        more, slices = compare(project, rows, new, old)
-        verdicts, rival = verdicts + more, "the champion"
-    # 4. Check slices, parity, size and time.
+        more, slices = compare_with_champion(project, challenger, old)
+        verdicts += more
+        rival = "the champion"
+    # 3. Check slices, parity, size and time.
     verdicts += gate.slices(training.goal, slices, rival, limits)
-    verdicts.append(gate.same_answers(bundle.manifest.parity, limits))
-    if examples := json.loads(bundle.files[EXAMPLES]):
-        task, what = training.make_task(bundle), "a request, features included"
-        requests = example_requests(task.request, examples[-1:], version.number)
-        call: Callable[[], object] = partial(predict_requests, task, model, requests)
-    else:
-        what, call = "a row with features", partial(run_model, model, take(rows, np.arange(1)))
+    candidate = training.candidate(bundle.manifest.candidate)
+    verdicts.append(gate.same_answers(bundle.manifest.parity, limits, candidate))
     megabytes = sum(map(len, pack(bundle).values())) / 1e6
-    return verdicts + gate.budgets(megabytes, gate.processor_milliseconds(call), what, limits)
+    what, call = call_to_time(project, challenger)
+    calls = gate.latency_calls(candidate)
+    milliseconds = gate.processor_milliseconds(call, calls=calls)
+    return verdicts + gate.budgets(megabytes, milliseconds, f"{what}, in {calls} calls", limits)
 
 
-def compare(
-    project: Project, rows: Columns, new: Columns, old: Columns
+def call_to_time(
+    project: Project, challenger: PredictedVersion
+) -> tuple[str, Callable[[], object]]:
+    """Return what the gate times, in words too: the request of an example, or else a row."""
+    bundle = challenger.bundle
+    examples = json.loads(bundle.files[EXAMPLES])
+    if not examples:
+        row = take(challenger.splits.test, np.arange(1))
+        return "a row with features", partial(challenger.model.predict, row)
+    task = project.training.make_task(bundle)
+    requests = example_requests(task.request, examples[-1:], challenger.version.number)
+    call = partial(predict_requests, task, challenger.model, requests)
+    return "a request, features included", call
+
+
+def predictions_of(
+    project: Project, champion: Version, bundle: Bundle, challenger: PredictedVersion
+) -> Columns:
+    """Return the champion's predictions of the challenger's test rows.
+
+    They are those that its evaluation kept, if its test rows are the same.
+    """
+    if bundle.manifest.test == challenger.bundle.manifest.test:
+        kept = kept_predictions(project, champion)
+        if kept is not None:
+            return kept[MODEL]
+    return project.load(bundle).predict(challenger.splits.test)
+
+
+def compare_with_champion(
+    project: Project, challenger: PredictedVersion, old: Columns
 ) -> tuple[list[Verdict], tuple[Slice, ...]]:
     """Apply the rules about the champion, whose predictions are `old`; score slices beside it."""
-    training, limits = project.training, project.params.promote
-    predictions = {MODEL: new, BASELINE: old, NAIVE: training.naive(rows)}
+    training = project.training
+    limits = project.params.promote
+    rows = challenger.splits.test
+    new = challenger.predictions[MODEL]
+    predictions = {**challenger.predictions, BASELINE: old}
     gain = gate.paired_bootstrap(training, rows, (new, old), limits)
     verdicts = [
         gate.champion(training.goal, gain, limits),

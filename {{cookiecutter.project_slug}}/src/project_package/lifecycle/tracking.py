@@ -6,7 +6,7 @@ import logging
 import os
 import subprocess
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,15 +26,14 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..bundle import EXAMPLES, Bundle, Files, pack, write_files
-from ..contract.task import Task
-from ..contract.training import Splits
+from ..contract.training import Splits, Training
 from ..errors import UserError
 from ..settings import Settings, shown
 from .search import Choice
 from .workspace import Dataset, Workspace
 
 MODEL_LIBRARIES = ("mlflow", "numpy", "onnxruntime", "pandas", "pydantic", "typing-extensions")
-"""What the registered model imports. A use case that needs more adds it here."""
+"""What the registered model of every use case imports; `Training.libraries` adds others."""
 NOTE = "mlflow.note.content"
 """The tag that MLflow shows as the description of a run or an experiment, in Markdown."""
 
@@ -96,12 +95,14 @@ def log_files(files: Files, folder: str) -> None:
         mlflow.log_artifacts(temporary)
 
 
-def log_model(bundle: Bundle, make_task: Callable[[Bundle], Task]) -> str:
+def log_model(bundle: Bundle, training: Training) -> str:
     """Log a bundle as an MLflow model that answers raw instances; return its address.
 
     Without these requirements MLflow would take ten seconds to find them.
     """
     versions = importlib.metadata.version
+    libraries = (*MODEL_LIBRARIES, *training.libraries)
+    task = training.make_task(bundle)
     examples = json.loads(bundle.files[EXAMPLES])
     with TemporaryDirectory() as temporary, warnings.catch_warnings():
         # Of a model without examples, and of whole numbers in answers, which are never missing.
@@ -112,9 +113,9 @@ def log_model(bundle: Bundle, make_task: Callable[[Bundle], Task]) -> str:
             python_model=str(Path(__file__).with_name("mlflow_model.py")),
             artifacts={"bundle": f"{temporary}/bundle"},
             code_paths=[str(Path(__file__).parents[1])],
-            model_config={"task": make_task.__module__},
-            pip_requirements=[f"{name}=={versions(name)}" for name in MODEL_LIBRARIES],
-            signature=signature(make_task(bundle).request, [e["response"] for e in examples]),
+            model_config={"task": training.make_task.__module__},
+            pip_requirements=[f"{name}=={versions(name)}" for name in libraries],
+            signature=signature(task.request, [e["response"] for e in examples]),
             input_example=[example["request"] for example in examples[:1]] or None,
         )
     return str(info.model_uri)

@@ -15,17 +15,20 @@ from optuna.trial import FrozenTrial
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
 from ..columns import Columns, concatenate, length, take
-from ..contract.task import predict_requests, run_model
+from ..contract.task import predict_requests
 from ..contract.training import Candidate, Fitted, Metric, Outcome, Progress, Splits
 from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
-from ..params import flatten
+from ..params import Promote, flatten
 from . import gate
 from .project import Project
 from .scoring import BASELINE, digest
 from .search import Choice, Search, open_storage
 from .tracking import commit, log_choice, log_dataset, log_epoch, log_files, log_model, log_trial
 from .workspace import Dataset
+
+PARITY_ROWS = 20_000
+"""On how many rows a bundle is compared with its fitted model, if there are so many."""
 
 
 def train(project: Project) -> int:
@@ -42,7 +45,8 @@ def train(project: Project) -> int:
         values = flatten(params)
         mlflow.log_params({k: v for k, v in values.items() if not k.startswith("promote.")})
         splits = training.split(params, dataset.path)
-        compared = parity_rows(splits, params.promote.min_parity_rows)  # before it takes time
+        for candidate in training.candidates:  # before it takes time
+            require_parity_rows(splits, candidate, params.promote)
         log_dataset(dataset, splits)
         # 2. Search settings of each candidate on the folds.
         metric = training.search_metric or training.goal
@@ -56,14 +60,14 @@ def train(project: Project) -> int:
         simple, best = choices[0], max(choices[1:], key=lambda c: metric.gain(c.score, 0.0))
         log_choice(best, metric.name)
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
-        baseline = build_bundle(project, splits, compared, dataset, simple)
-        bundle = build_bundle(project, splits, compared, dataset, best)
+        baseline = build_bundle(project, splits, dataset, simple)
+        bundle = build_bundle(project, splits, dataset, best)
         # 4. Add a few test rows as requests with their answers.
         bundle = add_examples(project, bundle, dataset, splits.test)
         # 5. Log both bundles, and one as the MLflow model.
         log_files(pack(baseline), BASELINE)
         log_files(pack(bundle), BUNDLE)
-        model = log_model(bundle, training.make_task)
+        model = log_model(bundle, training)
         mlflow.set_tag("use_case", training.make_task(bundle).name)
         # 6. Register, last: a kill before this leaves no incomplete version.
         with project.workspace.lock():
@@ -113,13 +117,11 @@ def code_of(function: Callable[..., object]) -> bytes:
     Prompts, SQL and other text files count as code.
     """
     folder = Path(inspect.getfile(function)).parent
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return b"".join(path.read_bytes() for path in paths if path.suffix != ".pyc")
+    paths = sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    return b"".join(path.read_bytes() for path in paths if path.is_file())
 
 
-def build_bundle(
-    project: Project, splits: Splits, compared: Columns, dataset: Dataset, choice: Choice
-) -> Bundle:
+def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> Bundle:
     """Fit a candidate on the training rows, and quantise it if that costs little.
 
     Raises:
@@ -134,6 +136,7 @@ def build_bundle(
         data=dataset.digest,
         test=digest(splits.test),
     )
+    compared = parity_rows(splits, choice.candidate, project.params.promote)
 
     def build(fits: Sequence[Fitted], fitted: Fitted) -> tuple[Bundle, Outcome]:
         rows = [fold.valid for fold in splits.folds]
@@ -160,11 +163,13 @@ def check_bundle(
 ) -> Bundle:
     """Pack a finished model; raise GateRefused if the loaded bundle predicts something else."""
     params = project.params
+    candidate = project.training.candidate(manifest.candidate)
     files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = Bundle(files, manifest)
-    loaded, expected = run_model(project.load(bundle), compared), finished.predict(compared)
+    loaded = project.load(bundle).predict(compared)
+    expected = finished.predict(compared)
     found = gate.parity(loaded, expected, project.training.export_differs)
-    verdict = gate.same_answers(found, params.promote)
+    verdict = gate.same_answers(found, params.promote, candidate)
     if not verdict.passed:
         raise GateRefused(f"The bundle of {manifest.candidate} is not its fitted model: {verdict}.")
     return replace(bundle, manifest=manifest.model_copy(update={"parity": found}))
@@ -181,16 +186,24 @@ def fit(project: Project, choice: Choice, rows: Columns, fold: int | None = None
     return choice.candidate.fit(rows, choice.settings, project.params.seed, report)
 
 
-def parity_rows(splits: Splits, least: int, count: int = 20_000) -> Columns:
-    """Return `count` or all rows of test, then training; raise UserError if they are too few."""
-    parts = (splits.test, splits.train)
-    if (total := sum(map(length, parts))) < least:
+def require_parity_rows(splits: Splits, candidate: Candidate, promote: Promote) -> None:
+    """Raise UserError if there are too few rows to compare a candidate's bundle on."""
+    total = length(splits.test) + length(splits.train)
+    least = gate.least_parity_rows(candidate, promote)
+    if total < least:
         raise UserError(
             f"There are {total:,} rows to compare the bundle with the fitted model, and "
             f"promote.min_parity_rows asks for {least:,}: use more data or lower it."
         )
-    count = max(count, least)
-    return take(concatenate(parts), np.arange(min(total, count)))
+
+
+def parity_rows(splits: Splits, candidate: Candidate, promote: Promote) -> Columns:
+    """Return rows of the test, then of training: as many as the candidate allows, or all."""
+    count = candidate.max_parity_rows
+    if count is None:
+        count = max(PARITY_ROWS, promote.min_parity_rows)
+    rows = concatenate((splits.test, splits.train))
+    return take(rows, np.arange(min(length(rows), count)))
 
 
 def add_examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns) -> Bundle:

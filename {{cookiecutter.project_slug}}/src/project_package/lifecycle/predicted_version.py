@@ -1,0 +1,116 @@
+"""A version with its test rows and their predictions, which are kept as evidence of its run.
+
+`evaluate` predicts the test rows and keeps the predictions in MLflow; `promote` reads them. They
+are not published to the model store.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..bundle import PARAMS, Bundle, Files, sha256, write_files
+from ..contract.task import Model
+from ..contract.training import Splits
+from ..errors import UserError
+from .npz import from_npz, to_npz
+from .project import Project
+from .registry import Version
+from .scoring import BASELINE, MODEL, NAIVE, Predictions, digest
+from .train import code_of
+
+FOLDER = "predictions"
+"""The folder of a run with the two files."""
+TABLES = "test.npz"
+ORIGIN = "origin.json"
+"""The hash of the other file, and that of the use case's code that predicted."""
+
+
+@dataclass(frozen=True)
+class PredictedVersion:
+    """A version, the rows of its training and test, and the predictions of its test rows."""
+
+    version: Version
+    bundle: Bundle
+    model: Model
+    splits: Splits
+    predictions: Predictions
+    """By the model, the simple baseline and no model."""
+
+
+def predict_version(project: Project, version: Version) -> PredictedVersion:
+    """Predict the test rows of a version, and keep the predictions.
+
+    Raises:
+        UserError: its test rows are not available.
+    """
+    predicted = _open(project, version, None)
+    _keep(project, version, predicted.predictions)
+    return predicted
+
+
+def read_version(project: Project, version: Version) -> PredictedVersion:
+    """Return a version with the predictions that were kept; predict again when there are none.
+
+    Raises:
+        UserError: its test rows are not available.
+    """
+    return _open(project, version, kept_predictions(project, version))
+
+
+def kept_predictions(project: Project, version: Version) -> Predictions | None:
+    """Return the kept predictions of a version's test rows.
+
+    None if there are none, as of an older version, if they are damaged, or if the code of the use
+    case has changed: it may decide otherwise.
+    """
+    files = project.registry.files(version, FOLDER)
+    content = files.get(TABLES, b"")
+    if files.get(ORIGIN) != _origin(project, content):
+        return None
+    return from_npz(content)
+
+
+def splits_of(project: Project, bundle: Bundle) -> Splits:
+    """Return the rows that a bundle's training used and left out; raise UserError if it cannot."""
+    dataset = project.workspace.dataset(bundle.manifest.data)
+    splits = project.training.split(project.params, dataset.path)
+    if digest(splits.test) != bundle.manifest.test:
+        raise UserError(
+            "These parameters select other test rows than those that this model's training left "
+            f"out: restore its parameters ({PARAMS} in its bundle) or run `ml train` again."
+        )
+    return splits
+
+
+def _open(project: Project, version: Version, known: Predictions | None) -> PredictedVersion:
+    """Load a version; predict its test rows unless their predictions are known."""
+    bundle = project.registry.bundle(version)
+    splits = splits_of(project, bundle)
+    model = project.load(bundle)
+    if known is None:
+        baseline = project.load(project.registry.bundle(version, BASELINE))
+        known = {
+            MODEL: model.predict(splits.test),
+            BASELINE: baseline.predict(splits.test),
+            NAIVE: project.training.naive(splits.test),
+        }
+    return PredictedVersion(version, bundle, model, splits, known)
+
+
+def _keep(project: Project, version: Version, predictions: Predictions) -> None:
+    """Write predictions into the run of a version."""
+    try:
+        content = to_npz(predictions)
+    except TypeError as error:
+        project.console.print(f"The predictions are not kept, `ml promote` repeats them: {error}.")
+        return
+    files: Files = {TABLES: content, ORIGIN: _origin(project, content)}
+    with TemporaryDirectory() as temporary:
+        write_files(files, Path(temporary) / FOLDER)
+        project.registry.client.log_artifacts(version.run, temporary)
+
+
+def _origin(project: Project, content: bytes) -> bytes:
+    code = sha256(code_of(project.training.make_task))
+    return json.dumps({"sha256": sha256(content), "code": code}).encode()

@@ -1,0 +1,128 @@
+"""Test rows are predicted once, by evaluate; promote reads what was kept, or predicts again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from plain import use_case
+
+from project_package.bundle import Bundle
+from project_package.columns import Columns, length
+from project_package.contract.task import Model, Task
+from project_package.lifecycle.evaluate import evaluate, find_challenger
+from project_package.lifecycle.make_dataset import make_dataset
+from project_package.lifecycle.predicted_version import kept_predictions, predict_version
+from project_package.lifecycle.project import Project
+from project_package.lifecycle.promote import promote
+from project_package.lifecycle.train import train
+
+TEST_ROWS = 300  # of 900 customers
+CALLS: list[tuple[str, int]] = []
+"""The candidate and the number of rows of each call."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A model whose calls are recorded."""
+
+    candidate: str
+    model: Model
+
+    def predict(self, rows: Columns) -> Columns:
+        CALLS.append((self.candidate, length(rows)))
+        return self.model.predict(rows)
+
+
+def make_task(bundle: Bundle) -> Task:
+    name, model = bundle.manifest.candidate, use_case.load(bundle)
+    return replace(use_case.make_task(bundle), load=lambda _: Recording(name, model))
+
+
+def recording(project: Project) -> Project:
+    return replace(project, training=replace(project.training, make_task=make_task))
+
+
+def calls_of(stage: Callable[[Project], object], project: Project) -> list[tuple[str, int]]:
+    """Run a stage; return the calls that predict as many rows as the test has."""
+    CALLS.clear()
+    stage(project)
+    return [call for call in CALLS if call[1] == TEST_ROWS]
+
+
+def kept_file(project: Project, name: str) -> Path:
+    """Return a file of the kept predictions of the newest version."""
+    run = project.registry.versions()[0].run
+    folder = project.registry.client.get_run(run).info.artifact_uri.removeprefix("file://")
+    return Path(folder) / "predictions" / name
+
+
+def test_each_model_predicts_the_test_rows_once(copy: Project) -> None:
+    # Not counted: all 600 rows, on which train compares bundle and fitted model, the examples, and
+    # the row or request that promote times. The plain use case has no `importance`, which predicts
+    # changed or selected test rows.
+    project = recording(copy)
+    once = [("linear", TEST_ROWS), ("by_months", TEST_ROWS)]
+    assert calls_of(make_dataset, project) == []
+    assert calls_of(train, project) == []
+    assert calls_of(evaluate, project) == once
+    # The champion is of other code, which may have decided otherwise: it predicts once.
+    assert calls_of(promote, project) == [("linear", TEST_ROWS)]
+    assert {rows for _, rows in CALLS} == {1, TEST_ROWS}
+    # From now on, champion and challenger are of one code.
+    assert calls_of(train, project) == []
+    assert calls_of(evaluate, project) == once
+    assert calls_of(evaluate, project) == once
+    assert calls_of(promote, project) == []
+
+
+def test_champion_predicts_other_test_rows(copy: Project) -> None:
+    project = recording(copy)
+    for stage in (train, evaluate, promote):
+        stage(project)
+    other = replace(project, params=project.params.model_copy(update={"seed": 8}))
+    train(other)
+    evaluate(other)
+    assert calls_of(promote, other) == [("linear", TEST_ROWS)]
+
+
+def test_kept_predictions_are_not_published(candidate: Project) -> None:
+    assert kept_file(candidate, "test.npz").exists()
+    assert kept_predictions(candidate, find_challenger(candidate)) is not None
+    promote(candidate)
+    store = Path(candidate.store.address)
+    assert {path.name for path in store.glob("versions/2/*")} == {"bundle", "evidence"}
+
+
+@pytest.mark.parametrize("file", ["test.npz", "origin.json"])
+@pytest.mark.parametrize(
+    "damage", [lambda _: b"", lambda old: old[:-9], lambda old: b"x" + old[1:]]
+)
+def test_damaged_predictions_are_computed_again(candidate: Project, file: str, damage: Any) -> None:
+    path = kept_file(candidate, file)
+    path.write_bytes(damage(path.read_bytes()))
+    assert kept_predictions(candidate, find_challenger(candidate)) is None
+    assert promote(candidate) == 2
+
+
+@pytest.mark.parametrize("files", [["test.npz"], ["origin.json"], ["test.npz", "origin.json"]])
+def test_missing_predictions_are_computed_again(candidate: Project, files: list[str]) -> None:
+    for name in files:
+        kept_file(candidate, name).unlink()
+    assert kept_predictions(candidate, find_challenger(candidate)) is None
+    assert promote(candidate) == 2
+
+
+def test_predictions_that_cannot_be_kept_are_computed_again(candidate: Project) -> None:
+    def naive(rows: Columns) -> Columns:
+        odd = np.full(length(rows), None, object)
+        odd[0] = (1, 2)
+        return {**use_case.TRAINING.naive(rows), "odd": odd}
+
+    kept_file(candidate, "origin.json").unlink()
+    project = replace(candidate, training=replace(candidate.training, naive=naive))
+    predict_version(project, find_challenger(project))
+    assert kept_predictions(project, find_challenger(project)) is None
+    assert promote(project) == 2
