@@ -45,15 +45,7 @@ class Baseline:
 
     def files(self) -> Files:
         """Return graph and details."""
-        count = self.pipeline[0].n_features_in_
-        graph = to_onnx(
-            self.pipeline,
-            initial_types=[("statistics", FloatTensorType([None, count]))],
-            options={"zipmap": False},
-            target_opset=18,
-        )
-        graph.graph.name = "baseline"  # the converter's own name is random
-        return {GRAPH: graph.SerializeToString(), **self.details.files()}
+        return {GRAPH: export_onnx(self.pipeline), **self.details.files()}
 
 
 @dataclass(frozen=True)
@@ -103,6 +95,19 @@ def quantise(trained: Trained, rows: Columns) -> Quantised:
     files = trained.files()
     graph = static_int8(files[GRAPH], ({"pixels": image[None]} for image in pixels))
     return Quantised(graph, files[LAYERS], trained.details)
+
+
+def export_onnx(pipeline: Pipeline) -> bytes:
+    """Export the simple baseline to an ONNX graph; see `cnn.to_onnx` for the network."""
+    count = pipeline[0].n_features_in_
+    exported = to_onnx(
+        pipeline,
+        initial_types=[("statistics", FloatTensorType([None, count]))],
+        options={"zipmap": False},
+        target_opset=18,
+    )
+    exported.graph.name = "baseline"  # the name of the model's type would be the default
+    return bytes(exported.SerializeToString())
 
 
 def fit_baseline(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Baseline:
