@@ -5,9 +5,11 @@ matrix products, such as those of recurrent networks, and needs no rows.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -17,10 +19,34 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from .bundle import Files
 from .columns import Columns
+from .contract.task import Model
+from .onnx_runtime import GRAPH
 
 PRODUCTS = ("Gather", "Gemm", "LSTM", "MatMul")
 """Operators whose weights `dynamic_int8` quantises; ONNX Runtime has no other for the GRU."""
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """A trained network with a quantised graph: a fitted model (`Fitted`)."""
+
+    graph: bytes
+    layers: Files
+    """The file that lists the layers, for people."""
+    details: Any
+    """What the served model needs beside its graph, with a method `files`."""
+    load: Callable[[bytes, Any], Model]
+    """Make the served model of graph and details."""
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return what the served model predicts."""
+        return self.load(self.graph, self.details).predict(rows)
+
+    def files(self) -> Files:
+        """Return graph, layers and details."""
+        return {GRAPH: self.graph, **self.layers, **self.details.files()}
 
 
 class Batches(CalibrationDataReader):  # type: ignore[misc]

@@ -58,10 +58,12 @@ def test_table_names_paths_kinds_and_parts(photos: Path, tmp_path: Path) -> None
     names = sorted(str(path.relative_to(photos)) for path in photos.glob("*/*"))
     kinds = [name.split("/")[0] for name in names]
     parts = [f"part {number // 2}" for number in range(len(names))]
-    pl.DataFrame({"path": names, "kind": kinds, "part": parts}).write_csv(photos / "list.csv")
+    table = {"path": names, "kind": kinds, "part": parts, "type": ["round", "square"] * 30}
+    pl.DataFrame(table).write_csv(photos / "list.csv")
     own = params(source=str(photos / "list.csv"))
     load_data(own, tmp_path, silent)
     splits = split(own, tmp_path)
+    assert {*splits.train["type"]} == {"round", "square"}
     (fold,) = splits.folds
     for one, two in ((splits.train, splits.test), (fold.train, fold.valid)):
         assert not {*one["part"]} & {*two["part"]}

@@ -1,4 +1,4 @@
-"""Scores that can be computed by hand, pieces of the test, and slices."""
+"""Scores that can be computed by hand, parts of the test, and slices."""
 
 import numpy as np
 import pytest
@@ -61,19 +61,19 @@ def test_every_metric_is_defined_for_model_and_constant() -> None:
     assert np.isfinite(list(values.values())).all()
 
 
-def test_parts_stay_in_one_piece_and_pieces_have_both_classes() -> None:
-    pieces = periods(ROWS)
+def test_photos_of_a_part_are_in_one_test_part_with_both_classes() -> None:
+    test_parts = periods(ROWS)
     for part in np.unique(ROWS["part"].astype(str)):
-        assert len(np.unique(pieces[ROWS["part"] == part])) == 1
-    for piece in range(5):
-        assert 0.15 < ROWS["is_defective"][pieces == piece].mean() < 0.35
+        assert len(np.unique(test_parts[ROWS["part"] == part])) == 1
+    for number in range(5):
+        assert 0.15 < ROWS["is_defective"][test_parts == number].mean() < 0.35
 
 
-def test_small_tests_have_fewer_pieces_with_both_classes() -> None:
+def test_small_tests_have_fewer_parts_with_both_classes() -> None:
     rows = {"part": np.arange(12).astype(object), "is_defective": np.arange(12) < 3}
-    pieces = periods(rows)
-    assert [rows["is_defective"][pieces == piece].sum() for piece in range(3)] == [1, 1, 1]
-    assert pieces.max() == 2
+    test_parts = periods(rows)
+    assert [rows["is_defective"][test_parts == number].sum() for number in range(3)] == [1, 1, 1]
+    assert test_parts.max() == 2
 
 
 def test_slices_of_kinds_have_all_good_images() -> None:
@@ -87,3 +87,10 @@ def test_slices_of_kinds_have_all_good_images() -> None:
 def test_images_without_copies_are_a_slice() -> None:
     copied = np.arange(600) < 50
     assert np.array_equal(slices({**ROWS, "copied": copied})["without copies"], ~copied)
+
+
+def test_types_of_parts_are_slices() -> None:
+    types = np.where(np.arange(600) < 300, "round", "square").astype(object)
+    found = slices({**ROWS, "type": types})
+    assert np.array_equal(found["round"], types == "round")
+    assert np.array_equal(found["square"], types == "square")

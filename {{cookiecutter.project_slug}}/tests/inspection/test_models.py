@@ -13,7 +13,7 @@ from project_package.contract.training import ignore
 from project_package.errors import UserError
 from project_package.inspection import cnn
 from project_package.inspection.features import statistics
-from project_package.inspection.models import candidates, identity, threshold
+from project_package.inspection.models import cache_key, candidates, threshold
 from project_package.inspection.params import Decide, InspectionParams, Network
 from project_package.inspection.simulator import Simulated, simulate
 from project_package.thresholds import roc_auc
@@ -152,12 +152,12 @@ def test_checkpoints_are_of_rows_settings_and_seed() -> None:
     other = {**ROWS, "is_defective": ~ROWS["is_defective"]}
     more = params.model_copy(update={"network": Network(epochs=9)})
     names = {
-        identity(ROWS, SETTINGS, params, 7),
-        identity(other, SETTINGS, params, 7),
-        identity(ROWS, {**SETTINGS, "width": 16}, params, 7),
-        identity(ROWS, SETTINGS, more, 7),
-        identity(ROWS, SETTINGS, params, 8),
-        identity({**ROWS, "part": ROWS["part"][::-1]}, SETTINGS, params, 7),
+        cache_key(ROWS, SETTINGS, params, 7),
+        cache_key(other, SETTINGS, params, 7),
+        cache_key(ROWS, {**SETTINGS, "width": 16}, params, 7),
+        cache_key(ROWS, SETTINGS, more, 7),
+        cache_key(ROWS, SETTINGS, params, 8),
+        cache_key({**ROWS, "part": ROWS["part"][::-1]}, SETTINGS, params, 7),
     }
     assert len(names) == 6
 

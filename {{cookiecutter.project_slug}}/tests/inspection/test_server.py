@@ -140,7 +140,7 @@ def test_images_are_released_while_the_log_has_no_database(tmp_path: Path) -> No
         served=SimpleNamespace(version="1", task=task),
         rows={"image": image},
         monitored={},
-        answers=["{}"],
+        responses=["{}"],
     )
     log.write(batch, "champion")
     del image, batch

@@ -12,11 +12,11 @@ from plain.use_case import TRAINING
 from project_package.bundle import Bundle, Files
 from project_package.columns import Columns, length, take
 from project_package.contract.task import Model, Task
-from project_package.contract.training import Fitted, Fold, Metric, Outcome, Splits
+from project_package.contract.training import Fitted, Fold, Metric, Outcome, Splits, code_of
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.train import code_of, parity_rows, require_parity_rows, train
+from project_package.lifecycle.train import parity_rows, require_parity_rows, train
 from project_package.onnx_runtime import GRAPH, OnnxModel
 from project_package.params import Promote
 

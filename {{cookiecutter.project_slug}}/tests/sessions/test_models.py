@@ -18,9 +18,9 @@ from project_package.sessions.load import before
 from project_package.sessions.metrics import recalls
 from project_package.sessions.models import (
     Trained,
+    cache_key,
     candidates,
     catalogue_of,
-    identity,
 )
 from project_package.sessions.task import Catalogue, model_of
 
@@ -189,11 +189,11 @@ def test_items_bought_together_are_recommended(tmp_path: Path) -> None:
 def test_checkpoints_are_of_rows_settings_and_seed() -> None:
     more = params(network={"epochs": 9})
     names = {
-        identity(ROWS, SETTINGS, params(), 7),
-        identity(take(ROWS, np.arange(9)), SETTINGS, params(), 7),
-        identity(ROWS, {**SETTINGS, "width": 64}, params(), 7),
-        identity(ROWS, SETTINGS, more, 7),
-        identity(ROWS, SETTINGS, params(), 8),
+        cache_key(ROWS, SETTINGS, params(), 7),
+        cache_key(take(ROWS, np.arange(9)), SETTINGS, params(), 7),
+        cache_key(ROWS, {**SETTINGS, "width": 64}, params(), 7),
+        cache_key(ROWS, SETTINGS, more, 7),
+        cache_key(ROWS, SETTINGS, params(), 8),
     }
     assert len(names) == 5
 

@@ -1,5 +1,6 @@
 """What the lifecycle adds to the contract: how a use case is trained, scored and described."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +31,16 @@ rows that were held out of the fit: the search prunes trials by it."""
 
 def ignore(_epoch: int, _scores: Mapping[str, float]) -> None:
     """Report nowhere."""
+
+
+def code_of(function: Callable[..., object]) -> bytes:
+    """Return the files of the use case that has a function: results of other code do not count.
+
+    Prompts, SQL and other text files count as code.
+    """
+    folder = Path(inspect.getfile(function)).parent
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return b"".join(path.read_bytes() for path in paths if path.suffix != ".pyc")
 
 
 class Fitted(Protocol):

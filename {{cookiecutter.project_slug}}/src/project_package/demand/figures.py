@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 
 from ..columns import TIMESTAMP, Columns
 from ..contract.training import Figure
+from ..plots import CONTENDERS, draw_interval, draw_means, label_axes
 from .features import LEVEL, PRODUCT
 from .metrics import COVERAGE, is_covered, mae
-
-LABELS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
 
 
 def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
     """Return sentences about the errors and the coverage of the interval."""
-    errors = {name: mae(rows, predictions[name]) for name in LABELS}
+    errors = {name: mae(rows, predictions[name]) for name in CONTENDERS}
     covered = np.mean(is_covered(rows, predictions["model"]))
     return (
         f"A product sells {np.mean(rows['units']):.1f} units a week on average; the model's error "
@@ -34,14 +33,12 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
 
 def error_by_week(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
     """Draw the error of each week of the test."""
-    weeks = np.unique(rows[TIMESTAMP])
+    weeks, week = np.unique(rows[TIMESTAMP], return_inverse=True)
+    errors = {name: np.abs(rows["units"] - predictions[name]["value"]) for name in CONTENDERS}
 
     def draw(axes: Any) -> None:
-        for name, label in LABELS.items():
-            errors = np.abs(rows["units"] - predictions[name]["value"])
-            means = [errors[rows[TIMESTAMP] == week].mean() for week in weeks]
-            axes.plot(means, marker="o", label=label)
-        _finish_weeks(axes, weeks, "mean absolute error, units")
+        draw_means(axes, np.arange(len(weeks)), week, errors)
+        _label_weeks(axes, weeks, "mean absolute error, units")
 
     caption = "The mean absolute error over all products, in each week of the test."
     return Figure("weeks", "Errors week by week", caption, draw)
@@ -50,15 +47,14 @@ def error_by_week(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
 def one_product(rows: Columns, model: Columns) -> Figure:
     """Draw forecasts and sales of the product that varies most for its volume."""
     product = most_variable(rows)
-    mine = np.flatnonzero(rows[PRODUCT] == product)
-    mine = mine[np.argsort(rows[TIMESTAMP][mine])]
+    chosen = np.flatnonzero(rows[PRODUCT] == product)
+    chosen = chosen[np.argsort(rows[TIMESTAMP][chosen])]
 
     def draw(axes: Any) -> None:
-        low, high, value = (model[name][mine] for name in ("low", "high", "value"))
-        axes.fill_between(np.arange(len(mine)), low, high, color="C0", alpha=0.18, linewidth=0)
-        axes.plot(value, color="C0", marker="o", label="forecast, with interval")
-        axes.plot(rows["units"][mine], color="C1", linestyle="none", marker="s", label="sold")
-        _finish_weeks(axes, rows[TIMESTAMP][mine], "units")
+        draw_interval(axes, np.arange(len(chosen)), model["low"][chosen], model["high"][chosen])
+        axes.plot(model["value"][chosen], color="C0", marker="o", label="forecast, with interval")
+        axes.plot(rows["units"][chosen], color="C1", linestyle="none", marker="s", label="sold")
+        _label_weeks(axes, rows[TIMESTAMP][chosen], "units")
 
     caption = (
         f"Product {product}, one that varies much: the line is the forecast, made before the week; "
@@ -80,32 +76,25 @@ def coverage_by_level(rows: Columns, predictions: Mapping[str, Columns]) -> Figu
     level = rows[LEVEL]
     edges = np.unique(np.quantile(level, np.linspace(0, 1, 9)[1:-1]))
     group = np.unique(np.searchsorted(edges, level, side="right"), return_inverse=True)[1]
-    size = np.bincount(group)
+    mean_level = np.bincount(group, level) / np.bincount(group)
+    covered = {name: is_covered(rows, predictions[name]) for name in CONTENDERS}
 
     def draw(axes: Any) -> None:
-        for name, label in LABELS.items():
-            covered = np.bincount(group, is_covered(rows, predictions[name]))
-            axes.plot(np.bincount(group, level) / size, covered / size, marker="o", label=label)
+        draw_means(axes, mean_level, group, covered)
         axes.axhline(COVERAGE, color="C2", linewidth=1)
         axes.set(xscale="log", ylim=(0, 1.02))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:.0%}")
-        _finish(axes, "units a week of the product", "weeks inside the interval")
+        label_axes(axes, "units a week of the product", "weeks inside the interval", gap=0.2)
 
     caption = f"Products in groups of similar volume; the line is the wanted {COVERAGE:.0%}."
     return Figure("coverage", "Coverage of the interval", caption, draw)
 
 
-def _finish_weeks(axes: Any, weeks: NDArray[Any], ylabel: str) -> None:
+def _label_weeks(axes: Any, weeks: NDArray[Any], ylabel: str) -> None:
     """Label the horizontal axis with the dates of the weeks."""
     days = weeks.astype("datetime64[ms]").astype("datetime64[D]").tolist()
     axes.set_xticks(np.arange(len(days)), [f"{day:%d %b}" for day in days])
     axes.set_ylim(bottom=0)
-    _finish(axes, "week from", ylabel)
-
-
-def _finish(axes: Any, xlabel: str, ylabel: str) -> None:
-    """Label the axes, and put the legend above, where it hides nothing."""
-    axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+    label_axes(axes, "week from", ylabel, gap=0.2)

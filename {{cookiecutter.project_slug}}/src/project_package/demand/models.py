@@ -46,7 +46,10 @@ class Quantiles:
     def files(self) -> Files:
         """Return a graph for each quantile, and the details."""
         count = len(self.details.features)
-        graphs = {f"{name}.onnx": graph(model, count) for name, model in self.regressors.items()}
+        graphs = {
+            f"{name}.onnx": export_onnx(regressor, count)
+            for name, regressor in self.regressors.items()
+        }
         return {**graphs, **self.details.files()}
 
 
@@ -93,18 +96,18 @@ def xgboost_space(trial: Trial) -> Hyperparameters:
     }
 
 
-def graph(regressor: Any, features: int) -> bytes:
-    """Convert a regressor to an ONNX graph from `X`, (rows, features), to `variable`, (rows, 1).
+def export_onnx(regressor: Any, features: int) -> bytes:
+    """Export a regressor to an ONNX graph from `X`, (rows, features), to `variable`, (rows, 1).
 
     One boosting with three quantiles would be converted wrongly (onnxmltools 1.16).
     """
     if isinstance(regressor, XGBRegressor):
-        kinds = [("X", FloatTensorType([None, features]))]
-        converted = convert_xgboost(regressor, initial_types=kinds, target_opset=15)
+        inputs = [("X", FloatTensorType([None, features]))]
+        exported = convert_xgboost(regressor, initial_types=inputs, target_opset=15)
     else:
-        converted = to_onnx(regressor, np.zeros((1, features), np.float32), target_opset=18)
-    converted.graph.name = "demand"  # the converter's own name is random
-    return bytes(converted.SerializeToString())
+        exported = to_onnx(regressor, np.zeros((1, features), np.float32), target_opset=18)
+    exported.graph.name = "demand"  # the converter's own name is random
+    return bytes(exported.SerializeToString())
 
 
 XGBOOST = {"max_depth": 5, "learning_rate": 0.07, "n_estimators": 200, "min_child_weight": 100.0}

@@ -1,24 +1,18 @@
-"""The figures of the report: what the model finds, what it costs, and which features matter.
-
-Colours and line styles come from the report's style: in order, those of model, baseline and no
-model.
-"""
+"""The figures of the report: what the model finds, what it costs, and which features matter."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve
 
 from ..columns import Columns
 from ..contract.training import Figure
+from ..plots import CONTENDERS, FITTED, REFERENCE, draw_calibration, label_axes
 from ..thresholds import average_precision
 from .features import DESCRIPTIONS, INPUTS
 from .metrics import Values, cost, costs_by_threshold, weeks
 
-CONTENDERS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
-SCORED = ("model", "baseline")  # their score is a probability
 TOP_FEATURES = 12
 
 
@@ -28,7 +22,8 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
     Rows have is_fraud (bool), day, amount and review_cost; predictions have score, those of the
     model decision (bool) and effects (rows, features) too. Costs are in the unit of `amount`.
     """
-    labels, decision = rows["is_fraud"], predictions["model"]["decision"]
+    labels = rows["is_fraud"]
+    decision = predictions["model"]["decision"]
     scores = {name: predictions[name]["score"].astype(np.float64) for name in CONTENDERS}
     return (
         finding(rows, scores, decision),
@@ -41,29 +36,35 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
 def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
     """Summarise how many frauds model and baseline find, and with how many alarms."""
     labels = rows["is_fraud"]
-    flagged = (predictions[name]["decision"] for name in SCORED)
-    model, baseline = (f"{np.sum(labels & own):,} with {np.sum(own):,}" for own in flagged)
+    finds = {}
+    for name in FITTED:
+        flagged = predictions[name]["decision"]
+        finds[name] = f"{np.sum(labels & flagged):,} with {np.sum(flagged):,}"
     return (
-        f"Of {np.sum(labels):,} frauds among {len(labels):,} payments the model finds {model} "
-        f"alarms; the simple baseline finds {baseline}.",
+        f"Of {np.sum(labels):,} frauds among {len(labels):,} payments the model finds "
+        f"{finds['model']} alarms; the simple baseline finds {finds['baseline']}.",
     )
 
 
 def finding(rows: Columns, scores: Columns, decision: Values) -> Figure:
     """Draw precision over recall of all three, and the point of the decisions."""
-    labels, week = rows["is_fraud"], weeks(rows)
-    hits, frauds, alarms = np.sum(labels & decision), np.sum(labels), np.sum(decision)
+    labels = rows["is_fraud"]
+    week = weeks(rows)
+    hits = np.sum(labels & decision)
+    frauds = np.sum(labels)
+    alarms = np.sum(decision)
 
     def draw(axes: Any) -> None:
         for name, text in CONTENDERS.items():
-            curve = precision_recall_curve(labels, scores[name], drop_intermediate=True)
+            precision, recall, _ = precision_recall_curve(
+                labels, scores[name], drop_intermediate=True
+            )
             masks = (week == number for number in np.unique(week))
-            each = [average_precision(labels[mask], scores[name][mask]) for mask in masks]
-            axes.plot(curve[1], curve[0], label=f"{text}, AP {np.mean(each):.3f}")
+            weekly = [average_precision(labels[mask], scores[name][mask]) for mask in masks]
+            axes.plot(recall, precision, label=f"{text}, AP {np.mean(weekly):.3f}")
         if hits:
             axes.plot(hits / frauds, hits / alarms, "o", color="C0")
-        axes.set(xlabel="share of frauds found", ylabel="share of alarms that are frauds")
-        _legend_above(axes)
+        label_axes(axes, "share of frauds found", "share of alarms that are frauds")
 
     title = "How many frauds are found, and how many alarms are frauds"
     caption = (
@@ -79,9 +80,9 @@ def costs(rows: Columns, scores: Columns, decision: Values) -> Figure:
     nothing = cost(rows, np.zeros_like(decision))
 
     def draw(axes: Any) -> None:
-        for name in SCORED:
-            axes.plot(*costs_by_threshold(rows, scores[name]), label=CONTENDERS[name])
-        axes.axhline(nothing, color="C2", linestyle=":", label="flag nothing")
+        for name, text in FITTED.items():
+            axes.plot(*costs_by_threshold(rows, scores[name]), label=text)
+        axes.axhline(nothing, **REFERENCE, label="flag nothing")
         if decision.any():
             lowest = scores["model"][decision].min()
             axes.axvline(lowest, color="C0", linewidth=1)
@@ -89,8 +90,7 @@ def costs(rows: Columns, scores: Columns, decision: Values) -> Figure:
                 lowest, 0, f"  flagged from {lowest:.2g}", color="C0", verticalalignment="bottom"
             )
         axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
-        axes.set(xlabel="threshold of the score", ylabel="cost of 1,000 payments")
-        _legend_above(axes)
+        label_axes(axes, "threshold of the score", "cost of 1,000 payments")
 
     caption = (
         f"Reviewing a flagged payment costs {np.mean(rows['review_cost']):g}, in the currency of "
@@ -104,12 +104,8 @@ def calibration(labels: Values, scores: Columns) -> Figure:
     """Draw the share of frauds among payments of similar score."""
 
     def draw(axes: Any) -> None:
-        for name in SCORED:
-            share, mean = calibration_curve(labels, scores[name], n_bins=10)
-            axes.plot(mean, share, marker="o", label=CONTENDERS[name])
-        axes.plot((0, 1), (0, 1), color="C2", linestyle=":", label="ideal")
-        axes.set(xlabel="mean score of the group", ylabel="share of frauds in it")
-        _legend_above(axes)
+        draw_calibration(axes, labels, scores)
+        label_axes(axes, "mean score of the group", "share of frauds in it")
 
     caption = (
         "Payments of all weeks in ten groups by score. On the diagonal, of 100 payments with score "
@@ -125,8 +121,8 @@ def importance(effects: Values) -> Figure:
         strength = np.abs(effects).sum(axis=0, dtype=np.float64) / max(len(effects), 1)
         top = np.argsort(strength, kind="stable")[-TOP_FEATURES:]
         axes.barh(np.arange(len(top)), strength[top], height=0.26)
-        for row, index in enumerate(top):  # above its bar, where long descriptions fit
-            axes.text(0, row + 0.31, DESCRIPTIONS[INPUTS[index]], fontsize="small")
+        for row, feature in enumerate(top):  # above its bar, where long descriptions fit
+            axes.text(0, row + 0.31, DESCRIPTIONS[INPUTS[feature]], fontsize="small")
         axes.set(yticks=[], xlabel="mean effect on the log-odds")
 
     caption = (
@@ -134,7 +130,3 @@ def importance(effects: Values) -> Figure:
         "model flags, up or down, on average: against the median of the feature in training."
     )
     return Figure("features", "Which features make the model flag payments", caption, draw)
-
-
-def _legend_above(axes: Any) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

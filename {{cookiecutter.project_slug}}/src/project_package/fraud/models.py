@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
 from optuna import Trial
-from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType
-from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -18,6 +15,7 @@ from xgboost import XGBClassifier
 from ..bundle import Files
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters
+from ..onnx_export import export_onnx
 from ..onnx_runtime import GRAPH
 from .features import INPUTS, matrix
 
@@ -34,20 +32,8 @@ class Classifier:
 
     def files(self) -> Files:
         """Return the ONNX graph."""
-        update_registered_converter(  # for XGBoost, as the documentation of skl2onnx has it
-            XGBClassifier,
-            "XGBoostXGBClassifier",
-            calculate_linear_classifier_output_shapes,
-            convert_xgboost,
-            options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
-        )
-        graph = to_onnx(
-            self.model,
-            initial_types=[("features", FloatTensorType([None, len(INPUTS)]))],
-            options={"zipmap": False},
-            target_opset={"": 18, "ai.onnx.ml": 3},
-        )
-        return {GRAPH: graph.SerializeToString()}
+        inputs = [("features", FloatTensorType([None, len(INPUTS)]))]
+        return {GRAPH: export_onnx(self.model, inputs)}
 
 
 def fit_logistic(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Classifier:

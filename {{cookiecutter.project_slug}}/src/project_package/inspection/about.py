@@ -1,20 +1,10 @@
 """What report and model card say about the inspection."""
 
 from ..contract.training import About
-from .elpv import ELPV
 from .params import SIMULATOR, InspectionParams
 
-ORIGINS = {
-    SIMULATOR: "Simulated photos of brushed metal parts, two of each; a quarter of the parts has a "
-    "scratch, a dent or a stain.",
-    ELPV: "Electroluminescence images of solar cells (elpv-dataset, CC BY-NC-SA 4.0: not for "
-    "commercial use); cells that experts were not sure of are left out.",
-}
-
-
-LIMITS = (
+SIMULATOR_LIMITS = (
     "Simulated defects are simpler than real ones: three kinds, one surface, sharp photos.",
-    "The model knows the light and the camera of its training images only.",
 )
 
 
@@ -26,10 +16,16 @@ def about(params: InspectionParams) -> About:
         question="Does this image show a defect?",
         use="The line puts aside parts with a probable defect, and a person looks at them.",
         misuse="It must not release safety-critical parts without another check.",
-        data=ORIGINS.get(params.data.source, f"Images read from {params.data.source}."),
-        limits=LIMITS if simulated else LIMITS[1:],
+        data="Simulated photos of brushed metal parts, two of each; a quarter of the parts has a "
+        "scratch, a dent or a stain."
+        if simulated
+        else f"Images read from {params.data.source}.",
+        limits=(
+            *(SIMULATOR_LIMITS if simulated else ()),
+            "The model knows the light and the camera of its training images only.",
+        ),
         rows="images",
-        periods="pieces",
+        periods="parts",
         baselines="The simple baseline is a logistic regression on fourteen statistics of the "
         "image. “No model” gives every image the share of defects.",
         terms={
@@ -37,8 +33,6 @@ def about(params: InspectionParams) -> About:
             "dent": "all good images, and those with a dent",
             "stain": "all good images, and those with a stain",
             "without copies": "all images without a near-duplicate in training",
-            "mono": "solar cells of monocrystalline silicon",
-            "poly": "solar cells of polycrystalline silicon",
             "dark images": "the third of the images with the lowest mean grey level",
             "bright images": "the third of the images with the highest mean grey level",
         },

@@ -24,6 +24,7 @@ import onnx
 from keras import layers
 from numpy.typing import NDArray
 
+from ..checkpoints import write_checkpoint
 from ..contract.training import Hyperparameters, Report
 from ..errors import UserError
 from .params import Network
@@ -175,7 +176,7 @@ def fit(
             raise UserError(f"The loss of epoch {epoch} is not a number: search lower rates.")
         if epoch <= run.options.patience or logs["val_loss"] < least:
             least = logs["val_loss"]
-            save(network, best)
+            write_checkpoint(best, network.save_weights)
         scores = {name: float(logs[name]) for name in ("loss", "val_loss")}
         run.report(epoch, {**scores, "score": float(logs["val_auc"])})
 
@@ -205,13 +206,6 @@ def callbacks(
         keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end, on_train_end=on_train_end),
         keras.callbacks.BackupAndRestore(run.checkpoints / "epochs", double_checkpoint=True),
     ]
-
-
-def save(network: keras.Model, path: Path) -> None:
-    """Write weights beside, then rename: a kill leaves the old file or the new one."""
-    beside = path.with_name("unfinished.weights.h5")
-    network.save_weights(beside)
-    beside.replace(path)
 
 
 def describe(network: keras.Model) -> bytes:

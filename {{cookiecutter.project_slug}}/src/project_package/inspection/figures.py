@@ -9,23 +9,24 @@ from sklearn.metrics import roc_curve
 
 from ..columns import Columns
 from ..contract.training import Figure, Predict
+from ..plots import FITTED, draw_diagonal
 
-FITTED = {"model": "model", "baseline": "simple baseline"}
 ACROSS = 6  # images of a row
 
 
 def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
     """Say how many defects are found with how many false alarms, and how many images are copies."""
     labels = rows["is_defective"]
-    texts = []
+    finds = {}
     for name in FITTED:
         decision = predictions[name]["decision"]
-        texts.append(f"{np.sum(labels & decision):,} with {np.sum(~labels & decision):,}")
+        finds[name] = f"{np.sum(labels & decision):,} with {np.sum(~labels & decision):,}"
     copied = int(np.sum(rows["copied"]))
     warning = f"{copied:,} test images nearly equal training images of other parts: see `ml data`."
     return (
-        f"Of {np.sum(labels):,} images of defective parts the model finds {texts[0]} false alarms "
-        f"among {np.sum(~labels):,} good ones; the simple baseline finds {texts[1]}.",
+        f"Of {np.sum(labels):,} images of defective parts the model finds {finds['model']} false "
+        f"alarms among {np.sum(~labels):,} good ones; the simple baseline finds "
+        f"{finds['baseline']}.",
         *([warning] if copied else []),
     )
 
@@ -40,9 +41,9 @@ def roc(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
 
     def draw(axes: Any) -> None:
         for name, text in FITTED.items():
-            false, found, _ = roc_curve(rows["is_defective"], predictions[name]["probability"])
-            axes.plot(false, found, label=text)
-        axes.plot((0, 1), (0, 1), color="C2", linestyle=":", label="no model")
+            rejected, found, _ = roc_curve(rows["is_defective"], predictions[name]["probability"])
+            axes.plot(rejected, found, label=text)
+        draw_diagonal(axes, "no model")
         axes.set(xlabel="share of good parts rejected", ylabel="share of defects found")
         axes.legend(loc="lower right")
 
@@ -61,18 +62,22 @@ def show(axes: Any, images: NDArray[Any]) -> None:
 
 def mistakes(rows: Columns, model: Columns) -> Figure:
     """Draw the defects with the lowest and the good parts with the highest probability."""
-    probability, labels = model["probability"], rows["is_defective"]
-    order, size = np.argsort(probability, kind="stable"), rows["image"].shape[1]
-    missed, false = order[labels[order]], order[~labels[order]][::-1]
-    chosen = np.concatenate([np.resize(part, 2 * ACROSS) for part in (missed, false)])
+    probability = model["probability"]
+    labels = rows["is_defective"]
+    size = rows["image"].shape[1]
+    rising = np.argsort(probability, kind="stable")
+    missed = rising[labels[rising]]
+    false_alarms = rising[~labels[rising]][::-1]
+    chosen = np.concatenate([np.resize(each, 2 * ACROSS) for each in (missed, false_alarms)])
 
     def draw(axes: Any) -> None:
         show(axes, rows["image"][chosen])
-        for number, index in enumerate(chosen):
+        for number, row in enumerate(chosen):
             line, column = divmod(number, ACROSS)
-            wrong = model["decision"][index] != labels[index]
-            place, color = (column * size + 2, line * size + size / 7), "red" if wrong else "white"
-            axes.text(*place, f"{probability[index]:.2f}", color=color, fontsize=7)
+            x = column * size + 2
+            y = line * size + size / 7
+            color = "red" if model["decision"][row] != labels[row] else "white"
+            axes.text(x, y, f"{probability[row]:.2f}", color=color, fontsize=7)
         axes.set_yticks([size, 3 * size], ["defective", "good"])
 
     caption = (
@@ -85,19 +90,19 @@ def mistakes(rows: Columns, model: Columns) -> Figure:
 def importance(rows: Columns, predict: Predict) -> tuple[Figure, ...]:
     """Draw the regions that moved the probability, for defects with a high one."""
     defective = {"image": rows["image"][rows["is_defective"]][:200]}
-    order = np.argsort(-predict(defective)["probability"], kind="stable")
-    found = order[np.linspace(0, len(order) // 2, 2 * ACROSS).astype(int)]
-    images = defective["image"][found]
-    regions = predict({"image": images, "explain": np.ones(len(found), np.bool_)})["regions"]
+    falling = np.argsort(-predict(defective)["probability"], kind="stable")
+    chosen = falling[np.linspace(0, len(falling) // 2, 2 * ACROSS).astype(int)]
+    images = defective["image"][chosen]
+    regions = predict({"image": images, "explain": np.ones(len(chosen), np.bool_)})["regions"]
     size = images.shape[1]
 
     def draw(axes: Any) -> None:
         show(axes, np.concatenate([images[:ACROSS]] * 2 + [images[ACROSS:]] * 2))
-        for number, one in enumerate(regions):
+        for number, effects in enumerate(regions):
             line, column = divmod(number, ACROSS)
-            place = np.array([column, column + 1, 2 * line + 2, 2 * line + 1]) * size
-            heat = np.clip(one / max(one.max(), 1e-9), 0, 1)
-            axes.imshow(heat, cmap="inferno", alpha=0.55, extent=place, vmin=0, vmax=1)
+            extent = np.array([column, column + 1, 2 * line + 2, 2 * line + 1]) * size
+            heat = np.clip(effects / max(effects.max(), 1e-9), 0, 1)
+            axes.imshow(heat, cmap="inferno", alpha=0.55, extent=extent, vmin=0, vmax=1)
         axes.set(xlim=(0, ACROSS * size), ylim=(4 * size, 0))
 
     caption = (

@@ -15,7 +15,6 @@ from ..columns import Columns
 from ..contract.training import Progress
 from ..errors import UserError
 from . import duplicates
-from .elpv import ELPV, read_elpv
 from .images import to_base64
 from .params import SIMULATOR, InspectionParams
 from .schemas import InspectionRequest
@@ -38,8 +37,8 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
     if data.source == SIMULATOR:
         rows = simulate(data)
     else:
-        table = read_elpv() if data.source == ELPV else read_labels(Path(data.source))
-        rows = {c.name: c.to_numpy() for c in table.rename({"path": "name"})}
+        table = read_labels(Path(data.source)).rename({"path": "name"})
+        rows = {column.name: column.to_numpy() for column in table}
         rows["image"] = read_images([*map(Path, rows["name"])], data.size, progress)
         rows["is_defective"] = rows["kind"] != GOOD
         rows["visibility"] = np.full(len(table), np.nan)

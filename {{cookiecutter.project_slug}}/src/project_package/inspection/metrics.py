@@ -17,14 +17,14 @@ from .params import Decide, InspectionParams
 from .sources import GOOD
 
 Values: TypeAlias = NDArray[Any]
-PERIODS = 5  # pieces of the test, at most, whose scores give the spread
+PERIODS = 5  # parts of the test, at most, whose scores give the spread
 SMALLEST = 20  # images of a slice, at least
 
 
 def recall_at(
     share: float, rows: Columns, predictions: Columns, weights: Weights | None = None
 ) -> float:
-    """Compute the share of defects found when so many of the good parts are rejected."""
+    """Compute recall at a false-alarm rate, a share of the good parts; NaN for a single class."""
     labels = rows["is_defective"]
     if len(np.unique(counted(labels, weights))) < 2:
         return np.nan
@@ -100,14 +100,14 @@ def naive(params: InspectionParams, rows: Columns) -> Columns:
 
 
 def periods(rows: Columns) -> Values:
-    """Return the piece of the test of each image; good and defective parts are dealt out evenly."""
+    """Return each image's test part, stratified by defect; photos of one object stay together."""
     names, code = np.unique(rows["part"].astype(str), return_inverse=True)
     defective = np.zeros(len(names), np.int64)
     np.maximum.at(defective, code, rows["is_defective"].astype(np.int64))
     order = np.argsort(np.argsort(defective, kind="stable"))
-    rarer = int(min(defective.sum(), (1 - defective).sum()))  # each piece has one, at least
-    pieces: Values = order[code] % max(1, min(PERIODS, rarer))
-    return pieces
+    rarer = int(min(defective.sum(), (1 - defective).sum()))  # each test part has one, at least
+    test_parts: Values = order[code] % max(1, min(PERIODS, rarer))
+    return test_parts
 
 
 def slices(rows: Columns) -> Mapping[str, Values]:

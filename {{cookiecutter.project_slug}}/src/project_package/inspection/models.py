@@ -14,15 +14,16 @@ from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from .. import checkpoints
 from ..bundle import Files, sha256
 from ..columns import Columns
-from ..contract.training import Candidate, Fitted, Hyperparameters, Outcome, Report, ignore
-from ..onnx_runtime import GRAPH, OnnxModel
+from ..contract.training import Candidate, Fitted, Hyperparameters, Outcome, Report, code_of, ignore
+from ..onnx_runtime import GRAPH
 from ..thresholds import least_cost_threshold
-from .decision import Details, InspectionModel
+from .decision import Details
 from .features import statistics
 from .params import Decide, InspectionParams
-from .task import coding
+from .task import model_of
 
 LAYERS = "layers.txt"
 HELD_OUT = 0.15
@@ -45,15 +46,7 @@ class Baseline:
 
     def files(self) -> Files:
         """Return graph and details."""
-        count = self.pipeline[0].n_features_in_
-        graph = to_onnx(
-            self.pipeline,
-            initial_types=[("statistics", FloatTensorType([None, count]))],
-            options={"zipmap": False},
-            target_opset=18,
-        )
-        graph.graph.name = "baseline"  # the converter's own name is random
-        return {GRAPH: graph.SerializeToString(), **self.details.files()}
+        return {GRAPH: export_onnx(self.pipeline), **self.details.files()}
 
 
 @dataclass(frozen=True)
@@ -76,33 +69,28 @@ class Trained:
         return {**files, **self.details.files()}
 
 
-@dataclass(frozen=True)
-class Quantised:
-    """A trained network with int8 weights and activations."""
-
-    graph: bytes
-    layers: bytes
-    details: Details
-
-    def predict(self, rows: Columns) -> Columns:
-        """Return what the loaded model does."""
-        graph = OnnxModel(self.graph, *coding(self.details))
-        return InspectionModel(graph, self.details).predict(rows)
-
-    def files(self) -> Files:
-        """Return graph, details and the layers before."""
-        return {GRAPH: self.graph, LAYERS: self.layers, **self.details.files()}
-
-
-def quantise(trained: Trained, rows: Columns) -> Quantised:
-    """Quantise a network, calibrated on some of the training images."""
-    from ..int8 import static_int8  # noqa: PLC0415
+def quantise(trained: Trained, rows: Columns) -> Fitted:
+    """Quantise weights and activations, calibrated on some of the training images."""
+    from ..int8 import Quantised, static_int8  # noqa: PLC0415  it takes a second to import
 
     chosen = np.linspace(0, len(rows["image"]) - 1, CALIBRATED).astype(int)
     pixels = rows["image"][chosen][..., None].astype(np.float32)
     files = trained.files()
     graph = static_int8(files[GRAPH], ({"pixels": image[None]} for image in pixels))
-    return Quantised(graph, files[LAYERS], trained.details)
+    return Quantised(graph, {LAYERS: files[LAYERS]}, trained.details, model_of)
+
+
+def export_onnx(pipeline: Pipeline) -> bytes:
+    """Export the simple baseline to an ONNX graph; see `cnn.to_onnx` for the network."""
+    count = pipeline[0].n_features_in_
+    exported = to_onnx(
+        pipeline,
+        initial_types=[("statistics", FloatTensorType([None, count]))],
+        options={"zipmap": False},
+        target_opset=18,
+    )
+    exported.graph.name = "baseline"  # the name of the model's type would be the default
+    return bytes(exported.SerializeToString())
 
 
 def fit_baseline(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Baseline:
@@ -131,16 +119,18 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     ) -> Trained:
         from . import cnn  # noqa: PLC0415  TensorFlow takes seconds to import
 
-        images, labels = rows["image"][..., None], rows["is_defective"].astype(np.float32)
+        images = rows["image"][..., None]
+        labels = rows["is_defective"].astype(np.float32)
         splitter = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=seed)
-        pieces = next(splitter.split(images, groups=rows["part"].astype(str)))
-        fit, held_out = ((images[piece], labels[piece]) for piece in pieces)
+        fitted_on, checked_on = next(splitter.split(images, groups=rows["part"].astype(str)))
+        examples = images[fitted_on], labels[fitted_on]
+        held_out = images[checked_on], labels[checked_on]
         path = root / params.network.backbone if params.network.backbone else None
         network = cnn.build(images.shape[1], settings, seed, path)
         backbone = path.read_bytes() if path else b""
-        folder = root / "checkpoints" / identity(rows, settings, params, seed, backbone)
-        run = cnn.Run(params.network, folder, report)
-        cnn.fit(network, float(settings["rate"]), fit, held_out, run)
+        key = cache_key(rows, settings, params, seed, backbone)
+        run = cnn.Run(params.network, checkpoints.run_folder(root, key), report)
+        cnn.fit(network, float(settings["rate"]), examples, held_out, run)
         return Trained(network, Details(size=images.shape[1], inputs="pixels"))
 
     start = {"width": 16, "dropout": 0.3, "rate": 4e-3}
@@ -150,18 +140,17 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     )
 
 
-def identity(
+def cache_key(
     rows: Columns,
     settings: Hyperparameters,
     params: InspectionParams,
     seed: int,
     backbone: bytes = b"",
 ) -> str:
-    """Return a name for rows, settings, code and backbone, by which a training is found again."""
-    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    text = f"{sorted(settings.items())} {params.network} {seed} {rows['part'].tolist()}"
-    pixels = rows["image"].tobytes() + rows["is_defective"].tobytes()
-    return sha256(pixels + code + text.encode() + backbone)[:16]
+    """Return the cache key of a training run: see `checkpoints`."""
+    used = {name: rows[name] for name in ("image", "is_defective", "part")}
+    options = (sorted(settings.items()), params.network, seed, sha256(backbone))
+    return checkpoints.cache_key(code_of(candidates), used, options)
 
 
 def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Outcome) -> Fitted:

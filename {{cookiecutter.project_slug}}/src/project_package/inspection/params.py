@@ -14,7 +14,7 @@ class Data(Simulated):
 
     source: str = Field(
         default=SIMULATOR,
-        description="simulator, elpv, a folder with a folder per class, or a CSV file",
+        description="simulator, a folder with a folder per class, or a CSV or Parquet file",
     )
 
 

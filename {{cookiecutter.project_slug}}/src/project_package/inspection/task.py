@@ -17,7 +17,12 @@ from .schemas import InspectionRequest, InspectionResponse, request_type
 def load(bundle: Bundle) -> InspectionModel:
     """Load the model of a bundle."""
     details = Details.model_validate_json(bundle.files[DETAILS])
-    return InspectionModel(OnnxModel(bundle.files[GRAPH], *coding(details)), details)
+    return model_of(bundle.files[GRAPH], details)
+
+
+def model_of(graph: bytes, details: Details) -> InspectionModel:
+    """Return the served model of a graph and its details."""
+    return InspectionModel(OnnxModel(graph, *coding(details)), details)
 
 
 def coding(details: Details) -> tuple[Any, Any]:

@@ -11,13 +11,12 @@ from tempfile import TemporaryDirectory
 
 from ..bundle import PARAMS, Bundle, Files, sha256, write_files
 from ..contract.task import Model
-from ..contract.training import Splits
+from ..contract.training import Splits, code_of
 from ..errors import UserError
 from .npz import from_npz, to_npz
 from .project import Project
 from .registry import Version
 from .scoring import BASELINE, MODEL, NAIVE, Predictions, digest
-from .train import code_of
 
 FOLDER = "predictions"
 """The folder of a run with the two files."""

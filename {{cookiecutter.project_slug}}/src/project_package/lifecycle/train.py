@@ -1,12 +1,10 @@
 """train: search, fit, compare the bundle with the fitted model, and register a challenger."""
 
-import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 from pkgutil import resolve_name
 
 import mlflow
@@ -16,7 +14,7 @@ from optuna.trial import FrozenTrial
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
 from ..columns import Columns, concatenate, length, take
 from ..contract.task import predict_requests
-from ..contract.training import Candidate, Fitted, Metric, Outcome, Progress, Splits
+from ..contract.training import Candidate, Fitted, Metric, Outcome, Progress, Splits, code_of
 from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Promote, flatten
@@ -109,16 +107,6 @@ def search(
         progress(min(next(done) / total, 1.0))
 
     return [searching.run(candidate, finish) for candidate in candidates]
-
-
-def code_of(function: Callable[..., object]) -> bytes:
-    """Return the files of the use case that has a function: scores of other code do not count.
-
-    Prompts, SQL and other text files count as code.
-    """
-    folder = Path(inspect.getfile(function)).parent
-    paths = sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)
-    return b"".join(path.read_bytes() for path in paths if path.is_file())
 
 
 def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> Bundle:

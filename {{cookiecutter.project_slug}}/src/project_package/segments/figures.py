@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..columns import Columns
 from ..contract.training import Figure
+from ..plots import label_axes
 from .features import INPUTS
 from .metrics import SILHOUETTE, STABILITY, known, outside, standard
 from .profiles import deviations
@@ -58,18 +59,21 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
 def profiles(rows: Columns, model: Columns) -> Figure:
     """Draw how far each segment is from the mean, feature by feature."""
     numbers, counts = np.unique(model["segment"], return_counts=True)
-    away = deviations(rows, model["segment"], int(numbers.max()) + 1)[numbers]
-    names, shares = _names(model), counts / counts.sum()
+    distances = deviations(rows, model["segment"], int(numbers.max()) + 1)[numbers]
+    names = _names(model)
+    shares = counts / counts.sum()
 
     def draw(axes: Any) -> None:
         axes.grid(visible=False)
-        for (row, column), value in np.ndenumerate(away):
+        for (row, column), value in np.ndenumerate(distances):
             strength = min(abs(value) / FULL_COLOUR, 1) * 0.8
             colour = "C0" if value > 0 else "C1"
             axes.barh(row, 0.94, 0.9, column - 0.47, color=colour, alpha=strength)
             axes.text(column, row, f"{round(value, 1) + 0:+.1f}", ha="center", va="center")
-        labelled = zip(numbers, shares, strict=True)
-        labels = [names[n].replace(", ", ",\n") + f"\n{share:.0%}" for n, share in labelled]
+        labels = [
+            names[number].replace(", ", ",\n") + f"\n{share:.0%}"
+            for number, share in zip(numbers, shares, strict=True)
+        ]
         axes.set_yticks(np.arange(len(labels)), labels)
         features = [_plain(name) for name in INPUTS]
         axes.set_xticks(np.arange(len(INPUTS)), features, rotation=35, ha="right")
@@ -86,7 +90,9 @@ def households_map(rows: Columns, model: Columns) -> Figure:
     """Draw the households in the plane in which they vary most."""
     values = standard(rows)
     directions = np.linalg.svd(values, full_matrices=False)[2][:2]
-    plane, names, segment = values @ directions.T, _names(model), model["segment"]
+    plane = values @ directions.T
+    names = _names(model)
+    segment = model["segment"]
 
     def draw(axes: Any) -> None:
         for number in np.unique(segment):
@@ -101,8 +107,8 @@ def households_map(rows: Columns, model: Columns) -> Figure:
                 linewidths=0.8,
                 alpha=0.6,
             )
-        axes.set(xlabel=_direction(directions[0]), ylabel=_direction(directions[1]))
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+        xlabel, ylabel = map(_direction, directions)
+        label_axes(axes, xlabel, ylabel, columns=2, gap=0.2)
 
     caption = (
         "Each point is a household, near others that shop alike. The axes are the two directions "
@@ -113,10 +119,10 @@ def households_map(rows: Columns, model: Columns) -> Figure:
 
 def certainty(model: Columns) -> Figure:
     """Draw how many households have a certain segment."""
-    falling = np.sort(model["certainty"])[::-1]
+    descending = np.sort(model["certainty"])[::-1]
 
     def draw(axes: Any) -> None:
-        axes.plot(np.linspace(0, 1, len(falling)), falling, color="C0")
+        axes.plot(np.linspace(0, 1, len(descending)), descending, color="C0")
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of households", ylabel="certainty")
         axes.xaxis.set_major_formatter("{x:.0%}")
         axes.yaxis.set_major_formatter("{x:.0%}")
@@ -130,15 +136,15 @@ def certainty(model: Columns) -> Figure:
 
 def traits(rows: Columns, model: Columns) -> Figure:
     """Draw how much of each trait, which the model never saw, the segments explain."""
-    found = outside(rows, model["segment"])
+    explained = outside(rows, model["segment"])
 
     def draw(axes: Any) -> None:
-        shares = [share for share, _ in found.values()]
-        axes.barh(np.arange(len(found)), shares, 0.55, color="C0")
-        for row, (share, p) in enumerate(found.values()):
+        shares = [share for share, _ in explained.values()]
+        axes.barh(np.arange(len(explained)), shares, 0.55, color="C0")
+        for row, (share, p) in enumerate(explained.values()):
             axes.text(share, row, f"  p = {p:.3f}", va="center")
-        labels = ["all, mean" if name == "all" else _plain(name) for name in found]
-        axes.set_yticks(np.arange(len(found)), labels)
+        labels = ["all, mean" if name == "all" else _plain(name) for name in explained]
+        axes.set_yticks(np.arange(len(explained)), labels)
         axes.set_xlim(0, max([*shares, 0.01]) * 1.3)
         axes.invert_yaxis()
         axes.grid(visible=False)
@@ -162,8 +168,8 @@ def _names(model: Columns) -> dict[int, str]:
 def _direction(weights: NDArray[Any]) -> str:
     """Name a direction after the two features with the largest weights."""
     return " and ".join(
-        f"{'more' if weights[i] > 0 else 'less'} {_plain(INPUTS[i])}"
-        for i in np.argsort(-np.abs(weights))[:2]
+        f"{'more' if weights[feature] > 0 else 'less'} {_plain(INPUTS[feature])}"
+        for feature in np.argsort(-np.abs(weights))[:2]
     )
 
 

@@ -7,18 +7,17 @@ import numpy as np
 
 from ..columns import Columns
 from ..contract.training import Figure
+from ..plots import CONTENDERS, draw_means
 from .metrics import TOP_K, hits, recalls, weeks
-
-LABELS = {"model": "model", "baseline": "simple baseline", "naive": "no model"}
 
 
 def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
     """Return sentences about repeated purchases, and the weeks in which the model is best."""
     pairs = zip(rows["again"], rows["bought"], strict=True)
     repeated = [len(again) / len(bought) for again, bought in pairs]
-    found = {name: recalls(rows, predictions[name]) for name in LABELS}
-    every = [weeks(rows) == week for week in np.unique(weeks(rows))]
-    gains = [float(np.mean((found["model"] - found["baseline"])[week])) for week in every]
+    gain = recalls(rows, predictions["model"]) - recalls(rows, predictions["baseline"])
+    week = weeks(rows)
+    gains = [float(np.mean(gain[week == number])) for number in np.unique(week)]
     return (
         f"{np.mean(repeated):.0%} of a basket, on average, was bought in the half year before; a "
         "list of what the household buys most often is therefore hard to beat.",
@@ -34,13 +33,13 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
 
 def by_week(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
     """Draw the recall of each week of the test."""
-    week, number = np.unique(weeks(rows), return_inverse=True)
+    numbers, week = np.unique(weeks(rows), return_inverse=True)
+    found = {name: recalls(rows, predictions[name]) for name in CONTENDERS}
 
     def draw(axes: Any) -> None:
-        for name, label in LABELS.items():
-            found = np.bincount(number, recalls(rows, predictions[name])) / np.bincount(number)
-            axes.plot(found, marker="o", label=label)
-        axes.set_xticks(np.arange(len(week)), np.arange(1, len(week) + 1))
+        positions = np.arange(len(numbers))
+        draw_means(axes, positions, week, found)
+        axes.set_xticks(positions, positions + 1)
         axes.set(ylim=(0, None), xlabel="week of the test", ylabel=f"recall@{TOP_K}")
         axes.legend()
 
@@ -53,9 +52,9 @@ def by_rank(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
     size = np.array([len(bought) for bought in rows["bought"]])
 
     def draw(axes: Any) -> None:
-        for name, label in LABELS.items():
+        for name, text in CONTENDERS.items():
             found = np.cumsum(hits(rows, predictions[name]), axis=1) / size[:, None]
-            axes.plot(np.arange(1, found.shape[1] + 1), found.mean(0), label=label)
+            axes.plot(np.arange(1, found.shape[1] + 1), found.mean(0), label=text)
         axes.set(ylim=(0, None), xlabel="items recommended", ylabel="share of the basket found")
         axes.set_xticks((1, 5, 10, 15, TOP_K))
         axes.legend()

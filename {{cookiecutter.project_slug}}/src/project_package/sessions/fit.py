@@ -6,6 +6,7 @@ next epoch; a finished network is read again instead of trained again.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..checkpoints import write_checkpoint
 from ..columns import Columns, length, take
 from ..contract.training import Hyperparameters, Report
 from ..errors import UserError
@@ -58,10 +60,11 @@ def fit(settings: Hyperparameters, run: Run) -> Gru:
     Raises:
         UserError: there is no such device, or the loss is not a number.
     """
-    options, device, rate = run.options, device_of(run.options.device), float(settings["rate"])
+    options = run.options
+    device = device_of(options.device)
     torch.manual_seed(run.seed)
-    width, dropout = int(settings["width"]), float(settings["dropout"])
-    network = Gru(run.counts, width, dropout).to(device)
+    network = Gru(run.counts, int(settings["width"]), float(settings["dropout"])).to(device)
+    rate = float(settings["rate"])
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
     steps = options.epochs * -(-length(run.rows) // options.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
@@ -69,26 +72,36 @@ def fit(settings: Hyperparameters, run: Run) -> Gru:
     done = resumed(run.checkpoint, parts) or {"epochs": 0, "val_loss": np.inf, "best_epoch": 0}
     while done["epochs"] < min(options.epochs, done["best_epoch"] + options.patience + 1):
         epoch = done["epochs"]
-        torch.manual_seed(run.seed + epoch)  # so that a resumed training draws the same numbers
-        network.train()
-        losses = []
-        for batch in batches(run, epoch):
-            loss = loss_of(network, batch, device)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
+        loss = train_epoch(run, epoch, parts, device)
         scores = check(network, run, device)
         if scores["val_loss"] < done["val_loss"]:
             best = {name: value.clone() for name, value in network.state_dict().items()}
             done |= {"val_loss": scores["val_loss"], "best_epoch": epoch, "best": best}
         done["epochs"] = epoch + 1
-        save(done | {name: part.state_dict() for name, part in parts.items()}, run.checkpoint)
-        run.report(epoch, {"loss": float(np.mean(losses)), **scores})
+        state = done | {name: part.state_dict() for name, part in parts.items()}
+        write_checkpoint(run.checkpoint, partial(torch.save, state))
+        run.report(epoch, {"loss": loss, **scores})
     network.load_state_dict(done["best"])
     return network.to("cpu").eval()
+
+
+def train_epoch(run: Run, epoch: int, parts: Mapping[str, Any], device: torch.device) -> float:
+    """Train the network on all rows, once; return the mean loss of the batches."""
+    network = parts["network"]
+    optimizer = parts["optimizer"]
+    schedule = parts["schedule"]
+    torch.manual_seed(run.seed + epoch)  # so that a resumed training draws the same numbers
+    network.train()
+    losses = []
+    for batch in batches(run, epoch):
+        loss = loss_of(network, batch, device)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+    return float(np.mean(losses))
 
 
 def resumed(checkpoint: Path, parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,13 +119,13 @@ def batches(run: Run, epoch: int) -> Iterator[Mapping[str, Tensor]]:
     random = np.random.default_rng((run.seed, epoch))
     sizes = np.array([len(baskets) for baskets in run.rows["baskets"]])
     order = np.argsort(sizes + random.uniform(0, 4, len(sizes)))
-    parts = list(pieces(run.rows, order, run.options.batch))
-    for index in random.permutation(len(parts)):
-        yield tensors(run.catalogue, parts[index])
+    unshuffled = list(batches_of(run.rows, order, run.options.batch))
+    for index in random.permutation(len(unshuffled)):
+        yield tensors(run.catalogue, unshuffled[index])
 
 
-def pieces(rows: Columns, order: NDArray[np.int64], size: int) -> Iterator[Columns]:
-    """Yield rows in an order, so many at once."""
+def batches_of(rows: Columns, order: NDArray[np.int64], size: int) -> Iterator[Columns]:
+    """Yield batches of `size` rows in this order."""
     for start in range(0, len(order), size):
         yield take(rows, order[start : start + size])
 
@@ -120,7 +133,8 @@ def pieces(rows: Columns, order: NDArray[np.int64], size: int) -> Iterator[Colum
 def tensors(catalogue: Catalogue, rows: Columns) -> Mapping[str, Tensor]:
     """Return the inputs of rows, and the basket that follows each: (rows, baskets, items)."""
     inputs = catalogue.encode(rows)
-    items, last = inputs["items"], inputs["last"]
+    items = inputs["items"]
+    last = inputs["last"]
     bought = [catalogue.read(basket) for basket in rows["bought"]]
     most = max(items.shape[2], *map(len, bought))
     following = np.zeros((*items.shape[:2], most), np.int64)
@@ -152,23 +166,16 @@ def loss_of(network: Gru, batch: Mapping[str, Tensor], device: torch.device) -> 
 def check(network: Gru, run: Run, device: torch.device, count: int = 20) -> dict[str, float]:
     """Return the loss on held-out rows, and as score the recall@20 of the last baskets' items."""
     network.eval()
-    losses, found = [], []
-    for rows in pieces(run.held_out, np.arange(length(run.held_out)), run.options.batch):
+    losses = []
+    recalls = []
+    for rows in batches_of(run.held_out, np.arange(length(run.held_out)), run.options.batch):
         batch = tensors(run.catalogue, rows)
         losses.append(loss_of(network, batch, device).item())
         *inputs, following = (value.to(device) for value in batch.values())
         best = network(*inputs).topk(min(count, network.count)).indices + 1
         bought = following[torch.arange(len(best)), inputs[2]]
         hits = (best[:, :, None] == bought[:, None]).any(2).sum(1)
-        found.append((hits / (bought > 0).sum(1))[(bought > 0).any(1)])
+        recalls.append((hits / (bought > 0).sum(1))[(bought > 0).any(1)])
     if not np.isfinite(losses).all():
         raise UserError("The loss is not a number: search lower rates.")
-    return {"val_loss": float(np.mean(losses)), "score": float(torch.cat(found).mean())}
-
-
-def save(state: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint beside, then rename: a kill leaves a whole one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    torch.save(dict(state), unfinished)
-    unfinished.replace(path)
+    return {"val_loss": float(np.mean(losses)), "score": float(torch.cat(recalls).mean())}

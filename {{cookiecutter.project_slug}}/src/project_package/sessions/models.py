@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna import Trial
 
-from ..bundle import Files, sha256
+from .. import checkpoints
+from ..bundle import Files
 from ..columns import Columns, concatenate, length, take
-from ..contract.training import Candidate, Hyperparameters, Report, ignore
+from ..contract.training import Candidate, Fitted, Hyperparameters, Report, code_of, ignore
 from ..errors import UserError
 from ..onnx_runtime import GRAPH, ROWS_AT_ONCE
 from .features import HOUSEHOLD, Items
@@ -36,10 +36,10 @@ class Trained:
         """Return the best items and their scores: see `Catalogue.rank`."""
         import torch  # noqa: PLC0415  it takes seconds
 
-        from .fit import pieces  # noqa: PLC0415
+        from .fit import batches_of  # noqa: PLC0415
 
         parts = []
-        for part in pieces(rows, np.arange(length(rows)), ROWS_AT_ONCE):
+        for part in batches_of(rows, np.arange(length(rows)), ROWS_AT_ONCE):
             inputs = map(torch.from_numpy, self.catalogue.encode(part).values())
             with torch.no_grad():
                 scores = self.network(*inputs).numpy()
@@ -59,30 +59,16 @@ class Trained:
         return {GRAPH: self.graph, **layers, **self.catalogue.files()}
 
 
-@dataclass(frozen=True)
-class Quantised:
-    """A network with int8 embeddings."""
-
-    graph: bytes
-    trained: Trained
-
-    def predict(self, rows: Columns) -> Columns:
-        """Return what the loaded model does."""
-        return model_of(self.graph, self.trained.catalogue).predict(rows)
-
-    def files(self) -> Files:
-        """Return the files of the network with the smaller graph."""
-        return {**self.trained.files(), GRAPH: self.graph}
-
-
-def quantise(trained: Trained, _: Columns) -> Quantised:
+def quantise(trained: Trained, _: Columns) -> Fitted:
     """Quantise the embeddings only.
 
     Int8 matrix products have one scale for a batch, so an answer would depend on the other rows.
     """
-    from ..int8 import dynamic_int8  # noqa: PLC0415  it takes a second to import
+    from ..int8 import Quantised, dynamic_int8  # noqa: PLC0415  it takes a second to import
 
-    return Quantised(dynamic_int8(trained.graph, ["Gather"]), trained)
+    files = trained.files()
+    graph = dynamic_int8(files[GRAPH], ["Gather"])
+    return Quantised(graph, {LAYERS: files[LAYERS]}, trained.catalogue, model_of)
 
 
 def baskets_of(rows: Columns) -> Iterator[tuple[str, Items]]:
@@ -94,7 +80,7 @@ def baskets_of(rows: Columns) -> Iterator[tuple[str, Items]]:
 
 
 def catalogue_of(rows: Columns, least: int) -> Catalogue:
-    """Return the items that so many households bought, those of most households first.
+    """Return the items bought by at least `least` households, those of most households first.
 
     Raises:
         UserError: there are none.
@@ -146,6 +132,7 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
         drawn = np.random.default_rng(seed).random(len(names))
         chosen = names[drawn <= max(HELD_OUT, drawn.min())]  # one at least
         held_out = np.isin(rows[HOUSEHOLD].astype(str), chosen)
+        key = cache_key(rows, settings, params, seed)
         run = Run(
             options=params.network,
             catalogue=catalogue,
@@ -153,7 +140,7 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
             rows=take(rows, ~held_out),
             held_out=take(rows, held_out),
             seed=seed,
-            checkpoint=root / "checkpoints" / f"{identity(rows, settings, params, seed)}.pt",
+            checkpoint=checkpoints.run_folder(root, key) / "epochs.pt",
             report=report,
         )
         return Trained(fit(settings, run), catalogue)
@@ -175,10 +162,8 @@ def network_space(trial: Trial) -> Hyperparameters:
     }
 
 
-def identity(rows: Columns, settings: Hyperparameters, params: SessionsParams, seed: int) -> str:
-    """Return a name for rows, settings and code, by which a training is found again."""
-    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    text = f"{sorted(settings.items())} {params.network} {params.data.min_households} {seed}"
-    bought = "\n".join(chain.from_iterable((who, *basket) for who, basket in baskets_of(rows)))
-    days = str(rows["days"].tolist())
-    return sha256(code + f"{text} {bought} {days}".encode())[:16]
+def cache_key(rows: Columns, settings: Hyperparameters, params: SessionsParams, seed: int) -> str:
+    """Return the cache key of a training run: see `checkpoints`."""
+    used = {name: rows[name] for name in (HOUSEHOLD, "baskets", "days", "bought")}
+    options = (sorted(settings.items()), params.network, params.data.min_households, seed)
+    return checkpoints.cache_key(code_of(candidates), used, options)

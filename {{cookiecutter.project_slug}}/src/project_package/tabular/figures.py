@@ -5,16 +5,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, precision_recall_curve
 
 from ..columns import Columns, length, take
 from ..contract.training import Figure, Metric, Predict
+from ..plots import FITTED, REFERENCE, draw_calibration, draw_interval, label_axes
 from .metrics import Values, cost, in_interval
 from .params import TabularParams
 from .problem import Problem
 
-FITTED = {"model": "model", "baseline": "simple baseline"}
 TOP_FEATURES = 12
 SAMPLE = 2_000  # test rows, in which the values of a feature are shuffled
 REPEATS = 3
@@ -25,21 +24,21 @@ def summary(
 ) -> tuple[str, ...]:
     """Say how many rows are found, right or close; and which columns are not used."""
     target = rows[problem.target]
-    mine, simple = (predictions[name]["prediction"] for name in FITTED)
+    answers = [predictions[name]["prediction"] for name in FITTED]
     if problem.kind == "binary":
-        found = [f"{np.sum(target & one):,} with {np.sum(one):,}" for one in (mine, simple)]
+        finds = [f"{np.sum(target & flagged):,} with {np.sum(flagged):,}" for flagged in answers]
         first = (
             f"Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} the model "
-            f"finds {found[0]} alarms; the simple baseline finds {found[1]}."
+            f"finds {finds[0]} alarms; the simple baseline finds {finds[1]}."
         )
         mean_cost = partial(cost, params, target, w=np.ones(len(target)))
         if mean_cost(p=predictions["model"]) >= mean_cost(p=predictions["naive"]):
-            first += " By the costs under [decide], deciding alike for all rows would be cheaper."
+            first += " By the costs under [decide], one decision for all rows would cost less."
     elif problem.kind == "multiclass":
-        right = [f"{np.mean(target == one):.0%}" for one in (mine, simple)]
+        right = [f"{np.mean(target == answer):.0%}" for answer in answers]
         first = f"The model is right for {right[0]} of rows, the simple baseline for {right[1]}."
     else:
-        errors = [f"{np.median(np.abs(target - one)):.4g}" for one in (mine, simple)]
+        errors = [f"{np.median(np.abs(target - answer)):.4g}" for answer in answers]
         inside = np.mean(in_interval(target, predictions["model"]))
         first = (
             f"The median error is {errors[0]}, that of the simple baseline {errors[1]}. "
@@ -47,7 +46,7 @@ def summary(
             f"{params.decide.coverage:.0%} should."
         )
     columns = problem.table.columns.items()
-    texts = [name for name, c in columns if c.type == "text" and c.role == "ignored"]
+    texts = [name for name, column in columns if column.type == "text" and column.role == "ignored"]
     return (first, f"Columns of text are not used: {', '.join(texts)}.") if texts else (first,)
 
 
@@ -60,35 +59,30 @@ def figures(
         return (values(target, predictions["model"]),)
     if problem.kind == "multiclass":
         return (confusion(problem.classes, target, predictions["model"]["prediction"]),)
-    chances = {name: predictions[name]["probabilities"][:, 1] for name in FITTED}
-    return precision_recall(target, chances), calibration(target, chances)
+    probabilities = {name: predictions[name]["probabilities"][:, 1] for name in FITTED}
+    return precision_recall(target, probabilities), calibration(target, probabilities)
 
 
-def precision_recall(target: Values, chances: Mapping[str, Values]) -> Figure:
+def precision_recall(target: Values, probabilities: Mapping[str, Values]) -> Figure:
     """Draw precision over recall."""
 
     def draw(axes: Any) -> None:
         for name, text in FITTED.items():
-            precision, recall, _ = precision_recall_curve(target, chances[name])
+            precision, recall, _ = precision_recall_curve(target, probabilities[name])
             axes.plot(recall[:-1], precision[:-1], label=text)
-        axes.axhline(np.mean(target), color="C2", linestyle=":", label="no model")
-        axes.set(xlabel="share of positive rows found", ylabel="share of alarms that are right")
-        _legend_above(axes)
+        axes.axhline(np.mean(target), **REFERENCE, label="no model")
+        label_axes(axes, "share of positive rows found", "share of alarms that are right")
 
     caption = "Each line runs through all thresholds, from strict on the left to lax on the right."
     return Figure("precision_recall", "How many are found, at which precision", caption, draw)
 
 
-def calibration(target: Values, chances: Mapping[str, Values]) -> Figure:
+def calibration(target: Values, probabilities: Mapping[str, Values]) -> Figure:
     """Draw the share of positive rows among rows of similar probability."""
 
     def draw(axes: Any) -> None:
-        for name, text in FITTED.items():
-            share, mean = calibration_curve(target, chances[name], n_bins=10, strategy="quantile")
-            axes.plot(mean, share, marker="o", label=text)
-        axes.plot((0, 1), (0, 1), color="C2", linestyle=":", label="ideal")
-        axes.set(xlabel="mean probability of the group", ylabel="share of positive rows in it")
-        _legend_above(axes)
+        draw_calibration(axes, target, probabilities, strategy="quantile")
+        label_axes(axes, "mean probability of the group", "share of positive rows in it")
 
     caption = (
         "Rows in ten groups of equal size, by probability. On the diagonal, of 100 rows with "
@@ -118,18 +112,19 @@ def confusion(classes: tuple[str, ...], target: Values, predicted: Values) -> Fi
 def values(target: Values, model: Columns) -> Figure:
     """Draw the values in groups of similar prediction, with the interval."""
     order = np.argsort(model["prediction"], kind="stable")
-    parts = np.array_split(order, min(20, len(order)))
-    x, low, high = (
-        [np.mean(model[name][part]) for part in parts] for name in ("prediction", "low", "high")
-    )
+    groups = np.array_split(order, min(20, len(order)))
+
+    def means(values: Values) -> Values:
+        return np.array([np.mean(values[group]) for group in groups])
 
     def draw(axes: Any) -> None:
-        axes.fill_between(x, low, high, color="C0", alpha=0.18, linewidth=0)
-        axes.plot(x, x, color="C2", linestyle=":", label="ideal")
-        means = [np.mean(target[part]) for part in parts]
-        axes.plot(x, means, marker="o", linestyle="none", color="C0", label="mean of the values")
-        axes.set(xlabel="prediction", ylabel="value")
-        _legend_above(axes)
+        x = means(model["prediction"])
+        draw_interval(axes, x, means(model["low"]), means(model["high"]))
+        axes.plot(x, x, **REFERENCE, label="ideal")
+        axes.plot(
+            x, means(target), marker="o", linestyle="none", color="C0", label="mean of the values"
+        )
+        label_axes(axes, "prediction", "value")
 
     caption = "Rows in 20 groups of equal size, by prediction. The band is the mean interval."
     return Figure("values", "Predictions and values", caption, draw)
@@ -145,8 +140,8 @@ def importance(
     lost = {}
     for name in problem.features:
         versions = [{**sample, name: random.permutation(sample[name])} for _ in range(REPEATS)]
-        worse = [goal.score(version, predict(version)) for version in versions]
-        lost[name] = float(np.mean([goal.gain(score, one) for one in worse]))
+        shuffled = [goal.score(version, predict(version)) for version in versions]
+        lost[name] = float(np.mean([goal.gain(score, worse) for worse in shuffled]))
     top = sorted(problem.features, key=lambda name: lost[name])[-TOP_FEATURES:]
 
     def draw(axes: Any) -> None:
@@ -163,7 +158,3 @@ def importance(
 
 def _shortened(name: str, most: int = 24) -> str:
     return name if len(name) <= most else f"{name[: most - 3]}..."
-
-
-def _legend_above(axes: Any) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
-from skl2onnx import to_onnx, update_registered_converter
-from skl2onnx.common import shape_calculator
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.compose import ColumnTransformer
@@ -17,12 +14,12 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
-from xgboost import XGBClassifier, XGBRegressor
 
 from ..bundle import Files
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters, Outcome
 from ..errors import UserError
+from ..onnx_export import export_onnx
 from ..onnx_runtime import GRAPH
 from ..thresholds import least_cost_threshold
 from .decision import Details
@@ -53,25 +50,19 @@ class Fitted:
     def files(self) -> Files:
         """Return the graph and the details; raise UserError if ONNX cannot express the model."""
         problem = self.details.problem
-        register_xgboost()
         kinds = [
             ("numbers", FloatTensorType, problem.numbers),
             ("categories", StringTensorType, problem.categories),
         ]
+        inputs = [(name, kind([None, len(names)])) for name, kind, names in kinds if names]
         try:
-            graph = to_onnx(
-                self.pipeline,
-                initial_types=[(name, kind([None, len(n)])) for name, kind, n in kinds if n],
-                options={"zipmap": False} if problem.classes else None,
-                target_opset={"": 18, "ai.onnx.ml": 3},
-            )
+            graph = export_onnx(self.pipeline, inputs, "tabular")
         except (MissingConverter, MissingShapeCalculator, NotImplementedError) as error:
             raise UserError(
                 f"{type(self.pipeline[-1]).__name__} cannot be converted to ONNX, so it cannot be "
                 "served: choose another estimator in tabular/estimators.py."
             ) from error
-        graph.graph.name = "tabular"  # the converter's own name is random
-        return {GRAPH: graph.SerializeToString(), **self.details.files()}
+        return {GRAPH: graph, **self.details.files()}
 
 
 def to_table(problem: Problem, rows: Columns) -> pl.DataFrame:
@@ -203,20 +194,3 @@ def margins(target: NDArray[Any], predicted: NDArray[Any], tail: float) -> dict[
         for name, errors in (("below", -error), ("above", error)):
             found[name].append(max(0.0, float(np.quantile(errors, level, method="higher"))))
     return {name: tuple(numbers) for name, numbers in found.items()}
-
-
-def register_xgboost() -> None:
-    """Register the converters of XGBoost, as the documentation of skl2onnx has it."""
-    update_registered_converter(
-        XGBClassifier,
-        "XGBoostXGBClassifier",
-        shape_calculator.calculate_linear_classifier_output_shapes,
-        convert_xgboost,
-        options={"nocl": [True, False], "zipmap": [True, False]},
-    )
-    update_registered_converter(
-        XGBRegressor,
-        "XGBoostXGBRegressor",
-        shape_calculator.calculate_linear_regressor_output_shapes,
-        convert_xgboost,
-    )

@@ -1,0 +1,78 @@
+"""What the figures of use cases share: contenders, axes with a legend, and kinds of lines.
+
+Functions draw on axes of matplotlib. Colours and line styles come from the report's style,
+`lifecycle/report.mplstyle`: in order, those of model, baseline and no model.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.calibration import calibration_curve
+
+Values: TypeAlias = NDArray[Any]
+
+CONTENDERS: Mapping[str, str] = {
+    "model": "model",
+    "baseline": "simple baseline",
+    "naive": "no model",
+}
+"""Labels of those whose predictions a report compares."""
+FITTED: Mapping[str, str] = {name: CONTENDERS[name] for name in ("model", "baseline")}
+"""Labels of those that were fitted, and whose scores differ from row to row."""
+REFERENCE: Mapping[str, Any] = {"color": "C2", "linestyle": ":"}
+"""Style of a line to compare with, such as that of no model."""
+GAP = 0.5  # between axes and legend, in sizes of the font: the default of matplotlib
+
+
+def label_axes(axes: Any, xlabel: str, ylabel: str, *, columns: int = 3, gap: float = GAP) -> None:
+    """Label the axes, and put the legend above them, where it hides nothing."""
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=gap)
+
+
+def draw_diagonal(axes: Any, label: str) -> None:
+    """Draw the diagonal of the unit square as a line to compare with."""
+    axes.plot((0, 1), (0, 1), **REFERENCE, label=label)
+
+
+def draw_calibration(
+    axes: Any,
+    labels: Values,
+    scores: Mapping[str, Values],
+    strategy: Literal["uniform", "quantile"] = "uniform",
+) -> None:
+    """Draw the share of positive rows over the mean score, in ten groups of similar score.
+
+    Args:
+        axes: where to draw.
+        labels: whether a row is positive, (rows,).
+        scores: probabilities of model and baseline, (rows,) each.
+        strategy: how rows are grouped: `uniform` divides the range of scores, `quantile` the rows.
+    """
+    for name, text in FITTED.items():
+        share, mean = calibration_curve(labels, scores[name], n_bins=10, strategy=strategy)
+        axes.plot(mean, share, marker="o", label=text)
+    draw_diagonal(axes, "ideal")
+
+
+def draw_means(
+    axes: Any, x: Values, group: NDArray[np.int64], values: Mapping[str, Values]
+) -> None:
+    """Draw the mean of the values of each contender in groups of rows.
+
+    Args:
+        axes: where to draw.
+        x: where a group is drawn, (groups,).
+        group: the number of each row's group, from 0, (rows,).
+        values: values by contender, (rows,) each.
+    """
+    for name, text in CONTENDERS.items():
+        means = np.bincount(group, values[name]) / np.bincount(group)
+        axes.plot(x, means, marker="o", label=text)
+
+
+def draw_interval(axes: Any, x: Values, low: Values, high: Values) -> None:
+    """Draw the band between the lower and the upper bounds of the model's interval."""
+    axes.fill_between(x, low, high, color="C0", alpha=0.18, linewidth=0)
