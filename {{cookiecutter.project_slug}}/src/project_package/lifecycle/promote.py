@@ -92,7 +92,7 @@ def apply_rules(
     if before and (reason := training.incompatible(before)):
         verdicts.append(Verdict("champion", True, f"not compared, since it {reason}", ""))
     elif champion and before:
-        old = predictions_of(project, champion, before, challenger)
+        old = champion_predictions(project, champion, before, challenger)
         progress(0.3)
         more, slices = compare_with_champion(project, challenger, old)
         verdicts += more
@@ -123,7 +123,7 @@ def call_to_time(
     return "a request, features included", call
 
 
-def predictions_of(
+def champion_predictions(
     project: Project, champion: Version, bundle: Bundle, challenger: PredictedVersion
 ) -> Columns:
     """Return the champion's predictions of the challenger's test rows.
