@@ -25,7 +25,8 @@ def postgres() -> Iterator[str]:
         TemporaryDirectory(prefix="postgres-") as name,
         socket.create_server(("127.0.0.1", 0)) as s,
     ):
-        folder, port = Path(name), s.getsockname()[1]
+        folder = Path(name)
+        port = s.getsockname()[1]
         s.close()
         (folder / "password").write_text(PASSWORD)
         _run(folder, programs[-1] / "initdb", "--username=reader", "--auth=scram-sha-256",

@@ -54,7 +54,8 @@ def copy_project(root: Path, target: Path) -> Path:
 def write_customers(file: Path) -> None:
     """Write customers of whom those with a high bill leave, and long-standing ones stay."""
     random = np.random.default_rng(0)
-    months, bill = random.integers(1, 60, 900), random.uniform(0, 100, 900).round(2)
+    months = random.integers(1, 60, 900)
+    bill = random.uniform(0, 100, 900).round(2)
     left = random.random(900) < 1 / (1 + np.exp(months / 10 - bill / 20))
     plan = random.choice(["basic", "plus"], 900)
     rows = zip(months, bill, plan, left, strict=True)

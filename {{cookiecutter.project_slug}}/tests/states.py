@@ -64,7 +64,8 @@ def empty_store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[EmptyStore]:
     """Return the address of an empty event store, a new one at each call."""
-    folder, numbers = tmp_path_factory.mktemp("states"), count()
+    folder = tmp_path_factory.mktemp("states")
+    numbers = count()
     if request.param == "sqlite":
         yield lambda: str(folder / f"{next(numbers)}.db")
         return

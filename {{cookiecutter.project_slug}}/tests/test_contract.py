@@ -120,8 +120,10 @@ def test_report_explains_its_rows_scores_and_slices(
     training: Training, project: Project, rows: Columns
 ) -> None:
     page = unescape((project.workspace.reports / "report.html").read_text(encoding="utf-8"))
-    registry, challenger = project.registry, find_challenger(project)
-    evaluation, about = registry.evaluation(challenger), training.about(project.params)
+    registry = project.registry
+    challenger = find_challenger(project)
+    evaluation = registry.evaluation(challenger)
+    about = training.about(project.params)
     figures = registry.client.list_artifacts(challenger.run, "figures")
     assert len(figures) == page.count('role="img"') > 0
     assert f"{length(rows):,} {about.rows}" in page
@@ -138,7 +140,8 @@ def test_one_row_at_a_time_predicts_the_same(
     whole = model.predict(sample)
     digits = 1e-5 if use_case == "sessions" else 1e-12  # products of float32, of other lengths
     for row in np.arange(length(sample))[:, None]:
-        alone, expected = model.predict(take(sample, row)), take(whole, row)
+        alone = model.predict(take(sample, row))
+        expected = take(whole, row)
         assert alone.keys() == expected.keys()
         for name, values in expected.items():
             if values.dtype.kind == "f":  # a product can depend on the number of rows
@@ -149,7 +152,8 @@ def test_one_row_at_a_time_predicts_the_same(
 def test_gate_compares_the_scores_of_the_report(
     training: Training, model: Model, rows: Columns
 ) -> None:
-    own, naive = model.predict(rows), training.naive(rows)
+    own = model.predict(rows)
+    naive = training.naive(rows)
     scores = score_rows(training, rows, {"model": own, "baseline": naive, "naive": naive})
     score = scores[training.goal.name]
     assert score
@@ -180,7 +184,8 @@ def test_monitored_values_are_finite_and_one_per_row(
 def test_requests_have_the_features_of_the_table(
     training: Training, project: Project, task: Task, sample: Columns
 ) -> None:
-    folder, compared = project.workspace.dataset().path, 0
+    folder = project.workspace.dataset().path
+    compared = 0
     history: Any = getattr(task, "history", None)  # only of a HistoryTask
     for row in range(length(sample)):
         own = take(sample, np.array([row]))
@@ -228,7 +233,8 @@ def test_batch_file_has_the_answers_of_the_server(
     shared = expected.keys() & answers[0].keys()
     assert shared
     expected |= {name: np.array([answer[name] for answer in answers]) for name in shared}
-    source, target = tmp_path / f"rows.{ending}", tmp_path / f"answers.{ending}"
+    source = tmp_path / f"rows.{ending}"
+    target = tmp_path / f"answers.{ending}"
     write_raw_rows(project, sample, expected, source)
     assert predict(project, source, target) == length(sample)
     found = read_table(target, expected)

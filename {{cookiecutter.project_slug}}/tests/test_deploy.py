@@ -36,7 +36,8 @@ def serve(listening: socket.socket) -> None:
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[int]:
     """Run nginx with the configuration in front of a server; return its port."""
-    nginx, port = require("nginx", "nginx"), free_port()
+    nginx = require("nginx", "nginx")
+    port = free_port()
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=serve, args=[server], daemon=True).start()
         text = CONFIGURATION.read_text(encoding="utf-8")

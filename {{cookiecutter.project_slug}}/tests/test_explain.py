@@ -73,7 +73,8 @@ def shapley(model: Model, row: Mapping[str, float], medians: Mapping[str, float]
 
 
 def test_first_reason_is_mostly_that_of_exact_shapley_values() -> None:
-    random, medians = np.random.default_rng(0), {"a": 0.0, "b": 0.5, "c": -0.5}
+    random = np.random.default_rng(0)
+    medians = {"a": 0.0, "b": 0.5, "c": -0.5}
     rows = {name: random.normal(size=200) for name in medians}
     first = np.abs(effects(of(Interacting()), rows, medians)[:, :, 0]).argmax(axis=1)
     exact = [

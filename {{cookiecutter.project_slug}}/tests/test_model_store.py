@@ -74,7 +74,9 @@ def test_alias_is_set_moved_and_deleted(store: Store) -> None:
 
 
 def test_readers_see_the_old_pointer_or_the_new(tmp_path: Path) -> None:
-    store, seen, done = Store(str(tmp_path)), set(), threading.Event()
+    store = Store(str(tmp_path))
+    seen = set()
+    done = threading.Event()
     versions = [pointer(version) for version in range(1, 9)]
     store.set_alias("champion", versions[0])
 

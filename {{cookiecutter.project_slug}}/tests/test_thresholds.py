@@ -52,14 +52,16 @@ def test_scores_are_nan_without_a_class() -> None:
 
 
 def test_roc_auc_counts_pairs_in_the_right_order() -> None:
-    labels, scores = np.array([False, True, True]), np.array([0.5, 0.9, 0.1])
+    labels = np.array([False, True, True])
+    scores = np.array([0.5, 0.9, 0.1])
     assert roc_auc(labels, scores) == 0.5
     assert roc_auc(labels, scores, np.array([1.0, 1, 0])) == 1
 
 
 @pytest.mark.parametrize("score", [roc_auc, average_precision])
 def test_weight_of_a_row_counts_as_copies_of_it(score: Callable[..., float]) -> None:
-    labels, scores = np.array([True, False, True, False]), np.array([0.9, 0.8, 0.3, 0.1])
+    labels = np.array([True, False, True, False])
+    scores = np.array([0.9, 0.8, 0.3, 0.1])
     weights = np.array([2, 1, 3, 2])
     repeated = score(labels.repeat(weights), scores.repeat(weights))
     assert score(labels, scores, weights) == pytest.approx(repeated)
@@ -67,7 +69,8 @@ def test_weight_of_a_row_counts_as_copies_of_it(score: Callable[..., float]) -> 
 
 
 def test_calibration_error_by_hand() -> None:
-    labels, chances = np.array([False, True, True, True]), np.array([0.1, 0.3, 0.8, 0.9])
+    labels = np.array([False, True, True, True])
+    chances = np.array([0.1, 0.3, 0.8, 0.9])
     assert calibration_error(labels, chances, bins=2) == pytest.approx((0.6 + 0.3) / 4)
     weights = np.array([2.0, 1, 1, 0])
     weighted = calibration_error(labels, chances, weights, bins=2)
@@ -96,7 +99,8 @@ def test_chosen_threshold_has_the_least_cost(rows: Rows) -> None:
 
 
 def test_threshold_lies_midway_between_two_scores() -> None:
-    scores, passed = np.array([0.8, 0.2]), np.array([100.0, 0])
+    scores = np.array([0.8, 0.2])
+    passed = np.array([100.0, 0])
     assert least_cost_threshold(scores, np.full(2, 10.0), passed) == pytest.approx(0.5)
 
 

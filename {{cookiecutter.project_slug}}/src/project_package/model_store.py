@@ -22,8 +22,10 @@ from .bundle import Bundle, Files, unpack
 from .errors import Unavailable, UserError
 from .fields import Frozen
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-BUNDLE, EVIDENCE = "bundle", "evidence"
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+BUNDLE = "bundle"
+EVIDENCE = "evidence"
 
 
 class StoreUnreachable(Unavailable):

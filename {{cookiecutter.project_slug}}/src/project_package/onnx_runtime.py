@@ -36,7 +36,8 @@ class OnnxModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # one thread per process: scale by workers
         options.inter_op_num_threads = 1
-        self._encode, self._decode = encode, decode
+        self._encode = encode
+        self._decode = decode
         try:
             self._session = onnxruntime.InferenceSession(
                 graph, options, providers=["CPUExecutionProvider"]

@@ -19,7 +19,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from .errors import Unavailable, UserError
 from .settings import Settings
 
-SQLITE, HASH_BYTES, KEY_BYTES = "sqlite:///", 8, 32
+SQLITE = "sqlite:///"
+HASH_BYTES = 8
+KEY_BYTES = 32
 CONNECT = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}  # of PostgreSQL: s, ms
 PREDICTIONS = sa.Table(
     "predictions",
@@ -40,7 +42,8 @@ class PredictionLog:
 
     def __init__(self, url: str | sa.URL, key: bytes, retention_days: float) -> None:
         """Take the address, which is opened later; raise UserError if it or its driver is wrong."""
-        self._engine, self._key = _engine(url), key
+        self._engine = _engine(url)
+        self._key = key
         self._retention = timedelta(days=retention_days)
 
     def check(self) -> None:

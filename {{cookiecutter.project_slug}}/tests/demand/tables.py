@@ -13,7 +13,9 @@ from project_package.demand.load import load_data
 from project_package.demand.params import DemandParams
 from project_package.demand.schemas import SoldWeek
 
-START, WEEKS, PRODUCTS = datetime(2024, 1, 1), 40, 6
+START = datetime(2024, 1, 1)
+WEEKS = 40
+PRODUCTS = 6
 
 
 def weekly_table(weeks: int = WEEKS) -> pl.DataFrame:

@@ -61,7 +61,8 @@ def test_sales_of_the_week_itself_change_nothing() -> None:
     rows = weeks()
     last = rows["timestamp"] == rows["timestamp"][-1]
     hidden = {**rows, **{name: np.where(last, 99.0, rows[name]) for name in SOLD}}
-    before, after = feature_columns(rows), feature_columns(hidden)
+    before = feature_columns(rows)
+    after = feature_columns(hidden)
     assert all(np.array_equal(before[name], after[name]) for name in INPUTS)
 
 

@@ -71,7 +71,8 @@ def test_relative_error_is_the_quotient_of_the_errors(project: Project) -> None:
     evaluation = project.registry.evaluation(find_challenger(project))
     whole: dict[str, Score | None] = {score.name: score for score in evaluation.scores}
     for scores in (whole, *(part.scores for part in evaluation.slices)):
-        error, relative = scores["mae"], scores["relative_mae"]
+        error = scores["mae"]
+        relative = scores["relative_mae"]
         if error and relative:  # a small slice may have neither
             assert relative.model == pytest.approx(error.model / error.naive)
             assert relative.naive == 1

@@ -42,7 +42,8 @@ def test_learns_the_effect_of_a_promotion(candidate: Candidate) -> None:
 def test_loaded_model_predicts_like_the_fitted_one(candidate: Candidate) -> None:
     rows = weeks()
     model = candidate.fit(take(rows, np.arange(600)), candidate.start, 7)
-    found, expected = loaded(model.files()).predict(rows), model.predict(rows)
+    found = loaded(model.files()).predict(rows)
+    expected = model.predict(rows)
     assert list(found) == list(expected) == ["value", "low", "high"]
     for name, values in found.items():
         assert values.shape == (900,)
@@ -66,7 +67,8 @@ def test_same_seed_gives_the_same_bytes(candidate: Candidate) -> None:
 
 
 def test_baseline_does_not_extrapolate() -> None:
-    rows, candidate = weeks(), CANDIDATES[0]
+    rows = weeks()
+    candidate = CANDIDATES[0]
     model = candidate.fit(rows, candidate.start, 7)
     far = {**rows, "ad_front": np.full(900, 1e6, np.float32)}
     for predictor in (model, loaded(model.files())):

@@ -22,7 +22,8 @@ def bodies(rows: pl.DataFrame) -> list[dict[str, Any]]:
 
 def replay(weeks: pl.DataFrame, test: Columns, served: Any) -> list[Any]:
     """Ask for each week of the test, and send what was sold when it is over."""
-    answers, time = list[Any](), pl.col("week").dt.epoch("ms")
+    answers = list[Any]()
+    time = pl.col("week").dt.epoch("ms")
     for part in weeks.filter(time < test["timestamp"].min()).iter_slices(5_000):
         served.post("events", bodies(part))
     for now in np.unique(test["timestamp"]):

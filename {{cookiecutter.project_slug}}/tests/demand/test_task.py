@@ -43,7 +43,8 @@ def test_rows(folder: Path) -> Columns:
 @pytest.fixture(scope="module")
 def bundle(folder: Path) -> Bundle:
     """Return the bundle of a finished baseline."""
-    splits, candidate = split(params(), folder), CANDIDATES[0]
+    splits = split(params(), folder)
+    candidate = CANDIDATES[0]
     fitted: Any = candidate.fit(splits.train, candidate.start, 7)
     validation = splits.folds[0].valid
     outcome = Outcome(validation, fitted.predict(validation))
@@ -80,7 +81,8 @@ def test_bounds_never_cross_and_are_never_negative(
     rows: list[tuple[float, ...]], factor: float
 ) -> None:
     ratios = dict(zip(("low", "value", "high"), np.log(np.array(rows).T / 100 + 0.01), strict=True))
-    details, level = Details(low_factor=factor, high_factor=0.9), np.full(len(rows), 20.0)
+    details = Details(low_factor=factor, high_factor=0.9)
+    level = np.full(len(rows), 20.0)
     found = details.to_units(ratios, {LEVEL: level})
     assert (found["low"] >= 0).all()
     assert (found["low"] <= found["value"]).all()
@@ -112,7 +114,8 @@ def test_history_must_have_the_eight_weeks_before_the_plan() -> None:
 
 
 def test_answers_the_forecast_and_monitors_it(bundle: Bundle) -> None:
-    task, rows = make_task(bundle), {LEVEL: np.array([10.0])}
+    task = make_task(bundle)
+    rows = {LEVEL: np.array([10.0])}
     predictions = {"value": np.array([21.0]), "low": np.array([10.0]), "high": np.array([32.0])}
     (response,) = task.to_responses(rows, predictions)
     assert response.model_dump() == {"value": 21, "low": 10, "high": 32}

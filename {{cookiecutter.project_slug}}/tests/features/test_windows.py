@@ -76,7 +76,8 @@ def brute_force(feature: Window, rows: Columns, i: int) -> float:
 def test_aggregate_equals_its_definition(
     aggregate: Aggregate, delay: float, rows: list[tuple[int, int, int]], days: float
 ) -> None:
-    feature, table = window(aggregate, days, delay), columns(rows)
+    feature = window(aggregate, days, delay)
+    table = columns(rows)
     expected = [brute_force(feature, table, i) for i in range(len(rows))]
     assert compute([feature], table)["feature"].tolist() == expected
 
@@ -168,7 +169,8 @@ def test_features_at_positions_equal_the_table(
     inner = replace(window("mean", 3), name="inner")
     named = [replace(window(a, 2, delay), name=a) for a in AGGREGATES]
     outer = Window("outer", "", "card", "sum", 2, value="inner")
-    features, table = [inner, *named, outer], columns(rows)
+    features = [inner, *named, outer]
+    table = columns(rows)
     at = np.array([i for i in positions if i < len(rows)], np.int64)
     whole = compute(features, table)
     for some in (at, slice(len(at), None)):

@@ -13,7 +13,8 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 def payment(name: str = "now", days_ago: float = 0, **changes: Any) -> dict[str, Any]:
     """Return a payment as a request has it."""
-    kinds, fields = columns_of(Payment), Payment.model_fields
+    kinds = columns_of(Payment)
+    fields = Payment.model_fields
     some = {n: "x" if kinds[n] is str else 50.0 for n in fields if fields[n].is_required()}
     choices = {n: get_args(fields[n].annotation) for n in some}
     some |= {n: choices[n][0] for n in some if get_origin(fields[n].annotation) is Literal}

@@ -62,8 +62,10 @@ def test_legend_and_table_have_the_same_precision(project: Project) -> None:
 
 def test_caption_and_summary_count_frauds_and_alarms() -> None:
     rows, predictions = scored()
-    decision, frauds = predictions["model"]["decision"], rows["is_fraud"].sum()
-    hits, alarms = np.sum(decision & rows["is_fraud"]), decision.sum()
+    decision = predictions["model"]["decision"]
+    frauds = rows["is_fraud"].sum()
+    hits = np.sum(decision & rows["is_fraud"])
+    alarms = decision.sum()
     caption = figures(rows, predictions)[0].caption
     assert f"finds {hits:,} of {frauds:,} frauds with {alarms:,}" in caption
     assert f"finds {hits:,} with {alarms:,} alarms" in summary(rows, predictions)[0]

@@ -145,7 +145,8 @@ def test_batch_of_unknown_cards_starts_their_history(folder: Path, tmp_path: Pat
 
 
 def test_batch_needs_only_labels_that_features_read(folder: Path, tmp_path: Path) -> None:
-    fine, missing = tmp_path / "fine.parquet", tmp_path / "missing.parquet"
+    fine = tmp_path / "fine.parquet"
+    missing = tmp_path / "missing.parquet"
     later(folder, [1, 12], terminal_id=pl.Series(["a", "b"])).write_parquet(fine)
     later(folder, [1, 9], terminal_id=pl.lit("a")).write_parquet(missing)
     assert length(read_batch(params(), fine, folder)) == 2
@@ -174,7 +175,8 @@ def test_days_with_unknown_labels_are_history_only(tmp_path: Path) -> None:
 
 
 def test_recent_events_are_rows_of_the_event_model(folder: Path) -> None:
-    events, table = recent_events(folder), pl.read_parquet(folder / "rows.parquet")
+    events = recent_events(folder)
+    table = pl.read_parquet(folder / "rows.parquet")
     assert list(events) == list(columns_of(PastPayment))
     reach = events["timestamp"][-1] - events["timestamp"][0]
     days = max(entity.ttl for entity in ENTITIES) / timedelta(days=1)
@@ -185,7 +187,8 @@ def test_recent_events_are_rows_of_the_event_model(folder: Path) -> None:
 
 
 def test_examples_are_half_frauds_and_have_no_ids(folder: Path, splits: Splits) -> None:
-    requests, test = examples(folder, splits.test, 8), splits.test
+    requests = examples(folder, splits.test, 8)
+    test = splits.test
     frauds = set(test["amount"][test["is_fraud"]])
     assert sum(request.transaction.amount in frauds for request in requests) == 4
     assert len(requests) == 8

@@ -49,7 +49,8 @@ def test_card_precision_leaves_out_caught_cards() -> None:
 
 
 def test_card_of_weight_two_counts_as_two_cards() -> None:
-    day, customer = np.array([0, 0, 0, 1, 1, 1]), np.array([1, 2, 3, 1, 2, 3])
+    day = np.array([0, 0, 0, 1, 1, 1])
+    customer = np.array([1, 2, 3, 1, 2, 3])
     is_fraud = np.array([True, False, True, True, True, True])
     scores = np.array([0.9, 0.5, 0.1, 0.9, 0.5, 0.1])
     rows = {"day": day, "customer": customer, "is_fraud": is_fraud}

@@ -27,13 +27,15 @@ def payments(table: pl.DataFrame) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
 def test_four_weeks_over_http_equal_the_table(project: Project, served: Any) -> None:
-    bundle, time = project.store.load(CHAMPION)[1], pl.col("timestamp")
+    bundle = project.store.load(CHAMPION)[1]
+    time = pl.col("timestamp")
     test = splits_of(project, bundle).test
     raw = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
     start = raw.filter(transaction_id=test["transaction_id"][0])["timestamp"][0]
     earlier = raw.filter((time < start) & (time > start - LOOKBACK))
     sent = raw.filter(time >= start)
-    unlabelled, answers = pl.concat([earlier, sent]), list[dict[str, Any]]()
+    unlabelled = pl.concat([earlier, sent])
+    answers = list[dict[str, Any]]()
     for part in earlier.iter_slices(5_000):
         served.post("events", payments(part))
     for part in sent.iter_slices(100):

@@ -16,7 +16,8 @@ from project_package.fraud.schemas import PastPayment
 from project_package.fraud.task import HISTORY
 from project_package.state.sqlite import SqliteStore
 
-CLIENTS, REQUESTS = 64, 320
+CLIENTS = 64
+REQUESTS = 320
 FRAUD = pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
 
 
@@ -68,7 +69,8 @@ async def send(server: Any, number: int, acknowledged: list[Any]) -> None:
 def test_acknowledged_events_survive_the_server(
     started: Callable[..., Any], tmp_path: Path, stop: str
 ) -> None:
-    server, acknowledged = started(), list[Any]()
+    server = started()
+    acknowledged = list[Any]()
 
     async def load() -> None:
         senders = [asyncio.create_task(send(server, n, acknowledged)) for n in range(CLIENTS)]

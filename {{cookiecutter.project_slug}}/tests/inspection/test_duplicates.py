@@ -37,7 +37,8 @@ CHANGES: dict[str, Any] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_copies_of_other_parts_are_found(change: str) -> None:
-    images, parts = ROWS["image"].copy(), ROWS["part"]
+    images = ROWS["image"].copy()
+    parts = ROWS["part"]
     for number in range(10):
         images[number + 300] = CHANGES[change](images[number])
     assert find(images, parts).tolist() == [[number, number + 300] for number in range(10)]

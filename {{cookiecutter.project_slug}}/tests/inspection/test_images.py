@@ -70,7 +70,9 @@ def test_what_is_no_image_is_refused(content: bytes, message: str) -> None:
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, about damaged EXIF data
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_damaged_files_are_decoded_or_refused(kind: str) -> None:
-    random, whole, refused = np.random.default_rng(1), file_of(RAMP, kind), list[str]()
+    random = np.random.default_rng(1)
+    whole = file_of(RAMP, kind)
+    refused = list[str]()
     for _ in range(200):
         content = bytearray(whole)
         for position in random.integers(0, min(len(whole), 300), 5):

@@ -87,7 +87,8 @@ def test_other_types_are_refused_and_documented(client: TestClient) -> None:
 def test_health_is_answered_while_a_slow_body_is_validated(
     published: Published, route: str
 ) -> None:
-    begun, health = threading.Event(), threading.Event()
+    begun = threading.Event()
+    health = threading.Event()
     health.set()  # the examples of the bundle do not wait
 
     class Slow(Number):

@@ -35,7 +35,8 @@ def test_only_defects_are_visible() -> None:
 
 
 def test_surface_has_the_power_of_its_spectrum() -> None:
-    random, power = np.random.default_rng(0), spectrum(32)
+    random = np.random.default_rng(0)
+    power = spectrum(32)
     photos = np.array([photo(random, np.zeros((32, 32)), power) for _ in range(400)], float)
     found = np.mean(np.abs(np.fft.fft2(photos)) ** 2, axis=0) / 32**2
     high = np.s_[:, 8:24]  # light and dust are low or flat
@@ -44,7 +45,8 @@ def test_surface_has_the_power_of_its_spectrum() -> None:
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_ideal_observer_separates_as_far_as_its_visibility(kind: str) -> None:
-    random, power = np.random.default_rng(3), spectrum(32)
+    random = np.random.default_rng(3)
+    power = spectrum(32)
     defect = 4 * KINDS[kind](random, 32)
     template = np.real(np.fft.ifft2(np.fft.fft2(defect) / power))
     white = np.fft.fft2(random.standard_normal((4000, 32, 32)))

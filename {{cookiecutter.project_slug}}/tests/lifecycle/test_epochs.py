@@ -90,7 +90,8 @@ def test_learning_curves_are_logged_and_shown(copy: Project, capsys: Any) -> Non
     lines = capsys.readouterr().out.splitlines()
     for name in ("net trial 0, fold 0", "net, fold 0", "net"):
         assert f"{name}, epoch 2: loss 0.5000, score 0.5000" in lines
-    client, version = copy.tracking.client, copy.registry.versions()[0]
+    client = copy.tracking.client
+    version = copy.registry.versions()[0]
     of_run = f"tags.mlflow.parentRunId = '{version.run}'"
     (trial,) = client.search_runs([copy.tracking.experiment], of_run)
     for run, name in (

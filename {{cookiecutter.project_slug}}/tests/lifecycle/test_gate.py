@@ -52,7 +52,8 @@ def test_gain_that_all_rows_share_has_no_spread(hits: list[float], shift: float)
 @given(HITS, st.randoms(use_true_random=False))
 def test_swapped_contenders_have_mirrored_bounds(hits: list[float], random: Any) -> None:
     others = [random.random() for _ in hits]
-    one, two = bootstrap(hits, others), bootstrap(others, hits)
+    one = bootstrap(hits, others)
+    two = bootstrap(others, hits)
     assert (one.low, one.high) == pytest.approx((-two.high, -two.low))
     assert bootstrap(hits, others, LOWER) == two
 
@@ -171,7 +172,8 @@ def test_budgets_of_size_and_time(size: float, time: float, refused: list[str]) 
 
 
 def test_latency_is_the_lowest_median_of_three_repetitions() -> None:
-    calls, warming_up = iter(range(150)), [1000] * 30
+    calls = iter(range(150))
+    warming_up = [1000] * 30
     seconds = [*warming_up, *[2] * 20, *[9] * 20, *[3] * 30, *[5] * 30, *[2] * 20]
     clock = iter(moment for took in seconds for moment in (0.0, float(took)))
     assert gate.processor_milliseconds(lambda: next(calls), lambda: next(clock)) == 3000

@@ -36,7 +36,8 @@ def test_model_answers_as_the_server_in_a_new_process(project: Project, tmp_path
         f"models:/{project.params.name}@{CHAMPION}", dst_path=str(tmp_path)
     )
     pairs = json.loads(project.store.load(CHAMPION)[1].files[EXAMPLES])
-    instances, expected = [p["request"] for p in pairs], [p["response"] for p in pairs]
+    instances = [p["request"] for p in pairs]
+    expected = [p["response"] for p in pairs]
     tests = os.pathsep.join(p for p in sys.path if Path(p).name == "tests")  # has the use case
     done = subprocess.run(
         [sys.executable, "-c", FRESH_PROCESS, path],

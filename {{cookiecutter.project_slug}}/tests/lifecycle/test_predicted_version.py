@@ -37,7 +37,8 @@ class Recording:
 
 
 def make_task(bundle: Bundle) -> Task:
-    name, model = bundle.manifest.candidate, use_case.load(bundle)
+    name = bundle.manifest.candidate
+    model = use_case.load(bundle)
     return replace(use_case.make_task(bundle), load=lambda _: Recording(name, model))
 
 

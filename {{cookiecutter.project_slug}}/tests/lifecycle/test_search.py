@@ -168,7 +168,8 @@ def test_killed_search_continues_where_it_stopped(tmp_path: Path, deadly: int) -
 
 def test_workers_can_share_a_database_server(postgres: str, recorder: Recorder) -> None:
     address = postgres.replace("postgresql:", "postgresql+psycopg:")
-    one, other = open_storage(address), open_storage(address)
+    one = open_storage(address)
+    other = open_storage(address)
     search(one, recorder, trials=3)
     assert len(trials(other)) == 3
     for storage in (one, other):

@@ -55,7 +55,8 @@ def parent(project: Project) -> Run:
 
 def children(project: Project, run: str) -> list[Run]:
     """Return the child runs of a run, the oldest first."""
-    ids, of_run = [project.tracking.experiment], f"tags.mlflow.parentRunId = '{run}'"
+    ids = [project.tracking.experiment]
+    of_run = f"tags.mlflow.parentRunId = '{run}'"
     return list(project.tracking.client.search_runs(ids, of_run, order_by=["start_time"]))
 
 
@@ -133,7 +134,8 @@ def test_experiment_and_model_say_what_they_are_for(project: Project) -> None:
 
 
 def test_description_of_a_version_fits_into_databases(project: Project) -> None:
-    version, client = find_challenger(project), project.tracking.client
+    version = find_challenger(project)
+    client = project.tracking.client
     found = describe(project, read_version(project, version))
     write_report(project, version, replace(found, summary=("A long finding.",) * 1000))
     description = client.get_model_version(project.params.name, str(version.number)).description

@@ -81,7 +81,8 @@ def test_finish_sees_the_validation_rows_of_every_fold(copy: Project) -> None:
 
 
 def test_parity_rows_are_test_rows_first(monkeypatch: Any) -> None:
-    test, rows = {"x": np.arange(4)}, {"x": np.arange(4, 9)}
+    test = {"x": np.arange(4)}
+    rows = {"x": np.arange(4, 9)}
     splits = Splits(rows, (Fold(take(rows, np.arange(3)), rows),), test)
     monkeypatch.setattr("project_package.lifecycle.train.PARITY_ROWS", 3)
     simple = TRAINING.candidates[0]
@@ -93,7 +94,8 @@ def test_parity_rows_are_test_rows_first(monkeypatch: Any) -> None:
 
 def test_too_few_rows_for_parity_are_refused() -> None:
     splits = Splits(rows := {"x": np.arange(5)}, (), take(rows, np.arange(4)))
-    simple, asked = TRAINING.candidates[0], Promote(min_parity_rows=10)
+    simple = TRAINING.candidates[0]
+    asked = Promote(min_parity_rows=10)
     with pytest.raises(UserError, match=r"There are 9 rows .* asks for 10: use more data or lower"):
         require_parity_rows(splits, simple, asked)
     require_parity_rows(splits, replace(simple, max_parity_rows=9), asked)

@@ -52,7 +52,8 @@ def test_new_data_set_is_named_by_its_content(tmp_path: Path) -> None:
 
 def test_old_leftovers_of_a_kill_are_removed(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    old, new = workspace.data / ".partial-1", workspace.data / ".partial-2"
+    old = workspace.data / ".partial-1"
+    new = workspace.data / ".partial-2"
     for folder in (old, new):
         folder.mkdir(parents=True)
     os.utime(old, (0, 0))

@@ -33,7 +33,8 @@ from project_package.fields import Frozen
 from project_package.onnx_runtime import GRAPH, OnnxModel
 from project_package.params import Params
 
-TABLE, WEIGHTS = "customers.csv", "weights.json"
+TABLE = "customers.csv"
+WEIGHTS = "weights.json"
 
 
 class Customer(Frozen):

@@ -11,7 +11,8 @@ from project_package.segments.load import load_data
 from project_package.segments.params import SegmentsParams
 
 AS_OF = datetime(2024, 7, 1)
-HOUSEHOLDS, EACH = 160, 6
+HOUSEHOLDS = 160
+EACH = 6
 
 
 def baskets(*bought: tuple[str, float]) -> pl.DataFrame:

@@ -55,7 +55,8 @@ def table(
 
 def test_basket_is_the_sum_of_its_purchases(tmp_path: Path) -> None:
     discounts: dict[str, Any] = {"retail_disc": 0.4, "coupon_disc": 0.25, "coupon_match_disc": 0.1}
-    grocery, brand = purchase(UNNAMED, 3, **discounts), purchase(BRAND, 2, retail_disc=1.0)
+    grocery = purchase(UNNAMED, 3, **discounts)
+    brand = purchase(BRAND, 2, retail_disc=1.0)
     bought = [grocery, brand, purchase(FRESH, 1), purchase(DRUG, 0.5)]
     (row,) = table(tmp_path, bought).to_dicts()
     assert (row["basket_id"], row["household_id"]) == ("1", "7")

@@ -80,8 +80,10 @@ def test_each_household_is_in_one_part(folder: Path) -> None:
 
 
 def test_household_stays_in_its_part_when_others_come(tmp_path: Path) -> None:
-    few, more = [f"H{n}" for n in range(200)], [f"G{n}" for n in range(300)]
-    before, after = split_names(tmp_path, few), split_names(tmp_path, more + few)
+    few = [f"H{n}" for n in range(200)]
+    more = [f"G{n}" for n in range(300)]
+    before = split_names(tmp_path, few)
+    after = split_names(tmp_path, more + few)
     assert set(before.test["household_id"]) == set(after.test["household_id"]) & set(few)
     for one, two in zip(before.folds, after.folds, strict=True):
         assert set(one.valid["household_id"]) == set(two.valid["household_id"]) & set(few)

@@ -53,7 +53,8 @@ def arrays(coded: Coded) -> tuple[Numbers, Numbers]:
 def slow_silhouette(rows: Columns, segment: Numbers, weights: Numbers) -> float:
     """Repeat every row as often as it weighs; a copy of a row is no neighbour of it."""
     copies = np.repeat(np.arange(len(segment)), weights)
-    apart, scores = cdist(standard(rows), standard(rows)), []
+    apart = cdist(standard(rows), standard(rows))
+    scores = []
     for row in copies:
         others = copies[copies != row]
         mean = {s: apart[row, others[segment[others] == s]].mean() for s in set(segment[others])}
@@ -90,7 +91,8 @@ def test_agreement_is_the_adjusted_rand_index_by_weights(coded: Coded, seed: int
 
 
 def test_quality_is_silhouette_times_stability() -> None:
-    rows, random = shoppers(60), np.random.default_rng(1)
+    rows = shoppers(60)
+    random = np.random.default_rng(1)
     far = (standard(rows)[:, 0] > 0).astype(np.int64)
     dealt = random.permutation(far)
     for segment, sign in ((far, 1), (dealt, -1)):
@@ -104,7 +106,8 @@ def test_quality_is_silhouette_times_stability() -> None:
 
 
 def test_household_without_weight_counts_for_no_metric() -> None:
-    rows, random = shoppers(60), np.random.default_rng(2)
+    rows = shoppers(60)
+    random = np.random.default_rng(2)
     answers = {"segment": np.arange(60) % 3, "resampled": random.integers(0, 3, (60, 4))}
     weights = random.integers(0, 3, 60).astype(np.float64)
     other = np.where(weights > 0, answers["segment"], 2 - answers["segment"])
@@ -131,8 +134,10 @@ def test_renumbered_segments_change_nothing(coded: Coded, numbers: list[int]) ->
 
 
 def test_smaller_part_of_a_divided_or_joined_segment_has_changed() -> None:
-    whole, divided = np.array([0, 0, 0, 0, 0, 1, 1]), np.array([2, 2, 2, 0, 0, 1, 1])
-    one, two = {"segment": whole}, {"segment": divided}
+    whole = np.array([0, 0, 0, 0, 0, 1, 1])
+    divided = np.array([2, 2, 2, 0, 0, 1, 1])
+    one = {"segment": whole}
+    two = {"segment": divided}
     assert segments_differ(one, two).tolist() == (divided == 0).tolist()
     assert segments_differ(two, one).tolist() == (divided == 0).tolist()
 
@@ -140,7 +145,8 @@ def test_smaller_part_of_a_divided_or_joined_segment_has_changed() -> None:
 @given(st.integers(0, 99))
 def test_explained_is_the_statistic_of_kruskal_and_wallis(seed: int) -> None:
     random = np.random.default_rng(seed)
-    values, segment = random.integers(0, 9, 40).astype(np.float64), np.arange(40) % 4
+    values = random.integers(0, 9, 40).astype(np.float64)
+    segment = np.arange(40) % 4
     expected = kruskal(*(values[segment == number] for number in range(4))).statistic / 39
     assert explained(values, segment * 5) == pytest.approx(expected)
 

@@ -22,7 +22,8 @@ TOGETHER = 100
 def test_replayed_baskets_have_features_and_answers_of_the_table(
     project: Project, served: Any
 ) -> None:
-    bundle, time = project.store.load(CHAMPION)[1], pl.col("timestamp")
+    bundle = project.store.load(CHAMPION)[1]
+    time = pl.col("timestamp")
     test = splits_of(project, bundle).test
     raw = pl.read_parquet(project.workspace.dataset().path / ROWS).sort("timestamp")
     as_of = midnight_after(raw)

@@ -40,7 +40,8 @@ def test_rows(folder: Path) -> Columns:
 @pytest.fixture(scope="module")
 def bundle(folder: Path) -> Bundle:
     """Return the bundle of a finished k-means."""
-    train, candidate = split(params(), folder).train, CANDIDATES[1]
+    train = split(params(), folder).train
+    candidate = CANDIDATES[1]
     fitted: Any = candidate.fit(train, candidate.start, 7)
     return Bundle(finish(params(), fitted, train, Outcome({}, {})).files(), MANIFEST)
 
@@ -57,9 +58,11 @@ def test_order_of_baskets_does_not_matter(folder: Path, test_rows: Columns) -> N
 
 
 def test_many_rows_are_predicted_in_chunks(test_rows: Columns, bundle: Bundle) -> None:
-    model, count = load(bundle), length(test_rows)
+    model = load(bundle)
+    count = length(test_rows)
     many = take(test_rows, np.arange(25_000) % count)
-    found, expected = model.predict(many), model.predict(test_rows)
+    found = model.predict(many)
+    expected = model.predict(test_rows)
     assert np.array_equal(found["segment"], np.resize(expected["segment"], 25_000))
     assert model.predict(take(test_rows, np.arange(0)))["resampled"].shape == (0, 20)
 

@@ -124,7 +124,8 @@ def test_an_id_that_is_not_valid_is_refused(
 def test_random_requests_are_answered_as_documented(
     started: Callable[..., Any], tmp_path: Path
 ) -> None:
-    server, config = started(), tmp_path / "schemathesis.toml"
+    server = started()
+    config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
     key = f"Authorization: {server.headers['Authorization']}"
     program = str(Path(sys.executable).with_name("schemathesis"))

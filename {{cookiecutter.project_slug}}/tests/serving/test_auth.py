@@ -26,7 +26,8 @@ def tokens(path: Path) -> dict[str, str]:
 
 def client_of(keys: KeyStore | None) -> TestClient:
     app = FastAPI()
-    app.state.keys, app.state.metrics = keys, Metrics()
+    app.state.keys = keys
+    app.state.metrics = Metrics()
 
     @app.post("/labels", dependencies=[Security(require("labels"))])
     async def labels() -> str:
@@ -36,7 +37,8 @@ def client_of(keys: KeyStore | None) -> TestClient:
 
 
 def test_admits_a_key_in_either_header(path: Path, tokens: dict[str, str]) -> None:
-    client, token = client_of(KeyStore(path, seconds=60)), tokens["labels"]
+    client = client_of(KeyStore(path, seconds=60))
+    token = tokens["labels"]
     for headers in (
         {"authorization": f"bearer {token}"},
         {"X-API-Key": token},
@@ -73,7 +75,8 @@ def test_admits_everybody_when_keys_are_off(
 
 
 def test_keys_are_rotated_while_the_server_runs(path: Path) -> None:
-    keys, later = KeyStore(path, seconds=0), KeyStore(path, seconds=60)
+    keys = KeyStore(path, seconds=0)
+    later = KeyStore(path, seconds=60)
     old = add_key(path, "old", ["predict"])
     assert keys.find(old)
     assert later.find(old) is None

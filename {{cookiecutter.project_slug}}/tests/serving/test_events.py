@@ -51,7 +51,8 @@ def test_a_request_that_carries_its_history_is_not_stored(client: TestClient) ->
 
 
 def test_a_repeated_event_gets_the_same_answer_and_counts_once(client: TestClient) -> None:
-    first, second = {"payment": "a", "x": 1}, {"payment": "b", "x": 2}
+    first = {"payment": "a", "x": 1}
+    second = {"payment": "b", "x": 2}
     assert answers(client, first, second, first) == [1, 3, 1]
     assert answers(client, second, first) == [3, 1]
     assert answers(client, {"payment": "c", "x": 0}) == [3]

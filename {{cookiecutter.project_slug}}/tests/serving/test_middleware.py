@@ -106,7 +106,8 @@ def test_logs_refusals_once_a_second_without_content(
 
 
 def test_a_response_sent_twice_has_each_header_once() -> None:
-    app, shared = FastAPI(), Response()
+    app = FastAPI()
+    shared = Response()
     app.get("/")(lambda: shared)
     add_middleware(app, Settings(), Metrics(), exempt=())
     for _ in range(2):
@@ -122,7 +123,9 @@ def test_answers_the_preflight_of_a_listed_origin(client: TestClient) -> None:
 
 @pytest.mark.anyio
 async def test_refuses_requests_beyond_the_limit_unread() -> None:
-    app, metrics, read = FastAPI(), Metrics(), list[bool]()
+    app = FastAPI()
+    metrics = Metrics()
+    read = list[bool]()
     app.add_middleware(InFlightLimit, limit=8, metrics=metrics, exempt=["/healthz"])
     app.get("/healthz")(lambda: "alive")
 
@@ -151,7 +154,8 @@ async def test_refuses_requests_beyond_the_limit_unread() -> None:
 
 @pytest.mark.anyio
 async def test_a_delayed_503_leaves_room_for_other_requests() -> None:
-    app, metrics = FastAPI(), Metrics()
+    app = FastAPI()
+    metrics = Metrics()
     app.add_middleware(InFlightLimit, limit=1, metrics=metrics)
     app.get("/well")(lambda: "well")
 

@@ -19,7 +19,8 @@ from project_package.model_store import CHALLENGER, CHAMPION, Pointer
 from project_package.serving.model_loader import ModelLoader
 from project_package.serving.prometheus import Metrics
 
-SWAPS, CLIENTS = 20, 8
+SWAPS = 20
+CLIENTS = 8
 
 
 @pytest.fixture
@@ -165,7 +166,8 @@ def test_measures_how_long_a_row_takes(times: Published, loader: ModelLoader) ->
 
 
 def test_no_request_fails_during_swaps_and_each_has_one_version(times: Published) -> None:
-    done, answers = threading.Event(), list[httpx2.Response]()
+    done = threading.Event()
+    answers = list[httpx2.Response]()
 
     async def load(url: str) -> None:
         async def ask(client: httpx2.AsyncClient) -> None:

@@ -35,7 +35,8 @@ def work(folder: Path, setting: str) -> str:
 
 
 def test_page_has_counters_histograms_and_gauges() -> None:
-    metrics, other = Metrics(), Metrics()
+    metrics = Metrics()
+    other = Metrics()
     metrics.requests.labels("/v1/predict", 200).inc()
     for seconds in (0.0001, 0.02, 99.0):
         metrics.request_seconds.labels("/v1/predict").observe(seconds)

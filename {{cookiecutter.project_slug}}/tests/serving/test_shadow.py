@@ -35,10 +35,8 @@ def shadow_of(times: Published, metrics: Metrics, **model: Any) -> Shadow:
 
 
 def batch(champion: ModelLoader, *numbers: float) -> PredictedBatch:
-    served, rows = (
-        champion.current(),
-        {"x": np.array(numbers, float), "who": np.array(["a"], object)},
-    )
+    served = champion.current()
+    rows = {"x": np.array(numbers, float), "who": np.array(["a"], object)}
     return make_batch(served, rows, served.predict(rows))
 
 

@@ -22,7 +22,9 @@ from project_package.state.sqlite import SqliteStore
 
 pytestmark = pytest.mark.system
 
-PEOPLE, PAYMENTS, KILLS = 8, 40, 2
+PEOPLE = 8
+PAYMENTS = 40
+KILLS = 2
 
 
 def ask(url: str, **number: Any) -> httpx2.Response:
@@ -116,7 +118,8 @@ def test_two_servers_count_each_event_once(totals: Published, empty_store: Empty
 def test_nothing_answered_is_lost_or_counted_twice_after_a_kill(
     totals: Published, empty_store: EmptyStore
 ) -> None:
-    state, answered = empty_store(), dict[str, float]()
+    state = empty_store()
+    answered = dict[str, float]()
     for kill in range(1, KILLS + 1):
         with program(totals, STATE_URL=state) as (process, url), ThreadPoolExecutor(PEOPLE) as pool:
             loads = [pool.submit(send, url, answered, who) for who in range(PEOPLE)]

@@ -14,7 +14,8 @@ from project_package.sessions.load import Bought, load_data, to_rows
 from project_package.sessions.params import SessionsParams
 
 NEWEST = datetime(2024, 7, 1)
-HOUSEHOLDS, WEEKS = 40, 30
+HOUSEHOLDS = 40
+WEEKS = 30
 
 
 def purchases(*bought: tuple[str, float, str]) -> pl.DataFrame:
@@ -29,7 +30,8 @@ def purchases(*bought: tuple[str, float, str]) -> pl.DataFrame:
 
 def shop() -> pl.DataFrame:
     """Return a basket a week of each household, of the items of its kind and one by chance."""
-    random, kinds = np.random.default_rng(0), ("AB", "CD", "EF")
+    random = np.random.default_rng(0)
+    kinds = ("AB", "CD", "EF")
     return purchases(
         *(
             (f"H{who}", 7 * week + who / HOUSEHOLDS, kinds[who % 3] + "GHIJ"[random.integers(4)])

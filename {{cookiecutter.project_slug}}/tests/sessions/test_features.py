@@ -70,6 +70,7 @@ def test_baskets_hold_each_purchase_once(bought: list[tuple[int, str]]) -> None:
 @given(st.lists(st.integers(0, 400), min_size=1, unique=True), st.integers(0, 400))
 def test_baskets_after_the_moment_change_nothing(ages: list[int], cut: int) -> None:
     times = np.sort(MILLISECONDS_A_DAY * np.array(ages))
-    baskets, now = [(str(time),) for time in times], MILLISECONDS_A_DAY * cut
+    baskets = [(str(time),) for time in times]
+    now = MILLISECONDS_A_DAY * cut
     known = int(np.searchsorted(times, now, side="right"))
     assert recent(times, baskets, now) == recent(times[:known], baskets[:known], now)

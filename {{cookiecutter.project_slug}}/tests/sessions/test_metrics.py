@@ -44,7 +44,8 @@ def test_metric_by_hand(name: str, expected: float) -> None:
 
 
 def test_ndcg_by_hand() -> None:
-    second, third = 1 / np.log2(3), 1 / 2
+    second = 1 / np.log2(3)
+    third = 1 / 2
     first_row = (1 + third) / (1 + second)
     second_row = (second + third) / (1 + second + third)
     expected = (first_row + second_row + 0) / 3
@@ -92,7 +93,8 @@ def test_naive_reads_no_basket_of_the_rows() -> None:
 
 
 def test_items_with_one_score_may_change_places() -> None:
-    one, two = ranked("ABC", "ABC"), ranked("ABC", "BAC")
+    one = ranked("ABC", "ABC")
+    two = ranked("ABC", "BAC")
     assert lists_differ(one, two).tolist() == [False, True]
     equal = {"scores": np.array([[0.3, 0.3, 0.1]] * 2)}
     near = {"scores": np.array([[0.300001, 0.3, 0.1]] * 2)}

@@ -83,7 +83,8 @@ def test_graphs_answer_as_pytorch_for_any_number(tmp_path: Path, fitted: Trained
         graph = model_of(model.files()[GRAPH], fitted.catalogue)
         for number, baskets in ((1, 1), (1, 12), (3, 2), (40, 7)):
             rows = shoppers(number, baskets)
-            found, expected = graph.predict(rows), model.predict(rows)
+            found = graph.predict(rows)
+            expected = model.predict(rows)
             np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-6)
 
 
@@ -103,7 +104,8 @@ def test_smaller_graph_ranks_nearly_alike(tmp_path: Path, fitted: Trained) -> No
     one, two = (model.predict(ROWS)["items"][:, :2] for model in (fitted, small))
     assert np.mean(np.sort(one.astype(str)) == np.sort(two.astype(str))) > 0.95
     first = take(ROWS, np.arange(1))  # other rows of a batch change nothing
-    alone, beside = small.predict(first)["scores"], small.predict(ROWS)["scores"][:1]
+    alone = small.predict(first)["scores"]
+    beside = small.predict(ROWS)["scores"][:1]
     np.testing.assert_allclose(alone, beside, rtol=1e-4)
 
 

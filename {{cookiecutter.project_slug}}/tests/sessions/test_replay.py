@@ -44,7 +44,9 @@ def test_replayed_purchases_have_baskets_and_answers_of_the_table(
     rows = splits_of(project, bundle).test
     test = take(rows, np.argsort(rows["timestamp"], kind="stable")[-COUNT:])
     own = purchases(project).filter(pl.col(HOUSEHOLD).is_in(test[HOUSEHOLD].tolist()))
-    time, answers, sent = pl.col("timestamp").dt.epoch("ms"), list[Any](), 0
+    time = pl.col("timestamp").dt.epoch("ms")
+    answers = list[Any]()
+    sent = 0
     for now in np.unique(test["timestamp"]).tolist():
         part = own.filter((time >= sent) & (time < now)).with_columns(MOMENTS)
         for some in part.iter_slices(5_000):
@@ -68,7 +70,8 @@ def test_purchases_after_the_moment_change_no_row(project: Project) -> None:
     """The rows of the table are computed again from what was known at each moment."""
     bundle = project.store.load(CHAMPION)[1]
     test = take(splits_of(project, bundle).test, np.arange(100))
-    own, time = purchases(project), pl.col("timestamp").dt.epoch("ms")
+    own = purchases(project)
+    time = pl.col("timestamp").dt.epoch("ms")
     histories = []
     for who, now in zip(test[HOUSEHOLD], test["timestamp"].tolist(), strict=True):
         known = own.filter(pl.col(HOUSEHOLD) == who, time < now).with_columns(timestamp=time)

@@ -125,7 +125,8 @@ def test_inputs_start_with_an_empty_basket() -> None:
 
 
 def test_large_basket_is_read_in_part(bundle: Bundle) -> None:
-    whole, part = asked(ITEMS, count=50), asked(ITEMS[:MAX_ITEMS_READ], count=50)
+    whole = asked(ITEMS, count=50)
+    part = asked(ITEMS[:MAX_ITEMS_READ], count=50)
     assert best(bundle, whole) == best(bundle, part)
 
 
@@ -135,7 +136,8 @@ def test_model_takes_no_rows(bundle: Bundle) -> None:
 
 
 def test_monitors_histories_and_counts_unknown_items(bundle: Bundle) -> None:
-    task, model = make_task(bundle), load(bundle)
+    task = make_task(bundle)
+    model = load(bundle)
     rows = task.to_rows([asked(), asked(["I03", "x"], ["y", "I03"]), asked(ITEMS)])
     found = task.monitored(rows, model.predict(rows))
     assert found["history"].tolist() == [0, 2, 1]

@@ -22,7 +22,8 @@ STEPS = st.lists(
 
 def compare(history: HistoryRows, events: list[Columns], row: Columns) -> None:
     """Compare a row's history with the list of all events in order of receipt."""
-    names, own = [event["payment_id"][0] for event in events], row["payment_id"][0]
+    names = [event["payment_id"][0] for event in events]
+    own = row["payment_id"][0]
     before = events[: names.index(own)] if own in names else events
     until = row["timestamp"][0]
     for entity in HISTORY.entities:
@@ -38,7 +39,8 @@ def compare(history: HistoryRows, events: list[Columns], row: Columns) -> None:
 @settings(max_examples=40)
 @given(steps=STEPS)
 def test_histories_are_those_of_a_plain_list(empty_store: EmptyStore, steps: list[Any]) -> None:
-    address, events = empty_store(), list[Columns]()
+    address = empty_store()
+    events = list[Columns]()
     stores = [open_store(address, HISTORY) for _ in range(2)]
     for number, (kind, name, time, card, shop, flag) in enumerate(steps):
         named = {event["payment_id"][0]: event for event in events}

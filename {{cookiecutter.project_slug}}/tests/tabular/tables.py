@@ -47,7 +47,8 @@ def problem(target: str = "left", without: tuple[str, ...] = ()) -> Problem:
 def rows(count: int = 400, seed: int = 0) -> Columns:
     """Return encoded rows with all three targets, which follow from two features and chance."""
     random = np.random.default_rng(seed)
-    paid, home = random.uniform(0, 90, count), random.integers(1, 10, count).astype(np.float64)
+    paid = random.uniform(0, 90, count)
+    home = random.integers(1, 10, count).astype(np.float64)
     paid[::11] = np.nan
     strength = np.nan_to_num(paid, nan=40) / 30 + home / 3 + random.normal(0, 0.5, count)
     values: dict[str, Any] = {

@@ -25,12 +25,17 @@ from project_package.tabular.params import TabularParams
 from project_package.tabular.schema_file import SchemaOptions, propose
 from project_package.tabular.training import make_training
 
-COUNT, SCHEMA, PARAMS = 160, "schema.toml", "params.toml"
+COUNT = 160
+SCHEMA = "schema.toml"
+PARAMS = "params.toml"
 RANDOM = np.random.default_rng(0)
-X, PLAN = RANDOM.normal(10, 3, COUNT).round(3), RANDOM.choice(["plus", "basic"], COUNT)
+X = RANDOM.normal(10, 3, COUNT).round(3)
+PLAN = RANDOM.choice(["plus", "basic"], COUNT)
 Y = (X + 3 * (PLAN == "plus") + RANDOM.normal(0, 2, COUNT) > 11).astype(int)
 TABLE: Mapping[str, Iterable[Any]] = {"x": X, "plan": PLAN, "y": Y}
-DAY, NOON, OTHER = datetime(2024, 12, 31), datetime(2024, 12, 31, 12), datetime(2024, 2, 1)
+DAY = datetime(2024, 12, 31)
+NOON = datetime(2024, 12, 31, 12)
+OTHER = datetime(2024, 2, 1)
 
 
 def repeated(*values: Any) -> list[Any]:
@@ -63,7 +68,8 @@ def loaded(root: Path) -> tuple[Training, TabularParams]:
 def fitted(root: Path) -> Bundle:
     """Fit the first candidate to the rows of a project."""
     training, params = loaded(root)
-    splits, candidate = training.split(params, root), training.candidates[0]
+    splits = training.split(params, root)
+    candidate = training.candidates[0]
     model: Any = candidate.fit(splits.train, candidate.start, 7)
     outcome = Outcome(splits.test, model.predict(splits.test))
     return bundle_of(training.finish(params, model, splits.train, outcome).files())
@@ -196,7 +202,8 @@ def test_columns_of_any_name_are_answered(tmp_path: Path) -> None:
 def test_file_to_predict_may_have_other_columns_and_values(tmp_path: Path) -> None:
     proposed(tmp_path, {**TABLE, "prediction": range(COUNT)}, roles={"prediction": "id"})
     training, params = loaded(tmp_path)
-    bundle, file = fitted(tmp_path), tmp_path / "new.csv"
+    bundle = fitted(tmp_path)
+    file = tmp_path / "new.csv"
     write(file, {"more": X, "plan": repeated("never seen"), "x": X, "y": repeated("?")})
     rows = training.read_batch(params, file, tmp_path)
     assert rows["x"].tolist() == X.tolist()

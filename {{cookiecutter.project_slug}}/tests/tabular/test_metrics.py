@@ -73,7 +73,8 @@ def test_scores_of_numbers(name: str, expected: float) -> None:
     [("binary", BINARY, [0, 0, 1, 1]), ("regression", NUMBERS, [1, 4, 2, 8])],
 )
 def test_weights_count_as_repeated_rows(kind: Kind, predictions: Columns, y: list[int]) -> None:
-    repeated, target = np.array([0, 1, 1, 2, 3, 3, 3]), np.array(y)
+    repeated = np.array([0, 1, 1, 2, 3, 3, 3])
+    target = np.array(y)
     more = {key: values[repeated] for key, values in predictions.items()}
     for name, function in score_functions(kind, params()).items():
         if name != "calibration":  # its bins hold rows
@@ -125,7 +126,8 @@ def test_naive_prediction_is_the_best_constant() -> None:
 
 @pytest.mark.parametrize("without", [(), ("month", "since")])
 def test_every_period_has_every_class(without: tuple[str, ...]) -> None:
-    table, found = rows(), problem("plan", without)
+    table = rows()
+    found = problem("plan", without)
     part = periods(found, table)
     assert 2 <= len(np.unique(part)) <= 5
     for number in np.unique(part):

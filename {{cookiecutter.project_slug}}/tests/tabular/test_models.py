@@ -21,7 +21,8 @@ from project_package.tabular.models import candidates, margins, threshold, typic
 from project_package.tabular.params import Decide
 from project_package.tabular.task import load
 
-TRAIN, TEST = rows(400), rows(300, seed=1)
+TRAIN = rows(400)
+TEST = rows(300, seed=1)
 NAMES = [estimator.name for estimator in ESTIMATORS]
 
 
@@ -61,7 +62,8 @@ def test_graph_predicts_as_the_fitted_model(name: str, target: str) -> None:
 
 @pytest.mark.parametrize("decimals", [0, 1, 2, 4])
 def test_decimals_in_the_middle_of_others_are_split_alike(decimals: int) -> None:
-    random, one = np.random.default_rng(2), candidate("hist_gradient_boosting", "left")
+    random = np.random.default_rng(2)
+    one = candidate("hist_gradient_boosting", "left")
     table = {name: np.resize(values, 3000) for name, values in TRAIN.items()}
     table |= {n: random.normal(15, 2, 3000).round(decimals) for n in ("paid", "家", "since")}
     table["left"] = (table["paid"] + table["家"] + random.normal(0, 1, 3000) > 30).astype(np.int64)

@@ -45,7 +45,8 @@ def test_gap_leaves_out_rows_whose_target_is_not_known() -> None:
     table = rows()
     month = dict(zip(table["customer"], table["month"], strict=True))
     for fitted, scored in ids(problem(), table, gap_days=45, folds=2):
-        newest, first = max(month[n] for n in fitted), min(month[n] for n in scored)
+        newest = max(month[n] for n in fitted)
+        first = min(month[n] for n in scored)
         assert newest + 45 * DAY <= first
 
 
@@ -57,7 +58,8 @@ def test_rows_of_a_group_stay_together() -> None:
 
 
 def test_classes_have_equal_shares_at_random() -> None:
-    table, found = rows(), problem("plan", PLAIN)
+    table = rows()
+    found = problem("plan", PLAIN)
     plan = dict(zip(table["customer"], table["plan"], strict=True))
     whole = Counter(plan.values())
     for _, scored in ids(found, table):
@@ -67,7 +69,8 @@ def test_classes_have_equal_shares_at_random() -> None:
 
 
 def test_seed_decides_the_random_split() -> None:
-    found, table = problem(without=PLAIN), rows()
+    found = problem(without=PLAIN)
+    table = rows()
     one, two, other = (
         next(at_random(found, params().model_copy(update={"seed": seed}), table))[1]
         for seed in (1, 1, 2)

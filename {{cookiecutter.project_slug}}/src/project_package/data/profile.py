@@ -96,7 +96,8 @@ def profile(
 
 def null_values(table: DuckDBPyRelation) -> tuple[str, ...]:
     """Return the texts in the table that stand for a missing value."""
-    names, found = ", ".join(f"'{null}'" for null in NULLS), set()
+    names = ", ".join(f"'{null}'" for null in NULLS)
+    found = set()
     for name in table.columns:
         text = f"trim({quoted(name)})"
         rows = table.filter(f"{text} IN ({names})").project(text).distinct()
@@ -161,7 +162,8 @@ def guess_role(
     name: str, column: Column, counts: SimpleNamespace, taken: set[Role]
 ) -> tuple[Role, str]:
     """Return the role of a column, and why if it is not a feature."""
-    named, unique = IDENTIFIER.search(name), counts.different == counts.rows > 1
+    named = IDENTIFIER.search(name)
+    unique = counts.different == counts.rows > 1
     if not counts.known:
         return "ignored", "has no values: it is ignored"
     if counts.different == 1 and not column.missing:

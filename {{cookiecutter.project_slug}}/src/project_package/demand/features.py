@@ -84,7 +84,9 @@ def _past(name: str, meaning: str, aggregate: Aggregate, weeks: int, value: str)
 
 def _typical(name: str, meaning: str, flag: Derived, weeks: int) -> tuple[Feature, ...]:
     """Declare the ratio to the level that is typical of weeks with (or without) a promotion."""
-    units, count, total = f"units_{name}", f"weeks_{name}", f"sum_{name}"
+    units = f"units_{name}"
+    count = f"weeks_{name}"
+    total = f"sum_{name}"
     return (
         flag,
         Derived(units, f"units in weeks {meaning}", np.multiply, ("units", flag.name)),

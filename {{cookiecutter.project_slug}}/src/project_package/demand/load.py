@@ -23,7 +23,8 @@ from .params import DemandParams
 from .schemas import MAX_HISTORY, MIN_HISTORY, PLANNED, SOLD, DemandRequest, SoldWeek
 from .validation import LAYOUT, check_weeks
 
-ROWS, FEATURES = "rows.parquet", "features.parquet"
+ROWS = "rows.parquet"
+FEATURES = "features.parquet"
 
 
 FIRST_MONDAY = date(2016, 12, 26)
@@ -107,7 +108,8 @@ def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
 
 def _with_history(asked: pl.DataFrame, past: pl.DataFrame, data: Data) -> pl.DataFrame:
     """Merge weeks with the earlier ones of the data set; refuse gaps and unknown sales."""
-    first, last = asked["week"].min() - pl.lit(LOOKBACK), asked["week"].max()
+    first = asked["week"].min() - pl.lit(LOOKBACK)
+    last = asked["week"].max()
     known = past.join(asked, on=PRODUCT, how="semi").filter(pl.col("week").is_between(first, last))
     weeks = pl.concat([known, asked], how="diagonal").group_by(KEY)
     both = weeks.agg(pl.all().drop_nulls().last()).sort(LAYOUT.order)
@@ -139,7 +141,8 @@ def examples(folder: Path, rows: Columns, count: int) -> list[DemandRequest]:
     """Build requests with history from test rows, half of them promoted, with pseudonyms."""
     promoted = np.flatnonzero(rows["ad"] + rows["display"] > 0.5)[: count // 2]
     others = np.setdiff1d(np.arange(len(rows["ad"])), promoted)[: count - len(promoted)]
-    table, requests = pl.read_parquet(folder / ROWS), []
+    table = pl.read_parquet(folder / ROWS)
+    requests = []
     for number, row in enumerate(np.sort(np.concatenate([promoted, others])), 1):
         mine = (pl.col(PRODUCT) == rows[PRODUCT][row]) & (pl.col("week") <= rows["week"][row])
         weeks = table.filter(mine).tail(MAX_HISTORY + 1)

@@ -122,11 +122,13 @@ def conformal_factors(units: NDArray[Any], predictions: Columns) -> tuple[float,
 
 def slices(rows: Columns) -> Mapping[str, NDArray[np.bool_]]:
     """Return slices by the product's level, by promotion and by department."""
-    level, department = rows[LEVEL], rows["department"].astype(str)
+    level = rows[LEVEL]
+    department = rows["department"].astype(str)
     parts = {
         f"level {name}": (level >= low) & (level < high) for name, (low, high) in LEVELS.items()
     }
-    ad, display = is_promoted(rows["ad"]), is_promoted(rows["display"])
+    ad = is_promoted(rows["ad"])
+    display = is_promoted(rows["display"])
     parts |= {"advertised": ad, "displayed": display, "not promoted": ~ad & ~display}
     others = np.ones(len(level), np.bool_)
     for name in np.unique(department):

@@ -16,7 +16,8 @@ from ..fields import Frozen, Identifier
 from .features import WEEK_DAYS
 
 UNITS_LIMIT = 1e6
-MIN_HISTORY, MAX_HISTORY = 8, 104
+MIN_HISTORY = 8
+MAX_HISTORY = 104
 """Weeks that a forecast needs before it, and the most that a request may carry."""
 AHEAD = timedelta(days=366)
 AHEAD_PERIOD = f"must lie between {EARLIEST:%Y-%m-%d} and a year from today"

@@ -22,7 +22,8 @@ def split(params: DemandParams, folder: Path) -> Splits:
         UserError: the data covers too few weeks.
     """
     rows = columns(pl.read_parquet(folder / FEATURES))
-    weeks, sizes = np.unique(rows[TIMESTAMP]), params.split
+    weeks = np.unique(rows[TIMESTAMP])
+    sizes = params.split
     needed = sizes.test_weeks + sizes.folds * sizes.fold_weeks + 1
     if len(weeks) < needed:
         raise UserError(

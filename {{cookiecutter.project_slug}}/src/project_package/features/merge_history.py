@@ -37,7 +37,8 @@ def entities(features: Sequence[Feature]) -> tuple[Entity, ...]:
                 raise ValueError(f"{feature.name}: reads windows of another entity than its own")
             back = {feature.entity: back.get(feature.entity, 0.0) + feature.delay + feature.days}
             columns[feature.entity] = columns.get(feature.entity, {}) | reads
-        days[feature.name], raw[feature.name] = back, reads
+        days[feature.name] = back
+        raw[feature.name] = reads
     longest = {name: max(part.get(name, 0.0) for part in days.values()) for name in columns}
     return tuple(
         Entity(name, timedelta(days=longest[name]), tuple(c for c in reads if c != "timestamp"))
@@ -70,7 +71,8 @@ def merge_history(
     merged |= {entity: np.full(total, NO_ENTITY) for entity in names}
     end = 0
     for number, entity, block in blocks:
-        start, end = end, end + len(block["timestamp"])
+        start = end
+        end = end + len(block["timestamp"])
         merged[entity][start:end] = number
         for name in ("timestamp", *names[entity]):
             merged[name][start:end] = block[name]

@@ -134,7 +134,8 @@ class _Timeline:
         With the gap, a search on the one axis stays inside the entity; as the axis spends on an
         entity only the time it was active, it cannot overflow.
         """
-        codes, lowest = entity, entity.min(initial=0)
+        codes = entity
+        lowest = entity.min(initial=0)
         if lowest >= NO_ENTITY and entity.max(initial=0) < 2**16:
             codes = entity.astype(np.uint16)  # which numpy sorts by radix, several times faster
         self.order = np.argsort(codes, kind="stable")

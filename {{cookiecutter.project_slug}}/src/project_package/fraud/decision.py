@@ -39,7 +39,8 @@ class FraudModel:
         Effects have shape (rows, inputs) in the order of `INPUTS`. They are 0 for rows that are
         neither flagged nor have 1 in the column `explain`, and for inputs that are new.
         """
-        score, medians = self.scorer.predict(rows)["score"], self.assets.medians
+        score = self.scorer.predict(rows)["score"]
+        medians = self.assets.medians
         decision = self.assets.decide(score)
         wanted = np.flatnonzero(decision | (rows["explain"] > 0) if "explain" in rows else decision)
         moved = np.zeros((len(score), len(INPUTS)), np.float32)

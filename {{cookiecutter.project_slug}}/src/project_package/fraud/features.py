@@ -28,7 +28,8 @@ from ..features.windows import (
     stream,
 )
 
-CARD, TERMINAL = "customer_id", "terminal_id"
+CARD = "customer_id"
+TERMINAL = "terminal_id"
 LABEL_DELAY_DAYS = 7
 
 

@@ -24,13 +24,15 @@ from .simulator import simulate
 from .table import build_feature_table
 from .validation import LAYOUT, check_payments
 
-ROWS_FILE, FEATURES_FILE = "rows.parquet", "features.parquet"
+ROWS_FILE = "rows.parquet"
+FEATURES_FILE = "features.parquet"
 
 
 DELAY = timedelta(days=LABEL_DELAY_DAYS)
 
 
-time, label = pl.col("timestamp"), pl.col("is_fraud")
+time = pl.col("timestamp")
+label = pl.col("is_fraud")
 
 
 day = time.dt.epoch("d")
@@ -38,7 +40,8 @@ day = time.dt.epoch("d")
 
 def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
     """Write payments and their features into a new folder; raise UserError for wrong rows."""
-    rows, data = folder / ROWS_FILE, params.data
+    rows = folder / ROWS_FILE
+    data = params.data
     if data.source == SIMULATOR:
         simulate(data.customers, data.terminals, data.days, data.seed).write_parquet(rows)
     else:
@@ -46,7 +49,8 @@ def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
     progress(0.4)
     check_payments(rows, data)
     progress(0.5)
-    table, target = pl.scan_parquet(rows), folder / FEATURES_FILE
+    table = pl.scan_parquet(rows)
+    target = folder / FEATURES_FILE
     build_feature_table(table, target, lambda done: progress(0.5 + done / 2))
 
 
@@ -66,7 +70,8 @@ def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
     """Read payments to score, with features from the folder's rows too; or raise UserError."""
     data = params.data
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
-        rows, target = Path(scratch) / ROWS_FILE, Path(scratch) / FEATURES_FILE
+        rows = Path(scratch) / ROWS_FILE
+        target = Path(scratch) / FEATURES_FILE
         layout = replace(LAYOUT, optional=("is_fraud",))
         copy_rows(data.model_copy(update={"source": str(source.absolute())}), layout, rows)
         check_payments(rows, data, labelled=False)
@@ -83,7 +88,8 @@ def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.Dat
     The label of a payment is that of the file, or else the one of the same payment in the data set.
     """
     again = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
-    raw, known = list(Payment.model_fields), past.filter(again).collect()
+    raw = list(Payment.model_fields)
+    known = past.filter(again).collect()
     other = known.join(batch, raw, "anti", nulls_equal=True)
     _refuse("transaction_id", "must not be that of another payment", other, data)
     own = label if "is_fraud" in batch.columns else pl.lit(None, pl.Boolean)
@@ -123,7 +129,8 @@ def examples(folder: Path, rows: Columns, count: int) -> list[FraudRequest]:
 
     Rows with a longer history than a request may carry are skipped.
     """
-    table, is_fraud = pl.scan_parquet(folder / ROWS_FILE), rows["is_fraud"]
+    table = pl.scan_parquet(folder / ROWS_FILE)
+    is_fraud = rows["is_fraud"]
     half = min(count // 2, int(is_fraud.sum()))
     requests: list[FraudRequest] = []
     for chosen, wanted in ((is_fraud, half), (~is_fraud, count - half)):

@@ -136,7 +136,9 @@ def weeks(rows: Columns) -> Values:
 
 def slices(rows: Columns) -> Mapping[str, Values]:
     """Slice by amount, night, history of the terminal, and scenario where it is known."""
-    amount, night, history = rows["amount"], rows["is_night"] > 0, rows["terminal_count_30d"] > 0
+    amount = rows["amount"]
+    night = rows["is_night"] > 0
+    history = rows["terminal_count_30d"] > 0
     found = {
         f"amount {low}-{high}": (amount >= low) & (amount < high)
         for low, high in pairwise((0, 20, 50, 100, 220))

@@ -67,7 +67,8 @@ class FraudRequest(Frozen):
 
     @model_validator(mode="after")
     def _check_history(self) -> Self:
-        mine, seen = self.transaction, {self.transaction.transaction_id}
+        mine = self.transaction
+        seen = {self.transaction.transaction_id}
         due = mine.timestamp - timedelta(days=LABEL_DELAY_DAYS)
         for index, past in enumerate(self.history or ()):
             same_terminal = past.terminal_id == mine.terminal_id

@@ -27,7 +27,8 @@ from ..columns import Columns
 
 START = datetime(2018, 4, 1)
 SECONDS_A_DAY = 86_400
-BOOK_CUSTOMERS, BOOK_TERMINALS = 5_000, 10_000
+BOOK_CUSTOMERS = 5_000
+BOOK_TERMINALS = 10_000
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ def _payments(people: Customers, day: int, rng: np.random.Generator) -> Columns:
     second = rng.normal(43_200, 20_000, len(customer)).astype(np.int64)
     order = np.argsort(second, kind="stable")
     order = order[(second[order] > 0) & (second[order] < SECONDS_A_DAY)]
-    customer, second = customer[order], second[order]
+    customer = customer[order]
+    second = second[order]
     mean = people.mean_amount[customer]
     amount = rng.normal(mean, mean / 2)
     amount = np.where(amount < 0, rng.uniform(0, 2 * mean), amount)
@@ -126,7 +128,8 @@ def _steal_cards(rows: Columns, customers: int, days: int, rng: np.random.Genera
     midnights = np.searchsorted(rows["second"], np.arange(days + 14) * SECONDS_A_DAY)
     for day in range(days):
         cards = rng.choice(customers, stolen[day], replace=False)
-        first, end = midnights[day], midnights[day + 14]
+        first = midnights[day]
+        end = midnights[day + 14]
         pool = first + np.flatnonzero(np.isin(rows["customer"][first:end], cards))
         chosen = rng.choice(pool, len(pool) // 3, replace=False)
         rows["amount"][chosen] = np.round(rows["amount"][chosen] * 5, 2)

@@ -65,7 +65,8 @@ def history_features(rows: Columns, histories: Sequence[HistoryRows]) -> Columns
 
 def to_responses(_: Columns, predictions: Columns) -> list[FraudResponse]:
     """Turn predictions into responses."""
-    scores, moved = predictions["score"].tolist(), predictions["effects"]
+    scores = predictions["score"].tolist()
+    moved = predictions["effects"]
     responses = []
     for row, top in enumerate(top_reasons(moved).tolist()):
         reasons = [

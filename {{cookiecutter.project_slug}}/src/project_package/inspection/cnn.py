@@ -105,7 +105,9 @@ def transfer(pixels: keras.KerasTensor, width: int, backbone: Path) -> keras.Ker
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"network.backbone = {backbone} cannot be loaded: {reason}") from error
-    given, found, size = model.input_shape, model.output_shape, pixels.shape[1]
+    given = model.input_shape
+    found = model.output_shape
+    size = pixels.shape[1]
     if given not in itertools.product((None,), (None, size), (None, size), (1, 3)):
         raise UserError(
             f"network.backbone = {backbone} takes {given}, not images of {size} pixels with 1 or 3 "
@@ -118,7 +120,8 @@ def transfer(pixels: keras.KerasTensor, width: int, backbone: Path) -> keras.Ker
         )
     for layer in model.layers:
         if isinstance(layer, layers.Normalization):  # its tensors would be inputs in ONNX
-            layer.mean, layer.variance = np.array(layer.mean), np.array(layer.variance)
+            layer.mean = np.array(layer.mean)
+            layer.variance = np.array(layer.variance)
     model.trainable = False
     x = layers.Concatenate()([pixels] * 3) if given[3] == 3 else pixels
     x = layers.BatchNormalization()(pool(model(x, training=False)))
@@ -226,7 +229,8 @@ def to_onnx(network: keras.Model) -> bytes:
 
 def renamed(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a graph with numbered names, so that the same network gives the same bytes."""
-    graph, names = model.graph, {}
+    graph = model.graph
+    names = {}
     for value in (*graph.input, *graph.output):
         names[value.name] = value.name
         value.type.tensor_type.shape.dim[0].dim_param = "rows"
@@ -237,6 +241,7 @@ def renamed(model: onnx.ModelProto) -> onnx.ModelProto:
     for weights in graph.initializer:
         weights.name = names[weights.name]
     graph.initializer.sort(key=lambda weights: weights.name)
-    graph.name, graph.doc_string = "network", ""
+    graph.name = "network"
+    graph.doc_string = ""
     del graph.value_info[:]
     return model

@@ -25,7 +25,8 @@ def find(images: NDArray[np.uint8], parts: NDArray[np.object_]) -> NDArray[np.in
     plain = thumbnails(images)
     shared = PCA(max(1, min(SHARED, len(images) // 20)), svd_solver="randomized", random_state=0)
     shared.fit(plain)
-    own, pairs = residual(shared, plain), [np.empty((0, 2), np.int64)]
+    own = residual(shared, plain)
+    pairs = [np.empty((0, 2), np.int64)]
     for shift in SHIFTS:
         shifted = residual(shared, thumbnails(np.roll(images, shift, (1, 2)))).T
         for start in range(0, len(images), ROWS_AT_ONCE):
@@ -38,7 +39,8 @@ def find(images: NDArray[np.uint8], parts: NDArray[np.object_]) -> NDArray[np.in
 
 def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return small images with mean 0 and length 1, (rows, pixels): light does not count."""
-    size, box = (SIDE, SIDE), Image.Resampling.BOX
+    size = (SIDE, SIDE)
+    box = Image.Resampling.BOX
     small = np.stack([np.asarray(Image.fromarray(one).resize(size, box)) for one in images])
     return unit(small.reshape(len(small), -1).astype(np.float32))
 

@@ -14,7 +14,8 @@ def statistics(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     pixels = images.astype(np.float32)
     pixels -= pixels.mean((1, 2), keepdims=True)
-    across, down = np.diff(pixels, axis=2), np.diff(pixels, axis=1)
+    across = np.diff(pixels, axis=2)
+    down = np.diff(pixels, axis=1)
     side = pixels.shape[1] // GRID
     square = pixels[:, : side * GRID, : side * GRID]
     cells = square.reshape(-1, GRID, side, GRID, side).mean((2, 4))

@@ -112,7 +112,8 @@ def periods(rows: Columns) -> Values:
 
 def slices(rows: Columns) -> Mapping[str, Values]:
     """Slice by kind of defect, with all good images, by type, brightness, and without copies."""
-    good, kinds = ~rows["is_defective"], rows["kind"]
+    good = ~rows["is_defective"]
+    kinds = rows["kind"]
     found = {kind: good | (kinds == kind) for kind in sorted({*kinds.tolist()} - {GOOD})}
     found |= {name: rows["type"] == name for name in sorted({*rows["type"].tolist()} - {""})}
     light = rows["image"].mean((1, 2))

@@ -155,7 +155,8 @@ def cache_key(
 
 def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Outcome) -> Fitted:
     """Choose the threshold of least cost on the validation images."""
-    labels, found = validation.rows["is_defective"], validation.predictions["probability"]
+    labels = validation.rows["is_defective"]
+    found = validation.predictions["probability"]
     chosen = {"threshold": threshold(labels, found, params.decide)}
     finished: Fitted = replace(fitted, details=fitted.details.model_copy(update=chosen))
     return finished

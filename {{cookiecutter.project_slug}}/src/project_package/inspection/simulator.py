@@ -36,7 +36,11 @@ class Simulated(Frozen):
 
 VIEWS = 2  # photos of each part, slightly shifted
 MARGIN = 0.15  # of the side: defects begin inside it
-TEXTURE, NOISE, LIGHT, SLOPE, DUST = 10.0, 3.0, 12.0, 10.0, 25.0  # grey levels
+TEXTURE = 10.0
+NOISE = 3.0
+LIGHT = 12.0
+SLOPE = 10.0
+DUST = 25.0  # grey levels
 
 
 def simulate(sizes: Simulated) -> Columns:
@@ -45,8 +49,12 @@ def simulate(sizes: Simulated) -> Columns:
     image (rows, size, size) uint8; name, part, kind ("good", or that of the defect) and type
     (empty); is_defective; visibility, d' of the defect in this photo (float64, 0 without one).
     """
-    size, random, kinds = sizes.size, np.random.default_rng(sizes.seed), list(KINDS)
-    power, images, rows = spectrum(size), [], []
+    size = sizes.size
+    random = np.random.default_rng(sizes.seed)
+    kinds = list(KINDS)
+    power = spectrum(size)
+    images = []
+    rows = []
     for part in range(sizes.parts):
         kind = kinds[random.integers(len(kinds))] if random.random() < sizes.defect_rate else GOOD
         defect = np.zeros((size, size))
@@ -103,7 +111,8 @@ def turned(random: Generator, size: int) -> tuple[Grey, Grey]:
 def scratch(random: Generator, size: int) -> Grey:
     """Return a thin, bent line, brighter or darker than the surface."""
     along, across = turned(random, size)
-    width, half = random.uniform(0.5, 1.2), random.uniform(6, 20)
+    width = random.uniform(0.5, 1.2)
+    half = random.uniform(6, 20)
     line = np.exp(-((across - random.normal(0, 0.003) * along**2) ** 2) / (2 * width**2))
     ended: Grey = line / (1 + np.exp((np.abs(along) - half) * 2))
     return ended * float(random.choice([-1, 1]))

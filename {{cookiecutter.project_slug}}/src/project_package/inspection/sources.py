@@ -127,7 +127,8 @@ def read_unlabelled(source: Path, size: int) -> Columns:
         table = pl.DataFrame()
         files = images_in(source)
     elif source.suffix.lower() in SUFFIXES:
-        table, files = pl.DataFrame(), [source]
+        table = pl.DataFrame()
+        files = [source]
     else:
         table = read_rows(source)
         files = table["image"].to_list() if "image" in table.columns else paths_of(table, source)

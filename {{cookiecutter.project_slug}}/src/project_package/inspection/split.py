@@ -53,7 +53,8 @@ def parts(
     Raises:
         UserError: there are fewer defective or good parts than `count`.
     """
-    labels, names = rows["is_defective"][among], rows["part"][among]
+    labels = rows["is_defective"][among]
+    names = rows["part"][among]
     least = min(len(np.unique(names[labels == value])) for value in (False, True))
     if least < count:
         raise UserError(

@@ -41,7 +41,8 @@ class Console:
     @contextmanager
     def step(self, name: str) -> Iterator[training.Progress]:
         """Show a step: the body reports the share that is done, from 0 to 1."""
-        start, hidden = time.perf_counter(), not self._rich.is_terminal
+        start = time.perf_counter()
+        hidden = not self._rich.is_terminal
         with Progress(console=self._rich, disable=hidden, transient=True) as bar:
             task = bar.add_task(name, total=1.0)
             yield lambda done: bar.update(task, completed=done)

@@ -10,7 +10,8 @@ from .search import open_storage
 
 def doctor(project: Project) -> None:
     """Print the finding of each check; raise UserError when something is broken."""
-    rows, broken = [], []
+    rows = []
+    broken = []
     for check in (_data, _tracking, _search, _champion, _events, _keys):
         name = check.__name__.removeprefix("_")
         try:

@@ -77,7 +77,8 @@ def gain_by_weights(
 
 def beats(metric: Metric, evaluation: Evaluation, promote: Promote) -> list[Verdict]:
     """Require a better score than naive and baseline, and the floor if there is one."""
-    score, verdicts = evaluation.score(metric.name), []
+    score = evaluation.score(metric.name)
+    verdicts = []
     references = [
         ("naive", score.naive, "without a model", "train.trials, train.candidates"),
         ("baseline", score.baseline, "the simple baseline", "train.trials, train.candidates"),
@@ -119,7 +120,8 @@ def losses(scores: Mapping[str, Score | None], promote: Promote) -> list[Verdict
 
 def answer_changes(rows: NDArray[np.bool_], promote: Promote) -> Verdict:
     """Require that few rows, (rows,), get another answer than from the champion, or a reason."""
-    share, limit = float(np.mean(rows)), promote.max_changed
+    share = float(np.mean(rows))
+    limit = promote.max_changed
     reason = " ".join(promote.reason.split())
     detail = (
         f"{100 * share:.4g}% of the rows get another answer than from the champion, "
@@ -132,7 +134,8 @@ def answer_changes(rows: NDArray[np.bool_], promote: Promote) -> Verdict:
 def slices(metric: Metric, parts: Sequence[Slice], rival: str, promote: Promote) -> list[Verdict]:
     """Require that no guarded slice loses more than the limit to the rival in the scores."""
     scores = {part.name: part.scores[metric.name] for part in parts}
-    limit, where = promote.slice_margin, "promote.slice_margin, promote.guarded"
+    limit = promote.slice_margin
+    where = "promote.slice_margin, promote.guarded"
     return [
         _limited(f"slice {name}", scores.get(name), rival, limit, where) for name in promote.guarded
     ]
@@ -142,7 +145,8 @@ def _limited(rule: str, score: Score | None, rival: str, limit: float, where: st
     """Require that a score is not worse than the rival's by more than the limit."""
     if score is None:
         return Verdict(rule, False, "cannot be scored on these rows", where)
-    own, other = number(score.model), number(score.baseline)
+    own = number(score.model)
+    other = number(score.baseline)
     detail = f"{score.label} {own} against {other} of {rival}; it may lose {limit:g}"
     return Verdict(rule, score.gain >= -limit, detail, where)
 
@@ -205,7 +209,8 @@ def latency_calls(candidate: Candidate | None) -> int:
 
 def budgets(megabytes: float, milliseconds: float, what: str, promote: Promote) -> list[Verdict]:
     """Require that the bundle's size and the time of `what` are within their budgets."""
-    most, longest = promote.max_bundle_mb, promote.max_latency_ms
+    most = promote.max_bundle_mb
+    longest = promote.max_latency_ms
     size = f"{megabytes:.2f} MB of {most:g} MB"
     took = f"{milliseconds:.2f} ms of {longest:g} ms of processor time for {what}"
     return [

@@ -101,7 +101,8 @@ class Project:
 
     def verify(self, version: int, bundle: Bundle) -> None:
         """Raise UserError when the code does not fit a version, so that no server can start."""
-        model, task = self.load(bundle), self.training.make_task(bundle)
+        model = self.load(bundle)
+        task = self.training.make_task(bundle)
         if requests := example_requests(task.request, json.loads(bundle.files[EXAMPLES]), version):
             try:
                 predict_requests(task, model, requests)

@@ -29,7 +29,8 @@ def promote(project: Project) -> int:
         UserError: there is no challenger, it was not evaluated, its test rows are not available,
             or promote.max_loss or promote.guarded has an unknown name.
     """
-    registry, console = project.registry, project.console
+    registry = project.registry
+    console = project.console
     metrics = (metric.name for metric in project.training.metrics)
     require_known("promote.max_loss", project.params.promote.max_loss, "a metric", metrics)
     with project.workspace.lock():  # a second promote waits, and sees the new champion

@@ -68,7 +68,8 @@ class Evaluation(Frozen):
 
 def assess(training: Training, rows: Columns, predictions: Predictions) -> Evaluation:
     """Score the contenders on test rows; raise UserError when a period does not define a metric."""
-    scores, periods = [], len(np.unique(training.periods(rows)))
+    scores = []
+    periods = len(np.unique(training.periods(rows)))
     found = score_rows(training, rows, predictions)
     for metric in training.metrics:
         score = found[metric.name]

@@ -64,7 +64,8 @@ def log_choice(choice: Choice, metric: str) -> None:
 
 def log_trial(experiment: str, name: str, trial: FrozenTrial, metric: str) -> None:
     """Log a trial of the search as a child of the open run; a pruned one has no mean score."""
-    title, state = f"{name} trial {trial.number}", trial.state.name.lower()
+    title = f"{name} trial {trial.number}"
+    state = trial.state.name.lower()
     tags = {"candidate": name, "state": state}
     with mlflow.start_run(None, experiment, title, nested=True, tags=tags):
         mlflow.log_params(trial.user_attrs["settings"])

@@ -36,7 +36,8 @@ def train(project: Project) -> int:
         GateRefused: the model loaded from the bundle does not predict as the fitted model.
         UserError: there is no data set, or the parameters name an unknown candidate.
     """
-    training, params = project.training, project.params
+    training = project.training
+    params = project.params
     dataset = project.workspace.dataset()
     with project.console.step("train") as progress, project.tracking.run("train"):
         # 1. Read and split.
@@ -55,7 +56,8 @@ def train(project: Project) -> int:
                 f"The data set {dataset.digest} has no column {error}: when features have changed, "
                 "run `ml data` again."
             ) from error
-        simple, best = choices[0], max(choices[1:], key=lambda c: metric.gain(c.score, 0.0))
+        simple = choices[0]
+        best = max(choices[1:], key=lambda c: metric.gain(c.score, 0.0))
         log_choice(best, metric.name)
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
         baseline = build_bundle(project, splits, dataset, simple)
@@ -81,7 +83,8 @@ def search(
     project: Project, splits: Splits, dataset: Dataset, metric: Metric, progress: Progress
 ) -> list[Choice]:
     """Search the baseline, then the candidates to try; return the best settings of each."""
-    training, chosen = project.training, project.params.train.candidates
+    training = project.training
+    chosen = project.params.train.candidates
     simple, *others = training.candidates
     require_known("train.candidates", chosen, "a candidate", (c.name for c in others))
     candidates = [simple, *(c for c in others if not chosen or c.name in chosen)]
@@ -136,7 +139,8 @@ def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Cho
     # Fit on each fold, whose validation rows set thresholds and the like, and on all rows.
     fits = [fit(project, choice, fold.train, n) for n, fold in enumerate(splits.folds)]
     fitted = fit(project, choice, splits.train)
-    full, quantise = build(fits, fitted), choice.candidate.quantise
+    full = build(fits, fitted)
+    quantise = choice.candidate.quantise
     if quantise is None:
         return full[0]
     # Quantise the same models. Projects without networks lack the module that compares them.
@@ -196,7 +200,8 @@ def parity_rows(splits: Splits, candidate: Candidate, promote: Promote) -> Colum
 
 def add_examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns) -> Bundle:
     """Add requests with their answers: for /docs, and to verify the bundle before it serves."""
-    task, model = project.training.make_task(bundle), project.load(bundle)
+    task = project.training.make_task(bundle)
+    model = project.load(bundle)
     requests = project.training.examples(dataset.path, rows, project.params.train.examples)
     answers = predict_requests(task, model, requests) if requests else []
     pairs = [

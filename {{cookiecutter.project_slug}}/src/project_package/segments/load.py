@@ -23,7 +23,8 @@ from .params import SegmentsParams
 from .schemas import MAX_BASKETS, Basket, BoughtBasket, SegmentsRequest
 from .validation import LAYOUT, check_baskets
 
-ROWS, FEATURES = "rows.parquet", "features.parquet"
+ROWS = "rows.parquet"
+FEATURES = "features.parquet"
 
 
 BASKETS = Script(

@@ -132,7 +132,8 @@ METRICS = (QUALITY, SILHOUETTE, STABILITY)
 
 def naive(rows: Columns) -> Columns:
     """Answer without a model: thirds of spending, in these rows and in resamples of them."""
-    spending, random = rows["spending"], np.random.default_rng(0)
+    spending = rows["spending"]
+    random = np.random.default_rng(0)
     levels = np.arange(1, TIERS) / TIERS
     samples = [spending, *(random.choice(spending, len(spending)) for _ in range(RESAMPLES))]
     tiers = [np.searchsorted(np.quantile(s, levels), spending, side="right") for s in samples]
@@ -163,7 +164,8 @@ def explained(values: NDArray[Any], segment: NDArray[Any]) -> float:
 
     It is Kruskal and Wallis's statistic (1952) over the number of rows less one.
     """
-    ranks, codes = rankdata(values), np.unique(segment, return_inverse=True)[1]
+    ranks = rankdata(values)
+    codes = np.unique(segment, return_inverse=True)[1]
     means = np.bincount(codes, ranks) / np.bincount(codes)
     return float(np.var(means[codes]) / np.var(ranks))
 
@@ -202,6 +204,7 @@ def outside(
 
 def slices(rows: Columns) -> Mapping[str, NDArray[np.bool_]]:
     """Return slices by the number of baskets, and by whether traits are known."""
-    count, mask = rows["baskets"], known(rows)
+    count = rows["baskets"]
+    mask = known(rows)
     bands = {name: (count >= low) & (count < high) for name, (low, high) in BASKET_BANDS.items()}
     return {**bands, "traits known": mask, "traits not known": ~mask}

@@ -31,7 +31,8 @@ CELL_AXES = ("recency", "baskets", "spending")
 
 def samples(rows: Columns, seed: int) -> list[NDArray[Any]]:
     """Return the positions of all households, and of samples drawn with replacement."""
-    random, positions = np.random.default_rng(seed), to_positions(rows)
+    random = np.random.default_rng(seed)
+    positions = to_positions(rows)
     return [positions, *(random.choice(positions, len(positions)) for _ in range(RESAMPLES))]
 
 
@@ -65,7 +66,9 @@ def fit_kmeans(rows: Columns, settings: Hyperparameters, seed: int, *_: object) 
 def as_clusterings(pipelines: Sequence[Pipeline]) -> Clusterings:
     """Turn fitted pipelines into clusterings whose segments have the numbers of the first."""
     reference = _centres(pipelines[0])
-    slopes, origins, centres = [], [], []
+    slopes = []
+    origins = []
+    centres = []
     for pipeline in pipelines:
         scaler, pca, kmeans = (step for _, step in pipeline.steps)
         slopes.append(pca.components_.T / scaler.scale_[:, None])

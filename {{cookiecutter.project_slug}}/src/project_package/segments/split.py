@@ -22,7 +22,8 @@ def split(params: SegmentsParams, folder: Path) -> Splits:
     Raises:
         UserError: the data has too few households.
     """
-    rows, sizes = columns(pl.read_parquet(folder / FEATURES)), params.split
+    rows = columns(pl.read_parquet(folder / FEATURES))
+    sizes = params.split
     hashed = np.array([crc32(str(name).encode()) / 2**32 for name in rows[HOUSEHOLD]])
     test = hashed < sizes.test_share
     rest = (hashed - sizes.test_share) / (1 - sizes.test_share)

@@ -29,7 +29,8 @@ from .features import (
 )
 from .schemas import Basket, BoughtBasket, SegmentsRequest, SegmentsResponse, Typical
 
-CLUSTERINGS, PROFILES = "clusterings.json", "profiles.json"
+CLUSTERINGS = "clusterings.json"
+PROFILES = "profiles.json"
 ARRAYS = ("slopes", "origins", "centres")
 ROWS_AT_ONCE = 10_000
 
@@ -64,7 +65,8 @@ class Clusterings:
         chunks = np.array_split(positions, len(positions) // ROWS_AT_ONCE + 1)
         nearest = [self._nearest(chunk) for chunk in chunks]
         segments, distances = (np.concatenate(parts) for parts in zip(*nearest, strict=True))
-        segment, resampled = segments[:, 0], segments[:, 1:]
+        segment = segments[:, 0]
+        resampled = segments[:, 1:]
         certainty = (resampled == segment[:, None]).mean(axis=1)
         answers = {"segment": segment, "distance": distances[:, 0], "certainty": certainty}
         return {**answers, "resampled": resampled}
@@ -138,7 +140,8 @@ def to_raw_rows(requests: Sequence[SegmentsRequest]) -> Columns:
 
 def to_responses(profiles: Profiles, rows: Columns, predictions: Columns) -> list[SegmentsResponse]:
     """Turn predictions into responses, each with what is typical of its segment."""
-    names, responses = ("segment", "name", "distance", "certainty"), []
+    names = ("segment", "name", "distance", "certainty")
+    responses = []
     for row, values in enumerate(zip(*(predictions[n].tolist() for n in names), strict=True)):
         segment = profiles.segments[values[0]]
         typical = [

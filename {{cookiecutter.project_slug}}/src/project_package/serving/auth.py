@@ -34,7 +34,8 @@ class KeyStore:
     """The keys of a file, which is read again when the last read is older than `seconds`."""
 
     def __init__(self, path: Path, seconds: float) -> None:
-        self.path, self.seconds = path, seconds
+        self.path = path
+        self.seconds = seconds
         self._read()
 
     def find(self, token: str) -> Key | None:
@@ -77,7 +78,8 @@ def require(scope: Scope) -> Callable[..., Awaitable[None]]:
         keys: KeyStore | None = request.app.state.keys
         if keys is None:
             return
-        headers, refused = request.headers, request.app.state.metrics.refused
+        headers = request.headers
+        refused = request.app.state.metrics.refused
         key = keys.find(headers.get("x-api-key", ""))
         if key is None:
             scheme, _, token = headers.get("authorization", "").partition(" ")

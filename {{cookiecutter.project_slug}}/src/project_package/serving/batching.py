@@ -39,8 +39,11 @@ class MicroBatcher(Generic[Item, Result]):
         seconds: float,
     ) -> None:
         """Take the handler, how many items may wait or be handled at once, and for how long."""
-        self._handle, self._max_waiting, self._seconds = handle, max_waiting, seconds
-        self._unfinished, self._max_items = 0, max_waiting
+        self._handle = handle
+        self._max_waiting = max_waiting
+        self._seconds = seconds
+        self._unfinished = 0
+        self._max_items = max_waiting
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._batch: list[_Waiting[Item, Result]] = []
         self._call: asyncio.Task[Sequence[Result]] | None = None
@@ -77,7 +80,8 @@ class MicroBatcher(Generic[Item, Result]):
         self._call.add_done_callback(self._finish)
 
     async def _run(self) -> Sequence[Result]:
-        self._batch, rows = [], 0
+        self._batch = []
+        rows = 0
         while self._queue and len(self._batch) < self._max_items:
             if self._batch and rows + self._queue[0].rows > MAX_BATCH_ROWS:
                 break

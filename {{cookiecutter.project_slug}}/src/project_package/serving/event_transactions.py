@@ -99,7 +99,8 @@ class EventTransactions:
     ) -> tuple[list[int], dict[int, Prediction]]:
         """Return for each row the first with the same event, and the answers that are stored."""
         values = {name: rows[name].tolist() for name in self._compared}
-        first, answers = list(range(len(values[self.history.key[0]]))), dict[int, Prediction]()
+        first = list(range(len(values[self.history.key[0]])))
+        answers = dict[int, Prediction]()
         seen = dict[tuple[object, ...], int]()
         for i, event in zip(positions, self.store.find(_at(rows, positions)), strict=True):
             first[i] = seen.setdefault(tuple(values[name][i] for name in self.history.key), i)

@@ -18,7 +18,9 @@ from ..prediction_log import PredictionLog
 from .predicted_batch import PredictedBatch
 from .prometheus import Metrics
 
-FLUSH_SECONDS, RETRY_SECONDS, DELETE_SECONDS = 0.1, 1, 600
+FLUSH_SECONDS = 0.1
+RETRY_SECONDS = 1
+DELETE_SECONDS = 600
 MAX_WAITING = 100_000
 """Rows in memory; further ones are dropped."""
 log = logging.getLogger(__name__)
@@ -31,8 +33,11 @@ class LogWriter:
     """
 
     def __init__(self, prediction_log: PredictionLog, metrics: Metrics) -> None:
-        self.prediction_log, self._metrics, self.error = prediction_log, metrics, ""
-        self._lock, self._waiting_rows = threading.Lock(), 0
+        self.prediction_log = prediction_log
+        self._metrics = metrics
+        self.error = ""
+        self._lock = threading.Lock()
+        self._waiting_rows = 0
         self._waiting: list[tuple[dict[str, Any], PredictedBatch]] = []
         self._batches: list[list[dict[str, Any]]] = []
         self._next_deletion = 0.0
@@ -86,7 +91,8 @@ class LogWriter:
     def _insert(self) -> None:
         """Insert what waits; when the database fails, the rows wait for the next time."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
+            waiting = self._waiting
+            self._waiting = []
         for shared, batch in waiting:  # at once: a row to predict can be an image
             try:
                 self._batches.append(self._to_rows(shared, batch))
@@ -111,7 +117,8 @@ class LogWriter:
         monitored = _to_json(batch.monitored) if batch.monitored else ["{}"] * len(responses)
         events = rows[task.id].tolist() if task.id else [""] * len(responses)
         entities = rows[task.entity].tolist() if task.entity else [""] * len(responses)
-        names, hashed = ("event", "entity", "monitored", "answer"), self.prediction_log.hash
+        names = ("event", "entity", "monitored", "answer")
+        hashed = self.prediction_log.hash
         columns = (map(hashed, events), map(hashed, entities), monitored, responses)
         return [shared | dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 

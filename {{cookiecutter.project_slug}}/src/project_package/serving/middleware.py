@@ -66,7 +66,10 @@ class InFlightLimit:
     def __init__(
         self, app: ASGIApp, limit: int, metrics: Metrics, exempt: Collection[str] = ()
     ) -> None:
-        self.app, self.limit, self.metrics, self.exempt = app, limit, metrics, exempt
+        self.app = app
+        self.limit = limit
+        self.metrics = metrics
+        self.exempt = exempt
         self.in_flight = 0
         self._refusal = JSONResponse({"detail": BUSY}, 503, RETRY)
 
@@ -107,7 +110,8 @@ class AnswerHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._prefix, self._numbers = secrets.token_hex(8).encode(), count()
+        self._prefix = secrets.token_hex(8).encode()
+        self._numbers = count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -145,7 +149,8 @@ class AccessLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 0
+        start = time.perf_counter()
+        status = 0
 
         async def watch(message: Message) -> None:
             nonlocal status

@@ -74,8 +74,12 @@ class ModelLoader:
         metrics: Metrics,
         running: Task | None = None,
     ) -> None:
-        self.make_task, self.store, self.alias, self.metrics = make_task, store, alias, metrics
-        self.running, self.optional = running, running is not None
+        self.make_task = make_task
+        self.store = store
+        self.alias = alias
+        self.metrics = metrics
+        self.running = running
+        self.optional = running is not None
         self.served: ServedModel | None = None
         self.refused = self.unreachable = ""
         self._seen: Pointer | None = None
@@ -96,7 +100,8 @@ class ModelLoader:
 
     def update(self) -> None:
         """Read the pointer; when it has moved, load, verify and serve the version it names."""
-        pointer, unreachable = self._seen, ""
+        pointer = self._seen
+        unreachable = ""
         try:
             pointer = self.store.pointer(self.alias)
             if pointer is None and self.optional:
@@ -104,7 +109,8 @@ class ModelLoader:
             elif pointer is None or pointer != self._seen:
                 self._swap(self._load())
         except (StoreUnreachable, OSError) as error:  # the next update tries again
-            unreachable, pointer = str(error), self._seen
+            unreachable = str(error)
+            pointer = self._seen
         except Exception as error:  # noqa: BLE001  a bundle's task and model may raise any
             if isinstance(error, UserError):
                 reason = str(error).splitlines()[0]
@@ -166,7 +172,9 @@ class ModelLoader:
     def _swap(self, served: ServedModel | None) -> None:
         """Serve another version: a batch reads `served` once, so no request sees two."""
         with self._lock:
-            old, self.served, self.refused = self.served, served, ""
+            old = self.served
+            self.served = served
+            self.refused = ""
         if old is served:
             return
         if old is not None:

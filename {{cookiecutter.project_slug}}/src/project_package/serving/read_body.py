@@ -62,7 +62,8 @@ async def validate(request: Request, parse: Callable[..., Parsed], *values: Any)
 
 
 async def _read(request: Request) -> bytes:
-    megabytes, content = request.app.state.settings.serve_max_body_mb, bytearray()
+    megabytes = request.app.state.settings.serve_max_body_mb
+    content = bytearray()
     if int(request.headers.get("content-length", 0)) <= megabytes * MEGABYTE:
         async for chunk in request.stream():
             content += chunk

@@ -27,13 +27,16 @@ class Shadow:
     def __init__(
         self, challenger: ModelLoader, metrics: Metrics, log_writer: LogWriter | None
     ) -> None:
-        self.challenger, self.metrics, self.log_writer = challenger, metrics, log_writer
+        self.challenger = challenger
+        self.metrics = metrics
+        self.log_writer = log_writer
         self._room = threading.Semaphore(MAX_BATCHES)
         self._thread = ThreadPoolExecutor(1, "shadow")
 
     def submit(self, batch: PredictedBatch) -> None:
         """Queue a batch of the champion while there is a challenger; never wait, never raise."""
-        challenger, bundle = self.challenger.served, batch.served.bundle
+        challenger = self.challenger.served
+        bundle = batch.served.bundle
         if challenger is None or challenger.is_async or challenger.bundle.digest == bundle.digest:
             return
         rows = len(batch.responses)

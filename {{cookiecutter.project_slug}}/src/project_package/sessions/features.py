@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ..columns import TIMESTAMP, Columns
 from ..contract.history import Entity, HistoryRows
 
-HOUSEHOLD, ITEM = "household_id", "item"
+HOUSEHOLD = "household_id"
+ITEM = "item"
 DAYS = 182
 """How far back features look."""
 BASKETS = 50

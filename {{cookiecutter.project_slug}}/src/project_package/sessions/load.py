@@ -86,7 +86,8 @@ def to_rows(targets: Iterable[tuple[Bought, int]]) -> Columns:
     for who, index in targets:
         now = int(who.times[index])
         baskets, days = recent(who.times[:index], who.baskets[:index], now)
-        bought, known = who.baskets[index], {item for basket in baskets for item in basket}
+        bought = who.baskets[index]
+        known = {item for basket in baskets for item in basket}
         again = tuple(item for item in bought if item in known)
         values = (now, who.household, baskets, days, bought, again)
         for column, value in zip(rows.values(), values, strict=True):

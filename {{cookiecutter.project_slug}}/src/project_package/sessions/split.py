@@ -19,7 +19,8 @@ def split(params: SessionsParams, folder: Path) -> Splits:
         UserError: a part has too few baskets, or no household in it has earlier ones.
     """
     everyone = list(households(pl.read_parquet(folder / ROWS)))
-    sizes, newest = params.split, max(int(who.times[-1]) for who in everyone)
+    sizes = params.split
+    newest = max(int(who.times[-1]) for who in everyone)
     ends = [newest, newest - sizes.test_weeks * WEEK]
     ends += [ends[1] - (fold + 1) * sizes.fold_weeks * WEEK for fold in range(sizes.folds)]
     test, *valid = (between(everyone, start, end) for end, start in pairwise(ends))

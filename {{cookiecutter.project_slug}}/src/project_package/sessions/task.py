@@ -131,7 +131,8 @@ def to_responses(rows: Columns, predictions: Columns) -> list[SessionsResponse]:
     """Turn the best items into responses."""
     responses = []
     for row in range(length(rows)):
-        baskets, count = rows["baskets"][row], int(rows["count"][row])
+        baskets = rows["baskets"][row]
+        count = int(rows["count"][row])
         bought = {item for basket in baskets for item in basket}
         best = zip(predictions["items"][row], predictions["scores"][row].tolist(), strict=True)
         items = [

@@ -64,12 +64,14 @@ class RedisStore:
 
     def __init__(self, url: str, history: History, claim_seconds: float = 10) -> None:
         """Parse the URL, or raise UserError. The Redis need not be there yet."""
-        self._history, self._columns = history, columns_of(history.event)
+        self._history = history
+        self._columns = columns_of(history.event)
         self._key = {name: self._columns[name] for name in history.key}
         kinds = {name: kind.__name__ for name, kind in self._columns.items()}
         self._layout = _json([kinds, history.key, [entity.name for entity in history.entities]])
         self._retention = history.retention // MILLISECOND
-        self._replica, self._claim_time = str(uuid4()), round(claim_seconds * 1000)
+        self._replica = str(uuid4())
+        self._claim_time = round(claim_seconds * 1000)
         try:  # Any: the types of the library are also those of its asynchronous client
             self._redis: Any = Redis.from_url(url, decode_responses=True, socket_timeout=5)
         except ValueError as error:
@@ -97,7 +99,8 @@ class RedisStore:
 
     def add(self, rows: Columns, claim: bool = False) -> list[bool]:
         """Store events in this order; see `EventStore.add` for what is returned."""
-        keys, pipeline = self._keys(rows), self._redis.pipeline()
+        keys = self._keys(rows)
+        pipeline = self._redis.pipeline()
         times = (self._retention, self._replica, self._claim_time if claim else 0)
         for key, values in zip(keys, to_values(rows, self._columns), strict=True):
             event = dict(zip(self._columns, values, strict=True))
@@ -115,7 +118,8 @@ class RedisStore:
                 since = until - entity.ttl // MILLISECOND
                 pipeline.zrangebyscore(f"entity:{entity.name}:{name}", f"({since}", until)
         replies = pipeline.execute()
-        events, keys = self._events([*own, *chain.from_iterable(replies)]), iter(replies)
+        events = self._events([*own, *chain.from_iterable(replies)])
+        keys = iter(replies)
         histories: list[dict[str, Columns]] = [{} for _ in own]
         for entity in self._history.entities:
             columns = {name: self._columns[name] for name in (TIMESTAMP, *entity.columns)}
@@ -142,8 +146,10 @@ class RedisStore:
 
     def set_labels(self, rows: Columns) -> list[bool]:
         """Set label columns of stored events; False for a row whose key is not stored."""
-        keys, pipeline = self._keys(rows), self._redis.pipeline()
-        events, labels = self._events(keys), label_columns(self._history)
+        keys = self._keys(rows)
+        pipeline = self._redis.pipeline()
+        events = self._events(keys)
+        labels = label_columns(self._history)
         for key, label in zip(keys, to_values(rows, labels), strict=True):
             if key in events:  # only labels change events, each all of them, so the last one counts
                 sequence, event = events[key]

@@ -42,7 +42,8 @@ class SqliteStore:
 
     def __init__(self, path: Path, history: History, busy_seconds: float = 5) -> None:
         """Open or create the file, or raise UserError. Writers wait up to `busy_seconds`."""
-        self._history, self._busy_seconds = history, busy_seconds
+        self._history = history
+        self._busy_seconds = busy_seconds
         self._columns = columns_of(history.event)
         self._key = {name: self._columns[name] for name in history.key}
         self._where = " AND ".join(f'"{name}" = ?' for name in self._key)
@@ -98,8 +99,10 @@ class SqliteStore:
 
     def add(self, rows: Columns, claim: bool = False) -> list[bool]:
         """Store events in this order; see `EventStore.add` for what is returned."""
-        values, now = to_values(rows, self._columns), round(time.time() * 1000)
-        columns, marks = _names(self._columns), ", ?" * len(self._columns)
+        values = to_values(rows, self._columns)
+        now = round(time.time() * 1000)
+        columns = _names(self._columns)
+        marks = ", ?" * len(self._columns)
         sql = f"INSERT OR IGNORE INTO events (received, {columns}) VALUES (?{marks})"  # noqa: S608
         return [self._file.execute(sql, (now, *event)).rowcount > 0 or claim for event in values]
 

@@ -21,7 +21,8 @@ PURCHASED = (
 
 def about(problem: Problem, params: TabularParams) -> About:
     """Describe the model for report and card."""
-    texts, published = params.about, params.data.source == PURCHASES
+    texts = params.about
+    published = params.data.source == PURCHASES
     if published and problem.target == "lapsed" and texts == AboutParams():
         texts = PUBLISHED
     question = f"What is {problem.target}?"

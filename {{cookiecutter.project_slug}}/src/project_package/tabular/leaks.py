@@ -21,7 +21,8 @@ LEAK = 0.995  # a column that predicts the target so well alone (ROC AUC, R²) i
 
 def without_leaks(found: Profile, table: DuckDBPyRelation, target: str) -> Profile:
     """Make suspected features outcomes, with a warning for each."""
-    columns, warnings = {**found.schema.columns}, [*found.warnings]
+    columns = {**found.schema.columns}
+    warnings = [*found.warnings]
     for name, score in leaks(table, found.schema, target):
         columns[name] = columns[name].model_copy(update={"role": "outcome"})
         warnings.append(
@@ -42,7 +43,8 @@ def leaks(table: DuckDBPyRelation, schema: Schema, target: str) -> Iterator[tupl
     sample = table.project(", ".join(f"{sql} AS {quoted(n)}" for n, sql in chosen.items()))
     order = ", ".join(map(quoted, chosen))
     rows = sample.order(f"hash({order})").limit(SAMPLE).pl()  # in any order
-    truth, is_class = codes(rows[target]), rows[target].dtype == pl.String
+    truth = codes(rows[target])
+    is_class = rows[target].dtype == pl.String
     usable = np.isfinite(truth)
     for name in schema.of_role("feature"):
         score = score_alone(codes(rows[name])[usable, None], truth[usable], is_class)
@@ -60,12 +62,15 @@ def score_alone(inputs: NDArray[Any], truth: NDArray[Any], is_class: bool) -> fl
     """Return how well one column predicts the target of the other half: ROC AUC or R²."""
     labels, code, counts = np.unique(truth, return_inverse=True, return_counts=True)
     if is_class:  # each half needs each class
-        inputs, truth = inputs[counts[code] > 1], truth[counts[code] > 1]
+        inputs = inputs[counts[code] > 1]
+        truth = truth[counts[code] > 1]
         labels = labels[counts > 1]
     if len(labels) < 2 or (is_class and 4 * len(labels) > len(truth)):
         return 0.0
-    kind, scoring = DecisionTreeRegressor, "r2"
+    kind = DecisionTreeRegressor
+    scoring = "r2"
     if is_class:
-        kind, scoring = DecisionTreeClassifier, "roc_auc_ovr"
+        kind = DecisionTreeClassifier
+        scoring = "roc_auc_ovr"
     model = kind(max_leaf_nodes=32, min_samples_leaf=5, random_state=0)
     return float(cross_val_score(model, inputs, truth, cv=2, scoring=scoring).mean())

@@ -27,7 +27,8 @@ from .params import TabularData, TabularParams
 from .problem import DAY, Problem
 from .schemas import request_type
 
-ROWS, STORED = "rows.parquet", "schema.json"
+ROWS = "rows.parquet"
+STORED = "schema.json"
 
 
 HOUSEHOLDS = Script(

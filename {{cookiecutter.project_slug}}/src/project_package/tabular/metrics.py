@@ -177,7 +177,8 @@ def periods(problem: Problem, rows: Columns) -> Values:
 
     There are as many parts, up to `PERIODS`, as leave none without one of the classes.
     """
-    target, time = rows[problem.target], problem.column_of("time")
+    target = rows[problem.target]
+    time = problem.column_of("time")
     order = np.argsort(target if problem.classes else np.zeros(len(target)), kind="stable")
     rank = np.unique(rows[time], return_inverse=True)[1] if time else np.argsort(order)
     for count in range(min(PERIODS, int(rank.max()) + 1), 1, -1):
@@ -192,7 +193,8 @@ def slices(problem: Problem, rows: Columns) -> Mapping[str, Values]:
     """Slice by every yes or no and by categories with few values; also by missing values."""
     found: dict[str, Values] = {}
     for name in problem.features:
-        column, values = problem.table.columns[name], rows[name]
+        column = problem.table.columns[name]
+        values = rows[name]
         if column.type == "boolean":
             found |= {f"{name} true": values == 1, f"{name} false": values == 0}
         elif column.type == "category" and not column.others and len(column.categories) <= SLICED:

@@ -83,7 +83,8 @@ def coarsen(values: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def preprocessing(problem: Problem, how: str) -> ColumnTransformer:
     """Return the encoding of numbers and categories, by their positions in the table."""
-    first, listed = len(problem.numbers), problem.table.columns
+    first = len(problem.numbers)
+    listed = problem.table.columns
     values = [["", *listed[name].categories] for name in problem.categories]
     few = [n for n, known in enumerate(values) if how == "scaled" or len(known) <= ONE_HOT]
     many = [n for n in range(len(values)) if n not in few]
@@ -145,7 +146,8 @@ def candidates(
 
 def finish(params: TabularParams, fitted: Fitted, rows: Columns, validation: Outcome) -> Fitted:
     """Add what decisions, intervals and reasons need, measured on training and validation rows."""
-    details, problem = fitted.details, fitted.details.problem
+    details = fitted.details
+    problem = fitted.details.problem
     target = validation.rows[problem.target]
     found = validation.predictions["probabilities" if problem.classes else "prediction"]
     changes: dict[str, Any] = {"typical": typical(problem, rows)}

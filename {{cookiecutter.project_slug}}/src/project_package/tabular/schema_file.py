@@ -53,7 +53,8 @@ def propose(
     Raises:
         UserError: a source or a target that cannot be used, or a column that is not there.
     """
-    path, params = root / SCHEMA, root / "params.toml"
+    path = root / SCHEMA
+    params = root / "params.toml"
     before = read_params(TabularParams, params).data
     is_query = QUERY.match(options.source)
     source = {"source": "sql", "query": options.source} if is_query else {"source": options.source}

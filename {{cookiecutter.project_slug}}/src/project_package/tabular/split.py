@@ -49,7 +49,8 @@ def by_time(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[
 
     Rows of one time stay together. Each fold fits on all earlier rows but those of the gap.
     """
-    sizes, moments = params.split, rows[problem.column_of("time")]
+    sizes = params.split
+    moments = rows[problem.column_of("time")]
     _, code, counts = np.unique(moments, return_inverse=True, return_counts=True)
     earlier = (np.cumsum(counts) - counts) / len(moments)  # share of the rows before each time
     first = min(int(np.searchsorted(earlier, 1 - sizes.test_share - 1e-9)), len(counts) - 1)
@@ -72,7 +73,9 @@ def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterato
 
     Rows of a group stay together, and classes have nearly the same share in each part.
     """
-    sizes, target, group = params.split, rows[problem.target], problem.column_of("group")
+    sizes = params.split
+    target = rows[problem.target]
+    group = problem.column_of("group")
     labels = target if problem.classes else np.zeros(len(target), np.int64)
     kind = StratifiedGroupKFold if group else StratifiedKFold
 

@@ -76,7 +76,8 @@ def to_responses(problem: Problem, _: Columns, predictions: Columns) -> list[Bas
             one = ClassResponse(prediction=name, probabilities=dict(shares), reasons=reasons)
             responses.append(one)
         else:
-            low, high = predictions["low"][row], predictions["high"][row]
+            low = predictions["low"][row]
+            high = predictions["high"][row]
             responses.append(NumberResponse(prediction=value, low=low, high=high, reasons=reasons))
     return responses
 
