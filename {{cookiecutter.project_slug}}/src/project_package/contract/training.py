@@ -109,7 +109,7 @@ def weighted_mean(values: NDArray[Any], weights: Weights | None = None) -> float
     """Return the mean of values, (rows,) each, by weights (None: all 1); NaN without weight."""
     counted = np.ones(len(values)) if weights is None else weights
     total = float(counted.sum())
-    return float(counted @ values) / total if total else np.nan
+    return float(np.sum(counted * values)) / total if total else np.nan  # `@` would use threads
 
 
 @dataclass(frozen=True)

@@ -70,11 +70,11 @@ def silhouette(distances: NDArray[Any], segment: NDArray[Any], weights: Weights)
 def agreement(one: NDArray[Any], two: NDArray[Any], weights: Weights) -> float:
     """Return the adjusted Rand index (Hubert and Arabie 1985) of two partitions of weighted rows.
 
-    1 for equal partitions, about 0 for independent ones; NaN when there are fewer than two rows.
+    Partitions number their parts from 0. 1 for equal partitions, about 0 for independent ones; NaN
+    when there are fewer than two rows.
     """
-    first, second = (np.unique(codes, return_inverse=True)[1] for codes in (one, two))
-    shape = (int(first.max()) + 1, int(second.max()) + 1)
-    cells = np.bincount(first * shape[1] + second, weights, minlength=shape[0] * shape[1])
+    shape = (int(one.max()) + 1, int(two.max()) + 1)
+    cells = np.bincount(one * shape[1] + two, weights, minlength=shape[0] * shape[1])
     table = cells.reshape(shape)
     together, rows, columns, pairs = (
         float(np.sum(counts * (counts - 1))) / 2
