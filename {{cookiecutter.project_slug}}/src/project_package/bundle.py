@@ -1,7 +1,7 @@
 """The one artifact: the files of a model and a manifest with their hashes.
 
 A bundle is a flat set of named files. The manifest is written last, so a bundle without one was
-never finished, and every reader checks the hashes before it trusts a byte.
+never finished. Readers verify the hashes first.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Checkpoints of networks: how a training run is found again, and how its files are written.
+"""Checkpoints of networks: the cache key and the folder of a training run, and its files.
 
 A run that was killed continues with its last checkpoint; one that has finished is not repeated.
 """

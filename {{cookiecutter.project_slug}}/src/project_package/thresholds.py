@@ -64,7 +64,7 @@ def least_cost_threshold(
     nothing: float | None = None,
     everything: float | None = None,
 ) -> float:
-    """Return the threshold of least cost, midway between two scores, out of reach of rounding.
+    """Return the threshold of least cost, midway between two scores: rounding changes no decision.
 
     `flagged` and `passed` are those of `threshold_costs`. Where it costs least to flag no row, it
     is `nothing` (None: the highest score and a half); where it costs least to flag every row, it is

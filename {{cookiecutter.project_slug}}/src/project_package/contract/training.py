@@ -30,7 +30,7 @@ rows that were held out of the fit: the search prunes trials by it."""
 
 
 def ignore(_epoch: int, _scores: Mapping[str, float]) -> None:
-    """Report nowhere."""
+    """Discard the scores."""
 
 
 def code_of(function: Callable[..., object]) -> bytes:
@@ -145,7 +145,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class About:
-    """What people must know about the model; report and model card quote it."""
+    """The texts of report and model card."""
 
     title: str
     question: str

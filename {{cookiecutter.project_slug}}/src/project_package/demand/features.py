@@ -29,7 +29,7 @@ WEEK_DAYS = 7
 LEVEL = "mean_13w"
 """The mean of the last 13 weeks: models predict the ratio of units to it."""
 NAIVE_WEEKS = (1, 4, 8, 13)
-"""The naive forecasts are means over so many weeks; that of one week is its value."""
+"""Weeks over which the naive forecasts are means; that of one week is its value."""
 PLANS = ("ad_front", "ad_inside", "display_front", "display_end", "display_other")
 """For each kind of promotion, the share of the product's sales made in stores that will have it."""
 PROMOTED_FROM = 0.3

@@ -38,7 +38,7 @@ def split(params: DemandParams, folder: Path) -> Splits:
 
 
 def origin(rows: Columns, start: int, weeks: int) -> Fold:
-    """Return what is known before the timestamp `start`, and so many weeks from it on."""
+    """Return what is known before the timestamp `start`, and the `weeks` from it on."""
     end = start + weeks * WEEK_DAYS * MILLISECONDS_A_DAY
     time = rows[TIMESTAMP]
     return Fold(take(rows, time < start), take(rows, (time >= start) & (time < end)))

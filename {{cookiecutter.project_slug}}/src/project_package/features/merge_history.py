@@ -1,4 +1,4 @@
-"""The earlier rows that features read: which they are, and how a request is merged with its own.
+"""Find which earlier rows features read, and merge them with the request.
 
 They come with the request or from the event store. They are merged with the request's row, so that
 the code of the training table computes its features too.

@@ -161,7 +161,7 @@ class _Timeline:
         return values
 
     def aggregate(self, window: Window, columns: Columns, at: Positions) -> NDArray[np.float64]:
-        """Return the aggregate of windows, along the axis or at positions on it."""
+        """Return the aggregate of the windows of all rows, or of the rows `at`."""
         first = self.until(window.delay + window.days, at)
         end = self.until(window.delay, at) if window.delay else self.next[at]
         if window.value is None:

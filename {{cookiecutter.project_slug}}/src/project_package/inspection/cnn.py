@@ -131,7 +131,7 @@ def transfer(pixels: keras.KerasTensor, width: int, backbone: Path) -> keras.Ker
 def augmented(network: keras.Model, rate: float, steps: int) -> keras.Model:
     """Return a compiled model that flips and shifts images, and changes their contrast, first.
 
-    The learning rate falls to 0 over so many steps.
+    The learning rate falls to 0 over `steps`.
     """
     pixels = keras.Input(network.input_shape[1:])
     x = layers.RandomFlip()(pixels)

@@ -26,7 +26,7 @@ from .tracking import commit, log_choice, log_dataset, log_epoch, log_files, log
 from .workspace import Dataset
 
 PARITY_ROWS = 20_000
-"""On how many rows a bundle is compared with its fitted model, if there are so many."""
+"""The most rows on which a bundle is compared with its fitted model."""
 
 
 def train(project: Project) -> int:

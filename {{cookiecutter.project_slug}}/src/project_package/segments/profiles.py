@@ -14,7 +14,7 @@ from .task import Profile, Profiles
 DISTINCTIVE = 3
 """How many features a response shows."""
 NOTABLE = 0.25
-"""A feature may name a segment from so many standard deviations from the mean of all."""
+"""Standard deviations from the mean of all, from which a feature may name a segment."""
 WORDS: Mapping[str, tuple[str, str]] = {
     "recency": ("recent", "long absent"),
     "baskets": ("few baskets", "many baskets"),

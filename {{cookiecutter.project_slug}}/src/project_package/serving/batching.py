@@ -49,7 +49,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._call: asyncio.Task[Sequence[Result]] | None = None
 
     async def submit(self, item: Item, rows: int = 1) -> Result:
-        """Return the result of an item that has so many rows.
+        """Queue an item of `rows` rows; return its result.
 
         Raises:
             Unavailable: too many items wait already, or the result takes too long.

@@ -105,7 +105,7 @@ class LogWriter:
         self._batches = []
 
     def _release(self, rows: int) -> None:
-        """Make room for so many rows."""
+        """Make room for a number of rows."""
         with self._lock:
             self._waiting_rows -= rows
 

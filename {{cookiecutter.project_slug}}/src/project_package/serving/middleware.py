@@ -28,7 +28,7 @@ SECURITY_HEADERS = (
     (b"cache-control", b"no-store"),
 )
 FAILED = "Internal error: find the X-Request-ID of this answer in the server's log."
-LOG_SECONDS = 1  # at most one refusal per route and status is logged in so many seconds
+LOG_SECONDS = 1  # at most one refusal per route and status is logged in this time
 BUSY = "The server has too many requests in flight: try again."
 RETRY = {"Retry-After": "1"}
 REFUSAL_SECONDS = 1.0

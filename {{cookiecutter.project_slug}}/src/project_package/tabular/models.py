@@ -27,7 +27,7 @@ from .estimators import ESTIMATORS, Estimator
 from .params import Decide, TabularParams
 from .problem import Problem
 
-ONE_HOT = 12  # trees get a column for each value of categories with so many; others are numbered
+ONE_HOT = 12  # trees get a column for each value of a category with up to 12; others are numbered
 BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most
 ROWS_A_BIN = 200  # at least, if there is more than one group
 
