@@ -55,10 +55,8 @@ def rules_of(
         kind, dtype = _types_of(parts)
         explicit = (checks or {}).get(name)
         if explicit is None and (rule := _underivable(parts, kind)):
-            raise TypeError(
-                f"The rule {rule} of {model.__name__}.{name} cannot be derived for a table: state "
-                "the same rule as a check of the column."
-            )
+            broken = f"The rule {rule} of {model.__name__}.{name} cannot be derived for a table"
+            raise TypeError(f"{broken}: state the same rule as a check of the column.")
         rules = [*_derived_checks(parts, kind), *(explicit or ())]
         is_optional = NoneType in parts or None in _choices(parts)
         columns[name] = pa.Column(dtype, rules, nullable=is_optional)
@@ -139,8 +137,8 @@ def _derived_checks(parts: Sequence[Any], kind: Type) -> Iterator[pa.Check]:
 
 def _number_check(bounds: Mapping[str, float]) -> pa.Check:
     numbers = {name: f"{limit:,.15g}" for name, limit in bounds.items()}
-    words = (f"{BOUNDS[name]} {number}" for name, number in numbers.items())
-    rule = ", ".join(["must be a finite number", *words])
+    words = "".join(f", {BOUNDS[name]} {number}" for name, number in numbers.items())
+    rule = f"must be a finite number{words}"
     if numbers.keys() == {"ge", "le"}:
         rule = f"must be a number from {numbers['ge']} to {numbers['le']}"
     elif numbers.keys() == {"ge", "lt"}:
