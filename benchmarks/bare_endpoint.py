@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from project_package.fraud.schemas import FraudRequest, FraudResponse
-from project_package.serving.api_schemas import Instances, Predictions
+from project_package.serving.routes import Instances, Predictions
 
 REASON = {"feature": "amount", "meaning": "amount of the payment", "effect": 0.5}
 ANSWER = {

@@ -5,9 +5,8 @@ that are made here keep it in tables and batch files, a column at a time.
 Pandera takes two seconds to import: only the data stage should import this module.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -19,19 +18,15 @@ from pydantic.fields import FieldInfo
 from ..event_fields import EARLIEST, Period
 from .copy_rows import Type
 
-TYPES: Sequence[tuple[type, Type]] = (
-    (bool, "BOOLEAN"),  # before the numbers: True is an int
-    (str, "VARCHAR"),
-    (date, "TIMESTAMP_MS"),
-    (int, "DOUBLE"),
-    (float, "DOUBLE"),
-)
-POLARS_TYPES: Mapping[Type, Any] = {
-    "BOOLEAN": pl.Boolean,
-    "VARCHAR": pl.String,
-    "TIMESTAMP_MS": pl.Datetime("ms"),
-    "DOUBLE": pl.Float64,
+TYPES: Mapping[type, tuple[Type, Any]] = {
+    bool: ("BOOLEAN", pl.Boolean),
+    str: ("VARCHAR", pl.String),
+    date: ("TIMESTAMP_MS", pl.Datetime("ms")),
+    datetime: ("TIMESTAMP_MS", pl.Datetime("ms")),
+    int: ("DOUBLE", pl.Float64),
+    float: ("DOUBLE", pl.Float64),
 }
+"""The types of a column, in DuckDB and in Polars, by the type of its field."""
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 """The bounds of numbers, in pydantic, Polars and words."""
 LIMITS = (*BOUNDS, "min_length", "max_length", "pattern")
@@ -39,7 +34,7 @@ LIMITS = (*BOUNDS, "min_length", "max_length", "pattern")
 
 def types_of(model: type[BaseModel]) -> Mapping[str, Type]:
     """Return the type of the column of each field, for a `Layout`."""
-    return {name: _type_of(_parts_of(field)) for name, field in model.model_fields.items()}
+    return {name: _types_of([*_parts(f)])[0] for name, f in model.model_fields.items()}
 
 
 def rules_of(
@@ -47,29 +42,24 @@ def rules_of(
 ) -> dict[str, pa.Column]:
     """Declare the column of each field, with the rules of the field.
 
-    Bounds, lengths, patterns, literals, enums, `Period` and `| None` become rules. Numbers must be
-    finite. Other validators are functions for one value, which would be slow in a table: `checks`
-    has the same rule for a column, by field.
+    Bounds, lengths, patterns, literals, `Period` and `| None` become rules. Numbers must be finite.
+    Other validators are functions for one value, which would be slow in a table: `checks` has the
+    same rule for a column, by field.
 
     Raises:
         TypeError: a field has a rule that cannot be derived, and `checks` has none for the field.
     """
-    explicit = checks or {}
     columns = {}
     for name, field in model.model_fields.items():
-        parts = _parts_of(field)
-        kind = _type_of(parts)
-        if name not in explicit and (rule := _underivable(parts, kind)):
-            raise TypeError(
-                f"The rule {rule} of {model.__name__}.{name} cannot be derived for a table: state "
-                "the same rule as a check of the column."
-            )
-        derived = _derived_checks(parts, kind)
-        columns[name] = pa.Column(
-            POLARS_TYPES[kind],
-            [*derived, *explicit.get(name, ())],
-            nullable=NoneType in parts or None in _choices(parts),
-        )
+        parts = [*_parts(field)]
+        kind, dtype = _types_of(parts)
+        explicit = (checks or {}).get(name)
+        if explicit is None and (rule := _underivable(parts, kind)):
+            broken = f"The rule {rule} of {model.__name__}.{name} cannot be derived for a table"
+            raise TypeError(f"{broken}: state the same rule as a check of the column.")
+        rules = [*_derived_checks(parts, kind), *(explicit or ())]
+        is_optional = NoneType in parts or None in _choices(parts)
+        columns[name] = pa.Column(dtype, rules, nullable=is_optional)
     return columns
 
 
@@ -82,13 +72,10 @@ def row_check(condition: Callable[[pl.Expr], pl.Expr], rule: str) -> pa.Check:
     return pa.Check(keeps_rule, error=rule)
 
 
-def _parts_of(field: FieldInfo) -> list[Any]:
-    """Return the types of a field, its literals, and the rules in its metadata."""
-    return [*_parts(field.annotation), *field.metadata]
-
-
 def _parts(annotation: Any) -> Iterator[Any]:
-    if isinstance(annotation, FieldInfo):  # within Annotated
+    """Yield the types of a field, its literals, and the rules in its metadata."""
+    if isinstance(annotation, FieldInfo):  # the field, or a part of Annotated
+        yield from _parts(annotation.annotation)
         yield from annotation.metadata
     elif get_origin(annotation) in (Annotated, Union, UnionType):
         for part in get_args(annotation):
@@ -97,24 +84,16 @@ def _parts(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
-def _choices(parts: Iterable[Any]) -> list[Any]:
-    """Return the values of literals and enums."""
-    choices: list[Any] = []
-    for part in parts:
-        if get_origin(part) is Literal:
-            choices += get_args(part)
-        elif isinstance(part, type) and issubclass(part, Enum):
-            choices += [member.value for member in part]
-    return choices
+def _choices(parts: Sequence[Any]) -> list[Any]:
+    """Return the values of literals."""
+    return [choice for part in parts if get_origin(part) is Literal for choice in get_args(part)]
 
 
-def _type_of(parts: Sequence[Any]) -> Type:
-    """Return the type of the column of a field with these parts."""
-    kinds = [*(part for part in parts if isinstance(part, type)), *map(type, _choices(parts))]
-    for kind in kinds:
-        for base, column_type in TYPES:
-            if issubclass(kind, base):
-                return column_type
+def _types_of(parts: Sequence[Any]) -> tuple[Type, Any]:
+    """Return the types of the column of a field with these parts."""
+    for kind in (*parts, *map(type, _choices(parts))):
+        if isinstance(kind, type) and kind in TYPES:
+            return TYPES[kind]
     raise TypeError(f"{parts[0]} is not a column: use str, bool, a number, a date or a datetime")
 
 
@@ -123,25 +102,16 @@ def _limits(parts: Sequence[Any]) -> Mapping[str, Any]:
 
     Of two limits with one name, pydantic uses the last.
     """
-    rules = [part for part in parts if not isinstance(part, type)]
-    return {
-        name: limit
-        for rule in rules
-        for name in LIMITS
-        if (limit := getattr(rule, name, None)) is not None
-    }
+    named = ((name, getattr(part, name, None)) for part in parts for name in LIMITS)
+    return {name: limit for name, limit in named if limit is not None}
 
 
 def _underivable(parts: Sequence[Any], kind: Type) -> Any:
     """Return a rule that has no derived check, or None: a function, a multiple, a bound of time."""
     for part in parts:
-        function = getattr(part, "func", None)
-        is_converter = isinstance(part, BeforeValidator)
-        if function is not None and not is_converter and not isinstance(function, Period):
-            return part
-        if getattr(part, "multiple_of", None) is not None:
-            return part
-        if kind == "TIMESTAMP_MS" and _limits([part]):
+        function = None if isinstance(part, BeforeValidator) else getattr(part, "func", None)
+        is_limit = hasattr(part, "multiple_of") or (kind == "TIMESTAMP_MS" and _limits([part]))
+        if is_limit or not isinstance(function, Period | NoneType):
             return part
     return None
 
@@ -150,11 +120,12 @@ def _derived_checks(parts: Sequence[Any], kind: Type) -> Iterator[pa.Check]:
     """Yield the checks of a column for the rules of its field."""
     choices = [choice for choice in _choices(parts) if choice is not None]
     if choices:
-        rule = f"must be one of {', '.join(map(str, choices))}"
         values = [float(choice) for choice in choices] if kind == "DOUBLE" else choices
-        yield pa.Check.isin(values, error=rule)
+        yield pa.Check.isin(values, error=f"must be one of {', '.join(map(str, choices))}")
     elif kind == "DOUBLE":
-        yield from _number_checks(_limits(parts), whole=int in parts)
+        yield _number_check(_limits(parts))
+        if int in parts:
+            yield row_check(lambda value: value == value.round(), "must be a whole number")
     elif kind == "VARCHAR":
         yield from _text_checks(_limits(parts))
     for part in parts:
@@ -164,46 +135,28 @@ def _derived_checks(parts: Sequence[Any], kind: Type) -> Iterator[pa.Check]:
             yield pa.Check.in_range(first, last, error=period.rule)
 
 
-def _number_checks(limits: Mapping[str, Any], whole: bool) -> Iterator[pa.Check]:
-    bounds = {name: limits[name] for name in BOUNDS if name in limits}
-    if bounds:
-        yield row_check(
-            lambda value: pl.all_horizontal(
-                getattr(value, name)(limit) for name, limit in bounds.items()
-            ),
-            _bounds_rule(bounds),
-        )
-    if not ({"ge", "gt"} & bounds.keys() and {"le", "lt"} & bounds.keys()):
-        yield row_check(pl.Expr.is_finite, "must be a finite number")
-    if whole:
-        yield row_check(lambda value: value == value.round(), "must be a whole number")
-
-
-def _bounds_rule(bounds: Mapping[str, float]) -> str:
-    """Return the rule about bounds in words."""
+def _number_check(bounds: Mapping[str, float]) -> pa.Check:
     numbers = {name: f"{limit:,.15g}" for name, limit in bounds.items()}
-    if bounds.keys() == {"ge", "le"}:
-        return f"must be a number from {numbers['ge']} to {numbers['le']}"
-    if bounds.keys() == {"ge", "lt"}:
-        return f"must be a number from {numbers['ge']} to less than {numbers['lt']}"
-    return "must be " + " and ".join(f"{BOUNDS[name]} {number}" for name, number in numbers.items())
+    words = "".join(f", {BOUNDS[name]} {number}" for name, number in numbers.items())
+    rule = f"must be a finite number{words}"
+    if numbers.keys() == {"ge", "le"}:
+        rule = f"must be a number from {numbers['ge']} to {numbers['le']}"
+    elif numbers.keys() == {"ge", "lt"}:
+        rule = f"must be a number from {numbers['ge']} to less than {numbers['lt']}"
+
+    def is_within(value: pl.Expr) -> pl.Expr:
+        within = (getattr(value, name)(limit) for name, limit in bounds.items())
+        return pl.all_horizontal(value.is_finite(), *within)
+
+    return row_check(is_within, rule)
 
 
 def _text_checks(limits: Mapping[str, Any]) -> Iterator[pa.Check]:
-    low = limits.get("min_length")
+    low = limits.get("min_length", 0)
     high = limits.get("max_length")
-    if low is not None and high is not None:
-        rule = f"must have {low} to {high} characters"
-        yield row_check(lambda text: text.str.len_chars().is_between(low, high), rule)
-    elif low is not None:
-        rule = f"must have {low} characters or more"
-        yield row_check(lambda text: text.str.len_chars() >= low, rule)
-    elif high is not None:
-        rule = f"must have {high} characters or fewer"
-        yield row_check(lambda text: text.str.len_chars() <= high, rule)
-    if pattern := limits.get("pattern"):
-        text_of_pattern = getattr(pattern, "pattern", pattern)
-        yield row_check(
-            lambda text: text.str.contains(text_of_pattern),  # pydantic's engine: Rust's regex
-            f"must match the pattern {text_of_pattern}",
-        )
+    if low or high is not None:
+        rule = f"must have {low} {'or more' if high is None else f'to {high}'} characters"
+        yield pa.Check.str_length(low, high, error=rule)
+    if pattern := limits.get("pattern"):  # pydantic's engine and that of Polars are Rust's regex
+        text = getattr(pattern, "pattern", pattern)
+        yield pa.Check.str_contains(pattern, error=f"must match the pattern {text}")

@@ -21,7 +21,6 @@ from ..errors import ModelError, Unavailable
 from ..model_store import CHALLENGER, CHAMPION, Store
 from ..prediction_log import open_log
 from ..settings import Settings, read_settings
-from .api_schemas import Ready
 from .auth import open_keys, require
 from .canary import Canary
 from .log_writer import LogWriter
@@ -31,7 +30,7 @@ from .platforms import MLFLOW_HEALTH, add_platforms
 from .predicted_batch import ObservedModel, PredictedBatch, Prediction
 from .prediction_service import PredictionService, Requests
 from .prometheus import Metrics
-from .routes import HEALTH_PATHS, add_admin, add_health, add_predict, document
+from .routes import HEALTH_PATHS, Ready, add_admin, add_health, add_predict, document
 from .shadow import Shadow
 
 log = logging.getLogger(__name__)

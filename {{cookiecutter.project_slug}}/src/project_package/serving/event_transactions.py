@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from ..columns import Columns, columns_of, take, to_rows
 from ..contract.history import History
-from ..state.event_store import EventStore
+from ..state.event_store import EventStore, label_columns
 from .batching import split
 from .canary import Canary
 from .predicted_batch import PredictedBatch, Prediction
@@ -35,7 +35,7 @@ class EventTransactions:
         self.history = history
         self.store = store
         self.canary = canary
-        labels = set(columns_of(history.label)) - set(history.key) if history.label else set()
+        labels = label_columns(history)
         self._compared = [name for name in columns_of(history.event) if name not in labels]
 
     def add_events(self, bodies: Sequence[Sequence[BaseModel]]) -> list[list[bool]]:
@@ -81,10 +81,7 @@ class EventTransactions:
             new = [i for i in range(len(requests)) if first[i] == i and i not in answers]
             batches: list[PredictedBatch] = []
             if new:
-                own = [
-                    histories[i] if i in histories else self.history.from_request(requests[i])
-                    for i in new
-                ]
+                own = [histories.get(i) or self.history.from_request(requests[i]) for i in new]
                 with_features = self.history.add_features(_at(rows, new), own)
                 predicted, batches = self.canary.predict(with_features)
                 answers |= dict(zip(new, predicted, strict=True))

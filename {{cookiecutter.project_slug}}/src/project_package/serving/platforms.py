@@ -18,11 +18,10 @@ from pydantic_core import to_json
 
 from ..contract.task import Task
 from ..fields import Frozen
-from .api_schemas import MAX_INSTANCES, InstanceList
 from .model_loader import ModelLoader
 from .prediction_service import Predict
 from .read_body import invalid, list_errors, read_body, validate
-from .routes import predictions_response, protected
+from .routes import MAX_INSTANCES, InstanceList, predictions_response, protected
 
 MLFLOW_HEALTH = ("/ping", "/health", "/version")
 FORMATS = ("instances", "inputs", "dataframe_records", "dataframe_split")
