@@ -107,7 +107,7 @@ def features(rows: Path, _: int, __: int) -> Callable[[], Any]:
     """Prepare the feature step."""
     import polars as pl
 
-    from project_package.fraud.table import build_feature_table
+    from project_package.fraud.feature_table import build_feature_table
 
     target = rows.with_name("features.parquet")
     return lambda: build_feature_table(pl.scan_parquet(rows), target)

@@ -17,11 +17,11 @@ from ..columns import Columns, columns_of
 from ..contract.training import Progress
 from ..data.copy_rows import copy_rows
 from ..data.violations import SHOWN, Violation, violations_error
+from .feature_table import build_feature_table
 from .features import CARD, ENTITIES, LABEL_DELAY_DAYS, LOOKBACK, TERMINAL
 from .params import SIMULATOR, Data, FraudParams
 from .schemas import MAX_HISTORY, FraudRequest, PastPayment, Payment
 from .simulator import simulate
-from .table import build_feature_table
 from .validation import LAYOUT, check_payments
 
 ROWS_FILE = "rows.parquet"

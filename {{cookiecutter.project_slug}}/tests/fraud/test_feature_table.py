@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from project_package.errors import UserError
+from project_package.fraud.feature_table import build_feature_table
 from project_package.fraud.features import INPUTS, LOOKBACK
 from project_package.fraud.simulator import simulate
-from project_package.fraud.table import build_feature_table
 
 
 @pytest.fixture(scope="module")
