@@ -1,6 +1,6 @@
 """Columns in NumPy's .npz format, without pickle.
 
-A column of dtype object, text for one, is stored as JSON and its shape; any other as it is.
+A column of dtype object, text for one, is stored as JSON, value by value; any other as it is.
 """
 
 import json
@@ -22,7 +22,6 @@ def to_npz(tables: Mapping[str, Columns]) -> bytes:
             key = f"{table}/{name}"
             if values.dtype.kind == "O":
                 arrays[f"{key}/json"] = _to_json(key, values)
-                arrays[f"{key}/shape"] = np.array(values.shape)
             else:
                 arrays[f"{key}/array"] = values
     buffer = BytesIO()
@@ -34,29 +33,23 @@ def from_npz(content: bytes) -> dict[str, Columns]:
     """Return the tables of a file: values, types and shapes are those that were stored."""
     tables: dict[str, dict[str, NDArray[Any]]] = {}
     with np.load(BytesIO(content), allow_pickle=False) as arrays:
-        for key in arrays.files:
+        for key, values in arrays.items():
             table, _, column = key.partition("/")
             name, _, kind = column.rpartition("/")
-            if kind == "array":
-                tables.setdefault(table, {})[name] = arrays[key]
-            elif kind == "json":
-                shape = arrays[f"{table}/{name}/shape"]
-                tables.setdefault(table, {})[name] = _from_json(arrays[key], shape)
-    return {table: dict(columns) for table, columns in tables.items()}
+            found = _from_json(values) if kind == "json" else values
+            tables.setdefault(table, {})[name] = found
+    return {**tables}
 
 
-def _to_json(key: str, values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the values, row by row, as the bytes of a JSON list."""
-    flat = [*values.flat]
-    text = json.dumps(flat)
-    if json.loads(text) != flat:  # a tuple would come back as a list
+def _to_json(key: str, values: NDArray[Any]) -> NDArray[np.bytes_]:
+    texts = [json.dumps(value) for value in values.flat]
+    if [json.loads(text) for text in texts] != [*values.flat]:  # a tuple would become a list
         raise TypeError(f"{key} has values that JSON changes")
-    return np.frombuffer(text.encode(), np.uint8)
+    return np.array(texts, np.bytes_).reshape(values.shape)
 
 
-def _from_json(content: NDArray[np.uint8], shape: NDArray[np.int64]) -> NDArray[Any]:
-    flat = json.loads(content.tobytes())
-    values = np.empty(len(flat), object)
-    for index, value in enumerate(flat):  # a list as a value must stay one
-        values[index] = value
-    return values.reshape(shape)
+def _from_json(texts: NDArray[np.bytes_]) -> NDArray[Any]:
+    values = np.empty(texts.shape, object)
+    for index, text in np.ndenumerate(texts):  # one by one: a list as a value must stay one
+        values[index] = json.loads(text)
+    return values
