@@ -12,7 +12,7 @@ from project_package.contract.history import Entity, History, HistoryRows, Histo
 from project_package.event_fields import Moment
 from project_package.fields import Frozen, Identifier
 from project_package.serving.events import open_events
-from project_package.state.settings import StateSettings
+from project_package.state.event_store import StateSettings
 
 NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)
 

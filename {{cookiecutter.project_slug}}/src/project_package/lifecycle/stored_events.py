@@ -6,8 +6,7 @@ from pathlib import Path
 
 from ..contract.history import History, HistoryTask
 from ..settings import shown
-from ..state.event_store import EventStore
-from ..state.settings import open_store, store_address
+from ..state.event_store import EventStore, open_store, store_address
 from .project import Project
 
 
