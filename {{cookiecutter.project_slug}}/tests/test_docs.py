@@ -13,6 +13,7 @@ from project_package.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
 PACKAGE = Path(project_package.__path__[0])
+EXAMPLE = PROJECT / ".env.example"
 README = PROJECT / "README.md"
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 DOCS = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
@@ -42,7 +43,7 @@ def test_notebook_is_committed_without_outputs(notebook: NotebookNode) -> None:
 def test_readme_lists_every_module_and_folder_of_the_package() -> None:
     listed = re.findall(r"^[├└]── (\S+) ", README.read_text(encoding="utf-8"), re.MULTILINE)
     paths = [path for path in PACKAGE.iterdir() if not path.name.startswith("__")]
-    use_cases = [path for path in paths if (path / "training.py").exists()]
+    use_cases = [path for path in paths if (path / "entry_point.py").exists()]
     shared = {f"{path.name}/" if path.is_dir() else path.name for path in paths}
     shared -= {f"{path.name}/" for path in use_cases}
     assert len(listed) == len(shared) + 1  # and the folder of the use case
@@ -67,6 +68,7 @@ def test_files_that_are_named_exist(doc: Path) -> None:
 
 
 def test_settings_that_are_named_are_those_of_the_program() -> None:
-    known = {name.upper() for name in Settings.model_fields}
+    known = set(re.findall(r"^# ([A-Z_]+)=", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE))
+    known |= {name.upper() for name in Settings.model_fields}
     docs = "".join(doc.read_text(encoding="utf-8") for doc in DOCS)
     assert set(re.findall(r"`((?!UV_)[A-Z]+(?:_[A-Z]+)+)", docs)) <= known

@@ -107,7 +107,7 @@ def test_history_must_have_the_eight_weeks_before_the_plan() -> None:
         return HISTORY.error(request, {"product_id": {"timestamp": times}})
 
     needs = "needs the 8 weeks before the plan's; send them to /v1/events"
-    assert HISTORY.from_request(request) is None
+    assert HISTORY.needs_store(request)
     assert error(9, 8, 7, 6, 5, 4, 3, 2, 1) == error(8, 7, 6, 5, 4, 3, 2, 1, 0) == ""
     assert error(7, 6, 5, 4, 3, 2, 1) == error(9, 8, 7, 6, 5, 4, 3, 1) == needs
     assert HISTORY.error(request, {}) == needs

@@ -57,8 +57,8 @@ def test_order_of_history_does_not_matter() -> None:
 
 def test_history_comes_from_the_store_when_there_is_none() -> None:
     alone = FraudRequest.model_validate({"transaction": payment()})
-    assert HISTORY.from_request(alone) is None
-    assert HISTORY.from_request(request()) is not None
+    assert HISTORY.needs_store(alone)
+    assert not HISTORY.needs_store(request())
 
 
 @dataclass(frozen=True)

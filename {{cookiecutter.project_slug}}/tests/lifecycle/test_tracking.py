@@ -63,7 +63,10 @@ def children(project: Project, run: str) -> list[Run]:
 def test_run_is_named_by_candidate_and_time(project: Project) -> None:
     run = parent(project)
     started = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
-    assert run.info.run_name == f"linear {started:%Y-%m-%d %H:%M}"
+    ended = datetime.fromtimestamp(run.info.end_time / 1000, UTC)  # it is named in between
+    assert (
+        f"linear {started:%Y-%m-%d %H:%M}" <= run.info.run_name <= f"linear {ended:%Y-%m-%d %H:%M}"
+    )
     assert run.info.status == "FINISHED"
 
 

@@ -105,7 +105,7 @@ def test_history_needs_four_baskets_in_the_half_year() -> None:
         return HISTORY.error(request, {"household_id": {"timestamp": times}})
 
     needs = "needs 4 baskets in the 182 days before as_of; send them to /v1/events"
-    assert HISTORY.from_request(request) is None
+    assert HISTORY.needs_store(request)
     assert error(181.9, 3, 2, 0) == ""
     assert error(182, 3, 2, 0) == needs
     assert HISTORY.error(request, {}) == needs

@@ -39,8 +39,8 @@ def code_of(function: Callable[..., object]) -> bytes:
     Prompts, SQL and other text files count as code.
     """
     folder = Path(inspect.getfile(function)).parent
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return b"".join(path.read_bytes() for path in paths if path.suffix != ".pyc")
+    paths = sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    return b"".join(path.read_bytes() for path in paths if path.is_file())
 
 
 class Fitted(Protocol):
