@@ -79,11 +79,11 @@ def simulate(_: Path, scale: int, __: int) -> Callable[[], Any]:
 
 def copy(rows: Path, _: int, limit: int) -> Callable[[], Any]:
     """Prepare copying a file of own data."""
-    from project_package.data import copy_rows
+    from project_package.data import import_rows
     from project_package.fraud.validation import LAYOUT
 
     params = source_params(rows, limit)
-    return lambda: copy_rows.copy_rows(params, LAYOUT, rows.with_name("copy.parquet"))
+    return lambda: import_rows.import_rows(params, LAYOUT, rows.with_name("copy.parquet"))
 
 
 def check(rows: Path, _: int, limit: int) -> Callable[[], Any]:
@@ -96,7 +96,7 @@ def check(rows: Path, _: int, limit: int) -> Callable[[], Any]:
 
 def source_params(rows: Path, limit: int) -> Any:
     """Return parameters with a memory limit; import what `ml data` does, as its memory counts."""
-    from project_package.data.copy_rows import SourceParams
+    from project_package.data.import_rows import SourceParams
 
     for name in ("lifecycle.project", "lifecycle.data", "fraud.training"):
         import_module(f"project_package.{name}")

@@ -9,10 +9,10 @@ from multiplying import TIMES, Published
 
 from project_package.columns import Columns, to_rows
 from project_package.contract.history import Entity, History, HistoryRows, HistoryTask
-from project_package.event_fields import Moment
 from project_package.fields import Frozen, Identifier
-from project_package.serving.events import open_events
+from project_package.serving.event_service import open_events
 from project_package.state.event_store import StateSettings
+from project_package.time_and_money import Moment
 
 NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)
 

@@ -162,7 +162,7 @@ class EntryPoint:
         """The function that opens the event store of a server."""
         if not self.history:
             return None
-        function: OpenEvents = resolve_name(f"{__package__}.serving.events:open_events")
+        function: OpenEvents = resolve_name(f"{__package__}.serving.event_service:open_events")
         return function
 
     def create_app(self) -> "FastAPI":
@@ -180,7 +180,9 @@ class EntryPoint:
         from .lifecycle.project import open_folder
 
         training = import_module(f"{self.package}.{self.training}")
-        events = import_module(f"{__package__}.lifecycle.stored_events") if self.history else None
+        events = (
+            import_module(f"{__package__}.lifecycle.event_store_access") if self.history else None
+        )
         with open_folder(training, changes or (), quiet) as project:
             yield replace(project, events=events)
 

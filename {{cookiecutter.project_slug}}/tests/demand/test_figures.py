@@ -10,7 +10,7 @@ from project_package.columns import Columns
 from project_package.demand.figures import figures, most_variable, summary
 from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.scoring import Score, number
+from project_package.lifecycle.scores import Score, number
 
 WEEK = 7 * 86_400_000
 

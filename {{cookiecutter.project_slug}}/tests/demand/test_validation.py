@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from demand.tables import START, weekly_table
 
-from project_package.data.copy_rows import SourceParams
+from project_package.data.import_rows import SourceParams
 from project_package.demand.validation import check_weeks
 from project_package.errors import UserError
 

@@ -7,7 +7,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from project_package.data.copy_rows import SourceParams
+from project_package.data.import_rows import SourceParams
 from project_package.data.violations import Violation
 from project_package.errors import UserError
 from project_package.fraud.simulator import simulate

@@ -13,7 +13,7 @@ from project_package.columns import Columns
 from project_package.contract.history import Entity, History, HistoryTask
 from project_package.contract.history_training import HistoryTraining
 from project_package.fields import Frozen
-from project_package.lifecycle import stored_events
+from project_package.lifecycle import event_store_access
 from project_package.lifecycle.backfill import backfill
 from project_package.lifecycle.doctor import doctor
 from project_package.lifecycle.erase import erase
@@ -57,7 +57,7 @@ def calling(project: Project, empty_store: EmptyStore) -> Project:
     fields = vars(project.training) | {"make_task": lambda _: task}
     training = HistoryTraining(**fields, recent_events=recent_events)
     settings = StateSettings(**project.settings.model_dump() | {"state_url": empty_store()})
-    return replace(project, training=training, settings=settings, events=stored_events)
+    return replace(project, training=training, settings=settings, events=event_store_access)
 
 
 def test_every_event_is_stored_once(calling: Project) -> None:

@@ -14,7 +14,7 @@ from project_package.bundle import Interval, Parity
 from project_package.columns import Columns
 from project_package.contract.training import Metric, weighted_mean
 from project_package.lifecycle import gate
-from project_package.lifecycle.scoring import Evaluation, Score, Slice, number
+from project_package.lifecycle.scores import Evaluation, Score, Slice, number
 from project_package.params import Promote
 
 METRIC = Metric("hit", "Hits", lambda _, p, weights: weighted_mean(p["hit"], weights))

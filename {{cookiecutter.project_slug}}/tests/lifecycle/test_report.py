@@ -20,7 +20,7 @@ from project_package.lifecycle.report import (
     render,
     svg,
 )
-from project_package.lifecycle.scoring import DASH, Evaluation, Score, Slice
+from project_package.lifecycle.scores import DASH, Evaluation, Score, Slice
 
 HOSTILE = "<script>alert('&')</script>"
 ABOUT = About("Title", "Question?", "Use.", "Misuse.", "Data.", ("First limit.", "Second."))

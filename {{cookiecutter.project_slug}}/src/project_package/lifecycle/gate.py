@@ -12,7 +12,7 @@ from ..bundle import Interval, Parity
 from ..columns import Columns, decisions_differ, length, take
 from ..contract.training import Candidate, ComparePredictions, Metric, Training, Weights
 from ..params import Promote
-from .scoring import Evaluation, Score, Slice, number
+from .scores import Evaluation, Score, Slice, number
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..bundle import EXAMPLES, Bundle, example_requests
-from ..contract.awaited_model import EventLoop, to_model
+from ..contract.blocking_model import EventLoop, to_model
 from ..contract.task import Model, Task, predict_requests
 from ..contract.training import Training
 from ..errors import ModelError, UserError

@@ -15,10 +15,10 @@ from ..model_store import CHALLENGER
 from . import gate
 from .evaluate import describe, find_challenger, write_report
 from .gate import Verdict
-from .predicted_version import PredictedVersion, kept_predictions, read_version
+from .kept_predictions import PredictedVersion, kept_predictions, read_version
 from .project import Project
 from .registry import Version
-from .scoring import BASELINE, MODEL, Evaluation, Slice, score_rows, score_slices
+from .scores import BASELINE, MODEL, Evaluation, Slice, score_rows, score_slices
 
 
 def promote(project: Project) -> int:

@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from ..bundle import Bundle, Files, read_files, unpack
 from ..errors import UserError
 from ..model_store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer, Store
-from .scoring import Evaluation
+from .scores import Evaluation
 
 EVALUATION = "evaluation.json"
 

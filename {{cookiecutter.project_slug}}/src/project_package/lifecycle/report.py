@@ -20,7 +20,7 @@ from ..bundle import Manifest
 from ..columns import TIMESTAMP, Columns, length
 from ..contract.training import About, Figure
 from .gate import Verdict
-from .scoring import Evaluation, Score, number
+from .scores import Evaluation, Score, number
 
 # Blue, orange and grey differ for colour-blind readers too; in print, line styles differ.
 COLOURS: Mapping[str, str] = {

@@ -20,7 +20,7 @@ from ..model_store import BUNDLE
 from ..params import Promote, flatten
 from . import gate
 from .project import Project
-from .scoring import BASELINE, digest
+from .scores import BASELINE, digest
 from .search import Choice, Search, open_storage
 from .tracking import commit, log_choice, log_dataset, log_epoch, log_files, log_model, log_trial
 from .workspace import Dataset

@@ -16,7 +16,7 @@ import polars as pl
 from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.training import Progress
 from ..data.completejourney import Script, gather
-from ..data.copy_rows import copy_rows
+from ..data.import_rows import import_rows
 from ..data.violations import SHOWN, Violation, violations_error
 from .features import DAYS, HOUSEHOLD, MIN_BASKETS, SPENT, TRAITS, feature_columns
 from .params import SegmentsParams
@@ -100,7 +100,7 @@ def read_batch(params: SegmentsParams, source: Path, folder: Path) -> Columns:
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         canonical = Path(scratch) / ROWS
         own = params.data.model_copy(update={"source": str(source.absolute())})
-        copy_rows(own, LAYOUT, canonical)
+        import_rows(own, LAYOUT, canonical)
         check_baskets(canonical, own)
         asked = pl.read_parquet(canonical)
     past = pl.read_parquet(folder / ROWS)

@@ -6,8 +6,8 @@ import pandera.polars as pa
 import polars as pl
 
 from ..data.broken_rules import broken_by_rows
-from ..data.copy_rows import Layout, SourceParams
 from ..data.field_rules import rules_of, types_of
+from ..data.import_rows import Layout, SourceParams
 from ..data.violations import SHOWN, Violation, violations_error
 from .features import HOUSEHOLD, KINDS, TRAITS
 from .schemas import CENT, BoughtBasket

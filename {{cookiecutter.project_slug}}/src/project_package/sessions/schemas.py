@@ -5,8 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from ..event_fields import EARLIEST, GRACE, Moment, Period
 from ..fields import Frozen, Identifier, parse_time
+from ..time_and_money import EARLIEST, GRACE, Moment, Period
 from .features import DAYS
 
 MAX_COUNT = 50

@@ -6,8 +6,8 @@ import pandera.polars as pa
 
 from ..columns import TIMESTAMP
 from ..data.broken_rules import broken_by_rows
-from ..data.copy_rows import Layout, SourceParams
 from ..data.field_rules import rules_of, types_of
+from ..data.import_rows import Layout, SourceParams
 from ..data.violations import violations_error
 from .features import HOUSEHOLD, ITEM
 from .schemas import Purchase

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from ..data.copy_rows import quoted
+from ..data.import_rows import quoted
 from ..data.profile import Profile
 from ..data.table_rules import cleaned
 from ..data.table_schema import Schema

@@ -19,7 +19,7 @@ from ..columns import EPOCH, Columns
 from ..contract.training import Progress
 from ..data.broken_rules import broken_by_rows
 from ..data.completejourney import PURCHASES, Script, build, package_data
-from ..data.copy_rows import Layout, copy_rows
+from ..data.import_rows import Layout, import_rows
 from ..data.table_rules import layout, rules, used_columns
 from ..data.table_schema import SCHEMA, Schema
 from ..data.violations import violations_error
@@ -54,12 +54,12 @@ def load_data(schema: Schema, params: TabularParams, folder: Path, progress: Pro
 def copy_source(data: TabularData, table: Layout | None, target: Path) -> None:
     """Copy the rows of the source, as `sources.copy` does; build the published table first."""
     if data.source != PURCHASES:
-        copy_rows(data, table, target)
+        import_rows(data, table, target)
         return
     with TemporaryDirectory(dir=target.parent, prefix=".households-") as folder:
         built = Path(folder) / "households.parquet"
         build(HOUSEHOLDS, package_data(), built, data.duckdb_mib)
-        copy_rows(data.model_copy(update={"source": str(built)}), table, target)
+        import_rows(data.model_copy(update={"source": str(built)}), table, target)
 
 
 def read_columns(problem: Problem, table: pl.DataFrame) -> Columns:
@@ -100,7 +100,7 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     checks = rules({name: columns[name] for name in required}, limits=False)
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         rows = Path(scratch) / ROWS
-        copy_rows(data, layout(schema, tuple(optional)), rows)
+        import_rows(data, layout(schema, tuple(optional)), rows)
         if broken := broken_by_rows(rows, checks):
             raise violations_error(str(source), broken, renamed)
         return read_columns(problem, pl.read_parquet(rows))

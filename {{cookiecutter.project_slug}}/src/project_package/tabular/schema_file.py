@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import tomlkit
 
 from ..data.completejourney import PURCHASES
-from ..data.copy_rows import open_duckdb
+from ..data.import_rows import open_duckdb
 from ..data.profile import Profile, profile
 from ..data.table_schema import SCHEMA, Role, Schema
 from ..errors import UserError, require_known

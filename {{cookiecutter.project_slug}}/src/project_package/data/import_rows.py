@@ -71,7 +71,7 @@ class Layout:
     """SQL to read instead of a column of text, such as `replace(price, ',', '.')`."""
 
 
-def copy_rows(params: SourceParams, layout: Layout | None, target: Path) -> None:
+def import_rows(params: SourceParams, layout: Layout | None, target: Path) -> None:
     """Write the source's rows to the Parquet file `target`, replaced once the copy is complete.
 
     Without a layout, every column becomes text. Times with a zone are converted to UTC, times

@@ -16,7 +16,7 @@ from project_package.errors import UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
-from project_package.lifecycle.scoring import Slice, assess, digest, score_slices
+from project_package.lifecycle.scores import Slice, assess, digest, score_slices
 
 
 def accuracy(rows: Columns, predictions: Columns, weights: Weights) -> float:

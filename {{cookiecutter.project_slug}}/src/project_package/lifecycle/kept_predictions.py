@@ -16,7 +16,7 @@ from ..errors import UserError
 from .npz import from_npz, to_npz
 from .project import Project
 from .registry import Version
-from .scoring import BASELINE, MODEL, NAIVE, Predictions, digest
+from .scores import BASELINE, MODEL, NAIVE, Predictions, digest
 
 FOLDER = "predictions"
 """The folder of a run with the two files."""

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from data.tables import csv_file, parquet_file
 
-from project_package.data.copy_rows import Layout, SourceParams, copy_rows
+from project_package.data.import_rows import Layout, SourceParams, import_rows
 from project_package.errors import UserError
 
 LAYOUT = Layout(
@@ -26,7 +26,7 @@ def minimal(folder: Path) -> str:
 
 
 def copied(folder: Path, source: str, **params: Any) -> list[dict[str, Any]]:
-    copy_rows(SourceParams(source=source, **params), LAYOUT, folder / "canonical")
+    import_rows(SourceParams(source=source, **params), LAYOUT, folder / "canonical")
     return list(pq.read_table(folder / "canonical").to_pylist())
 
 

@@ -17,7 +17,7 @@ from servers import running, wait_until
 from project_package.api_keys import SCOPES, add_key
 from project_package.columns import Columns
 from project_package.errors import UserError
-from project_package.serving.events import EventService
+from project_package.serving.event_service import EventService
 from project_package.state.event_store import StoredEvent
 
 BODIES: dict[str, Any] = {
