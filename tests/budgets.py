@@ -53,7 +53,7 @@ BUDGETS = {
     "parallel assignments of tests": Budget(5),
     # Files of any kind outside tests and `monitoring/`, an empty __init__.py not counted: 76 to 86
     # when all files of a project, those of its use case included, were under 100.
-    "core: files": Budget(92),
+    "core: files": Budget(104),
 }
 
 SHARED = 3  # use cases that have a file of the core

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure as Canvas
 
-from project_package.plots import CONTENDERS, draw_calibration, draw_means, label_axes
+from project_package.plots import (
+    CONTENDERS,
+    draw_calibration,
+    draw_means,
+    label_axes,
+)
 
 LABELS = np.arange(1_000) % 4 == 0
 QUARTER = np.full(1_000, 0.25)

@@ -5,7 +5,14 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from project_package.time_and_money import EARLIEST, MONEY_LIMIT, PERIOD, Moment, Money, Period
+from project_package.time_and_money import (
+    EARLIEST,
+    MONEY_LIMIT,
+    PERIOD,
+    Moment,
+    Money,
+    Period,
+)
 
 TIMES: TypeAdapter[datetime] = TypeAdapter(Moment)
 

@@ -8,7 +8,12 @@ import numpy as np
 from multiplying import TIMES, Published
 
 from project_package.columns import Columns, to_rows
-from project_package.contract.history import Entity, History, HistoryRows, HistoryTask
+from project_package.contract.history import (
+    Entity,
+    History,
+    HistoryRows,
+    HistoryTask,
+)
 from project_package.fields import Frozen, Identifier
 from project_package.serving.event_service import open_events
 from project_package.state.event_store import StateSettings

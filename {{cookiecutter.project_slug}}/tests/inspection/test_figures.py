@@ -7,7 +7,12 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from project_package.columns import Columns, take
-from project_package.inspection.figures import figures, importance, mistakes, summary
+from project_package.inspection.figures import (
+    figures,
+    importance,
+    mistakes,
+    summary,
+)
 from project_package.inspection.simulator import Simulated, simulate
 
 ROWS = {**simulate(Simulated(parts=100, size=32, seed=5)), "copied": np.zeros(200, np.bool_)}

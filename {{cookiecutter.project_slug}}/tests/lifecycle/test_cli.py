@@ -98,15 +98,15 @@ def test_refusal_of_the_gate_exits_with_1(
     ],
     ids=lambda value: type(value).__name__,
 )
-@pytest.mark.usefixtures("new")
+@pytest.mark.usefixtures("finished")
 def test_exit_code_says_how_a_stage_failed(
     ml: Ml, monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int, traceback: bool
 ) -> None:
-    def fail(_: Project) -> None:
+    def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr("project_package.lifecycle.train.train", fail)
-    assert ml("train") == code
+    monkeypatch.setattr(MlflowClient, "search_model_versions", fail)
+    assert ml("models") == code
     assert str(failure) in ml.err
     assert ("Traceback" in ml.err) is traceback
 

@@ -15,7 +15,12 @@ from optuna.trial import TrialState
 
 from project_package.bundle import Files
 from project_package.columns import Columns
-from project_package.contract.training import Candidate, Fold, Hyperparameters, Metric
+from project_package.contract.training import (
+    Candidate,
+    Fold,
+    Hyperparameters,
+    Metric,
+)
 from project_package.errors import UserError
 from project_package.lifecycle.search import Choice, Search, open_storage
 

@@ -17,7 +17,11 @@ from optuna.trial import TrialState, create_trial
 
 from project_package.columns import length
 from project_package.errors import UserError
-from project_package.lifecycle.evaluate import describe, find_challenger, write_report
+from project_package.lifecycle.evaluate import (
+    describe,
+    find_challenger,
+    write_report,
+)
 from project_package.lifecycle.kept_predictions import read_version
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.report import headline

@@ -12,7 +12,14 @@ from plain.use_case import TRAINING
 from project_package.bundle import Bundle, Files
 from project_package.columns import Columns, length, take
 from project_package.contract.task import Model, Task
-from project_package.contract.training import Fitted, Fold, Metric, Outcome, Splits, code_of
+from project_package.contract.training import (
+    Fitted,
+    Fold,
+    Metric,
+    Outcome,
+    Splits,
+    code_of,
+)
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
@@ -80,13 +87,18 @@ def test_finish_sees_the_validation_rows_of_every_fold(copy: Project) -> None:
     assert seen == [[300, 600, 600]] * 2  # the simple baseline and the best candidate
 
 
-def test_parity_rows_are_test_rows_first(monkeypatch: Any) -> None:
-    test = {"x": np.arange(4)}
-    rows = {"x": np.arange(4, 9)}
+def test_parity_rows_are_test_rows_first() -> None:
+    test = {"x": np.arange(15_000)}
+    rows = {"x": np.arange(15_000, 25_000)}
     splits = Splits(rows, (Fold(take(rows, np.arange(3)), rows),), test)
-    monkeypatch.setattr("project_package.lifecycle.train.PARITY_ROWS", 3)
     simple = TRAINING.candidates[0]
-    for most, least, count in ((None, 1, 3), (None, 6, 6), (None, 99, 9), (5, 1, 5), (5, 99, 5)):
+    for most, least, count in (
+        (None, 1, 20_000),
+        (None, 22_000, 22_000),
+        (None, 99_000, 25_000),
+        (5, 1, 5),
+        (5, 99, 5),
+    ):
         candidate = replace(simple, max_parity_rows=most)
         found = parity_rows(splits, candidate, Promote(min_parity_rows=least))
         assert found["x"].tolist() == [*range(count)]
