@@ -89,6 +89,11 @@ class Bundle:
         hashes = {name: sha256(content) for name, content in sorted(self.files.items())}
         return sha256(json.dumps(hashes).encode())
 
+    @property
+    def megabytes(self) -> float:
+        """The size of all files, that of the manifest included."""
+        return sum(map(len, pack(self).values())) / 1e6
+
 
 def sha256(content: bytes) -> str:
     """Return the SHA-256 of bytes in hexadecimal."""

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from ..bundle import Bundle, Interval, Quantisation, pack
+from ..bundle import Bundle, Interval, Quantisation
 from ..columns import Columns, take
 from ..contract.training import Outcome
 from . import gate
@@ -26,7 +26,7 @@ def choose(project: Project, full: tuple[Bundle, Outcome], small: tuple[Bundle, 
     found = decide_quantisation(
         project,
         gain,
-        (megabytes(before), megabytes(after)),
+        (before.megabytes, after.megabytes),
         (milliseconds(project, before, row), milliseconds(project, after, row)),
     )
     project.console.print(found.reason)
@@ -56,11 +56,6 @@ def decide_quantisation(
     return Quantisation(
         gain=gain, limit=limit, megabytes=sizes, milliseconds=times, taken=taken, reason=reason
     )
-
-
-def megabytes(bundle: Bundle) -> float:
-    """Return the size of all files."""
-    return sum(map(len, pack(bundle).values())) / 1e6
 
 
 def milliseconds(project: Project, bundle: Bundle, row: Columns) -> float:

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from ..bundle import EXAMPLES, Bundle, example_requests, pack
+from ..bundle import EXAMPLES, Bundle, example_requests
 from ..columns import Columns, take
 from ..contract.task import predict_requests
 from ..contract.training import Progress
@@ -102,11 +102,11 @@ def apply_rules(
     verdicts += gate.slices(training.goal, slices, rival, limits)
     candidate = training.candidate(bundle.manifest.candidate)
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits, candidate))
-    megabytes = sum(map(len, pack(bundle).values())) / 1e6
     what, call = call_to_time(project, challenger)
     calls = gate.latency_calls(candidate)
     milliseconds = gate.processor_milliseconds(call, calls=calls)
-    return verdicts + gate.budgets(megabytes, milliseconds, f"{what}, in {calls} calls", limits)
+    timed = f"{what}, in {calls} calls"
+    return verdicts + gate.budgets(bundle.megabytes, milliseconds, timed, limits)
 
 
 def call_to_time(
@@ -131,10 +131,9 @@ def champion_predictions(
 
     They are those that its evaluation kept, if its test rows are the same.
     """
-    if bundle.manifest.test == challenger.bundle.manifest.test:
-        kept = kept_predictions(project, champion)
-        if kept is not None:
-            return kept[MODEL]
+    same = bundle.manifest.test == challenger.bundle.manifest.test
+    if same and (kept := kept_predictions(project, champion)):
+        return kept[MODEL]
     return project.load(bundle).predict(challenger.splits.test)
 
 
