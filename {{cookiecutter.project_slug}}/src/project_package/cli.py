@@ -112,7 +112,8 @@ def serve(
     """Serve the champion over HTTP."""
     from .serving.serve import serve as stage
 
-    stage(context.obj.application, host, port, workers or 0, quiet)
+    application = f"{context.obj.package}.entry_point:create_app"
+    stage(application, host, port, workers or 0, quiet)
 
 
 @app.command(epilog="Example: `ml key shop --scope predict --scope labels`")
@@ -151,11 +152,6 @@ class EntryPoint:
     """Its module with `make_training`, and `PARAMS`, the type of the parameters."""
     history: bool = False
     """Features read earlier events: there is an event store."""
-
-    @property
-    def application(self) -> str:
-        """The name of `create_app`, for uvicorn."""
-        return f"{self.package}.entry_point:create_app"
 
     @property
     def open_events(self) -> "OpenEvents | None":
