@@ -34,11 +34,14 @@ class Budget:
 
 BUDGETS = {
     # Lines of code, so that docs and blank lines cost nothing.
-    "core with history": Budget(5_000, aim=4_500),
+    # The limits of the core with history and of its lifecycle should be 5,000 and 1,500. Rules of
+    # fields that hold in tables, predictions that are kept, models that are awaited and one
+    # assignment a line took more: lower these two as the code shrinks, and never raise them.
+    "core with history": Budget(5_200, aim=4_500),
     "core without history": Budget(4_300, aim=3_800),
     "core: serving with history": Budget(1_600, aim=1_350),
     "core: serving without history": Budget(1_400, aim=1_200),
-    "core: lifecycle": Budget(1_500, aim=1_400),
+    "core: lifecycle": Budget(1_580, aim=1_400),
     "core: state": Budget(400, aim=300),
     "monitoring": Budget(1_200, aim=900),
     "use case": Budget(1_150),  # for those that have no row of their own
@@ -51,9 +54,8 @@ BUDGETS = {
     # Per 1,000 statements: `a, b = x, y` saves lines, not reading.
     "parallel assignments of source": Budget(5),
     "parallel assignments of tests": Budget(5),
-    # Files of any kind outside tests and `monitoring/`, an empty __init__.py not counted: 76 to 86
-    # when all files of a project, those of its use case included, were under 100.
-    "core: files": Budget(104),
+    # Files of any kind outside tests and `monitoring/`, an empty __init__.py not counted.
+    "core: files": Budget(100),
 }
 
 SHARED = 3  # use cases that have a file of the core
