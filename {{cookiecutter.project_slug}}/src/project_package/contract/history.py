@@ -72,3 +72,10 @@ class HistoryTask(Task):
     """A task whose features read earlier events."""
 
     history: History
+
+
+def history_of(task: Task) -> History:
+    """Return the history of a task; raise TypeError when it is no HistoryTask."""
+    if isinstance(task, HistoryTask):
+        return task.history
+    raise TypeError(f"The task {task.name} has no history: it must be a HistoryTask.")

@@ -4,18 +4,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ..contract.history import History, HistoryTask
+from ..contract.history import history_of
 from ..settings import shown
 from ..state.event_store import EventStore, open_store, store_address
 from .project import Project
-
-
-def history_of(project: Project) -> History:
-    """Return the history of the champion's task; raise UserError when there is no champion."""
-    task = project.champion_task()
-    if not isinstance(task, HistoryTask):
-        raise TypeError(f"The task {task.name} has no history: it must be a HistoryTask.")
-    return task.history
 
 
 def address_of(project: Project) -> str:
@@ -26,13 +18,14 @@ def address_of(project: Project) -> str:
 @contextmanager
 def opened_store(project: Project) -> Iterator[EventStore]:
     """Open the event store; raise UserError when there is no champion, or it cannot be opened."""
-    with closing(open_store(address_of(project), history_of(project))) as store:
+    history = history_of(project.champion_task())
+    with closing(open_store(address_of(project), history)) as store:
         yield store
 
 
 def check(project: Project) -> str:
     """Return the address of the event store after opening it, or that it does not exist yet."""
-    history_of(project)
+    project.champion_task()  # which the server needs too
     address = address_of(project)
     if "://" not in address and not Path(address).exists():
         return f"{address} does not exist yet: `ml backfill` or `ml serve` creates it"

@@ -6,10 +6,8 @@ are not published to the model store.
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from ..bundle import PARAMS, Bundle, Files, sha256, write_files
+from ..bundle import PARAMS, Bundle, sha256
 from ..contract.task import Model
 from ..contract.training import Splits, code_of
 from ..errors import UserError
@@ -17,6 +15,7 @@ from .npz import from_npz, to_npz
 from .project import Project
 from .registry import Version
 from .scores import BASELINE, MODEL, NAIVE, Predictions, digest
+from .tracking import log_files
 
 FOLDER = "predictions"
 """The folder of a run with the two files."""
@@ -104,10 +103,7 @@ def _keep(project: Project, version: Version, predictions: Predictions) -> None:
     except TypeError as error:
         project.console.print(f"The predictions are not kept, `ml promote` repeats them: {error}.")
         return
-    files: Files = {TABLES: content, ORIGIN: _origin(project, content)}
-    with TemporaryDirectory() as temporary:
-        write_files(files, Path(temporary) / FOLDER)
-        project.registry.client.log_artifacts(version.run, temporary)
+    log_files({TABLES: content, ORIGIN: _origin(project, content)}, FOLDER, version.run)
 
 
 def _origin(project: Project, content: bytes) -> bytes:

@@ -89,11 +89,11 @@ def log_epoch(epoch: int, scores: Mapping[str, float], fold: int | None = None) 
     mlflow.log_metrics({f"epoch.{name}{end}": score for name, score in scores.items()}, epoch)
 
 
-def log_files(files: Files, folder: str) -> None:
-    """Log files under a folder of the open run."""
+def log_files(files: Files, folder: str, run: str | None = None) -> None:
+    """Log files under a folder of a run, by default the open one."""
     with TemporaryDirectory() as temporary:
         write_files(files, Path(temporary) / folder)
-        mlflow.log_artifacts(temporary)
+        mlflow.log_artifacts(temporary, run_id=run)
 
 
 def log_model(bundle: Bundle, training: Training) -> str:

@@ -16,7 +16,7 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field
 
-from ..contract.history import History, HistoryTask
+from ..contract.history import History, history_of
 from ..errors import UserError
 from ..fields import Frozen
 from ..settings import Settings
@@ -173,11 +173,9 @@ def open_events(predictions: PredictionService, settings: Settings, root: Path) 
     Raises:
         UserError: the store cannot be opened, or the model is awaited.
     """
-    task = predictions.task
-    if not isinstance(task, HistoryTask):
-        raise TypeError(f"The task {task.name} has no history: it must be a HistoryTask.")
+    history = history_of(predictions.task)
     champion = predictions.canary.champion.current()
     if champion.is_async:
         raise UserError(f"Version {champion.version} is awaited and cannot use an event store.")
-    store = open_store(store_address(settings, root), task.history)
-    return EventService(task.history, store, predictions, settings)
+    store = open_store(store_address(settings, root), history)
+    return EventService(history, store, predictions, settings)
