@@ -1,4 +1,7 @@
-"""Addresses, secrets and limits: everything that comes from the environment or a .env file."""
+"""Addresses, secrets and limits: everything that comes from the environment or a .env file.
+
+Requests per address and per API key are limited by the proxy in front: see deploy/nginx.conf.
+"""
 
 import re
 from difflib import get_close_matches

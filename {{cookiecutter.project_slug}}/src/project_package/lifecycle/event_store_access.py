@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ..contract.history import history_of
 from ..settings import shown
-from ..state.event_store import EventStore, open_store, store_address
+from ..state.event_store import EventStore
+from ..state.settings import open_store, store_address
 from .project import Project
 
 

@@ -1,7 +1,8 @@
 """API keys of requests: `Security(require(scope))` admits a request, or refuses it.
 
 The server sets `app.state.keys` to a `KeyStore`, or to None when keys are off. Dependencies run
-before a route reads the body, so a refusal is cheap.
+before a route reads the body, so a refusal is cheap. How many requests a key may send is limited by
+the proxy in front: see deploy/nginx.conf.
 """
 
 import logging

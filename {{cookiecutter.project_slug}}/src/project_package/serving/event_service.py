@@ -20,7 +20,8 @@ from ..contract.history import History, history_of
 from ..errors import UserError
 from ..fields import Frozen
 from ..settings import Settings
-from ..state.event_store import EventStore, StateUnavailable, open_store, store_address
+from ..state.event_store import EventStore, StateUnavailable
+from ..state.settings import open_store, store_address
 from .batching import MicroBatcher
 from .event_transactions import EventTransactions
 from .predicted_batch import Prediction

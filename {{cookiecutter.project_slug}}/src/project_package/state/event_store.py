@@ -1,20 +1,17 @@
-"""The event store: where it is, what its backends must do, and what SQLite and Redis share."""
+"""The event store: what its backends, SQLite and Redis, must do, and what they share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..columns import TIMESTAMP, Columns, columns_of, length
 from ..contract.history import History, HistoryRows
-from ..errors import Unavailable, UserError
-from ..settings import Settings, read_settings_as, shown
+from ..errors import Unavailable
 
-REDIS = ("redis://", "rediss://")
 MILLISECOND = timedelta(milliseconds=1)
 DTYPES = {str: object, int: np.int64, float: np.float64}
 OTHER_COLUMNS = (
@@ -73,42 +70,6 @@ class EventStore(Protocol):
 
     def close(self) -> None:
         """Close the backend."""
-
-
-class StateSettings(Settings):
-    """The settings of a project whose features read stored events."""
-
-    state_url: str = ""
-    """SQLite file or redis:// address of the event store; empty means `state.db`."""
-
-    def state(self, root: Path) -> str:
-        """Return the address of a Redis, or of an absolute file; raise UserError for another."""
-        address = self.state_url.removeprefix("sqlite:///") or "state.db"
-        if address.startswith(REDIS):
-            return address
-        if ":/" in address:
-            raise UserError(
-                f"STATE_URL={shown(address)} is none of redis://, rediss:// and sqlite:///file."
-            )
-        return str(root.absolute() / Path(address).expanduser())
-
-
-def store_address(settings: Settings, root: Path) -> str:
-    """Return the address of the event store; STATE_URL is read unless the settings have it."""
-    if not isinstance(settings, StateSettings):
-        settings = read_settings_as(StateSettings)
-    return settings.state(root)
-
-
-def open_store(address: str, history: History) -> EventStore:
-    """Open the store at a redis:// or rediss:// URL, or in a SQLite file, or raise UserError."""
-    if address.startswith(REDIS):
-        from .redis import RedisStore  # noqa: PLC0415  its library takes a third of a second
-
-        return RedisStore(address, history)
-    from .sqlite import SqliteStore  # noqa: PLC0415  a server with a Redis does not need it
-
-    return SqliteStore(Path(address), history)
 
 
 @contextmanager
