@@ -19,7 +19,7 @@ OFFERED = {
     "effects",
     "weighted_mean",  # for metrics
 }
-OFFERING = {"plots.py", "thresholds.py"}
+OFFERING = {"plot_parts.py", "thresholds.py"}
 """Modules from which each use case takes what it needs."""
 
 

@@ -22,9 +22,12 @@ from project_package.contract.task import Model, Task, predict_requests
 from project_package.contract.training import Training
 from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.gate import paired_bootstrap
-from project_package.lifecycle.kept_predictions import kept_predictions, splits_of
 from project_package.lifecycle.make_dataset import make_dataset
 from project_package.lifecycle.predict import predict
+from project_package.lifecycle.predicted_test_rows import (
+    kept_predictions,
+    splits_of,
+)
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.scores import score_rows
 from project_package.model_store import BUNDLE, CHAMPION

@@ -17,7 +17,7 @@ from project_package.contract.history import (
 from project_package.fields import Frozen, Identifier
 from project_package.serving.event_service import open_events
 from project_package.state.settings import StateSettings
-from project_package.time_and_money import Moment
+from project_package.time_and_money_fields import Moment
 
 NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field, PositiveInt, StringConstr
 from project_package.data.broken_rules import broken_by_rows
 from project_package.data.field_rules import row_check, rules_of, types_of
 from project_package.fields import Identifier
-from project_package.time_and_money import Moment, Money, Period
+from project_package.time_and_money_fields import Moment, Money, Period
 
 NOW = datetime.now().replace(microsecond=0)
 HALVES = "must be in steps of a half"

@@ -11,7 +11,7 @@ from project_package.demand.features import INPUTS, PRODUCT
 from project_package.demand.load import KEY, ROWS
 from project_package.demand.schemas import PLANNED, SOLD
 from project_package.demand.task import DemandModel, to_responses
-from project_package.lifecycle.kept_predictions import splits_of
+from project_package.lifecycle.predicted_test_rows import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 

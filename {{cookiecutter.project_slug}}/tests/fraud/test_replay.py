@@ -12,7 +12,7 @@ from project_package.features.windows import MILLISECONDS_A_DAY
 from project_package.fraud.features import INPUTS, LABEL_DELAY_DAYS, LOOKBACK
 from project_package.fraud.schemas import Payment
 from project_package.fraud.task import load, to_responses
-from project_package.lifecycle.kept_predictions import splits_of
+from project_package.lifecycle.predicted_test_rows import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 

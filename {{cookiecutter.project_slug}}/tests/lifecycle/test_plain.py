@@ -9,7 +9,7 @@ from plain.use_case import TRAINING, make_task
 from projects import open_project, run_plain
 
 from project_package.columns import length
-from project_package.lifecycle.kept_predictions import splits_of
+from project_package.lifecycle.predicted_test_rows import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 from project_package.serving.app import create_app

@@ -22,7 +22,7 @@ from project_package.lifecycle.evaluate import (
     find_challenger,
     write_report,
 )
-from project_package.lifecycle.kept_predictions import read_version
+from project_package.lifecycle.predicted_test_rows import read_version
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.report import headline
 from project_package.lifecycle.tracking import Tracking, commit, connect, log_trial

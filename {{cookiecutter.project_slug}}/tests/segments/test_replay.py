@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from project_package.columns import length
-from project_package.lifecycle.kept_predictions import splits_of
+from project_package.lifecycle.predicted_test_rows import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 from project_package.segments.features import DAYS, HOUSEHOLD, INPUTS

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from project_package.columns import Columns, length, take
-from project_package.lifecycle.kept_predictions import splits_of
 from project_package.lifecycle.predict import predict
+from project_package.lifecycle.predicted_test_rows import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 from project_package.sessions.features import HOUSEHOLD

@@ -12,7 +12,7 @@ from states import DAY, HISTORY, START, EmptyStore, Payment, batch, payment, ver
 from project_package.columns import Columns
 from project_package.errors import UserError
 from project_package.state.event_store import EventStore
-from project_package.state.settings import open_store
+from project_package.state.open_store import open_store
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from states import DAY, HISTORY, START, EmptyStore, payment, verdicts
 
 from project_package.columns import Columns
 from project_package.contract.history import HistoryRows
-from project_package.state.settings import open_store
+from project_package.state.open_store import open_store
 
 TIMES = st.sampled_from([0, 0, 0, 1, 1000, DAY, DAY + 1, 2 * DAY, 3 * DAY, 30_000 * DAY])
 KINDS = st.sampled_from(["event", "event", "event", "question", "label"])

@@ -15,7 +15,7 @@ import polars as pl
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from ..time_and_money import EARLIEST, Period
+from ..time_and_money_fields import EARLIEST, Period
 from .import_rows import Type
 
 TYPES: Mapping[type, tuple[Type, Any]] = {

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..columns import TIMESTAMP, Columns
 from ..contract.training import Figure
-from ..plots import CONTENDERS, draw_interval, draw_means, label_axes
+from ..plot_parts import CONTENDERS, draw_interval, draw_means, label_axes
 from .features import LEVEL, PRODUCT
 from .metrics import COVERAGE, is_covered, mae
 

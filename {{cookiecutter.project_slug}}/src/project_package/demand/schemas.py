@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from ..fields import Frozen, Identifier
-from ..time_and_money import EARLIEST, GRACE, PERIOD, Money, Period
+from ..time_and_money_fields import EARLIEST, GRACE, PERIOD, Money, Period
 from .features import WEEK_DAYS
 
 UNITS_LIMIT = 1e6

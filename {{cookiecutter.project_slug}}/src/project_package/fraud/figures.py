@@ -8,7 +8,7 @@ from sklearn.metrics import precision_recall_curve
 
 from ..columns import Columns
 from ..contract.training import Figure
-from ..plots import CONTENDERS, FITTED, REFERENCE, draw_calibration, label_axes
+from ..plot_parts import CONTENDERS, FITTED, REFERENCE, draw_calibration, label_axes
 from ..thresholds import average_precision
 from .features import DESCRIPTIONS, INPUTS
 from .metrics import Values, cost, costs_by_threshold, weeks

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from ..fields import Frozen, Identifier
-from ..time_and_money import Moment, Money
+from ..time_and_money_fields import Moment, Money
 from .features import LABEL_DELAY_DAYS
 
 MAX_HISTORY = 2_000

@@ -19,7 +19,7 @@ from ..data.broken_rules import broken_by_rows
 from ..data.field_rules import row_check, rules_of, types_of
 from ..data.import_rows import Layout, SourceParams, open_duckdb
 from ..data.violations import SHOWN, Violation, violations_error
-from ..time_and_money import GRACE, MONEY_LIMIT
+from ..time_and_money_fields import GRACE, MONEY_LIMIT
 from .features import LABEL_DELAY_DAYS
 from .schemas import PastPayment, Payment
 

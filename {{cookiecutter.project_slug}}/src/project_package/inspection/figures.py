@@ -9,7 +9,7 @@ from sklearn.metrics import roc_curve
 
 from ..columns import Columns
 from ..contract.training import Figure, Predict
-from ..plots import FITTED, draw_diagonal
+from ..plot_parts import FITTED, draw_diagonal
 
 ACROSS = 6  # images of a row
 

@@ -9,7 +9,7 @@ from ..bundle import PARAMS
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
 from .gate import Verdict
-from .kept_predictions import PredictedVersion, predict_version
+from .predicted_test_rows import PredictedVersion, predict_version
 from .project import Project
 from .registry import EVALUATION, Version
 from .report import Document, canvas, card, extent, headline, render

@@ -18,7 +18,7 @@ import pandas as pd  # type: ignore[import-untyped]
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from project_package.bundle import read_files, unpack
-from project_package.contract.blocking_model import EventLoop, to_model
+from project_package.contract.call_async_model import EventLoop, to_model
 from project_package.contract.task import predict_requests
 
 

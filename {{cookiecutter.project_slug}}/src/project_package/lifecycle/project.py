@@ -14,7 +14,7 @@ from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..bundle import EXAMPLES, Bundle, example_requests
-from ..contract.blocking_model import EventLoop, to_model
+from ..contract.call_async_model import EventLoop, to_model
 from ..contract.task import Model, Task, predict_requests
 from ..contract.training import Training
 from ..errors import ModelError, UserError

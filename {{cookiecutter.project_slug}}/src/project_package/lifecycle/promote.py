@@ -15,7 +15,7 @@ from ..model_store import CHALLENGER
 from . import gate
 from .evaluate import describe, find_challenger, write_report
 from .gate import Verdict
-from .kept_predictions import PredictedVersion, kept_predictions, read_version
+from .predicted_test_rows import PredictedVersion, kept_predictions, read_version
 from .project import Project
 from .registry import Version
 from .scores import BASELINE, MODEL, Evaluation, Slice, score_rows, score_slices

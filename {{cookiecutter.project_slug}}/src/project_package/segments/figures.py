@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..columns import Columns
 from ..contract.training import Figure
-from ..plots import label_axes
+from ..plot_parts import label_axes
 from .features import INPUTS
 from .metrics import SILHOUETTE, STABILITY, known, outside, standard
 from .profiles import deviations

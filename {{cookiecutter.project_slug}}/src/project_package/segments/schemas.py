@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from ..fields import Frozen, Identifier, parse_time
-from ..time_and_money import EARLIEST, GRACE, Moment, Money, Period
+from ..time_and_money_fields import EARLIEST, GRACE, Moment, Money, Period
 from .features import DAYS, KINDS, MIN_BASKETS
 
 MAX_BASKETS = 1_000

@@ -21,7 +21,8 @@ from ..errors import UserError
 from ..fields import Frozen
 from ..settings import Settings
 from ..state.event_store import EventStore, StateUnavailable
-from ..state.settings import open_store, store_address
+from ..state.open_store import open_store
+from ..state.settings import store_address
 from .batching import MicroBatcher
 from .event_transactions import EventTransactions
 from .predicted_batch import Prediction

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..columns import Columns
 from ..contract.training import Figure
-from ..plots import CONTENDERS, draw_means
+from ..plot_parts import CONTENDERS, draw_means
 from .metrics import TOP_K, hits, recalls, weeks
 
 

@@ -1,11 +1,9 @@
-"""Where the event store is: the setting STATE_URL, and how the store is opened."""
+"""Where the event store is: the setting STATE_URL."""
 
 from pathlib import Path
 
-from ..contract.history import History
 from ..errors import UserError
 from ..settings import Settings, read_settings_as, shown
-from .event_store import EventStore
 
 REDIS = ("redis://", "rediss://")
 
@@ -33,14 +31,3 @@ def store_address(settings: Settings, root: Path) -> str:
     if not isinstance(settings, StateSettings):
         settings = read_settings_as(StateSettings)
     return settings.state(root)
-
-
-def open_store(address: str, history: History) -> EventStore:
-    """Open the store at a redis:// or rediss:// URL, or in a SQLite file, or raise UserError."""
-    if address.startswith(REDIS):
-        from .redis import RedisStore  # noqa: PLC0415  its library takes a third of a second
-
-        return RedisStore(address, history)
-    from .sqlite import SqliteStore  # noqa: PLC0415  a server with a Redis does not need it
-
-    return SqliteStore(Path(address), history)

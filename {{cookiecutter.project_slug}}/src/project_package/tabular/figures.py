@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve
 
 from ..columns import Columns, length, take
 from ..contract.training import Figure, Metric, Predict
-from ..plots import FITTED, REFERENCE, draw_calibration, draw_interval, label_axes
+from ..plot_parts import FITTED, REFERENCE, draw_calibration, draw_interval, label_axes
 from .metrics import Values, cost, in_interval
 from .params import TabularParams
 from .problem import Problem

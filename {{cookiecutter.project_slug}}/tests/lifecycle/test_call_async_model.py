@@ -20,7 +20,7 @@ from projects import run_plain
 from project_package.bundle import EXAMPLES
 from project_package.cli import EntryPoint
 from project_package.columns import Columns
-from project_package.contract.blocking_model import EventLoop, to_model
+from project_package.contract.call_async_model import EventLoop, to_model
 from project_package.contract.task import predict_requests
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.predict import predict

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure as Canvas
 
-from project_package.plots import (
+from project_package.plot_parts import (
     CONTENDERS,
     draw_calibration,
     draw_means,

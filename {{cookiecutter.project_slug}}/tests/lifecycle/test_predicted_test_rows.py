@@ -13,11 +13,11 @@ from project_package.bundle import Bundle
 from project_package.columns import Columns, length
 from project_package.contract.task import Model, Task
 from project_package.lifecycle.evaluate import evaluate, find_challenger
-from project_package.lifecycle.kept_predictions import (
+from project_package.lifecycle.make_dataset import make_dataset
+from project_package.lifecycle.predicted_test_rows import (
     kept_predictions,
     predict_version,
 )
-from project_package.lifecycle.make_dataset import make_dataset
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.train import train

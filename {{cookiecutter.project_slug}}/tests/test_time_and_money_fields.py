@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from project_package.time_and_money import (
+from project_package.time_and_money_fields import (
     EARLIEST,
     MONEY_LIMIT,
     PERIOD,
