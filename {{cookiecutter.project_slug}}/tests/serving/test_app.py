@@ -72,8 +72,8 @@ def test_the_documentation_has_examples_that_work(client: TestClient) -> None:
 def test_a_server_imports_nothing_of_the_training_side(
     project: Project, examples: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    task = project.training.make_task.__module__
-    code = [sys.executable, "-c", FRESH_SERVER, task, json.dumps([examples[0]["request"]])]
+    entry = project.training.make_task.__module__.replace(".task", ".entry_point")
+    code = [sys.executable, "-c", FRESH_SERVER, entry, json.dumps([examples[0]["request"]])]
     settings = {"MODEL_STORE": project.registry.store.address, "SERVE_KEYS": "off"}
     done = subprocess.run(
         code, cwd=tmp_path, env=os.environ | settings, check=True, capture_output=True, text=True
@@ -210,7 +210,8 @@ def test_does_not_start_where_another_listens() -> None:
 
 def test_serve_prints_once_that_there_is_no_champion(use_case: str, tmp_path: Path) -> None:
     package = Project.__module__.partition(".")[0]
-    command = [sys.executable, "-m", f"{package}.{use_case}", "serve", "--port", "0"]
+    entry = f"{package}.{use_case}.entry_point"
+    command = [sys.executable, "-m", entry, "serve", "--port", "0"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     store = tmp_path / "store"
     assert ended.stderr == f"There is no champion in {store}: run `ml pipeline` first.\n"

@@ -69,7 +69,7 @@ def test_request_has_its_purchases_in_order_of_time() -> None:
     history = (HISTORY.from_request(turned) or {})["household_id"]
     assert history["item"].tolist() == ["C", "B", "A"]
     assert np.diff(history["timestamp"]).tolist() == [86_400_000, 0]
-    assert HISTORY.from_request(asked(baskets=None)) is None
+    assert HISTORY.needs_store(asked(baskets=None))
 
 
 def test_answers_the_best_items_with_their_share(bundle: Bundle) -> None:
