@@ -45,7 +45,7 @@ from project_package.fraud.params import FraudParams
 from project_package.fraud.split import split
 from project_package.fraud.task import HISTORY, history_features
 from project_package.fraud.task import request_history, request_rows
-from project_package.state.settings import open_store
+from project_package.state.open_store import open_store
 
 data = {"customers": 100, "terminals": 200, "days": 75, "seed": 5}
 params = FraudParams.model_validate({"name": "x", "data": data})
