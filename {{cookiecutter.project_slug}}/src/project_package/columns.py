@@ -32,15 +32,15 @@ def length(columns: Columns) -> int:
     return len(next(iter(columns.values())))
 
 
-def decisions_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
+def decisions_differ(first: Columns, second: Columns) -> NDArray[np.bool_]:
     """Return the rows, (rows,), in which a decision differs between two predictions.
 
     A prediction that is not a floating-point number is a decision: a class, a segment, an item.
     """
-    differs = np.zeros(length(one), np.bool_)
-    for name, values in one.items():
+    differs = np.zeros(length(first), np.bool_)
+    for name, values in first.items():
         if values.dtype.kind != "f":
-            differs |= (values != two[name]).reshape(len(values), -1).any(axis=1)
+            differs |= (values != second[name]).reshape(len(values), -1).any(axis=1)
     return differs
 
 

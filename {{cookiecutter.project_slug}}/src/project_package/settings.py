@@ -105,19 +105,19 @@ def read_settings() -> Settings:
 def read_settings_as(kind: type[SettingsOf]) -> SettingsOf:
     """Read the environment as settings of a type; see `read_settings`."""
     try:
-        found = kind()
+        settings = kind()
     except UnicodeDecodeError as error:
         raise UserError(f".env is not UTF-8: {error}; save it as UTF-8.") from error
     except ValidationError as error:  # of numbers: no address or secret is among these
         wrong = [f"{str(e['loc'][0]).upper()}={e['input']}: {e['msg']}" for e in error.errors()]
         raise UserError(f"{'; '.join(wrong)}. Correct it in the environment or in .env.") from None
     known = [name.upper() for name in kind.model_fields]
-    for name in map(str.upper, found.model_extra or ()):  # the other names in .env
+    for name in map(str.upper, settings.model_extra or ()):  # the other names in .env
         # MLflow reads MLFLOW_TRACKING_DIR, which has .895 in common with a setting.
         cutoff = 0.9 if name.startswith("MLFLOW_") else 0.84
         if name.startswith("SERVE_") or get_close_matches(name, known, cutoff=cutoff):
             raise UserError(f"{name} in .env is not a setting; {near(name, known)}")
-    return found
+    return settings
 
 
 def shown(address: str) -> str:

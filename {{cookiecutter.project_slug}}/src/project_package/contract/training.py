@@ -233,7 +233,7 @@ class Training:
 
     def candidate(self, name: str) -> Candidate | None:
         """Return the candidate of that name; None if the code has none, or no longer."""
-        return next((found for found in self.candidates if found.name == name), None)
+        return next((candidate for candidate in self.candidates if candidate.name == name), None)
 
     @property
     def goal(self) -> Metric:

@@ -163,21 +163,27 @@ def _rows(
     require_known("data.columns", params.columns, "an expected column", layout.types)
     header = next(iter(tables.values())).columns
     names = {ours: params.columns.get(ours, ours) for ours in layout.types}
-    names = {o: own for o, own in names.items() if o not in layout.optional or own in header}
+    names = {
+        ours: source
+        for ours, source in names.items()
+        if ours not in layout.optional or source in header
+    }
     queries = []
     for where, table in tables.items():
-        for ours, own in names.items():
-            if own not in table.columns:
+        for ours, source in names.items():
+            if source not in table.columns:
                 raise UserError(
-                    f'{where} has no column "{own}" for {ours}; {near(own, table.columns)} '
+                    f'{where} has no column "{source}" for {ours}; {near(source, table.columns)} '
                     f"Write its name under data.columns: {ours} = ..."
                 )
-        mine = table.select(*(ColumnExpression(own).alias(name) for name, own in names.items()))
+        selected = table.select(
+            *(ColumnExpression(source).alias(name) for name, source in names.items())
+        )
         columns = (
             SQLExpression(_cleaned(layout, name, str(kind))).alias(name)
-            for name, kind in zip(mine.columns, mine.types, strict=True)
+            for name, kind in zip(selected.columns, selected.types, strict=True)
         )
-        queries.append(f"({mine.select(*columns).sql_query()})")
+        queries.append(f"({selected.select(*columns).sql_query()})")
     return duck.sql(" UNION ALL ".join(queries))
 
 
@@ -214,11 +220,11 @@ def _refuse_unreadable(
         n: f"{quoted(n)} IS NOT NULL AND {reading} IS NULL" for n, reading in readings.items()
     }
     counts = ", ".join(f"count(*) FILTER ({condition})" for condition in unreadable.values())
-    total, *found = rows.aggregate(f"count(*), {counts}").fetchall()[0]
+    total, *failures = rows.aggregate(f"count(*), {counts}").fetchall()[0]
     if not total:
         raise UserError(f"{params.title} has no rows.")
     broken = []
-    for (name, condition), count in zip(unreadable.items(), found, strict=True):
+    for (name, condition), count in zip(unreadable.items(), failures, strict=True):
         if count:
             examples = rows.filter(condition).limit(SHOWN).pl().to_dicts()
             broken.append(Violation(name, RULES[layout.types[name]], count, examples))

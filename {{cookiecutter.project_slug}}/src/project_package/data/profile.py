@@ -75,7 +75,7 @@ def profile(
         taken = {*roles.values(), *(c.role for c in columns.values())}
         role, why = (roles[name], "") if name in roles else guess_role(name, column, counts, taken)
         odd = () if name in classes else oddities(role, column, counts)
-        warnings += [f"{name} {one}" for one in (why, *odd) if one]
+        warnings += [f"{name} {text}" for text in (why, *odd) if text]
         if role in ("id", "group") or column.type == "text":  # no example: it may be personal
             column = Column(role=role, type="text", missing=column.missing)
         if column.type == "category":
@@ -84,49 +84,49 @@ def profile(
             column = column.model_copy(update={"categories": listed, "example": example})
         columns[name] = column.model_copy(update={"role": role})
     schema = validated({"null_values": nulls, "columns": columns})
-    positive, more = about_target(
+    positive, about_rows = about_target(
         table.project(f"{known_text(target, nulls)} AS v"), columns[target]
     )
     names = ", ".join(map(quoted, table.columns))
     rows, different = table.aggregate(f"count(*), count(DISTINCT hash({names}))").fetchall()[0]
     if different < rows:
-        more.append(f"rows that repeat another row exactly: {rows - different:,}")
-    return Profile(schema, positive, warnings + more)
+        about_rows.append(f"rows that repeat another row exactly: {rows - different:,}")
+    return Profile(schema, positive, warnings + about_rows)
 
 
 def null_values(table: DuckDBPyRelation) -> tuple[str, ...]:
     """Return the texts in the table that stand for a missing value."""
     names = ", ".join(f"'{null}'" for null in NULLS)
-    found = set()
+    present = set()
     for name in table.columns:
         text = f"trim({quoted(name)})"
         rows = table.filter(f"{text} IN ({names})").project(text).distinct()
-        found |= {text for (text,) in rows.fetchall()}
-    return tuple(null for null in NULLS if null in found)
+        present |= {text for (text,) in rows.fetchall()}
+    return tuple(null for null in NULLS if null in present)
 
 
 def count(values: DuckDBPyRelation) -> SimpleNamespace:
     """Count what the values of a column can be read as."""
-    found = (
+    counts = (
         values.project(f"v, {NUMBER} AS n, {COMMA_NUMBER} AS c")
         .aggregate(COUNTED)
         .pl()
         .row(0, named=True)
     )
-    return SimpleNamespace(**found, formats=[] if found["numbers"] else date_formats(values))
+    return SimpleNamespace(**counts, formats=[] if counts["numbers"] else date_formats(values))
 
 
 def date_formats(values: DuckDBPyRelation) -> list[str]:
     """Return the formats in which all values are dates."""
     fits = (f"count(*) FILTER (year(try_strptime(v, '{f}')) > 999) = count(v)" for f in FORMATS)
     row = values.aggregate(", ".join(fits)).fetchall()[0]
-    return [one for one, fit in zip(FORMATS, row, strict=True) if fit]
+    return [name for name, fit in zip(FORMATS, row, strict=True) if fit]
 
 
 def categories(values: DuckDBPyRelation) -> tuple[str, ...]:
     """Return the most frequent values."""
-    found = values.filter("v IS NOT NULL").aggregate("v, count(*) AS n").order("n DESC, v")
-    return tuple(text for text, _ in found.limit(CATEGORIES).fetchall())
+    ordered = values.filter("v IS NOT NULL").aggregate("v, count(*) AS n").order("n DESC, v")
+    return tuple(text for text, _ in ordered.limit(CATEGORIES).fetchall())
 
 
 def read_as(counts: SimpleNamespace) -> Column:
@@ -138,24 +138,24 @@ def read_as(counts: SimpleNamespace) -> Column:
         missing=max(round(share, 4), 0.0001) if share else 0,
         example=counts.first,
     )
-    found: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     if not counts.known:
-        found = {"type": "category"}
+        changes = {"type": "category"}
     elif counts.booleans == counts.known:
-        found = {"type": "boolean", "example": True}
+        changes = {"type": "boolean", "example": True}
     elif counts.numbers == counts.known:
         kind = "integer" if counts.whole == counts.known else "number"
-        found = {"type": kind, "min": counts.low, "max": counts.high, "example": counts.low}
+        changes = {"type": kind, "min": counts.low, "max": counts.high, "example": counts.low}
     elif counts.commas == counts.known > counts.grouped:
-        found = {"type": "number", "min": counts.comma_low, "max": counts.comma_high}
-        found |= {"decimal": ",", "example": counts.comma_low}
+        changes = {"type": "number", "min": counts.comma_low, "max": counts.comma_high}
+        changes |= {"decimal": ",", "example": counts.comma_low}
     elif counts.dates == counts.known:
-        found = {"type": "date"}
+        changes = {"type": "date"}
     elif counts.formats:
-        found = {"type": "date", "format": counts.formats[0]}
+        changes = {"type": "date", "format": counts.formats[0]}
     elif counts.different <= max(CATEGORIES, counts.known / 2) and counts.length <= LONGEST:
-        found = {"type": "category", "others": counts.different > CATEGORIES}
-    return column.model_copy(update=found)
+        changes = {"type": "category", "others": counts.different > CATEGORIES}
+    return column.model_copy(update=changes)
 
 
 def guess_role(

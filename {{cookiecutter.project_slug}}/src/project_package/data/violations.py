@@ -31,8 +31,8 @@ def violations_error(
     lines = [f"{what} cannot be used; fix these rows in the source:"]
     for broken in violations:
         rows = "1 row breaks" if broken.rows == 1 else f"{broken.rows:,} rows break"
-        own = names.get(broken.column, broken.column)
-        column = own if own == broken.column else f'{broken.column} (your "{own}")'
+        source = names.get(broken.column, broken.column)
+        column = source if source == broken.column else f'{broken.column} (your "{source}")'
         lines.append(f"- {column} {broken.rule}: {rows} this rule")
         for example in broken.examples[:SHOWN]:
             values = (f"{names.get(n, n)}={_shown(value)}" for n, value in example.items())

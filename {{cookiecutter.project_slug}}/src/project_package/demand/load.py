@@ -95,14 +95,14 @@ def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         canonical = Path(scratch) / ROWS
         layout = replace(LAYOUT, optional=(*SOLD, "department"))
-        own = params.data.model_copy(update={"source": str(source.absolute())})
-        import_rows(own, layout, canonical)
-        check_weeks(canonical, own, sold=False)
+        data = params.data.model_copy(update={"source": str(source.absolute())})
+        import_rows(data, layout, canonical)
+        check_weeks(canonical, data, sold=False)
         asked = pl.read_parquet(canonical)
-    both = with_features(_with_history(asked, pl.read_parquet(folder / ROWS), own))
+    both = with_features(_with_history(asked, pl.read_parquet(folder / ROWS), data))
     found = both.join(asked, on=KEY, how="semi", maintain_order="left")
     short = found.filter(pl.col("weeks_before") < MIN_HISTORY)
-    _refuse(short, f"must have {MIN_HISTORY} weeks of history before it", own)
+    _refuse(short, f"must have {MIN_HISTORY} weeks of history before it", data)
     return columns(found)
 
 
@@ -125,8 +125,8 @@ def _refuse(broken: pl.DataFrame, rule: str, data: Data) -> None:
     """Raise UserError if there are rows that break the rule."""
     if len(broken):
         examples = broken.head(SHOWN).select(KEY).to_dicts()
-        found = Violation("week", rule, len(broken), examples)
-        raise violations_error("The weeks to forecast", [found], data.columns)
+        violation = Violation("week", rule, len(broken), examples)
+        raise violations_error("The weeks to forecast", [violation], data.columns)
 
 
 def recent_events(folder: Path) -> Columns:
@@ -144,8 +144,8 @@ def examples(folder: Path, rows: Columns, count: int) -> list[DemandRequest]:
     table = pl.read_parquet(folder / ROWS)
     requests = []
     for number, row in enumerate(np.sort(np.concatenate([promoted, others])), 1):
-        mine = (pl.col(PRODUCT) == rows[PRODUCT][row]) & (pl.col("week") <= rows["week"][row])
-        weeks = table.filter(mine).tail(MAX_HISTORY + 1)
+        until = (pl.col(PRODUCT) == rows[PRODUCT][row]) & (pl.col("week") <= rows["week"][row])
+        weeks = table.filter(until).tail(MAX_HISTORY + 1)
         *history, last = weeks.select(pl.col("week").dt.date(), *SOLD, *PLANNED).to_dicts()
         plan = {name: last[name] for name in ("week", *PLANNED)}
         values = {PRODUCT: f"product-{number}", "history": history, "plan": plan}

@@ -132,8 +132,8 @@ def slices(rows: Columns) -> Mapping[str, NDArray[np.bool_]]:
     parts |= {"advertised": ad, "displayed": display, "not promoted": ~ad & ~display}
     others = np.ones(len(level), np.bool_)
     for name in np.unique(department):
-        mine = department == name
-        if len(np.unique(rows["product_id"][mine])) >= MIN_PRODUCTS:
-            parts[f"department {name}"] = mine
-            others &= ~mine
+        mask = department == name
+        if len(np.unique(rows["product_id"][mask])) >= MIN_PRODUCTS:
+            parts[f"department {name}"] = mask
+            others &= ~mask
     return {**parts, "other departments": others}

@@ -44,10 +44,10 @@ class Details(Frozen):
         (Romano, Patterson and Candes 2019, theorem 2), for bounds that are wrong by a factor.
         """
         level = rows[LEVEL].astype(np.float64) + 1
-        more = {name: np.maximum(np.exp(ratio) * level, 1) for name, ratio in ratios.items()}
-        value = more["value"] - 1
-        low = np.clip(more["low"] * self.low_factor - 1, 0, value)
-        high = np.maximum(more["high"] * self.high_factor - 1, value)
+        raised = {name: np.maximum(np.exp(ratio) * level, 1) for name, ratio in ratios.items()}
+        value = raised["value"] - 1
+        low = np.clip(raised["low"] * self.low_factor - 1, 0, value)
+        high = np.maximum(raised["high"] * self.high_factor - 1, value)
         return {"value": value, "low": low, "high": high}
 
 

@@ -48,8 +48,8 @@ class FraudModel:
             inputs = take({name: rows[name] for name in medians}, wanted)
             columns = np.array([INPUTS.index(name) for name in medians])
             predict = self.scorer.predict
-            found = effects(lambda r: log_odds(predict(r)["score"])[:, None], inputs, medians)
-            moved[np.ix_(wanted, columns)] = found[:, :, 0]
+            effect = effects(lambda r: log_odds(predict(r)["score"])[:, None], inputs, medians)
+            moved[np.ix_(wanted, columns)] = effect[:, :, 0]
         return {"score": score, "decision": decision, "effects": moved}
 
 

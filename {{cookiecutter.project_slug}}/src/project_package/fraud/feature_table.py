@@ -64,15 +64,15 @@ def build_feature_table(
 
 def _chunk(payments: pl.LazyFrame, start: datetime, end: datetime) -> pl.DataFrame:
     """Read the payments of [start, end) and add their features."""
-    own = payments.filter(time.is_between(start, end, closed="left"))
-    count = own.select(pl.len()).collect(engine="streaming").item()
-    read = payments.filter(time.is_between(start - LOOKBACK, end, closed="left")).select(
+    chunk = payments.filter(time.is_between(start, end, closed="left"))
+    count = chunk.select(pl.len()).collect(engine="streaming").item()
+    with_past = payments.filter(time.is_between(start - LOOKBACK, end, closed="left")).select(
         time.dt.epoch("ms"),
         pl.col(CARD, TERMINAL).cast(pl.Categorical).to_physical(),
         *(name for name in RAW if name not in ("timestamp", "is_fraud")),
         pl.col("is_fraud").cast(pl.Float64),
     )
-    rows = {column.name: column.to_numpy() for column in read.collect(engine="streaming")}
+    rows = {column.name: column.to_numpy() for column in with_past.collect(engine="streaming")}
     features = feature_columns(rows, slice(len(rows["timestamp"]) - count, None))
-    table = own.collect(engine="streaming")  # late: the features need the memory before
+    table = chunk.collect(engine="streaming")  # late: the features need the memory before
     return table.with_columns(pl.Series(name, values) for name, values in features.items())

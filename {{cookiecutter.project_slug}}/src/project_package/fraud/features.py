@@ -151,5 +151,5 @@ def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArr
     """
     # A payment counts as genuine until its label is known.
     rows = {**rows, "is_fraud": np.nan_to_num(rows["is_fraud"], nan=0.0)}
-    found = stream(FEATURES, rows, at)
-    return {name: values.astype(np.float32) for name, values in found if name in DESCRIPTIONS}
+    computed = stream(FEATURES, rows, at)
+    return {name: values.astype(np.float32) for name, values in computed if name in DESCRIPTIONS}

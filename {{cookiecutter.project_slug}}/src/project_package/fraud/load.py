@@ -78,8 +78,8 @@ def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
         batch = pl.read_parquet(rows)
         both = _with_history(batch, pl.scan_parquet(folder / ROWS_FILE), data)
         build_feature_table(both.lazy(), target)
-        mine = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
-        return columns(params, pl.scan_parquet(target).filter(mine).collect())
+        asked = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
+        return columns(params, pl.scan_parquet(target).filter(asked).collect())
 
 
 def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.DataFrame:
@@ -92,10 +92,10 @@ def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.Dat
     known = past.filter(again).collect()
     other = known.join(batch, raw, "anti", nulls_equal=True)
     _refuse("transaction_id", "must not be that of another payment", other, data)
-    own = label if "is_fraud" in batch.columns else pl.lit(None, pl.Boolean)
+    stated = label if "is_fraud" in batch.columns else pl.lit(None, pl.Boolean)
     labels = known.select("transaction_id", known="is_fraud")
     batch = batch.join(labels, "transaction_id", "left").with_columns(
-        is_fraud=pl.coalesce(own, "known")
+        is_fraud=pl.coalesce(stated, "known")
     )
     first, last = batch.select(time.min().alias("first"), time.max().alias("last")).row(0)
     recent = past.filter(time.is_between(first - LOOKBACK, last) & ~again).collect()
@@ -111,8 +111,8 @@ def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.Dat
 def _refuse(column: str, rule: str, broken: pl.DataFrame, data: Data) -> None:
     if len(broken):
         shown = broken.select(*LAYOUT.types).head(SHOWN).to_dicts()
-        found = Violation(column, rule, len(broken), shown)
-        raise violations_error("The payments and their history", [found], data.columns)
+        violation = Violation(column, rule, len(broken), shown)
+        raise violations_error("The payments and their history", [violation], data.columns)
 
 
 def recent_events(folder: Path) -> Columns:
@@ -154,8 +154,8 @@ def _requests(table: pl.LazyFrame, ids: list[str]) -> Iterator[FraudRequest]:
         not_later = pl.col("transaction_id") <= payment["transaction_id"]
         until = (time < now) | ((time == now) & not_later)
         known = pl.when(time <= now - DELAY).then(label).alias("is_fraud")
-        found = table.filter(pl.any_horizontal(recent) & until).with_columns(*pseudonyms, known)
-        *history, own = found.select(*PastPayment.model_fields).collect().to_dicts()
-        del own["is_fraud"]
+        payments = table.filter(pl.any_horizontal(recent) & until).with_columns(*pseudonyms, known)
+        *history, transaction = payments.select(*PastPayment.model_fields).collect().to_dicts()
+        del transaction["is_fraud"]
         if len(history) <= MAX_HISTORY:
-            yield FraudRequest.model_validate({"transaction": own, "history": history})
+            yield FraudRequest.model_validate({"transaction": transaction, "history": history})

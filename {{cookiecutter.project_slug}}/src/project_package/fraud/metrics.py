@@ -54,9 +54,9 @@ def card_precision(
         others = today.filter(~pl.col("customer").is_in(caught))
         room = k - (pl.col("weight").cum_sum() - pl.col("weight"))  # left by the cards above
         top = others.with_columns(pl.col("weight").clip(upper_bound=room))
-        found = top.filter("is_fraud", pl.col("weight") > 0)
-        precisions.append(found["weight"].to_numpy().sum() / k)
-        caught += found["customer"].to_list()
+        frauds = top.filter("is_fraud", pl.col("weight") > 0)
+        precisions.append(frauds["weight"].to_numpy().sum() / k)
+        caught += frauds["customer"].to_list()
     return float(np.mean(precisions)) if precisions else np.nan
 
 
@@ -139,13 +139,13 @@ def slices(rows: Columns) -> Mapping[str, Values]:
     amount = rows["amount"]
     night = rows["is_night"] > 0
     history = rows["terminal_count_30d"] > 0
-    found = {
+    masks = {
         f"amount {low}-{high}": (amount >= low) & (amount < high)
         for low, high in pairwise((0, 20, 50, 100, 220))
     }
-    found |= {"amount 220+": amount >= 220, "night": night, "day": ~night}
-    found |= {"terminal with history": history, "terminal without history": ~history}
+    masks |= {"amount 220+": amount >= 220, "night": night, "day": ~night}
+    masks |= {"terminal with history": history, "terminal without history": ~history}
     if "scenario" in rows:
         for number, name in SCENARIOS.items():
-            found[f"scenario {name}"] = np.isin(rows["scenario"], (0, number))
-    return found
+            masks[f"scenario {name}"] = np.isin(rows["scenario"], (0, number))
+    return masks

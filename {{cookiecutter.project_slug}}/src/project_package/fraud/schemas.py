@@ -67,14 +67,14 @@ class FraudRequest(Frozen):
 
     @model_validator(mode="after")
     def _check_history(self) -> Self:
-        mine = self.transaction
+        transaction = self.transaction
         seen = {self.transaction.transaction_id}
-        due = mine.timestamp - timedelta(days=LABEL_DELAY_DAYS)
+        due = transaction.timestamp - timedelta(days=LABEL_DELAY_DAYS)
         for index, past in enumerate(self.history or ()):
-            same_terminal = past.terminal_id == mine.terminal_id
-            if past.timestamp > mine.timestamp:
+            same_terminal = past.terminal_id == transaction.terminal_id
+            if past.timestamp > transaction.timestamp:
                 raise ValueError(f"history[{index}].timestamp is later than the transaction")
-            if not same_terminal and past.customer_id != mine.customer_id:
+            if not same_terminal and past.customer_id != transaction.customer_id:
                 raise ValueError(f"history[{index}] is of another customer and another terminal")
             if past.transaction_id in seen:
                 raise ValueError(f"history[{index}].transaction_id is a duplicate")

@@ -50,9 +50,9 @@ def request_history(request: FraudRequest) -> HistoryRows:
     rows = take(rows, np.lexsort((rows["transaction_id"].astype(str), rows[TIMESTAMP])))
     histories = {}
     for entity in ENTITIES:
-        mine = rows[entity.name] == getattr(request.transaction, entity.name)
+        is_same = rows[entity.name] == getattr(request.transaction, entity.name)
         columns = {name: rows[name] for name in (TIMESTAMP, *entity.columns)}
-        histories[entity.name] = take(columns, mine)
+        histories[entity.name] = take(columns, is_same)
     return histories
 
 

@@ -236,8 +236,8 @@ def renamed(model: onnx.ModelProto) -> onnx.ModelProto:
         value.type.tensor_type.shape.dim[0].dim_param = "rows"
     for number, node in enumerate(graph.node):
         node.name = f"{node.op_type} {number}"
-        for found in (node.input, node.output):
-            found[:] = [names.setdefault(name, f"value {len(names)}") for name in found]
+        for listed in (node.input, node.output):
+            listed[:] = [names.setdefault(name, f"value {len(names)}") for name in listed]
     for weights in graph.initializer:
         weights.name = names[weights.name]
     graph.initializer.sort(key=lambda weights: weights.name)

@@ -52,17 +52,17 @@ class InspectionModel:
         Regions are 0 for rows that do not have 1 in the column `explain`.
         """
         images = rows["image"]
-        found = self.details.decide(self._probability(images))
+        decided = self.details.decide(self._probability(images))
         regions = np.zeros((len(images), REGIONS, REGIONS), np.float32)
         for row in np.flatnonzero(rows["explain"]) if "explain" in rows else ():
-            regions[row] = self._occlude(images[row], found["probability"][row])
-        return {**found, "regions": regions}
+            regions[row] = self._occlude(images[row], decided["probability"][row])
+        return {**decided, "regions": regions}
 
     def _probability(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         step = max(1, PIXELS_AT_ONCE // self.details.size**2)
         slices = np.split(images, range(step, len(images), step))
-        found = [self.graph.predict({"image": part})["probability"] for part in slices]
-        return np.concatenate(found)
+        parts = [self.graph.predict({"image": part})["probability"] for part in slices]
+        return np.concatenate(parts)
 
     def _occlude(self, image: NDArray[np.uint8], probability: float) -> NDArray[np.float64]:
         """Return what the log-odds lose when each region is covered (Zeiler and Fergus 2014).

@@ -25,23 +25,23 @@ def find(images: NDArray[np.uint8], parts: NDArray[np.object_]) -> NDArray[np.in
     plain = thumbnails(images)
     shared = PCA(max(1, min(SHARED, len(images) // 20)), svd_solver="randomized", random_state=0)
     shared.fit(plain)
-    own = residual(shared, plain)
+    details = residual(shared, plain)
     pairs = [np.empty((0, 2), np.int64)]
     for shift in SHIFTS:
         shifted = residual(shared, thumbnails(np.roll(images, shift, (1, 2)))).T
         for start in range(0, len(images), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
-            pairs.append(np.argwhere(own[rows] @ shifted >= ALIKE) + np.array([start, 0]))
+            pairs.append(np.argwhere(details[rows] @ shifted >= ALIKE) + np.array([start, 0]))
     alike = np.unique(np.sort(np.concatenate(pairs)), axis=0)
-    found: NDArray[np.int64] = alike[parts[alike[:, 0]] != parts[alike[:, 1]]]
-    return found
+    between_parts: NDArray[np.int64] = alike[parts[alike[:, 0]] != parts[alike[:, 1]]]
+    return between_parts
 
 
 def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return small images with mean 0 and length 1, (rows, pixels): light does not count."""
     size = (SIDE, SIDE)
     box = Image.Resampling.BOX
-    small = np.stack([np.asarray(Image.fromarray(one).resize(size, box)) for one in images])
+    small = np.stack([np.asarray(Image.fromarray(image).resize(size, box)) for image in images])
     return unit(small.reshape(len(small), -1).astype(np.float32))
 
 
@@ -53,16 +53,16 @@ def residual(shared: PCA, plain: NDArray[np.float32]) -> NDArray[np.float32]:
 def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return rows with mean 0 and length 1; one without any contrast becomes 0."""
     centred = rows - rows.mean(1, keepdims=True)
-    found: NDArray[np.float32] = centred / (np.linalg.norm(centred, axis=1, keepdims=True) + 1e-6)
-    return found
+    scaled: NDArray[np.float32] = centred / (np.linalg.norm(centred, axis=1, keepdims=True) + 1e-6)
+    return scaled
 
 
 def describe(
     images: NDArray[np.uint8], names: NDArray[np.object_], pairs: NDArray[np.int64]
 ) -> str:
     """Say how many pairs there are, name the first, and say what to do."""
-    exact = sum(np.array_equal(images[one], images[two]) for one, two in pairs)
-    first = "; ".join(f"{names[one]} and {names[two]}" for one, two in pairs[:SHOWN])
+    exact = sum(np.array_equal(images[a], images[b]) for a, b in pairs)
+    first = "; ".join(f"{names[a]} and {names[b]}" for a, b in pairs[:SHOWN])
     return (
         f"Pairs of images of different parts: {exact:,} equal, {len(pairs) - exact:,} nearly, such "
         f"as {first}. In training and test at once they make scores too good: remove one of each, "
@@ -72,8 +72,8 @@ def describe(
 
 def copies(names: NDArray[np.object_], pairs: NDArray[np.int64]) -> list[str]:
     """Return the names of the near-duplicates of each image, one a line."""
-    found: list[list[str]] = [[] for _ in names]
-    for one, two in pairs:
-        found[one].append(names[two])
-        found[two].append(names[one])
-    return ["\n".join(one) for one in found]
+    copies_of: list[list[str]] = [[] for _ in names]
+    for a, b in pairs:
+        copies_of[a].append(names[b])
+        copies_of[b].append(names[a])
+    return ["\n".join(others) for others in copies_of]

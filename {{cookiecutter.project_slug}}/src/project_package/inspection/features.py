@@ -20,18 +20,18 @@ def statistics(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     square = pixels[:, : side * GRID, : side * GRID]
     cells = square.reshape(-1, GRID, side, GRID, side).mean((2, 4))
     both = (1, 2)
-    found = [
+    columns = [
         *(values.std(both) for values in (pixels, across, down, cells)),
         *(np.abs(values).max(both) for values in (across, down)),
         *(values.min(both) for values in (pixels, cells)),
         *(values.max(both) for values in (pixels, cells)),
         *np.quantile(pixels, QUANTILES, axis=both),
     ]
-    return np.stack(found, axis=1, dtype=np.float32, casting="same_kind")
+    return np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
 
 
 def sharpness(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the mean squared slope of each image: low when it is out of focus."""
     slopes = np.diff(images.astype(np.float32), axis=2)
-    found: NDArray[np.float64] = np.mean(slopes**2, axis=(1, 2), dtype=np.float64)
-    return found
+    means: NDArray[np.float64] = np.mean(slopes**2, axis=(1, 2), dtype=np.float64)
+    return means

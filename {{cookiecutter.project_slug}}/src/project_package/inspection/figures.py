@@ -41,8 +41,8 @@ def roc(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
 
     def draw(axes: Any) -> None:
         for name, text in FITTED.items():
-            rejected, found, _ = roc_curve(rows["is_defective"], predictions[name]["probability"])
-            axes.plot(rejected, found, label=text)
+            rejected, recall, _ = roc_curve(rows["is_defective"], predictions[name]["probability"])
+            axes.plot(rejected, recall, label=text)
         draw_diagonal(axes, "no model")
         axes.set(xlabel="share of good parts rejected", ylabel="share of defects found")
         axes.legend(loc="lower right")

@@ -42,8 +42,8 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         rows["image"] = read_images([*map(Path, rows["name"])], data.size, progress)
         rows["is_defective"] = rows["kind"] != GOOD
         rows["visibility"] = np.full(len(table), np.nan)
-    for name, found in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
-        if not found.any():
+    for name, is_kind in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
+        if not is_kind.any():
             kinds = ", ".join(sorted({*rows["kind"].tolist()}))
             raise UserError(f"{data.source} has no image that is {name}: its kinds are {kinds}.")
     pairs = duplicates.find(rows["image"], rows["part"])

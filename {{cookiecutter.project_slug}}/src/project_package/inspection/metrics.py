@@ -114,15 +114,15 @@ def slices(rows: Columns) -> Mapping[str, Values]:
     """Slice by kind of defect, with all good images, by type, brightness, and without copies."""
     good = ~rows["is_defective"]
     kinds = rows["kind"]
-    found = {kind: good | (kinds == kind) for kind in sorted({*kinds.tolist()} - {GOOD})}
-    found |= {name: rows["type"] == name for name in sorted({*rows["type"].tolist()} - {""})}
+    masks = {kind: good | (kinds == kind) for kind in sorted({*kinds.tolist()} - {GOOD})}
+    masks |= {name: rows["type"] == name for name in sorted({*rows["type"].tolist()} - {""})}
     light = rows["image"].mean((1, 2))
     low, high = np.quantile(light, [1 / 3, 2 / 3])
-    found |= {"dark images": light < low, "bright images": light >= high}
+    masks |= {"dark images": light < low, "bright images": light >= high}
     if rows["copied"].any():
-        found["without copies"] = ~rows["copied"]
+        masks["without copies"] = ~rows["copied"]
     return {
         name: mask
-        for name, mask in found.items()
+        for name, mask in masks.items()
         if min(np.sum(mask & good), np.sum(mask & ~good)) >= SMALLEST
     }

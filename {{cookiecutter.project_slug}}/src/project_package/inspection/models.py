@@ -41,8 +41,8 @@ class Baseline:
 
     def predict(self, rows: Columns) -> Columns:
         """Return probability and decision."""
-        found = self.pipeline.predict_proba(statistics(rows["image"]))[:, 1]
-        return self.details.decide(found.astype(np.float32))
+        probabilities = self.pipeline.predict_proba(statistics(rows["image"]))[:, 1]
+        return self.details.decide(probabilities.astype(np.float32))
 
     def files(self) -> Files:
         """Return graph and details."""
@@ -58,8 +58,8 @@ class Trained:
 
     def predict(self, rows: Columns) -> Columns:
         """Return probability and decision."""
-        found = self.network.predict(rows["image"][..., None], verbose=0)
-        return self.details.decide(found.reshape(-1))
+        probabilities = self.network.predict(rows["image"][..., None], verbose=0)
+        return self.details.decide(probabilities.reshape(-1))
 
     def files(self) -> Files:
         """Return graph, details and, to read, the layers."""
@@ -156,8 +156,8 @@ def cache_key(
 def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Outcome) -> Fitted:
     """Choose the threshold of least cost on the validation images."""
     labels = validation.rows["is_defective"]
-    found = validation.predictions["probability"]
-    chosen = {"threshold": threshold(labels, found, params.decide)}
+    probabilities = validation.predictions["probability"]
+    chosen = {"threshold": threshold(labels, probabilities, params.decide)}
     finished: Fitted = replace(fitted, details=fitted.details.model_copy(update=chosen))
     return finished
 

@@ -22,9 +22,9 @@ PARAMS = InspectionParams
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:
     """Return name, part, probability and decision."""
-    found = {name: rows[name] for name in ("name", "part") if name in rows}
+    identifiers = {name: rows[name] for name in ("name", "part") if name in rows}
     decision = np.where(predictions["decision"], "defect", "good")
-    return {**found, "probability": predictions["probability"], "decision": decision}
+    return {**identifiers, "probability": predictions["probability"], "decision": decision}
 
 
 def incompatible(params: InspectionParams, bundle: Bundle) -> str:

@@ -23,17 +23,17 @@ def choose(project: Project, full: tuple[Bundle, Outcome], small: tuple[Bundle, 
     contenders = (new.predictions, old.predictions)
     gain = gate.paired_bootstrap(project.training, old.rows, contenders, project.params.promote)
     row = take(old.rows, np.arange(1))
-    found = decide_quantisation(
+    decision = decide_quantisation(
         project,
         gain,
         (before.megabytes, after.megabytes),
         (milliseconds(project, before, row), milliseconds(project, after, row)),
     )
-    project.console.print(found.reason)
+    project.console.print(decision.reason)
     # 2. Record the finding, and how the exported graph compares with the network: a quantised graph
     # was compared with itself only.
-    manifest = before.manifest.model_copy(update={"quantisation": found})
-    return replace(after if found.taken else before, manifest=manifest)
+    manifest = before.manifest.model_copy(update={"quantisation": decision})
+    return replace(after if decision.taken else before, manifest=manifest)
 
 
 def decide_quantisation(

@@ -35,8 +35,8 @@ class Console:
 
     def epoch(self, what: str, epoch: int, scores: Mapping[str, float]) -> None:
         """Print the scores of an epoch, which is counted from 0, above the progress bar."""
-        found = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-        self.print(f"{what}, epoch {epoch + 1}: {found}")
+        text = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        self.print(f"{what}, epoch {epoch + 1}: {text}")
 
     @contextmanager
     def step(self, name: str) -> Iterator[training.Progress]:

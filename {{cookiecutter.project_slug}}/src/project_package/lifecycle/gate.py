@@ -61,15 +61,14 @@ def gain_by_weights(
     parts = []
     for period in np.unique(periods):
         mask = periods == period
-        own = take(rows, mask)
-        mine, theirs = (metric.scorer(own, take(p, mask)) for p in contenders)
-        parts.append((mask, mine, theirs))
+        part = take(rows, mask)
+        new, old = (metric.scorer(part, take(p, mask)) for p in contenders)
+        parts.append((mask, new, old))
 
     def gain(weights: Weights) -> float:
         gains = []
-        for mask, mine, theirs in parts:
-            own = weights[mask]
-            gains.append(metric.gain(mine(own), theirs(own)))
+        for mask, new, old in parts:
+            gains.append(metric.gain(new(weights[mask]), old(weights[mask])))
         return float(np.mean(gains))
 
     return gain
@@ -145,9 +144,9 @@ def _limited(rule: str, score: Score | None, rival: str, limit: float, where: st
     """Require that a score is not worse than the rival's by more than the limit."""
     if score is None:
         return Verdict(rule, False, "cannot be scored on these rows", where)
-    own = number(score.model)
+    model = number(score.model)
     other = number(score.baseline)
-    detail = f"{score.label} {own} against {other} of {rival}; it may lose {limit:g}"
+    detail = f"{score.label} {model} against {other} of {rival}; it may lose {limit:g}"
     return Verdict(rule, score.gain >= -limit, detail, where)
 
 
@@ -186,20 +185,21 @@ def least_parity_rows(candidate: Candidate | None, promote: Promote) -> int:
 
 
 def same_answers(
-    found: Parity | None, promote: Promote, candidate: Candidate | None = None
+    measured: Parity | None, promote: Promote, candidate: Candidate | None = None
 ) -> Verdict:
     """Require a difference below the limit and no changed decision, on enough rows."""
     where = "promote.max_difference, promote.min_parity_rows"
-    if found is None:
+    if measured is None:
         return Verdict("parity", False, "the bundle was not compared with the fitted model", where)
     limit = promote.max_difference
     least = least_parity_rows(candidate, promote)
-    same = found.largest_difference < limit and found.changed_decisions == 0
+    same = measured.largest_difference < limit and measured.changed_decisions == 0
     detail = (
-        f"largest difference {found.largest_difference:.1e} of {limit:.0e}, "
-        f"{found.changed_decisions} decisions changed, on {found.rows:,} rows of {least:,} required"
+        f"largest difference {measured.largest_difference:.1e} of {limit:.0e}, "
+        f"{measured.changed_decisions} decisions changed, on {measured.rows:,} rows of {least:,} "
+        "required"
     )
-    return Verdict("parity", same and found.rows >= least, detail, where)
+    return Verdict("parity", same and measured.rows >= least, detail, where)
 
 
 def latency_calls(candidate: Candidate | None) -> int:

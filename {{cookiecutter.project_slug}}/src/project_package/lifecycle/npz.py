@@ -36,8 +36,8 @@ def from_npz(content: bytes) -> dict[str, Columns]:
         for key, values in arrays.items():
             table, _, column = key.partition("/")
             name, _, kind = column.rpartition("/")
-            found = _from_json(values) if kind == "json" else values
-            tables.setdefault(table, {})[name] = found
+            column_values = _from_json(values) if kind == "json" else values
+            tables.setdefault(table, {})[name] = column_values
     return {**tables}
 
 

@@ -95,8 +95,8 @@ def apply_rules(
     elif champion and before:
         old = champion_predictions(project, champion, before, challenger)
         progress(0.3)
-        more, slices = compare_with_champion(project, challenger, old)
-        verdicts += more
+        against_champion, slices = compare_with_champion(project, challenger, old)
+        verdicts += against_champion
         rival = "the champion"
     # 3. Check slices, parity, size and time.
     verdicts += gate.slices(training.goal, slices, rival, limits)

@@ -61,10 +61,10 @@ class Registry:
         models = self.client.search_registered_models(of_name)  # one, or none before the first
         aliases = [(alias, int(n)) for model in models for alias, n in model.aliases.items()]
         versions = []
-        for found in self.client.search_model_versions(of_name):
-            number = int(found.version)
-            own = tuple(alias for alias, n in aliases if n == number)
-            versions.append(Version(number, str(found.run_id), found.creation_timestamp, own))
+        for entry in self.client.search_model_versions(of_name):
+            number = int(entry.version)
+            names = tuple(alias for alias, n in aliases if n == number)
+            versions.append(Version(number, str(entry.run_id), entry.creation_timestamp, names))
         return sorted(versions, key=lambda version: -version.number)
 
     def find(self, which: int | str) -> Version | None:

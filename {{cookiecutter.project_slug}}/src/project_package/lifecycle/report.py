@@ -120,9 +120,9 @@ def headline(document: Document) -> str:
     worse = [f"“{name}”" for name, score in scored if score and -score.gain > score.spread]
     if goal.gain <= 0:
         return "The model is no better than the simple baseline."
-    much = "clearly" if goal.gain > goal.spread else "slightly"
+    degree = "clearly" if goal.gain > goal.spread else "slightly"
     but = f", but clearly worse on {', '.join(worse)}" if worse else ""
-    return f"The model is {much} better than the simple baseline{but}."
+    return f"The model is {degree} better than the simple baseline{but}."
 
 
 def svg(figure: Figure) -> str:

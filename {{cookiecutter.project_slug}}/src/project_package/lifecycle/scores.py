@@ -70,9 +70,9 @@ def assess(training: Training, rows: Columns, predictions: Predictions) -> Evalu
     """Score the contenders on test rows; raise UserError when a period does not define a metric."""
     scores = []
     periods = len(np.unique(training.periods(rows)))
-    found = score_rows(training, rows, predictions)
+    by_metric = score_rows(training, rows, predictions)
     for metric in training.metrics:
-        score = found[metric.name]
+        score = by_metric[metric.name]
         if score is None or len(score.periods) < periods:
             raise UserError(
                 f"{metric.label} is not defined in every period of the test: one "
@@ -116,16 +116,16 @@ def score_rows(
 
 
 def _part(rows: Columns, predictions: Predictions, mask: NDArray[np.bool_]) -> Part:
-    return take(rows, mask), {name: take(own, mask) for name, own in predictions.items()}
+    return take(rows, mask), {name: take(columns, mask) for name, columns in predictions.items()}
 
 
 def _score(metric: Metric, parts: Sequence[Part], whole: Sequence[Part] | None) -> Score | None:
     """Score the whole, or else average over the periods that define the metric."""
     by_period = _defined(metric, parts)
-    found = by_period if whole is None else _defined(metric, whole)
-    if not by_period or not found:
+    scored = by_period if whole is None else _defined(metric, whole)
+    if not by_period or not scored:
         return None
-    model, baseline, naive = np.mean([scores for _, scores in found], axis=0)
+    model, baseline, naive = np.mean([scores for _, scores in scored], axis=0)
     models = [scores[0] for _, scores in by_period]
     return Score(
         name=metric.name,
@@ -137,13 +137,16 @@ def _score(metric: Metric, parts: Sequence[Part], whole: Sequence[Part] | None) 
         periods=tuple(models),
         baseline=baseline,
         naive=naive,
-        ceiling=np.mean([metric.ceiling(rows) for rows, _ in found]) if metric.ceiling else None,
+        ceiling=np.mean([metric.ceiling(rows) for rows, _ in scored]) if metric.ceiling else None,
     )
 
 
 def _defined(metric: Metric, parts: Sequence[Part]) -> list[tuple[Columns, list[float]]]:
     """Return the parts in which all contenders have a score, with these scores."""
-    scored = ((rows, [metric.score(rows, own[n]) for n in CONTENDERS]) for rows, own in parts)
+    scored = (
+        (rows, [metric.score(rows, predictions[n]) for n in CONTENDERS])
+        for rows, predictions in parts
+    )
     return [(rows, scores) for rows, scores in scored if np.isfinite(scores).all()]
 
 

@@ -91,12 +91,12 @@ class Search:
         trial.set_user_attr("folds", scores)
         trial.set_user_attr("epochs", epochs)
 
-        def report(epoch: int, found: Mapping[str, float]) -> None:
+        def report(epoch: int, epoch_scores: Mapping[str, float]) -> None:
             number = len(scores)
-            epochs.append((number, epoch, dict(found)))
+            epochs.append((number, epoch, dict(epoch_scores)))
             trial.set_user_attr("epochs", epochs)
-            self.show(f"{candidate.name} trial {trial.number}, fold {number}", epoch, found)
-            _prune(trial, found["score"], number * FOLD_STEPS + epoch)
+            self.show(f"{candidate.name} trial {trial.number}, fold {number}", epoch, epoch_scores)
+            _prune(trial, epoch_scores["score"], number * FOLD_STEPS + epoch)
 
         for number, fold in enumerate(self.folds):
             fitted = candidate.fit(fold.train, settings, self.seed, report)

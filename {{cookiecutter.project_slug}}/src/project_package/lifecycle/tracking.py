@@ -182,10 +182,10 @@ def connect(settings: Settings, workspace: Workspace, name: str, about: str) -> 
         client = MlflowClient()
         local = (workspace.root / "mlartifacts").absolute().as_uri()
         location = local if address.startswith("sqlite:") else None
-        found = client.get_experiment_by_name(name)
+        existing = client.get_experiment_by_name(name)
         tags = {NOTE: about, "mlflow.experimentKind": "custom_model_development"}
         experiment = (
-            found.experiment_id if found else client.create_experiment(name, location, tags)
+            existing.experiment_id if existing else client.create_experiment(name, location, tags)
         )
         return Tracking(client, experiment, workspace.root)
     except (MlflowException, SQLAlchemyError) as error:

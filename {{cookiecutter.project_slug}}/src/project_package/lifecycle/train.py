@@ -160,11 +160,11 @@ def check_bundle(
     bundle = Bundle(files, manifest)
     loaded = project.load(bundle).predict(compared)
     expected = finished.predict(compared)
-    found = gate.parity(loaded, expected, project.training.export_differs)
-    verdict = gate.same_answers(found, params.promote, candidate)
+    parity = gate.parity(loaded, expected, project.training.export_differs)
+    verdict = gate.same_answers(parity, params.promote, candidate)
     if not verdict.passed:
         raise GateRefused(f"The bundle of {manifest.candidate} is not its fitted model: {verdict}.")
-    return replace(bundle, manifest=manifest.model_copy(update={"parity": found}))
+    return replace(bundle, manifest=manifest.model_copy(update={"parity": parity}))
 
 
 def fit(project: Project, choice: Choice, rows: Columns, fold: int | None = None) -> Fitted:

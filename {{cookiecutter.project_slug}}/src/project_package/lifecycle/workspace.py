@@ -70,10 +70,10 @@ class Workspace:
         digest = digest or (latest.read_text("utf-8") if latest.exists() else "")
         if not digest:
             raise UserError("There is no data yet: run `ml data` first.")
-        found = Dataset(digest, self.data / digest)
-        if not found.path.exists():
+        dataset = Dataset(digest, self.data / digest)
+        if not dataset.path.exists():
             raise UserError(f"The data set {digest} is gone from {self.data}: run `ml data` again.")
-        return found
+        return dataset
 
 
 def replace_text(path: Path, text: str) -> None:

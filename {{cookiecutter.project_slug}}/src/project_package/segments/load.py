@@ -68,10 +68,10 @@ def households(baskets: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     unknown = [pl.lit(float("nan")).alias(n) for n in TRAITS if n not in baskets.columns]
     known = recent.with_columns(unknown).filter(pl.len().over(HOUSEHOLD) >= MIN_BASKETS)
     traits = pl.col(TRAITS).first().fill_null(float("nan"))
-    found = known.group_by(HOUSEHOLD).agg(traits).sort(HOUSEHOLD)
+    table = known.group_by(HOUSEHOLD).agg(traits).sort(HOUSEHOLD)
     amounts = [pl.lit(0.0).alias(name) for name in SPENT]
     now = pl.lit(as_of).cast(pl.Datetime("ms")).alias(TIMESTAMP)
-    moments = found.select(HOUSEHOLD, now, *amounts, pl.lit(1.0).alias("is_now"))
+    moments = table.select(HOUSEHOLD, now, *amounts, pl.lit(1.0).alias("is_now"))
     bought = known.with_columns(pl.lit(0.0).alias("is_now")).select(moments.columns)
     both = pl.concat([bought, moments]).sort(TIMESTAMP, "is_now", HOUSEHOLD)
     rows = {
@@ -80,7 +80,7 @@ def households(baskets: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
         **{name: both[name].to_numpy() for name in ("is_now", *SPENT)},
     }
     computed = feature_columns(rows, np.flatnonzero(rows["is_now"]))
-    return found.with_columns(pl.Series(name, values) for name, values in computed.items())
+    return table.with_columns(pl.Series(name, values) for name, values in computed.items())
 
 
 def columns(table: pl.DataFrame) -> Columns:
@@ -99,21 +99,21 @@ def read_batch(params: SegmentsParams, source: Path, folder: Path) -> Columns:
     """
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         canonical = Path(scratch) / ROWS
-        own = params.data.model_copy(update={"source": str(source.absolute())})
-        import_rows(own, LAYOUT, canonical)
-        check_baskets(canonical, own)
+        data = params.data.model_copy(update={"source": str(source.absolute())})
+        import_rows(data, LAYOUT, canonical)
+        check_baskets(canonical, data)
         asked = pl.read_parquet(canonical)
     past = pl.read_parquet(folder / ROWS)
     as_of = max(midnight_after(past), midnight_after(asked))
     known = past.join(asked, on=HOUSEHOLD, how="semi").join(asked, on="basket_id", how="anti")
-    found = households(pl.concat([known, asked], how="diagonal").sort(LAYOUT.order), as_of)
-    absent = asked.join(found, on=HOUSEHOLD, how="anti")
+    described = households(pl.concat([known, asked], how="diagonal").sort(LAYOUT.order), as_of)
+    absent = asked.join(described, on=HOUSEHOLD, how="anti")
     if len(absent):
         rule = f"must have {MIN_BASKETS} baskets in the {DAYS} days before {as_of:%Y-%m-%d}"
         rows = absent.head(SHOWN).select("basket_id", HOUSEHOLD, TIMESTAMP).to_dicts()
         short = Violation(HOUSEHOLD, rule, len(absent), rows)
-        raise violations_error("The baskets", [short], own.columns)
-    return columns(found)
+        raise violations_error("The baskets", [short], data.columns)
+    return columns(described)
 
 
 def recent_events(folder: Path) -> Columns:
@@ -129,12 +129,16 @@ def examples(folder: Path, rows: Columns, count: int) -> list[SegmentsRequest]:
     baskets = pl.read_parquet(folder / ROWS)
     as_of = midnight_after(baskets)
     recent = baskets.filter(pl.col(TIMESTAMP) > as_of - timedelta(days=DAYS))
-    found = recent.select(HOUSEHOLD, *Basket.model_fields).partition_by(HOUSEHOLD, as_dict=True)
-    small = [found[name,] for name in rows[HOUSEHOLD] if len(found[name,]) <= MAX_BASKETS]
+    by_household = recent.select(HOUSEHOLD, *Basket.model_fields).partition_by(
+        HOUSEHOLD, as_dict=True
+    )
+    small = [
+        by_household[name,] for name in rows[HOUSEHOLD] if len(by_household[name,]) <= MAX_BASKETS
+    ]
     pseudonym = pl.format("basket-{}", pl.int_range(1, pl.len() + 1))
     requests = []
-    for number, mine in enumerate(small[:count], 1):
-        renamed = mine.drop(HOUSEHOLD).with_columns(basket_id=pseudonym).to_dicts()
+    for number, group in enumerate(small[:count], 1):
+        renamed = group.drop(HOUSEHOLD).with_columns(basket_id=pseudonym).to_dicts()
         values = {HOUSEHOLD: f"household-{number}", "as_of": as_of, "baskets": renamed}
         requests.append(SegmentsRequest.model_validate(values))
     return requests

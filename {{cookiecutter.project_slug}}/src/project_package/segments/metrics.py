@@ -41,8 +41,8 @@ def with_distances(rows: Columns, predictions: Columns) -> Columns:
     measured alike.
     """
     positions = standard(rows)
-    found = {name: predictions[name] for name in ("segment", "resampled")}
-    return {**found, "distances": cdist(positions, positions)}
+    segments = {name: predictions[name] for name in ("segment", "resampled")}
+    return {**segments, "distances": cdist(positions, positions)}
 
 
 def silhouette(distances: NDArray[Any], segment: NDArray[Any], weights: Weights) -> float:
@@ -67,14 +67,14 @@ def silhouette(distances: NDArray[Any], segment: NDArray[Any], weights: Weights)
     return float(np.average(values[counts], weights=weights[counts]))
 
 
-def agreement(one: NDArray[Any], two: NDArray[Any], weights: Weights) -> float:
+def agreement(first: NDArray[Any], second: NDArray[Any], weights: Weights) -> float:
     """Return the adjusted Rand index (Hubert and Arabie 1985) of two partitions of weighted rows.
 
     Partitions number their parts from 0. 1 for equal partitions, about 0 for independent ones; NaN
     when there are fewer than two rows.
     """
-    shape = (int(one.max()) + 1, int(two.max()) + 1)
-    cells = np.bincount(one * shape[1] + two, weights, minlength=shape[0] * shape[1])
+    shape = (int(first.max()) + 1, int(second.max()) + 1)
+    cells = np.bincount(first * shape[1] + second, weights, minlength=shape[0] * shape[1])
     table = cells.reshape(shape)
     together, rows, columns, pairs = (
         float(np.sum(counts * (counts - 1))) / 2

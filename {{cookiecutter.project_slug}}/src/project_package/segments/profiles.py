@@ -52,8 +52,8 @@ def deviations(rows: Columns, segment: NDArray[Any], count: int) -> NDArray[Any]
 
 def medians(rows: Columns, mask: NDArray[np.bool_]) -> dict[str, float]:
     """Return the median of each feature over the rows of a mask; over all if it is empty."""
-    mine = mask if mask.any() else ~mask
-    return {name: float(np.median(rows[name][mine])) for name in INPUTS}
+    chosen = mask if mask.any() else ~mask
+    return {name: float(np.median(rows[name][chosen])) for name in INPUTS}
 
 
 def largest(away: NDArray[Any]) -> NDArray[Any]:
@@ -63,13 +63,13 @@ def largest(away: NDArray[Any]) -> NDArray[Any]:
 
 def names(away: NDArray[Any]) -> list[str]:
     """Name segments after their two most distinctive features; add more, or numbers, to equals."""
-    found = [name_of(line, 2) for line in away]
+    labels = [name_of(line, 2) for line in away]
     for words in range(3, len(INPUTS) + 1):
-        found = [
-            name_of(line, words) if found.count(name) > 1 else name
-            for line, name in zip(away, found, strict=True)
+        labels = [
+            name_of(line, words) if labels.count(name) > 1 else name
+            for line, name in zip(away, labels, strict=True)
         ]
-    return [f"{name} ({n})" if found.count(name) > 1 else name for n, name in enumerate(found)]
+    return [f"{name} ({n})" if labels.count(name) > 1 else name for n, name in enumerate(labels)]
 
 
 def name_of(away: NDArray[Any], words: int) -> str:

@@ -72,8 +72,8 @@ class EventTransactions:
                 if stored and not all(self.store.add(_at(rows, stored), claim=True)):
                     raise HTTPException(409, IN_FLIGHT, {"Retry-After": "1"})
             # 2. Read the histories that the event store has.
-            read = self.store.history(_at(rows, stored)) if stored else []
-            histories = dict(zip(stored, read, strict=True))
+            loaded = self.store.history(_at(rows, stored)) if stored else []
+            histories = dict(zip(stored, loaded, strict=True))
             for i in () if self.history.request_is_event else stored:
                 if error := self.history.error(requests[i], histories[i]):
                     raise invalid(error, "body", "instances", i)
@@ -81,8 +81,10 @@ class EventTransactions:
             new = [i for i in range(len(requests)) if first[i] == i and i not in answers]
             batches: list[PredictedBatch] = []
             if new:
-                own = [histories.get(i) or self.history.from_request(requests[i]) for i in new]
-                with_features = self.history.add_features(_at(rows, new), own)
+                new_histories = [
+                    histories.get(i) or self.history.from_request(requests[i]) for i in new
+                ]
+                with_features = self.history.add_features(_at(rows, new), new_histories)
                 predicted, batches = self.canary.predict(with_features)
                 answers |= dict(zip(new, predicted, strict=True))
             if stored and self.history.request_is_event:
@@ -113,9 +115,7 @@ def _at(rows: Columns, positions: Sequence[int]) -> Columns:
     return take(rows, np.array(positions, np.int64))
 
 
-def _is_equal(one: Any, two: Any) -> bool:
+def _is_equal(value: Any, other: Any) -> bool:
     """Compare values; None and NaN are both a missing one."""
-    missing = [
-        value is None or (isinstance(value, float) and math.isnan(value)) for value in (one, two)
-    ]
-    return all(missing) or bool(one == two)
+    missing = [v is None or (isinstance(v, float) and math.isnan(v)) for v in (value, other)]
+    return all(missing) or bool(value == other)

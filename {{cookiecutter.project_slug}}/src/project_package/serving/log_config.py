@@ -32,7 +32,9 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[0]:
             frames = traceback.extract_tb(record.exc_info[2])
             line["error"] = record.exc_info[0].__name__
-            line["traceback"] = [f"{one.filename}:{one.lineno} {one.name}" for one in frames]
+            line["traceback"] = [
+                f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames
+            ]
         return json.dumps(line, default=str)
 
 

@@ -127,4 +127,4 @@ def _to_json(columns: Columns) -> list[str]:
     """Return each row as a JSON object; numbers that are not finite become null."""
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     objects = (dict(zip(columns, row, strict=True)) for row in rows)
-    return [to_json(one, inf_nan_mode="null").decode() for one in objects]
+    return [to_json(item, inf_nan_mode="null").decode() for item in objects]

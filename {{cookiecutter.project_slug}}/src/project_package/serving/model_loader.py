@@ -219,12 +219,14 @@ def verify(served: ServedModel) -> float:
     return seconds / len(requests)
 
 
-def is_close(one: Any, two: Any) -> bool:
+def is_close(value: Any, other: Any) -> bool:
     """Return whether two JSON values are equal, numbers up to `TOLERANCE`."""
-    if isinstance(one, float) and isinstance(two, float):
-        return math.isclose(one, two, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    if isinstance(one, dict) and isinstance(two, dict):
-        return one.keys() == two.keys() and all(is_close(one[name], two[name]) for name in one)
-    if isinstance(one, list) and isinstance(two, list):
-        return len(one) == len(two) and all(map(is_close, one, two))
-    return bool(one == two)
+    if isinstance(value, float) and isinstance(other, float):
+        return math.isclose(value, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(
+            is_close(value[name], other[name]) for name in value
+        )
+    if isinstance(value, list) and isinstance(other, list):
+        return len(value) == len(other) and all(map(is_close, value, other))
+    return bool(value == other)

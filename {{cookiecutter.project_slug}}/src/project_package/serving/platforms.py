@@ -62,16 +62,16 @@ def read_instances(body: PlatformBody, adapter: TypeAdapter[list[BaseModel]]) ->
         RequestValidationError: an instance breaks a rule, or rows have different lengths.
     """
     (name,) = (name for name in FORMATS if getattr(body, name) is not None)
-    found = getattr(body, name)
+    content = getattr(body, name)
     try:
-        if isinstance(found, Split):
-            if len(set(found.columns)) < len(found.columns):
+        if isinstance(content, Split):
+            if len(set(content.columns)) < len(content.columns):
                 raise invalid("must have different column names", "body", name)
-            found = [dict(zip(found.columns, row, strict=True)) for row in found.data]
-        elif isinstance(found, dict):
-            rows = zip(*found.values(), strict=True)
-            found = [dict(zip(found, row, strict=True)) for row in rows]
-        return adapter.validate_json(to_json(found), strict=True)
+            content = [dict(zip(content.columns, row, strict=True)) for row in content.data]
+        elif isinstance(content, dict):
+            rows = zip(*content.values(), strict=True)
+            content = [dict(zip(content, row, strict=True)) for row in rows]
+        return adapter.validate_json(to_json(content), strict=True)
     except ValidationError as error:
         raise RequestValidationError(list_errors(error, name)) from None
     except ValueError:

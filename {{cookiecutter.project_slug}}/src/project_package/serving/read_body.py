@@ -86,7 +86,7 @@ def list_errors(error: ValidationError, *within: str) -> list[dict[str, Any]]:
     if (count := error.error_count()) > MAX_ERRORS:
         return [{"loc": location, "msg": f"has {count:,} errors", "type": "too_many_errors"}]
     errors = error.errors(include_url=False, include_context=False, include_input=False)
-    for one in errors:
-        within_body = (part[:MAX_NAME] if isinstance(part, str) else part for part in one["loc"])
-        one["loc"] = (*location, *within_body)
-    return [dict(one) for one in errors]
+    for item in errors:
+        within_body = (part[:MAX_NAME] if isinstance(part, str) else part for part in item["loc"])
+        item["loc"] = (*location, *within_body)
+    return [dict(item) for item in errors]

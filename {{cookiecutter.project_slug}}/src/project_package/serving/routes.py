@@ -186,13 +186,13 @@ def document(app: FastAPI, task: Task) -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        found = generate()  # the same object each time
-        found["components"]["securitySchemes"] = SCHEMES
-        for operations in found["paths"].values():
+        described = generate()  # the same object each time
+        described["components"]["securitySchemes"] = SCHEMES
+        for operations in described["paths"].values():
             for operation in operations.values():
                 body = operation.get("requestBody", {"content": {}})
                 for content in body["content"].values():
-                    found["components"]["schemas"] |= content["schema"].pop("$defs", {})
-        return found
+                    described["components"]["schemas"] |= content["schema"].pop("$defs", {})
+        return described
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -38,9 +38,9 @@ def to_baskets(
 
     `times` (milliseconds) and `items` are those of purchases in order of time.
     """
-    found, starts = np.unique(times, return_index=True)
+    distinct, starts = np.unique(times, return_index=True)
     groups = np.split(items, starts)[1:]  # nothing is before the first
-    return found, [tuple(sorted({*group})) for group in groups]
+    return distinct, [tuple(sorted({*group})) for group in groups]
 
 
 def recent(
@@ -55,13 +55,13 @@ def recent(
 
 def features(rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
     """Compute baskets and days of rows, each from the purchases of its household."""
-    found = []
+    read = []
     for now, history in zip(rows[TIMESTAMP].tolist(), histories, strict=True):
         bought = history.get(
             HOUSEHOLD, {TIMESTAMP: np.empty(0, np.int64), ITEM: np.empty(0, object)}
         )
-        found.append(recent(*to_baskets(bought[TIMESTAMP], bought[ITEM]), now))
+        read.append(recent(*to_baskets(bought[TIMESTAMP], bought[ITEM]), now))
     return {
-        "baskets": objects(baskets for baskets, _ in found),
-        "days": objects(days for _, days in found),
+        "baskets": objects(baskets for baskets, _ in read),
+        "days": objects(days for _, days in read),
     }

@@ -34,11 +34,11 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
 def by_week(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
     """Draw the recall of each week of the test."""
     numbers, week = np.unique(weeks(rows), return_inverse=True)
-    found = {name: recalls(rows, predictions[name]) for name in CONTENDERS}
+    recall = {name: recalls(rows, predictions[name]) for name in CONTENDERS}
 
     def draw(axes: Any) -> None:
         positions = np.arange(len(numbers))
-        draw_means(axes, positions, week, found)
+        draw_means(axes, positions, week, recall)
         axes.set_xticks(positions, positions + 1)
         axes.set(ylim=(0, None), xlabel="week of the test", ylabel=f"recall@{TOP_K}")
         axes.legend()
@@ -53,8 +53,8 @@ def by_rank(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
 
     def draw(axes: Any) -> None:
         for name, text in CONTENDERS.items():
-            found = np.cumsum(hits(rows, predictions[name]), axis=1) / size[:, None]
-            axes.plot(np.arange(1, found.shape[1] + 1), found.mean(0), label=text)
+            recall = np.cumsum(hits(rows, predictions[name]), axis=1) / size[:, None]
+            axes.plot(np.arange(1, recall.shape[1] + 1), recall.mean(0), label=text)
         axes.set(ylim=(0, None), xlabel="items recommended", ylabel="share of the basket found")
         axes.set_xticks((1, 5, 10, 15, TOP_K))
         axes.legend()

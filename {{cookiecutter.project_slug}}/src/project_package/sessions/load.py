@@ -135,19 +135,19 @@ def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
     """
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         canonical = Path(scratch) / ROWS
-        own = params.data.model_copy(update={"source": str(source.absolute())})
-        import_rows(own, LAYOUT, canonical)
-        check_purchases(canonical, own)
+        data = params.data.model_copy(update={"source": str(source.absolute())})
+        import_rows(data, LAYOUT, canonical)
+        check_purchases(canonical, data)
         asked = pl.read_parquet(canonical)
     past = pl.read_parquet(folder / ROWS).join(asked, on=HOUSEHOLD, how="semi")
     everyone = list(households(pl.concat([past, asked]).unique()))
     now = max(int(who.times[-1]) for who in everyone)
-    found = [recent(who.times, who.baskets, now) for who in everyone]
+    read = [recent(who.times, who.baskets, now) for who in everyone]
     return {
         TIMESTAMP: np.full(len(everyone), now),
         HOUSEHOLD: objects(who.household for who in everyone),
-        "baskets": objects(baskets for baskets, _ in found),
-        "days": objects(days for _, days in found),
+        "baskets": objects(baskets for baskets, _ in read),
+        "days": objects(days for _, days in read),
     }
 
 

@@ -40,16 +40,16 @@ def recalls(rows: Columns, predictions: Columns) -> Values:
 
 def reciprocal_ranks(rows: Columns, predictions: Columns) -> Values:
     """Return one over the rank of the first item that is bought; 0 if it is none of 20."""
-    found = hits(rows, predictions)
-    return np.asarray(found.any(1) / (1 + found.argmax(1)))
+    is_hit = hits(rows, predictions)
+    return np.asarray(is_hit.any(1) / (1 + is_hit.argmax(1)))
 
 
 def discounted_gains(rows: Columns, predictions: Columns) -> Values:
     """Return the normalised discounted cumulative gains (Järvelin and Kekäläinen 2002)."""
-    found = hits(rows, predictions)
-    discounts = 1 / np.log2(np.arange(2, found.shape[1] + 2))
+    is_hit = hits(rows, predictions)
+    discounts = 1 / np.log2(np.arange(2, is_hit.shape[1] + 2))
     ideal = np.cumsum(discounts)[np.minimum(sizes(rows), len(discounts)) - 1]
-    return np.asarray(found @ discounts / ideal)
+    return np.asarray(is_hit @ discounts / ideal)
 
 
 def recalls_of(repeated: bool, rows: Columns, predictions: Columns) -> Values:
@@ -134,20 +134,20 @@ def naive(rows: Columns) -> Columns:
     return {"items": items, "scores": np.tile(counts / counts.sum(), (length(rows), 1))}
 
 
-def lists_differ(one: Columns, two: Columns) -> NDArray[np.bool_]:
+def lists_differ(first: Columns, second: Columns) -> NDArray[np.bool_]:
     """Return the rows, (rows,), whose lists of best items differ between two predictions.
 
     Items that have one score in the first predictions may change places.
     """
-    most = min(one["items"].shape[1], two["items"].shape[1])  # a catalogue can be smaller
-    differ = one["items"][:, :most] != two["items"][:, :most]
-    found = np.zeros(len(differ), np.bool_)
+    most = min(first["items"].shape[1], second["items"].shape[1])  # a catalogue can be smaller
+    differ = first["items"][:, :most] != second["items"][:, :most]
+    rows = np.zeros(len(differ), np.bool_)
     for row in np.flatnonzero(differ.any(axis=1)):
-        scores = dict(zip(one["items"][row], one["scores"][row].tolist(), strict=True))
-        pairs = zip(one["items"][row, :most], two["items"][row, :most], strict=True)
-        last = one["scores"][row, -1]  # other items have no more than this
-        found[row] = any(abs(scores[a] - scores.get(b, last)) > 1e-5 for a, b in pairs)
-    return found
+        scores = dict(zip(first["items"][row], first["scores"][row].tolist(), strict=True))
+        pairs = zip(first["items"][row, :most], second["items"][row, :most], strict=True)
+        last = first["scores"][row, -1]  # other items have no more than this
+        rows[row] = any(abs(scores[a] - scores.get(b, last)) > 1e-5 for a, b in pairs)
+    return rows
 
 
 def weeks(rows: Columns) -> Values:

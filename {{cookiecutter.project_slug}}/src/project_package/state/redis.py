@@ -104,32 +104,36 @@ class RedisStore:
         times = (self._retention, self._replica, self._claim_time if claim else 0)
         for key, values in zip(keys, to_values(rows, self._columns), strict=True):
             event = dict(zip(self._columns, values, strict=True))
-            sets = [f"entity:{one.name}:{event[one.name]}" for one in self._history.entities]
+            sets = [
+                f"entity:{entity.name}:{event[entity.name]}" for entity in self._history.entities
+            ]
             names = [f"event:{key}", f"claim:{key}", f"answer:{key}", "events:sequence", *sets]
             self._add(names, [_json(event), event[TIMESTAMP], key, *times], client=pipeline)
         return [reply == 1 for reply in pipeline.execute()]
 
     def history(self, rows: Columns) -> list[HistoryRows]:
         """Return the events of each row's entities up to its time, stored before the row itself."""
-        own = self._keys(rows) if self._history.request_is_event else [""] * length(rows)
+        request_keys = self._keys(rows) if self._history.request_is_event else [""] * length(rows)
         pipeline = self._redis.pipeline(transaction=False)
         for entity in self._history.entities:
             for name, until in zip(rows[entity.name], rows[TIMESTAMP].tolist(), strict=True):
                 since = until - entity.ttl // MILLISECOND
                 pipeline.zrangebyscore(f"entity:{entity.name}:{name}", f"({since}", until)
         replies = pipeline.execute()
-        events = self._events([*own, *chain.from_iterable(replies)])
+        events = self._events([*request_keys, *chain.from_iterable(replies)])
         keys = iter(replies)
-        histories: list[dict[str, Columns]] = [{} for _ in own]
+        histories: list[dict[str, Columns]] = [{} for _ in request_keys]
         for entity in self._history.entities:
             columns = {name: self._columns[name] for name in (TIMESTAMP, *entity.columns)}
-            for history, own_key, name in zip(histories, own, rows[entity.name], strict=True):
-                before = events[own_key][0] if own_key in events else math.inf
-                found = [events[key] for key in next(keys) if key in events]
-                found.sort(key=lambda stored: (stored[1][TIMESTAMP], stored[0]))
+            for history, request_key, name in zip(
+                histories, request_keys, rows[entity.name], strict=True
+            ):
+                before = events[request_key][0] if request_key in events else math.inf
+                stored_events = [events[key] for key in next(keys) if key in events]
+                stored_events.sort(key=lambda stored: (stored[1][TIMESTAMP], stored[0]))
                 values = [
                     tuple(event[column] for column in columns)
-                    for sequence, event in found
+                    for sequence, event in stored_events
                     # The key of an expired event may be that of another entity's event now.
                     if sequence < before and event[entity.name] == name
                 ]
@@ -161,7 +165,7 @@ class RedisStore:
     @reported(RedisError)
     def erase(self, entity: str) -> int:
         """Delete all events of an entity id, of any kind of entity; return how many."""
-        names = [one.name for one in self._history.entities]
+        names = [kind.name for kind in self._history.entities]
         sets = [f"entity:{name}:{entity}" for name in names]
         keys = list(chain.from_iterable(self._redis.zrange(name, 0, -1) for name in sets))
         events = self._events(keys)

@@ -91,10 +91,10 @@ class SqliteStore:
     def find(self, rows: Columns) -> list[StoredEvent | None]:
         """Return the stored event with each row's key; None where there is none."""
         sql = f"SELECT {_names(self._columns)}, answer FROM events WHERE {self._where}"  # noqa: S608
-        found = [self._file.execute(sql, key).fetchone() for key in to_values(rows, self._key)]
+        stored = [self._file.execute(sql, key).fetchone() for key in to_values(rows, self._key)]
         return [
             StoredEvent(dict(zip(self._columns, event, strict=False)), event[-1]) if event else None
-            for event in found
+            for event in stored
         ]
 
     def add(self, rows: Columns, claim: bool = False) -> list[bool]:
@@ -123,8 +123,8 @@ class SqliteStore:
             asked = zip(rows[entity.name], rows[TIMESTAMP].tolist(), before, strict=True)
             for history, (name, until, last) in zip(histories, asked, strict=True):
                 since = until - entity.ttl // MILLISECOND
-                found = self._file.execute(sql, (name, since, until, last)).fetchall()
-                history[entity.name] = to_columns(found, columns)
+                values = self._file.execute(sql, (name, since, until, last)).fetchall()
+                history[entity.name] = to_columns(values, columns)
         return [*histories]
 
     def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
@@ -143,7 +143,7 @@ class SqliteStore:
 
     def erase(self, entity: str) -> int:
         """Delete all events of an entity id, of any kind of entity; return how many."""
-        names = [f'"{one.name}" = ?' for one in self._history.entities]
+        names = [f'"{kind.name}" = ?' for kind in self._history.entities]
         sql = f"DELETE FROM events WHERE {' OR '.join(names)}"  # noqa: S608
         with self.transaction():
             erased = self._file.execute(sql, [entity] * len(names)).rowcount

@@ -76,9 +76,9 @@ class TabularModel:
         if EXPLAIN in rows and rows[EXPLAIN].any():
             wanted = np.flatnonzero(rows[EXPLAIN])
             inputs = take({name: rows[name] for name in problem.features}, wanted)
-            found = effects(self._scores, inputs, self.details.typical)
+            effect = effects(self._scores, inputs, self.details.typical)
             chosen = predictions["prediction"][wanted] if problem.classes else 0
-            moved[wanted] = found[np.arange(len(wanted)), :, chosen]
+            moved[wanted] = effect[np.arange(len(wanted)), :, chosen]
         return {**predictions, "effects": moved}
 
     def _scores(self, rows: Columns) -> NDArray[np.float64]:

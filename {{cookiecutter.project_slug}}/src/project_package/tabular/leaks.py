@@ -19,18 +19,18 @@ SAMPLE = 20_000  # rows that are looked at, at most
 LEAK = 0.995  # a column that predicts the target so well alone (ROC AUC, R²) is suspected
 
 
-def without_leaks(found: Profile, table: DuckDBPyRelation, target: str) -> Profile:
+def without_leaks(profile: Profile, table: DuckDBPyRelation, target: str) -> Profile:
     """Make suspected features outcomes, with a warning for each."""
-    columns = {**found.schema.columns}
-    warnings = [*found.warnings]
-    for name, score in leaks(table, found.schema, target):
+    columns = {**profile.schema.columns}
+    warnings = [*profile.warnings]
+    for name, score in leaks(table, profile.schema, target):
         columns[name] = columns[name].model_copy(update={"role": "outcome"})
         warnings.append(
             f"{name} predicts the target nearly alone ({score:.4f} of 1): it is an outcome now; "
             "make it a feature only if it is known before the target"
         )
-    schema = found.schema.model_copy(update={"columns": columns})
-    return Profile(schema, found.positive, warnings)
+    schema = profile.schema.model_copy(update={"columns": columns})
+    return Profile(schema, profile.positive, warnings)
 
 
 def leaks(table: DuckDBPyRelation, schema: Schema, target: str) -> Iterator[tuple[str, float]]:
@@ -54,8 +54,8 @@ def leaks(table: DuckDBPyRelation, schema: Schema, target: str) -> Iterator[tupl
 
 def codes(values: pl.Series) -> NDArray[Any]:
     """Return numbers, or the ranks of texts; NaN where missing."""
-    found = values.rank("dense") if values.dtype == pl.String else values
-    return found.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    numbers = values.rank("dense") if values.dtype == pl.String else values
+    return numbers.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def score_alone(inputs: NDArray[Any], truth: NDArray[Any], is_class: bool) -> float:

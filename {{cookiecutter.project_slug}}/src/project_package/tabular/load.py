@@ -94,7 +94,9 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     optional = [n for n in (*identifiers, problem.column_of("time")) if n and n not in required]
     listed = problem.table.columns.items()
     columns = {name: column for name, column in listed if name in (*required, *optional)}
-    renamed = {name: own for name, own in params.data.columns.items() if name in columns}
+    renamed = {
+        name: source_name for name, source_name in params.data.columns.items() if name in columns
+    }
     data = params.data.model_copy(update={"source": str(source.absolute()), "columns": renamed})
     schema = problem.table.model_copy(update={"columns": columns})
     checks = rules({name: columns[name] for name in required}, limits=False)
@@ -136,14 +138,18 @@ def examples(problem: Problem, _: Path, rows: Columns, count: int) -> list[BaseM
 
 def batch_table(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
     """Return the columns of the file of predictions: ids, group and time, then the answers."""
-    found = {name: rows[name] for name in problem.table.of_role("id", "group") if name in rows}
+    identifiers = {
+        name: rows[name] for name in problem.table.of_role("id", "group") if name in rows
+    }
     if (time := problem.column_of("time")) in rows:
-        found[time] = rows[time].astype("datetime64[ms]")
+        identifiers[time] = rows[time].astype("datetime64[ms]")
     if problem.classes:
         answers = {"prediction": np.array(problem.classes, object)[predictions["prediction"]]}
         for name, share in zip(problem.classes, predictions["probabilities"].T, strict=True):
             answers[f"probability {name}"] = share
     else:
         answers = {name: predictions[name] for name in ("prediction", "low", "high")}
-    own = {f"own {name}" if name in answers else name: values for name, values in found.items()}
-    return {**own, **answers}
+    renamed = {
+        f"own {name}" if name in answers else name: values for name, values in identifiers.items()
+    }
+    return {**renamed, **answers}

@@ -74,8 +74,8 @@ def coverage_gap(params: TabularParams, y: Values, p: Columns, w: Weights) -> fl
 
 def in_interval(y: Values, p: Columns) -> Values:
     """Return whether each value lies in its interval."""
-    found: Values = (y >= p["low"]) & (y <= p["high"])
-    return found
+    inside: Values = (y >= p["low"]) & (y <= p["high"])
+    return inside
 
 
 TEXTS = {
@@ -183,26 +183,26 @@ def periods(problem: Problem, rows: Columns) -> Values:
     rank = np.unique(rows[time], return_inverse=True)[1] if time else np.argsort(order)
     for count in range(min(PERIODS, int(rank.max()) + 1), 1, -1):
         part: Values = rank * count // (rank.max() + 1) if time else rank % count
-        found = [len(np.unique(target[part == number])) for number in range(count)]
-        if min(found) >= max(2, len(problem.classes)):
+        classes = [len(np.unique(target[part == number])) for number in range(count)]
+        if min(classes) >= max(2, len(problem.classes)):
             return part
     return np.zeros(len(target), np.int64)
 
 
 def slices(problem: Problem, rows: Columns) -> Mapping[str, Values]:
     """Slice by every yes or no and by categories with few values; also by missing values."""
-    found: dict[str, Values] = {}
+    masks: dict[str, Values] = {}
     for name in problem.features:
         column = problem.table.columns[name]
         values = rows[name]
         if column.type == "boolean":
-            found |= {f"{name} true": values == 1, f"{name} false": values == 0}
+            masks |= {f"{name} true": values == 1, f"{name} false": values == 0}
         elif column.type == "category" and not column.others and len(column.categories) <= SLICED:
-            found |= {f"{name} {value}": values == value for value in column.categories}
+            masks |= {f"{name} {value}": values == value for value in column.categories}
         else:
             continue
-        found[f"{name} missing"] = (values == "") if values.dtype == object else np.isnan(values)
-    large = {name: mask for name, mask in found.items() if np.sum(mask) >= SMALLEST}
+        masks[f"{name} missing"] = (values == "") if values.dtype == object else np.isnan(values)
+    large = {name: mask for name, mask in masks.items() if np.sum(mask) >= SMALLEST}
     if problem.kind != "binary":
         return large
     counts = {n: np.bincount(rows[problem.target][m], minlength=2) for n, m in large.items()}

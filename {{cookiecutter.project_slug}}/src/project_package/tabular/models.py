@@ -43,8 +43,8 @@ class Fitted:
         """Return what `Details.decide` does."""
         table = to_table(self.details.problem, rows)
         if self.details.problem.classes:
-            found = self.pipeline.predict_proba(table).astype(np.float32)
-            return self.details.decide({"probabilities": found})
+            probabilities = self.pipeline.predict_proba(table).astype(np.float32)
+            return self.details.decide({"probabilities": probabilities})
         return self.details.decide({"variable": self.pipeline.predict(table)})
 
     def files(self) -> Files:
@@ -149,25 +149,25 @@ def finish(params: TabularParams, fitted: Fitted, rows: Columns, validation: Out
     details = fitted.details
     problem = fitted.details.problem
     target = validation.rows[problem.target]
-    found = validation.predictions["probabilities" if problem.classes else "prediction"]
+    predicted = validation.predictions["probabilities" if problem.classes else "prediction"]
     changes: dict[str, Any] = {"typical": typical(problem, rows)}
     if problem.kind == "binary":
-        changes["threshold"] = threshold(target, found[:, 1], params.decide)
+        changes["threshold"] = threshold(target, predicted[:, 1], params.decide)
     if problem.kind == "regression":
-        changes |= margins(target, found, params.decide.tail)
+        changes |= margins(target, predicted, params.decide.tail)
     return replace(fitted, details=details.model_copy(update=changes))
 
 
 def typical(problem: Problem, rows: Columns) -> dict[str, float | str]:
     """Return the median or the most frequent value of each feature; 0 where none is known."""
-    found: dict[str, float | str] = {}
+    references: dict[str, float | str] = {}
     for name in problem.categories:
         values, counts = np.unique(rows[name].astype(str), return_counts=True)
-        found[name] = str(values[counts.argmax()])
+        references[name] = str(values[counts.argmax()])
     for name in problem.numbers:
         known = rows[name][~np.isnan(rows[name])]
-        found[name] = float(np.median(known)) if len(known) else 0.0
-    return {name: found[name] for name in problem.features}
+        references[name] = float(np.median(known)) if len(known) else 0.0
+    return {name: references[name] for name in problem.features}
 
 
 def threshold(target: NDArray[Any], chances: NDArray[Any], decide: Decide) -> float:
@@ -188,11 +188,11 @@ def margins(target: NDArray[Any], predicted: NDArray[Any], tail: float) -> dict[
     prediction (Vovk et al. 2005), each bound on its own.
     """
     bins = max(1, min(BINS, len(target) // ROWS_A_BIN))
-    found: dict[str, list[float]] = {"centres": [], "below": [], "above": []}
+    bounds: dict[str, list[float]] = {"centres": [], "below": [], "above": []}
     for part in np.array_split(np.argsort(predicted, kind="stable"), bins):
         level = min(1.0, (1 - tail) * (1 + 1 / len(part)))
         error = target[part] - predicted[part]
-        found["centres"].append(float(np.mean(predicted[part])))
+        bounds["centres"].append(float(np.mean(predicted[part])))
         for name, errors in (("below", -error), ("above", error)):
-            found[name].append(max(0.0, float(np.quantile(errors, level, method="higher"))))
-    return {name: tuple(numbers) for name, numbers in found.items()}
+            bounds[name].append(max(0.0, float(np.quantile(errors, level, method="higher"))))
+    return {name: tuple(numbers) for name, numbers in bounds.items()}

@@ -105,10 +105,10 @@ def find_problem(table: Schema, target: str, positive: str = "") -> Problem:
     if len(classes) == 2:
         require_known("data.positive", [positive or classes[1]], f"a class of {target}", classes)
         classes = tuple(sorted(classes, key=lambda name: name == (positive or classes[1])))
-    found = Problem(table=table, target=target, classes=classes)
-    if not found.features:
+    problem = Problem(table=table, target=target, classes=classes)
+    if not problem.features:
         raise UserError(f"{SCHEMA} has no feature: change the role of at least one column.")
-    return found
+    return problem
 
 
 def find_classes(table: Schema, target: str) -> tuple[str, ...]:

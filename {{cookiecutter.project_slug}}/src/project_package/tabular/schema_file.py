@@ -59,22 +59,22 @@ def propose(
     is_query = QUERY.match(options.source)
     source = {"source": "sql", "query": options.source} if is_query else {"source": options.source}
     data = before.model_copy(update={**source, "target": options.target, "columns": {}})
-    found = look(data, options)
-    yield from (f"- {warning}" for warning in found.warnings)
-    classes = find_classes(found.schema, options.target)
+    described = look(data, options)
+    yield from (f"- {warning}" for warning in described.warnings)
+    classes = find_classes(described.schema, options.target)
     if classes and options.classes.get(options.target) is False:
         raise UserError(f'--task regression: "{options.target}" has values that are not numbers.')
     old = path.read_text("utf-8", "replace") if path.exists() else ""
-    new = schema_text(found.schema)
+    new = schema_text(described.schema)
     if old and before.source != PURCHASES and not overwrite:
         differences = unified_diff(old.splitlines(), new.splitlines(), SCHEMA, "found", lineterm="")
         yield "\n".join(differences) or "Nothing differs."
         yield f"{SCHEMA} stays as it is; --overwrite replaces it."
         return
     write(path, new)
-    data = data.model_copy(update={"positive": found.positive})
+    data = data.model_copy(update={"positive": described.positive})
     write(params, params_text(params.read_text(encoding="utf-8"), data))
-    features = len(found.schema.of_role("feature"))
+    features = len(described.schema.of_role("feature"))
     yield f"Features in {SCHEMA}: {features}. Review it, then run `ml pipeline`."
 
 
@@ -87,8 +87,8 @@ def look(data: TabularData, options: SchemaOptions) -> Profile:
             table = duck.read_parquet(str(path))
             named = [options.target, *options.roles, *options.classes]
             require_known("ml schema", named, "a column of the table", table.columns)
-            found = profile(table, options.target, options.roles, options.classes)
-            return without_leaks(found, table, options.target)
+            described = profile(table, options.target, options.roles, options.classes)
+            return without_leaks(described, table, options.target)
 
 
 def schema_text(schema: Schema) -> str:

@@ -24,13 +24,13 @@ def graph_inputs(problem: Problem, rows: Columns) -> Columns:
 
     A kind of feature that the table does not have is not an input.
     """
-    found = {}
+    inputs = {}
     if problem.numbers:
         columns = [rows[name] for name in problem.numbers]
-        found["numbers"] = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
+        inputs["numbers"] = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
     if problem.categories:
-        found["categories"] = np.stack([rows[name] for name in problem.categories], axis=1)
-    return found
+        inputs["categories"] = np.stack([rows[name] for name in problem.categories], axis=1)
+    return inputs
 
 
 def load(bundle: Bundle) -> TabularModel:
@@ -73,8 +73,8 @@ def to_responses(problem: Problem, _: Columns, predictions: Columns) -> list[Bas
         if problem.classes:
             shares = zip(problem.classes, predictions["probabilities"][row].tolist(), strict=True)
             name = problem.classes[value]
-            one = ClassResponse(prediction=name, probabilities=dict(shares), reasons=reasons)
-            responses.append(one)
+            answer = ClassResponse(prediction=name, probabilities=dict(shares), reasons=reasons)
+            responses.append(answer)
         else:
             low = predictions["low"][row]
             high = predictions["high"][row]

@@ -24,11 +24,13 @@ PARAMS = TabularParams
 
 def incompatible(problem: Problem, bundle: Bundle) -> str:
     """Return what a bundle predicts or reads that this problem does not have; empty if nothing."""
-    own = Details.model_validate_json(bundle.files[DETAILS]).problem
-    if (own.target, own.classes) != (problem.target, problem.classes):
-        return f"predicts {own.target}" + (f" ({', '.join(own.classes)})" if own.classes else "")
+    trained = Details.model_validate_json(bundle.files[DETAILS]).problem
+    if (trained.target, trained.classes) != (problem.target, problem.classes):
+        return f"predicts {trained.target}" + (
+            f" ({', '.join(trained.classes)})" if trained.classes else ""
+        )
     now = {name: column.type for name, column in problem.table.columns.items()}
-    columns = {name: own.table.columns[name] for name in own.features}
+    columns = {name: trained.table.columns[name] for name in trained.features}
     other = [f"{n} ({c.type})" for n, c in columns.items() if c.type != now.get(n)]
     return f"reads {', '.join(other)}" if other else ""
 
