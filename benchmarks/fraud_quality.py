@@ -18,6 +18,7 @@ from fraud_oracle import oracle
 from numpy.typing import NDArray
 from rich.progress import track
 
+from project_package.binary_metrics import average_precision, roc_auc
 from project_package.contract.training import Fold
 from project_package.fraud.feature_table import build_feature_table
 from project_package.fraud.load import FEATURES_FILE
@@ -25,7 +26,6 @@ from project_package.fraud.metrics import card_precision
 from project_package.fraud.params import FraudParams, Split
 from project_package.fraud.simulator import START, simulate
 from project_package.fraud.split import split
-from project_package.thresholds import average_precision, roc_auc
 
 LIBRARIES = ("numpy", "polars", "scikit-learn", "xgboost-cpu")
 SEEDS = (4, 5, 6)

@@ -20,6 +20,7 @@ import numpy as np
 import report
 from elpv import list_cells
 
+from project_package.binary_metrics import roc_auc
 from project_package.columns import Columns, length, take
 from project_package.inspection import load, metrics
 from project_package.inspection.models import candidates, quantise
@@ -28,7 +29,6 @@ from project_package.inspection.split import split
 from project_package.inspection.task import model_of
 from project_package.lifecycle.gate import processor_milliseconds
 from project_package.onnx_runtime import GRAPH
-from project_package.thresholds import roc_auc
 
 LIBRARIES = ("numpy", "scikit-learn", "keras", "tensorflow-cpu", "onnxruntime")
 SEEDS = (1, 2, 3)

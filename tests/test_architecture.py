@@ -93,10 +93,30 @@ def test_no_lock_file_and_no_index_is_committed() -> None:
             assert not hosts.search(path.read_text(encoding="utf-8")), path
 
 
-@pytest.mark.parametrize("use_case", USE_CASES)
-def test_imports_point_inward(use_case: str, bake: Bake) -> None:
-    project = bake(use_case=use_case)
+def broken_contracts(project: Path) -> str:
+    """Return what the import rules of a project find; empty when they are kept."""
     lint = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     path = {"PYTHONPATH": str(project / "src"), "PATH": ""}
     done = subprocess.run(lint, cwd=project, env=path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    return done.stdout if done.returncode else ""
+
+
+@pytest.mark.parametrize("use_case", USE_CASES)
+def test_imports_point_inward(use_case: str, bake: Bake) -> None:
+    assert not broken_contracts(bake(use_case=use_case))
+
+
+def test_monitoring_imports_stages_and_no_stage_imports_it(tmp_path: Path) -> None:
+    project = bake_from(TEMPLATE, tmp_path, use_case="fraud", package_name="example")
+    source = project / "src" / "example"
+    (source / "monitoring").mkdir()
+    (source / "monitoring" / "__init__.py").touch()
+    retrain = "from ..lifecycle.train import train\nfrom ..model_store import Store\n"
+    (source / "monitoring" / "retrain.py").write_text(retrain, encoding="utf-8")
+    assert not broken_contracts(project)
+    for folder in ("contract", "lifecycle", "serving"):
+        module = source / folder / "odd.py"
+        module.write_text("from ..monitoring import retrain\n", encoding="utf-8")
+        broken = broken_contracts(project)
+        assert f"example.{folder} is not allowed to import example" in broken
+        module.unlink()

@@ -19,7 +19,7 @@ OFFERED = {
     "effects",
     "weighted_mean",  # for metrics
 }
-OFFERING = {"plot_parts.py", "thresholds.py"}
+OFFERING = {"binary_metrics.py", "plot_parts.py", "thresholds.py"}
 """Modules from which each use case takes what it needs."""
 
 

@@ -18,7 +18,8 @@ from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
 from project_package.columns import Columns, to_rows
 from project_package.contract.task import Task
 from project_package.errors import ModelError
-from project_package.fields import Frozen, Identifier
+from project_package.fields import Identifier
+from project_package.frozen import Frozen
 from project_package.model_store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
 from project_package.serving.app import OpenEvents, create_app
 from project_package.settings import Settings

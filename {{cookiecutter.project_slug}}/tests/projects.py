@@ -5,10 +5,11 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import numpy as np
+from anyio.from_thread import BlockingPortal
 from plain import use_case
 from pydantic import create_model
 
@@ -30,7 +31,8 @@ def open_project(use_case: Any, root: Path) -> Project:
     """Open the project of a folder; MLflow works on the one that was opened last."""
     params = read_params(use_case.PARAMS, root / "params.toml")
     training = use_case.make_training(params, root)
-    return Project(training, params, Workspace(root), LOCAL, Console(quiet=True))
+    portal = cast("BlockingPortal", None)  # none of these models is awaited
+    return Project(training, params, Workspace(root), LOCAL, Console(quiet=True), portal)
 
 
 def copy_project(root: Path, target: Path) -> Path:

@@ -13,7 +13,7 @@ from totals import published
 
 from project_package.columns import Columns, to_rows
 from project_package.contract.history import Entity, History
-from project_package.fields import Frozen
+from project_package.frozen import Frozen
 
 DAY = 86_400_000
 START = 20_000 * DAY

@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from project_package.errors import UserError
-from project_package.fields import Frozen
+from project_package.frozen import Frozen
 from project_package.params import Params, flatten, read_params
 
 TEXT = 'name = "demo"\n'

@@ -14,9 +14,10 @@ from project_package.contract.history import (
     HistoryRows,
     HistoryTask,
 )
-from project_package.fields import Frozen, Identifier
+from project_package.fields import Identifier
+from project_package.frozen import Frozen
 from project_package.serving.event_service import open_events
-from project_package.state.settings import StateSettings
+from project_package.state.open_store import StateSettings
 from project_package.time_and_money_fields import Moment
 
 NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)

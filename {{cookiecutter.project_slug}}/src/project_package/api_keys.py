@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from .bundle import sha256
 from .contract.task import Scope
 from .errors import UserError, near, require_known
-from .fields import Frozen
+from .frozen import Frozen
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 

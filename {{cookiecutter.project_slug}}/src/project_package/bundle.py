@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from pydantic import BaseModel, Field, ValidationError
 
 from .errors import UserError
-from .fields import Frozen
+from .frozen import Frozen
 
 Files: TypeAlias = Mapping[str, bytes]
 """The content of files by name."""

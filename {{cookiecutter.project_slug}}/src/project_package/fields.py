@@ -1,17 +1,11 @@
-"""Fields that requests and tables share, and the base of values that are read."""
+"""Fields that requests and tables share."""
 
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 LONGEST_ID = 64  # characters
-
-
-class Frozen(BaseModel):
-    """A value read from a file or a request: fields cannot change, unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def parse_time(value: object) -> object:

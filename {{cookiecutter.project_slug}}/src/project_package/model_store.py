@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from .bundle import Bundle, Files, unpack
 from .errors import Unavailable, UserError
-from .fields import Frozen
+from .frozen import Frozen
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"

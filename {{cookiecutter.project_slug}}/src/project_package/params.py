@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from .errors import UserError, near
-from .fields import Frozen
+from .frozen import Frozen
 
 
 class Train(Frozen):

@@ -5,6 +5,7 @@ import optuna
 import pytest
 from multiplying import MANIFEST
 
+from project_package.binary_metrics import roc_auc
 from project_package.bundle import Bundle
 from project_package.columns import Columns, take
 from project_package.contract.training import Candidate, Outcome
@@ -13,7 +14,6 @@ from project_package.fraud.models import CANDIDATES
 from project_package.fraud.params import FraudParams
 from project_package.fraud.task import load
 from project_package.fraud.training import finish
-from project_package.thresholds import roc_auc
 
 EACH = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 

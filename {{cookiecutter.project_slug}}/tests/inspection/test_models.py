@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 from optuna.trial import FixedTrial
 
+from project_package.binary_metrics import roc_auc
 from project_package.contract.training import ignore
 from project_package.errors import UserError
 from project_package.inspection import cnn
@@ -16,7 +17,6 @@ from project_package.inspection.features import statistics
 from project_package.inspection.models import cache_key, candidates, threshold
 from project_package.inspection.params import Decide, InspectionParams, Network
 from project_package.inspection.simulator import Simulated, simulate
-from project_package.thresholds import roc_auc
 
 ROWS = simulate(Simulated(parts=100, size=32, strength=80, seed=2))
 EXAMPLES = (ROWS["image"][..., None], ROWS["is_defective"].astype(np.float32))

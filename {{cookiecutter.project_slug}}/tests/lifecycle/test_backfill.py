@@ -12,15 +12,14 @@ from states import EmptyStore
 from project_package.columns import Columns
 from project_package.contract.history import Entity, History, HistoryTask
 from project_package.contract.history_training import HistoryTraining
-from project_package.fields import Frozen
+from project_package.frozen import Frozen
 from project_package.lifecycle import event_store_access
 from project_package.lifecycle.backfill import backfill
 from project_package.lifecycle.doctor import doctor
 from project_package.lifecycle.erase import erase
 from project_package.lifecycle.project import Project
 from project_package.prediction_log import open_log
-from project_package.state.open_store import open_store
-from project_package.state.settings import StateSettings, store_address
+from project_package.state.open_store import StateSettings, open_store, store_address
 
 COUNT = 1_200
 

@@ -2,16 +2,15 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from machine import run_python
 from plain import awaited, use_case
 from plain.use_case import Customer
@@ -20,7 +19,7 @@ from projects import run_plain
 from project_package.bundle import EXAMPLES
 from project_package.cli import EntryPoint
 from project_package.columns import Columns
-from project_package.contract.call_async_model import EventLoop, to_model
+from project_package.contract.call_async_model import to_model
 from project_package.contract.task import predict_requests
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.predict import predict
@@ -59,12 +58,14 @@ class Waiting:
 
 
 @pytest.fixture
-def loop() -> Iterator[EventLoop]:
-    with closing(EventLoop()) as loop:
-        yield loop
+def portal() -> Iterator[BlockingPortal]:
+    with start_blocking_portal() as portal:
+        yield portal
 
 
-def test_answers_are_json_objects_as_in_the_server(project: Project, loop: EventLoop) -> None:
+def test_answers_are_json_objects_as_in_the_server(
+    project: Project, portal: BlockingPortal
+) -> None:
     class Probability:
         async def predict(self, rows: Columns) -> Columns:
             return {"probability": rows["months"] / 100}
@@ -72,39 +73,33 @@ def test_answers_are_json_objects_as_in_the_server(project: Project, loop: Event
     months = {"months": np.array([10, np.nan])}
     task = replace(project.champion_task(), to_rows=lambda _: months)
     customers = [Customer(months=1, bill=1, plan="basic")] * 2
-    assert predict_requests(task, to_model(Probability(), loop), customers) == [
+    assert predict_requests(task, to_model(Probability(), portal), customers) == [
         {"probability": 0.1},
         {"probability": None},
     ]
 
 
-def test_models_share_one_loop_whose_thread_ends(loop: EventLoop) -> None:
-    threads = threading.active_count()
-    models = [to_model(Waiting(), loop) for _ in range(2)]
-    assert threading.active_count() == threads
-    loops = {int(model.predict({})["loop"][0]) for model in models * 2}
-    assert len(loops) == 1
-    assert threading.active_count() == threads + 1
-    loop.close()
-    assert threading.active_count() == threads
+def test_models_of_a_project_share_one_event_loop(portal: BlockingPortal) -> None:
+    models = [to_model(Waiting(), portal) for _ in range(2)]
+    assert len({int(model.predict({})["loop"][0]) for model in models * 2}) == 1
 
 
-def test_calls_of_several_threads_wait_together(loop: EventLoop) -> None:
-    model = to_model(Meeting(), loop)
+def test_calls_of_several_threads_wait_together(portal: BlockingPortal) -> None:
+    model = to_model(Meeting(), portal)
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(model.predict, [{}, {}])) == [{}, {}]
 
 
-def test_thread_with_a_running_loop_can_predict(loop: EventLoop) -> None:
+def test_thread_with_a_running_loop_can_predict(portal: BlockingPortal) -> None:
     async def notebook() -> Columns:
-        return to_model(Waiting(), loop).predict({})
+        return to_model(Waiting(), portal).predict({})
 
     assert asyncio.run(notebook()).keys() == {"loop"}
 
 
-def test_model_that_is_not_awaited_is_itself(loop: EventLoop) -> None:
+def test_model_that_is_not_awaited_is_itself(portal: BlockingPortal) -> None:
     model = use_case.Linear(0.0, [1.0])
-    assert to_model(model, loop) is model
+    assert to_model(model, portal) is model
 
 
 def test_each_command_and_the_mlflow_model_await(

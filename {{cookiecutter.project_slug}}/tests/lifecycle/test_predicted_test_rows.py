@@ -15,13 +15,26 @@ from project_package.contract.task import Model, Task
 from project_package.lifecycle.evaluate import evaluate, find_challenger
 from project_package.lifecycle.make_dataset import make_dataset
 from project_package.lifecycle.predicted_test_rows import (
+    from_parquet,
     kept_predictions,
     predict_version,
+    to_parquet,
 )
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.train import train
 
+COLUMNS: dict[str, Any] = {
+    "probabilities": np.array([[0.1, np.nan], [np.inf, -0.0]], np.float32),
+    "decision": np.array([True, False]),
+    "codes": np.array([3, 255], np.uint8),
+    "names": np.array(["é", "trailing\0"], object),
+    "items": np.array([["milk", "名 😀"], ["", "milk"]], object),
+    "regions": np.zeros((2, 3, 3), np.float32),
+    "reversed": np.arange(4).reshape(2, 2)[:, ::-1],
+    "odd/na.npy": np.arange(2),
+}
+"""Predictions of two rows."""
 TEST_ROWS = 300  # of 900 customers
 CALLS: list[tuple[str, int]] = []
 """The candidate and the number of rows of each call."""
@@ -93,14 +106,14 @@ def test_champion_predicts_other_test_rows(copy: Project) -> None:
 
 
 def test_kept_predictions_are_not_published(candidate: Project) -> None:
-    assert kept_file(candidate, "test.npz").exists()
+    assert kept_file(candidate, "test.parquet").exists()
     assert kept_predictions(candidate, find_challenger(candidate)) is not None
     promote(candidate)
     store = Path(candidate.store.address)
     assert {path.name for path in store.glob("versions/2/*")} == {"bundle", "evidence"}
 
 
-@pytest.mark.parametrize("file", ["test.npz", "origin.json"])
+@pytest.mark.parametrize("file", ["test.parquet", "origin.json"])
 @pytest.mark.parametrize(
     "damage", [lambda _: b"", lambda old: old[:-9], lambda old: b"x" + old[1:]]
 )
@@ -111,7 +124,9 @@ def test_damaged_predictions_are_computed_again(candidate: Project, file: str, d
     assert promote(candidate) == 2
 
 
-@pytest.mark.parametrize("files", [["test.npz"], ["origin.json"], ["test.npz", "origin.json"]])
+@pytest.mark.parametrize(
+    "files", [["test.parquet"], ["origin.json"], ["test.parquet", "origin.json"]]
+)
 def test_missing_predictions_are_computed_again(candidate: Project, files: list[str]) -> None:
     for name in files:
         kept_file(candidate, name).unlink()
@@ -130,3 +145,15 @@ def test_predictions_that_cannot_be_kept_are_computed_again(candidate: Project) 
     predict_version(project, find_challenger(project))
     assert kept_predictions(project, find_challenger(project)) is None
     assert promote(project) == 2
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_kept_column_comes_back_as_it_was(name: str) -> None:
+    naive = {"decision": np.array([False, True])}
+    predictions = from_parquet(to_parquet({"model": {name: COLUMNS[name]}, "naive": naive}))
+    assert [*predictions] == ["model", "naive"]
+    assert predictions["model"].keys() == {name}
+    np.testing.assert_array_equal(predictions["model"][name], COLUMNS[name], strict=True)
+    assert [type(value) for value in predictions["model"][name].flat] == [
+        type(value) for value in COLUMNS[name].flat
+    ]

@@ -29,7 +29,7 @@ from project_package.contract.training import (
     Splits,
     Training,
 )
-from project_package.fields import Frozen
+from project_package.frozen import Frozen
 from project_package.onnx_runtime import GRAPH, OnnxModel
 from project_package.params import Params
 

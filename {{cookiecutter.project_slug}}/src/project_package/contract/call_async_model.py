@@ -1,61 +1,34 @@
 """An AsyncModel outside the server: commands and the MLflow model call it as they call a Model."""
 
-import asyncio
 import inspect
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from threading import Lock, Thread
-from typing import Any, cast
+from typing import cast
+
+from anyio.from_thread import BlockingPortal
 
 from ..columns import Columns
 from .task import AsyncModel, Model
 
 
-class EventLoop:
-    """One event loop for all awaited calls, in a thread of its own, which the first call starts.
-
-    What a model keeps, a client or a lock, belongs to the loop that used it first. The thread also
-    serves callers whose own thread runs a loop already, as that of a notebook does.
-    """
-
-    def __init__(self) -> None:
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)  # makes no loop yet
-        self._lock = Lock()
-        self._thread: Thread | None = None
-
-    def run(self, coroutine: Coroutine[Any, Any, Columns]) -> Columns:
-        """Await a coroutine and return its result; several threads may call it at once."""
-        with self._lock:
-            loop = self._runner.get_loop()
-            if self._thread is None:
-                self._thread = Thread(target=loop.run_forever, name="event loop", daemon=True)
-                self._thread.start()
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
-
-    def close(self) -> None:
-        """Cancel what still runs, and end the thread, if it was started."""
-        if self._thread is not None:
-            loop = self._runner.get_loop()
-            loop.call_soon_threadsafe(loop.stop)
-            self._thread.join()
-            self._thread = None
-        self._runner.close()
-
-
 @dataclass(frozen=True)
 class AwaitedModel:
-    """An AsyncModel as a Model."""
+    """An AsyncModel as a Model; several threads may call it at once, and one that runs a loop."""
 
     model: AsyncModel
-    loop: EventLoop
+    portal: BlockingPortal
+    """The event loop that awaits the calls, in a thread of its own."""
 
     def predict(self, rows: Columns) -> Columns:
         """Return predictions, one row per row."""
-        return self.loop.run(self.model.predict(rows))
+        return self.portal.call(self.model.predict, rows)
 
 
-def to_model(model: Model | AsyncModel, loop: EventLoop) -> Model:
-    """Return a model that is called without `await`; a loop awaits an AsyncModel."""
+def to_model(model: Model | AsyncModel, portal: BlockingPortal) -> Model:
+    """Return a model that is called without `await`.
+
+    All models of a command share one portal: what an AsyncModel keeps, a client or a lock, belongs
+    to the event loop that used it first.
+    """
     if inspect.iscoroutinefunction(model.predict):
-        return AwaitedModel(cast("AsyncModel", model), loop)
+        return AwaitedModel(cast("AsyncModel", model), portal)
     return cast("Model", model)

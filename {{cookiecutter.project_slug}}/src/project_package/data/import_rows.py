@@ -20,7 +20,7 @@ from pydantic import Field
 
 from .. import settings
 from ..errors import UserError, near, require_known
-from ..fields import Frozen
+from ..frozen import Frozen
 from .files import find_files, open_file
 from .violations import SHOWN, Violation, violations_error
 

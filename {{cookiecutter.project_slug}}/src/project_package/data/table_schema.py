@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, TypeAlias
 from pydantic import Field, ValidationError, model_validator
 
 from ..errors import UserError
-from ..fields import Frozen
+from ..frozen import Frozen
 
 SCHEMA = "schema.toml"
 Role: TypeAlias = Literal["feature", "target", "outcome", "id", "group", "time", "ignored"]

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from ..data.completejourney import Data
-from ..fields import Frozen
+from ..frozen import Frozen
 from ..params import Params
 
 

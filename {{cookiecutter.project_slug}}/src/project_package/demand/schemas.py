@@ -11,7 +11,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from ..fields import Frozen, Identifier
+from ..fields import Identifier
+from ..frozen import Frozen
 from ..time_and_money_fields import EARLIEST, GRACE, PERIOD, Money, Period
 from .features import WEEK_DAYS
 

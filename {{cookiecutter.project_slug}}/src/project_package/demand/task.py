@@ -11,7 +11,7 @@ from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
 from ..features.merge_history import merge_history
 from ..features.windows import MILLISECONDS_A_DAY
-from ..fields import Frozen
+from ..frozen import Frozen
 from ..onnx_runtime import OnnxModel
 from .features import ENTITIES, INPUTS, LEVEL, PRODUCT, WEEK_DAYS, feature_columns
 from .schemas import MIN_HISTORY, SOLD, DemandRequest, DemandResponse, PastWeek, Plan, SoldWeek

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
+from ..binary_metrics import average_precision
 from ..columns import Columns
 from ..contract.training import Figure
 from ..plot_parts import CONTENDERS, FITTED, REFERENCE, draw_calibration, label_axes
-from ..thresholds import average_precision
 from .features import DESCRIPTIONS, INPUTS
 from .metrics import Values, cost, costs_by_threshold, weeks
 

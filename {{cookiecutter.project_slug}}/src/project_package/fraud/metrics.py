@@ -13,15 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ..binary_metrics import average_precision, calibration_error, roc_auc
 from ..columns import Columns
 from ..contract.training import Metric, Weights, weighted_mean
-from ..thresholds import (
-    average_precision,
-    calibration_error,
-    least_cost_threshold,
-    roc_auc,
-    threshold_costs,
-)
+from ..thresholds import least_cost_threshold, threshold_costs
 
 Values: TypeAlias = NDArray[Any]
 SCENARIOS = {1: "large amount", 2: "compromised terminal", 3: "stolen card"}

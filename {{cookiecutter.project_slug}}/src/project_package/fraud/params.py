@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from ..data.import_rows import SourceParams
-from ..fields import Frozen
+from ..frozen import Frozen
 from ..params import Params
 
 SIMULATOR = "simulator"

@@ -10,7 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from ..fields import Frozen, Identifier
+from ..fields import Identifier
+from ..frozen import Frozen
 from ..time_and_money_fields import Moment, Money
 from .features import LABEL_DELAY_DAYS
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.metrics import roc_curve
 
+from ..binary_metrics import average_precision, calibration_error, counted, roc_auc
 from ..columns import Columns
 from ..contract.training import Metric, Weights, weighted_mean
-from ..thresholds import average_precision, break_even, calibration_error, counted, roc_auc
-from .decision import Details
+from ..thresholds import break_even
+from .decision_model import Details
 from .params import Decide, InspectionParams
 from .sources import GOOD
 

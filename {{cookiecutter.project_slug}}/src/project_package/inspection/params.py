@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ..fields import Frozen
+from ..frozen import Frozen
 from ..params import Params, Promote
 from .simulator import Simulated
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, create_model
 
-from ..fields import Frozen, Identifier
+from ..fields import Identifier
+from ..frozen import Frozen
 from .images import MAX_BYTES, scale, to_base64, to_pixels
 
 Picture = Annotated[Any, PlainValidator(to_pixels), PlainSerializer(to_base64, return_type=str)]

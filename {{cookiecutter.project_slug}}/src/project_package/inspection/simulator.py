@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..columns import Columns
-from ..fields import Frozen
+from ..frozen import Frozen
 from .images import Pixels
 from .sources import GOOD
 

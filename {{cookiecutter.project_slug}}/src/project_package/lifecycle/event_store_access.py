@@ -7,8 +7,7 @@ from pathlib import Path
 from ..contract.history import history_of
 from ..settings import shown
 from ..state.event_store import EventStore
-from ..state.open_store import open_store
-from ..state.settings import store_address
+from ..state.open_store import open_store, store_address
 from .project import Project
 
 

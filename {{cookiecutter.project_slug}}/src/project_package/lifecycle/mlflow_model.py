@@ -5,6 +5,7 @@ pickled. Instances are objects as POST /v1/predict takes them, in a list, in the
 frame, or column by column. An instance without history has no earlier events.
 """
 
+import atexit
 import json
 import math
 from collections.abc import Mapping
@@ -15,10 +16,11 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
+from anyio.from_thread import start_blocking_portal
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from project_package.bundle import read_files, unpack
-from project_package.contract.call_async_model import EventLoop, to_model
+from project_package.contract.call_async_model import to_model
 from project_package.contract.task import predict_requests
 
 
@@ -29,8 +31,9 @@ class BundleModel(PythonModel):
         """Load the bundle."""
         bundle = unpack(read_files(Path(context.artifacts["bundle"])))
         self.task = import_module(context.model_config["task"]).make_task(bundle)
-        # MLflow has no call that ends a model: the loop's thread ends with the process.
-        self.model = to_model(self.task.load(bundle), EventLoop())
+        portal = start_blocking_portal()
+        self.model = to_model(self.task.load(bundle), portal.__enter__())
+        atexit.register(portal.__exit__, None, None, None)  # MLflow has no call that ends a model
 
     def predict(self, model_input: pd.DataFrame) -> list[dict[str, Any]]:  # type: ignore[override]
         """Answer instances; the error of pydantic names what is wrong with them."""

@@ -6,12 +6,17 @@ are not published to the model store.
 
 import json
 from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import polars as pl
+from numpy.typing import NDArray
+from polars.exceptions import PolarsError
 
 from ..bundle import PARAMS, Bundle, sha256
 from ..contract.task import Model
 from ..contract.training import Splits, code_of
 from ..errors import UserError
-from .npz import from_npz, to_npz
 from .project import Project
 from .registry import Version
 from .scores import BASELINE, MODEL, NAIVE, Predictions, digest
@@ -19,7 +24,7 @@ from .tracking import log_files
 
 FOLDER = "predictions"
 """The folder of a run with the two files."""
-TABLES = "test.npz"
+TABLES = "test.parquet"
 ORIGIN = "origin.json"
 """The hash of the other file, and that of the use case's code that predicted."""
 
@@ -66,7 +71,7 @@ def kept_predictions(project: Project, version: Version) -> Predictions | None:
     content = files.get(TABLES, b"")
     if files.get(ORIGIN) != _origin(project, content):
         return None
-    return from_npz(content)
+    return from_parquet(content)
 
 
 def splits_of(project: Project, bundle: Bundle) -> Splits:
@@ -79,6 +84,31 @@ def splits_of(project: Project, bundle: Bundle) -> Splits:
             f"out: restore its parameters ({PARAMS} in its bundle) or run `ml train` again."
         )
     return splits
+
+
+def to_parquet(predictions: Predictions) -> bytes:
+    """Return a Parquet file with the columns of all contenders, such as `model/score`.
+
+    Raises:
+        PolarsError: a column has objects other than texts, which Parquet cannot store.
+    """
+    columns = {
+        f"{contender}/{name}": values
+        for contender, table in predictions.items()
+        for name, values in table.items()
+    }
+    buffer = BytesIO()
+    pl.DataFrame(columns).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def from_parquet(content: bytes) -> Predictions:
+    """Return the predictions of a file: values, types and shapes are those that were stored."""
+    predictions: dict[str, dict[str, NDArray[Any]]] = {}
+    for column in pl.read_parquet(BytesIO(content)):
+        contender, _, name = column.name.partition("/")
+        predictions.setdefault(contender, {})[name] = column.to_numpy()
+    return {**predictions}
 
 
 def _open(project: Project, version: Version, known: Predictions | None) -> PredictedVersion:
@@ -99,8 +129,8 @@ def _open(project: Project, version: Version, known: Predictions | None) -> Pred
 def _keep(project: Project, version: Version, predictions: Predictions) -> None:
     """Write predictions into the run of a version."""
     try:
-        content = to_npz(predictions)
-    except TypeError as error:
+        content = to_parquet(predictions)
+    except PolarsError as error:
         project.console.print(f"The predictions are not kept, `ml promote` repeats them: {error}.")
         return
     log_files({TABLES: content, ORIGIN: _origin(project, content)}, FOLDER, version.run)

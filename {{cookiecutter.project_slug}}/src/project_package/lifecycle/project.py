@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mlflow.exceptions import MlflowException
 from optuna.exceptions import StorageInternalError
 from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..bundle import EXAMPLES, Bundle, example_requests
-from ..contract.call_async_model import EventLoop, to_model
+from ..contract.call_async_model import to_model
 from ..contract.task import Model, Task, predict_requests
 from ..contract.training import Training
 from ..errors import ModelError, UserError
@@ -60,10 +61,10 @@ class Project:
     workspace: Workspace
     settings: Settings
     console: Console
+    portal: BlockingPortal
+    """Awaits every AsyncModel that is loaded."""
     events: StoredEvents | None = None
     """None where no feature reads earlier events."""
-    loop: EventLoop = field(default_factory=EventLoop)
-    """Awaits every AsyncModel that is loaded; `open_folder` closes it."""
 
     @cached_property
     def tracking(self) -> Tracking:
@@ -92,7 +93,7 @@ class Project:
         if reason := self.training.incompatible(bundle):
             raise UserError(f"The model {reason}, unlike the project now: run `ml pipeline`.")
         try:
-            return to_model(self.training.make_task(bundle).load(bundle), self.loop)
+            return to_model(self.training.make_task(bundle).load(bundle), self.portal)
         except Exception as error:  # the use case's `load` may raise any
             raise ModelError(
                 f"The bundle of {bundle.manifest.candidate} cannot be loaded: {error!r}. The "
@@ -126,9 +127,9 @@ def open_folder(use_case: UseCase, changes: Sequence[str], quiet: bool) -> Itera
     params = read_params(use_case.PARAMS, root / "params.toml", changes)
     try:
         training = use_case.make_training(params, root)
-        project = Project(training, params, Workspace(root), read_settings(), Console(quiet))
-        with closing(project.loop):
-            yield project
+        settings = read_settings()
+        with start_blocking_portal() as portal:
+            yield Project(training, params, Workspace(root), settings, Console(quiet), portal)
     except FAILURES as error:
         what = "The disk" if isinstance(error, DISK_FAILURES) else "MLflow or a database"
         reason = str(error).partition("\n")[0]

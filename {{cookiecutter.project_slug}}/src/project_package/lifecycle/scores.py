@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..columns import Columns, length, take
 from ..contract.training import Metric, Training
 from ..errors import UserError
-from ..fields import Frozen
+from ..frozen import Frozen
 
 Predictions: TypeAlias = Mapping[str, Columns]
 """The predictions of each contender for the same rows."""

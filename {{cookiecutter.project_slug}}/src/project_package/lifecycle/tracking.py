@@ -32,7 +32,15 @@ from ..settings import Settings, shown
 from .search import Choice
 from .workspace import Dataset, Workspace
 
-MODEL_LIBRARIES = ("mlflow", "numpy", "onnxruntime", "pandas", "pydantic", "typing-extensions")
+MODEL_LIBRARIES = (
+    "anyio",
+    "mlflow",
+    "numpy",
+    "onnxruntime",
+    "pandas",
+    "pydantic",
+    "typing-extensions",
+)
 """What the registered model of every use case imports; `Training.libraries` adds others."""
 NOTE = "mlflow.note.content"
 """The tag that MLflow shows as the description of a run or an experiment, in Markdown."""

@@ -5,7 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from ..fields import Frozen, Identifier, parse_time
+from ..fields import Identifier, parse_time
+from ..frozen import Frozen
 from ..time_and_money_fields import EARLIEST, GRACE, Moment, Money, Period
 from .features import DAYS, KINDS, MIN_BASKETS
 

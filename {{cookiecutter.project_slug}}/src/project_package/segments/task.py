@@ -16,7 +16,7 @@ from ..contract.task import Task
 from ..errors import OTHER_CODE, ModelError
 from ..features.merge_history import merge_history
 from ..features.windows import MILLISECONDS_A_DAY
-from ..fields import Frozen
+from ..frozen import Frozen
 from .features import (
     DAYS,
     DESCRIPTIONS,

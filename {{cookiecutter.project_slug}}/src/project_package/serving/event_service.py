@@ -1,6 +1,6 @@
-"""The event store behind the server: requests that need it, and the routes for events and labels.
+"""The event store behind the server: it answers requests with stored events, and stores new ones.
 
-This module and `event_transactions` exist only in projects whose features read earlier events.
+The modules `event_*` exist only in projects whose features read earlier events.
 """
 
 import asyncio
@@ -11,58 +11,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Generic, TypeVar
+from typing import TypeVar
 
-from fastapi import FastAPI, Request
-from pydantic import BaseModel, Field
+from fastapi import FastAPI
 
 from ..contract.history import History, history_of
 from ..errors import UserError
-from ..fields import Frozen
 from ..settings import Settings
 from ..state.event_store import EventStore, StateUnavailable
-from ..state.open_store import open_store
-from ..state.settings import store_address
+from ..state.open_store import open_store, store_address
 from .batching import MicroBatcher
+from .event_routes import add_event_routes
 from .event_transactions import EventTransactions
 from .predicted_batch import Prediction
 from .prediction_service import PredictionService, Requests
-from .read_body import read_body
-from .routes import protected
 
 EXPIRY_SECONDS = 60.0  # how often expired events are deleted
-MAX_EVENTS = 10_000
 Items = TypeVar("Items")
 Results = TypeVar("Results")
-T = TypeVar("T", bound=BaseModel)
-EventList = Annotated[list[T], Field(min_length=1, max_length=MAX_EVENTS, fail_fast=True)]
 log = logging.getLogger(__name__)
-
-
-class Events(Frozen, Generic[T]):
-    """Events to store."""
-
-    events: EventList[T]
-
-
-class EventsStored(BaseModel):
-    """How many events were new, and how many were stored already."""
-
-    new: int
-    known: int
-
-
-class Labels(Frozen, Generic[T]):
-    """Labels of stored events."""
-
-    labels: EventList[T]
-
-
-class LabelsSet(BaseModel):
-    """How many labels were set, and the indices of those whose event is not stored."""
-
-    set: int
-    unknown: list[int]
 
 
 class EventService:
@@ -109,27 +76,8 @@ class EventService:
         return await self._predictions.predict(requests)
 
     def add_routes(self, app: FastAPI) -> None:
-        """Add POST /v1/events, and POST /v1/labels where there are labels."""
-        events_type = Events[self._history.event]  # type: ignore[name-defined]
-
-        @app.post("/v1/events", summary="Store events", **protected("labels", events_type))
-        async def events(request: Request) -> EventsStored:
-            """Store events; one whose key is stored already changes nothing."""
-            body = await read_body(request, events_type)
-            added = await self._events.submit(body.events, len(body.events))
-            return EventsStored(new=sum(added), known=len(added) - sum(added))
-
-        if self._history.label is None:
-            return
-        labels_type = Labels[self._history.label]  # type: ignore[name-defined]
-
-        @app.post("/v1/labels", summary="Set labels", **protected("labels", labels_type))
-        async def labels(request: Request) -> LabelsSet:
-            """Set the labels of stored events."""
-            body = await read_body(request, labels_type)
-            is_known = await self._labels.submit(body.labels, len(body.labels))
-            unknown = [index for index, known in enumerate(is_known) if not known]
-            return LabelsSet(set=len(is_known) - len(unknown), unknown=unknown)
+        """Add the routes that receive events and labels."""
+        add_event_routes(app, self._history, self._events.submit, self._labels.submit)
 
     async def maintain(self, seconds: float) -> None:
         """Delete expired events every minute; retry sooner while the store cannot be used."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_valid
 from pydantic_core import to_json
 
 from ..contract.task import Task
-from ..fields import Frozen
+from ..frozen import Frozen
 from .model_loader import ModelLoader
 from .prediction_service import Predict
 from .read_body import invalid, list_errors, read_body, validate

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
 from ..contract.task import Scope, Task
-from ..fields import Frozen
+from ..frozen import Frozen
 from .auth import SCHEMES, require
 from .model_loader import ModelLoader
 from .predicted_batch import Prediction

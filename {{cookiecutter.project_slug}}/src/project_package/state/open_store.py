@@ -1,10 +1,38 @@
-"""Open the event store at an address: in a Redis, or in a SQLite file."""
+"""Where the event store is, the setting STATE_URL, and how it is opened there."""
 
 from pathlib import Path
 
 from ..contract.history import History
+from ..errors import UserError
+from ..settings import Settings, read_settings_as, shown
 from .event_store import EventStore
-from .settings import REDIS
+
+REDIS = ("redis://", "rediss://")
+
+
+class StateSettings(Settings):
+    """The settings of a project whose features read stored events."""
+
+    state_url: str = ""
+    """SQLite file or redis:// address of the event store; empty means `state.db`."""
+
+    def state(self, root: Path) -> str:
+        """Return the address of a Redis, or of an absolute file; raise UserError for another."""
+        address = self.state_url.removeprefix("sqlite:///") or "state.db"
+        if address.startswith(REDIS):
+            return address
+        if ":/" in address:
+            raise UserError(
+                f"STATE_URL={shown(address)} is none of redis://, rediss:// and sqlite:///file."
+            )
+        return str(root.absolute() / Path(address).expanduser())
+
+
+def store_address(settings: Settings, root: Path) -> str:
+    """Return the address of the event store; STATE_URL is read unless the settings have it."""
+    if not isinstance(settings, StateSettings):
+        settings = read_settings_as(StateSettings)
+    return settings.state(root)
 
 
 def open_store(address: str, history: History) -> EventStore:

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
+from ..binary_metrics import average_precision, calibration_error, counted, roc_auc
 from ..columns import Columns
 from ..contract.training import Metric, Weights, weighted_mean
 from ..errors import require_known
-from ..thresholds import average_precision, break_even, calibration_error, counted, roc_auc
-from .decision import Details
+from ..thresholds import break_even
+from .decision_model import Details
 from .params import TabularParams
 from .problem import Kind, Problem
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..columns import Columns
 from ..data.table_schema import SCHEMA, Role, Schema
 from ..errors import UserError, require_known
-from ..fields import Frozen
+from ..frozen import Frozen
 
 Kind: TypeAlias = Literal["binary", "multiclass", "regression"]
 DAY = 86_400_000  # milliseconds

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from ..data.table_schema import EXPLAIN, LARGEST, Column
-from ..fields import Frozen, Identifier, parse_time
+from ..fields import Identifier, parse_time
+from ..frozen import Frozen
 from .problem import Problem
 
 SHOWN = 10  # categories that a description lists

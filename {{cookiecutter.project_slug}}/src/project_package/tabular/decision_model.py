@@ -10,7 +10,7 @@ from ..columns import Columns, length, take
 from ..contract.task import Model
 from ..data.table_schema import EXPLAIN
 from ..explain import effects, log_odds
-from ..fields import Frozen
+from ..frozen import Frozen
 from .problem import Problem
 
 DETAILS = "model.json"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..columns import Columns, take
 from ..contract.task import Model
 from ..explain import effects, log_odds
-from ..fields import Frozen
+from ..frozen import Frozen
 from .features import INPUTS
 
 ASSETS = "assets.json"

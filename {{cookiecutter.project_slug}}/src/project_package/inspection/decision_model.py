@@ -10,7 +10,7 @@ from ..bundle import Files
 from ..columns import Columns
 from ..contract.task import Model
 from ..explain import log_odds
-from ..fields import Frozen
+from ..frozen import Frozen
 
 DETAILS = "model.json"
 

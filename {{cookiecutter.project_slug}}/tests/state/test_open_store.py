@@ -6,7 +6,7 @@ import pytest
 
 from project_package.errors import UserError
 from project_package.settings import Settings
-from project_package.state.settings import StateSettings, store_address
+from project_package.state.open_store import StateSettings, store_address
 
 
 def test_files_are_absolute_and_urls_stay(tmp_path: Path) -> None:

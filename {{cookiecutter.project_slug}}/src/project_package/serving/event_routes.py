@@ -1,0 +1,76 @@
+"""The routes that receive events and labels, with their bodies and answers."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Generic, TypeAlias, TypeVar
+
+from fastapi import FastAPI, Request
+from pydantic import BaseModel, Field
+
+from ..contract.history import History
+from ..frozen import Frozen
+from .prediction_service import Requests
+from .read_body import read_body
+from .routes import protected
+
+MAX_EVENTS = 10_000
+T = TypeVar("T", bound=BaseModel)
+EventList = Annotated[list[T], Field(min_length=1, max_length=MAX_EVENTS, fail_fast=True)]
+Store: TypeAlias = Callable[[Requests, int], Awaitable[list[bool]]]
+"""Store the items of a body, and how many they are; return a truth value for each."""
+
+
+class Events(Frozen, Generic[T]):
+    """Events to store."""
+
+    events: EventList[T]
+
+
+class EventsStored(BaseModel):
+    """How many events were new, and how many were stored already."""
+
+    new: int
+    known: int
+
+
+class Labels(Frozen, Generic[T]):
+    """Labels of stored events."""
+
+    labels: EventList[T]
+
+
+class LabelsSet(BaseModel):
+    """How many labels were set, and the indices of those whose event is not stored."""
+
+    set: int
+    unknown: list[int]
+
+
+def add_event_routes(app: FastAPI, history: History, add_events: Store, set_labels: Store) -> None:
+    """Add POST /v1/events, and POST /v1/labels where there are labels.
+
+    Args:
+        app: the application.
+        history: its event and label are the items of the bodies.
+        add_events: returns for each event whether it is new.
+        set_labels: returns for each label whether its event is stored.
+    """
+    events_type = Events[history.event]  # type: ignore[name-defined]
+
+    @app.post("/v1/events", summary="Store events", **protected("labels", events_type))
+    async def events(request: Request) -> EventsStored:
+        """Store events; one whose key is stored already changes nothing."""
+        body = await read_body(request, events_type)
+        is_new = await add_events(body.events, len(body.events))
+        return EventsStored(new=sum(is_new), known=len(is_new) - sum(is_new))
+
+    if history.label is None:
+        return
+    labels_type = Labels[history.label]  # type: ignore[name-defined]
+
+    @app.post("/v1/labels", summary="Set labels", **protected("labels", labels_type))
+    async def labels(request: Request) -> LabelsSet:
+        """Set the labels of stored events."""
+        body = await read_body(request, labels_type)
+        is_known = await set_labels(body.labels, len(body.labels))
+        unknown = [index for index, known in enumerate(is_known) if not known]
+        return LabelsSet(set=len(is_known) - len(unknown), unknown=unknown)
