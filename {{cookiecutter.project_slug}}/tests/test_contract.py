@@ -91,7 +91,7 @@ def test_same_seed_gives_the_same_bundle_and_scores(
 def test_kept_predictions_are_those_of_the_model(
     project: Project, model: Model, rows: Columns
 ) -> None:
-    version = project.registry.find(CHAMPION)
+    version = project.registry.find_version(CHAMPION)
     assert version is not None
     kept = kept_predictions(project, version)
     assert kept is not None

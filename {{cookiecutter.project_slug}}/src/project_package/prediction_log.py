@@ -46,8 +46,8 @@ class PredictionLog:
         self._key = key
         self._retention = timedelta(days=retention_days)
 
-    def check(self) -> None:
-        """Connect, and create the table if there is none."""
+    def create_table(self) -> None:
+        """Create the table if there is none; connects to the database."""
         with self._transaction():
             pass
 
@@ -135,7 +135,7 @@ def open_log(settings: Settings, root: Path) -> PredictionLog | None:
     address = sa.URL.create("sqlite", database=str(path)) if is_file else url
     opened = PredictionLog(address, key, settings.log_days)
     if is_file:  # a server may start before its database server
-        opened.check()
+        opened.create_table()
     return opened
 
 

@@ -65,7 +65,7 @@ store = open_store("state.db", HISTORY)
 events = recent_events(Path())
 with store.transaction():
     assert all(store.add(events))
-    stored = store.find(events)[-1].row["country"]
+    stored = store.find_events(events)[-1].row["country"]
     histories = store.history(take(events, np.arange(-20, 0)))
 assert stored == events["country"][-1]
 last = history_features(take(events, np.arange(-20, 0)), histories)

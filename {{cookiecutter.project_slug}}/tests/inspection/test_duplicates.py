@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from project_package.inspection.duplicates import find
+from project_package.inspection.duplicates import find_duplicates
 from project_package.inspection.images import Pixels, decode, encode, scale
 from project_package.inspection.load import load_data
 from project_package.inspection.params import InspectionParams
@@ -41,13 +41,15 @@ def test_copies_of_other_parts_are_found(change: str) -> None:
     parts = ROWS["part"]
     for number in range(10):
         images[number + 300] = CHANGES[change](images[number])
-    assert find(images, parts).tolist() == [[number, number + 300] for number in range(10)]
-    assert not len(find(images, np.full(len(parts), "one", object)))
+    assert find_duplicates(images, parts).tolist() == [
+        [number, number + 300] for number in range(10)
+    ]
+    assert not len(find_duplicates(images, np.full(len(parts), "one", object)))
 
 
 def test_default_data_have_no_copies() -> None:
     rows = simulate(Simulated())
-    assert not len(find(rows["image"], rows["part"]))
+    assert not len(find_duplicates(rows["image"], rows["part"]))
 
 
 def test_data_warn_and_test_images_are_marked(

@@ -65,7 +65,7 @@ def test_every_event_is_stored_once(calling: Project) -> None:
     assert backfill(calling) == 0
     store = open_store(store_address(calling.settings, Path()), HISTORY)
     rows = {name: values[-1:] for name, values in recent_events(Path()).items()}
-    (found,) = store.find(rows)
+    (found,) = store.find_events(rows)
     assert found is not None
     assert found.row["customer"] == str((COUNT - 1) % 7)
     store.close()

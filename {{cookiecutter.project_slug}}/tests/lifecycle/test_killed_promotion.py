@@ -76,7 +76,7 @@ def served(project: Project) -> int:
 def registered(project: Project) -> int:
     """Return the champion in MLflow after the next command."""
     list_versions(project)
-    version = project.registry.find(CHAMPION)
+    version = project.registry.find_version(CHAMPION)
     assert version is not None
     return version.number
 
@@ -104,4 +104,4 @@ def test_killed_rollback_leaves_the_old_or_new_champion(
     assert run_killed("rollback", projects) == [KILLED] * 3 + [0]
     assert [served(project) for project in projects] == [2, 2, 1, 1]
     assert [registered(project) for project in projects] == [2, 2, 1, 1]
-    assert all(project.registry.find(CHALLENGER) is None for project in projects[2:])
+    assert all(project.registry.find_version(CHALLENGER) is None for project in projects[2:])

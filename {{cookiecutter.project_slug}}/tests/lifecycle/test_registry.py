@@ -25,7 +25,7 @@ def registry(candidate: Project) -> Registry:
 
 
 def find(registry: Registry, which: int | str) -> Version:
-    return cast("Version", registry.find(which))
+    return cast("Version", registry.find_version(which))
 
 
 def pointer(registry: Registry) -> Pointer:
@@ -39,7 +39,7 @@ def no_check(*_: object) -> None:
 def test_versions_are_listed_newest_first(registry: Registry) -> None:
     versions = [(version.number, version.aliases) for version in registry.versions()]
     assert versions == [(2, (CHALLENGER,)), (1, (CHAMPION,))]
-    assert registry.find(3) is registry.find("nobody") is None
+    assert registry.find_version(3) is registry.find_version("nobody") is None
 
 
 def test_champion_is_published_whole(registry: Registry) -> None:
@@ -66,7 +66,7 @@ def test_rollback_goes_back_to_the_first_champion(registry: Registry) -> None:
     registry.set_champion(two := find(registry, 2))
     assert registry.rollback(no_check) == (2, 1)
     assert (pointer(registry).version, find(registry, CHAMPION).number) == (1, 1)
-    assert registry.find(CHALLENGER) is None
+    assert registry.find_version(CHALLENGER) is None
     with pytest.raises(UserError, match="There is no earlier champion"):
         registry.rollback(no_check)
     registry.set_champion(two)

@@ -52,7 +52,7 @@ def status(tracking: Tracking, run: str) -> str:
 
 def parent(project: Project) -> Run:
     """Return the run that trained version 1."""
-    version = project.registry.find(1)
+    version = project.registry.find_version(1)
     assert version is not None
     return project.tracking.client.get_run(version.run)
 

@@ -78,19 +78,19 @@ def test_keys_are_rotated_while_the_server_runs(path: Path) -> None:
     keys = KeyStore(path, seconds=0)
     later = KeyStore(path, seconds=60)
     old = add_key(path, "old", ["predict"])
-    assert keys.find(old)
-    assert later.find(old) is None
+    assert keys.find_key(old)
+    assert later.find_key(old) is None
     new = add_key(path, "new", ["predict"])
     remove_key(path, "old")
-    assert keys.find(old) is None
-    assert keys.find(new)
+    assert keys.find_key(old) is None
+    assert keys.find_key(new)
 
 
 def test_a_damaged_file_leaves_the_keys(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     token = add_key(path, "shop", ["predict"])
     keys = KeyStore(path, seconds=0)
     path.write_text("[", encoding="utf-8")
-    assert keys.find(token)
+    assert keys.find_key(token)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     with pytest.raises(UserError, match="cannot be read"):
         KeyStore(path, seconds=0)

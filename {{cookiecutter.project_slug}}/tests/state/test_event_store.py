@@ -44,7 +44,7 @@ def test_event_is_found_with_its_columns_and_answer(store: EventStore) -> None:
         assert store.add(payment("a", amount=2.5, note="tip")) == [True]
         store.set_answers(payment("a"), ['{"score":1}'])
     with store.transaction():
-        missing, event = store.find(batch(payment("b"), payment("a")))
+        missing, event = store.find_events(batch(payment("b"), payment("a")))
     assert missing is None
     assert event is not None
     assert event.answer == '{"score":1}'
@@ -82,7 +82,7 @@ def test_erases_whatever_kind_of_entity(store: EventStore) -> None:
     assert store.erase("x") == 2
     assert store.erase("x") == 0
     with store.transaction():
-        found = store.find(batch(*map(payment, "abc")))
+        found = store.find_events(batch(*map(payment, "abc")))
     assert [event is not None for event in found] == [False, False, True]
     assert amounts(store) == [3]
 

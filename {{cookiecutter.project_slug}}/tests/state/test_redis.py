@@ -30,7 +30,7 @@ def replicas(redis: str) -> Iterator[Replicas]:
 
 
 def find(store: RedisStore) -> StoredEvent:
-    found = store.find(payment("a"))[0]
+    found = store.find_events(payment("a"))[0]
     assert found is not None
     return found
 

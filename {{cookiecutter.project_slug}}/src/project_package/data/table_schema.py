@@ -53,7 +53,7 @@ class Schema(Frozen):
     columns: dict[str, Column]
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check_columns(self) -> Self:
         for role in ("target", "id", "group", "time"):
             if len(found := self.of_role(role)) > 1:
                 raise ValueError(f"only one column can have the role {role}: {', '.join(found)}")

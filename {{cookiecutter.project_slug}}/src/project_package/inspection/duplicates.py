@@ -20,7 +20,7 @@ ROWS_AT_ONCE = 1_000
 SHOWN = 3  # pairs that the warning names
 
 
-def find(images: NDArray[np.uint8], parts: NDArray[np.object_]) -> NDArray[np.int64]:
+def find_duplicates(images: NDArray[np.uint8], parts: NDArray[np.object_]) -> NDArray[np.int64]:
     """Return the pairs of near-duplicates of different parts, in order: (pairs, 2) row numbers."""
     plain = thumbnails(images)
     shared = PCA(max(1, min(SHARED, len(images) // 20)), svd_solver="randomized", random_state=0)
@@ -60,7 +60,7 @@ def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 def describe(
     images: NDArray[np.uint8], names: NDArray[np.object_], pairs: NDArray[np.int64]
 ) -> str:
-    """Say how many pairs there are, name the first, and say what to do."""
+    """Report how many pairs there are, the first of them, and what to do."""
     exact = sum(np.array_equal(images[a], images[b]) for a, b in pairs)
     first = "; ".join(f"{names[a]} and {names[b]}" for a, b in pairs[:SHOWN])
     return (

@@ -15,7 +15,7 @@ ACROSS = 6  # images of a row
 
 
 def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
-    """Say how many defects are found with how many false alarms, and how many images are copies."""
+    """Summarise how many defects are found, how many alarms are false, and name copies."""
     labels = rows["is_defective"]
     finds = {}
     for name in FITTED:

@@ -46,7 +46,7 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         if not is_kind.any():
             kinds = ", ".join(sorted({*rows["kind"].tolist()}))
             raise UserError(f"{data.source} has no image that is {name}: its kinds are {kinds}.")
-    pairs = duplicates.find(rows["image"], rows["part"])
+    pairs = duplicates.find_duplicates(rows["image"], rows["part"])
     if len(pairs):
         log.warning(duplicates.describe(rows["image"], rows["name"], pairs))
     files = [to_base64(image) for image in rows["image"]]

@@ -50,7 +50,7 @@ def _champion(project: Project) -> str:
 def _events(project: Project) -> str:
     if project.events is None:
         return "not used: no feature reads earlier events"
-    return project.events.check(project)
+    return project.events.check_store(project)
 
 
 def _keys(project: Project) -> str:

@@ -10,7 +10,7 @@ def erase(project: Project, entity: str) -> None:
     if not entity:
         raise UserError("The id is empty: name the entity whose data is to be deleted.")
     project.champion_task()  # without a champion nothing was served, so nothing is stored
-    events = project.events.erase(project, entity) if project.events else 0
+    events = project.events.erase_events(project, entity) if project.events else 0
     log = open_log(project.settings, project.workspace.root)
     predictions = log.erase(entity) if log else 0
     project.console.print(

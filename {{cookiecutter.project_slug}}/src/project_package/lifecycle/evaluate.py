@@ -93,7 +93,7 @@ def write_report(project: Project, version: Version, document: Document) -> None
 
 def find_challenger(project: Project) -> Version:
     """Return the challenger; raise UserError when there is none."""
-    version = project.registry.find(CHALLENGER)
+    version = project.registry.find_version(CHALLENGER)
     if version is None:
         raise UserError("There is no challenger: run `ml train` first.")
     return version

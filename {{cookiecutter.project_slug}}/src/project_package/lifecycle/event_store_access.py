@@ -24,7 +24,7 @@ def opened_store(project: Project) -> Iterator[EventStore]:
         yield store
 
 
-def check(project: Project) -> str:
+def check_store(project: Project) -> str:
     """Return the address of the event store after opening it, or that it does not exist yet."""
     project.champion_task()  # which the server needs too
     address = address_of(project)
@@ -34,7 +34,7 @@ def check(project: Project) -> str:
         return shown(address)
 
 
-def erase(project: Project, entity: str) -> int:
+def erase_events(project: Project, entity: str) -> int:
     """Delete the events of an entity id, of any kind of entity; return how many."""
     with opened_store(project) as store:
         return store.erase(entity)

@@ -45,10 +45,10 @@ class UseCase(Protocol):
 class StoredEvents(Protocol):
     """What commands do with the event store of a project that has one."""
 
-    def check(self, project: "Project") -> str:
+    def check_store(self, project: "Project") -> str:
         """Open the store, and return what there is to say about it."""
 
-    def erase(self, project: "Project", entity: str) -> int:
+    def erase_events(self, project: "Project", entity: str) -> int:
         """Delete the events of an entity id; return how many."""
 
 

@@ -67,7 +67,7 @@ class Registry:
             versions.append(Version(number, str(entry.run_id), entry.creation_timestamp, names))
         return sorted(versions, key=lambda version: -version.number)
 
-    def find(self, which: int | str) -> Version | None:
+    def find_version(self, which: int | str) -> Version | None:
         """Find a version by number or alias; None when there is none."""
         return next((v for v in self.versions() if which == v.number or which in v.aliases), None)
 
@@ -128,7 +128,7 @@ class Registry:
         number, *earlier = old.previous
         bundle = unpack(self.store.fetch(number, BUNDLE))
         check(number, bundle)
-        if (challenger := self.find(CHALLENGER)) and challenger.number == old.version:
+        if (challenger := self.find_version(CHALLENGER)) and challenger.number == old.version:
             self.client.delete_registered_model_alias(self.name, CHALLENGER)
         pointer = Pointer(version=number, digest=bundle.digest, previous=tuple(earlier))
         self.store.set_alias(CHAMPION, pointer)
@@ -144,7 +144,7 @@ class Registry:
         pointer = self.store.pointer(CHAMPION)
         if pointer is None:
             return None
-        version = self.find(pointer.version)
+        version = self.find_version(pointer.version)
         if version is None or self.bundle(version).digest != pointer.digest:
             raise UserError(
                 f"The champion in {self.store.address} is version {pointer.version}, which MLflow "

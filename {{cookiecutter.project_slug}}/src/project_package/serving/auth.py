@@ -37,18 +37,18 @@ class KeyStore:
     def __init__(self, path: Path, seconds: float) -> None:
         self.path = path
         self.seconds = seconds
-        self._read()
+        self._read_file()
 
-    def find(self, token: str) -> Key | None:
+    def find_key(self, token: str) -> Key | None:
         """Return the key of a token; None when it is unknown."""
         if time.monotonic() - self._read_at >= self.seconds:
             try:
-                self._read()
+                self._read_file()
             except UserError as error:
                 log.warning("the API keys cannot be read again", extra={"reason": str(error)})
         return self.keys.get(sha256(token.encode()))
 
-    def _read(self) -> None:
+    def _read_file(self) -> None:
         self._read_at = time.monotonic()
         self.keys = {key.sha256: key for key in api_keys.read_keys(self.path)}
 
@@ -75,16 +75,16 @@ def require(scope: Scope) -> Callable[..., Awaitable[None]]:
     It raises HTTPException: 401 without a known key, 403 when the key lacks the scope.
     """
 
-    async def check(request: Request) -> None:
+    async def admit(request: Request) -> None:
         keys: KeyStore | None = request.app.state.keys
         if keys is None:
             return
         headers = request.headers
         refused = request.app.state.metrics.refused
-        key = keys.find(headers.get("x-api-key", ""))
+        key = keys.find_key(headers.get("x-api-key", ""))
         if key is None:
             scheme, _, token = headers.get("authorization", "").partition(" ")
-            key = keys.find(token) if scheme.lower() == "bearer" else None
+            key = keys.find_key(token) if scheme.lower() == "bearer" else None
         if key is None:
             refused.labels("auth").inc()
             raise HTTPException(401, UNKNOWN.format(scope=scope), {"WWW-Authenticate": "Bearer"})
@@ -92,4 +92,4 @@ def require(scope: Scope) -> Callable[..., Awaitable[None]]:
             refused.labels("scope").inc()
             raise HTTPException(403, f"This key lacks the scope {scope}.")
 
-    return check
+    return admit

@@ -67,7 +67,7 @@ class EventTransactions:
         with self.store.transaction():
             # 1. Find the answers of repeated events, and store new ones.
             if self.history.request_is_event:
-                first, answers = self._find(rows, stored)
+                first, answers = self._find_answers(rows, stored)
                 stored = [i for i in stored if first[i] == i and i not in answers]
                 if stored and not all(self.store.add(_at(rows, stored), claim=True)):
                     raise HTTPException(409, IN_FLIGHT, {"Retry-After": "1"})
@@ -93,7 +93,7 @@ class EventTransactions:
         each = [answers[first[i]] for i in range(len(requests))]
         return split(each, bodies), batches
 
-    def _find(
+    def _find_answers(
         self, rows: Columns, positions: Sequence[int]
     ) -> tuple[list[int], dict[int, Prediction]]:
         """Return for each row the first with the same event, and the answers that are stored."""
@@ -101,7 +101,7 @@ class EventTransactions:
         first = list(range(len(values[self.history.key[0]])))
         answers = dict[int, Prediction]()
         seen = dict[tuple[object, ...], int]()
-        for i, event in zip(positions, self.store.find(_at(rows, positions)), strict=True):
+        for i, event in zip(positions, self.store.find_events(_at(rows, positions)), strict=True):
             first[i] = seen.setdefault(tuple(values[name][i] for name in self.history.key), i)
             same = event.row if event else {name: values[name][first[i]] for name in values}
             if not all(_is_equal(values[name][i], same[name]) for name in values):

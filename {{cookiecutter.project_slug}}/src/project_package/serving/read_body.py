@@ -41,7 +41,7 @@ async def read_body(
         raise invalid(f"must be {' or '.join(fields)}", "header", "content-type")
     try:
         async with asyncio.timeout(request.app.state.settings.serve_body_seconds):
-            content = await _read(request)
+            content = await _read_content(request)
     except TimeoutError:
         raise HTTPException(408, "The body took too long to arrive.", CLOSE) from None
     except ClientDisconnect:
@@ -62,7 +62,7 @@ async def validate(request: Request, parse: Callable[..., Parsed], *values: Any)
         raise RequestValidationError(list_errors(error)) from None
 
 
-async def _read(request: Request) -> bytes:
+async def _read_content(request: Request) -> bytes:
     megabytes = request.app.state.settings.serve_max_body_mb
     content = bytearray()
     if int(request.headers.get("content-length", 0)) <= megabytes * MEGABYTE:

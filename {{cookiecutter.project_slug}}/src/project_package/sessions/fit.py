@@ -46,10 +46,10 @@ def device_of(name: str) -> torch.device:
         UserError: there is no such device.
     """
     cpu = torch.device("cpu")
-    found = torch.accelerator.current_accelerator(check_available=True) or cpu
-    if name not in ("auto", "cpu", found.type):
+    accelerator = torch.accelerator.current_accelerator(check_available=True) or cpu
+    if name not in ("auto", "cpu", accelerator.type):
         raise UserError(f'PyTorch finds no device {name}: set network.device to "auto".')
-    return cpu if name == "cpu" else found
+    return cpu if name == "cpu" else accelerator
 
 
 def fit(settings: Hyperparameters, run: Run) -> Gru:
@@ -73,7 +73,7 @@ def fit(settings: Hyperparameters, run: Run) -> Gru:
     while done["epochs"] < min(options.epochs, done["best_epoch"] + options.patience + 1):
         epoch = done["epochs"]
         loss = train_epoch(run, epoch, parts, device)
-        scores = check(network, run, device)
+        scores = validate(network, run, device)
         if scores["val_loss"] < done["val_loss"]:
             best = {name: value.clone() for name, value in network.state_dict().items()}
             done |= {"val_loss": scores["val_loss"], "best_epoch": epoch, "best": best}
@@ -135,7 +135,7 @@ def tensors(catalogue: Catalogue, rows: Columns) -> Mapping[str, Tensor]:
     inputs = catalogue.encode(rows)
     items = inputs["items"]
     last = inputs["last"]
-    bought = [catalogue.read(basket) for basket in rows["bought"]]
+    bought = [catalogue.codes_read(basket) for basket in rows["bought"]]
     most = max(items.shape[2], *map(len, bought))
     following = np.zeros((*items.shape[:2], most), np.int64)
     following[:, :-1, : items.shape[2]] = items[:, 1:]
@@ -163,7 +163,7 @@ def loss_of(network: Gru, batch: Mapping[str, Tensor], device: torch.device) -> 
 
 
 @torch.no_grad()
-def check(network: Gru, run: Run, device: torch.device, count: int = 20) -> dict[str, float]:
+def validate(network: Gru, run: Run, device: torch.device, count: int = 20) -> dict[str, float]:
     """Return the loss on held-out rows, and as score the recall@20 of the last baskets' items."""
     network.eval()
     losses = []

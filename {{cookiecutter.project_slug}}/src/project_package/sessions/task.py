@@ -40,7 +40,7 @@ class Catalogue:
         left out.
         """
         different = {*chain.from_iterable(rows["baskets"])}  # rows share many: each is read once
-        codes = {basket: self.read(basket) for basket in different}
+        codes = {basket: self.codes_read(basket) for basket in different}
         known = [[codes[basket] for basket in baskets] for baskets in rows["baskets"]]
         longest = 1 + max(map(len, known), default=0)
         most = max([1, *map(len, codes.values())])
@@ -61,7 +61,7 @@ class Catalogue:
         """Return the codes of the items that are known."""
         return [self.codes[item] for item in items if item in self.codes]
 
-    def read(self, items: Sequence[str]) -> list[int]:
+    def codes_read(self, items: Sequence[str]) -> list[int]:
         """Return the codes of the items that are known, of a large basket the popular ones."""
         return sorted(self.known(items))[:MAX_ITEMS_READ]
 

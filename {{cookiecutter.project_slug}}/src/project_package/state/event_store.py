@@ -36,14 +36,14 @@ class StoredEvent:
 class EventStore(Protocol):
     """The events of a use case with history. Rows have the columns of `History.event`.
 
-    Call `find`, `add`, `history`, `set_answers` and `set_labels` inside `transaction`. Every
+    Call `find_events`, `add`, `history`, `set_answers` and `set_labels` inside `transaction`. Every
     method raises StateUnavailable when the backend cannot be used.
     """
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit what happens inside, durably; SQLite undoes it when the body raises."""
 
-    def find(self, rows: Columns) -> list[StoredEvent | None]:
+    def find_events(self, rows: Columns) -> list[StoredEvent | None]:
         """Return the stored event with each row's key; None where there is none."""
 
     def add(self, rows: Columns, claim: bool = False) -> list[bool]:

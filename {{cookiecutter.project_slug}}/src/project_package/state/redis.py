@@ -87,7 +87,7 @@ class RedisStore:
                 raise StateUnavailable(OTHER_COLUMNS)
             yield
 
-    def find(self, rows: Columns) -> list[StoredEvent | None]:
+    def find_events(self, rows: Columns) -> list[StoredEvent | None]:
         """Return the stored event with each row's key; None where there is none."""
         keys = self._keys(rows)
         events = self._events(keys)

@@ -88,7 +88,7 @@ class SqliteStore:
                     time.sleep(0.001)
             yield
 
-    def find(self, rows: Columns) -> list[StoredEvent | None]:
+    def find_events(self, rows: Columns) -> list[StoredEvent | None]:
         """Return the stored event with each row's key; None where there is none."""
         sql = f"SELECT {_names(self._columns)}, answer FROM events WHERE {self._where}"  # noqa: S608
         stored = [self._file.execute(sql, key).fetchone() for key in to_values(rows, self._key)]

@@ -22,7 +22,7 @@ REPEATS = 3
 def summary(
     problem: Problem, params: TabularParams, rows: Columns, predictions: Mapping[str, Columns]
 ) -> tuple[str, ...]:
-    """Say how many rows are found, right or close; and which columns are not used."""
+    """Summarise how many rows are found, right or close, and which columns are not used."""
     target = rows[problem.target]
     answers = [predictions[name]["prediction"] for name in FITTED]
     if problem.kind == "binary":
