@@ -13,7 +13,7 @@ from project_package.bundle import EXAMPLES
 from project_package.fraud.decision_model import ASSETS, Assets
 from project_package.fraud.features import matrix
 from project_package.fraud.schemas import FraudRequest
-from project_package.fraud.task import HISTORY, make_task
+from project_package.fraud.task import make_task
 from project_package.model_store import CHAMPION, Store
 
 HERE = Path(__file__).resolve().parent
@@ -38,8 +38,7 @@ def rivals(project: Path, requests: str) -> dict[str, Rival]:
     example = json.loads(bundle.files[EXAMPLES])[0]["request"] | {"history": []}
     request = FraudRequest.model_validate(example)
     rows = make_task(bundle).to_rows([request])
-    features = {**rows, **HISTORY.features(rows, [{}])}
-    inputs = matrix(features, Assets.model_validate_json(bundle.files[ASSETS]).medians)
+    inputs = matrix(rows, Assets.model_validate_json(bundle.files[ASSETS]).medians)
     graph = project / f"store/versions/{version}/bundle/model.onnx"
     uvicorn = (sys.executable, "-m", "uvicorn", "--log-level", "warning", "--http", "h11")
     bento = ("uv", "run", "--no-project", "--with", "bentoml,numpy,onnxruntime", "bentoml", "serve")

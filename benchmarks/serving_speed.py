@@ -119,7 +119,7 @@ def make(folder: Path) -> tuple[Project, float, int]:
     installed = [path for path in (project / ".venv").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in installed if "__pycache__" not in path.parts)
     packages = sum(path.name == "METADATA" for path in installed) - 1  # the project is one
-    ml = [sys.executable, "-m", "project_package.fraud"]
+    ml = [sys.executable, "-m", "project_package.fraud.entry_point"]
     run([*ml, "pipeline"], project)
     run([*ml, "backfill"], project)
     key = run([*ml, "key", "bench", "--scope", "predict"], project).split()[-1]
