@@ -19,8 +19,8 @@ from rich.progress import track
 
 from project_package.columns import Columns, concatenate
 from project_package.contract.training import Candidate, Fitted, Fold, Outcome
+from project_package.demand.dataset import FEATURES, FIRST_MONDAY, columns, load_data
 from project_package.demand.features import INPUTS, PLANS
-from project_package.demand.load import FEATURES, FIRST_MONDAY, columns, load_data
 from project_package.demand.metrics import (
     is_covered,
     mae,

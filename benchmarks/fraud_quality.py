@@ -20,8 +20,8 @@ from rich.progress import track
 
 from project_package.binary_metrics import average_precision, roc_auc
 from project_package.contract.training import Fold
+from project_package.fraud.dataset import FEATURES_FILE
 from project_package.fraud.feature_table import build_feature_table
-from project_package.fraud.load import FEATURES_FILE
 from project_package.fraud.metrics import card_precision
 from project_package.fraud.params import FraudParams, Split
 from project_package.fraud.simulator import START, simulate

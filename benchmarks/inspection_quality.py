@@ -22,7 +22,7 @@ from elpv import list_cells
 
 from project_package.binary_metrics import roc_auc
 from project_package.columns import Columns, length, take
-from project_package.inspection import load, metrics
+from project_package.inspection import dataset, metrics
 from project_package.inspection.models import candidates, quantise
 from project_package.inspection.params import InspectionParams
 from project_package.inspection.split import split
@@ -100,7 +100,7 @@ def prepare(params: InspectionParams, folder: Path) -> None:
     if data.source == CELLS:
         list_cells(folder / CELLS)
         data = data.model_copy(update={"source": str(folder / CELLS)})
-    load.load_data(params.model_copy(update={"data": data}), folder, lambda _: None)
+    dataset.load_data(params.model_copy(update={"data": data}), folder, lambda _: None)
 
 
 def write_backbone(path: Path, size: int) -> None:

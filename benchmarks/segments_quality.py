@@ -21,7 +21,7 @@ from scipy.stats.contingency import association, crosstab
 
 from project_package.columns import Columns, take
 from project_package.contract.training import Candidate, Fold, Hyperparameters, Outcome
-from project_package.segments import load
+from project_package.segments import dataset
 from project_package.segments.features import HOUSEHOLD, INPUTS, TRAITS
 from project_package.segments.metrics import (
     METRICS,
@@ -201,11 +201,11 @@ def moved(rows: Columns) -> str:
 
 def later(baskets: pl.DataFrame) -> str:
     """Show how many households have moved some weeks after the fit."""
-    start = load.midnight_after(baskets) - timedelta(weeks=WEEKS[-1])
-    first = load.columns(load.households(baskets, start))
+    start = dataset.midnight_after(baskets) - timedelta(weeks=WEEKS[-1])
+    first = dataset.columns(dataset.households(baskets, start))
     lines = []
     for weeks in WEEKS:
-        now = load.columns(load.households(baskets, start + timedelta(weeks=weeks)))
+        now = dataset.columns(dataset.households(baskets, start + timedelta(weeks=weeks)))
         before, after = (
             take(one, np.isin(one[HOUSEHOLD], other[HOUSEHOLD]))
             for one, other in ((first, now), (now, first))
@@ -227,9 +227,9 @@ def later(baskets: pl.DataFrame) -> str:
 def main() -> None:
     """Measure everything and write the report."""
     with TemporaryDirectory() as folder:
-        load.load_data(SegmentsParams(name="benchmark"), Path(folder), lambda _: None)
-        baskets = pl.read_parquet(Path(folder) / load.ROWS)
-    rows = load.columns(load.households(baskets, load.midnight_after(baskets)))
+        dataset.load_data(SegmentsParams(name="benchmark"), Path(folder), lambda _: None)
+        baskets = pl.read_parquet(Path(folder) / dataset.ROWS)
+    rows = dataset.columns(dataset.households(baskets, dataset.midnight_after(baskets)))
     parts = [
         "# Segments: quality and stability",
         report.measured_on(LIBRARIES, "make bench"),

@@ -19,7 +19,7 @@ from project_package.columns import Columns, length, take
 from project_package.contract.training import Splits
 from project_package.lifecycle.gate import processor_milliseconds
 from project_package.onnx_runtime import GRAPH
-from project_package.sessions import load
+from project_package.sessions import dataset
 from project_package.sessions.metrics import METRICS, naive, recalls, slices, weeks
 from project_package.sessions.models import candidates, quantise
 from project_package.sessions.params import Network, SessionsParams
@@ -145,7 +145,7 @@ def main() -> None:
     """Measure everything and write the report."""
     params = SessionsParams(name="benchmark")
     with TemporaryDirectory() as folder:
-        load.load_data(params, Path(folder), lambda _: None)
+        dataset.load_data(params, Path(folder), lambda _: None)
         splits = split(params, Path(folder))
     rows, simple = splits.test, candidates(params, Path())[:2]
     own, together = (one.fit(splits.train, one.start, 0).predict(rows) for one in simple)

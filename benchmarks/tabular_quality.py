@@ -32,7 +32,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from project_package.lifecycle.registry import EVALUATION
 from project_package.lifecycle.scores import Evaluation, Score, number
 from project_package.lifecycle.workspace import Workspace
-from project_package.params import read_params
+from project_package.read_params import read_params
 from project_package.tabular.training import PARAMS, make_training
 
 TEMPLATE = Path(__file__).resolve().parents[1]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import TEMPLATE
 
+from project_package.inspection.dataset import load_data
 from project_package.inspection.images import encode
-from project_package.inspection.load import load_data
 from project_package.inspection.metrics import slices
 from project_package.inspection.params import InspectionParams
 from project_package.inspection.split import split

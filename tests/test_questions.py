@@ -12,7 +12,7 @@ from cookiecutter.prompt import prompt_for_config
 from reserved_names import reserved_names
 
 from project_package.contract.training import Training
-from project_package.params import read_params
+from project_package.read_params import read_params
 
 ROWS = ANSWERS["_use_cases"]
 QUESTIONS = [name for name in ANSWERS if not name.startswith("_")]

@@ -22,7 +22,7 @@ from project_package.cli import EntryPoint
 from project_package.contract.training import Training
 from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
-from project_package.params import read_params
+from project_package.read_params import read_params
 from project_package.settings import Settings
 
 # Modules of this folder; projects without an event store lack the last two.

@@ -21,7 +21,7 @@ from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import train
 from project_package.lifecycle.workspace import Workspace
-from project_package.params import read_params
+from project_package.read_params import read_params
 from project_package.settings import Settings
 
 LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")

@@ -32,7 +32,7 @@ def test_reads_env_and_ignores_keys_of_other_tools(folder: Path) -> None:
         "AWS_REGION=eu\nDATABASE_URL=d\n"
         + "".join(f"{name}=\n" for name in dir(environment_variables) if name[:7] == "MLFLOW_")
     )
-    settings = read_settings()
+    settings = read_settings(Settings)
     assert settings.serve_workers == 5
     assert settings.cors_origins == ["https://a.example", "http://b"]
     assert Settings().serve_max_in_flight == 256
@@ -47,7 +47,7 @@ def test_reads_env_and_ignores_keys_of_other_tools(folder: Path) -> None:
 def test_unknown_name_in_env_file_is_refused(folder: Path, name: str, nearest: str) -> None:
     (folder / ".env").write_text(f"SERVE_PORT=9000\n{name}=secret\n")
     with pytest.raises(UserError) as refusal:
-        read_settings()
+        read_settings(Settings)
     assert str(refusal.value) == (
         f'{name.upper()} in .env is not a setting; did you mean "{nearest}"?'
     )
@@ -64,7 +64,7 @@ def test_unknown_name_in_env_file_is_refused(folder: Path, name: str, nearest: s
 def test_reports_a_wrong_value(folder: Path, line: bytes, sentence: str) -> None:
     (folder / ".env").write_bytes(line)
     with pytest.raises(UserError, match=sentence):
-        read_settings()
+        read_settings(Settings)
 
 
 def test_paths_are_absolute_and_urls_stay(folder: Path) -> None:

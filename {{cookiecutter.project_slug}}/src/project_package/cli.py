@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import GateRefused, UserError
-from .settings import read_settings
+from .settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -55,12 +55,9 @@ def add_stage(name: str, function: str, summary: str) -> None:
 STAGES = {
     "data": ("make_dataset:make_dataset", "Read raw rows, validate them and compute features."),
     "train": ("train:train", "Search, fit and register a challenger."),
-    "evaluate": (
-        "evaluate:evaluate",
-        "Score the challenger beside its baselines; write the report.",
-    ),
+    "evaluate": ("evaluate:evaluate", "Score the challenger and its baselines; write the report."),
     "promote": ("promote:promote", "Make the challenger the champion if it passes the gate."),
-    "rollback": ("promote:rollback", "Make the previous champion the champion again."),
+    "rollback": ("rollback:rollback", "Make the previous champion the champion again."),
     "pipeline": ("pipeline:pipeline", "Run data, train, evaluate and promote."),
     "models": ("list_versions:list_versions", "List the registered versions with their scores."),
     "doctor": ("doctor:doctor", "Check the set-up; exit with 2 when something is broken."),
@@ -127,7 +124,7 @@ def key(
     """Create an API key and print it, only this once; a running server reads it within seconds."""
     from . import api_keys
 
-    path = read_settings().keys(Path.cwd())
+    path = read_settings(Settings).keys(Path.cwd())
     if path is None:
         raise UserError("SERVE_KEYS is off, so requests need no key: set it to a file first.")
     if remove:

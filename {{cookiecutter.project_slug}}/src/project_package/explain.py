@@ -20,8 +20,7 @@ ROWS_AT_ONCE = 4_096
 def log_odds(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     """Return the log-odds of probabilities, at most those of a millionth and of its complement."""
     inside = np.clip(probabilities.astype(np.float64), 1e-6, 1 - 1e-6)  # 1 has infinite log-odds
-    odds: NDArray[np.float64] = np.log(inside / (1 - inside))
-    return odds
+    return np.asarray(np.log(inside / (1 - inside)))
 
 
 def effects(

@@ -97,13 +97,12 @@ class Settings(BaseSettings):
 SettingsOf = TypeVar("SettingsOf", bound=Settings)
 
 
-def read_settings() -> Settings:
-    """Read the environment; raise UserError for a wrong value, or a misspelt name in .env."""
-    return read_settings_as(Settings)
+def read_settings(kind: type[SettingsOf]) -> SettingsOf:
+    """Read settings from the environment and .env.
 
-
-def read_settings_as(kind: type[SettingsOf]) -> SettingsOf:
-    """Read the environment as settings of a type; see `read_settings`."""
+    Raises:
+        UserError: a value is wrong, or a name in .env is misspelt.
+    """
     try:
         settings = kind()
     except UnicodeDecodeError as error:

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from project_package.columns import columns_of
+from project_package.demand.dataset import load_data
 from project_package.demand.features import PLANS
-from project_package.demand.load import load_data
 from project_package.demand.params import DemandParams
 from project_package.demand.schemas import SoldWeek
 

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from project_package.columns import Columns, length, take
+from project_package.demand.dataset import KEY, ROWS
 from project_package.demand.features import INPUTS, PRODUCT
-from project_package.demand.load import KEY, ROWS
 from project_package.demand.schemas import PLANNED, SOLD
 from project_package.demand.task import DemandModel, to_responses
 from project_package.lifecycle.predicted_test_rows import splits_of

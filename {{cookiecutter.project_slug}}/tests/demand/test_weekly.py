@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from project_package.data.completejourney import build
+from project_package.demand.dataset import FIRST_MONDAY, weekly
 from project_package.demand.features import PLANS
-from project_package.demand.load import FIRST_MONDAY, weekly
 from project_package.demand.params import DemandParams, Split
 
 WEEKS = 12

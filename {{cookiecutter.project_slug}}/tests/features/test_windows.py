@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from project_package.columns import Columns
-from project_package.features.merge_history import entities
+from project_package.features.look_back import entities
 from project_package.features.windows import (
     MILLISECONDS_A_DAY,
     NO_ENTITY,

@@ -39,8 +39,8 @@ import numpy as np
 import polars as pl
 
 from project_package.columns import take
-from project_package.fraud.load import examples as examples_of
-from project_package.fraud.load import load_data, recent_events
+from project_package.fraud.dataset import examples as examples_of
+from project_package.fraud.dataset import load_data, recent_events
 from project_package.fraud.params import FraudParams
 from project_package.fraud.split import split
 from project_package.fraud.task import HISTORY, history_features
@@ -96,7 +96,7 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from project_package.errors import UserError
-from project_package.fraud.load import load_data, read_batch
+from project_package.fraud.dataset import load_data, read_batch
 from project_package.fraud.params import FraudParams
 from project_package.fraud.schemas import FraudRequest
 from project_package.serving.read_body import read_body

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from project_package.inspection.dataset import load_data
 from project_package.inspection.duplicates import find_duplicates
 from project_package.inspection.images import Pixels, decode, encode, scale
-from project_package.inspection.load import load_data
 from project_package.inspection.params import InspectionParams
 from project_package.inspection.simulator import Simulated, simulate
 from project_package.inspection.split import split

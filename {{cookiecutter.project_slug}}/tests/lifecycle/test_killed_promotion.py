@@ -16,7 +16,8 @@ from projects import open_project
 
 from project_package.lifecycle.list_versions import list_versions
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.promote import promote, rollback
+from project_package.lifecycle.promote import promote
+from project_package.lifecycle.rollback import rollback
 from project_package.model_store import CHALLENGER, CHAMPION
 
 pytestmark = pytest.mark.system

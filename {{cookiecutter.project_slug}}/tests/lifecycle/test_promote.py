@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from projects import with_age
 
 from project_package.columns import Columns, length
 from project_package.contract.training import Metric
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.promote import promote, rollback
+from project_package.lifecycle.promote import promote
+from project_package.lifecycle.rollback import rollback
 from project_package.lifecycle.train import train
 from project_package.model_store import CHALLENGER, CHAMPION
 
@@ -117,14 +117,6 @@ def test_guarded_slice_needs_some_of_the_rows_but_not_all(candidate: Project) ->
         assert str(refusal.value) == f'promote.guarded: "{name}" {known}; {near}'
     assert project.store.pointer(CHALLENGER) is not None
     assert promote(limited(project, guarded=("new",))) == 3
-
-
-def test_rollback_to_a_version_of_other_code_is_refused(candidate: Project) -> None:
-    promote(candidate)
-    with pytest.raises(UserError, match=r"^Version 1 was trained with other request fields .*age"):
-        rollback(with_age(candidate))
-    assert candidate.store.load(CHAMPION)[0] == 2
-    assert rollback(candidate) == 1
 
 
 def test_new_model_store_gets_its_champion(candidate: Project, tmp_path: Path) -> None:

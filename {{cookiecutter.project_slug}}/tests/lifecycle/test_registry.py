@@ -32,10 +32,6 @@ def pointer(registry: Registry) -> Pointer:
     return cast("Pointer", registry.store.pointer(CHAMPION))
 
 
-def no_check(*_: object) -> None:
-    """Accept every version."""
-
-
 def test_versions_are_listed_newest_first(registry: Registry) -> None:
     versions = [(version.number, version.aliases) for version in registry.versions()]
     assert versions == [(2, (CHALLENGER,)), (1, (CHAMPION,))]
@@ -60,34 +56,6 @@ def test_challenger_is_in_the_store_until_it_is_champion(registry: Registry) -> 
     assert registry.store.load(CHALLENGER)[0] == 2
     registry.set_champion(find(registry, 2))
     assert registry.store.pointer(CHALLENGER) is None
-
-
-def test_rollback_goes_back_to_the_first_champion(registry: Registry) -> None:
-    registry.set_champion(two := find(registry, 2))
-    assert registry.rollback(no_check) == (2, 1)
-    assert (pointer(registry).version, find(registry, CHAMPION).number) == (1, 1)
-    assert registry.find_version(CHALLENGER) is None
-    with pytest.raises(UserError, match="There is no earlier champion"):
-        registry.rollback(no_check)
-    registry.set_champion(two)
-    assert (pointer(registry).version, pointer(registry).previous) == (2, (1,))
-
-
-def test_rollback_keeps_another_challenger(registry: Registry) -> None:
-    registry.set_champion(find(registry, 2))
-    source = registry.client.get_model_version(registry.name, "2").source
-    registry.register(str(source), "about")
-    registry.rollback(no_check)
-    assert find(registry, CHALLENGER).number == 3
-
-
-def test_rollback_to_a_damaged_version_is_refused(registry: Registry) -> None:
-    registry.set_champion(find(registry, 2))
-    file = Path(registry.store.address, "versions", "1", BUNDLE, "params.json")
-    file.write_bytes(file.read_bytes() + b"x")
-    with pytest.raises(UserError, match=r"params\.json of this bundle was changed"):
-        registry.rollback(no_check)
-    assert pointer(registry).version == find(registry, CHAMPION).number == 2
 
 
 @pytest.mark.parametrize("changed", [{"version": 9}, {"digest": "another"}])

@@ -13,7 +13,7 @@ from machine import run_python
 
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.promote import rollback
+from project_package.lifecycle.rollback import rollback
 from project_package.lifecycle.workspace import Workspace
 from project_package.model_store import CHALLENGER, CHAMPION
 from project_package.settings import Settings

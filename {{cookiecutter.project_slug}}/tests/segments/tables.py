@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from project_package.segments.dataset import load_data
 from project_package.segments.features import SPENT
-from project_package.segments.load import load_data
 from project_package.segments.params import SegmentsParams
 
 AS_OF = datetime(2024, 7, 1)

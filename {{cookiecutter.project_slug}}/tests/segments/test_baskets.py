@@ -10,8 +10,8 @@ import pytest
 
 from project_package.data.completejourney import build
 from project_package.data.import_rows import SourceParams
+from project_package.segments.dataset import BASKETS
 from project_package.segments.features import SPENT, TRAITS
-from project_package.segments.load import BASKETS
 from project_package.segments.validation import LAYOUT, check_baskets
 
 DATA = SourceParams(source="own.parquet")

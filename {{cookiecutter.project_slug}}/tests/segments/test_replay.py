@@ -10,8 +10,8 @@ from project_package.columns import length
 from project_package.lifecycle.predicted_test_rows import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
+from project_package.segments.dataset import ROWS, midnight_after
 from project_package.segments.features import DAYS, HOUSEHOLD, INPUTS
-from project_package.segments.load import ROWS, midnight_after
 from project_package.segments.schemas import BoughtBasket
 from project_package.segments.task import load, make_task
 

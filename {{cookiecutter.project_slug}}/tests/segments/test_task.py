@@ -12,8 +12,8 @@ from project_package.bundle import Bundle
 from project_package.columns import Columns, length, take
 from project_package.contract.training import Outcome
 from project_package.errors import ModelError
+from project_package.segments.dataset import examples
 from project_package.segments.features import DESCRIPTIONS, INPUTS
-from project_package.segments.load import examples
 from project_package.segments.models import CANDIDATES
 from project_package.segments.schemas import SegmentsRequest
 from project_package.segments.split import split

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from project_package.columns import Columns, concatenate
+from project_package.sessions.dataset import Bought, load_data, to_rows
 from project_package.sessions.features import MILLISECONDS_A_DAY
-from project_package.sessions.load import Bought, load_data, to_rows
 from project_package.sessions.params import SessionsParams
 
 NEWEST = datetime(2024, 7, 1)

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure as Canvas
 from sessions.tables import following
 
 from project_package.columns import Columns
+from project_package.sessions.dataset import WEEK
 from project_package.sessions.figures import figures, summary
-from project_package.sessions.load import WEEK
 
 
 def scored() -> tuple[Columns, dict[str, Columns]]:

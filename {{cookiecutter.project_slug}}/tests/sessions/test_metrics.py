@@ -6,7 +6,7 @@ from sessions.tables import following, household
 
 from project_package.columns import Columns, take
 from project_package.contract.training import Metric
-from project_package.sessions.load import WEEK, to_rows
+from project_package.sessions.dataset import WEEK, to_rows
 from project_package.sessions.metrics import (
     METRICS,
     lists_differ,

@@ -13,8 +13,8 @@ from sessions.tables import household, params
 from project_package.columns import Columns, length, take
 from project_package.errors import UserError
 from project_package.onnx_runtime import GRAPH
+from project_package.sessions.dataset import before
 from project_package.sessions.fit import device_of
-from project_package.sessions.load import before
 from project_package.sessions.metrics import recalls
 from project_package.sessions.models import (
     Trained,

@@ -15,8 +15,8 @@ from project_package.lifecycle.predict import predict
 from project_package.lifecycle.predicted_test_rows import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
+from project_package.sessions.dataset import ROWS, moment
 from project_package.sessions.features import HOUSEHOLD
-from project_package.sessions.load import ROWS, moment
 from project_package.sessions.task import HISTORY, load, make_task
 
 COUNT = 300

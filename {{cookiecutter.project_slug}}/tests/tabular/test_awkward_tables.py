@@ -20,7 +20,7 @@ from project_package.contract.training import Outcome, Training
 from project_package.data.table_schema import read_schema
 from project_package.errors import UserError
 from project_package.lifecycle.workspace import replace_text
-from project_package.params import read_params
+from project_package.read_params import read_params
 from project_package.tabular.params import TabularParams
 from project_package.tabular.schema_file import SchemaOptions, propose
 from project_package.tabular.training import make_training

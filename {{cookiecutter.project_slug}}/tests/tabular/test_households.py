@@ -8,7 +8,7 @@ import pytest
 
 from project_package.data.completejourney import build, package_data
 from project_package.data.table_schema import Role, Schema, read_schema
-from project_package.tabular.load import HOUSEHOLDS
+from project_package.tabular.dataset import HOUSEHOLDS
 from project_package.tabular.params import TabularData
 from project_package.tabular.schema_file import SchemaOptions, look
 

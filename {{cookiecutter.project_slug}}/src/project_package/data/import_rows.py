@@ -21,7 +21,7 @@ from pydantic import Field
 from .. import settings
 from ..errors import UserError, near, require_known
 from ..frozen import Frozen
-from .files import find_files, open_file
+from .open_files import find_files, open_file
 from .violations import SHOWN, Violation, violations_error
 
 Type: TypeAlias = Literal["VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN"]
@@ -147,7 +147,7 @@ def _open_tables(
     if params.source == "sql":
         from .database import download  # noqa: PLC0415  takes three seconds
 
-        url = settings.read_settings().data_url.get_secret_value()
+        url = settings.read_settings(settings.Settings).data_url.get_secret_value()
         download(duck, params.query, url, scratch / "result.parquet")
         return {params.title: open_file(duck, scratch / "result.parquet")}
     return {str(path): open_file(duck, path) for path in find_files(params.source)}
@@ -163,11 +163,9 @@ def _rows(
     require_known("data.columns", params.columns, "an expected column", layout.types)
     header = next(iter(tables.values())).columns
     names = {ours: params.columns.get(ours, ours) for ours in layout.types}
-    names = {
-        ours: source
-        for ours, source in names.items()
-        if ours not in layout.optional or source in header
-    }
+    for ours in layout.optional:
+        if names[ours] not in header:
+            del names[ours]
     queries = []
     for where, table in tables.items():
         for ours, source in names.items():

@@ -9,8 +9,8 @@ from ..columns import TIMESTAMP, Columns, take
 from ..contract.training import Fold, Splits
 from ..errors import UserError
 from ..features.windows import MILLISECONDS_A_DAY
+from .dataset import FEATURES, columns
 from .features import WEEK_DAYS
-from .load import FEATURES, columns
 from .params import DemandParams
 from .schemas import MIN_HISTORY
 

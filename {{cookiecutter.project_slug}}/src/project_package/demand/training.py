@@ -9,9 +9,9 @@ from ..columns import TIMESTAMP, Columns
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from .about import about
+from .dataset import examples, load_data, read_batch, recent_events
 from .features import PRODUCT
 from .figures import figures, summary
-from .load import examples, load_data, read_batch, recent_events
 from .metrics import METRICS, conformal_factors, naive, slices
 from .models import CANDIDATES, Quantiles
 from .params import DemandParams

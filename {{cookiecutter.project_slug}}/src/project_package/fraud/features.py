@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..columns import Columns
-from ..features.merge_history import entities
+from ..features.look_back import entities
 from ..features.windows import (
     EVERY_ROW,
     MILLISECONDS_A_DAY,

@@ -7,8 +7,8 @@ import polars as pl
 from ..columns import Columns
 from ..contract.training import Fold, Splits
 from ..errors import UserError
+from .dataset import FEATURES_FILE, columns, day, label
 from .features import CARD, LABEL_DELAY_DAYS
-from .load import FEATURES_FILE, columns, day, label
 from .params import FraudParams
 
 

@@ -10,10 +10,10 @@ from ..columns import Columns
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Fitted, Outcome
 from .about import about
+from .dataset import examples, load_data, read_batch, recent_events
 from .decision_model import ASSETS, Assets, top_reasons
 from .features import INPUTS
 from .figures import figures, summary
-from .load import examples, load_data, read_batch, recent_events
 from .metrics import METRICS, naive, slices, threshold, weeks
 from .models import CANDIDATES
 from .params import FraudParams

@@ -13,8 +13,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from ..columns import Columns, take
 from ..contract.training import Fold, Splits
 from ..errors import UserError
+from .dataset import ROWS
 from .images import to_pixels
-from .load import ROWS
 from .params import InspectionParams
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..bundle import Bundle
 from ..columns import Columns
 from ..contract.training import Training
-from . import figures, load, metrics
+from . import dataset, figures, metrics
 from .about import about
 from .decision_model import DETAILS, Details
 from .models import candidates, finish
@@ -38,15 +38,15 @@ def make_training(params: InspectionParams, root: Path) -> Training:
     return Training(
         make_task=make_task,
         libraries=("pillow",),
-        load_data=load.load_data,
+        load_data=dataset.load_data,
         split=split,
         candidates=candidates(params, root),
         metrics=metrics.metrics(params, ceiling=params.data.source == SIMULATOR),
         naive=partial(metrics.naive, params),
         about=about,
-        read_batch=load.read_batch,
+        read_batch=dataset.read_batch,
         batch_table=batch_table,
-        examples=load.examples,
+        examples=dataset.examples,
         finish=finish,
         periods=metrics.periods,
         pooled=True,

@@ -48,7 +48,13 @@ def predict_version(project: Project, version: Version) -> PredictedVersion:
         UserError: its test rows are not available.
     """
     predicted = _open(project, version, None)
-    _keep(project, version, predicted.predictions)
+    try:
+        content = to_parquet(predicted.predictions)
+    except PolarsError as error:
+        project.console.print(f"The predictions are not kept, `ml promote` repeats them: {error}.")
+    else:
+        files = {TABLES: content, ORIGIN: _origin(project, content)}
+        log_files(files, FOLDER, version.run)
     return predicted
 
 
@@ -124,16 +130,6 @@ def _open(project: Project, version: Version, known: Predictions | None) -> Pred
             NAIVE: project.training.naive(splits.test),
         }
     return PredictedVersion(version, bundle, model, splits, known)
-
-
-def _keep(project: Project, version: Version, predictions: Predictions) -> None:
-    """Write predictions into the run of a version."""
-    try:
-        content = to_parquet(predictions)
-    except PolarsError as error:
-        project.console.print(f"The predictions are not kept, `ml promote` repeats them: {error}.")
-        return
-    log_files({TABLES: content, ORIGIN: _origin(project, content)}, FOLDER, version.run)
 
 
 def _origin(project: Project, content: bytes) -> bytes:

@@ -20,7 +20,8 @@ from ..contract.task import Model, Task, predict_requests
 from ..contract.training import Training
 from ..errors import ModelError, UserError
 from ..model_store import CHAMPION, Store
-from ..params import Params, read_params
+from ..params import Params
+from ..read_params import read_params
 from ..settings import Settings, read_settings
 from .console import Console
 from .registry import Registry
@@ -127,7 +128,7 @@ def open_folder(use_case: UseCase, changes: Sequence[str], quiet: bool) -> Itera
     params = read_params(use_case.PARAMS, root / "params.toml", changes)
     try:
         training = use_case.make_training(params, root)
-        settings = read_settings()
+        settings = read_settings(Settings)
         with start_blocking_portal() as portal:
             yield Project(training, params, Workspace(root), settings, Console(quiet), portal)
     except FAILURES as error:

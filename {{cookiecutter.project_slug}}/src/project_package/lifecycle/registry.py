@@ -5,7 +5,6 @@ written first, then the pointer moves (atomically), then MLflow's alias is set. 
 last two leaves a new champion with an old alias, which `champion` corrects when it is called next.
 """
 
-from collections.abc import Callable
 from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
 from io import StringIO
@@ -114,26 +113,11 @@ class Registry:
             self.store.set_alias(CHAMPION, pointer)
         self.champion()
 
-    def rollback(self, check: Callable[[int, Bundle], None]) -> tuple[int, int]:
-        """Make the previous champion the champion again; return the old and the new version.
-
-        The old one loses the challenger alias too: the next promote would promote it again.
-
-        Raises:
-            UserError: there is no champion, none before it, or `check` refuses that one.
-        """
-        old = self.store.pointer(CHAMPION)
-        if old is None or not old.previous:
-            raise UserError("There is no earlier champion to go back to: `ml models` lists all.")
-        number, *earlier = old.previous
-        bundle = unpack(self.store.fetch(number, BUNDLE))
-        check(number, bundle)
-        if (challenger := self.find_version(CHALLENGER)) and challenger.number == old.version:
+    def remove_challenger(self, version: int) -> None:
+        """Remove the challenger alias of a version, if it has it."""
+        challenger = self.find_version(CHALLENGER)
+        if challenger is not None and challenger.number == version:
             self.client.delete_registered_model_alias(self.name, CHALLENGER)
-        pointer = Pointer(version=number, digest=bundle.digest, previous=tuple(earlier))
-        self.store.set_alias(CHAMPION, pointer)
-        self.champion()
-        return old.version, number
 
     def champion(self) -> Version | None:
         """Find the store's champion, and correct the aliases that a kill left behind.

@@ -143,11 +143,12 @@ def _score(metric: Metric, parts: Sequence[Part], whole: Sequence[Part] | None) 
 
 def _defined(metric: Metric, parts: Sequence[Part]) -> list[tuple[Columns, list[float]]]:
     """Return the parts in which all contenders have a score, with these scores."""
-    scored = (
-        (rows, [metric.score(rows, predictions[n]) for n in CONTENDERS])
-        for rows, predictions in parts
-    )
-    return [(rows, scores) for rows, scores in scored if np.isfinite(scores).all()]
+    defined = []
+    for rows, predictions in parts:
+        scores = [metric.score(rows, predictions[name]) for name in CONTENDERS]
+        if np.isfinite(scores).all():
+            defined.append((rows, scores))
+    return defined
 
 
 def number(value: float | None) -> str:

@@ -17,7 +17,8 @@ from ..contract.task import predict_requests
 from ..contract.training import Candidate, Fitted, Metric, Outcome, Progress, Splits, code_of
 from ..errors import GateRefused, UserError, require_known
 from ..model_store import BUNDLE
-from ..params import Promote, flatten
+from ..params import Promote
+from ..read_params import flatten
 from . import gate
 from .project import Project
 from .scores import BASELINE, digest

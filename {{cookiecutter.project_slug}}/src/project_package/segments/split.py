@@ -9,8 +9,8 @@ import polars as pl
 from ..columns import take
 from ..contract.training import Fold, Splits
 from ..errors import UserError
+from .dataset import FEATURES, MIN_HOUSEHOLDS, columns
 from .features import HOUSEHOLD
-from .load import FEATURES, MIN_HOUSEHOLDS, columns
 from .params import SegmentsParams
 
 

@@ -6,9 +6,9 @@ from ..columns import Columns
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from .about import about
+from .dataset import examples, load_data, read_batch, recent_events
 from .features import HOUSEHOLD
 from .figures import figures, summary
-from .load import examples, load_data, read_batch, recent_events
 from .metrics import METRICS, naive, segments_differ, slices
 from .models import CANDIDATES
 from .params import SegmentsParams

@@ -74,7 +74,7 @@ def create_app(
     Raises:
         UserError: no champion can be loaded, or event store, prediction log or keys be opened.
     """
-    settings = settings or read_settings()
+    settings = settings or read_settings(Settings)
     services = Services(make_task, settings, root or Path.cwd(), open_events)
     task = services.task
     champion = services.champion

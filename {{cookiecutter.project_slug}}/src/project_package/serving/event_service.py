@@ -21,7 +21,7 @@ from ..settings import Settings
 from ..state.event_store import EventStore, StateUnavailable
 from ..state.open_store import open_store, store_address
 from .batching import MicroBatcher
-from .event_routes import add_event_routes
+from .event_and_label_routes import add_event_routes
 from .event_transactions import EventTransactions
 from .predicted_batch import Prediction
 from .prediction_service import PredictionService, Requests

@@ -224,9 +224,7 @@ def is_close(value: Any, other: Any) -> bool:
     if isinstance(value, float) and isinstance(other, float):
         return math.isclose(value, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     if isinstance(value, dict) and isinstance(other, dict):
-        return value.keys() == other.keys() and all(
-            is_close(value[name], other[name]) for name in value
-        )
+        return value.keys() == other.keys() and all(is_close(value[n], other[n]) for n in value)
     if isinstance(value, list) and isinstance(other, list):
         return len(value) == len(other) and all(map(is_close, value, other))
     return bool(value == other)

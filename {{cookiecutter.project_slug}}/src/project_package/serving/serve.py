@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from ..errors import UserError
-from ..settings import read_settings
+from ..settings import Settings, read_settings
 from .log_config import logging_config
 from .prometheus import FOLDER
 
@@ -27,7 +27,7 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
     Raises:
         UserError: the address cannot be used, or the application cannot be built.
     """
-    settings = read_settings()
+    settings = read_settings(Settings)
     workers = workers or settings.serve_workers
     options: dict[str, Any] = {
         "http": "h11",  # httptools has no limit on the size of request heads

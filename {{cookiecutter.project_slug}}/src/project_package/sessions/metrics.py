@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..columns import TIMESTAMP, Columns, length
 from ..contract.training import Metric, Weights, weighted_mean
+from .dataset import WEEK
 from .features import HOUSEHOLD, objects
-from .load import WEEK
 from .schemas import MAX_COUNT
 
 TOP_K = 20

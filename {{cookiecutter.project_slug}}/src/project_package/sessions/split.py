@@ -8,7 +8,7 @@ import polars as pl
 from ..columns import length
 from ..contract.training import Fold, Splits
 from ..errors import UserError
-from .load import MIN_ROWS, ROWS, WEEK, before, between, households
+from .dataset import MIN_ROWS, ROWS, WEEK, before, between, households
 from .params import SessionsParams
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..columns import Columns
 from ..contract.history_training import HistoryTraining
-from . import figures, load, metrics
+from . import dataset, figures, metrics
 from .about import about
 from .features import HOUSEHOLD
 from .models import candidates
@@ -29,7 +29,7 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
     """Return the training for parameters and a project's folder."""
     return HistoryTraining(
         make_task=make_task,
-        load_data=load.load_data,
+        load_data=dataset.load_data,
         split=split,
         candidates=candidates(params, root),
         metrics=metrics.METRICS,
@@ -37,13 +37,13 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         about=about,
         summary=figures.summary,
         figures=figures.figures,
-        read_batch=load.read_batch,
+        read_batch=dataset.read_batch,
         batch_table=batch_table,
-        examples=load.examples,
+        examples=dataset.examples,
         periods=metrics.weeks,
         groups=lambda rows: rows[HOUSEHOLD].astype(str),
         slices=metrics.slices,
         export_differs=metrics.lists_differ,
         answer_changes=metrics.lists_differ,
-        recent_events=load.recent_events,
+        recent_events=dataset.recent_events,
     )

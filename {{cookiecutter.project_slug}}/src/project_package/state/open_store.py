@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..contract.history import History
 from ..errors import UserError
-from ..settings import Settings, read_settings_as, shown
+from ..settings import Settings, read_settings, shown
 from .event_store import EventStore
 
 REDIS = ("redis://", "rediss://")
@@ -31,7 +31,7 @@ class StateSettings(Settings):
 def store_address(settings: Settings, root: Path) -> str:
     """Return the address of the event store; STATE_URL is read unless the settings have it."""
     if not isinstance(settings, StateSettings):
-        settings = read_settings_as(StateSettings)
+        settings = read_settings(StateSettings)
     return settings.state(root)
 
 

@@ -104,31 +104,27 @@ class RedisStore:
         times = (self._retention, self._replica, self._claim_time if claim else 0)
         for key, values in zip(keys, to_values(rows, self._columns), strict=True):
             event = dict(zip(self._columns, values, strict=True))
-            sets = [
-                f"entity:{entity.name}:{event[entity.name]}" for entity in self._history.entities
-            ]
+            sets = [f"entity:{kind.name}:{event[kind.name]}" for kind in self._history.entities]
             names = [f"event:{key}", f"claim:{key}", f"answer:{key}", "events:sequence", *sets]
             self._add(names, [_json(event), event[TIMESTAMP], key, *times], client=pipeline)
         return [reply == 1 for reply in pipeline.execute()]
 
     def history(self, rows: Columns) -> list[HistoryRows]:
         """Return the events of each row's entities up to its time, stored before the row itself."""
-        request_keys = self._keys(rows) if self._history.request_is_event else [""] * length(rows)
+        row_keys = self._keys(rows) if self._history.request_is_event else [""] * length(rows)
         pipeline = self._redis.pipeline(transaction=False)
         for entity in self._history.entities:
             for name, until in zip(rows[entity.name], rows[TIMESTAMP].tolist(), strict=True):
                 since = until - entity.ttl // MILLISECOND
                 pipeline.zrangebyscore(f"entity:{entity.name}:{name}", f"({since}", until)
         replies = pipeline.execute()
-        events = self._events([*request_keys, *chain.from_iterable(replies)])
+        events = self._events([*row_keys, *chain.from_iterable(replies)])
         keys = iter(replies)
-        histories: list[dict[str, Columns]] = [{} for _ in request_keys]
+        histories: list[dict[str, Columns]] = [{} for _ in row_keys]
         for entity in self._history.entities:
             columns = {name: self._columns[name] for name in (TIMESTAMP, *entity.columns)}
-            for history, request_key, name in zip(
-                histories, request_keys, rows[entity.name], strict=True
-            ):
-                before = events[request_key][0] if request_key in events else math.inf
+            for history, row_key, name in zip(histories, row_keys, rows[entity.name], strict=True):
+                before = events[row_key][0] if row_key in events else math.inf
                 stored_events = [events[key] for key in next(keys) if key in events]
                 stored_events.sort(key=lambda stored: (stored[1][TIMESTAMP], stored[0]))
                 values = [

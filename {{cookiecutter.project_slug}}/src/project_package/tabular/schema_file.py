@@ -14,9 +14,9 @@ from ..data.import_rows import open_duckdb
 from ..data.profile import Profile, profile
 from ..data.table_schema import SCHEMA, Role, Schema
 from ..errors import UserError, require_known
-from ..params import read_params
+from ..read_params import read_params
+from .dataset import copy_source
 from .leaks import without_leaks
-from .load import copy_source
 from .params import TabularData, TabularParams
 from .problem import find_classes
 

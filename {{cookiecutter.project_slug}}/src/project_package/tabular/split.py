@@ -14,7 +14,7 @@ from ..columns import Columns, take
 from ..contract.training import Fold, Splits
 from ..data.table_schema import SCHEMA
 from ..errors import UserError
-from .load import ROWS, STORED, read_columns
+from .dataset import ROWS, STORED, read_columns
 from .params import TabularParams
 from .problem import DAY, Problem
 

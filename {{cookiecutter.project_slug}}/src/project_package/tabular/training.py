@@ -9,7 +9,7 @@ from ..bundle import Bundle
 from ..columns import length
 from ..contract.training import Training
 from ..data.table_schema import SCHEMA, read_schema
-from . import figures, load, metrics
+from . import dataset, figures, metrics
 from .about import about
 from .decision_model import DETAILS, Details
 from .models import candidates, finish
@@ -46,15 +46,15 @@ def make_training(params: TabularParams, root: Path) -> Training:
 
     return Training(
         make_task=make_task,
-        load_data=partial(load.load_data, schema),
+        load_data=partial(dataset.load_data, schema),
         split=partial(split, problem),
         candidates=candidates(problem, absolute=searched == "mae"),
         metrics=scores,
         naive=partial(metrics.naive, problem, params),
         about=partial(about, problem),
-        read_batch=partial(load.read_batch, problem),
-        batch_table=partial(load.batch_table, problem),
-        examples=partial(load.examples, problem),
+        read_batch=partial(dataset.read_batch, problem),
+        batch_table=partial(dataset.batch_table, problem),
+        examples=partial(dataset.examples, problem),
         search_metric=next(metric for metric in scores if metric.name == searched),
         finish=finish,
         periods=partial(metrics.periods, problem),

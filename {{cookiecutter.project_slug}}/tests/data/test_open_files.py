@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from data.tables import csv_file, parquet_file
 
-from project_package.data.files import find_files, open_file
+from project_package.data.open_files import find_files, open_file
 from project_package.errors import UserError
 
 

@@ -21,8 +21,7 @@ from sessions.tables import (
 from project_package.columns import Columns, length
 from project_package.contract.training import Splits
 from project_package.errors import UserError
-from project_package.sessions.features import DAYS, MILLISECONDS_A_DAY
-from project_package.sessions.load import (
+from project_package.sessions.dataset import (
     ROWS,
     WEEK,
     Bought,
@@ -34,6 +33,7 @@ from project_package.sessions.load import (
     recent_events,
     to_rows,
 )
+from project_package.sessions.features import DAYS, MILLISECONDS_A_DAY
 from project_package.sessions.params import SessionsParams
 from project_package.sessions.split import split
 from project_package.sessions.task import HISTORY

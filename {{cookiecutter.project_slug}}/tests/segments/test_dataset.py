@@ -12,8 +12,7 @@ from segments.tables import AS_OF, EACH, HOUSEHOLDS, baskets, data_set, params, 
 from project_package.columns import Columns, columns_of, length
 from project_package.contract.training import Splits
 from project_package.errors import UserError
-from project_package.segments.features import DAYS, INPUTS, MIN_BASKETS, TRAITS
-from project_package.segments.load import (
+from project_package.segments.dataset import (
     columns,
     examples,
     households,
@@ -22,6 +21,7 @@ from project_package.segments.load import (
     read_batch,
     recent_events,
 )
+from project_package.segments.features import DAYS, INPUTS, MIN_BASKETS, TRAITS
 from project_package.segments.params import SegmentsParams
 from project_package.segments.schemas import MAX_BASKETS, BoughtBasket
 from project_package.segments.split import split

@@ -11,8 +11,7 @@ from demand.tables import PRODUCTS, WEEKS, data_set, params, weekly_table
 
 from project_package.columns import Columns, columns_of
 from project_package.contract.training import Splits
-from project_package.demand.features import INPUTS
-from project_package.demand.load import (
+from project_package.demand.dataset import (
     KEY,
     columns,
     examples,
@@ -20,6 +19,7 @@ from project_package.demand.load import (
     read_batch,
     recent_events,
 )
+from project_package.demand.features import INPUTS
 from project_package.demand.params import DemandParams
 from project_package.demand.schemas import MIN_HISTORY, PLANNED, SOLD, SoldWeek
 from project_package.demand.split import split

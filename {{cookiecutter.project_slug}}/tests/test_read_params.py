@@ -8,7 +8,8 @@ from pydantic import Field, ValidationError
 
 from project_package.errors import UserError
 from project_package.frozen import Frozen
-from project_package.params import Params, flatten, read_params
+from project_package.params import Params
+from project_package.read_params import flatten, read_params
 
 TEXT = 'name = "demo"\n'
 
