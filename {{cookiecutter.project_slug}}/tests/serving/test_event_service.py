@@ -137,7 +137,7 @@ class BusyStore:
     def transaction(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def find(self, rows: Columns) -> list[StoredEvent | None]:
+    def find_events(self, rows: Columns) -> list[StoredEvent | None]:
         row = {"payment": "a", "x": 1.0, "who": "ann", "timestamp": rows["timestamp"][0]}
         return [StoredEvent(row, self.answer)]
 
