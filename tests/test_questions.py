@@ -13,6 +13,7 @@ from reserved_names import reserved_names
 
 from project_package.contract.training import Training
 from project_package.read_params import read_params
+from project_package.state.event_store import retention
 
 ROWS = ANSWERS["_use_cases"]
 QUESTIONS = [name for name in ANSWERS if not name.startswith("_")]
@@ -140,7 +141,7 @@ def test_use_cases_name_parts_that_exist() -> None:
 def test_row_is_true_of_the_code(name: str) -> None:
     row, task = ROWS[name], import_module(f"project_package.{name}.task")
     history = getattr(task, "HISTORY", None)
-    assert row["retention"] == (f"{history.retention.days} days" if history else "")
+    assert row["retention"] == (f"{retention(history).days} days" if history else "")
     assert row["labels"] == (history is not None and history.label is not None)
     served = {requirement.partition(">")[0] for requirement in row["serving"]}
     assert served - {"redis"} == {*training_of(name).libraries}, "the event store needs redis"

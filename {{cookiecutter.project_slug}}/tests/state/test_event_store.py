@@ -11,7 +11,7 @@ from states import DAY, HISTORY, START, EmptyStore, Payment, batch, payment, ver
 
 from project_package.columns import Columns
 from project_package.errors import UserError
-from project_package.state.event_store import EventStore
+from project_package.state.event_store import EventStore, retention
 from project_package.state.open_store import open_store
 
 
@@ -91,7 +91,7 @@ def test_retention_counts_from_receipt(store: EventStore, address: str) -> None:
     add(store, payment("old", START - 999 * DAY), payment("a"), payment("b", amount=2))
     assert store.set_labels(verdicts(["b"], [True])) == [True]
     assert store.delete_expired() == 0
-    days = HISTORY.retention.days
+    days = retention(HISTORY).days
     if address.startswith("redis"):
         with Redis.from_url(address) as client:
             keys = [*client.keys("event:*"), *client.keys("entity:*")]

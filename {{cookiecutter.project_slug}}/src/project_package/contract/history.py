@@ -52,11 +52,6 @@ class History:
     label: type[BaseModel] | None = None
     """What becomes known of an event later, as POST /v1/labels takes it."""
 
-    @property
-    def retention(self) -> timedelta:
-        """How long an event is kept after it was received: the longest look-back and a week."""
-        return max(entity.ttl for entity in self.entities) + timedelta(days=7)
-
     def add_features(self, rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
         """Return raw rows with the features of their histories."""
         return {**rows, **self.features(rows, histories)}

@@ -66,10 +66,15 @@ class EventStore(Protocol):
         """Delete all events of an entity id, of any kind of entity; return how many."""
 
     def delete_expired(self) -> int:
-        """Delete events received longer ago than `History.retention`; return how many."""
+        """Delete events received longer ago than the retention; return how many."""
 
     def close(self) -> None:
         """Close the backend."""
+
+
+def retention(history: History) -> timedelta:
+    """Return how long an event is kept after it was received: the longest look-back and a week."""
+    return max(entity.ttl for entity in history.entities) + timedelta(days=7)
 
 
 @contextmanager

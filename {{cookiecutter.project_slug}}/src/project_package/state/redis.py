@@ -31,6 +31,7 @@ from .event_store import (
     StoredEvent,
     label_columns,
     reported,
+    retention,
     to_columns,
     to_values,
 )
@@ -69,7 +70,7 @@ class RedisStore:
         self._key = {name: self._columns[name] for name in history.key}
         kinds = {name: kind.__name__ for name, kind in self._columns.items()}
         self._layout = _json([kinds, history.key, [entity.name for entity in history.entities]])
-        self._retention = history.retention // MILLISECOND
+        self._retention = retention(history) // MILLISECOND
         self._replica = str(uuid4())
         self._claim_time = round(claim_seconds * 1000)
         try:  # Any: the types of the library are also those of its asynchronous client

@@ -21,6 +21,7 @@ from .event_store import (
     StoredEvent,
     label_columns,
     reported,
+    retention,
     to_columns,
     to_values,
 )
@@ -155,8 +156,8 @@ class SqliteStore:
         return erased
 
     def delete_expired(self) -> int:
-        """Delete events received longer ago than `History.retention`; return how many."""
-        since = round(time.time() * 1000) - self._history.retention // MILLISECOND
+        """Delete events received longer ago than the retention; return how many."""
+        since = round(time.time() * 1000) - retention(self._history) // MILLISECOND
         oldest = "SELECT id FROM events ORDER BY id LIMIT 1000"  # ids grow with the time of receipt
         sql = f"DELETE FROM events WHERE received < ? AND id IN ({oldest})"  # noqa: S608
         with self.transaction():
