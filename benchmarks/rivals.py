@@ -10,7 +10,7 @@ from pathlib import Path
 from load import CONSTANT
 
 from project_package.bundle import EXAMPLES
-from project_package.fraud.decision_model import ASSETS, Assets
+from project_package.fraud.decide_and_explain import ASSETS, Assets
 from project_package.fraud.features import matrix
 from project_package.fraud.schemas import FraudRequest
 from project_package.fraud.task import make_task

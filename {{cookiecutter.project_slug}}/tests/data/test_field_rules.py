@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from pydantic import AfterValidator, BaseModel, Field, PositiveInt, StringConstraints
 
-from project_package.data.broken_rules import broken_by_rows
 from project_package.data.field_rules import row_check, rules_of, types_of
+from project_package.data.find_violations import broken_by_rows
 from project_package.fields import Identifier
 from project_package.time_and_money_fields import Moment, Money, Period
 

@@ -13,7 +13,7 @@ from multiplying import MANIFEST
 from project_package.bundle import Bundle
 from project_package.columns import Columns
 from project_package.errors import ModelError
-from project_package.fraud.decision_model import ASSETS, Assets, FraudModel
+from project_package.fraud.decide_and_explain import ASSETS, Assets, FraudModel
 from project_package.fraud.features import DESCRIPTIONS, INPUTS
 from project_package.fraud.schemas import FraudRequest
 from project_package.fraud.task import HISTORY, load, make_task, monitored

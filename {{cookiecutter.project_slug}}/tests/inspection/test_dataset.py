@@ -11,7 +11,7 @@ import pytest
 from project_package.bundle import Bundle, Manifest
 from project_package.errors import UserError
 from project_package.inspection.dataset import load_data, read_batch
-from project_package.inspection.decision_model import Details
+from project_package.inspection.decide_and_explain import Details
 from project_package.inspection.images import encode, to_base64
 from project_package.inspection.params import InspectionParams
 from project_package.inspection.split import split

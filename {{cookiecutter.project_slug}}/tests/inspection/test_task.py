@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from project_package.columns import Columns
-from project_package.inspection.decision_model import Details, InspectionModel
+from project_package.inspection.decide_and_explain import Details, InspectionModel
 from project_package.inspection.images import to_base64
 from project_package.inspection.schemas import InspectionRequest, request_type
 from project_package.inspection.task import monitored, to_responses, to_rows

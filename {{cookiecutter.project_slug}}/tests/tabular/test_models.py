@@ -15,7 +15,7 @@ from project_package.columns import Columns, take
 from project_package.contract.training import Candidate
 from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
-from project_package.tabular.decision_model import Details
+from project_package.tabular.decide_and_explain import Details
 from project_package.tabular.estimators import ESTIMATORS, Estimator
 from project_package.tabular.models import candidates, margins, threshold, typical
 from project_package.tabular.params import Decide

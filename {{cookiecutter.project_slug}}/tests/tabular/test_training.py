@@ -8,7 +8,7 @@ from tabular.tables import COLUMNS, SCHEMA, bundle_of, params, problem
 
 from project_package.data.table_schema import Schema
 from project_package.tabular.about import about
-from project_package.tabular.decision_model import Details
+from project_package.tabular.decide_and_explain import Details
 from project_package.tabular.problem import Problem, find_problem
 from project_package.tabular.training import incompatible, make_training
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from ..data.broken_rules import broken_by_rows
 from ..data.field_rules import row_check, rules_of, types_of
+from ..data.find_violations import broken_by_rows
 from ..data.import_rows import Layout, SourceParams, Type
 from ..data.violations import SHOWN, Violation, violations_error
 from .features import WEEK_DAYS

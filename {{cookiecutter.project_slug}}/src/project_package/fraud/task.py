@@ -11,7 +11,7 @@ from ..contract.task import Task
 from ..errors import OTHER_CODE, ModelError
 from ..features.merge_history import merge_history
 from ..onnx_runtime import GRAPH, OnnxModel
-from .decision_model import ASSETS, Assets, FraudModel, top_reasons
+from .decide_and_explain import ASSETS, Assets, FraudModel, top_reasons
 from .features import CARD, DESCRIPTIONS, ENTITIES, INPUTS, RAW, feature_columns, matrix
 from .schemas import FraudRequest, FraudResponse, Label, PastPayment, Payment, Reason
 

@@ -11,7 +11,7 @@ from ..contract.history_training import HistoryTraining
 from ..contract.training import Fitted, Outcome
 from .about import about
 from .dataset import examples, load_data, read_batch, recent_events
-from .decision_model import ASSETS, Assets, top_reasons
+from .decide_and_explain import ASSETS, Assets, top_reasons
 from .features import INPUTS
 from .figures import figures, summary
 from .metrics import METRICS, naive, slices, threshold, weeks

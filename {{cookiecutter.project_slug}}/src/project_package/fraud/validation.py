@@ -15,8 +15,8 @@ import pandera.polars as pa
 import polars as pl
 from duckdb import DuckDBPyRelation
 
-from ..data.broken_rules import broken_by_rows
 from ..data.field_rules import row_check, rules_of, types_of
+from ..data.find_violations import broken_by_rows
 from ..data.import_rows import Layout, SourceParams, open_duckdb
 from ..data.violations import SHOWN, Violation, violations_error
 from ..time_and_money_fields import GRACE, MONEY_LIMIT

@@ -13,7 +13,7 @@ from ..binary_metrics import average_precision, calibration_error, counted, roc_
 from ..columns import Columns
 from ..contract.training import Metric, Weights, weighted_mean
 from ..thresholds import break_even
-from .decision_model import Details
+from .decide_and_explain import Details
 from .params import Decide, InspectionParams
 from .sources import GOOD
 

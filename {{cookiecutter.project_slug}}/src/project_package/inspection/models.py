@@ -20,7 +20,7 @@ from ..columns import Columns
 from ..contract.training import Candidate, Fitted, Hyperparameters, Outcome, Report, code_of, ignore
 from ..onnx_runtime import GRAPH
 from ..thresholds import least_cost_threshold
-from .decision_model import Details
+from .decide_and_explain import Details
 from .features import statistics
 from .params import Decide, InspectionParams
 from .task import model_of

@@ -9,7 +9,7 @@ from ..bundle import Bundle
 from ..columns import Columns
 from ..contract.task import Task
 from ..onnx_runtime import GRAPH, OnnxModel
-from .decision_model import DETAILS, Details, InspectionModel
+from .decide_and_explain import DETAILS, Details, InspectionModel
 from .features import sharpness, statistics
 from .schemas import InspectionRequest, InspectionResponse, request_type
 

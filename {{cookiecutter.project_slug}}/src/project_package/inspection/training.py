@@ -10,7 +10,7 @@ from ..columns import Columns
 from ..contract.training import Training
 from . import dataset, figures, metrics
 from .about import about
-from .decision_model import DETAILS, Details
+from .decide_and_explain import DETAILS, Details
 from .models import candidates, finish
 from .params import SIMULATOR, InspectionParams
 from .split import split

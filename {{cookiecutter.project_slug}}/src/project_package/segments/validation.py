@@ -5,8 +5,8 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from ..data.broken_rules import broken_by_rows
 from ..data.field_rules import rules_of, types_of
+from ..data.find_violations import broken_by_rows
 from ..data.import_rows import Layout, SourceParams
 from ..data.violations import SHOWN, Violation, violations_error
 from .features import HOUSEHOLD, KINDS, TRAITS

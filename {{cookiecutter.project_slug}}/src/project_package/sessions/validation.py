@@ -5,8 +5,8 @@ from pathlib import Path
 import pandera.polars as pa
 
 from ..columns import TIMESTAMP
-from ..data.broken_rules import broken_by_rows
 from ..data.field_rules import rules_of, types_of
+from ..data.find_violations import broken_by_rows
 from ..data.import_rows import Layout, SourceParams
 from ..data.violations import violations_error
 from .features import HOUSEHOLD, ITEM

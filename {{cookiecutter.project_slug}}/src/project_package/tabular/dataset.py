@@ -17,8 +17,8 @@ from pydantic import BaseModel
 
 from ..columns import EPOCH, Columns
 from ..contract.training import Progress
-from ..data.broken_rules import broken_by_rows
 from ..data.completejourney import PURCHASES, Script, build, package_data
+from ..data.find_violations import broken_by_rows
 from ..data.import_rows import Layout, import_rows
 from ..data.table_rules import layout, rules, used_columns
 from ..data.table_schema import SCHEMA, Schema

@@ -17,7 +17,7 @@ from ..columns import Columns
 from ..contract.training import Metric, Weights, weighted_mean
 from ..errors import require_known
 from ..thresholds import break_even
-from .decision_model import Details
+from .decide_and_explain import Details
 from .params import TabularParams
 from .problem import Kind, Problem
 

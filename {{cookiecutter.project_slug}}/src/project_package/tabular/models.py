@@ -22,7 +22,7 @@ from ..errors import UserError
 from ..onnx_export import export_onnx
 from ..onnx_runtime import GRAPH
 from ..thresholds import least_cost_threshold
-from .decision_model import Details
+from .decide_and_explain import Details
 from .estimators import ESTIMATORS, Estimator
 from .params import Decide, TabularParams
 from .problem import Problem

@@ -12,7 +12,7 @@ from ..columns import Columns, milliseconds
 from ..contract.task import Task
 from ..data.table_schema import EXPLAIN
 from ..onnx_runtime import GRAPH, OnnxModel
-from .decision_model import DETAILS, REASONS, Details, TabularModel
+from .decide_and_explain import DETAILS, REASONS, Details, TabularModel
 from .problem import Problem
 from .schemas import ClassResponse, NumberResponse, Reason, request_type
 

@@ -11,7 +11,7 @@ from ..contract.training import Training
 from ..data.table_schema import SCHEMA, read_schema
 from . import dataset, figures, metrics
 from .about import about
-from .decision_model import DETAILS, Details
+from .decide_and_explain import DETAILS, Details
 from .models import candidates, finish
 from .params import TabularParams
 from .problem import Problem, find_problem

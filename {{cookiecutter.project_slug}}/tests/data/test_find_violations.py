@@ -6,7 +6,7 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
-from project_package.data.broken_rules import broken_by_rows
+from project_package.data.find_violations import broken_by_rows
 from project_package.errors import UserError
 
 
