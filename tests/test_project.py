@@ -126,6 +126,14 @@ class ProjectTests:
         with pytest.raises(ConnectionRefusedError):  # it was stopped
             socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
 
+    def test_documents_name_every_route_and_refusal(self, trained: Path) -> None:
+        page = (trained / "docs" / "serve.md").read_text(encoding="utf-8")
+        with serving(trained) as url:
+            paths = get(f"{url}/openapi.json")["paths"]
+        operations = [operation for path in paths.values() for operation in path.values()]
+        statuses = {status for operation in operations for status in operation["responses"]}
+        assert not [word for word in {*paths, *statuses} - {"200"} if word not in page]
+
     def test_readme_shows_the_answer_to_its_request(self, trained: Path) -> None:
         readme = (trained / "README.md").read_text(encoding="utf-8")
         request, answer = re.findall(r"(?ms)--json '(.+?)'.+?^```json\n(.+?)\n```", readme)[0]

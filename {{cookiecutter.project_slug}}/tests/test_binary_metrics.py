@@ -6,7 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from project_package.binary_metrics import average_precision, calibration_error, roc_auc
+from project_package.binary_metrics import (
+    average_precision,
+    calibration_error,
+    roc_auc,
+)
 
 
 def test_scores_are_nan_without_a_class() -> None:

@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from project_package.thresholds import break_even, least_cost_threshold, threshold_costs
+from project_package.thresholds import (
+    break_even,
+    least_cost_threshold,
+    threshold_costs,
+)
 
 # Few distinct scores: ties are where definitions differ.
 SCORED = st.lists(

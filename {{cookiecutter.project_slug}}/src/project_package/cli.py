@@ -191,9 +191,10 @@ class EntryPoint:
         except (UserError, GateRefused) as error:
             sys.stderr.write(f"{error}\n")
             sys.exit(error.exit_code)
-        except ModuleNotFoundError as error:
-            sys.stderr.write(f"The library {error.name} is missing: run `uv sync`.\n")
+        except Exception as error:  # noqa: BLE001  a scheduler must be able to tell a crash from a refusal
+            name = error.name if isinstance(error, ModuleNotFoundError) else None
+            if name is None or name.startswith(f"{__package__}."):  # our own module is no library
+                traceback.print_exc()
+                sys.exit(CRASH)
+            sys.stderr.write(f"The library {name} is missing: run `uv sync`.\n")
             sys.exit(UserError.exit_code)
-        except Exception:  # noqa: BLE001  a scheduler must be able to tell a crash from a refusal
-            traceback.print_exc()
-            sys.exit(CRASH)

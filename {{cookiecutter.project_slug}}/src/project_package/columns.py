@@ -1,7 +1,7 @@
 """Rows as named arrays of equal length, and how flat models become rows."""
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
+
+from .errors import MissingColumn
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Named arrays of equal length, one row per instance; text has dtype object."""
@@ -30,6 +32,20 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
 def length(columns: Columns) -> int:
     """Return the number of rows."""
     return len(next(iter(columns.values())))
+
+
+def stack(
+    columns: Columns, names: Iterable[str], dtype: type[np.floating[Any]] = np.float32
+) -> NDArray[Any]:
+    """Stack columns as the inputs of a model: (rows, names).
+
+    Raises:
+        MissingColumn: the rows do not have a column.
+    """
+    try:
+        return np.stack([columns[name] for name in names], axis=1, dtype=dtype)
+    except KeyError as error:
+        raise MissingColumn(*error.args) from error
 
 
 def decisions_differ(first: Columns, second: Columns) -> NDArray[np.bool_]:

@@ -19,6 +19,10 @@ class ModelError(UserError):
     """A model cannot be loaded, or cannot answer these rows."""
 
 
+class MissingColumn(KeyError):
+    """Rows do not have a column that the code reads."""
+
+
 OTHER_CODE = "which this model reads: use the code that it was trained with, or run `ml rollback`."
 """The end of the message when a model reads a column that the code does not have."""
 

@@ -15,7 +15,7 @@ from .errors import UserError, near
 
 
 class Settings(BaseSettings):
-    """Every variable that the project reads; `.env.example` lists them all."""
+    """The variables that every project reads; `.env.example` lists all of this one."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="allow", frozen=True)
 

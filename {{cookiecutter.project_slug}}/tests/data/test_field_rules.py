@@ -7,14 +7,22 @@ from typing import Annotated, Any, Literal
 import pandera.polars as pa
 import polars as pl
 import pytest
-from pydantic import AfterValidator, BaseModel, Field, PositiveInt, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PositiveInt,
+    StringConstraints,
+    field_validator,
+)
 
 from project_package.data.field_rules import row_check, rules_of, types_of
-from project_package.data.find_violations import broken_by_rows
+from project_package.data.find_violations import find_violations
 from project_package.fields import Identifier
 from project_package.time_and_money_fields import Moment, Money, Period
 
 NOW = datetime.now().replace(microsecond=0)
+TODAY = NOW.replace(hour=0, minute=0, second=0)
 HALVES = "must be in steps of a half"
 
 
@@ -30,7 +38,7 @@ def broken(folder: Path, annotation: Any, values: list[Any], **checks: Any) -> d
     columns = rules_of(model, checks)
     frame = pl.DataFrame({"x": values}, {"x": columns["x"].dtype.type})
     frame.write_parquet(folder / "rows.parquet")
-    found = broken_by_rows(folder / "rows.parquet", pa.DataFrameSchema(columns))
+    found = find_violations(folder / "rows.parquet", pa.DataFrameSchema(columns))
     return {violation.rule: violation.rows for violation in found}
 
 
@@ -81,10 +89,11 @@ def broken(folder: Path, annotation: Any, values: list[Any], **checks: Any) -> d
         (bool, [True], [None], "must not be missing"),
         (
             Annotated[date, AfterValidator(Period(timedelta(days=9), "must be soon"))],
-            [NOW + timedelta(days=8)],
-            [NOW + timedelta(days=11)],
+            [TODAY + timedelta(days=8)],
+            [TODAY + timedelta(days=11)],
             "must be soon",
         ),
+        (date, [TODAY], [TODAY + timedelta(hours=1)], "must be a date without time"),
     ],
 )
 def test_rule_of_a_field_is_a_rule_of_its_column(
@@ -111,6 +120,21 @@ def test_function_of_a_field_needs_a_check_of_the_column(tmp_path: Path) -> None
 def test_rule_without_a_check_for_tables_is_an_error(tmp_path: Path, annotation: Any) -> None:
     with pytest.raises(TypeError, match="cannot be derived"):
         broken(tmp_path, annotation, [])
+
+
+def test_validator_of_a_model_needs_a_check_of_the_column() -> None:
+    class Row(BaseModel):
+        x: float
+        y: float
+
+        @field_validator("x")
+        @classmethod
+        def in_halves(cls, value: float) -> float:
+            return in_halves(value)
+
+    with pytest.raises(TypeError, match=r"The rule in_halves of Row.x cannot be derived"):
+        rules_of(Row)
+    assert rules_of(Row, {"x": []}).keys() == {"x", "y"}
 
 
 def test_fields_have_types_of_columns() -> None:

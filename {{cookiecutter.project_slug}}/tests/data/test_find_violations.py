@@ -6,7 +6,7 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
-from project_package.data.find_violations import broken_by_rows
+from project_package.data.find_violations import find_violations
 from project_package.errors import UserError
 
 
@@ -15,7 +15,7 @@ def test_counts_add_up_over_batches(tmp_path: Path) -> None:
     schema = pa.DataFrameSchema(
         {"x": pa.Column(pl.Int64, pa.Check.ge(0, error="must be positive"))}
     )
-    found = {rule.rule: rule for rule in broken_by_rows(tmp_path / "rows.parquet", schema, 3)}
+    found = {rule.rule: rule for rule in find_violations(tmp_path / "rows.parquet", schema, 3)}
     assert found["must be positive"].rows == 4
     assert found["must be positive"].examples == [{"x": -1}, {"x": -2}, {"x": -3}]
     assert found["must not be missing"].rows == 1
@@ -34,5 +34,5 @@ def test_column_that_does_not_fit_is_named(
     pl.DataFrame({name: values}).write_parquet(tmp_path / "rows.parquet")
     schema = pa.DataFrameSchema({"x": pa.Column(pl.Int64, pa.Check.ge(0))})
     with pytest.raises(UserError) as refusal:
-        broken_by_rows(tmp_path / "rows.parquet", schema)
+        find_violations(tmp_path / "rows.parquet", schema)
     assert str(refusal.value) == f"The rows do not fit: {reason}. Correct what loads them."

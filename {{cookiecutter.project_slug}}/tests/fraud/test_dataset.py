@@ -14,7 +14,12 @@ import pytest
 from project_package.columns import columns_of, length
 from project_package.contract.training import Splits
 from project_package.errors import UserError
-from project_package.fraud.dataset import examples, load_data, read_batch, recent_events
+from project_package.fraud.dataset import (
+    examples,
+    load_data,
+    read_batch,
+    recent_events,
+)
 from project_package.fraud.features import ENTITIES, INPUTS, LABEL_DELAY_DAYS
 from project_package.fraud.params import FraudParams
 from project_package.fraud.schemas import PastPayment, Payment

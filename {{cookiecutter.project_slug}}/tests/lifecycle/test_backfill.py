@@ -19,7 +19,11 @@ from project_package.lifecycle.doctor import doctor
 from project_package.lifecycle.erase import erase
 from project_package.lifecycle.project import Project
 from project_package.prediction_log import open_log
-from project_package.state.open_store import StateSettings, open_store, store_address
+from project_package.state.open_store import (
+    StateSettings,
+    open_store,
+    store_address,
+)
 
 COUNT = 1_200
 

@@ -21,6 +21,7 @@ from project_package.cli import EntryPoint
 from project_package.columns import Columns
 from project_package.contract.call_async_model import to_model
 from project_package.contract.task import predict_requests
+from project_package.errors import ModelError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.project import Project
@@ -95,6 +96,17 @@ def test_thread_with_a_running_loop_can_predict(portal: BlockingPortal) -> None:
         return to_model(Waiting(), portal).predict({})
 
     assert asyncio.run(notebook()).keys() == {"loop"}
+
+
+def test_service_that_does_not_answer_is_an_error_of_the_model(portal: BlockingPortal) -> None:
+    class Unanswered:
+        async def predict(self, rows: Columns) -> Columns:
+            async with asyncio.timeout(0.001):
+                await asyncio.sleep(60)
+            return rows
+
+    with pytest.raises(ModelError, match=r"service does not answer: TimeoutError\(\)"):
+        to_model(Unanswered(), portal).predict({})
 
 
 def test_model_that_is_not_awaited_is_itself(portal: BlockingPortal) -> None:

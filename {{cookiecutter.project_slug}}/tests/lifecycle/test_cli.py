@@ -136,9 +136,17 @@ def test_mistake_exits_with_2_and_a_sentence(ml: Ml, arguments: list[str], sente
 
 @pytest.mark.usefixtures("new")
 def test_missing_library_is_named(ml: Ml, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "project_package.lifecycle.project", None)
+    monkeypatch.delitem(sys.modules, "project_package.lifecycle.project")
+    monkeypatch.setitem(sys.modules, "optuna.exceptions", None)
     assert ml("models") == 2
-    assert "is missing: run `uv sync`" in ml.err
+    assert ml.err == "The library optuna.exceptions is missing: run `uv sync`.\n"
+
+
+@pytest.mark.usefixtures("new")
+def test_missing_module_of_the_project_is_a_crash(ml: Ml, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "project_package.lifecycle.project", None)
+    assert ml("models") == 70
+    assert "Traceback" in ml.err
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from plain import use_case
 from project_package.bundle import Bundle
 from project_package.columns import Columns, length
 from project_package.contract.task import Model, Task
+from project_package.errors import GateRefused
 from project_package.lifecycle.evaluate import evaluate, find_challenger
 from project_package.lifecycle.make_dataset import make_dataset
 from project_package.lifecycle.predicted_test_rows import (
@@ -132,6 +133,16 @@ def test_missing_predictions_are_computed_again(candidate: Project, files: list[
         kept_file(candidate, name).unlink()
     assert kept_predictions(candidate, find_challenger(candidate)) is None
     assert promote(candidate) == 2
+
+
+def test_promote_scores_again_after_code_has_changed(candidate: Project) -> None:
+    def perfect(rows: Columns) -> Columns:
+        return {"probability": rows["left"].astype(float)}
+
+    other = recording(candidate)  # whose task is of other code
+    project = replace(other, training=replace(other.training, naive=perfect))
+    with pytest.raises(GateRefused, match=r"naive: ROC AUC \S+ against 1\.000"):
+        promote(project)
 
 
 def test_predictions_that_cannot_be_kept_are_computed_again(candidate: Project) -> None:

@@ -141,7 +141,7 @@ def test_candidate_limits_parity_rows_and_timed_calls(copy: Project) -> None:
     rules = description(project)
     assert "on 100 rows of 100 required" in rules
     assert rules.endswith("for a request, features included, in 2 calls")
-    with pytest.raises(UserError, match=r"There are 600 rows .* asks for 10,000"):
+    with pytest.raises(UserError, match=r"There are 600 rows .* 10,000 are required"):
         train(limited(copy, min_parity_rows=10_000))
 
 

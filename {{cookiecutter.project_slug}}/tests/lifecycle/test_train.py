@@ -108,7 +108,7 @@ def test_too_few_rows_for_parity_are_refused() -> None:
     splits = Splits(rows := {"x": np.arange(5)}, (), take(rows, np.arange(4)))
     simple = TRAINING.candidates[0]
     asked = Promote(min_parity_rows=10)
-    with pytest.raises(UserError, match=r"There are 9 rows .* asks for 10: use more data or lower"):
+    with pytest.raises(UserError, match=r"There are 9 rows .* 10 are required: use more data"):
         require_parity_rows(splits, simple, asked)
     require_parity_rows(splits, replace(simple, max_parity_rows=9), asked)
 
@@ -119,6 +119,8 @@ def test_too_few_rows_for_parity_are_refused() -> None:
         ("models.py", True),
         ("rows.sql", True),
         ("prompts/answer.txt", True),
+        (".models.py.swp", False),  # of an editor
+        (".ipynb_checkpoints/models.py", False),
         ("__pycache__/models.cpython-311.pyc", False),
         ("__pycache__/models.cpython-311.pyc.140231", False),  # while Python writes it
     ],

@@ -19,11 +19,12 @@ import numpy as np
 import pytest
 from fastapi import APIRouter
 from fastapi.testclient import TestClient
-from multiplying import TIMES, Published
+from multiplying import TIMES, Published, ask
 
 from project_package.api_keys import add_key
 from project_package.bundle import EXAMPLES
 from project_package.cli import EntryPoint
+from project_package.columns import Columns
 from project_package.contract.task import Served
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
@@ -166,6 +167,10 @@ def test_routes_of_the_task_need_a_key(times: Published) -> None:
     client = TestClient(times.app(serve_keys="keys.json"))
     assert client.get("/half?x=3").status_code == 401
     assert client.get("/half?x=3", headers={"X-API-Key": key}).status_code == 200
+    operation = client.get("/openapi.json").json()["paths"]["/half"]["get"]
+    assert operation["security"] == [{"bearer": []}, {"key": []}]
+    assert operation["tags"] == ["model"]
+    assert {"401", "403", "503"} < operation["responses"].keys()
 
 
 def test_routes_of_the_task_are_counted_and_logged(times: Published) -> None:
@@ -177,6 +182,15 @@ def test_routes_of_the_task_are_counted_and_logged(times: Published) -> None:
     with closing(sqlite3.connect(times.root / "predictions.db")) as log:
         rows = log.execute("SELECT version, role, answer FROM predictions").fetchall()
     assert rows == [("2", "champion", '{"y":3.0}')]
+
+
+def test_unseen_values_that_cannot_be_counted_do_not_fail_a_request(times: Published) -> None:
+    def unseen(_: Columns) -> Mapping[str, int]:
+        raise ValueError("x")
+
+    times.task = replace(TIMES, unseen=unseen)
+    with TestClient(times.app()) as client:
+        assert ask(client, {"x": 1}).json()["predictions"] == [{"y": 1}]
 
 
 def test_there_is_no_route_for_events_without_history(times: Published) -> None:

@@ -1,8 +1,11 @@
 """Predictions: in the event loop, in a thread, and by the challenger."""
 
 import asyncio
+import math
 import time
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import httpx2
 import pytest
@@ -11,6 +14,7 @@ from multiplying import TIMES, Published, answers, ask
 from servers import running
 
 from project_package.model_store import CHALLENGER, CHAMPION
+from project_package.serving.canary import Canary
 
 ENTITIES = 2_000
 
@@ -44,6 +48,17 @@ def test_answers_health_checks_while_a_slow_model_predicts(
 
         assert client.get("/healthz").status_code == 200
         assert asyncio.run(load()) < 0.3
+
+
+def test_a_challenger_that_answers_nothing_makes_no_batch_slow() -> None:
+    served: Any = SimpleNamespace(seconds_per_row=0.001, is_async=False)
+    slow: Any = SimpleNamespace(seconds_per_row=math.inf, is_async=False)
+    champion: Any = SimpleNamespace(current=lambda: served)
+    challenger: Any = SimpleNamespace(served=slow)
+    assert Canary(champion, challenger, 0).estimate(10) == pytest.approx(0.01)
+    assert Canary(champion, challenger, 0.1).estimate(10) == math.inf
+    slow.is_async = True  # it answers no request
+    assert Canary(champion, challenger, 0.1).estimate(10) == pytest.approx(0.01)
 
 
 def test_the_challenger_answers_a_share_of_entities(times: Published) -> None:

@@ -1,26 +1,28 @@
 """An AsyncModel outside the server: commands and the MLflow model call it as they call a Model."""
 
-import inspect
 from dataclasses import dataclass
-from typing import cast
 
 from anyio.from_thread import BlockingPortal
 
 from ..columns import Columns
-from .task import AsyncModel, Model
+from ..errors import ModelError
+from .task import AsyncModel, Model, is_async
 
 
 @dataclass(frozen=True)
 class AwaitedModel:
-    """An AsyncModel as a Model; several threads may call it at once, and one that runs a loop."""
+    """An AsyncModel as a Model. Threads may share it, also one that runs an event loop itself."""
 
     model: AsyncModel
     portal: BlockingPortal
     """The event loop that awaits the calls, in a thread of its own."""
 
     def predict(self, rows: Columns) -> Columns:
-        """Return predictions, one row per row."""
-        return self.portal.call(self.model.predict, rows)
+        """Return predictions, one row per row; raise ModelError when a service does not answer."""
+        try:
+            return self.portal.call(self.model.predict, rows)
+        except OSError as error:  # a connection that failed, or a timeout
+            raise ModelError(f"The model's service does not answer: {error!r}") from error
 
 
 def to_model(model: Model | AsyncModel, portal: BlockingPortal) -> Model:
@@ -29,6 +31,4 @@ def to_model(model: Model | AsyncModel, portal: BlockingPortal) -> Model:
     All models of a command share one portal: what an AsyncModel keeps, a client or a lock, belongs
     to the event loop that used it first.
     """
-    if inspect.iscoroutinefunction(model.predict):
-        return AwaitedModel(cast("AsyncModel", model), portal)
-    return cast("Model", model)
+    return AwaitedModel(model, portal) if is_async(model) else model

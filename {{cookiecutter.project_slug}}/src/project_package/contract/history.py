@@ -57,7 +57,7 @@ class History:
         return {**rows, **self.features(rows, histories)}
 
     def to_rows(self, requests: Sequence[Any]) -> Columns:
-        """Turn requests into rows with features, for `Task`; one without history has no events."""
+        """Turn requests into rows with features, for `Task`; without history, there are none."""
         histories = [self.from_request(request) for request in requests]
         return self.add_features(self.to_raw_rows(requests), histories)
 

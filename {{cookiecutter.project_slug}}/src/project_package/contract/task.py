@@ -10,12 +10,14 @@ evaluation, batch and server:
     requests -> to_rows -> Model.predict -> to_responses -> responses
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel
 from pydantic_core import from_json
+from typing_extensions import TypeIs
 
 from ..bundle import Bundle
 from ..columns import Columns
@@ -39,6 +41,11 @@ class AsyncModel(Protocol):
 
     async def predict(self, rows: Columns) -> Columns:
         """Return predictions, one row per row."""
+
+
+def is_async(model: Model | AsyncModel) -> TypeIs[AsyncModel]:
+    """Return whether a model is awaited."""
+    return inspect.iscoroutinefunction(model.predict)
 
 
 class Served(Protocol):

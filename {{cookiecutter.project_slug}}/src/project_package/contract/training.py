@@ -34,13 +34,18 @@ def ignore(_epoch: int, _scores: Mapping[str, float]) -> None:
 
 
 def code_of(function: Callable[..., object]) -> bytes:
-    """Return the files of the use case that has a function: results of other code do not count.
+    """Return the content of all files beside a function: results of other code are not reused.
 
-    Prompts, SQL and other text files count as code.
+    Prompts, SQL and other text files count as code; hidden files, such as those of editors, do not.
     """
     folder = Path(inspect.getfile(function)).parent
-    paths = sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)
-    return b"".join(path.read_bytes() for path in paths if path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(folder).parts for path in paths]
+    return b"".join(
+        path.read_bytes()
+        for path, parts in zip(paths, names, strict=True)
+        if "__pycache__" not in parts and not any(part.startswith(".") for part in parts)
+    )
 
 
 class Fitted(Protocol):

@@ -43,18 +43,24 @@ def rules_of(
     """Declare the column of each field, with the rules of the field.
 
     Bounds, lengths, patterns, literals, `Period` and `| None` become rules. Numbers must be finite.
-    Other validators are functions for one value, which would be slow in a table: `checks` has the
-    same rule for a column, by field.
+    A BeforeValidator has none: it parses what DuckDB casts. Other validators are functions for one
+    value, which would be slow in a table: `checks` has the same rule for a column, by field.
 
     Raises:
         TypeError: a field has a rule that cannot be derived, and `checks` has none for the field.
     """
+    validated = {
+        name: validator.cls_var_name
+        for validator in model.__pydantic_decorators__.field_validators.values()
+        for name in validator.info.fields
+    }
     columns = {}
     for name, field in model.model_fields.items():
         parts = [*_parts(field)]
         kind, dtype = _types_of(parts)
         explicit = (checks or {}).get(name)
-        if explicit is None and (rule := _underivable(parts, kind)):
+        rule = validated.get(name) or validated.get("*") or _underivable(parts, kind)
+        if explicit is None and rule:
             broken = f"The rule {rule} of {model.__name__}.{name} cannot be derived for a table"
             raise TypeError(f"{broken}: state the same rule as a check of the column.")
         rules = [*_derived_checks(parts, kind), *(explicit or ())]
@@ -128,6 +134,8 @@ def _derived_checks(parts: Sequence[Any], kind: Type) -> Iterator[pa.Check]:
             yield row_check(lambda value: value == value.round(), "must be a whole number")
     elif kind == "VARCHAR":
         yield from _text_checks(_limits(parts))
+    elif date in parts:
+        yield row_check(lambda time: time == time.dt.truncate("1d"), "must be a date without time")
     for part in parts:
         if isinstance(period := getattr(part, "func", None), Period):
             first = EARLIEST.replace(tzinfo=None)

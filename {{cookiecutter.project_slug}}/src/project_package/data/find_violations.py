@@ -16,7 +16,7 @@ from ..errors import UserError
 from .violations import SHOWN, Violation
 
 
-def broken_by_rows(
+def find_violations(
     path: Path, schema: pa.DataFrameSchema, batch_rows: int = 2**18
 ) -> list[Violation]:
     """Return the broken rules of a Parquet file; raise UserError if its columns do not fit."""

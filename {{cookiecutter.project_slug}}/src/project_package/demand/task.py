@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Bundle, Files
-from ..columns import TIMESTAMP, Columns, milliseconds, to_rows
+from ..columns import TIMESTAMP, Columns, milliseconds, stack, to_rows
 from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
 from ..features.merge_history import merge_history
@@ -35,7 +35,7 @@ class Details(Frozen):
 
     def stack(self, rows: Columns) -> NDArray[np.float32]:
         """Stack the inputs: (rows, features)."""
-        return np.stack([rows[name] for name in self.features], axis=1, dtype=np.float32)
+        return stack(rows, self.features)
 
     def to_units(self, ratios: Columns, rows: Columns) -> Columns:
         """Turn logarithms of (units + 1) / (level + 1) into value, low and high in units.

@@ -8,7 +8,7 @@ import pandera.polars as pa
 import polars as pl
 
 from ..data.field_rules import row_check, rules_of, types_of
-from ..data.find_violations import broken_by_rows
+from ..data.find_violations import find_violations
 from ..data.import_rows import Layout, SourceParams, Type
 from ..data.violations import SHOWN, Violation, violations_error
 from .features import WEEK_DAYS
@@ -36,7 +36,7 @@ def check_weeks(path: Path, data: SourceParams, sold: bool = True) -> None:
         UserError: broken rules, each with its column, how many rows break it and three of them.
     """
     table = pl.read_parquet(path)
-    broken = broken_by_rows(path, _schema(table.columns, sold))
+    broken = find_violations(path, _schema(table.columns, sold))
     rules = {UNIQUE: pl.struct("product_id", "week").is_duplicated()}
     if sold:
         rules[CONSECUTIVE] = pl.col("week").diff().over("product_id") > timedelta(days=WEEK_DAYS)

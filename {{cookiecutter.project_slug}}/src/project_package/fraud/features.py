@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columns import Columns
+from ..columns import Columns, stack
 from ..features.look_back import entities
 from ..features.windows import (
     EVERY_ROW,
@@ -138,7 +138,7 @@ INPUTS = tuple(DESCRIPTIONS)
 
 def matrix(rows: Columns, inputs: Iterable[str] = INPUTS) -> NDArray[np.float32]:
     """Stack the inputs of the model: (rows, features)."""
-    return np.stack([rows[name] for name in inputs], axis=1, dtype=np.float32)
+    return stack(rows, inputs)
 
 
 def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArray[np.float32]]:

@@ -16,7 +16,7 @@ import polars as pl
 from duckdb import DuckDBPyRelation
 
 from ..data.field_rules import row_check, rules_of, types_of
-from ..data.find_violations import broken_by_rows
+from ..data.find_violations import find_violations
 from ..data.import_rows import Layout, SourceParams, open_duckdb
 from ..data.violations import SHOWN, Violation, violations_error
 from ..time_and_money_fields import GRACE, MONEY_LIMIT
@@ -70,7 +70,7 @@ def check_payments(path: Path, data: SourceParams, labelled: bool = True) -> Non
     latest = datetime.now(UTC).replace(tzinfo=None) + GRACE
     rules = [rule for rule in TABLE_RULES if labelled or rule[0] != "is_fraud"]
     columns = rules_of(PastPayment if labelled else Payment, CHECKS)
-    broken = broken_by_rows(path, pa.DataFrameSchema(columns))
+    broken = find_violations(path, pa.DataFrameSchema(columns))
     with (
         TemporaryDirectory(prefix=".check-", dir=path.parent) as scratch,
         open_duckdb(Path(scratch), data.duckdb_mib) as duck,

@@ -8,7 +8,6 @@ import mlflow
 from ..bundle import PARAMS
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
-from .gate import Verdict
 from .predicted_test_rows import PredictedVersion, predict_version
 from .project import Project
 from .registry import EVALUATION, Version
@@ -53,7 +52,6 @@ def describe(
     project: Project,
     predicted: PredictedVersion,
     evaluation: Evaluation | None = None,
-    verdicts: tuple[Verdict, ...] = (),
 ) -> Document:
     """Return what report and card say; score the test rows unless the evaluation is known."""
     training = project.training
@@ -70,7 +68,6 @@ def describe(
         summary=training.summary(rows, predictions),
         train=extent(predicted.splits.train, about.rows),
         test=extent(rows, about.rows),
-        verdicts=verdicts,
     )
 
 

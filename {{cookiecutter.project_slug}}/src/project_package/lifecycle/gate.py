@@ -1,4 +1,4 @@
-"""The gate: the rules that a challenger must pass to become the champion, as pure functions."""
+"""The gate: the rules that a challenger must pass to become the champion."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

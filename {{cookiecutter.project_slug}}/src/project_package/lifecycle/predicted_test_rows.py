@@ -15,7 +15,7 @@ from polars.exceptions import PolarsError
 
 from ..bundle import PARAMS, Bundle, sha256
 from ..contract.task import Model
-from ..contract.training import Splits, code_of
+from ..contract.training import Splits
 from ..errors import UserError
 from .project import Project
 from .registry import Version
@@ -26,7 +26,7 @@ FOLDER = "predictions"
 """The folder of a run with the two files."""
 TABLES = "test.parquet"
 ORIGIN = "origin.json"
-"""The hash of the other file, and that of the use case's code that predicted."""
+"""The hash of the other file, and that of the code and the parameters that predicted."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class PredictedVersion:
     splits: Splits
     predictions: Predictions
     """By the model, the simple baseline and no model."""
+    is_kept: bool
+    """The predictions are those of the evaluation, and not computed again by other code."""
 
 
 def predict_version(project: Project, version: Version) -> PredictedVersion:
@@ -71,7 +73,7 @@ def kept_predictions(project: Project, version: Version) -> Predictions | None:
     """Return the kept predictions of a version's test rows.
 
     None if there are none, as of an older version, if they are damaged, or if the code of the use
-    case has changed: it may decide otherwise.
+    case or its parameters have changed: it may decide otherwise.
     """
     files = project.registry.files(version, FOLDER)
     content = files.get(TABLES, b"")
@@ -122,16 +124,16 @@ def _open(project: Project, version: Version, known: Predictions | None) -> Pred
     bundle = project.registry.bundle(version)
     splits = splits_of(project, bundle)
     model = project.load(bundle)
-    if known is None:
+    predictions = known
+    if predictions is None:
         baseline = project.load(project.registry.bundle(version, BASELINE))
-        known = {
+        predictions = {
             MODEL: model.predict(splits.test),
             BASELINE: baseline.predict(splits.test),
             NAIVE: project.training.naive(splits.test),
         }
-    return PredictedVersion(version, bundle, model, splits, known)
+    return PredictedVersion(version, bundle, model, splits, predictions, known is not None)
 
 
 def _origin(project: Project, content: bytes) -> bytes:
-    code = sha256(code_of(project.training.make_task))
-    return json.dumps({"sha256": sha256(content), "code": code}).encode()
+    return json.dumps({"sha256": sha256(content), "identity": project.identity}).encode()

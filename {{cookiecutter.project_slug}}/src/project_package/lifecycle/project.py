@@ -14,14 +14,14 @@ from optuna.exceptions import StorageInternalError
 from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..bundle import EXAMPLES, Bundle, example_requests
+from ..bundle import EXAMPLES, Bundle, example_requests, sha256
 from ..contract.call_async_model import to_model
-from ..contract.task import Model, Task, predict_requests
-from ..contract.training import Training
+from ..contract.task import Model, Task, is_async, predict_requests
+from ..contract.training import Training, code_of
 from ..errors import ModelError, UserError
 from ..model_store import CHAMPION, Store
 from ..params import Params
-from ..read_params import read_params
+from ..read_params import flatten, read_params
 from ..settings import Settings, read_settings
 from .console import Console
 from .registry import Registry
@@ -94,23 +94,33 @@ class Project:
         if reason := self.training.incompatible(bundle):
             raise UserError(f"The model {reason}, unlike the project now: run `ml pipeline`.")
         try:
-            return to_model(self.training.make_task(bundle).load(bundle), self.portal)
+            model = self.training.make_task(bundle).load(bundle)
         except Exception as error:  # the use case's `load` may raise any
             raise ModelError(
                 f"The bundle of {bundle.manifest.candidate} cannot be loaded: {error!r}. The "
                 f"task's `load` must read what is in it: {', '.join(bundle.files)}."
             ) from error
+        if self.events is not None and is_async(model):
+            raise UserError("An AsyncModel cannot read an event store: the task has a history.")
+        return to_model(model, self.portal)
 
     def verify(self, version: int, bundle: Bundle) -> None:
-        """Raise UserError when the code does not fit a version, so that no server can start."""
+        """Raise UserError if the code cannot serve a version."""
         model = self.load(bundle)
         task = self.training.make_task(bundle)
         if requests := example_requests(task.request, json.loads(bundle.files[EXAMPLES]), version):
             try:
                 predict_requests(task, model, requests)
-            except Exception as error:  # so may its model
+            except Exception as error:  # the model may raise any
                 reason = f"Version {version} cannot answer its examples: {error}"
                 raise ModelError(reason) from error
+
+    @property
+    def identity(self) -> str:
+        """The hash of code and parameters on which predictions depend."""
+        apart = ("promote.", "train.")  # sections that change no model
+        used = {k: v for k, v in flatten(self.params).items() if not k.startswith(apart)}
+        return sha256(json.dumps(used, sort_keys=True).encode() + code_of(self.training.make_task))
 
     def champion_task(self) -> Task:
         """Return the task of the champion; raise UserError when there is none."""

@@ -1,5 +1,7 @@
 """promote: make the challenger the champion if it passes every rule of the gate."""
 
+from dataclasses import replace
+
 from ..errors import GateRefused, require_known
 from ..model_store import CHALLENGER
 from .apply_rules import apply_rules
@@ -27,15 +29,16 @@ def promote(project: Project) -> int:
             console.print(f"Version {version.number} is the champion already.")
             return version.number
         with console.step("promote") as progress:
-            # 1. Read the scores and the predictions of the test rows, and apply the rules.
+            # 1. Read the scores and the predictions of the test rows; if code or parameters have
+            # changed since, compute both again. Apply the rules.
             evaluation = registry.evaluation(version)
             predicted = read_version(project, version)
+            document = describe(project, predicted, evaluation if predicted.is_kept else None)
             progress(0.2)
-            verdicts = apply_rules(project, predicted, evaluation, champion, progress)
+            verdicts = apply_rules(project, predicted, document.evaluation, champion, progress)
             refused = [verdict for verdict in verdicts if not verdict.passed]
             # 2. Write the outcome into report and card.
-            document = describe(project, predicted, evaluation, tuple(verdicts))
-            write_report(project, version, document)
+            write_report(project, version, replace(document, verdicts=tuple(verdicts)))
             # 3. Make it the champion, or else no longer the store's challenger.
             if refused:
                 registry.store.delete_alias(CHALLENGER)

@@ -9,7 +9,7 @@ from .project import Project
 def rollback(project: Project) -> int:
     """Make the previous champion the champion again; return its version.
 
-    The old one loses the challenger alias too: the next promote would promote it again.
+    Its challenger alias is removed too: the next `ml promote` would promote it again.
 
     Raises:
         UserError: there is no champion, none before it, or the code does not fit that one.

@@ -7,7 +7,8 @@ worker repeats a draw.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 
 import numpy as np
 import optuna
@@ -50,6 +51,8 @@ class Search:
     storage: optuna.storages.BaseStorage
     study: str
     """Name of data, metric, parameters and code; not of the number of trials: more continue it."""
+    lock: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Entered for what two processes that share the storage must not do at once."""
     show: Callable[[str, int, Mapping[str, float]], None] = lambda *_: None
     """Show the scores of an epoch: (what is fitted, epoch, scores)."""
 
@@ -65,10 +68,15 @@ class Search:
             direction="maximize" if self.metric.higher_is_better else "minimize",
             load_if_exists=True,
         )
+        first = None
+        with self.lock:  # in SQLite, two processes could take the same waiting trial
+            if not any(trial.state in KNOWN for trial in study.trials):
+                study.enqueue_trial(dict(candidate.start))
+                first = study.ask()
+        if first is not None:
+            done(candidate, study.tell(first, self._objective(candidate, first)))
         finished = sum(trial.state in FINISHED for trial in study.trials)
         wanted = self.trials if candidate.space else 1
-        if not any(trial.state in KNOWN for trial in study.trials):
-            study.enqueue_trial(dict(candidate.start))
         study.optimize(
             lambda trial: self._objective(candidate, trial),
             n_trials=max(0, wanted - finished),

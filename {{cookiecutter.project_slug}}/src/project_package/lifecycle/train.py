@@ -11,11 +11,11 @@ import mlflow
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack, sha256
+from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack
 from ..columns import Columns, concatenate, length, take
 from ..contract.task import predict_requests
-from ..contract.training import Candidate, Fitted, Metric, Outcome, Progress, Splits, code_of
-from ..errors import GateRefused, UserError, require_known
+from ..contract.training import Candidate, Fitted, Metric, Outcome, Progress, Splits
+from ..errors import GateRefused, MissingColumn, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Promote
 from ..read_params import flatten
@@ -52,7 +52,7 @@ def train(project: Project) -> int:
         metric = training.search_metric or training.goal
         try:
             choices = search(project, splits, dataset, metric, progress)
-        except KeyError as error:
+        except MissingColumn as error:
             raise UserError(
                 f"The data set {dataset.digest} has no column {error}: when features have changed, "
                 "run `ml data` again."
@@ -91,16 +91,14 @@ def search(
     candidates = [simple, *(c for c in others if not chosen or c.name in chosen)]
     with project.workspace.lock():
         storage = open_storage(project.settings.studies(project.workspace.root))
-    other = ("promote.", "train.")  # sections that change no trial
-    used = {k: v for k, v in flatten(project.params).items() if not k.startswith(other)}
-    identity = sha256(json.dumps(used, sort_keys=True).encode() + code_of(training.make_task))
     searching = Search(
         metric=metric,
         folds=splits.folds,
         seed=project.params.seed,
         trials=project.params.train.trials,
         storage=storage,
-        study=f"{project.params.name}/{dataset.digest}/{metric.name}/{identity[:8]}",
+        lock=project.workspace.lock(),
+        study=f"{project.params.name}/{dataset.digest}/{metric.name}/{project.identity[:8]}",
         show=project.console.epoch,
     )
     total = sum(searching.trials if c.space else 1 for c in candidates) + 1  # and the final fit
@@ -185,8 +183,8 @@ def require_parity_rows(splits: Splits, candidate: Candidate, promote: Promote) 
     least = gate.least_parity_rows(candidate, promote)
     if total < least:
         raise UserError(
-            f"There are {total:,} rows to compare the bundle with the fitted model, and "
-            f"promote.min_parity_rows asks for {least:,}: use more data or lower it."
+            f"There are {total:,} rows to compare the bundle with the fitted model, and {least:,} "
+            "are required: use more data, or lower promote.min_parity_rows."
         )
 
 

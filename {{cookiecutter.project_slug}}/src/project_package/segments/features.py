@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columns import Columns
+from ..columns import Columns, stack
 from ..features.look_back import entities
 from ..features.windows import (
     EVERY_ROW,
@@ -93,5 +93,7 @@ def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArr
 
 def to_positions(columns: Columns, names: Sequence[str] = INPUTS) -> NDArray[np.float64]:
     """Return the positions of households by their features: (rows, names)."""
-    chosen = [(np.log1p if name in LOGARITHMS else np.sqrt)(columns[name]) for name in names]
-    return np.stack(chosen, axis=1, dtype=np.float64)
+    values: NDArray[np.float64] = stack(columns, names, np.float64)
+    for index, name in enumerate(names):
+        values[:, index] = (np.log1p if name in LOGARITHMS else np.sqrt)(values[:, index])
+    return values

@@ -6,7 +6,7 @@ import pandera.polars as pa
 import polars as pl
 
 from ..data.field_rules import rules_of, types_of
-from ..data.find_violations import broken_by_rows
+from ..data.find_violations import find_violations
 from ..data.import_rows import Layout, SourceParams
 from ..data.violations import SHOWN, Violation, violations_error
 from .features import HOUSEHOLD, KINDS, TRAITS
@@ -40,7 +40,7 @@ def check_baskets(path: Path, data: SourceParams) -> None:
     rules += [(name, same, pl.col(name).n_unique().over(HOUSEHOLD) > 1) for name in traits]
     trait = pa.Check.in_range(0, TRAIT_LIMIT, include_max=False, error=TRAIT_RULE)
     columns = {name: pa.Column(pl.Float64, trait, nullable=True) for name in traits}
-    broken = broken_by_rows(path, pa.DataFrameSchema(rules_of(BoughtBasket) | columns))
+    broken = find_violations(path, pa.DataFrameSchema(rules_of(BoughtBasket) | columns))
     for column, rule, condition in rules:
         breaking = table.filter(condition)
         if len(breaking):

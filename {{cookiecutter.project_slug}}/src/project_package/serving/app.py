@@ -30,13 +30,23 @@ from .platforms import MLFLOW_HEALTH, add_platforms
 from .predicted_batch import ObservedModel, PredictedBatch, Prediction
 from .prediction_service import PredictionService, Requests
 from .prometheus import Metrics
-from .routes import HEALTH_PATHS, Ready, add_admin, add_health, add_predict, document
+from .routes import (
+    CONFLICT,
+    HEALTH_PATHS,
+    REFUSALS,
+    TAGS,
+    Ready,
+    add_admin,
+    add_health,
+    add_predict,
+    document,
+)
 from .shadow import Shadow
 
 log = logging.getLogger(__name__)
 
 
-class Events(Protocol):
+class EventHandling(Protocol):
     """What the server needs of an event store: see `EventService` in projects that have one."""
 
     error: str
@@ -54,7 +64,7 @@ class Events(Protocol):
         """Handle what waits, then close the store."""
 
 
-OpenEvents: TypeAlias = Callable[[PredictionService, Settings, Path], Events]
+OpenEvents: TypeAlias = Callable[[PredictionService, Settings, Path], EventHandling]
 
 
 def create_app(
@@ -92,7 +102,8 @@ def create_app(
     app.state.thread = services.predictions.thread if task.slow_requests else None
 
     # Examples are rows of the data: the page, which needs no key, shows none where keys are on.
-    add_predict(app, task, services.predict, () if services.keys else champion.current().examples)
+    examples = () if services.keys else champion.current().examples
+    add_predict(app, task, services.predict, examples, CONFLICT if services.events else {})
     if services.events:
         services.events.add_routes(app)
     add_admin(app, champion, services.metrics)
@@ -100,7 +111,8 @@ def create_app(
     add_health(app, services.ready)
     for scope, make_router in task.routers.items():
         router = make_router(services.served)
-        app.include_router(router, dependencies=[Security(require(scope))])
+        required = [Security(require(scope))]
+        app.include_router(router, tags=[TAGS[scope]], dependencies=required, responses=REFUSALS)
     document(app, task)
 
     for kind in (Unavailable, ModelError):
@@ -145,11 +157,18 @@ class Services:
             rows = len(batch.responses)
             self.metrics.predictions.labels(batch.served.version).inc(rows)
             self.metrics.batch_rows.observe(rows)
-            for column, count in batch.served.task.unseen(batch.rows).items():
-                self.metrics.unseen.labels(column).inc(count)
+            self.count_unseen(batch)
             if self.log:
                 self.log.write(batch, batch.served.alias)
             self.shadow.submit(batch)
+
+    def count_unseen(self, batch: PredictedBatch) -> None:
+        """Count values that training never saw."""
+        try:
+            for column, count in batch.served.task.unseen(batch.rows).items():
+                self.metrics.unseen.labels(column).inc(count)
+        except Exception as error:  # noqa: BLE001  the use case's `unseen` may raise any
+            log.warning("unseen values are not counted", extra={"reason": repr(error)})
 
     def ready(self) -> Ready:
         """Return what GET /readyz reports."""

@@ -21,7 +21,7 @@ class Canary:
 
     def estimate(self, rows: int) -> float:
         """Return the seconds in which the slower version predicts a number of rows."""
-        versions = (self.champion.current(), self.challenger.served)
+        versions = (self.champion.current(), self._challenger())
         return rows * max(served.seconds_per_row for served in versions if served)
 
     def predict(self, rows: Columns) -> tuple[list[Prediction], list[PredictedBatch]]:
@@ -52,12 +52,17 @@ class Canary:
             self.challenger.reject(reason, served)
             return batch
 
+    def _challenger(self) -> ServedModel | None:
+        """Return the challenger if it answers a share of the entities."""
+        challenger = self.challenger.served
+        return challenger if challenger and self.share and not challenger.is_async else None
+
     def _choose(self, rows: Columns) -> list[tuple[ServedModel, NDArray[np.int64]]]:
         """Return the versions that answer, each with its rows; an entity always has the same."""
         champion = self.champion.current()
-        challenger = self.challenger.served
+        challenger = self._challenger()
         positions = np.arange(length(rows))
-        if challenger is None or challenger.is_async or not self.share:
+        if challenger is None:
             return [(champion, positions)]
         entity = champion.task.entity
         names = map(str, rows[entity]) if entity else [""] * len(positions)

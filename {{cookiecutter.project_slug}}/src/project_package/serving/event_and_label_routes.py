@@ -15,11 +15,11 @@ from .routes import protected
 MAX_EVENTS = 10_000
 T = TypeVar("T", bound=BaseModel)
 EventList = Annotated[list[T], Field(min_length=1, max_length=MAX_EVENTS, fail_fast=True)]
-Store: TypeAlias = Callable[[Requests, int], Awaitable[list[bool]]]
+StoreItems: TypeAlias = Callable[[Requests, int], Awaitable[list[bool]]]
 """Store the items of a body, and how many they are; return a truth value for each."""
 
 
-class Events(Frozen, Generic[T]):
+class EventsBody(Frozen, Generic[T]):
     """Events to store."""
 
     events: EventList[T]
@@ -32,7 +32,7 @@ class EventsStored(BaseModel):
     known: int
 
 
-class Labels(Frozen, Generic[T]):
+class LabelsBody(Frozen, Generic[T]):
     """Labels of stored events."""
 
     labels: EventList[T]
@@ -45,7 +45,9 @@ class LabelsSet(BaseModel):
     unknown: list[int]
 
 
-def add_event_routes(app: FastAPI, history: History, add_events: Store, set_labels: Store) -> None:
+def add_event_routes(
+    app: FastAPI, history: History, add_events: StoreItems, set_labels: StoreItems
+) -> None:
     """Add POST /v1/events, and POST /v1/labels where there are labels.
 
     Args:
@@ -54,7 +56,7 @@ def add_event_routes(app: FastAPI, history: History, add_events: Store, set_labe
         add_events: returns for each event whether it is new.
         set_labels: returns for each label whether its event is stored.
     """
-    events_type = Events[history.event]  # type: ignore[name-defined]
+    events_type = EventsBody[history.event]  # type: ignore[name-defined]
 
     @app.post("/v1/events", summary="Store events", **protected("labels", events_type))
     async def events(request: Request) -> EventsStored:
@@ -65,7 +67,7 @@ def add_event_routes(app: FastAPI, history: History, add_events: Store, set_labe
 
     if history.label is None:
         return
-    labels_type = Labels[history.label]  # type: ignore[name-defined]
+    labels_type = LabelsBody[history.label]  # type: ignore[name-defined]
 
     @app.post("/v1/labels", summary="Set labels", **protected("labels", labels_type))
     async def labels(request: Request) -> LabelsSet:

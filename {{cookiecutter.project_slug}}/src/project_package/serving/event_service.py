@@ -123,8 +123,8 @@ def open_events(predictions: PredictionService, settings: Settings, root: Path) 
     Raises:
         UserError: the store cannot be opened, or the model is awaited.
     """
-    history = history_of(predictions.task)
     champion = predictions.canary.champion.current()
+    history = history_of(champion.task)
     if champion.is_async:
         raise UserError(f"Version {champion.version} is awaited and cannot use an event store.")
     store = open_store(store_address(settings, root), history)

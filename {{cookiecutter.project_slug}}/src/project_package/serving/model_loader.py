@@ -7,7 +7,6 @@ one stays, as it does while the store cannot be reached.
 """
 
 import asyncio
-import inspect
 import json
 import logging
 import math
@@ -19,7 +18,7 @@ from typing import Any
 
 from ..bundle import EXAMPLES, Bundle, example_requests
 from ..columns import Columns
-from ..contract.task import AsyncModel, Model, Task
+from ..contract.task import AsyncModel, Model, Task, is_async
 from ..errors import ModelError, Unavailable, UserError
 from ..model_store import EVIDENCE, Pointer, Store, StoreUnreachable
 from .prometheus import Metrics
@@ -153,7 +152,7 @@ class ModelLoader:
             model=model,
             card=self.store.fetch(version, EVIDENCE).get(CARD, b"").decode(),
             examples=json.loads(bundle.files.get(EXAMPLES, b"[]")),
-            is_async=inspect.iscoroutinefunction(model.predict),
+            is_async=is_async(model),
         )
         running = self.running or task
         for new, old in ((task.request, running.request), (task.response, running.response)):

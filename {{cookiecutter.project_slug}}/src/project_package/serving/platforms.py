@@ -83,25 +83,23 @@ async def _ping(request: Request) -> Response:
     return Response(version if request.url.path == "/version" else "\n")
 
 
-def add_platforms(
-    app: FastAPI, task: Task, predict_requests: Predict, champion: ModelLoader
-) -> None:
+def add_platforms(app: FastAPI, task: Task, predict: Predict, champion: ModelLoader) -> None:
     """Add the routes of all platforms, without documentation; those of health need no key."""
     adapter = TypeAdapter[list[BaseModel]](InstanceList[task.request])  # type: ignore[name-defined]
     options = {**protected("predict"), "include_in_schema": False}
 
-    async def predict(request: Request) -> Response:
+    async def predict_instances(request: Request) -> Response:
         body = await read_body(request, PlatformBody)
         instances = await validate(request, read_instances, body, adapter)
-        return predictions_response(await predict_requests(instances))
+        return predictions_response(await predict(instances))
 
     for path in filter(None, ("/invocations", app.state.settings.aip_predict_route)):
-        app.add_api_route(path, predict, methods=["POST"], **options)
+        app.add_api_route(path, predict_instances, methods=["POST"], **options)
 
     @app.post("/v1/models/{name}:predict", **options)
     async def predict_by_name(name: str, request: Request) -> Response:
         await ready(name)
-        return await predict(request)
+        return await predict_instances(request)
 
     @app.get("/v1/models/{name}", **options)
     async def ready(name: str) -> dict[str, str | bool]:

@@ -35,7 +35,6 @@ class PredictionService:
         self.canary = canary
         self.observe = observe
         self.metrics = metrics
-        self.task = canary.champion.current().task
         self.thread = ThreadPoolExecutor(1, "model")
         self._seconds = settings.serve_answer_seconds
         self._batcher = MicroBatcher[Requests, list[Prediction]](
@@ -60,7 +59,7 @@ class PredictionService:
 
     async def _await_prediction(self, served: ServedModel, requests: Requests) -> list[Prediction]:
         """Predict with an AsyncModel, which needs no batches and has no challenger."""
-        rows = self.task.to_rows(requests)
+        rows = served.task.to_rows(requests)
         try:
             async with asyncio.timeout(self._seconds):
                 predictions = await served.model.predict(rows)  # type: ignore[misc]
@@ -72,7 +71,8 @@ class PredictionService:
 
     async def _predict(self, bodies: Sequence[Requests]) -> list[list[Prediction]]:
         requests = [request for body in bodies for request in body]
-        if self.task.slow_requests or self.canary.estimate(len(requests)) > SLOW_SECONDS:
+        slow_requests = self.canary.champion.current().task.slow_requests
+        if slow_requests or self.canary.estimate(len(requests)) > SLOW_SECONDS:
             loop = asyncio.get_running_loop()
             predictions, batches = await loop.run_in_executor(
                 self.thread, self._predict_requests, requests
@@ -85,4 +85,5 @@ class PredictionService:
     def _predict_requests(
         self, requests: Requests
     ) -> tuple[list[Prediction], list[PredictedBatch]]:
-        return self.canary.predict(self.task.to_rows(requests))
+        task = self.canary.champion.current().task
+        return self.canary.predict(task.to_rows(requests))

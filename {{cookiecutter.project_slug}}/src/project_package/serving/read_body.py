@@ -1,8 +1,7 @@
 """Read a JSON body within limits of size and time, and validate it.
 
 FastAPI would parse a body into Python objects first and then validate these; pydantic's own parser
-does both at once, in half of the time, and strictly: numbers are not
-accepted as strings.
+does both at once, in half of the time, and strictly: numbers are not accepted as strings.
 """
 
 import asyncio

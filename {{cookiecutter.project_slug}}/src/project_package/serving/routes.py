@@ -27,6 +27,7 @@ MAX_INSTANCES = 1_000
 T = TypeVar("T", bound=BaseModel)
 InstanceList = Annotated[list[T], Field(min_length=1, max_length=MAX_INSTANCES, fail_fast=True)]
 TAGS: dict[Scope, str] = {"predict": "predictions", "labels": "events", "admin": "model"}
+HEALTH = "health"
 HEALTH_PATHS = ("/healthz", "/readyz")
 INTRODUCTION = """**POST /v1/predict** takes a list of instances. One instance: *{instance}*
 
@@ -86,10 +87,13 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 BODY_REFUSALS: dict[int | str, dict[str, Any]] = {
     408: {"model": Refusal, "description": "The body took too long to arrive"},
-    409: {"model": Refusal, "description": "Another process is answering an event of the body"},
     413: {"model": Refusal, "description": "The body is too large"},
     422: {"model": Invalid, "description": "The body breaks a rule"},
 }
+CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: {"model": Refusal, "description": "Another process is answering an event of the body"},
+}
+"""A refusal of POST /v1/predict where requests are events."""
 
 
 def protected(
@@ -99,7 +103,7 @@ def protected(
     media_types: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the arguments of a route that needs a key with a scope, and may read a body."""
-    operation: dict[str, Any] = {"security": [{name: []} for name in SCHEMES]}
+    operation: dict[str, Any] = {}
     if body_type is not None:
         schema = body_type.model_json_schema(ref_template="#/components/schemas/{model}")
         shown = {
@@ -113,24 +117,32 @@ def protected(
     return {
         "tags": [TAGS[scope]],
         "dependencies": [Security(require(scope))],
-        "responses": REFUSALS if body_type is None else REFUSALS | BODY_REFUSALS,
+        "responses": REFUSALS if body_type is None else {**REFUSALS, **BODY_REFUSALS},
         "openapi_extra": operation,
     }
 
 
 def add_predict(
-    app: FastAPI, task: Task, predict_requests: Predict, examples: Sequence[Mapping[str, Any]]
+    app: FastAPI,
+    task: Task,
+    predict: Predict,
+    examples: Sequence[Mapping[str, Any]],
+    refusals: Mapping[int | str, dict[str, Any]],
 ) -> None:
-    """Add POST /v1/predict; the API documentation shows the requests of `examples`."""
+    """Add POST /v1/predict; the API documentation shows the requests of `examples`.
+
+    `refusals` are those beside the ones of every route that reads a body.
+    """
     body_type = Instances[task.request]  # type: ignore[name-defined]
     answer_type = Predictions[task.response]  # type: ignore[name-defined]
     described = protected("predict", body_type, examples, task.media_types)
+    described["responses"] |= refusals
 
     @app.post("/v1/predict", summary="Predict", response_model=answer_type, **described)
-    async def predict(request: Request) -> Response:
+    async def predict_instances(request: Request) -> Response:
         """Predict instances; the answers are in their order."""
         body = await read_body(request, body_type, task.media_types)
-        return predictions_response(await predict_requests(body.instances))
+        return predictions_response(await predict(body.instances))
 
 
 def add_admin(app: FastAPI, champion: ModelLoader, metrics: Metrics) -> None:
@@ -153,13 +165,13 @@ def add_health(app: FastAPI, ready: Callable[[], Ready]) -> None:
     """Add GET and HEAD /healthz and /readyz, which need no key and name no address."""
 
     @app.head("/healthz", include_in_schema=False)
-    @app.get("/healthz", summary="Liveness", tags=["health"])
+    @app.get("/healthz", summary="Liveness", tags=[HEALTH])
     async def healthz() -> dict[str, str]:
         """Report that the process runs."""
         return {"status": "alive"}
 
     @app.head("/readyz", include_in_schema=False)
-    @app.get("/readyz", summary="Readiness", tags=["health"])
+    @app.get("/readyz", summary="Readiness", tags=[HEALTH])
     async def readyz() -> Ready:
         """Report the version that is served, and every part that does not work."""
         return ready()
@@ -190,6 +202,8 @@ def document(app: FastAPI, task: Task) -> None:
         described["components"]["securitySchemes"] = SCHEMES
         for operations in described["paths"].values():
             for operation in operations.values():
+                if operation["tags"] != [HEALTH]:
+                    operation["security"] = [{name: []} for name in SCHEMES]
                 body = operation.get("requestBody", {"content": {}})
                 for content in body["content"].values():
                     described["components"]["schemas"] |= content["schema"].pop("$defs", {})

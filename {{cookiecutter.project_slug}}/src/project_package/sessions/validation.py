@@ -6,7 +6,7 @@ import pandera.polars as pa
 
 from ..columns import TIMESTAMP
 from ..data.field_rules import rules_of, types_of
-from ..data.find_violations import broken_by_rows
+from ..data.find_violations import find_violations
 from ..data.import_rows import Layout, SourceParams
 from ..data.violations import violations_error
 from .features import HOUSEHOLD, ITEM
@@ -21,6 +21,6 @@ def check_purchases(path: Path, data: SourceParams) -> None:
     Raises:
         UserError: broken rules, each with its column, how many rows break it and three of them.
     """
-    broken = broken_by_rows(path, pa.DataFrameSchema(rules_of(Purchase)))
+    broken = find_violations(path, pa.DataFrameSchema(rules_of(Purchase)))
     if broken:
         raise violations_error("The purchases", broken, data.columns)

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from ..columns import EPOCH, Columns
 from ..contract.training import Progress
 from ..data.completejourney import PURCHASES, Script, build, package_data
-from ..data.find_violations import broken_by_rows
+from ..data.find_violations import find_violations
 from ..data.import_rows import Layout, import_rows
 from ..data.table_rules import layout, rules, used_columns
 from ..data.table_schema import SCHEMA, Schema
@@ -46,13 +46,13 @@ def load_data(schema: Schema, params: TabularParams, folder: Path, progress: Pro
     rows = folder / ROWS
     copy_source(params.data, layout(schema), rows)
     progress(0.6)
-    if broken := broken_by_rows(rows, rules(used_columns(schema))):
+    if broken := find_violations(rows, rules(used_columns(schema))):
         raise violations_error(f"The rows break {SCHEMA} and", broken, params.data.columns)
     (folder / STORED).write_text(schema.model_dump_json(indent=2), encoding="utf-8")
 
 
 def copy_source(data: TabularData, table: Layout | None, target: Path) -> None:
-    """Copy the rows of the source, as `sources.copy` does; build the published table first."""
+    """Copy the rows of the source, as `import_rows` does; build the published table first."""
     if data.source != PURCHASES:
         import_rows(data, table, target)
         return
@@ -103,7 +103,7 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         rows = Path(scratch) / ROWS
         import_rows(data, layout(schema, tuple(optional)), rows)
-        if broken := broken_by_rows(rows, checks):
+        if broken := find_violations(rows, checks):
             raise violations_error(str(source), broken, renamed)
         return read_columns(problem, pl.read_parquet(rows))
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from ..bundle import Bundle
-from ..columns import Columns, milliseconds
+from ..columns import Columns, milliseconds, stack
 from ..contract.task import Task
 from ..data.table_schema import EXPLAIN
 from ..onnx_runtime import GRAPH, OnnxModel
@@ -26,8 +26,7 @@ def graph_inputs(problem: Problem, rows: Columns) -> Columns:
     """
     inputs = {}
     if problem.numbers:
-        columns = [rows[name] for name in problem.numbers]
-        inputs["numbers"] = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
+        inputs["numbers"] = stack(rows, problem.numbers)
     if problem.categories:
         inputs["categories"] = np.stack([rows[name] for name in problem.categories], axis=1)
     return inputs
