@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plain.use_case import TRAINING
 
 from project_package.bundle import Interval, Parity
 from project_package.columns import Columns
-from project_package.contract.training import Metric, weighted_mean
+from project_package.contract.training import Checks, Metric, weighted_mean
 from project_package.lifecycle import gate
 from project_package.lifecycle.scores import Evaluation, Score, Slice, number
 from project_package.params import Promote
@@ -167,9 +166,9 @@ def test_parity_needs_equal_answers_on_enough_rows(
     rows: int, difference: float, changed: int, passed: bool
 ) -> None:
     found = Parity(rows=rows, largest_difference=difference, changed_decisions=changed)
-    verdict = gate.same_answers(found, Promote())
+    verdict = gate.same_answers(found, Promote(), Checks())
     assert verdict.passed is passed
-    assert not gate.same_answers(None, Promote()).passed
+    assert not gate.same_answers(None, Promote(), Checks()).passed
     assert f"{changed} decisions changed, on {rows:,} rows of 10,000 required" in verdict.detail
 
 
@@ -182,8 +181,7 @@ def test_candidate_can_require_fewer_rows_for_parity(
     most: int | None, rows: int, required: str, passed: bool
 ) -> None:
     found = Parity(rows=rows, largest_difference=0.0, changed_decisions=0)
-    candidate = replace(TRAINING.candidates[0], max_parity_rows=most)
-    verdict = gate.same_answers(found, Promote(), candidate)
+    verdict = gate.same_answers(found, Promote(), Checks(max_parity_rows=most))
     assert verdict.passed is passed
     assert f"on {rows:,} rows of {required} required" in verdict.detail
 
@@ -197,7 +195,7 @@ def test_every_rule_names_the_parameters_to_look_at() -> None:
         *gate.losses({"hit": score(0.5, 0.4)}, promote),
         gate.answer_changes(np.zeros(1, np.bool_), promote),
         *gate.slices(METRIC, part("night", None), "the champion", promote),
-        gate.same_answers(None, promote),
+        gate.same_answers(None, promote, Checks()),
         *gate.budgets(1, 1, "a row", promote),
     ]
     named = {name for verdict in verdicts for name in verdict.parameters.split(", ")}

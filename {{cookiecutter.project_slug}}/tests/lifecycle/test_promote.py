@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from project_package.columns import Columns, length
-from project_package.contract.training import Metric
+from project_package.contract.training import Checks, Metric
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
@@ -130,7 +130,7 @@ def test_new_model_store_gets_its_champion(candidate: Project, tmp_path: Path) -
 
 def test_candidate_limits_parity_rows_and_timed_calls(copy: Project) -> None:
     candidates = tuple(
-        replace(candidate, max_parity_rows=100, latency_calls=2)
+        replace(candidate, checks=Checks(max_parity_rows=100, latency_calls=2))
         for candidate in copy.training.candidates
     )
     training = replace(copy.training, candidates=candidates)

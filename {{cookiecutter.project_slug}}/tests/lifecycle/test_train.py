@@ -13,6 +13,7 @@ from project_package.bundle import Bundle, Files
 from project_package.columns import Columns, length, take
 from project_package.contract.task import Model, Task
 from project_package.contract.training import (
+    Checks,
     Fitted,
     Fold,
     Metric,
@@ -91,7 +92,6 @@ def test_parity_rows_are_test_rows_first() -> None:
     test = {"x": np.arange(15_000)}
     rows = {"x": np.arange(15_000, 25_000)}
     splits = Splits(rows, (Fold(take(rows, np.arange(3)), rows),), test)
-    simple = TRAINING.candidates[0]
     for most, least, count in (
         (None, 1, 20_000),
         (None, 22_000, 22_000),
@@ -99,18 +99,17 @@ def test_parity_rows_are_test_rows_first() -> None:
         (5, 1, 5),
         (5, 99, 5),
     ):
-        candidate = replace(simple, max_parity_rows=most)
-        found = parity_rows(splits, candidate, Promote(min_parity_rows=least))
+        checks = Checks(max_parity_rows=most)
+        found = parity_rows(splits, checks, Promote(min_parity_rows=least))
         assert found["x"].tolist() == [*range(count)]
 
 
 def test_too_few_rows_for_parity_are_refused() -> None:
     splits = Splits(rows := {"x": np.arange(5)}, (), take(rows, np.arange(4)))
-    simple = TRAINING.candidates[0]
     asked = Promote(min_parity_rows=10)
     with pytest.raises(UserError, match=r"There are 9 rows .* 10 are required: use more data"):
-        require_parity_rows(splits, simple, asked)
-    require_parity_rows(splits, replace(simple, max_parity_rows=9), asked)
+        require_parity_rows(splits, Checks(), asked)
+    require_parity_rows(splits, Checks(max_parity_rows=9), asked)
 
 
 @pytest.mark.parametrize(

@@ -39,13 +39,10 @@ def code_of(function: Callable[..., object]) -> bytes:
     Prompts, SQL and other text files count as code; hidden files, such as those of editors, do not.
     """
     folder = Path(inspect.getfile(function)).parent
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = [path.relative_to(folder).parts for path in paths]
-    return b"".join(
-        path.read_bytes()
-        for path, parts in zip(paths, names, strict=True)
-        if "__pycache__" not in parts and not any(part.startswith(".") for part in parts)
-    )
+    paths = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    apart = (".", "__pycache__")
+    code = [path for path in paths if not any(part.startswith(apart) for part in path.parts)]
+    return b"".join((folder / path).read_bytes() for path in code)
 
 
 class Fitted(Protocol):
@@ -68,6 +65,17 @@ class Fit(Protocol):
 
 
 @dataclass(frozen=True)
+class Checks:
+    """How much of a candidate is checked: less for a model whose calls are slow or cost money."""
+
+    max_parity_rows: int | None = None
+    """On how many rows at most the bundle is compared with the fitted model. None: 20,000, or more
+    if `promote.min_parity_rows` says so."""
+    latency_calls: int = 150
+    """How many calls the gate times."""
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A family of models: how to search and how to fit it."""
 
@@ -78,11 +86,7 @@ class Candidate:
     space: Callable[[Trial], Hyperparameters] | None = None
     quantise: Callable[[Any, Columns], Fitted] | None = None
     """Make a smaller model of a fitted one, calibrated on training rows."""
-    max_parity_rows: int | None = None
-    """On how many rows at most the bundle is compared with the fitted model, for a model whose
-    calls are slow or cost money. None: 20,000, or more if `promote.min_parity_rows` says so."""
-    latency_calls: int = 150
-    """How many calls the gate times."""
+    checks: Checks = Checks()
 
 
 @dataclass(frozen=True)
@@ -236,9 +240,9 @@ class Training:
     """Return why the model of a bundle cannot predict these rows, `predicts age`, or an empty text
     if it can (bundle)."""
 
-    def candidate(self, name: str) -> Candidate | None:
-        """Return the candidate of that name; None if the code has none, or no longer."""
-        return next((candidate for candidate in self.candidates if candidate.name == name), None)
+    def checks(self, name: str) -> Checks:
+        """Return the checks of a candidate; the usual ones if the code has it no longer."""
+        return next((known.checks for known in self.candidates if known.name == name), Checks())
 
     @property
     def goal(self) -> Metric:

@@ -48,12 +48,11 @@ def apply_rules(
         rival = "the champion"
     # 3. Check slices, parity, size and time.
     verdicts += gate.slices(training.goal, slices, rival, limits)
-    candidate = training.candidate(bundle.manifest.candidate)
-    verdicts.append(gate.same_answers(bundle.manifest.parity, limits, candidate))
+    checks = training.checks(bundle.manifest.candidate)
+    verdicts.append(gate.same_answers(bundle.manifest.parity, limits, checks))
     what, call = call_to_time(project, challenger)
-    calls = gate.latency_calls(candidate)
-    milliseconds = gate.processor_milliseconds(call, calls=calls)
-    timed = f"{what}, in {calls} calls"
+    milliseconds = gate.processor_milliseconds(call, calls=checks.latency_calls)
+    timed = f"{what}, in {checks.latency_calls} calls"
     return verdicts + gate.budgets(bundle.megabytes, milliseconds, timed, limits)
 
 

@@ -60,5 +60,5 @@ def decide_quantisation(
 
 def milliseconds(project: Project, bundle: Bundle, row: Columns) -> float:
     """Return the processor time in which the loaded model predicts a row with features."""
-    calls = gate.latency_calls(project.training.candidate(bundle.manifest.candidate))
+    calls = project.training.checks(bundle.manifest.candidate).latency_calls
     return gate.processor_milliseconds(partial(project.load(bundle).predict, row), calls=calls)

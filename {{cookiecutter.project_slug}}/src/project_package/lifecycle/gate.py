@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..bundle import Interval, Parity
 from ..columns import Columns, decisions_differ, length, take
-from ..contract.training import Candidate, ComparePredictions, Metric, Training, Weights
+from ..contract.training import Checks, ComparePredictions, Metric, Training, Weights
 from ..params import Promote
 from .scores import Evaluation, Score, Slice, number
 
@@ -174,25 +174,19 @@ def parity(
     )
 
 
-def least_parity_rows(candidate: Candidate | None, promote: Promote) -> int:
-    """Return on how many rows parity is required: fewer if a candidate's calls cost too much.
-
-    None is a candidate that the code has no longer.
-    """
-    if candidate is None or candidate.max_parity_rows is None:
-        return promote.min_parity_rows
-    return min(promote.min_parity_rows, candidate.max_parity_rows)
+def least_parity_rows(checks: Checks, promote: Promote) -> int:
+    """Return on how many rows parity is required: fewer if a candidate's calls cost too much."""
+    most = checks.max_parity_rows
+    return promote.min_parity_rows if most is None else min(promote.min_parity_rows, most)
 
 
-def same_answers(
-    measured: Parity | None, promote: Promote, candidate: Candidate | None = None
-) -> Verdict:
+def same_answers(measured: Parity | None, promote: Promote, checks: Checks) -> Verdict:
     """Require a difference below the limit and no changed decision, on enough rows."""
     where = "promote.max_difference, promote.min_parity_rows"
     if measured is None:
         return Verdict("parity", False, "the bundle was not compared with the fitted model", where)
     limit = promote.max_difference
-    least = least_parity_rows(candidate, promote)
+    least = least_parity_rows(checks, promote)
     same = measured.largest_difference < limit and measured.changed_decisions == 0
     detail = (
         f"largest difference {measured.largest_difference:.1e} of {limit:.0e}, "
@@ -200,11 +194,6 @@ def same_answers(
         "required"
     )
     return Verdict("parity", same and measured.rows >= least, detail, where)
-
-
-def latency_calls(candidate: Candidate | None) -> int:
-    """Return how many calls to time; None is a candidate that the code has no longer."""
-    return Candidate.latency_calls if candidate is None else candidate.latency_calls
 
 
 def budgets(megabytes: float, milliseconds: float, what: str, promote: Promote) -> list[Verdict]:
@@ -222,7 +211,7 @@ def budgets(megabytes: float, milliseconds: float, what: str, promote: Promote) 
 def processor_milliseconds(
     call: Callable[[], object],
     timer: Callable[[], float] = time.process_time,
-    calls: int = Candidate.latency_calls,
+    calls: int = Checks.latency_calls,
 ) -> float:
     """Return the processor time of a call: the lowest median of three repetitions of a third each.
 

@@ -113,12 +113,6 @@ class Registry:
             self.store.set_alias(CHAMPION, pointer)
         self.champion()
 
-    def remove_challenger(self, version: int) -> None:
-        """Remove the challenger alias of a version, if it has it."""
-        challenger = self.find_version(CHALLENGER)
-        if challenger is not None and challenger.number == version:
-            self.client.delete_registered_model_alias(self.name, CHALLENGER)
-
     def champion(self) -> Version | None:
         """Find the store's champion, and correct the aliases that a kill left behind.
 

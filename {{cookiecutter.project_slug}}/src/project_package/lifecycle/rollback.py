@@ -2,7 +2,7 @@
 
 from ..bundle import unpack
 from ..errors import UserError
-from ..model_store import BUNDLE, CHAMPION, Pointer
+from ..model_store import BUNDLE, CHALLENGER, CHAMPION, Pointer
 from .project import Project
 
 
@@ -23,7 +23,9 @@ def rollback(project: Project) -> int:
         new, *earlier = old.previous
         bundle = unpack(store.fetch(new, BUNDLE))
         project.verify(new, bundle)
-        registry.remove_challenger(old.version)
+        challenger = registry.find_version(CHALLENGER)
+        if challenger is not None and challenger.number == old.version:
+            registry.client.delete_registered_model_alias(registry.name, CHALLENGER)
         pointer = Pointer(version=new, digest=bundle.digest, previous=tuple(earlier))
         store.set_alias(CHAMPION, pointer)
         registry.champion()  # sets the alias in MLflow too

@@ -58,13 +58,9 @@ def log_dataset(dataset: Dataset, splits: Splits) -> None:
 def log_choice(choice: Choice, metric: str) -> None:
     """Name the open run by its candidate; log its settings and its scores on the folds."""
     name = choice.candidate.name
-    mlflow.set_tags(
-        {
-            "mlflow.runName": f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M}",
-            "candidate": name,
-            NOTE: f"{name} has the best score on the folds. The child runs are the new trials.",
-        }
-    )
+    title = f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M}"
+    note = f"{name} has the best score on the folds. The child runs are the new trials."
+    mlflow.set_tags({"mlflow.runName": title, "candidate": name, NOTE: note})
     mlflow.log_params(dict(choice.settings))
     mlflow.log_metrics(fold_scores(metric, choice.folds))
     mlflow.log_metric(f"valid.{metric}", choice.score)
@@ -190,11 +186,9 @@ def connect(settings: Settings, workspace: Workspace, name: str, about: str) -> 
         client = MlflowClient()
         local = (workspace.root / "mlartifacts").absolute().as_uri()
         location = local if address.startswith("sqlite:") else None
-        existing = client.get_experiment_by_name(name)
+        old = client.get_experiment_by_name(name)
         tags = {NOTE: about, "mlflow.experimentKind": "custom_model_development"}
-        experiment = (
-            existing.experiment_id if existing else client.create_experiment(name, location, tags)
-        )
+        experiment = old.experiment_id if old else client.create_experiment(name, location, tags)
         return Tracking(client, experiment, workspace.root)
     except (MlflowException, SQLAlchemyError) as error:
         reason = str(error).replace(address, shown(address))

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack
 from ..columns import Columns, concatenate, length, take
 from ..contract.task import predict_requests
-from ..contract.training import Candidate, Fitted, Metric, Outcome, Progress, Splits
+from ..contract.training import Candidate, Checks, Fitted, Metric, Outcome, Progress, Splits
 from ..errors import GateRefused, MissingColumn, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Promote
@@ -46,7 +46,7 @@ def train(project: Project) -> int:
         mlflow.log_params({k: v for k, v in values.items() if not k.startswith("promote.")})
         splits = training.split(params, dataset.path)
         for candidate in training.candidates:  # before it takes time
-            require_parity_rows(splits, candidate, params.promote)
+            require_parity_rows(splits, candidate.checks, params.promote)
         log_dataset(dataset, splits)
         # 2. Search settings of each candidate on the folds.
         metric = training.search_metric or training.goal
@@ -126,7 +126,7 @@ def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Cho
         data=dataset.digest,
         test=digest(splits.test),
     )
-    compared = parity_rows(splits, choice.candidate, project.params.promote)
+    compared = parity_rows(splits, choice.candidate.checks, project.params.promote)
 
     def build(fits: Sequence[Fitted], fitted: Fitted) -> tuple[Bundle, Outcome]:
         rows = [fold.valid for fold in splits.folds]
@@ -154,13 +154,13 @@ def check_bundle(
 ) -> Bundle:
     """Pack a finished model; raise GateRefused if the loaded bundle predicts something else."""
     params = project.params
-    candidate = project.training.candidate(manifest.candidate)
+    checks = project.training.checks(manifest.candidate)
     files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = Bundle(files, manifest)
     loaded = project.load(bundle).predict(compared)
     expected = finished.predict(compared)
     parity = gate.parity(loaded, expected, project.training.export_differs)
-    verdict = gate.same_answers(parity, params.promote, candidate)
+    verdict = gate.same_answers(parity, params.promote, checks)
     if not verdict.passed:
         raise GateRefused(f"The bundle of {manifest.candidate} is not its fitted model: {verdict}.")
     return replace(bundle, manifest=manifest.model_copy(update={"parity": parity}))
@@ -177,10 +177,10 @@ def fit(project: Project, choice: Choice, rows: Columns, fold: int | None = None
     return choice.candidate.fit(rows, choice.settings, project.params.seed, report)
 
 
-def require_parity_rows(splits: Splits, candidate: Candidate, promote: Promote) -> None:
+def require_parity_rows(splits: Splits, checks: Checks, promote: Promote) -> None:
     """Raise UserError if there are too few rows to compare a candidate's bundle on."""
     total = length(splits.test) + length(splits.train)
-    least = gate.least_parity_rows(candidate, promote)
+    least = gate.least_parity_rows(checks, promote)
     if total < least:
         raise UserError(
             f"There are {total:,} rows to compare the bundle with the fitted model, and {least:,} "
@@ -188,9 +188,9 @@ def require_parity_rows(splits: Splits, candidate: Candidate, promote: Promote) 
         )
 
 
-def parity_rows(splits: Splits, candidate: Candidate, promote: Promote) -> Columns:
+def parity_rows(splits: Splits, checks: Checks, promote: Promote) -> Columns:
     """Return rows of the test, then of training: as many as the candidate allows, or all."""
-    count = candidate.max_parity_rows
+    count = checks.max_parity_rows
     if count is None:
         count = max(PARITY_ROWS, promote.min_parity_rows)
     rows = concatenate((splits.test, splits.train))

@@ -21,6 +21,7 @@ from ..errors import ModelError, Unavailable
 from ..model_store import CHALLENGER, CHAMPION, Store
 from ..prediction_log import open_log
 from ..settings import Settings, read_settings
+from . import routes
 from .auth import open_keys, require
 from .canary import Canary
 from .log_writer import LogWriter
@@ -30,17 +31,6 @@ from .platforms import MLFLOW_HEALTH, add_platforms
 from .predicted_batch import ObservedModel, PredictedBatch, Prediction
 from .prediction_service import PredictionService, Requests
 from .prometheus import Metrics
-from .routes import (
-    CONFLICT,
-    HEALTH_PATHS,
-    REFUSALS,
-    TAGS,
-    Ready,
-    add_admin,
-    add_health,
-    add_predict,
-    document,
-)
 from .shadow import Shadow
 
 log = logging.getLogger(__name__)
@@ -103,21 +93,24 @@ def create_app(
 
     # Examples are rows of the data: the page, which needs no key, shows none where keys are on.
     examples = () if services.keys else champion.current().examples
-    add_predict(app, task, services.predict, examples, CONFLICT if services.events else {})
+    conflicts = routes.CONFLICT if services.events else {}
+    routes.add_predict(app, task, services.predict, examples, conflicts)
     if services.events:
         services.events.add_routes(app)
-    add_admin(app, champion, services.metrics)
+    routes.add_admin(app, champion, services.metrics)
     add_platforms(app, task, services.predict, champion)
-    add_health(app, services.ready)
+    routes.add_health(app, services.ready)
     for scope, make_router in task.routers.items():
         router = make_router(services.served)
         required = [Security(require(scope))]
-        app.include_router(router, tags=[TAGS[scope]], dependencies=required, responses=REFUSALS)
-    document(app, task)
+        app.include_router(
+            router, tags=[routes.TAGS[scope]], dependencies=required, responses=routes.REFUSALS
+        )
+    routes.document(app, task)
 
     for kind in (Unavailable, ModelError):
         app.add_exception_handler(kind, error_response)
-    exempt = {*HEALTH_PATHS, *MLFLOW_HEALTH, settings.aip_health_route, "/metrics"}
+    exempt = {*routes.HEALTH_PATHS, *MLFLOW_HEALTH, settings.aip_health_route, "/metrics"}
     add_middleware(app, settings, services.metrics, exempt)
     return app
 
@@ -170,7 +163,7 @@ class Services:
         except Exception as error:  # noqa: BLE001  the use case's `unseen` may raise any
             log.warning("unseen values are not counted", extra={"reason": repr(error)})
 
-    def ready(self) -> Ready:
+    def ready(self) -> routes.Ready:
         """Return what GET /readyz reports."""
         errors = {
             "champion": self.champion.refused,
@@ -179,7 +172,7 @@ class Services:
             "state": self.events and self.events.error,
             "log": self.log and self.log.error,
         }
-        return Ready(
+        return routes.Ready(
             model_version=self.champion.current().version,
             degraded=[part for part, error in errors.items() if error],
         )

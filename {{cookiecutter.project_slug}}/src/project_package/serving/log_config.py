@@ -32,9 +32,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[0]:
             frames = traceback.extract_tb(record.exc_info[2])
             line["error"] = record.exc_info[0].__name__
-            line["traceback"] = [
-                f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames
-            ]
+            line["traceback"] = [f"{at.filename}:{at.lineno} {at.name}" for at in frames]
         return json.dumps(line, default=str)
 
 

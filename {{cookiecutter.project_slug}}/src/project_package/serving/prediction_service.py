@@ -71,19 +71,15 @@ class PredictionService:
 
     async def _predict(self, bodies: Sequence[Requests]) -> list[list[Prediction]]:
         requests = [request for body in bodies for request in body]
-        slow_requests = self.canary.champion.current().task.slow_requests
-        if slow_requests or self.canary.estimate(len(requests)) > SLOW_SECONDS:
+        task = self.canary.champion.current().task
+
+        def predict() -> tuple[list[Prediction], list[PredictedBatch]]:
+            return self.canary.predict(task.to_rows(requests))
+
+        if task.slow_requests or self.canary.estimate(len(requests)) > SLOW_SECONDS:
             loop = asyncio.get_running_loop()
-            predictions, batches = await loop.run_in_executor(
-                self.thread, self._predict_requests, requests
-            )
+            predictions, batches = await loop.run_in_executor(self.thread, predict)
         else:
-            predictions, batches = self._predict_requests(requests)
+            predictions, batches = predict()
         self.observe(batches)
         return split(predictions, bodies)
-
-    def _predict_requests(
-        self, requests: Requests
-    ) -> tuple[list[Prediction], list[PredictedBatch]]:
-        task = self.canary.champion.current().task
-        return self.canary.predict(task.to_rows(requests))
