@@ -7,7 +7,7 @@ import pytest
 from mlflow import environment_variables
 
 from project_package.errors import UserError
-from project_package.settings import Settings, read_settings, shown
+from project_package.settings import Settings, read_settings, redacted
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
@@ -75,7 +75,7 @@ def test_paths_are_absolute_and_urls_stay(folder: Path) -> None:
 
 
 def test_shows_an_address_without_its_password() -> None:
-    assert shown("redis://me:secret@h/0") == "redis://h/0"
+    assert redacted("redis://me:secret@h/0") == "redis://h/0"
 
 
 def test_vertex_ai_chooses_address_and_port() -> None:

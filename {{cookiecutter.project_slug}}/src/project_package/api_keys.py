@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from .bundle import sha256
 from .contract.task import Scope
-from .errors import UserError, near, require_known
+from .errors import UserError, require_known, suggest
 from .frozen import Frozen
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -70,7 +70,7 @@ def remove_key(path: Path, name: str) -> None:
         keys = read_keys(path)
         remaining = tuple(key for key in keys if key.name != name)
         if len(remaining) == len(keys):
-            known = near(name, [key.name for key in keys]) if keys else "none yet."
+            known = suggest(name, [key.name for key in keys]) if keys else "none yet."
             raise UserError(f"There is no key {name}: {known}")
         _write(path, remaining)
 

@@ -33,7 +33,7 @@ class GateRefused(Exception):
     exit_code = 1
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest known name, or list them."""
     names = {other.lower(): other for other in known}
     if matches := get_close_matches(name.lower(), names, n=1, cutoff=0.6):
@@ -47,4 +47,4 @@ def require_known(where: str, names: Iterable[str], kind: str, known: Iterable[s
     known = tuple(known)
     for name in names:
         if name not in known:
-            raise UserError(f'{where}: "{name}" is not {kind}; {near(name, known)}')
+            raise UserError(f'{where}: "{name}" is not {kind}; {suggest(name, known)}')

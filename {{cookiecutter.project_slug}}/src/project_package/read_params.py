@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from .errors import UserError, near
+from .errors import UserError, suggest
 from .params import Params
 
 ParamsOf = TypeVar("ParamsOf", bound=Params)
@@ -62,7 +62,7 @@ def _explain(model: type[BaseModel], error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
         return f"{where} = {error['input']!r}: {error['msg']}."
-    return f"{where} is not a parameter: {near(where, _names(model, ''))}"
+    return f"{where} is not a parameter: {suggest(where, _names(model, ''))}"
 
 
 def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:

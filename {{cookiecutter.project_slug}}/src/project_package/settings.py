@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .errors import UserError, near
+from .errors import UserError, suggest
 
 
 class Settings(BaseSettings):
@@ -115,10 +115,10 @@ def read_settings(kind: type[SettingsOf]) -> SettingsOf:
         # MLflow reads MLFLOW_TRACKING_DIR, which has .895 in common with a setting.
         cutoff = 0.9 if name.startswith("MLFLOW_") else 0.84
         if name.startswith("SERVE_") or get_close_matches(name, known, cutoff=cutoff):
-            raise UserError(f"{name} in .env is not a setting; {near(name, known)}")
+            raise UserError(f"{name} in .env is not a setting; {suggest(name, known)}")
     return settings
 
 
-def shown(address: str) -> str:
+def redacted(address: str) -> str:
     """Return an address without user and password, for messages."""
     return re.sub(r"://[^/]*@", "://", address)

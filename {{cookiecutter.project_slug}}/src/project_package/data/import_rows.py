@@ -19,7 +19,7 @@ from duckdb import ColumnExpression, DuckDBPyConnection, DuckDBPyRelation, SQLEx
 from pydantic import Field
 
 from .. import settings
-from ..errors import UserError, near, require_known
+from ..errors import UserError, require_known, suggest
 from ..frozen import Frozen
 from .open_files import find_files, open_file
 from .violations import SHOWN, Violation, violations_error
@@ -171,7 +171,8 @@ def _rows(
         for ours, source in names.items():
             if source not in table.columns:
                 raise UserError(
-                    f'{where} has no column "{source}" for {ours}; {near(source, table.columns)} '
+                    f'{where} has no column "{source}" for {ours}; '
+                    f"{suggest(source, table.columns)} "
                     f"Write its name under data.columns: {ours} = ..."
                 )
         selected = table.select(

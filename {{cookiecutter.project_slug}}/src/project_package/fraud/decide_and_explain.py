@@ -43,20 +43,20 @@ class FraudModel:
         medians = self.assets.medians
         decision = self.assets.decide(score)
         wanted = np.flatnonzero(decision | (rows["explain"] > 0) if "explain" in rows else decision)
-        moved = np.zeros((len(score), len(INPUTS)), np.float32)
+        all_effects = np.zeros((len(score), len(INPUTS)), np.float32)
         if len(wanted):  # few rows are: most requests skip this
             inputs = take({name: rows[name] for name in medians}, wanted)
             columns = np.array([INPUTS.index(name) for name in medians])
             predict = self.scorer.predict
             effect = effects(lambda r: log_odds(predict(r)["score"])[:, None], inputs, medians)
-            moved[np.ix_(wanted, columns)] = effect[:, :, 0]
-        return {"score": score, "decision": decision, "effects": moved}
+            all_effects[np.ix_(wanted, columns)] = effect[:, :, 0]
+        return {"score": score, "decision": decision, "effects": all_effects}
 
 
-def top_reasons(moved: NDArray[np.float32]) -> NDArray[np.int64]:
+def top_reasons(effect: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the indices in `INPUTS` of what moved each score most: (rows, 3), largest first.
 
     -1 stands for no further reason.
     """
-    top = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :3]
-    return np.where(np.take_along_axis(moved, top, axis=1) != 0, top, -1)
+    top = np.argsort(-np.abs(effect), axis=1, kind="stable")[:, :3]
+    return np.where(np.take_along_axis(effect, top, axis=1) != 0, top, -1)

@@ -66,14 +66,14 @@ def history_features(rows: Columns, histories: Sequence[HistoryRows]) -> Columns
 def to_responses(_: Columns, predictions: Columns) -> list[FraudResponse]:
     """Turn predictions into responses."""
     scores = predictions["score"].tolist()
-    moved = predictions["effects"]
+    effects = predictions["effects"]
     responses = []
-    for row, top in enumerate(top_reasons(moved).tolist()):
+    for row, top in enumerate(top_reasons(effects).tolist()):
         reasons = [
             Reason(
                 feature=INPUTS[index],
                 meaning=DESCRIPTIONS[INPUTS[index]],
-                effect=round(float(moved[row, index]), 4),
+                effect=round(float(effects[row, index]), 4),
             )
             for index in top
             if index >= 0

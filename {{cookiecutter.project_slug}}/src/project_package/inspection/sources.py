@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..columns import Columns
 from ..contract.training import Progress
-from ..errors import UserError, near
+from ..errors import UserError, suggest
 from .images import scale, to_pixels
 
 GOOD = "good"
@@ -27,7 +27,7 @@ def read_labels(source: Path) -> pl.DataFrame:
         paths = [p for p in images_in(source) if p.parent != source]
         kinds = [kind_of(path.relative_to(source).parts[0]) for path in paths]
         if GOOD not in kinds:
-            known = near(GOOD, dict.fromkeys(kinds))
+            known = suggest(GOOD, dict.fromkeys(kinds))
             raise UserError(f"{source} has no folder {GOOD} with PNG or JPEG images; {known}")
         names = [str(path) for path in paths]
         return pl.DataFrame({"path": names, "kind": kinds, "part": names, "type": ""})
@@ -79,7 +79,7 @@ def read_rows(source: Path) -> pl.DataFrame:
 def values_of(table: pl.DataFrame, name: str, source: Path) -> list[str]:
     """Return a column; raise UserError when it or a value is missing."""
     if name not in table.columns:
-        raise UserError(f"{source} has no column {name}; {near(name, table.columns)}")
+        raise UserError(f"{source} has no column {name}; {suggest(name, table.columns)}")
     values = table[name].to_list()
     if "" in values:
         raise UserError(f"Row {values.index('') + 1} of {source} has no {name}.")

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..columns import length, take
 from ..contract.history_training import HistoryTraining
-from ..settings import shown
+from ..settings import redacted
 from .event_store_access import address_of, opened_store
 from .project import Project
 
@@ -34,6 +34,6 @@ def backfill(project: Project) -> int:
                 new += sum(store.add(take(events, indices[start : start + BATCH])))
             progress(start / len(indices))
             time.sleep(PAUSE_SECONDS)
-    where = shown(address_of(project))
+    where = redacted(address_of(project))
     project.console.print(f"Stored {new:,} new of {len(indices):,} events in {where}.")
     return new

@@ -3,7 +3,7 @@
 from .. import api_keys
 from ..errors import UserError
 from ..model_store import CHAMPION
-from ..settings import shown
+from ..settings import redacted
 from .project import FAILURES, Project
 from .search import open_storage
 
@@ -31,14 +31,14 @@ def _data(project: Project) -> str:
 def _tracking(project: Project) -> str:
     versions = len(project.registry.versions())
     project.registry.champion()  # raises when the champion is not among these versions
-    return f"{shown(project.settings.tracking(project.workspace.root))}, {versions} versions"
+    return f"{redacted(project.settings.tracking(project.workspace.root))}, {versions} versions"
 
 
 def _search(project: Project) -> str:
     address = project.settings.studies(project.workspace.root)
     with project.workspace.lock():
         studies = len(open_storage(address).get_all_studies())
-    return f"{shown(address)}, {studies} studies"
+    return f"{redacted(address)}, {studies} studies"
 
 
 def _champion(project: Project) -> str:

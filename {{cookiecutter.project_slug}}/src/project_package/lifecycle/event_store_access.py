@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..contract.history import history_of
-from ..settings import shown
+from ..settings import redacted
 from ..state.event_store import EventStore
 from ..state.open_store import open_store, store_address
 from .project import Project
@@ -31,7 +31,7 @@ def check_store(project: Project) -> str:
     if "://" not in address and not Path(address).exists():
         return f"{address} does not exist yet: `ml backfill` or `ml serve` creates it"
     with opened_store(project) as store, store.transaction():
-        return shown(address)
+        return redacted(address)
 
 
 def erase_events(project: Project, entity: str) -> int:

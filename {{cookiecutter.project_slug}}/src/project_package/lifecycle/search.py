@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..contract.training import Candidate, Fold, Hyperparameters, Metric
 from ..errors import UserError
-from ..settings import shown
+from ..settings import redacted
 
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 KNOWN = (*FINISHED, optuna.trial.TrialState.WAITING)
@@ -132,4 +132,6 @@ def open_storage(address: str) -> optuna.storages.BaseStorage:
         return optuna.storages.RDBStorage(address)
     except (SQLAlchemyError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"The search database {shown(address)} cannot be used: {reason}") from error
+        raise UserError(
+            f"The search database {redacted(address)} cannot be used: {reason}"
+        ) from error

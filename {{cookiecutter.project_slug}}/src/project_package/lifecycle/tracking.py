@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..bundle import EXAMPLES, Bundle, Files, pack, write_files
 from ..contract.training import Splits, Training
 from ..errors import UserError
-from ..settings import Settings, shown
+from ..settings import Settings, redacted
 from .search import Choice
 from .workspace import Dataset, Workspace
 
@@ -191,8 +191,8 @@ def connect(settings: Settings, workspace: Workspace, name: str, about: str) -> 
         experiment = old.experiment_id if old else client.create_experiment(name, location, tags)
         return Tracking(client, experiment, workspace.root)
     except (MlflowException, SQLAlchemyError) as error:
-        reason = str(error).replace(address, shown(address))
-        raise UserError(f"MLflow at {shown(address)} cannot be used: {reason}") from error
+        reason = str(error).replace(address, redacted(address))
+        raise UserError(f"MLflow at {redacted(address)} cannot be used: {reason}") from error
 
 
 def commit() -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..contract.history import History
 from ..errors import UserError
-from ..settings import Settings, read_settings, shown
+from ..settings import Settings, read_settings, redacted
 from .event_store import EventStore
 
 REDIS = ("redis://", "rediss://")
@@ -23,7 +23,7 @@ class StateSettings(Settings):
             return address
         if ":/" in address:
             raise UserError(
-                f"STATE_URL={shown(address)} is none of redis://, rediss:// and sqlite:///file."
+                f"STATE_URL={redacted(address)} is none of redis://, rediss:// and sqlite:///file."
             )
         return str(root.absolute() / Path(address).expanduser())
 

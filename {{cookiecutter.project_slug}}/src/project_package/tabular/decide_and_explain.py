@@ -72,14 +72,14 @@ class TabularModel:
         """
         predictions = self.graph.predict(rows)
         problem = self.details.problem
-        moved = np.zeros((length(rows), len(problem.features)), np.float32)
+        all_effects = np.zeros((length(rows), len(problem.features)), np.float32)
         if EXPLAIN in rows and rows[EXPLAIN].any():
             wanted = np.flatnonzero(rows[EXPLAIN])
             inputs = take({name: rows[name] for name in problem.features}, wanted)
             effect = effects(self._scores, inputs, self.details.typical)
             chosen = predictions["prediction"][wanted] if problem.classes else 0
-            moved[wanted] = effect[np.arange(len(wanted)), :, chosen]
-        return {**predictions, "effects": moved}
+            all_effects[wanted] = effect[np.arange(len(wanted)), :, chosen]
+        return {**predictions, "effects": all_effects}
 
     def _scores(self, rows: Columns) -> NDArray[np.float64]:
         """Return the log-odds of each class, or the value: (rows, scores)."""

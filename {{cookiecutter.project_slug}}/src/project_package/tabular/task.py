@@ -63,11 +63,11 @@ def to_responses(problem: Problem, _: Columns, predictions: Columns) -> list[Bas
     responses: list[BaseModel] = []
     top = np.argsort(-np.abs(predictions["effects"]), axis=1, kind="stable")[:, :REASONS]
     for row, value in enumerate(predictions["prediction"].tolist()):
-        moved = predictions["effects"][row]
+        effects = predictions["effects"][row]
         reasons = tuple(
-            Reason(feature=problem.features[index], effect=moved[index])
+            Reason(feature=problem.features[index], effect=effects[index])
             for index in top[row]
-            if moved[index]
+            if effects[index]
         )
         if problem.classes:
             shares = zip(problem.classes, predictions["probabilities"][row].tolist(), strict=True)
