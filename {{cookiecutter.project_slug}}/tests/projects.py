@@ -9,11 +9,13 @@ from typing import Any, cast
 from uuid import uuid4
 
 import numpy as np
+import polars as pl
 from anyio.from_thread import BlockingPortal
 from plain import use_case
 from pydantic import create_model
 
 from project_package.bundle import Bundle
+from project_package.columns import Columns, length
 from project_package.contract.task import Task
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
@@ -93,3 +95,20 @@ def train_again(project: Project) -> None:
     (project.workspace.root / "optuna.db").unlink()
     train(project)
     evaluate(project)
+
+
+def write_raw_rows(project: Project, sample: Columns, expected: Columns, target: Path) -> None:
+    """Write the raw rows of a sample, found by the key columns of the batch table."""
+    raw = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
+    key = [name for name in expected if name in raw.columns]
+    own = raw.join(pl.DataFrame({name: expected[name] for name in key}), on=key, how="semi")
+    assert own.n_unique(key) == length(sample)
+    own.write_csv(target) if target.suffix == ".csv" else own.write_parquet(target)
+
+
+def read_table(path: Path, expected: Columns) -> pl.DataFrame:
+    """Read a file of predictions; in CSV, text can look like a number and a time is text."""
+    if path.suffix != ".csv":
+        return pl.read_parquet(path)
+    texts = {n: pl.String for n, values in expected.items() if values.dtype.kind in "OU"}
+    return pl.read_csv(path, schema_overrides=texts, try_parse_dates=True)

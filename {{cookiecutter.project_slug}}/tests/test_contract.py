@@ -10,9 +10,9 @@ from typing import Any
 
 import mlflow
 import numpy as np
-import polars as pl
 import pytest
 from fastapi.testclient import TestClient
+from projects import read_table, write_raw_rows
 from pydantic import SecretStr
 
 from project_package.bundle import Bundle, unpack
@@ -247,20 +247,3 @@ def test_batch_file_has_the_answers_of_the_server(
             assert found[name].to_numpy() == pytest.approx(values, rel=1e-6, abs=1e-7)
         else:
             assert found[name].to_list() == values.tolist()
-
-
-def write_raw_rows(project: Project, sample: Columns, expected: Columns, target: Path) -> None:
-    """Write the raw rows of a sample, found by the key columns of the batch table."""
-    raw = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
-    key = [name for name in expected if name in raw.columns]
-    own = raw.join(pl.DataFrame({name: expected[name] for name in key}), on=key, how="semi")
-    assert own.n_unique(key) == length(sample)
-    own.write_csv(target) if target.suffix == ".csv" else own.write_parquet(target)
-
-
-def read_table(path: Path, expected: Columns) -> pl.DataFrame:
-    """Read a file of predictions; in CSV, text can look like a number and a time is text."""
-    if path.suffix != ".csv":
-        return pl.read_parquet(path)
-    texts = {n: pl.String for n, values in expected.items() if values.dtype.kind in "OU"}
-    return pl.read_csv(path, schema_overrides=texts, try_parse_dates=True)
