@@ -99,7 +99,10 @@ def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address [default: SERVE_HOST, or loopback].")] = "",
     port: Annotated[
-        int, typer.Option(help="Port; 0 picks a free one [default: SERVE_PORT, or 8000].")
+        int,
+        typer.Option(
+            help="Port; 0 picks a free one [default: SERVE_PORT, or 8000].", show_default=False
+        ),
     ] = -1,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes [default: SERVE_WORKERS, or 1].")

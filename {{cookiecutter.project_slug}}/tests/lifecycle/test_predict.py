@@ -35,6 +35,14 @@ def test_wrong_target_is_refused_before_reading(
         predict(project, tmp_path / "no-such-file.csv", tmp_path / target)
 
 
+def test_file_of_the_rows_is_not_replaced(project: Project, source: Path) -> None:
+    (link := source.with_name("link.csv")).symlink_to(source)
+    for target in (source, link):
+        with pytest.raises(UserError, match="has the rows to predict: name another file"):
+            predict(project, source, target)
+    assert source.read_text(encoding="utf-8") == CUSTOMERS
+
+
 def test_failure_to_write_keeps_the_old_file(project: Project, source: Path) -> None:
     def table(*_: Any) -> Any:
         return {"nested": [[1], [2]]}

@@ -17,6 +17,8 @@ def predict(project: Project, source: Path, target: Path) -> int:
         raise UserError(f"{target} must end in .parquet or .csv.")
     if not target.absolute().parent.is_dir():
         raise UserError(f"There is no folder {target.parent} to write {target.name} into.")
+    if source.resolve() == target.resolve():
+        raise UserError(f"{target} has the rows to predict: name another file for the answers.")
     training = project.training
     version, bundle = project.store.load(CHAMPION)
     with project.console.step("predict") as progress:

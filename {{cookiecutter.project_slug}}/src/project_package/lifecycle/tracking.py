@@ -32,15 +32,7 @@ from ..settings import Settings, redacted
 from .search import Choice
 from .workspace import Dataset, Workspace
 
-MODEL_LIBRARIES = (
-    "anyio",
-    "mlflow",
-    "numpy",
-    "onnxruntime",
-    "pandas",
-    "pydantic",
-    "typing-extensions",
-)
+LIBRARIES = ("anyio", "mlflow", "numpy", "onnxruntime", "pandas", "pydantic", "typing-extensions")
 """What the registered model of every use case imports; `Training.libraries` adds others."""
 NOTE = "mlflow.note.content"
 """The tag that MLflow shows as the description of a run or an experiment, in Markdown."""
@@ -106,7 +98,7 @@ def log_model(bundle: Bundle, training: Training) -> str:
     Without these requirements MLflow would take ten seconds to find them.
     """
     versions = importlib.metadata.version
-    libraries = (*MODEL_LIBRARIES, *training.libraries)
+    libraries = (*LIBRARIES, *training.libraries)
     task = training.make_task(bundle)
     examples = json.loads(bundle.files[EXAMPLES])
     with TemporaryDirectory() as temporary, warnings.catch_warnings():
