@@ -10,9 +10,10 @@ import pytest
 from plain.use_case import TRAINING
 
 from project_package.bundle import Bundle, Files
-from project_package.columns import Columns, length, take
+from project_package.columns import Columns, length, stack, take
 from project_package.contract.task import Model, Task
 from project_package.contract.training import (
+    Candidate,
     Checks,
     Fitted,
     Fold,
@@ -21,7 +22,7 @@ from project_package.contract.training import (
     Splits,
     code_of,
 )
-from project_package.errors import GateRefused, UserError
+from project_package.errors import GateRefused, MissingColumn, UserError
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import parity_rows, require_parity_rows, train
@@ -102,6 +103,22 @@ def test_parity_rows_are_test_rows_first() -> None:
         checks = Checks(max_parity_rows=most)
         found = parity_rows(splits, checks, Promote(min_parity_rows=least))
         assert found["x"].tolist() == [*range(count)]
+
+
+def test_missing_column_is_named_and_another_key_error_is_a_crash(copy: Project) -> None:
+    def with_fit(error: KeyError) -> Project:
+        def fit(*_: object) -> Fitted:
+            raise error
+
+        candidates = (Candidate("odd", {}, fit), *TRAINING.candidates[1:])
+        return replace(copy, training=replace(TRAINING, candidates=candidates))
+
+    with pytest.raises(UserError, match="has no column 'amount': when features have changed"):
+        train(with_fit(MissingColumn("amount")))
+    with pytest.raises(KeyError, match="C"):
+        train(with_fit(KeyError("C")))
+    with pytest.raises(MissingColumn, match="amount"):
+        stack({"x": np.zeros(2)}, ["x", "amount"])
 
 
 def test_too_few_rows_for_parity_are_refused() -> None:
