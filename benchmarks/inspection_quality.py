@@ -109,18 +109,13 @@ def write_backbone(path: Path, size: int) -> None:
     subprocess.run([sys.executable, script, path, str(size)], check=True)
 
 
-def spread(values: Sequence[float]) -> str:
-    """Return mean and standard deviation."""
-    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
-
-
 def score_table(params: InspectionParams, runs: Sequence[Fit]) -> str:
     """Show each metric that needs no threshold."""
     chosen = [m for m in metrics.metrics(params, ceiling=False) if m.name != "cost"]
     lines = []
     for key, name in NAMES.items():
         scores = [[m.score(run.rows, run.predictions[key]) for run in runs] for m in chosen]
-        lines.append([name, *map(spread, scores)])
+        lines.append([name, *map(report.spread, scores)])
     return report.table(["on test images", *(metric.label for metric in chosen)], lines)
 
 
@@ -135,7 +130,7 @@ def slice_table(runs: Sequence[Fit]) -> str:
             for run, part in zip(runs, parts, strict=True):
                 rows, predictions = (take(c, part[name]) for c in (run.rows, run.predictions[key]))
                 found.append(roc_auc(rows["is_defective"], predictions["probability"]))
-            cells.append(spread(found))
+            cells.append(report.spread(found))
         lines.append([name, *cells])
     return report.table(["ROC AUC", *NAMES.values()], lines)
 

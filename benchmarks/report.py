@@ -6,6 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def measured_on(libraries: Sequence[str], again: str) -> str:
@@ -17,6 +21,11 @@ def measured_on(libraries: Sequence[str], again: str) -> str:
         f"Measured on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {memory:.0f} GiB, "
         f"Python {python}, {versions}. To run it again: `{again}`."
     )
+
+
+def spread(values: Sequence[float] | NDArray[Any]) -> str:
+    """Return mean and standard deviation."""
+    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

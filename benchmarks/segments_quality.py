@@ -23,13 +23,7 @@ from project_package.columns import Columns, take
 from project_package.contract.training import Candidate, Fold, Hyperparameters, Outcome
 from project_package.segments import dataset
 from project_package.segments.features import HOUSEHOLD, INPUTS, TRAITS
-from project_package.segments.metrics import (
-    METRICS,
-    explained,
-    naive,
-    outside,
-    segments_differ,
-)
+from project_package.segments.metrics import METRICS, explained, naive, outside, segments_differ
 from project_package.segments.models import CANDIDATES
 from project_package.segments.params import SegmentsParams
 
@@ -122,16 +116,11 @@ def scores(found: Sequence[Outcome]) -> dict[str, Numbers]:
     return {m.name: np.array([m.score(o.rows, o.predictions) for o in found]) for m in METRICS}
 
 
-def spread(values: Numbers) -> str:
-    """Return mean and standard deviation."""
-    return f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
-
-
 def model_table(rows: Columns) -> str:
     """Show k-means, simpler models and noise."""
     found = {name: tested(entry, rows) for name, entry in ENTRIES.items()}
     found["k-means on noise"] = tested(kmeans(), noise(rows))
-    lines = ([name, *map(spread, scores(each).values())] for name, each in found.items())
+    lines = ([name, *map(report.spread, scores(each).values())] for name, each in found.items())
     return report.table(["on test households", *(m.name for m in METRICS)], lines)
 
 
@@ -164,7 +153,7 @@ def trait_table(rows: Columns) -> str:
         tables = [crosstab(rows[name][known], segment[known]).count for segment in segments]
         strength = np.array([association(table, method="cramer") for table in tables])
         chance = max(float(chi2_contingency(table).pvalue) for table in tables)
-        line = [spread(share), f"{p.max():.3f}", spread(strength), f"{chance:.1g}"]
+        line = [report.spread(share), f"{p.max():.3f}", report.spread(strength), f"{chance:.1g}"]
         lines.append([name.replace("_", " "), *line])
     return report.table([f"{known.sum()} households", "explained", "p", "V", "p of V"], lines)
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 import duckdb
 from duckdb import ColumnExpression, DuckDBPyConnection, DuckDBPyRelation, SQLExpression
@@ -55,6 +55,10 @@ class SourceParams(Frozen):
     def title(self) -> str:
         """The name of the source in messages."""
         return "The result of data.query" if self.source == "sql" else self.source
+
+    def with_source(self, file: Path) -> Self:
+        """Return the parameters of another file with the same columns, such as that of a batch."""
+        return self.model_copy(update={"source": str(file.absolute())})
 
 
 @dataclass(frozen=True)

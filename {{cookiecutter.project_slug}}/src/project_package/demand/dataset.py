@@ -95,7 +95,7 @@ def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         canonical = Path(scratch) / ROWS
         layout = replace(LAYOUT, optional=(*SOLD, "department"))
-        data = params.data.model_copy(update={"source": str(source.absolute())})
+        data = params.data.with_source(source)
         import_rows(data, layout, canonical)
         check_weeks(canonical, data, sold=False)
         asked = pl.read_parquet(canonical)

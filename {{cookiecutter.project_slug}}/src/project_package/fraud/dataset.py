@@ -73,7 +73,7 @@ def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
         rows = Path(scratch) / ROWS_FILE
         target = Path(scratch) / FEATURES_FILE
         layout = replace(LAYOUT, optional=("is_fraud",))
-        import_rows(data.model_copy(update={"source": str(source.absolute())}), layout, rows)
+        import_rows(data.with_source(source), layout, rows)
         check_payments(rows, data, labelled=False)
         batch = pl.read_parquet(rows)
         both = _with_history(batch, pl.scan_parquet(folder / ROWS_FILE), data)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from fastapi import FastAPI, Request, Security
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
@@ -22,7 +22,7 @@ from ..model_store import CHALLENGER, CHAMPION, Store
 from ..prediction_log import open_log
 from ..settings import Settings, read_settings
 from . import routes
-from .auth import open_keys, require
+from .auth import open_keys
 from .canary import Canary
 from .log_writer import LogWriter
 from .middleware import RETRY, add_middleware
@@ -100,12 +100,7 @@ def create_app(
     routes.add_admin(app, champion, services.metrics)
     add_platforms(app, task, services.predict, champion)
     routes.add_health(app, services.ready)
-    for scope, make_router in task.routers.items():
-        router = make_router(services.served)
-        required = [Security(require(scope))]
-        app.include_router(
-            router, tags=[routes.TAGS[scope]], dependencies=required, responses=routes.REFUSALS
-        )
+    routes.add_task_routes(app, task, services.served)
     routes.document(app, task)
 
     for kind in (Unavailable, ModelError):

@@ -14,7 +14,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
-from ..contract.task import Scope, Task
+from ..contract.task import Scope, Served, Task
 from ..frozen import Frozen
 from .auth import SCHEMES, require
 from .model_loader import ModelLoader
@@ -175,6 +175,14 @@ def add_health(app: FastAPI, ready: Callable[[], Ready]) -> None:
     async def readyz() -> Ready:
         """Report the version that is served, and every part that does not work."""
         return ready()
+
+
+def add_task_routes(app: FastAPI, task: Task, served: Callable[[], Served]) -> None:
+    """Add the routes that only this task offers; they call `served` for the version to use."""
+    for scope, make_router in task.routers.items():
+        required = [Security(require(scope))]
+        router = make_router(served)
+        app.include_router(router, tags=[TAGS[scope]], dependencies=required, responses=REFUSALS)
 
 
 def predictions_response(predictions: Sequence[Prediction]) -> Response:

@@ -135,7 +135,7 @@ def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
     """
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         canonical = Path(scratch) / ROWS
-        data = params.data.model_copy(update={"source": str(source.absolute())})
+        data = params.data.with_source(source)
         import_rows(data, LAYOUT, canonical)
         check_purchases(canonical, data)
         asked = pl.read_parquet(canonical)

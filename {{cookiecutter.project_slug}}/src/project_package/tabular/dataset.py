@@ -59,7 +59,7 @@ def copy_source(data: TabularData, table: Layout | None, target: Path) -> None:
     with TemporaryDirectory(dir=target.parent, prefix=".households-") as folder:
         built = Path(folder) / "households.parquet"
         build(HOUSEHOLDS, package_data(), built, data.duckdb_mib)
-        import_rows(data.model_copy(update={"source": str(built)}), table, target)
+        import_rows(data.with_source(built), table, target)
 
 
 def read_columns(problem: Problem, table: pl.DataFrame) -> Columns:
@@ -97,7 +97,7 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     renamed = {
         name: source_name for name, source_name in params.data.columns.items() if name in columns
     }
-    data = params.data.model_copy(update={"source": str(source.absolute()), "columns": renamed})
+    data = params.data.with_source(source).model_copy(update={"columns": renamed})
     schema = problem.table.model_copy(update={"columns": columns})
     checks = rules({name: columns[name] for name in required}, limits=False)
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
