@@ -14,6 +14,7 @@ from project_package.contract.history import (
     HistoryRows,
     HistoryTask,
 )
+from project_package.features.merge_history import merge_history
 from project_package.fields import Identifier
 from project_package.frozen import Frozen
 from project_package.serving.event_service import open_events
@@ -50,8 +51,11 @@ def read_history(request: TotalRequest) -> HistoryRows:
 
 
 def add_totals(rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
-    earlier = [history["who"]["x"].sum() if history else 0 for history in histories]
-    return {"total": rows["x"] + np.array(earlier)}
+    named = {name: rows[name] for name in ("timestamp", "who", "x")}
+    merged, positions = merge_history(named, histories, HISTORY.entities)
+    who = merged["who"]
+    totals = [merged["x"][: p + 1][who[: p + 1] == who[p]].sum() for p in positions]
+    return {"total": np.array(totals)}
 
 
 HISTORY = History(

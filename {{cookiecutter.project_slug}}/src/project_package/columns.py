@@ -19,8 +19,8 @@ TIMESTAMP = "timestamp"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def take(columns: Columns, rows: NDArray[Any]) -> Columns:
-    """Select rows by a mask or by indices."""
+def take(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
+    """Select rows by a mask, by indices or as a slice."""
     return {name: values[rows] for name, values in columns.items()}
 
 

@@ -28,8 +28,8 @@ def test_rows_are_merged_with_their_history_in_order_of_time() -> None:
         "amount": np.array([7.0, 8.0]),
         "country": np.array(["FR", "DE"], object),
     }
-    shop = {"shop": {"timestamp": np.array([10])}}
-    histories = [{"card": card, **shop}, shop]
+    shops = [{"shop": {"timestamp": np.array([10])}} for _ in range(2)]
+    histories = [{"card": card, **shops[0]}, shops[1]]
     merged, positions = merge_history(ROWS, histories, ENTITIES)
     assert merged["timestamp"].tolist() == [5, 10, 10, 10, 20, 20]
     assert merged["card"].tolist() == [1, NO_ENTITY, NO_ENTITY, 2, 1, 1]
@@ -38,3 +38,12 @@ def test_rows_are_merged_with_their_history_in_order_of_time() -> None:
     assert merged["country"].tolist() == ["FR", "", "", "BE", "DE", "NL"]
     assert merged["note"].tolist() == ["", "", "", "y", "", "x"]
     assert positions.tolist() == [5, 3]
+
+
+def test_rows_that_share_a_history_follow_each_other() -> None:
+    shop = {"timestamp": np.array([5, 15])}
+    merged, positions = merge_history(ROWS, [{"shop": shop}, {"shop": shop}], ENTITIES)
+    assert merged["timestamp"].tolist() == [5, 10, 15, 20]
+    assert merged["card"].tolist() == [NO_ENTITY, 2, NO_ENTITY, 1]
+    assert merged["shop"].tolist() == [1, 1, 1, 1]
+    assert positions.tolist() == [3, 1]

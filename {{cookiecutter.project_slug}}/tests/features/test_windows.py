@@ -25,6 +25,7 @@ from project_package.features.windows import (
 DAY = MILLISECONDS_A_DAY
 HOUR = DAY // 24
 AGGREGATES = get_args(Aggregate)
+DELAYS = st.sampled_from([0.0, 1.0, 7.0])
 # Gaps of 0 make ties, whole hours meet the ends of windows, and one is very long.
 GAPS = st.sampled_from([0, 0, 1, HOUR, HOUR, 6 * HOUR, 12 * HOUR, DAY - 1, DAY, 400 * DAY])
 ROWS = st.lists(
@@ -54,6 +55,7 @@ def brute_force(feature: Window, rows: Columns, i: int) -> float:
     high = time[i] - feature.delay * DAY
     known = range(len(time)) if feature.delay else range(i + 1)
     inside = [j for j in known if rows["card"][j] == rows["card"][i] and low < time[j] <= high]
+    inside = inside[-feature.rows :]
     if feature.value is None:
         return len(inside)
     values = rows[feature.value][inside].tolist()
@@ -72,35 +74,41 @@ def brute_force(feature: Window, rows: Columns, i: int) -> float:
 @pytest.mark.parametrize("delay", [0.0, 0.25, 7.0])
 @pytest.mark.parametrize("aggregate", AGGREGATES)
 @settings(max_examples=50)
-@given(rows=ROWS, days=st.sampled_from([0.5, 1.0, 30.0]))
+@given(rows=ROWS, days=st.sampled_from([0.5, 1.0, 30.0]), limit=st.sampled_from([1, 3, 2_000]))
 def test_aggregate_equals_its_definition(
-    aggregate: Aggregate, delay: float, rows: list[tuple[int, int, int]], days: float
+    aggregate: Aggregate, delay: float, rows: list[tuple[int, int, int]], days: float, limit: int
 ) -> None:
-    feature = window(aggregate, days, delay)
+    feature = replace(window(aggregate, days, delay), rows=limit)
     table = columns(rows)
     expected = [brute_force(feature, table, i) for i in range(len(rows))]
     assert compute([feature], table)["feature"].tolist() == expected
 
 
-@given(rows=ROWS, cut=st.integers(0, 39))
-def test_only_rows_of_the_lookback_count(rows: list[tuple[int, int, int]], cut: int) -> None:
-    features = nested()
+@given(rows=ROWS, cut=st.integers(0, 39), limit=st.sampled_from([2, 2_000]), delay=DELAYS)
+def test_only_rows_of_the_lookback_count(
+    rows: list[tuple[int, int, int]], cut: int, limit: int, delay: float
+) -> None:
+    features = [*nested(limit), replace(window("mean", 30, delay), rows=limit)]
     table = columns(rows)
     last = min(cut, len(rows) - 1)
     time = table["timestamp"]
     (card,) = entities(features)
     near = (time > time[last] - card.ttl.days * DAY) & (np.arange(len(time)) <= last)
+    near &= (table["card"] == table["card"][last]) & (time <= time[last] - card.delay.days * DAY)
+    if card.rows:
+        near[np.flatnonzero(near)[: -card.rows]] = False
+    near[last] = True
     whole = compute(features, table)
     part = compute(features, {name: values[near] for name, values in table.items()})
     assert all(part[name][-1] == values[last] for name, values in whole.items())
 
 
-def nested() -> list[Derived | Window]:
+def nested(rows: int = 2_000) -> list[Derived | Window]:
     """Declare a mean, a flag against it, and a count of the flags."""
     return [
-        Window("mean", "", "card", "mean", 2, value="amount"),
+        Window("mean", "", "card", "mean", 2, value="amount", rows=rows),
         Derived("high", "", np.greater, ("amount", "mean")),
-        Window("highs", "", "card", "sum", 3, value="high"),
+        Window("highs", "", "card", "sum", 3, value="high", rows=rows),
     ]
 
 
@@ -109,6 +117,19 @@ def test_entities_reach_back_along_the_longest_chain() -> None:
     shop = Window("shop", "", "terminal", "count", 30, delay=7)
     found = {e.name: (e.ttl.days, e.columns) for e in entities([*nested(), longer, shop])}
     assert found == {"card": (5, ("amount", "flag")), "terminal": (37, ())}
+
+
+def test_entities_count_rows_unless_delays_differ() -> None:
+    def limits(*features: Feature) -> tuple[int, int | None]:
+        (card,) = entities(features)
+        return card.delay.days, card.rows
+
+    late = Window("late", "", "card", "mean", 30, delay=7, value="amount", rows=50)
+    over_late = Window("over_late", "", "card", "sum", 30, delay=7, value="late", rows=20)
+    assert limits(*nested(100)) == (0, 200)
+    assert limits(late) == (7, 50)
+    assert limits(late, over_late) == (7, None)
+    assert limits(*nested(100), late) == (0, None)
 
 
 def test_rejects_windows_over_another_entity() -> None:
@@ -120,9 +141,10 @@ def test_rejects_windows_over_another_entity() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"days": 0}, "days above 0"),
-        ({"days": -1}, "days above 0"),
-        ({"delay": -1}, "delay of at least 0"),
+        ({"days": 0}, "days and rows must be above 0"),
+        ({"days": -1}, "days and rows must be above 0"),
+        ({"rows": 0}, "days and rows must be above 0"),
+        ({"delay": -1}, "a delay at least 0"),
         ({"aggregate": "mean"}, "every other aggregate needs one"),
         ({"value": "amount"}, "count takes no value"),
     ],

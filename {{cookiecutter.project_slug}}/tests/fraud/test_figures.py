@@ -22,9 +22,12 @@ def scored(rows: int = 2000) -> tuple[Columns, dict[str, Columns]]:
     model = {"score": score, "decision": score >= 0.45, "effects": moved}
     other = {"score": random.random(rows).astype(np.float32), "decision": score < 0}
     paid = {"is_fraud": labels, "amount": random.gamma(2, 40, rows)}
+    names = {"customer_id": labels, "terminal_id": labels}
+    counts = dict.fromkeys(("customer_count_30d", "terminal_count_30d"), np.zeros(rows))
     predictions: dict[str, Columns] = {"model": model, "baseline": other, "naive": other}
     day = np.arange(rows) * 28 // rows
-    return {**paid, "day": day, "review_cost": np.full(rows, 10.0)}, predictions
+    costs = {"day": day, "review_cost": np.full(rows, 10.0)}
+    return {**paid, **costs, **names, **counts}, predictions
 
 
 @pytest.mark.filterwarnings("ignore:No positive class found:UserWarning")
@@ -69,3 +72,14 @@ def test_caption_and_summary_count_frauds_and_alarms() -> None:
     caption = figures(rows, predictions)[0].caption
     assert f"finds {hits:,} of {frauds:,} frauds with {alarms:,}" in caption
     assert f"finds {hits:,} with {alarms:,} alarms" in summary(rows, predictions)[0]
+
+
+def test_summary_names_terminals_with_more_payments_than_count() -> None:
+    rows, predictions = scored(100)
+    assert len(summary(rows, predictions)) == 1
+    names = np.array([f"T{n % 5}" for n in range(100)], object)
+    count = np.where(names == "T0", 100.0, 2_000.0)
+    busy = {**rows, "terminal_id": names, "terminal_count_30d": count}
+    assert summary(busy, predictions)[1:] == (
+        "Features count the last 2,000 payments only of 4 busy terminals: T1, T2, T3, ....",
+    )

@@ -99,7 +99,7 @@ from project_package.errors import UserError
 from project_package.fraud.dataset import load_data, read_batch
 from project_package.fraud.params import FraudParams
 from project_package.fraud.schemas import FraudRequest
-from project_package.serving.read_body import read_body
+from project_package.serving.read_body import Bodies, read_body
 from project_package.settings import Settings
 
 BROKEN = [
@@ -110,12 +110,13 @@ BROKEN = [
 ]
 app = FastAPI()
 app.state.settings = Settings()
-app.state.thread = None
+app.state.bodies = Bodies(None)
 
 
 @app.post("/")
 async def post(request: Request) -> None:
-    await read_body(request, FraudRequest)
+    async with read_body(request, FraudRequest):
+        pass
 
 
 client = TestClient(app)

@@ -69,8 +69,15 @@ def test_an_answer_keeps_the_version_that_gave_it(totals: Published) -> None:
 
 
 def test_an_event_that_was_stored_before_is_answered(client: TestClient) -> None:
-    client.post("/v1/events", json={"events": [{"payment": n, "x": 1} for n in "abc"]})
-    assert answers(client, {"payment": "b", "x": 1}) == [2]
+    events = [{"payment": f"{n}", "x": n, "time": f"2024-01-31T12:0{n}:00Z"} for n in (1, 2, 3)]
+    client.post("/v1/events", json={"events": events})
+    assert answers(client, events[1]) == [3]
+
+
+def test_instances_of_a_body_are_earlier_events_of_each_other(client: TestClient) -> None:
+    times = {"b": "2024-01-31T12:01:00Z", "a": "2024-01-31T12:00:00Z"}
+    payments = [{"payment": name, "x": 1, "time": time} for name, time in times.items()]
+    assert answers(client, *payments, {"payment": "c", "who": "bob", "x": 5}) == [2, 1, 5]
 
 
 @pytest.mark.parametrize("second", [{"payment": "a", "x": 7}, {"payment": "new", "x": 9}])

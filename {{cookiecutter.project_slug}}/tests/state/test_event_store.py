@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -11,6 +13,7 @@ from states import DAY, HISTORY, START, EmptyStore, Payment, batch, payment, ver
 
 from project_package.columns import Columns
 from project_package.errors import UserError
+from project_package.state import event_store
 from project_package.state.event_store import EventStore, retention
 from project_package.state.open_store import open_store
 
@@ -58,13 +61,44 @@ def test_duplicate_changes_nothing(store: EventStore) -> None:
     assert amounts(store) == [1]
 
 
-def test_rows_of_a_batch_have_histories_of_their_own(store: EventStore) -> None:
-    rows = batch(payment("a", amount=1), payment("b", card="other"), payment("c"))
+def test_rows_of_a_batch_share_histories_without_themselves(store: EventStore) -> None:
+    add(store, payment("a", amount=1), payment("b", card="other"))
+    rows = batch(payment("c"), payment("d", card="other"), payment("e", START - 1), payment("b"))
     with store.transaction():
         store.add(rows)
-        histories = store.history(rows)
-    assert [len(history["card"]["amount"]) for history in histories] == [0, 0, 1]
-    assert [len(history["shop"]["is_bad"]) for history in histories] == [0, 1, 2]
+        c, d, e, _ = store.history(rows)
+    assert c["card"] is e["card"]
+    assert c["shop"] is d["shop"] is e["shop"]
+    assert c["card"]["amount"].tolist() == [1]
+    assert len(d["card"]["amount"]) == 0
+    assert len(d["shop"]["is_bad"]) == 1
+
+
+def limited(store_address: str, **limits: Any) -> EventStore:
+    """Open a store whose features read a part of the events of a card."""
+    card, shop = HISTORY.entities
+    return open_store(store_address, replace(HISTORY, entities=(replace(card, **limits), shop)))
+
+
+def test_reads_the_last_events_that_are_old_enough(address: str) -> None:
+    with closing(limited(address, rows=3, delay=timedelta(hours=1))) as store:
+        hour = DAY // 24
+        add(store, *(payment(f"{n}", START + n * hour, amount=n) for n in range(12)))
+        assert amounts(store, payment("q", START + 10 * hour)) == [7, 8, 9]
+        rows = batch(payment("q", START + 10 * hour), payment("p", START + 5 * hour))
+        with store.transaction():
+            shared = store.history(rows)[0]["card"]
+        assert shared["amount"].tolist() == [2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_history_ends_after_a_number_of_events(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_store, "MAX_HISTORY", 5)
+    add(store, *(payment(f"{n}", card=f"{n // 4}") for n in range(12)))
+    rows = batch(*(payment("q", card=f"{n}", shop=f"{n}") for n in range(3)))
+    with store.transaction():
+        assert len(store.history(rows)) == 2
 
 
 @pytest.mark.parametrize("far", [START - 10_000 * DAY, 2**31 * 1000 + 20_000 * DAY])

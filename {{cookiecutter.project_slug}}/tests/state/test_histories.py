@@ -24,11 +24,11 @@ def compare(history: HistoryRows, events: list[Columns], row: Columns) -> None:
     """Compare a row's history with the list of all events in order of receipt."""
     names = [event["payment_id"][0] for event in events]
     own = row["payment_id"][0]
-    before = events[: names.index(own)] if own in names else events
+    others = [event for event, name in zip(events, names, strict=True) if name != own]
     until = row["timestamp"][0]
     for entity in HISTORY.entities:
         since = until - entity.ttl.days * DAY
-        mine = [event for event in before if event[entity.name][0] == row[entity.name][0]]
+        mine = [event for event in others if event[entity.name][0] == row[entity.name][0]]
         mine = [event for event in mine if since < event["timestamp"][0] <= until]
         mine.sort(key=lambda event: event["timestamp"][0])  # stable
         for name in ("timestamp", *entity.columns):

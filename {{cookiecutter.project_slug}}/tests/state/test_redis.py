@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from redis_server import StartRedis
-from states import HISTORY, payment
+from states import HISTORY, START, payment
 
 from project_package.errors import UserError
 from project_package.state.event_store import StateUnavailable, StoredEvent
@@ -41,7 +41,7 @@ def test_a_failed_replica_claims_an_event_for_a_moment(replicas: Replicas) -> No
         assert failed.add(payment("a"), claim=True)[0] > 1 / 0
     with other.transaction():
         assert other.add(payment("a"), claim=True) == [False]
-        assert other.add(payment("b")) == [True]
+        assert other.add(payment("b", START + 1)) == [True]
     time.sleep(0.3)
     with other.transaction():
         assert other.add(payment("a"), claim=True) == [True]

@@ -11,7 +11,8 @@ from ..columns import Columns
 from .task import Task
 
 HistoryRows: TypeAlias = Mapping[str, Columns]
-"""Earlier rows by entity, in order of time: `timestamp` and the columns of the entity."""
+"""Earlier rows by entity, in order of time: `timestamp` and the columns of the entity. Requests
+that are events and have an entity in common share one object, with all that any of them reads."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Entity:
     """How far back features look."""
     columns: tuple[str, ...]
     """The columns of the earlier events that features read."""
+    delay: timedelta = timedelta()
+    """How old an event must be before features read it."""
+    rows: int | None = None
+    """How many events, the last ones that are as old as `delay`, features read; None for all."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class History:
     from_request: Callable[[Any], HistoryRows]
     """Return the history that a request contains; empty when it has none."""
     features: Callable[[Columns, Sequence[HistoryRows]], Columns]
-    """Compute the features of raw rows, each from its own history."""
+    """Compute the features of raw rows from their histories, which `merge_history` merges. Rows
+    that share a history are earlier rows of each other."""
     error: Callable[[Any, HistoryRows], str] = lambda *_: ""
     """Return what is missing in the history of a request, as the end of a sentence; empty when it
     is enough. Not used for requests that are events: they are answered with the history that there

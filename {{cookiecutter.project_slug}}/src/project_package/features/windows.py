@@ -25,6 +25,9 @@ Aggregate = Literal["count", "sum", "mean", "run_length", "run_age_days", "days_
 MILLISECONDS_A_DAY = 86_400_000
 NO_ENTITY = -1
 """The code of a row that has no such entity: no window counts it, and its own are 0."""
+MAX_ROWS = 2_000
+"""Rows of a window: what one entity costs has a limit, however busy it is. In training, batches and
+the server a window counts the same ones, so features stay equal."""
 UNIT = 10_000
 """Sums are exact in ten-thousandths: a value with more decimals is rounded to four."""
 
@@ -50,7 +53,8 @@ class Window:
 
     Without a delay the row itself counts, and of the rows at the same millisecond those
     before it. With a delay, which is how long a value takes to become known, every row up to
-    t - delay counts. The aggregates of the column `value`, and the value of an empty window:
+    t - delay counts. Of more than `rows` rows only the last ones count. The aggregates of the
+    column `value`, and the value of an empty window:
 
     - count: the number of rows (no `value` needed); 0
     - sum, mean: exact to four decimals of each value; 0
@@ -66,11 +70,12 @@ class Window:
     days: float
     delay: float = 0
     value: str | None = None
+    rows: int = MAX_ROWS
 
     def __post_init__(self) -> None:
         """Raise ValueError for a window that cannot be computed."""
-        if self.days <= 0 or self.delay < 0:
-            raise ValueError(f"{self.name}: a window needs days above 0 and a delay of at least 0")
+        if self.days <= 0 or self.delay < 0 or self.rows < 1:
+            raise ValueError(f"{self.name}: days and rows must be above 0, and a delay at least 0")
         if (self.value is None) != (self.aggregate == "count"):
             raise ValueError(f"{self.name}: count takes no value, every other aggregate needs one")
 
@@ -162,8 +167,8 @@ class _Timeline:
 
     def aggregate(self, window: Window, columns: Columns, at: Positions) -> NDArray[np.float64]:
         """Return the aggregate of the windows of all rows, or of the rows `at`."""
-        first = self.until(window.delay + window.days, at)
         end = self.until(window.delay, at) if window.delay else self.next[at]
+        first = np.maximum(self.until(window.delay + window.days, at), end - window.rows)
         if window.value is None:
             return (end - first).astype(np.float64)
         if window.aggregate in ("sum", "mean"):

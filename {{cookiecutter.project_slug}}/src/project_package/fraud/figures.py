@@ -9,8 +9,10 @@ from sklearn.metrics import precision_recall_curve
 from ..binary_metrics import average_precision
 from ..columns import Columns
 from ..contract.training import Figure
+from ..data.violations import SHOWN
+from ..features.windows import MAX_ROWS
 from ..plot_parts import CONTENDERS, FITTED, REFERENCE, draw_calibration, label_axes
-from .features import DESCRIPTIONS, INPUTS
+from .features import CARD, DESCRIPTIONS, INPUTS, TERMINAL
 from .metrics import Values, cost, costs_by_threshold, weeks
 
 TOP_FEATURES = 12
@@ -43,6 +45,20 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
     return (
         f"Of {np.sum(labels):,} frauds among {len(labels):,} payments the model finds "
         f"{finds['model']} alarms; the simple baseline finds {finds['baseline']}.",
+        *limited(rows, CARD, "cards", "customer_count_30d"),
+        *limited(rows, TERMINAL, "terminals", "terminal_count_30d"),
+    )
+
+
+def limited(rows: Columns, entity: str, what: str, count: str) -> tuple[str, ...]:
+    """Name cards or terminals with more payments than windows have, if there are any."""
+    names = np.unique(rows[entity][rows[count] >= MAX_ROWS]).tolist()
+    if not names:
+        return ()
+    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return (
+        f"Features count the last {MAX_ROWS:,} payments only of {len(names):,} busy {what}: "
+        f"{shown}.",
     )
 
 

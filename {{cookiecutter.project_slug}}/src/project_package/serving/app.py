@@ -31,6 +31,7 @@ from .platforms import MLFLOW_HEALTH, add_platforms
 from .predicted_batch import ObservedModel, PredictedBatch, Prediction
 from .prediction_service import PredictionService, Requests
 from .prometheus import Metrics
+from .read_body import Bodies
 from .shadow import Shadow
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def create_app(
     app.state.metrics = services.metrics
     app.state.champion = champion
     app.state.keys = services.keys
-    app.state.thread = services.predictions.thread if task.slow_requests else None
+    app.state.bodies = Bodies(services.predictions.thread if task.slow_requests else None)
 
     # Examples are rows of the data: the page, which needs no key, shows none where keys are on.
     examples = () if services.keys else champion.current().examples

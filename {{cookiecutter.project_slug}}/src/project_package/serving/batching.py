@@ -35,15 +35,14 @@ class MicroBatcher(Generic[Item, Result]):
     def __init__(
         self,
         handle: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
-        max_waiting: int,
+        room: asyncio.Semaphore,
         seconds: float,
     ) -> None:
         """Take the handler, how many items may wait or be handled at once, and for how long."""
         self._handle = handle
-        self._max_waiting = max_waiting
+        self._room = room
         self._seconds = seconds
-        self._unfinished = 0
-        self._max_items = max_waiting
+        self._max_items = MAX_BATCH_ROWS
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._batch: list[_Waiting[Item, Result]] = []
         self._call: asyncio.Task[Sequence[Result]] | None = None
@@ -54,20 +53,18 @@ class MicroBatcher(Generic[Item, Result]):
         Raises:
             Unavailable: too many items wait already, or the result takes too long.
         """
-        if self._unfinished >= self._max_waiting:
+        if self._room.locked():
             raise Unavailable("Too many requests wait for an answer: retry later.")
-        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(item, rows, result))
-        if self._call is None:
-            self._start()
-        self._unfinished += 1
-        try:
-            async with asyncio.timeout(self._seconds):
-                return await result
-        except TimeoutError:
-            raise Unavailable("The answer takes too long: retry later.") from None
-        finally:
-            self._unfinished -= 1
+        async with self._room:
+            result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+            self._queue.append(_Waiting(item, rows, result))
+            if self._call is None:
+                self._start()
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await result
+            except TimeoutError:
+                raise Unavailable("The answer takes too long: retry later.") from None
 
     async def close(self) -> None:
         """Return when every item that waits has its result."""
@@ -99,7 +96,7 @@ class MicroBatcher(Generic[Item, Result]):
             self._max_items = len(self._batch) // 2
             self._start()
             return
-        self._max_items = min(2 * self._max_items, self._max_waiting)
+        self._max_items = min(2 * self._max_items, MAX_BATCH_ROWS)
         for number, waiting in enumerate(self._batch):
             if waiting.result.done():
                 continue

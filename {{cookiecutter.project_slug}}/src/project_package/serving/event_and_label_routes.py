@@ -61,8 +61,8 @@ def add_event_routes(
     @app.post("/v1/events", summary="Store events", **protected("labels", events_type))
     async def events(request: Request) -> EventsStored:
         """Store events; one whose key is stored already changes nothing."""
-        body = await read_body(request, events_type)
-        is_new = await add_events(body.events, len(body.events))
+        async with read_body(request, events_type) as body:
+            is_new = await add_events(body.events, len(body.events))
         return EventsStored(new=sum(is_new), known=len(is_new) - sum(is_new))
 
     if history.label is None:
@@ -72,7 +72,7 @@ def add_event_routes(
     @app.post("/v1/labels", summary="Set labels", **protected("labels", labels_type))
     async def labels(request: Request) -> LabelsSet:
         """Set the labels of stored events."""
-        body = await read_body(request, labels_type)
-        is_known = await set_labels(body.labels, len(body.labels))
+        async with read_body(request, labels_type) as body:
+            is_known = await set_labels(body.labels, len(body.labels))
         unknown = [index for index, known in enumerate(is_known) if not known]
         return LabelsSet(set=len(is_known) - len(unknown), unknown=unknown)

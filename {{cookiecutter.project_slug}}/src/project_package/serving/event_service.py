@@ -54,7 +54,8 @@ class EventService:
         self._predictions = predictions
         self._thread = ThreadPoolExecutor(1, "event-store")
         # A slow event store leaves room for requests that do not need it.
-        limits = max(1, settings.serve_max_in_flight // 2), settings.serve_answer_seconds
+        room = asyncio.Semaphore(max(1, settings.serve_max_in_flight // 2))
+        limits = room, settings.serve_answer_seconds
         add = partial(self._run, transactions.add_events)
         label = partial(self._run, transactions.set_labels)
         self._requests = MicroBatcher[Requests, list[Prediction]](self._predict, *limits)

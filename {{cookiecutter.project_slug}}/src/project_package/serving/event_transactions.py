@@ -6,7 +6,7 @@ did not answer: they count as events, and are answered when they are sent again.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from fastapi import HTTPException
 from pydantic import BaseModel
 
 from ..columns import Columns, columns_of, take, to_rows
-from ..contract.history import History
+from ..contract.history import History, HistoryRows
 from ..state.event_store import EventStore, label_columns
 from .batching import split
 from .canary import Canary
@@ -71,27 +71,35 @@ class EventTransactions:
                 stored = [i for i in stored if first[i] == i and i not in answers]
                 if stored and not all(self.store.add(_at(rows, stored), claim=True)):
                     raise HTTPException(409, IN_FLIGHT, {"Retry-After": "1"})
-            # 2. Read the histories that the event store has.
-            loaded = self.store.history(_at(rows, stored)) if stored else []
-            histories = dict(zip(stored, loaded, strict=True))
-            for i in () if self.history.request_is_event else stored:
-                if error := self.history.error(requests[i], histories[i]):
-                    raise invalid(error, "body", "instances", i)
-            # 3. Predict, and store the answers for clients that ask again.
-            new = [i for i in range(len(requests)) if first[i] == i and i not in answers]
+            # 2. Predict, and store the answers for clients that ask again.
             batches: list[PredictedBatch] = []
-            if new:
-                new_histories = [
-                    histories.get(i) or self.history.from_request(requests[i]) for i in new
-                ]
-                with_features = self.history.add_features(_at(rows, new), new_histories)
-                predicted, batches = self.canary.predict(with_features)
-                answers |= dict(zip(new, predicted, strict=True))
+            for positions, histories in self._histories(requests, rows, stored):
+                with_features = self.history.add_features(_at(rows, positions), histories)
+                predicted, parts = self.canary.predict(with_features)
+                answers |= dict(zip(positions, predicted, strict=True))
+                batches += parts
             if stored and self.history.request_is_event:
                 texts = [" ".join(answers[i]) for i in stored]
                 self.store.set_answers(_at(rows, stored), texts)
         each = [answers[first[i]] for i in range(len(requests))]
         return split(each, bodies), batches
+
+    def _histories(
+        self, requests: Sequence[Any], rows: Columns, stored: Sequence[int]
+    ) -> Iterator[tuple[Sequence[int], Sequence[HistoryRows]]]:
+        """Yield histories with the positions of their rows: those of requests, then stored ones."""
+        supplied = [i for i, r in enumerate(requests) if not self.history.needs_store(r)]
+        if supplied:
+            yield supplied, [self.history.from_request(requests[i]) for i in supplied]
+        while stored:
+            histories = self.store.history(_at(rows, stored))
+            positions = stored[: len(histories)]
+            for i, history in zip(positions, histories, strict=True):
+                error = self.history.error(requests[i], history)
+                if error and not self.history.request_is_event:
+                    raise invalid(error, "body", "instances", i)
+            yield positions, histories
+            stored = stored[len(histories) :]
 
     def _find_answers(
         self, rows: Columns, positions: Sequence[int]

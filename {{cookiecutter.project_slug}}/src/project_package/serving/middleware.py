@@ -12,7 +12,7 @@ from itertools import count
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import Settings
@@ -31,6 +31,7 @@ FAILED = "Internal error: find the X-Request-ID of this answer in the server's l
 LOG_SECONDS = 1  # at most one refusal per route and status is logged in this time
 BUSY = "The server has too many requests in flight: try again."
 RETRY = {"Retry-After": "1"}
+GONE_SECONDS = 1.0
 REFUSAL_SECONDS = 1.0
 """Delay of a refusal, since some clients ignore Retry-After. With four times as many connections as
 may be in flight, refusals cost two thirds of the throughput without it, at most a sixth with it."""
@@ -40,6 +41,7 @@ def add_middleware(
     app: FastAPI, settings: Settings, metrics: Metrics, exempt: Collection[str]
 ) -> None:
     """Add all middleware, the outermost last; paths in `exempt` have no limit in flight."""
+    app.add_middleware(Disconnects)
     app.add_middleware(
         InFlightLimit, limit=settings.serve_max_in_flight, metrics=metrics, exempt=exempt
     )
@@ -53,6 +55,51 @@ def add_middleware(
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     app.add_middleware(AnswerHeaders)
+
+
+class Disconnects:
+    """Stop a request whose client has gone, so that what waits for an answer is dropped.
+
+    A client is looked for when its answer takes longer than `GONE_SECONDS`. Nobody receives the
+    status of such a request; it is that of nginx.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        with ExitStack() as stack:
+            try:
+                async with asyncio.timeout(None) as presence:
+                    await self.app(scope, _watched(receive, presence, stack), send)
+            except TimeoutError:
+                if not presence.expired():
+                    raise
+                await Response(status_code=499)(scope, receive, send)
+
+
+def _watched(receive: Receive, presence: asyncio.Timeout, stack: ExitStack) -> Receive:
+    """Let `presence` expire when the client goes after its body has arrived."""
+    loop = asyncio.get_running_loop()
+
+    async def watch() -> None:
+        if (await receive())["type"] == "http.disconnect":
+            presence.reschedule(loop.time())
+
+    def start() -> None:
+        stack.callback(loop.create_task(watch()).cancel)
+
+    async def receive_and_watch() -> Message:
+        message = await receive()
+        if not message.get("more_body"):
+            stack.callback(loop.call_later(GONE_SECONDS, start).cancel)
+        return message
+
+    return receive_and_watch
 
 
 class InFlightLimit:

@@ -89,9 +89,9 @@ def add_platforms(app: FastAPI, task: Task, predict: Predict, champion: ModelLoa
     options = {**protected("predict"), "include_in_schema": False}
 
     async def predict_instances(request: Request) -> Response:
-        body = await read_body(request, PlatformBody)
-        instances = await validate(request, read_instances, body, adapter)
-        return predictions_response(await predict(instances))
+        async with read_body(request, PlatformBody) as body:
+            instances = await validate(request, read_instances, body, adapter)
+            return predictions_response(await predict(instances))
 
     for path in filter(None, ("/invocations", app.state.settings.aip_predict_route)):
         app.add_api_route(path, predict_instances, methods=["POST"], **options)

@@ -141,8 +141,8 @@ def add_predict(
     @app.post("/v1/predict", summary="Predict", response_model=answer_type, **described)
     async def predict_instances(request: Request) -> Response:
         """Predict instances; the answers are in their order."""
-        body = await read_body(request, body_type, task.media_types)
-        return predictions_response(await predict(body.instances))
+        async with read_body(request, body_type, task.media_types) as body:
+            return predictions_response(await predict(body.instances))
 
 
 def add_admin(app: FastAPI, champion: ModelLoader, metrics: Metrics) -> None:

@@ -1,18 +1,22 @@
 """The event store: what its backends, SQLite and Redis, must do, and what they share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from ..columns import TIMESTAMP, Columns, columns_of, length
+from ..columns import TIMESTAMP, Columns, columns_of, length, take
 from ..contract.history import History, HistoryRows
 from ..errors import Unavailable
 
 MILLISECOND = timedelta(milliseconds=1)
+EntityId: TypeAlias = tuple[str, str]
+"""The name of an entity, such as `card`, and the id of one of them."""
+MAX_HISTORY = 200_000
+"""Events that are read at once: with their features, they need about 100 MB."""
 DTYPES = {str: object, int: np.int64, float: np.float64}
 OTHER_COLUMNS = (
     "The event store has other columns than this program: set STATE_URL to a new one, and fill it "
@@ -22,6 +26,18 @@ OTHER_COLUMNS = (
 
 class StateUnavailable(Unavailable):
     """The event store cannot be read or written now; a retry is safe."""
+
+
+class LookBack(NamedTuple):
+    """The events of an entity that features of some rows read; times in milliseconds."""
+
+    since: int
+    """Events are later than this."""
+    first: int
+    """Of the events up to this time, only the last `rows` are read."""
+    last: int
+    """Events are not later than this."""
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,11 @@ class EventStore(Protocol):
         """
 
     def history(self, rows: Columns) -> list[HistoryRows]:
-        """Return the events of each row's entities up to its time, stored before the row itself."""
+        """Return the events of each row's entities that features read.
+
+        Rows that are events share the history of an entity, without any of these rows. When those
+        of the first rows have more than `MAX_HISTORY` events, only these are returned.
+        """
 
     def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
         """Store the answers that were given for events."""
@@ -75,6 +95,54 @@ class EventStore(Protocol):
 def retention(history: History) -> timedelta:
     """Return how long an event is kept after it was received: the longest look-back and a week."""
     return max(entity.ttl for entity in history.entities) + timedelta(days=7)
+
+
+def look_backs(history: History, rows: Columns) -> dict[EntityId, LookBack]:
+    """Return what the rows of each entity look back on, in the order of the rows."""
+    result = dict[EntityId, LookBack]()
+    for entity in history.entities:
+        delay = entity.delay // MILLISECOND
+        for number, time in zip(rows[entity.name], rows[TIMESTAMP].tolist(), strict=True):
+            known = result.get((entity.name, number))
+            first = min(known.first, time - delay) if known else time - delay
+            last = max(known.last, time - delay) if known else time - delay
+            since = first + delay - entity.ttl // MILLISECOND
+            result[entity.name, number] = LookBack(since, first, last, entity.rows or MAX_HISTORY)
+    return result
+
+
+def first_rows(history: History, rows: Columns, read: Callable[[EntityId], int]) -> Columns:
+    """Return the rows, at least one, whose histories have up to `MAX_HISTORY` events together.
+
+    `read` is called once for each of their entities and returns how many events it has.
+    """
+    done = 0
+    count = 0
+    known = set[EntityId]()
+    while done < length(rows) and count <= MAX_HISTORY:
+        for entity in history.entities:
+            key = entity.name, rows[entity.name][done]
+            if key not in known:
+                known.add(key)
+                count += read(key)
+        done += 1
+    return take(rows, slice(done))
+
+
+def to_histories(
+    history: History, rows: Columns, events: Mapping[EntityId, Columns]
+) -> list[HistoryRows]:
+    """Return the history of each row, from the events of entities in order of time."""
+    histories: list[dict[str, Columns]] = [{} for _ in range(length(rows))]
+    for entity in history.entities:
+        asked = zip(rows[entity.name], rows[TIMESTAMP].tolist(), strict=True)
+        for row_history, (name, time) in zip(histories, asked, strict=True):
+            shared = events[entity.name, name]
+            if not history.request_is_event:  # other rows are no events: each has its own history
+                end = np.searchsorted(shared[TIMESTAMP], time, side="right")
+                shared = {column: values[:end] for column, values in shared.items()}
+            row_history[entity.name] = shared
+    return [*histories]
 
 
 @contextmanager

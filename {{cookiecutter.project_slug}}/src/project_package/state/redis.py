@@ -11,7 +11,6 @@ Durability is up to the Redis: with `appendonly yes`, `appendfsync always` and `
 noeviction` it loses nothing. Keys have no hash tags: a Redis Cluster is not supported.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -21,7 +20,7 @@ from uuid import uuid4
 from pydantic_core import from_json, to_json
 from redis import Redis, RedisError
 
-from ..columns import TIMESTAMP, Columns, columns_of, length
+from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.history import History, HistoryRows
 from ..errors import UserError
 from .event_store import (
@@ -29,10 +28,13 @@ from .event_store import (
     OTHER_COLUMNS,
     StateUnavailable,
     StoredEvent,
+    first_rows,
     label_columns,
+    look_backs,
     reported,
     retention,
     to_columns,
+    to_histories,
     to_values,
 )
 
@@ -111,31 +113,41 @@ class RedisStore:
         return [reply == 1 for reply in pipeline.execute()]
 
     def history(self, rows: Columns) -> list[HistoryRows]:
-        """Return the events of each row's entities up to its time, stored before the row itself."""
-        row_keys = self._keys(rows) if self._history.request_is_event else [""] * length(rows)
+        """Return the events that features of rows read; see `EventStore.history`."""
+        # 1. Find how many events there are, and when the last ones begin that features read.
+        asked = look_backs(self._history, rows)
         pipeline = self._redis.pipeline(transaction=False)
-        for entity in self._history.entities:
-            for name, until in zip(rows[entity.name], rows[TIMESTAMP].tolist(), strict=True):
-                since = until - entity.ttl // MILLISECOND
-                pipeline.zrangebyscore(f"entity:{entity.name}:{name}", f"({since}", until)
+        for (name, number), back in asked.items():
+            key = f"entity:{name}:{number}"
+            pipeline.zcount(key, f"({back.since}", back.last)
+            pipeline.zrevrangebyscore(key, back.first, f"({back.since}", back.rows - 1, 1, True)
         replies = pipeline.execute()
-        events = self._events([*row_keys, *chain.from_iterable(replies)])
-        keys = iter(replies)
-        histories: list[dict[str, Columns]] = [{} for _ in row_keys]
-        for entity in self._history.entities:
-            columns = {name: self._columns[name] for name in (TIMESTAMP, *entity.columns)}
-            for history, row_key, name in zip(histories, row_keys, rows[entity.name], strict=True):
-                before = events[row_key][0] if row_key in events else math.inf
-                stored_events = [events[key] for key in next(keys) if key in events]
-                stored_events.sort(key=lambda stored: (stored[1][TIMESTAMP], stored[0]))
-                values = [
-                    tuple(event[column] for column in columns)
-                    for sequence, event in stored_events
-                    # The key of an expired event may be that of another entity's event now.
-                    if sequence < before and event[entity.name] == name
-                ]
-                history[entity.name] = to_columns(values, columns)
-        return [*histories]
+        counts = dict(zip(asked, replies[::2], strict=True))
+        oldest = dict(zip(asked, replies[1::2], strict=True))
+        # 2. Read the keys of the events, then the events.
+        rows = first_rows(self._history, rows, counts.__getitem__)
+        asked = look_backs(self._history, rows)
+        for (name, number), back in asked.items():
+            first = oldest[name, number][0][1] if oldest[name, number] else f"({back.since}"
+            pipeline.zrangebyscore(f"entity:{name}:{number}", first, back.last)
+        keys = dict(zip(asked, pipeline.execute(), strict=True))
+        events = self._events(chain.from_iterable(keys.values()))
+        # 3. Sort them by time and receipt, without the rows themselves.
+        own = set(self._keys(rows) if self._history.request_is_event else ())
+        kinds = {entity.name: entity for entity in self._history.entities}
+        histories = {}
+        for (name, number), members in keys.items():
+            columns = {n: self._columns[n] for n in (TIMESTAMP, *kinds[name].columns)}
+            stored = [events[key] for key in members if key in events and key not in own]
+            stored.sort(key=lambda event: (event[1][TIMESTAMP], event[0]))
+            values = [
+                tuple(event[column] for column in columns)
+                for _, event in stored
+                # The key of an expired event may be that of another entity's event now.
+                if event[name] == number
+            ]
+            histories[name, number] = to_columns(values, columns)
+        return to_histories(self._history, rows, histories)
 
     def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
         """Store the answers that were given for events; a stored one stays."""

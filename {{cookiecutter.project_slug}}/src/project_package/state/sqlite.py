@@ -10,19 +10,24 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from ..columns import TIMESTAMP, Columns, columns_of, length
+from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.history import History, HistoryRows
 from ..errors import UserError
 from .event_store import (
     MILLISECOND,
     OTHER_COLUMNS,
+    EntityId,
     StateUnavailable,
     StoredEvent,
+    first_rows,
     label_columns,
+    look_backs,
     reported,
     retention,
     to_columns,
+    to_histories,
     to_values,
 )
 
@@ -35,7 +40,11 @@ TABLE = """CREATE TABLE events (
   answer TEXT NOT NULL DEFAULT '',  -- what was answered
   UNIQUE ({key})
 )"""
-LAST_ID = 2**63 - 1
+READ = """SELECT {columns} FROM events
+WHERE {entity} = :id AND timestamp <= :last AND timestamp > max(:since, ifnull(
+  (SELECT timestamp - 1 FROM events WHERE {entity} = :id AND timestamp <= :first
+   ORDER BY timestamp DESC LIMIT 1 OFFSET :rows - 1), :since))
+ORDER BY timestamp, id"""
 
 
 class SqliteStore:
@@ -48,6 +57,12 @@ class SqliteStore:
         self._columns = columns_of(history.event)
         self._key = {name: self._columns[name] for name in history.key}
         self._where = " AND ".join(f'"{name}" = ?' for name in self._key)
+        self._reads = {
+            entity.name: READ.format(
+                columns=_names(("id", TIMESTAMP, *entity.columns)), entity=f'"{entity.name}"'
+            )
+            for entity in history.entities
+        }
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
@@ -108,25 +123,28 @@ class SqliteStore:
         return [self._file.execute(sql, (now, *event)).rowcount > 0 or claim for event in values]
 
     def history(self, rows: Columns) -> list[HistoryRows]:
-        """Return the events of each row's entities up to its time, stored before the row itself."""
-        before = [LAST_ID] * length(rows)
-        if self._history.request_is_event:
-            sql = f"SELECT ifnull(min(id), {LAST_ID}) FROM events WHERE {self._where}"  # noqa: S608
-            keys = to_values(rows, self._key)
-            before = [self._file.execute(sql, key).fetchone()[0] for key in keys]
-        histories: list[dict[str, Columns]] = [{} for _ in before]
+        """Return the events that features of rows read; see `EventStore.history`."""
+        asked = look_backs(self._history, rows)
+        events = dict[EntityId, list[tuple[Any, ...]]]()
+
+        def read(key: EntityId) -> int:
+            values = {"id": key[1], **asked[key]._asdict()}
+            events[key] = self._file.execute(self._reads[key[0]], values).fetchall()
+            return len(events[key])
+
+        rows = first_rows(self._history, rows, read)
+        own = self._ids(rows) if self._history.request_is_event else set()
+        histories = {}
         for entity in self._history.entities:
-            columns = {name: self._columns[name] for name in (TIMESTAMP, *entity.columns)}
-            sql = (
-                f'SELECT {_names(columns)} FROM events WHERE "{entity.name}" = ? '  # noqa: S608
-                "AND timestamp > ? AND timestamp <= ? AND +id < ? ORDER BY timestamp, id"
-            )
-            asked = zip(rows[entity.name], rows[TIMESTAMP].tolist(), before, strict=True)
-            for history, (name, until, last) in zip(histories, asked, strict=True):
-                since = until - entity.ttl // MILLISECOND
-                values = self._file.execute(sql, (name, since, until, last)).fetchall()
-                history[entity.name] = to_columns(values, columns)
-        return [*histories]
+            columns = {"id": int, **{n: self._columns[n] for n in (TIMESTAMP, *entity.columns)}}
+            for key in [key for key in events if key[0] == entity.name]:
+                others = [event for event in events.pop(key) if event[0] not in own]
+                histories[key] = to_columns(others, columns)
+        return to_histories(self._history, rows, histories)
+
+    def _ids(self, rows: Columns) -> set[int | None]:
+        sql = f"SELECT max(id) FROM events WHERE {self._where}"  # noqa: S608
+        return {self._file.execute(sql, key).fetchone()[0] for key in to_values(rows, self._key)}
 
     def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
         """Store the answers that were given for events."""
