@@ -14,6 +14,9 @@ class UserError(Exception):
 class Unavailable(UserError):
     """A service that is needed cannot be used now; a retry may succeed."""
 
+    concerns_all = True
+    """Whether it cannot be used for other requests either."""
+
 
 class ModelError(UserError):
     """A model cannot be loaded, or cannot answer these rows."""

@@ -1,16 +1,20 @@
 """The features of payments: what they mean, and what they must not see."""
 
+from pathlib import Path
+
 import numpy as np
 from fraud.payments import rows as payment_rows
 
-from project_package.columns import Columns
-from project_package.features.windows import MILLISECONDS_A_DAY
+from project_package.columns import Columns, concatenate, take
+from project_package.features.windows import MAX_ROWS, MILLISECONDS_A_DAY
 from project_package.fraud.features import (
     DESCRIPTIONS,
     INPUTS,
     LABEL_DELAY_DAYS,
     feature_columns,
 )
+from project_package.fraud.task import HISTORY
+from project_package.state.sqlite import SqliteStore
 
 DAY = MILLISECONDS_A_DAY
 
@@ -85,3 +89,34 @@ def test_night_and_weekend_are_utc() -> None:
     columns = one_card(*[1.0] * 7)  # from Thursday 1970-01-01 on, at midnight
     assert columns["is_weekend"].tolist() == [0, 0, 1, 1, 0, 0, 0]
     assert columns["is_night"].tolist() == [1] * 7
+
+
+def test_a_busy_terminal_has_the_features_of_the_table(tmp_path: Path) -> None:
+    count = MAX_ROWS + 500
+    hour = DAY // 24
+    random = np.random.default_rng(0)
+    table = payment_rows(
+        count,
+        transaction_id=np.array([f"{n:05d}" for n in range(count)], object),
+        timestamp=hour * np.arange(count) // 100,
+        customer_id=random.integers(0, 3, count).astype(str).astype(object),
+        amount=np.round(random.exponential(50, count), 2),
+        is_fraud=(random.random(count) < 0.1).astype(np.float64),
+    )
+    later = np.arange(count - 5, count) * hour // 100 + LABEL_DELAY_DAYS * DAY
+    asked = take(table, np.arange(count - 5, count))
+    asked = {**asked, "timestamp": later, "transaction_id": np.array([*"abcde"], object)}
+    both = concatenate([table, asked])
+    codes = {n: np.unique(both[n], return_inverse=True)[1] for n in ("customer_id", "terminal_id")}
+    expected = feature_columns({**both, **codes}, np.arange(count, count + 5))
+    assert expected["terminal_count_30d"].tolist() == [MAX_ROWS] * 5
+    store = SqliteStore(tmp_path / "state.db", HISTORY)
+    with store.transaction():
+        store.add(both)
+        histories = store.history(asked)
+    assert histories[0]["terminal_id"] is histories[4]["terminal_id"]
+    assert len(histories[0]["terminal_id"]["timestamp"]) < MAX_ROWS + 10
+    computed = HISTORY.features(asked, histories)
+    assert {n: v.tolist() for n, v in computed.items()} == {
+        n: v.tolist() for n, v in expected.items()
+    }

@@ -7,6 +7,7 @@ import pytest
 
 from project_package.errors import Unavailable
 from project_package.serving.batching import MAX_BATCH_ROWS, MicroBatcher
+from project_package.state.event_store import EventRefused
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +91,17 @@ async def test_more_items_than_may_wait_are_refused() -> None:
     assert answers[:2] == [2, 4]
     assert isinstance(answers[2], Unavailable)
     assert await batcher.submit(3) == 6
+
+
+async def test_an_event_that_is_refused_fails_alone() -> None:
+    async def refuse_three(items: Sequence[int]) -> Sequence[int]:
+        if 3 in items:
+            raise EventRefused("no")
+        return items
+
+    batcher = MicroBatcher[int, int](refuse_three, asyncio.Semaphore(9), 60)
+    answers = await asyncio.gather(*map(batcher.submit, range(6)), return_exceptions=True)
+    assert [answer for answer in answers if not isinstance(answer, EventRefused)] == [0, 1, 2, 4, 5]
 
 
 async def test_an_answer_that_takes_too_long_is_unavailable() -> None:

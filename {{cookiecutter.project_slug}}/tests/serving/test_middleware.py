@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import re
+import socket
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -10,7 +12,9 @@ import httpx2
 import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
+from servers import running, wait_until
 
+from project_package.serving import middleware
 from project_package.serving.log_config import PACKAGE
 from project_package.serving.middleware import InFlightLimit, add_middleware
 from project_package.serving.prometheus import Metrics
@@ -170,3 +174,25 @@ async def test_a_delayed_503_leaves_room_for_other_requests() -> None:
         assert not refused.done()
         assert (await refused).status_code == 503
     assert b"requests_in_flight 0.0" in metrics.page()
+
+
+def test_a_request_ends_when_its_client_has_gone(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(middleware, "GONE_SECONDS", 0)
+    app = FastAPI()
+    reached = threading.Event()
+
+    @app.post("/waits")
+    async def waits(request: Request) -> None:
+        await request.body()
+        reached.set()
+        await asyncio.sleep(60)
+
+    add_middleware(app, Settings(), metrics, exempt=())
+    with running(app) as url:
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address) as client:
+            client.sendall(b"POST /waits HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n1")
+            assert reached.wait(20)
+        wait_until(lambda: b'requests_total{route="/waits",status="499"} 1.0' in metrics.page())

@@ -1,15 +1,26 @@
 """Bodies: limits of size and time, strict types, and errors that a client can use."""
 
+import asyncio
 import json
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from multiplying import Published
+from pydantic import BaseModel
 from servers import running, wait_until
+
+from project_package.errors import Unavailable
+from project_package.serving import read_body as read_body_module
+from project_package.serving.app import error_response
+from project_package.serving.read_body import LARGE_AT_ONCE, Bodies, read_body
+from project_package.settings import Settings
 
 DEEP = 10_000
 JSON = {"content-type": "application/json"}
@@ -111,3 +122,72 @@ def test_stops_at_the_first_invalid_item(times: Published) -> None:
     with TestClient(times.app(serve_max_body_mb=8)) as client:
         answer = post(client, json.dumps({"instances": [bad] * 1_000}).encode())
         assert {error["loc"][2] for error in answer.json()["detail"]} == {0}
+
+
+class Counted:
+    """An application that counts the bodies which it holds at once."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.most = 0
+        self.app = FastAPI()
+        self.app.state.settings = Settings()
+        self.app.state.bodies = Bodies(None)
+        self.app.post("/")(self.post)
+        self.app.add_exception_handler(Unavailable, error_response)
+
+    async def post(self, request: Request) -> None:
+        async with read_body(request, Text):
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await asyncio.sleep(0.01)
+            self.now -= 1
+
+    async def send(self, *sizes: int) -> list[int]:
+        """Send bodies at once; return the statuses."""
+        transport = httpx2.ASGITransport(self.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://server") as http:
+            bodies = [{"text": "x" * size} for size in sizes]
+            answers = await asyncio.gather(*(http.post("/", json=body) for body in bodies))
+            return [answer.status_code for answer in answers]
+
+
+class Text(BaseModel):
+    text: str
+
+
+@pytest.mark.anyio
+async def test_large_bodies_are_answered_one_after_the_other() -> None:
+    counted = Counted()
+    assert await counted.send(*[100_000] * 20) == [200] * 20
+    assert counted.most == LARGE_AT_ONCE
+    assert await counted.send(*[100] * 20) == [200] * 20
+    assert counted.most == 20
+
+
+@pytest.mark.anyio
+async def test_refuses_bodies_that_are_too_large_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_body_module, "MAX_BYTES", 3_000_000)
+    counted = Counted()
+    assert sorted(await counted.send(*[1_000_000] * 5)) == [200] * 2 + [503] * 3
+    assert await counted.send(*[1_000_000] * 2) == [200] * 2
+
+
+def test_a_body_that_arrives_while_the_server_is_busy_is_not_late(times: Published) -> None:
+    app = times.app(serve_body_seconds=0.2)
+    head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    body = b'{"instances": [{"x": 1}]}'
+
+    @app.get("/busy")
+    async def busy() -> None:
+        time.sleep(0.5)  # noqa: ASYNC251  as a long computation
+
+    with running(app) as url, ThreadPoolExecutor(1) as pool:
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=20) as late:
+            late.sendall(head + b"content-length: %d\r\n\r\n" % len(body) + body[:9])
+            time.sleep(0.05)
+            pool.submit(httpx2.get, f"{url}/busy")
+            time.sleep(0.1)
+            late.sendall(body[9:])
+            assert late.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"

@@ -13,11 +13,15 @@ from typing import Any
 import httpx2
 import pytest
 from multiplying import Published
+from redis import Redis
 from servers import program, running, wait_until
 from states import EmptyStore
 from totals import HISTORY
 
+from project_package.columns import Columns
+from project_package.serving import event_service
 from project_package.serving.event_service import EventService
+from project_package.state.event_store import StateUnavailable
 from project_package.state.sqlite import SqliteStore
 
 pytestmark = pytest.mark.system
@@ -66,6 +70,65 @@ def test_a_locked_event_store_refuses_and_recovers(impatient: Published) -> None
             assert ask(url, payment="c", earlier=[1]).json()["predictions"] == [{"y": 3}]
             assert 'degraded{part="state"} 1.0' in httpx2.get(f"{url}/metrics").text
         wait_until(lambda: degraded(url) == [])
+        assert ask(url, payment="b").json()["predictions"] == [{"y": 4}]
+
+
+class FullStore(SqliteStore):
+    """An event store on a full disk: it can be read, and nothing can be written."""
+
+    is_full = False
+
+    def add(self, rows: Columns, claim: bool = False) -> list[bool]:
+        self.fail_if_full()
+        return super().add(rows, claim)
+
+    def delete_expired(self, before: int) -> int:
+        self.fail_if_full()
+        return super().delete_expired(before)
+
+    def fail_if_full(self) -> None:
+        if self.is_full:
+            raise StateUnavailable("full")
+
+
+def test_a_full_event_store_stays_degraded_until_it_can_write(totals: Published) -> None:
+    store = FullStore(totals.root / "state.db", HISTORY)
+    totals.open_events = lambda predictions, settings, _: EventService(
+        HISTORY, store, predictions, settings
+    )
+    with running(totals.app()) as url:
+        assert ask(url, payment="a").status_code == 200
+        store.is_full = True
+        assert ask(url, payment="b").status_code == 503
+        for _ in range(5):
+            assert ask(url, payment="a").status_code == 200  # its answer is stored
+            assert degraded(url) == ["state"]
+            time.sleep(0.02)
+        store.is_full = False
+        wait_until(lambda: degraded(url) == [])
+
+
+def test_a_damaged_key_of_a_redis_fails_its_request_only(totals: Published, redis: str) -> None:
+    with Redis.from_url(redis) as client:
+        client.flushall()
+        client.set("entity:who:bad", "no sorted set")
+    payments = [{"payment": f"{n}", "who": "bad" if n == 5 else f"{n}"} for n in range(20)]
+    with running(totals.app(state_url=redis)) as url, ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda payment: ask(url, **payment).status_code, payments))
+        assert degraded(url) == []
+    assert answers == [503 if n == 5 else 200 for n in range(20)]
+
+
+def test_no_event_expires_while_the_clock_is_wrong(
+    totals: Published, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(event_service, "EXPIRY_SECONDS", 0)
+    right = time.time
+    with running(totals.app()) as url:
+        assert ask(url, payment="a").status_code == 200
+        monkeypatch.setattr(time, "time", lambda: right() + 74 * 365 * 86_400)
+        wait_until(lambda: "clock was changed" in caplog.text)
+        monkeypatch.setattr(time, "time", right)
         assert ask(url, payment="b").json()["predictions"] == [{"y": 4}]
 
 

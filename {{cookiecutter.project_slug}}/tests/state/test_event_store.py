@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -53,6 +53,12 @@ def test_event_is_found_with_its_columns_and_answer(store: EventStore) -> None:
     assert event.answer == '{"score":1}'
     row = {"payment_id": "a", "timestamp": START, "card": "c", "shop": "s", "amount": 2.5}
     assert event.row == {**row, "note": "tip", "is_bad": None}
+
+
+def delete_expired(store: EventStore) -> int:
+    """Delete what has expired now."""
+    before = datetime.now(UTC) - retention(HISTORY)
+    return store.delete_expired(round(before.timestamp() * 1000))
 
 
 def test_duplicate_changes_nothing(store: EventStore) -> None:
@@ -106,7 +112,7 @@ def test_a_far_date_hides_nothing(store: EventStore, far: int) -> None:
     add(store, payment("a", amount=1))
     add(store, payment("far", far, amount=2))
     assert add(store, payment("b", amount=3)) == [True]
-    assert store.delete_expired() == 0
+    assert delete_expired(store) == 0
     assert amounts(store) == [1, 3]
     assert amounts(store, payment("question", far + 1)) == [2]
 
@@ -124,7 +130,7 @@ def test_erases_whatever_kind_of_entity(store: EventStore) -> None:
 def test_retention_counts_from_receipt(store: EventStore, address: str) -> None:
     add(store, payment("old", START - 999 * DAY), payment("a"), payment("b", amount=2))
     assert store.set_labels(verdicts(["b"], [True])) == [True]
-    assert store.delete_expired() == 0
+    assert delete_expired(store) == 0
     days = retention(HISTORY).days
     if address.startswith("redis"):
         with Redis.from_url(address) as client:
@@ -137,7 +143,7 @@ def test_retention_counts_from_receipt(store: EventStore, address: str) -> None:
         with closing(sqlite3.connect(address)) as file, file:
             earlier = "UPDATE events SET received = received - ? WHERE payment_id <> 'b'"
             file.execute(earlier, [(days + 1) * DAY])
-        assert store.delete_expired() == 2
+        assert delete_expired(store) == 2
     assert amounts(store) == [2]
     assert add(store, payment("a", card="other")) == [True]
     assert amounts(store) == [2]

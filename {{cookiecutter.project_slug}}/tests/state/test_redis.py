@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,11 @@ from redis_server import StartRedis
 from states import HISTORY, START, payment
 
 from project_package.errors import UserError
-from project_package.state.event_store import StateUnavailable, StoredEvent
+from project_package.state.event_store import (
+    EventRefused,
+    StateUnavailable,
+    StoredEvent,
+)
 from project_package.state.redis import RedisStore
 
 Replicas = tuple[RedisStore, RedisStore]
@@ -85,7 +89,7 @@ def test_recovers_from_a_restart(start_redis: StartRedis, tmp_path: Path) -> Non
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with closing(RedisStore(f"redis://127.0.0.1:{port}/0", HISTORY)) as store:
-        with pytest.raises(StateUnavailable, match="refused"), store.transaction():
+        with pytest.raises(StateUnavailable, match="ConnectionError"), store.transaction():
             pass
         with start_redis(tmp_path, port), store.transaction():
             store.add(payment("a"))
@@ -98,3 +102,49 @@ def test_recovers_from_a_restart(start_redis: StartRedis, tmp_path: Path) -> Non
 def test_refuses_an_address_that_is_not_valid() -> None:
     with pytest.raises(UserError, match="STATE_URL is not a valid address"):
         RedisStore("redis://127.0.0.1:port/0", HISTORY)
+
+
+def test_errors_do_not_quote_events(replicas: Replicas, redis: str) -> None:
+    with Redis.from_url(redis) as client:
+        client.set("entity:card:4111111111111111", "no sorted set")
+    with (
+        pytest.raises(EventRefused, match=r"cannot be used: ResponseError\.$"),
+        replicas[0].transaction(),
+    ):
+        replicas[0].add(payment("a", card="4111111111111111"))
+
+
+@contextmanager
+def configured(url: str, name: str, value: str) -> Iterator[Redis]:
+    """Change a setting of the Redis."""
+    with Redis.from_url(url, decode_responses=True) as client:
+        usual = client.config_get(name)[name]
+        client.config_set(name, value)
+        try:
+            yield client
+        finally:
+            client.config_set(name, usual)
+
+
+def test_refuses_a_redis_that_deletes_events(replicas: Replicas, redis: str) -> None:
+    with (
+        configured(redis, "maxmemory-policy", "allkeys-lru"),
+        pytest.raises(StateUnavailable, match="policy, allkeys-lru, to noeviction"),
+        replicas[0].transaction(),
+    ):
+        pass
+    with replicas[0].transaction():
+        assert replicas[0].add(payment("a")) == [True]
+
+
+def test_warns_of_a_redis_that_forgets(
+    replicas: Replicas, redis: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with configured(redis, "appendonly", "no"), replicas[0].transaction():
+        assert "set its appendonly to yes" in caplog.text
+
+
+def test_a_full_redis_is_noticed_without_an_event(replicas: Replicas, redis: str) -> None:
+    with configured(redis, "maxmemory", "1"), pytest.raises(StateUnavailable, match="OutOfMemory"):
+        replicas[0].delete_expired(0)
+    assert replicas[0].delete_expired(0) == 0

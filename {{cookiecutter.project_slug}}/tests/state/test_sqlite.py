@@ -93,4 +93,34 @@ def test_features_may_read_another_column_later(store: SqliteStore, path: Path) 
     assert history["shop"]["amount"].tolist() == [3]
     with closing(sqlite3.connect(path)) as file:
         (index,) = file.execute("SELECT sql FROM sqlite_schema WHERE name = 'events_by_shop'")
-    assert index[0].endswith('("shop", "timestamp", "id", "is_bad", "amount")')
+    assert index[0].endswith('("shop", "timestamp", "is_bad", "amount")')
+
+
+def test_a_full_disk_is_noticed_without_an_event(store: SqliteStore, path: Path) -> None:
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, usual[1]))
+    try:
+        with pytest.raises(StateUnavailable):
+            store.delete_expired(0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert store.delete_expired(0) == 0
+
+
+def test_events_received_at_a_wrong_time_expire_too(store: SqliteStore, path: Path) -> None:
+    with store.transaction():
+        store.add(batch(*(payment(name) for name in "abc")))
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE events SET received = received + 1e12 WHERE payment_id = 'a'")
+        file.execute("UPDATE events SET received = 1000 WHERE payment_id = 'b'")
+    assert store.delete_expired(2000) == 2
+    assert names(path) == ["c"]
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_removed_file_is_noticed(store: SqliteStore, path: Path, is_replaced: bool) -> None:
+    path.rename(path.with_name("moved"))
+    if is_replaced:
+        path.touch()
+    with pytest.raises(StateUnavailable, match="removed or replaced: restart"), store.transaction():
+        pass

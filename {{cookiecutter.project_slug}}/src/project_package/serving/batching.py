@@ -91,7 +91,8 @@ class MicroBatcher(Generic[Item, Result]):
     def _finish(self, call: "asyncio.Task[Sequence[Result]]") -> None:
         """Set the result or error of each item; after an error, try smaller batches."""
         error = call.exception()
-        if error and len(self._batch) > 1 and not isinstance(error, Unavailable):
+        concerns_all = isinstance(error, Unavailable) and error.concerns_all
+        if error and len(self._batch) > 1 and not concerns_all:
             self._queue.extendleft(reversed(self._batch))
             self._max_items = len(self._batch) // 2
             self._start()

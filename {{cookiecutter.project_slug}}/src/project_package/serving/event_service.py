@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from ..contract.history import History, history_of
 from ..errors import UserError
 from ..settings import Settings
-from ..state.event_store import EventStore, StateUnavailable
+from ..state.event_store import MILLISECOND, EventStore, StateUnavailable, retention
 from ..state.open_store import open_store, store_address
 from .batching import MicroBatcher
 from .event_and_label_routes import add_event_routes
@@ -27,6 +27,7 @@ from .predicted_batch import Prediction
 from .prediction_service import PredictionService, Requests
 
 EXPIRY_SECONDS = 60.0  # how often expired events are deleted
+CLOCK_SECONDS = 86_400  # by how much the clock may be changed: retention has some days to spare
 Items = TypeVar("Items")
 Results = TypeVar("Results")
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class EventService:
         self._transactions = transactions = EventTransactions(history, store, predictions.canary)
         self._predictions = predictions
         self._thread = ThreadPoolExecutor(1, "event-store")
+        self._clock = time.time() - time.monotonic()
         # A slow event store leaves room for requests that do not need it.
         room = asyncio.Semaphore(max(1, settings.serve_max_in_flight // 2))
         limits = room, settings.serve_answer_seconds
@@ -81,13 +83,17 @@ class EventService:
         add_event_routes(app, self._history, self._events.submit, self._labels.submit)
 
     async def maintain(self, seconds: float) -> None:
-        """Delete expired events every minute; retry sooner while the store cannot be used."""
+        """Delete expired events every minute; retry sooner while the store cannot be used.
+
+        Each time is a write, and only such a one resets the error.
+        """
         due = 0.0
         while True:
             deleted = 0
             if self.error or time.monotonic() >= due:
                 with suppress(StateUnavailable):
-                    deleted = await self._run(lambda _: self._store.delete_expired(), ())
+                    deleted = await self._run(self._store.delete_expired, self._expiry())
+                    self._report("")
                     due = time.monotonic() + (0 if deleted else EXPIRY_SECONDS)
             await asyncio.sleep(0.01 if deleted else seconds)  # a call deletes a limited number
 
@@ -104,18 +110,27 @@ class EventService:
         return results
 
     async def _run(self, operation: Callable[[Items], Results], items: Items) -> Results:
-        """Run an operation in the thread, and note whether the store can be used."""
-        error = ""
+        """Run an operation in the thread, and note when the store cannot be used."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, operation, items)
-        except StateUnavailable as unavailable:
-            error = str(unavailable)
+        except StateUnavailable as error:
+            if error.concerns_all:
+                self._report(str(error))
             raise
-        finally:
-            if error and not self.error:
-                log.warning("the event store cannot be used", extra={"reason": error})
-            self.error = error
-            self._predictions.metrics.degraded.labels("state").set(bool(error))
+
+    def _report(self, error: str) -> None:
+        if error and not self.error:
+            log.warning("the event store cannot be used", extra={"reason": error})
+        self.error = error
+        self._predictions.metrics.degraded.labels("state").set(bool(error))
+
+    def _expiry(self) -> int:
+        """Return when events that expire now were received, in milliseconds."""
+        now = time.time()
+        if abs(now - time.monotonic() - self._clock) > CLOCK_SECONDS:
+            log.warning("the clock was changed: no event expires until the server is restarted")
+            return 0
+        return round(now * 1000) - retention(self._history) // MILLISECOND
 
 
 def open_events(predictions: PredictionService, settings: Settings, root: Path) -> EventService:

@@ -1,7 +1,7 @@
 """The event store: what its backends, SQLite and Redis, must do, and what they share."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -24,8 +24,18 @@ OTHER_COLUMNS = (
 )
 
 
+PROBE_BYTES = 8192
+"""What `delete_expired` writes and deletes again: some pages, as an event needs."""
+
+
 class StateUnavailable(Unavailable):
     """The event store cannot be read or written now; a retry is safe."""
+
+
+class EventRefused(StateUnavailable):
+    """The event store cannot handle an event of a batch; it may handle the others."""
+
+    concerns_all = False
 
 
 class LookBack(NamedTuple):
@@ -85,8 +95,11 @@ class EventStore(Protocol):
     def erase(self, entity: str) -> int:
         """Delete all events of an entity id, of any kind of entity; return how many."""
 
-    def delete_expired(self) -> int:
-        """Delete events received longer ago than the retention; return how many."""
+    def delete_expired(self, before: int) -> int:
+        """Delete events received before a time, in milliseconds; return how many, a limited number.
+
+        It writes in any case, so it fails when nothing can be stored.
+        """
 
     def close(self) -> None:
         """Close the backend."""
@@ -143,15 +156,6 @@ def to_histories(
                 shared = {column: values[:end] for column, values in shared.items()}
             row_history[entity.name] = shared
     return [*histories]
-
-
-@contextmanager
-def reported(error: type[Exception]) -> Iterator[None]:
-    """Raise StateUnavailable for an error of the backend's library."""
-    try:
-        yield
-    except error as cause:
-        raise StateUnavailable(f"The event store cannot be used: {cause}.") from cause
 
 
 def label_columns(history: History) -> Mapping[str, type]:

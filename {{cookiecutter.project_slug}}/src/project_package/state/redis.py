@@ -11,14 +11,16 @@ Durability is up to the Redis: with `appendonly yes`, `appendfsync always` and `
 noeviction` it loses nothing. Keys have no hash tags: a Redis Cluster is not supported.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import Any
 from uuid import uuid4
 
 from pydantic_core import from_json, to_json
 from redis import Redis, RedisError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.history import History, HistoryRows
@@ -26,18 +28,20 @@ from ..errors import UserError
 from .event_store import (
     MILLISECOND,
     OTHER_COLUMNS,
+    PROBE_BYTES,
+    EventRefused,
     StateUnavailable,
     StoredEvent,
     first_rows,
     label_columns,
     look_backs,
-    reported,
     retention,
     to_columns,
     to_histories,
     to_values,
 )
 
+log = logging.getLogger(__name__)
 ADD = """
 local event, claim, answer, sequence = unpack(KEYS)  -- then come the sets of its entities
 local columns, timestamp, key, retention, replica, claim_time = unpack(ARGV)
@@ -62,6 +66,18 @@ return 1
 """
 
 
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Raise StateUnavailable for an error of Redis, without its text: that may quote events."""
+    try:
+        yield
+    except RedisError as error:
+        kind = type(error)
+        message = f"The event store cannot be used: {kind.__name__}."
+        # One without a kind of its own is that of a script or a key.
+        raise (EventRefused if kind is ResponseError else StateUnavailable)(message) from None
+
+
 class RedisStore:
     """The events of a use case in a Redis."""
 
@@ -80,14 +96,17 @@ class RedisStore:
         except ValueError as error:
             raise UserError(f"STATE_URL is not a valid address: {error}.") from error
         self._add = self._redis.register_script(ADD)
+        self._is_checked = False
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Check that the columns are the same; Redis makes each write durable on its own."""
-        with reported(RedisError):
+        with _reported():
             self._redis.setnx("events:layout", self._layout)
             if self._redis.get("events:layout") != self._layout:
                 raise StateUnavailable(OTHER_COLUMNS)
+            if not self._is_checked:
+                self._check_durability()
             yield
 
     def find_events(self, rows: Columns) -> list[StoredEvent | None]:
@@ -171,7 +190,7 @@ class RedisStore:
         pipeline.execute()
         return [key in events for key in keys]
 
-    @reported(RedisError)
+    @_reported()
     def erase(self, entity: str) -> int:
         """Delete all events of an entity id, of any kind of entity; return how many."""
         names = [kind.name for kind in self._history.entities]
@@ -189,15 +208,28 @@ class RedisStore:
         pipeline.execute()
         return len(erased)
 
-    @reported(RedisError)
-    def delete_expired(self) -> int:
-        """Return 0, since Redis itself deletes what has expired."""
-        self._redis.ping()  # the server detects by it, without requests, that the Redis is back
+    @_reported()
+    def delete_expired(self, before: int) -> int:  # noqa: ARG002
+        """Write a probe and return 0: the Redis itself deletes what has expired."""
+        self._redis.set("events:probe", "0" * PROBE_BYTES, px=1000)
         return 0
 
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
+
+    def _check_durability(self) -> None:
+        """Raise StateUnavailable for a Redis that evicts events; warn when a restart loses them."""
+        with suppress(NoPermissionError):
+            info = self._redis.info()
+            if (policy := info["maxmemory_policy"]) != "noeviction":
+                raise StateUnavailable(
+                    f"The Redis deletes events to make room: set its maxmemory-policy, {policy}, "
+                    "to noeviction."
+                )
+            if not info["aof_enabled"]:
+                log.warning("the Redis loses events when it restarts: set its appendonly to yes")
+        self._is_checked = True
 
     def _keys(self, rows: Columns) -> list[str]:
         return [_json(values) for values in to_values(rows, self._key)]

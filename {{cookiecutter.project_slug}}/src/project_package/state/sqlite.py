@@ -16,16 +16,14 @@ from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.history import History, HistoryRows
 from ..errors import UserError
 from .event_store import (
-    MILLISECOND,
     OTHER_COLUMNS,
+    PROBE_BYTES,
     EntityId,
     StateUnavailable,
     StoredEvent,
     first_rows,
     label_columns,
     look_backs,
-    reported,
-    retention,
     to_columns,
     to_histories,
     to_values,
@@ -40,6 +38,7 @@ TABLE = """CREATE TABLE events (
   answer TEXT NOT NULL DEFAULT '',  -- what was answered
   UNIQUE ({key})
 )"""
+PROBE = "CREATE TABLE IF NOT EXISTS probe (bytes BLOB)"
 READ = """SELECT {columns} FROM events
 WHERE {entity} = :id AND timestamp <= :last AND timestamp > max(:since, ifnull(
   (SELECT timestamp - 1 FROM events WHERE {entity} = :id AND timestamp <= :first
@@ -69,28 +68,21 @@ class SqliteStore:
             self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             for pragma in PRAGMAS:
                 self._file.execute(f"PRAGMA {pragma}")
+            self._path = path
+            self._inode = path.stat().st_ino
         except (sqlite3.Error, OSError) as error:
             raise UserError(f"The event store {path} cannot be opened: {error}.") from error
-        columns = ",\n  ".join(f'"{name}" {TYPES[kind]}' for name, kind in self._columns.items())
-        table = TABLE.format(columns=columns, key=_names(self._key))
         with self.transaction():
-            schema = dict(self._file.execute("SELECT name, sql FROM sqlite_schema").fetchall())
-            if "events" not in schema:
-                self._file.execute(table)
-            elif schema["events"] != table:
-                raise UserError(OTHER_COLUMNS)
-            for entity in history.entities:
-                name = f"events_by_{entity.name}"
-                columns = _names((entity.name, TIMESTAMP, "id", *entity.columns))
-                index = f'CREATE INDEX "{name}" ON events ({columns})'
-                if schema.get(name) != index:  # new, or features read other columns than before
-                    self._file.execute(f'DROP INDEX IF EXISTS "{name}"')
-                    self._file.execute(index)
+            self._create_tables()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit what happens inside, durably; nothing of it when it raises."""
-        with reported(sqlite3.Error), self._file:  # which commits or rolls back
+        if not self._path.exists() or self._path.stat().st_ino != self._inode:
+            raise StateUnavailable(
+                f"The event store {self._path} was removed or replaced: restart the server."
+            )
+        with _reported(), self._file:  # which commits or rolls back
             deadline = time.monotonic() + self._busy_seconds
             # The waits of SQLite's own `busy_timeout` grow to 0.1 s: of two processes that write
             # batch after batch, one would run into the timeout (measured).
@@ -103,6 +95,24 @@ class SqliteStore:
                         raise
                     time.sleep(0.001)
             yield
+
+    def _create_tables(self) -> None:
+        """Create the table and its indexes, or raise UserError when it has other columns."""
+        columns = ",\n  ".join(f'"{name}" {TYPES[kind]}' for name, kind in self._columns.items())
+        table = TABLE.format(columns=columns, key=_names(self._key))
+        schema = dict(self._file.execute("SELECT name, sql FROM sqlite_schema").fetchall())
+        if "events" not in schema:
+            self._file.execute(table)
+        elif schema["events"] != table:
+            raise UserError(OTHER_COLUMNS)
+        self._file.execute(PROBE)
+        for entity in self._history.entities:
+            name = f"events_by_{entity.name}"
+            columns = _names((entity.name, TIMESTAMP, *entity.columns))  # and the id: it is last
+            index = f'CREATE INDEX "{name}" ON events ({columns})'
+            if schema.get(name) != index:  # new, or features read other columns than before
+                self._file.execute(f'DROP INDEX IF EXISTS "{name}"')
+                self._file.execute(index)
 
     def find_events(self, rows: Columns) -> list[StoredEvent | None]:
         """Return the stored event with each row's key; None where there is none."""
@@ -166,24 +176,39 @@ class SqliteStore:
         sql = f"DELETE FROM events WHERE {' OR '.join(names)}"  # noqa: S608
         with self.transaction():
             erased = self._file.execute(sql, [entity] * len(names)).rowcount
-        with reported(sqlite3.Error):  # the journal still has the old pages
+        with _reported():  # the journal still has the old pages
             self._file.execute(f"PRAGMA busy_timeout = {round(self._busy_seconds * 1000)}")
             (is_busy, *_) = self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if is_busy:
             raise StateUnavailable("Another process reads the event store: erase again later.")
         return erased
 
-    def delete_expired(self) -> int:
-        """Delete events received longer ago than the retention; return how many."""
-        since = round(time.time() * 1000) - retention(self._history) // MILLISECOND
+    def delete_expired(self, before: int) -> int:
+        """Delete events received before a time; see `EventStore.delete_expired`."""
         oldest = "SELECT id FROM events ORDER BY id LIMIT 1000"  # ids grow with the time of receipt
-        sql = f"DELETE FROM events WHERE received < ? AND id IN ({oldest})"  # noqa: S608
+        # But not where the clock was wrong: then the next event was received at a later time.
+        known = "SELECT received FROM events WHERE received <= :now ORDER BY id LIMIT 1"
+        correct = f"UPDATE events SET received = ifnull(({known}), :now) WHERE received > :now"  # noqa: S608
+        values = {"now": round(time.time() * 1000), "before": before}
         with self.transaction():
-            return self._file.execute(sql, [since]).rowcount
+            self._file.execute("INSERT INTO probe VALUES (zeroblob(?))", [PROBE_BYTES])
+            self._file.execute("DELETE FROM probe")
+            self._file.execute(f"{correct} AND id IN ({oldest})", values)
+            delete = f"DELETE FROM events WHERE received < :before AND id IN ({oldest})"  # noqa: S608
+            return self._file.execute(delete, values).rowcount
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Raise StateUnavailable for an error of SQLite."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StateUnavailable(f"The event store cannot be used: {error}.") from error
 
 
 def _names(columns: Iterable[str]) -> str:
