@@ -31,7 +31,7 @@ LARGE = 64 * 1024
 """Bytes of a large body."""
 LARGE_AT_ONCE = 2
 """Large bodies that are validated and answered at once: they need ten times their size."""
-MAX_BYTES = 256 * MEGABYTE
+MAX_BYTES = 192 * MEGABYTE
 """All bodies together, unless a single one may be larger."""
 LATE_SECONDS = 0.1
 CLOSE = {"Connection": "close"}
@@ -45,8 +45,21 @@ class Bodies:
     def __init__(self, thread: Executor | None) -> None:
         """Take the thread that validates bodies; the event loop does it without one."""
         self.thread = thread
-        self.large = asyncio.Semaphore(LARGE_AT_ONCE)
         self.bytes = 0  # that have arrived for requests which are not answered yet
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+
+    @asynccontextmanager
+    async def turn(self, seconds: float) -> AsyncIterator[None]:
+        """Wait for the turn of a large body; raise Unavailable when it takes too long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._large.acquire()
+        except TimeoutError:
+            raise Unavailable("The answer takes too long: retry later.") from None
+        try:
+            yield
+        finally:
+            self._large.release()
 
 
 @asynccontextmanager
@@ -70,7 +83,8 @@ async def read_body(
     content = bytearray()
     try:
         await _receive(request, content)
-        async with bodies.large if len(content) > LARGE else nullcontext():
+        seconds = request.app.state.settings.serve_answer_seconds
+        async with bodies.turn(seconds) if len(content) > LARGE else nullcontext():
             if name := fields[media_type]:
                 instances = [{name: bytes(content)}]
                 yield await validate(request, model.model_validate, {"instances": instances})
