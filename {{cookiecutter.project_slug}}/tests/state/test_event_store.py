@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 from states import DAY, HISTORY, START, EmptyStore, Payment, batch, payment, verdicts
 
-from project_package.columns import Columns
+from project_package.columns import Columns, concatenate
 from project_package.errors import UserError
 from project_package.state import event_store
 from project_package.state.event_store import EventStore, retention
@@ -156,6 +156,10 @@ def test_questions_have_no_key(address: str) -> None:
     with closing(open_store(address, history)) as store:
         add(store, payment("a", amount=1))
         assert amounts(store, question) == [1]
+        later = {**question, "timestamp": question["timestamp"] + 2 * DAY}
+        with store.transaction():
+            histories = store.history(concatenate([question, later]))
+        assert [len(history["card"]["amount"]) for history in histories] == [1, 0]
 
 
 class Refund(Payment):

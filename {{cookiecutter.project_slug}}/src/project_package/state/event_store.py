@@ -152,8 +152,9 @@ def to_histories(
         for row_history, (name, time) in zip(histories, asked, strict=True):
             shared = events[entity.name, name]
             if not history.request_is_event:  # other rows are no events: each has its own history
-                end = np.searchsorted(shared[TIMESTAMP], time, side="right")
-                shared = {column: values[:end] for column, values in shared.items()}
+                ends = [time - entity.ttl // MILLISECOND, time]
+                near = slice(*np.searchsorted(shared[TIMESTAMP], ends, side="right"))
+                shared = take(shared, near)
             row_history[entity.name] = shared
     return [*histories]
 
