@@ -19,6 +19,12 @@ def test_predictions_have_the_version_and_the_order_of_instances(client: TestCli
     assert answer.headers["content-type"] == "application/json"
 
 
+def test_a_path_with_a_trailing_slash_is_not_redirected(client: TestClient) -> None:
+    for path in ("/v1/predict/", "/docs/", "/healthz/"):
+        answer = client.get(path, headers={"host": "other.example"}, follow_redirects=False)
+        assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
 def test_the_model_has_its_manifest_and_card(client: TestClient) -> None:
     model = client.get("/v1/model").json()
     assert (model["model_version"], model["card"]) == ("1", "# Card")

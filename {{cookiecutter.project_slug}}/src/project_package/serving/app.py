@@ -83,6 +83,7 @@ def create_app(
         title=champion.current().bundle.manifest.name,
         version="v1",
         lifespan=services.run,
+        redirect_slashes=False,  # a redirect would name the host that the client sent
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},
     )
