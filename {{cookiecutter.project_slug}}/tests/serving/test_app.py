@@ -134,8 +134,16 @@ def test_every_reference_of_the_document_is_defined(times: Published) -> None:
     document = json.loads(text)
     assert names == document["components"]["schemas"].keys() - {"HTTPValidationError"}
     assert "$defs" not in text
-    for path, scope in (("/v1/predict", "post"), ("/v1/model", "get")):
-        assert document["paths"][path][scope]["security"] == [{"bearer": []}, {"key": []}]
+
+
+def test_the_document_asks_for_a_key_only_where_one_is_needed(times: Published) -> None:
+    for keys, schemes in (("off", []), ("keys.json", ["bearer", "key"])):
+        document = TestClient(times.app(serve_keys=keys)).get("/openapi.json").json()
+        assert [*document["components"].get("securitySchemes", ())] == schemes
+        assert "security" not in document["paths"]["/healthz"]["get"]
+        for path, method in (("/v1/predict", "post"), ("/v1/model", "get")):
+            needed = document["paths"][path][method].get("security", [])
+            assert needed == [{name: []} for name in schemes]
 
 
 def test_docs_name_every_route_and_every_refusal(client: TestClient) -> None:

@@ -207,10 +207,11 @@ def document(app: FastAPI, task: Task) -> None:
 
     def openapi() -> dict[str, Any]:
         described = generate()  # the same object each time
-        described["components"]["securitySchemes"] = SCHEMES
+        if app.state.keys:
+            described["components"]["securitySchemes"] = SCHEMES
         for operations in described["paths"].values():
             for operation in operations.values():
-                if operation["tags"] != [HEALTH]:
+                if app.state.keys and operation["tags"] != [HEALTH]:
                     operation["security"] = [{name: []} for name in SCHEMES]
                 body = operation.get("requestBody", {"content": {}})
                 for content in body["content"].values():
