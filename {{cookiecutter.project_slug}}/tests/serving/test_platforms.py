@@ -1,8 +1,11 @@
 """Each platform's own client, or its documented request, gets the answers of /v1/predict."""
 
+import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from multiplying import Published
@@ -21,6 +24,12 @@ def client(times: Published) -> Iterator[TestClient]:
         yield opened
 
 
+def post(client: TestClient, body: str) -> httpx2.Response:
+    headers = {"content-type": "application/json"}
+    answer: httpx2.Response = client.post("/invocations", content=body, headers=headers)
+    return answer
+
+
 @pytest.mark.parametrize("params", [None, {"temperature": 0.1}])
 def test_answers_the_client_of_mlflow(times: Published, params: Any) -> None:
     mlflow_client = pytest.importorskip("mlflow.pyfunc.scoring_server.client")
@@ -29,7 +38,7 @@ def test_answers_the_client_of_mlflow(times: Published, params: Any) -> None:
         host, port = url.removeprefix("http://").split(":")
         client = mlflow_client.ScoringServerClient(host, port)
         client.wait_server_ready()
-        for data in (frame, ROWS):
+        for data in (frame, frame.assign(who=["ann", None]), ROWS):
             found = client.invoke(data, params=params)
             assert found.get_predictions()["y"].tolist() == [2, 3]
 
@@ -51,6 +60,27 @@ def test_answers_every_format_of_mlflow(client: TestClient, body: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "statuses"), [(math.nan, [200, 200, 422, 422]), (math.inf, [422] * 4)]
+)
+def test_only_in_a_data_frame_nan_is_a_missing_value(
+    client: TestClient, value: float, statuses: list[int]
+) -> None:
+    rows = [{"x": 2, "who": value}]  # a text, which is optional
+    split = {"columns": ["x", "who"], "data": [[2, value]]}
+    bodies = [{"dataframe_split": split}, {"dataframe_records": rows}]
+    bodies += [{"instances": rows}, {"inputs": rows}]
+    texts = map(json.dumps, bodies)
+    assert [post(client, text).status_code for text in texts] == statuses
+
+
+def test_missing_value_of_a_required_field_is_named(client: TestClient) -> None:
+    answer = post(client, '{"dataframe_records": [{"x": 1}, {"x": NaN}]}')
+    (error,) = answer.json()["detail"]
+    assert error["loc"] == ["body", "dataframe_records", 1, "x"]
+    assert error["msg"] == "Field required"
+
+
+@pytest.mark.parametrize(
     ("body", "rule"),
     [
         ([], "should be an object"),
@@ -63,6 +93,7 @@ def test_answers_every_format_of_mlflow(client: TestClient, body: Any) -> None:
         ({"dataframe_split": {"columns": ["x", "x"], "data": [[1, 2]]}}, "different column names"),
         ({"dataframe_split": {"columns": [[]], "data": [[1]]}}, "a valid string"),
         ({"dataframe_split": 3}, "dataframe_split"),
+        ({"dataframe_records": [3, 3]}, "dataframe_records"),
         ({"inputs": [{"x": 1, "odd": 1}]}, "not permitted"),
         ({"inputs": [{"x": "1"}]}, "a valid number"),
         ({"inputs": ROWS * 501}, "at most 1000 items"),

@@ -41,7 +41,7 @@ class PlatformBody(Frozen):
     instances: list[Any] | None = None
     inputs: list[Any] | dict[str, list[Any]] | None = None
     """Instances, or the values of each column."""
-    dataframe_records: list[Any] | None = None
+    dataframe_records: Annotated[list[dict[str, Any]], Field(fail_fast=True)] | None = None
     dataframe_split: Split | None = None
     params: dict[str, Any] | None = None
     """Of MLflow; no task has parameters, so they are not used."""
@@ -71,6 +71,8 @@ def read_instances(body: PlatformBody, adapter: TypeAdapter[list[BaseModel]]) ->
         elif isinstance(content, dict):
             rows = zip(*content.values(), strict=True)
             content = [dict(zip(content, row, strict=True)) for row in rows]
+        if name.startswith("dataframe"):  # NaN, which does not equal itself, is a missing value
+            content = [{k: v for k, v in row.items() if v == v} for row in content]  # noqa: PLR0124
         return adapter.validate_json(to_json(content), strict=True)
     except ValidationError as error:
         raise RequestValidationError(list_errors(error, name)) from None
