@@ -204,7 +204,7 @@ def test_only_keys_with_labels_may_send_events(
 @pytest.mark.parametrize("path", ["/v1/predict", *BODIES])
 def test_each_route_is_documented_with_its_refusals(client: TestClient, path: str) -> None:
     operation = client.get("/openapi.json").json()["paths"][path]["post"]
-    refusals = {"401", "403", "408", "413", "422", "503"}
+    refusals = {"401", "403", "408", "413", "415", "422", "503"}
     if path == "/v1/predict":
         refusals.add("409")
     assert operation["responses"].keys() == {"200", *refusals}

@@ -56,6 +56,23 @@ def test_refuses_a_body_that_does_not_arrive(times: Published) -> None:
             assert slow.makefile("rb").readline() == b"HTTP/1.1 408 Request Timeout\r\n"
 
 
+def test_refuses_an_encoded_body_before_it_arrives(times: Published) -> None:
+    head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    with running(times.app(serve_body_seconds=60)) as url:
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=20) as client:
+            client.sendall(head + b"content-encoding: gzip\r\ncontent-length: 9\r\n\r\n")
+            answer = client.makefile("rb").read().decode()
+    assert answer.startswith("HTTP/1.1 415 Unsupported Media Type")
+    assert "send it without Content-Encoding" in answer
+
+
+def test_accepts_a_body_whose_encoding_is_identity(client: TestClient) -> None:
+    headers = {"content-encoding": "Identity"}
+    body: Any = {"instances": [{"x": 1}]}
+    assert client.post("/v1/predict", json=body, headers=headers).status_code == 200
+
+
 def test_an_upload_that_breaks_off_is_not_a_failure(times: Published) -> None:
     head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
     with running(times.app()) as url, httpx2.Client(base_url=url) as client:

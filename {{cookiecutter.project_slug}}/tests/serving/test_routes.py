@@ -64,6 +64,6 @@ def test_a_key_may_use_the_routes_of_its_scope_only(
 
 def test_route_is_documented_with_its_refusals(client: TestClient) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/v1/predict"]["post"]
-    refusals = {"401", "403", "408", "413", "422", "503"}
+    refusals = {"401", "403", "408", "413", "415", "422", "503"}
     assert operation["responses"].keys() == {"200", *refusals}
     assert operation["requestBody"]["content"]["application/json"]["schema"]["properties"]

@@ -71,7 +71,7 @@ async def read_body(
     A large body waits until others are answered, so answer it inside `async with`.
 
     Raises:
-        HTTPException: 408, it took too long to arrive; 413, it is too large.
+        HTTPException: 408, it took too long to arrive; 413, it is too large; 415, it is encoded.
         RequestValidationError: it has another type, or it breaks a rule of `model`.
         Unavailable: the bodies of all requests are too large together.
     """
@@ -79,6 +79,8 @@ async def read_body(
     fields = {JSON: "", **(others or {})}
     if media_type not in fields:
         raise invalid(f"must be {' or '.join(fields)}", "header", "content-type")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise HTTPException(415, "The body is encoded: send it without Content-Encoding.", CLOSE)
     bodies: Bodies = request.app.state.bodies
     content = bytearray()
     try:

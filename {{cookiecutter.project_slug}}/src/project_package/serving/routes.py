@@ -88,6 +88,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 BODY_REFUSALS: dict[int | str, dict[str, Any]] = {
     408: {"model": Refusal, "description": "The body took too long to arrive"},
     413: {"model": Refusal, "description": "The body is too large"},
+    415: {"model": Refusal, "description": "The body has a Content-Encoding"},
     422: {"model": Invalid, "description": "The body breaks a rule"},
 }
 CONFLICT: dict[int | str, dict[str, Any]] = {
