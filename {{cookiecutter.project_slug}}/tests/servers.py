@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -139,7 +139,7 @@ def launched(folder: Path, arguments: list[str], settings: dict[str, str]) -> It
             assert url, (folder / "stderr").read_text()
             yield process, url[0]
         finally:
-            if process.poll() is None:
+            with suppress(OSError):  # all have ended
                 os.killpg(process.pid, signal.SIGKILL)
 
 

@@ -53,3 +53,10 @@ def test_two_workers_are_one_server_even_if_one_is_killed(server: Program) -> No
     assert counts(url) == {"12"}
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
+
+
+def test_workers_stop_when_their_parent_is_killed(server: Program) -> None:
+    process, url = server
+    wait_until(lambda: len(workers(url)) == 2, seconds=60)
+    process.kill()
+    wait_until(lambda: not workers(url), seconds=20)

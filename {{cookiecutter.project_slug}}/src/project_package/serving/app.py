@@ -6,11 +6,14 @@ Nothing of the training side is imported.
 import asyncio
 import gc
 import logging
+import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+import anyio
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
@@ -178,7 +181,7 @@ class Services:
     async def run(self, _: FastAPI) -> AsyncIterator[None]:
         """Run the background tasks; at shutdown, finish the requests that wait."""
         seconds = self.settings.serve_poll_seconds
-        jobs = [self.champion.poll(seconds), self.challenger.poll(seconds)]
+        jobs = [self.champion.poll(seconds), self.challenger.poll(seconds), stop_with_parent()]
         if self.events:
             jobs.append(self.events.maintain(seconds))
         if self.log:
@@ -197,6 +200,13 @@ class Services:
         self.shadow.close()
         if self.log:
             self.log.close()
+
+
+async def stop_with_parent() -> None:
+    """Stop as after SIGTERM when this is a worker whose parent process has ended."""
+    if parent := parent_process():
+        await anyio.wait_readable(parent.sentinel)  # readable when it has ended
+        signal.raise_signal(signal.SIGTERM)
 
 
 async def error_response(_: Request, error: Exception) -> JSONResponse:
