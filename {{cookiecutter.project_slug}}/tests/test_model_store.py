@@ -103,6 +103,13 @@ def test_unusable_address_is_named(address: str) -> None:
         Store(address)
 
 
+@pytest.mark.parametrize("password", ["secret", "sec/ret", "sec@ret"])
+def test_address_is_named_without_its_password(password: str) -> None:
+    with pytest.raises(UserError, match="The model store nowhere://models cannot be") as error:
+        Store(f"nowhere://me:{password}@models")
+    assert "ret" not in str(error.value)
+
+
 def test_store_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     (tmp_path / "versions").write_text("a file where a folder must be")

@@ -74,8 +74,21 @@ def test_paths_are_absolute_and_urls_stay(folder: Path) -> None:
     assert Settings(serve_keys="OFF").keys(folder) is None
 
 
-def test_shows_an_address_without_its_password() -> None:
-    assert redacted("redis://me:secret@h/0") == "redis://h/0"
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://me:secret@h:6379/0", "redis://h:6379/0"),
+        ("redis://:sec/ret@h/0", "redis://h/0"),
+        ("redis://me:sec@ret/@h/0", "redis://h/0"),
+        ("nowhere:/me:secret@h", "nowhere:/h"),
+        ("https://me@h/a", "https://h/a"),
+        ("s3://models/a@b", "s3://models/a@b"),
+        ("sqlite:////home/me@h/mlflow.db", "sqlite:////home/me@h/mlflow.db"),
+        ("to http://me:secret@h/api of a@b", "to http://h/api of a@b"),
+    ],
+)
+def test_shows_an_address_without_its_password(text: str, shown: str) -> None:
+    assert redacted(text) == shown
 
 
 def test_vertex_ai_chooses_address_and_port() -> None:

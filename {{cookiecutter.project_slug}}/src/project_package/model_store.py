@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from .bundle import Bundle, Files, unpack
 from .errors import Unavailable, UserError
 from .frozen import Frozen
+from .settings import redacted
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -47,7 +48,7 @@ class Store:
     """
 
     def __init__(self, address: str) -> None:
-        self.address = address
+        self.address = redacted(address)  # for messages
         with self._reached():
             self._objects = (
                 from_url(address)
@@ -122,7 +123,7 @@ class Store:
     def _reached(self) -> Iterator[None]:
         try:
             yield
-        except (BaseError, OSError) as error:
-            reason = str(error).splitlines()[0]
+        except (BaseError, OSError, ValueError) as error:  # ValueError: of a wrong port
+            reason = redacted(str(error).splitlines()[0])
             message = f"The model store {self.address} cannot be used: {reason}"
             raise StoreUnreachable(message) from error

@@ -119,6 +119,10 @@ def read_settings(kind: type[SettingsOf]) -> SettingsOf:
     return settings
 
 
-def redacted(address: str) -> str:
-    """Return an address without user and password, for messages."""
-    return re.sub(r"://[^/]*@", "://", address)
+def redacted(text: str) -> str:
+    """Return a text, such as an error, without the users and passwords of addresses in it.
+
+    A password may contain / and @, so after a colon everything up to the last @ of a word is left
+    out; without one, only what is before the first / can be a user.
+    """
+    return re.sub(r"(:/+)([^\s/]*:\S*|[^\s/]*)@", r"\1", text)

@@ -174,13 +174,15 @@ def test_failure_of_a_database_is_a_sentence(
     ml: Ml, monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
 ) -> None:
     def fail(*_: object) -> None:
-        raise failure("the connection was lost")
+        raise failure("http://me:secret@h does not answer")
 
     monkeypatch.setattr(MlflowClient, "search_model_versions", fail)
     assert ml("models") == 2
     assert ml.err == (
-        "MLflow or a database failed: the connection was lost. Run `ml doctor` to find out more.\n"
+        "MLflow or a database failed: http://h does not answer. Run `ml doctor` to find out more.\n"
     )
+    assert ml("doctor") == 2
+    assert "http://h does not answer" in ml.out
 
 
 def test_erase_prints_what_was_deleted(

@@ -111,9 +111,10 @@ def test_champion_of_other_code_is_named(project: Project) -> None:
     ],
 )
 def test_unusable_address_is_named(copy: Project, setting: str, part: str, sentence: str) -> None:
-    settings = copy.settings.model_copy(update={setting: "nowhere://a"})
+    settings = copy.settings.model_copy(update={setting: "nowhere://me:secret@a"})
     found = broken(replace(copy, settings=settings))
     assert found[part].startswith(sentence)
+    assert "secret" not in found[part]
     assert not found.keys() & {"data", "keys"}
 
 

@@ -99,9 +99,11 @@ def test_recovers_from_a_restart(start_redis: StartRedis, tmp_path: Path) -> Non
             assert store.add(payment("a")) == [False]
 
 
-def test_refuses_an_address_that_is_not_valid() -> None:
-    with pytest.raises(UserError, match="STATE_URL is not a valid address"):
-        RedisStore("redis://127.0.0.1:port/0", HISTORY)
+@pytest.mark.parametrize("url", ["redis://me:secret@h:port/0", "redis://me:sec/ret@h/0"])
+def test_refuses_an_address_without_quoting_its_password(url: str) -> None:
+    with pytest.raises(UserError, match="STATE_URL is not redis://") as error:
+        RedisStore(url, HISTORY)
+    assert "sec" not in str(error.value)
 
 
 def test_errors_do_not_quote_events(replicas: Replicas, redis: str) -> None:

@@ -18,7 +18,7 @@ def doctor(project: Project) -> None:
             rows.append((name, "ok", check(project)))
         except (UserError, *FAILURES) as error:
             broken.append(name)
-            rows.append((name, "broken", str(error)))
+            rows.append((name, "broken", redacted(str(error))))
     project.console.table("doctor", ("check", "status", "finding"), rows)
     if broken:
         raise UserError(f"Broken: {', '.join(broken)}. See the findings for what to do.")

@@ -22,7 +22,7 @@ from ..errors import ModelError, UserError
 from ..model_store import CHAMPION, Store
 from ..params import Params
 from ..read_params import flatten, read_params
-from ..settings import Settings, read_settings
+from ..settings import Settings, read_settings, redacted
 from .console import Console
 from .registry import Registry
 from .tracking import Tracking, connect
@@ -143,5 +143,5 @@ def open_folder(use_case: UseCase, changes: Sequence[str], quiet: bool) -> Itera
             yield Project(training, params, Workspace(root), settings, Console(quiet), portal)
     except FAILURES as error:
         what = "The disk" if isinstance(error, DISK_FAILURES) else "MLflow or a database"
-        reason = str(error).partition("\n")[0]
+        reason = redacted(str(error).partition("\n")[0])
         raise UserError(f"{what} failed: {reason}. Run `ml doctor` to find out more.") from error

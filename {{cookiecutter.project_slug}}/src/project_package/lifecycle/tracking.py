@@ -183,8 +183,7 @@ def connect(settings: Settings, workspace: Workspace, name: str, about: str) -> 
         experiment = old.experiment_id if old else client.create_experiment(name, location, tags)
         return Tracking(client, experiment, workspace.root)
     except (MlflowException, SQLAlchemyError) as error:
-        reason = str(error).replace(address, redacted(address))
-        raise UserError(f"MLflow at {redacted(address)} cannot be used: {reason}") from error
+        raise UserError(redacted(f"MLflow at {address} cannot be used: {error}")) from error
 
 
 def commit() -> str:

@@ -93,8 +93,11 @@ class RedisStore:
         self._claim_time = round(claim_seconds * 1000)
         try:  # Any: the types of the library are also those of its asynchronous client
             self._redis: Any = Redis.from_url(url, decode_responses=True, socket_timeout=5)
-        except ValueError as error:
-            raise UserError(f"STATE_URL is not a valid address: {error}.") from error
+        except ValueError:  # its message may quote the password
+            raise UserError(
+                "STATE_URL is not redis://user:password@host:port/number: correct it, and write "
+                "characters such as @ : / in a password as %40 %3A %2F."
+            ) from None
         self._add = self._redis.register_script(ADD)
         self._is_checked = False
 
