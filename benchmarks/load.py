@@ -29,7 +29,7 @@ class Load:
     """What one server did in one round."""
 
     requests: float
-    """A second."""
+    """Answered ones, a second."""
     p50: float
     p99: float
     """Milliseconds."""
@@ -115,8 +115,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def send(server: Served, path: str, script: str, connections: int = 16) -> Load:
-    """Send requests for some seconds over connections that stay open."""
+def send(
+    server: Served, path: str, script: str, connections: int = 16, refusals: bool = False
+) -> Load:
+    """Send requests for some seconds over connections that stay open.
+
+    Without `refusals`, the server must answer all; with it, those that are refused do not count.
+    """
     with TemporaryDirectory() as folder:
         lua = Path(folder) / "requests.lua"
         lua.write_text(script)
@@ -126,9 +131,14 @@ def send(server: Served, path: str, script: str, connections: int = 16) -> Load:
         before = server.processor()
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         used = server.processor() - before
+    count = found(r"(\d+) requests in", output)
+    rate = found(r"Requests/sec:\s+([\d.]+)", output)
     if "Non-2xx" in output:
-        sys.exit(f"{path} refused requests: {output}")
-    count, rate = found(r"(\d+) requests in", output), found(r"Requests/sec:\s+([\d.]+)", output)
+        if not refusals:
+            sys.exit(f"{path} refused requests: {output}")
+        answered = count - found(r"Non-2xx or 3xx responses: (\d+)", output)
+        rate = rate * answered / count
+        count = answered
     p50, p99 = (milliseconds(output, share) for share in ("50%", "99%"))
     return Load(rate, p50, p99, used / count * 1e6)
 

@@ -14,85 +14,48 @@ import sqlite3
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import report
 from cookiecutter.main import cookiecutter
-from load import SECONDS, Load, Served, median_of, ratio, send, served
+from load import SECONDS, Load, median_of, ratio, send, served
 from rich.progress import track
 from rivals import BARE, BENTOML, MLFLOW, rivals
+from traffic import (
+    BODIES,
+    CONNECTIONS,
+    EVENTS,
+    MANY,
+    SCOPES,
+    STATELESS,
+    STORED,
+    Project,
+)
 
 HERE = Path(__file__).resolve().parent
 LIBRARIES = ("fastapi", "uvicorn", "pydantic", "onnxruntime", "numpy", "mlflow")
-ROUNDS, MANY = 3, 1_000
-NOW = "2018-09-30T23:59:59Z"
-STATELESS, STORED, BODIES = "history in the request", "event store", f"bodies of {MANY:,}"
+ROUNDS = 3
 PROTOCOL = f"""\
 A fraud project with default parameters; one worker on one core, `wrk` on the other, with 16 open
 connections (4 for the bodies of {MANY:,}), {SECONDS} seconds for each server in turn, {ROUNDS}
 rounds; figures are medians of the rounds. *History in the request* sends an empty history; *event
 store* sends none, so the server reads the history of card and terminal from SQLite, stores the
-payment and waits for the disk. API keys, limits, metrics and prediction log are on. The bare
-endpoint is FastAPI with the same body and response types and a constant answer, on the same uvicorn
-settings (h11, uvloop). `mlflow models serve` gets the same requests and runs the same code; BentoML
-gets computed features. *By processor* compares the processor time per request of all processes of a
-server, which other work on the machine changes less than the clock."""
+payment and waits for the disk. *Skewed* draws cards and terminals by Zipf's law, the k-th with a
+chance proportional to 1/k; the store has {EVENTS:,} events that were drawn so, 8 % of them of the
+busiest card. API keys, limits, metrics and prediction log are on. The bare endpoint is FastAPI with
+the same body and response types and a constant answer, on the same uvicorn settings (h11, uvloop).
+`mlflow models serve` gets the same requests and runs the same code; BentoML gets computed features.
+*By processor* compares the processor time per request of all processes of a server, which other
+work on the machine changes less than the clock."""
+OVERLOAD = """\
+With more connections than requests in flight (256, and 224 that need the event store) the server
+refuses requests. Answered requests per processor second, as a share of the best of a round:"""
 BEFORE = " Rows *before* are of the project of an earlier version (`--before`)."
-REQUESTS = """
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-wrk.headers["Authorization"] = "Bearer %(key)s"
-local n = 0
-function payment()
-  n = n + 1
-  return string.format('{"transaction": {"transaction_id": "%(name)s%%d", "timestamp": "%(now)s", '
-    .. '"customer_id": "C%%07d", "terminal_id": "T%%07d", "amount": %%d.5}%(history)s}',
-    n, n * 7919 %% 5000, n * 104729 %% 10000, n %% 200)
-end
-function request()
-  local payments = {}
-  for index = 1, %(count)d do payments[index] = payment() end
-  return wrk.format(nil, nil, nil, '{"instances": [' .. table.concat(payments, ",") .. ']}')
-end
-"""
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project with a champion and events, and what runs its server."""
-
-    folder: Path
-    key: str
-
-    def script(self, name: str, count: int = 1, stored: bool = False) -> str:
-        """Return requests of `count` payments each, whose ids begin with `name`."""
-        history = "" if stored else ', "history": []'
-        values = {"key": self.key, "name": name, "now": NOW, "history": history, "count": count}
-        return REQUESTS % values
-
-    @contextmanager
-    def serve(self, **env: str) -> Iterator[Served]:
-        """Start its server."""
-        command = [str(self.folder / ".venv/bin/ml"), "serve", "--quiet", "--port", "PORT"]
-        limits = {"SERVE_MAX_BODY_MB": "8"}
-        with served(command, self.folder, limits | env, "/readyz") as server:
-            yield server
-
-    def measure(self, server: Served, turn: int, before: str = "") -> dict[str, Load]:
-        """Send each kind of request for some seconds."""
-        kinds = {
-            STATELESS: (self.script(f"S{turn}-"), 16),
-            STORED: (self.script(f"L{turn}-", stored=True), 16),
-            BODIES: (self.script(f"M{turn}-", MANY), 4),
-        }
-        return {
-            before + name: send(server, "/v1/predict", script, connections)
-            for name, (script, connections) in kinds.items()
-        }
 
 
 @dataclass(frozen=True)
@@ -122,7 +85,7 @@ def make(folder: Path) -> tuple[Project, float, int]:
     ml = [sys.executable, "-m", "project_package.fraud.entry_point"]
     run([*ml, "pipeline"], project)
     run([*ml, "backfill"], project)
-    key = run([*ml, "key", "bench", "--scope", "predict"], project).split()[-1]
+    key = run([*ml, "key", "bench", *SCOPES], project).split()[-1]
     return Project(project, key), size / 1e6, packages
 
 
@@ -146,8 +109,8 @@ def measure(project: Project, before: Project | None) -> dict[str, list[Load]]:
             )
             for name, rival in rivals(project.folder, project.script("B")).items()
         }
-        mine = stack.enter_context(project.serve())
-        earlier = stack.enter_context(before.serve()) if before else None
+        mine = stack.enter_context(project.serve_both())
+        earlier = stack.enter_context(before.serve_both()) if before else None
         for turn in track(range(ROUNDS), "rounds"):
             for name, (rival, server) in others.items():
                 loads[name].append(send(server, rival.path, rival.script))
@@ -157,6 +120,27 @@ def measure(project: Project, before: Project | None) -> dict[str, list[Load]]:
             for name, load in found.items():
                 loads[name].append(load)
     return loads
+
+
+def overloads(rounds: Sequence[Mapping[str, Mapping[int, Load]]]) -> str:
+    """Return the table of answers per processor second, as shares of the best of a round."""
+
+    def share(loads: Mapping[int, Load], connections: int) -> float:
+        return min(load.processor for load in loads.values()) / loads[connections].processor
+
+    return report.table(
+        ("connections", STATELESS, STORED),
+        (
+            (
+                str(connections),
+                *(
+                    f"{median(share(loads[name], connections) for loads in rounds):.2f}"
+                    for name in (STATELESS, STORED)
+                ),
+            )
+            for connections in CONNECTIONS
+        ),
+    )
 
 
 def speeds(loads: Mapping[str, Sequence[Load]]) -> str:
@@ -219,7 +203,7 @@ def main() -> None:
     if arguments.before:
         folder = arguments.before.resolve()
         ml, name = str(folder / ".venv/bin/ml"), f"bench-{os.getpid()}"
-        key = run([ml, "key", name, "--scope", "predict"], folder).split()[-1]
+        key = run([ml, "key", name, *SCOPES], folder).split()[-1]
         before = Project(folder, key)
     with TemporaryDirectory() as name:
         project, megabytes, packages = make(Path(name))
@@ -232,12 +216,16 @@ def main() -> None:
         with project.serve(STATE_URL="empty.db") as server:
             sizes = Sizes(server.started, server.memory(), event, megabytes, packages)
         loads = measure(project, before)
+        with project.serve() as server:
+            overload = [project.overload(server, turn) for turn in range(ROUNDS)]
     parts = (
         "# The server: speed and size",
         report.measured_on(LIBRARIES, "make bench"),
         PROTOCOL + (BEFORE if before else ""),
         speeds(loads),
         targets(loads, sizes),
+        OVERLOAD,
+        overloads(overload),
     )
     report.write(Path(__file__).with_suffix(".md"), parts)
 
