@@ -47,12 +47,16 @@ class Times:
     """A larger x cannot be predicted."""
     breaks_at: float = 1e9
     """The code fails with a larger x."""
+    hangs_at: float = 1e9
+    """The prediction of a larger x never ends."""
 
     def predict(self, rows: Columns) -> Columns:
         if max(rows["x"]) > self.limit:
             raise ModelError(f"x is larger than {self.limit:g}")
         if max(rows["x"]) > self.breaks_at:
             raise KeyError("x")
+        while max(rows["x"]) > self.hangs_at:
+            time.sleep(1)
         time.sleep(self.seconds * len(rows["x"]))
         y = rows[self.column] * self.factor
         return {"y": y, "large": y > 10}

@@ -6,7 +6,9 @@ Nothing of the training side is imported.
 import asyncio
 import gc
 import logging
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from multiprocessing import parent_process
@@ -37,6 +39,7 @@ from .prometheus import Metrics
 from .read_body import Bodies
 from .shadow import Shadow
 
+CLOSE_SECONDS = 5  # for what still runs when no request is answered any more
 log = logging.getLogger(__name__)
 
 
@@ -191,15 +194,37 @@ class Services:
             task.add_done_callback(log_failure)
         gc.freeze()  # exclude what is loaded from garbage collection
         yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        limit = threading.Timer(CLOSE_SECONDS, self.abort)
+        limit.start()
+        try:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.close()
+        finally:
+            limit.cancel()
+
+    async def close(self) -> None:
+        """Finish the requests that wait, and then what runs in the background."""
+        self.closing = "model"
         await self.predictions.close()
         if self.events:
+            self.closing = "state"
             await self.events.close()
+        self.closing = "shadow"
         self.shadow.close()
+        self.closing = "polls"
+        await asyncio.get_running_loop().shutdown_default_executor()
         if self.log:
+            self.closing = "log"
             self.log.close()
+
+    def abort(self) -> None:
+        """End the process: a thread that hangs would keep it, and its port, for ever."""
+        if self.log:
+            self.log.drop()
+        log.error("the server cannot finish what runs", extra={"part": self.closing})
+        os._exit(70)  # the code of a crash
 
 
 async def stop_with_parent() -> None:

@@ -61,12 +61,18 @@ class LogWriter:
         self._thread.start()
 
     def close(self) -> None:
-        """Write what waits and stop; what the database does not accept is dropped and counted."""
+        """Write what waits and stop; what the database does not accept is dropped."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._metrics.log_dropped.inc(self._waiting_rows)
+        self.drop()
         self.prediction_log.close()
+
+    def drop(self) -> None:
+        """Count the rows that wait as dropped, and say how many in the server's log."""
+        if self._waiting_rows:
+            log.warning("predictions are not logged", extra={"rows": self._waiting_rows})
+            self._metrics.log_dropped.inc(self._waiting_rows)
 
     def _run(self) -> None:
         while not self._stop.wait(RETRY_SECONDS if self.error else FLUSH_SECONDS):
