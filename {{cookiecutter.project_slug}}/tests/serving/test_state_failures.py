@@ -68,7 +68,7 @@ def test_a_locked_event_store_refuses_and_recovers(impatient: Published) -> None
             assert "event store cannot be used" in refused.json()["detail"]
             assert degraded(url) == ["state"]
             assert ask(url, payment="c", earlier=[1]).json()["predictions"] == [{"y": 3}]
-            assert 'degraded{part="state"} 1.0' in httpx2.get(f"{url}/metrics").text
+            wait_until(lambda: 'degraded{part="state"} 1.0' in httpx2.get(f"{url}/metrics").text)
         wait_until(lambda: degraded(url) == [])
         assert ask(url, payment="b").json()["predictions"] == [{"y": 4}]
 

@@ -39,6 +39,7 @@ from .prometheus import Metrics
 from .read_body import Bodies
 from .shadow import Shadow
 
+WATCH_SECONDS = 1
 CLOSE_SECONDS = 5  # for what still runs when no request is answered any more
 log = logging.getLogger(__name__)
 
@@ -166,25 +167,44 @@ class Services:
         except Exception as error:  # noqa: BLE001  the use case's `unseen` may raise any
             log.warning("unseen values are not counted", extra={"reason": repr(error)})
 
-    def ready(self) -> routes.Ready:
-        """Return what GET /readyz reports."""
-        errors = {
+    def errors(self) -> dict[str, str]:
+        """Return why a part cannot be used, by part; empty for one that can."""
+        return {
             "champion": self.champion.refused,
             "challenger": self.challenger.refused,
-            "model_store": self.champion.unreachable,
-            "state": self.events and self.events.error,
-            "log": self.log and self.log.error,
+            "model_store": self.champion.unreachable or self.challenger.unreachable,
+            "state": self.events.error if self.events else "",
+            "log": self.log.error if self.log else "",
         }
-        return routes.Ready(
-            model_version=self.champion.current().version,
-            degraded=[part for part, error in errors.items() if error],
-        )
+
+    def ready(self) -> routes.Ready:
+        """Return what GET /readyz reports."""
+        degraded = [part for part, error in self.errors().items() if error]
+        return routes.Ready(model_version=self.champion.current().version, degraded=degraded)
+
+    async def watch(self) -> None:
+        """Set the metric `degraded`, and log when a part fails or recovers, until cancelled."""
+        before: dict[str, str] = {}
+        while True:
+            errors = self.errors()
+            for part, error in errors.items():
+                self.metrics.degraded.labels(part).set(bool(error))
+                if bool(error) != bool(before.get(part)):
+                    event = "a part cannot be used" if error else "a part can be used again"
+                    log.warning(event, extra={"part": part, "reason": error})
+            before = errors
+            await asyncio.sleep(WATCH_SECONDS)
 
     @asynccontextmanager
     async def run(self, _: FastAPI) -> AsyncIterator[None]:
         """Run the background tasks; at shutdown, finish the requests that wait."""
         seconds = self.settings.serve_poll_seconds
-        jobs = [self.champion.poll(seconds), self.challenger.poll(seconds), stop_with_parent()]
+        jobs = [
+            self.watch(),
+            self.champion.poll(seconds),
+            self.challenger.poll(seconds),
+            stop_with_parent(),
+        ]
         if self.events:
             jobs.append(self.events.maintain(seconds))
         if self.log:

@@ -93,7 +93,7 @@ class EventService:
             if self.error or time.monotonic() >= due:
                 with suppress(StateUnavailable):
                     deleted = await self._run(self._store.delete_expired, self._expiry())
-                    self._report("")
+                    self.error = ""
                     due = time.monotonic() + (0 if deleted else EXPIRY_SECONDS)
             await asyncio.sleep(0.01 if deleted else seconds)  # a call deletes a limited number
 
@@ -115,14 +115,8 @@ class EventService:
             return await asyncio.get_running_loop().run_in_executor(self._thread, operation, items)
         except StateUnavailable as error:
             if error.concerns_all:
-                self._report(str(error))
+                self.error = str(error)
             raise
-
-    def _report(self, error: str) -> None:
-        if error and not self.error:
-            log.warning("the event store cannot be used", extra={"reason": error})
-        self.error = error
-        self._predictions.metrics.degraded.labels("state").set(bool(error))
 
     def _expiry(self) -> int:
         """Return when events that expire now were received, in milliseconds."""

@@ -81,18 +81,14 @@ class LogWriter:
 
     def _flush(self) -> None:
         """Write what waits, and delete what is too old; after a failure the rows wait on."""
-        error = ""
         try:
             if self._waiting or self._batches:
                 self._insert()
             if time.monotonic() >= self._next_deletion and not self.prediction_log.delete_old():
                 self._next_deletion = time.monotonic() + DELETE_SECONDS
-        except Unavailable as unavailable:
-            error = str(unavailable)
-            if not self.error:
-                log.warning("predictions cannot be logged now", extra={"reason": error})
-        self._metrics.degraded.labels("log").set(bool(error))
-        self.error = error
+            self.error = ""
+        except Unavailable as error:
+            self.error = str(error)
 
     def _insert(self) -> None:
         """Insert what waits; when the database fails, the rows wait for the next time."""

@@ -117,11 +117,7 @@ class ModelLoader:
                 reason = f"The bundle of the {self.alias} cannot be loaded: {error!r}."
             self.reject(reason + (RESTART if self.running else ""))
         self._seen = pointer
-        if unreachable and not self.unreachable and self.running:
-            log.warning("the model store is unreachable", extra={"reason": unreachable})
         self.unreachable = unreachable
-        self.metrics.degraded.labels("model_store").set(bool(unreachable))
-        self.metrics.degraded.labels(self.alias).set(bool(self.refused))
 
     def reject(self, reason: str, served: ServedModel | None = None) -> None:
         """Record why the newest version is refused; with `served`, only while it is still that."""
