@@ -55,8 +55,9 @@ class EventService:
         self._predictions = predictions
         self._thread = ThreadPoolExecutor(1, "event-store")
         self._clock = time.time() - time.monotonic()
-        # A slow event store leaves room for requests that do not need it.
-        room = asyncio.Semaphore(max(1, settings.serve_max_in_flight // 2))
+        # A slow event store leaves some room for requests that do not need it. With half of it,
+        # refusals, which need a validated body, took as much time as answers at 512 connections.
+        room = asyncio.Semaphore(max(1, settings.serve_max_in_flight * 7 // 8))
         limits = room, settings.serve_answer_seconds
         add = partial(self._run, transactions.add_events)
         label = partial(self._run, transactions.set_labels)
