@@ -43,6 +43,21 @@ def test_erases_predictions_about_an_entity(log: PredictionLog) -> None:
     assert [log.erase("ann"), log.erase("ann"), log.erase("bob")] == [2, 0, 1]
 
 
+def test_erase_leaves_no_bytes_even_if_another_process_reads(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'p.db'}?timeout=0"
+    with closing(PredictionLog(url, KEY, 9)) as log, closing(PredictionLog(url, KEY, 9)) as server:
+        server.insert([[row(log), row(log, "bob")] * 500])
+        with closing(sqlite3.connect(tmp_path / "p.db", isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM predictions").fetchall()
+            with pytest.raises(Unavailable, match="erase again later"):
+                log.erase("ann")
+        assert log.erase("ann") == 0
+        content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert log.hash("ann").encode() not in content
+        assert log.hash("bob").encode() in content
+
+
 def test_deletes_old_predictions_part_by_part(log: PredictionLog) -> None:
     log.insert([[row(log, days=days) for days in (10, 10, 8, 10)]])
     assert [log.delete_old(limit=2) for _ in range(3)] == [2, 1, 0]

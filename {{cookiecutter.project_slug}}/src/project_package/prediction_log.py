@@ -58,12 +58,18 @@ class PredictionLog:
                 connection.execute(PREDICTIONS.insert(), rows)
 
     def erase(self, entity_id: str) -> int:
-        """Delete the predictions about an entity; return how many."""
+        """Delete the predictions about an entity, in SQLite also their bytes; return how many."""
         with self._transaction() as connection:
             if self._engine.dialect.name == "postgresql":  # there is no index: it may take minutes
                 connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             about = PREDICTIONS.c.entity == self.hash(entity_id)
-            return connection.execute(PREDICTIONS.delete().where(about)).rowcount
+            erased = connection.execute(PREDICTIONS.delete().where(about)).rowcount
+        if self._engine.dialect.name == "sqlite":  # whose journal still has the old pages
+            with self._transaction() as connection:
+                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+            if busy:
+                raise Unavailable("Another process reads the prediction log: erase again later.")
+        return erased
 
     def delete_old(self, limit: int = 10_000) -> int:
         """Delete up to `limit` predictions that are older than the retention; return how many."""
@@ -90,6 +96,7 @@ class PredictionLog:
             with self._engine.begin() as connection:
                 if self._engine.dialect.name == "sqlite":
                     connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                    connection.exec_driver_sql("PRAGMA secure_delete = ON")
                 if not sa.inspect(connection).has_table(PREDICTIONS.name):
                     connection.execute(CreateTable(PREDICTIONS, if_not_exists=True))
                     for index in PREDICTIONS.indexes:
