@@ -84,14 +84,17 @@ def predict(
 @app.command(epilog="Example: `ml erase C0001234`")
 def erase(
     context: typer.Context,
-    entity: Annotated[str, typer.Argument(help="The id of a person, a card, a household...")],
+    entity: Annotated[str, typer.Argument(metavar="ID", help="Of a customer, a product...")],
+    kind: Annotated[
+        str, typer.Option("--entity", metavar="KIND", help="Column of the id, if not the main one.")
+    ] = "",
     quiet: Quiet = False,
 ) -> None:
-    """Delete what is stored of an entity: its logged predictions, and events if any."""
+    """Delete what the server stored of an entity, and leave it out of new data sets."""
     from .lifecycle.erase import erase as stage
 
     with context.obj.open_project(None, quiet) as project:
-        stage(project, entity)
+        stage(project, entity, kind)
 
 
 @app.command(epilog="Example: `ml serve --port 8080`, then open /docs")

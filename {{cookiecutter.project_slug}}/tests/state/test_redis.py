@@ -80,7 +80,7 @@ def test_erase_leaves_no_trace(replicas: Replicas, redis: str) -> None:
     store, _ = replicas
     with store.transaction():
         store.add(payment("a", card="me", shop="s"), claim=True)
-    assert store.erase("me") == 1
+    assert store.erase("card", "me") == 1
     with Redis.from_url(redis, decode_responses=True) as client:
         assert {key.partition(":")[0] for key in client.scan_iter()} <= {"events"}
 

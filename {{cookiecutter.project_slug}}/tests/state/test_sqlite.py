@@ -66,8 +66,8 @@ def test_erase_leaves_no_bytes_even_if_another_process_reads(
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM events").fetchall()
         with pytest.raises(StateUnavailable, match="erase again later"):
-            store.erase("secret-card")
-    assert store.erase("secret-card") == 0
+            store.erase("card", "secret-card")
+    assert store.erase("card", "secret-card") == 0
     assert not [file for file in path.parent.iterdir() if b"secret-card" in file.read_bytes()]
 
 

@@ -74,6 +74,11 @@ class HistoryTask(Task):
 
     history: History
 
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """The kinds of entity whose events are stored, by the column with their ids."""
+        return tuple(entity.name for entity in self.history.entities)
+
 
 def history_of(task: Task) -> History:
     """Return the history of a task; raise TypeError when it is no HistoryTask."""

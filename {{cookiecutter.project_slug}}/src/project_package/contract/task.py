@@ -91,6 +91,11 @@ class Task:
     routers: Mapping[Scope, MakeRouter] = field(default_factory=dict)
     """Routes that only this task offers, by the scope of the API key that they need."""
 
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """The kinds of entity that something is stored about, by the column with their ids."""
+        return (self.entity,) if self.entity else ()
+
 
 def predict_requests(
     task: Task, model: Model, requests: Sequence[BaseModel]

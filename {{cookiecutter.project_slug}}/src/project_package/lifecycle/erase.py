@@ -1,18 +1,28 @@
 """erase: delete what event store and prediction log hold of an entity, such as a person."""
 
-from ..errors import UserError
+from ..errors import UserError, require_known
 from ..prediction_log import open_log
 from .project import Project
 
 
-def erase(project: Project, entity: str) -> None:
-    """Delete the events and logged predictions of an entity id, or raise UserError."""
+def erase(project: Project, entity: str, kind: str = "") -> None:
+    """Delete events and logged predictions of an entity id of a kind, by default `Task.entity`.
+
+    Raises:
+        UserError: a wrong kind, no champion, or a file or service that cannot be used.
+    """
     if not entity:
         raise UserError("The id is empty: name the entity whose data is to be deleted.")
-    project.champion_task()  # without a champion nothing was served, so nothing is stored
-    events = project.events.erase_events(project, entity) if project.events else 0
+    task = project.champion_task()  # without a champion nothing was served, so nothing is stored
+    if not task.entities:
+        raise UserError("No column has ids of an entity, such as a customer: nothing to erase.")
+    kind = kind or task.entity
+    require_known("--entity", [kind], "a kind of entity", task.entities)
     log = open_log(project.settings, project.workspace.root)
-    predictions = log.erase(entity) if log else 0
-    project.console.print(
-        f"Deleted {events:,} events and {predictions:,} logged predictions of {entity}."
-    )
+    deleted = []
+    if project.events:
+        deleted.append(f"{project.events.erase_events(project, kind, entity):,} events")
+    if log and kind == task.entity:
+        deleted.append(f"{log.erase(entity):,} logged predictions")
+    note = f" The prediction log only has hashes of {task.entity}." if kind != task.entity else ""
+    project.console.print(f"Deleted {' and '.join(deleted) or 'nothing'} of {kind} {entity}.{note}")

@@ -34,7 +34,7 @@ def check_store(project: Project) -> str:
         return redacted(address)
 
 
-def erase_events(project: Project, entity: str) -> int:
-    """Delete the events of an entity id, of any kind of entity; return how many."""
+def erase_events(project: Project, kind: str, entity: str) -> int:
+    """Delete the events of an entity of a kind; return how many."""
     with opened_store(project) as store:
-        return store.erase(entity)
+        return store.erase(kind, entity)

@@ -49,8 +49,8 @@ class StoredEvents(Protocol):
     def check_store(self, project: "Project") -> str:
         """Open the store, and return what there is to say about it."""
 
-    def erase_events(self, project: "Project", entity: str) -> int:
-        """Delete the events of an entity id; return how many."""
+    def erase_events(self, project: "Project", kind: str, entity: str) -> int:
+        """Delete the events of an entity of a kind; return how many."""
 
 
 @dataclass(frozen=True)

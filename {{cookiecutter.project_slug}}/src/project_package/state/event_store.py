@@ -92,8 +92,8 @@ class EventStore(Protocol):
     def set_labels(self, rows: Columns) -> list[bool]:
         """Set label columns of stored events; False for a row whose key is not stored."""
 
-    def erase(self, entity: str) -> int:
-        """Delete all events of an entity id, of any kind of entity; return how many."""
+    def erase(self, kind: str, entity: str) -> int:
+        """Delete all events of the entity with this id in the column `kind`; return how many."""
 
     def delete_expired(self, before: int) -> int:
         """Delete events received before a time, in milliseconds; return how many, a limited number.

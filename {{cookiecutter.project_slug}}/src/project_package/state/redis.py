@@ -194,20 +194,19 @@ class RedisStore:
         return [key in events for key in keys]
 
     @_reported()
-    def erase(self, entity: str) -> int:
-        """Delete all events of an entity id, of any kind of entity; return how many."""
-        names = [kind.name for kind in self._history.entities]
-        sets = [f"entity:{name}:{entity}" for name in names]
-        keys = list(chain.from_iterable(self._redis.zrange(name, 0, -1) for name in sets))
-        events = self._events(keys)
-        erased = [key for key, (_, event) in events.items() if entity in map(event.get, names)]
+    def erase(self, kind: str, entity: str) -> int:
+        """Delete all events of the entity with this id in the column `kind`; return how many."""
+        own_set = f"entity:{kind}:{entity}"
+        keys = self._redis.zrange(own_set, 0, -1)
+        events = self._events(keys).items()
+        erased = {key: event for key, (_, event) in events if event[kind] == entity}
         pipeline = self._redis.pipeline()
-        for name in sets if keys else ():  # an empty set is deleted
-            pipeline.zrem(name, *keys)
-        for key in erased:
+        if keys:  # an empty set is deleted
+            pipeline.zrem(own_set, *keys)
+        for key, event in erased.items():
             pipeline.unlink(f"event:{key}", f"answer:{key}", f"claim:{key}")
-            for name in names:  # the sets of its other entities
-                pipeline.zrem(f"entity:{name}:{events[key][1][name]}", key)
+            for other in self._history.entities:  # whose sets have it too
+                pipeline.zrem(f"entity:{other.name}:{event[other.name]}", key)
         pipeline.execute()
         return len(erased)
 

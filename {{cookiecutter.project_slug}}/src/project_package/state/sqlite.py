@@ -170,12 +170,11 @@ class SqliteStore:
         values = to_values(rows, {**labels, **self._key})
         return [self._file.execute(sql, value).rowcount > 0 for value in values]
 
-    def erase(self, entity: str) -> int:
-        """Delete all events of an entity id, of any kind of entity; return how many."""
-        names = [f'"{kind.name}" = ?' for kind in self._history.entities]
-        sql = f"DELETE FROM events WHERE {' OR '.join(names)}"  # noqa: S608
+    def erase(self, kind: str, entity: str) -> int:
+        """Delete all events of the entity with this id in the column `kind`; return how many."""
+        sql = f'DELETE FROM events WHERE "{kind}" = ?'  # noqa: S608
         with self.transaction():
-            erased = self._file.execute(sql, [entity] * len(names)).rowcount
+            erased = self._file.execute(sql, [entity]).rowcount
         with _reported():  # the journal still has the old pages
             self._file.execute(f"PRAGMA busy_timeout = {round(self._busy_seconds * 1000)}")
             (is_busy, *_) = self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
