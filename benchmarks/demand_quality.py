@@ -19,7 +19,13 @@ from rich.progress import track
 
 from project_package.columns import Columns, concatenate
 from project_package.contract.training import Candidate, Fitted, Fold, Outcome
-from project_package.demand.dataset import FEATURES, FIRST_MONDAY, columns, load_data
+from project_package.demand.dataset import (
+    FEATURES,
+    FIRST_MONDAY,
+    columns,
+    compute_features,
+    load_data,
+)
 from project_package.demand.features import INPUTS, PLANS
 from project_package.demand.metrics import (
     is_covered,
@@ -217,7 +223,9 @@ def main() -> None:
     """Run every model and write the report."""
     with TemporaryDirectory() as folder:
         cut = Split(test_weeks=LAST_WEEK - ORIGINS[0])
-        load_data(DemandParams(name="benchmark", split=cut), Path(folder), lambda _: None)
+        params = DemandParams(name="benchmark", split=cut)
+        load_data(params, Path(folder), lambda _: None)
+        compute_features(params, Path(folder), lambda _: None)
         rows = columns(pl.read_parquet(Path(folder) / FEATURES))
     results = {entry: run(entry, rows) for entry in ENTRIES}
     parts = [

@@ -101,6 +101,7 @@ def prepare(params: InspectionParams, folder: Path) -> None:
         list_cells(folder / CELLS)
         data = data.model_copy(update={"source": str(folder / CELLS)})
     dataset.load_data(params.model_copy(update={"data": data}), folder, lambda _: None)
+    dataset.find_copies(params, folder, lambda _: None)
 
 
 def write_backbone(path: Path, size: int) -> None:

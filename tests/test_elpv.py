@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import TEMPLATE
 
-from project_package.inspection.dataset import load_data
+from project_package.inspection.dataset import find_copies, load_data
 from project_package.inspection.images import encode
 from project_package.inspection.metrics import slices
 from project_package.inspection.params import InspectionParams
@@ -35,6 +35,7 @@ def test_sure_labels_are_read_and_types_are_slices(
     data = {"source": str(tmp_path / "cells.csv"), "size": 32}
     params = InspectionParams.model_validate({"name": "cells", "data": data})
     load_data(params, tmp_path, lambda _: None)
+    find_copies(params, tmp_path, lambda _: None)
     splits = split(params, tmp_path)
     labels = np.concatenate([splits.train["is_defective"], splits.test["is_defective"]])
     assert (len(labels), labels.sum()) == (300, 150)

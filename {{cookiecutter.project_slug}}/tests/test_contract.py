@@ -10,6 +10,7 @@ from typing import Any
 
 import mlflow
 import numpy as np
+import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 from projects import read_table, write_raw_rows
@@ -20,6 +21,7 @@ from project_package.cli import EntryPoint
 from project_package.columns import Columns, length, take
 from project_package.contract.task import Model, Task, predict_requests
 from project_package.contract.training import Training
+from project_package.lifecycle.erase import erase
 from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.gate import paired_bootstrap
 from project_package.lifecycle.make_dataset import make_dataset
@@ -117,6 +119,23 @@ def test_same_parameters_give_the_same_data(
     for path in project.workspace.root.glob("*.toml"):
         shutil.copy(path, tmp_path)
     assert make_dataset(opened(tmp_path)).digest == project.workspace.dataset().digest
+
+
+def test_new_data_leave_out_what_was_erased(
+    trained: Path, clone: Callable[[Path], Project], tmp_path: Path
+) -> None:
+    project = clone(trained)
+    kind = project.champion_task().entity
+    rows = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
+    erase(project, rows[kind][0])
+    folder = make_dataset(project).path
+    project.training.load_data(project.params, tmp_path, lambda _: None)
+    left = pl.read_parquet(tmp_path / "rows.parquet").filter(pl.col(kind) != rows[kind][0])
+    left.write_parquet(tmp_path / "rows.parquet")
+    project.training.compute_features(project.params, tmp_path, lambda _: None)
+    assert len(left) < len(rows)
+    for path in folder.glob("*.parquet"):
+        assert pl.read_parquet(path).equals(pl.read_parquet(tmp_path / path.name))
 
 
 def test_report_explains_its_rows_scores_and_slices(

@@ -81,9 +81,7 @@ class PredictionLog:
 
     def hash(self, identifier: object) -> str:
         """Return the keyed hash of an identifier; empty for an empty one."""
-        if identifier in ("", None):
-            return ""
-        return blake2b(str(identifier).encode(), key=self._key, digest_size=HASH_BYTES).hexdigest()
+        return keyed_hash(identifier, self._key)
 
     def close(self) -> None:
         """Close the connections."""
@@ -107,6 +105,13 @@ class PredictionLog:
             raise Unavailable(f"The prediction log cannot be used: {reason}") from None
 
 
+def keyed_hash(identifier: object, key: bytes) -> str:
+    """Return the keyed hash of an identifier; empty for an empty one."""
+    if identifier in ("", None):
+        return ""
+    return blake2b(str(identifier).encode(), key=key, digest_size=HASH_BYTES).hexdigest()
+
+
 def _engine(url: str | sa.URL) -> sa.Engine:
     """Return the engine of a URL; raise UserError, without its password, when it is not valid."""
     try:
@@ -127,14 +132,13 @@ def _engine(url: str | sa.URL) -> sa.Engine:
 
 def open_log(settings: Settings, root: Path) -> PredictionLog | None:
     """Open the log that LOG_URL names, None when it is off; raise UserError if it is unusable."""
-    url = settings.log_url.get_secret_value() or f"{SQLITE}predictions.db"
+    url, path = _address(settings, root)
     if url.lower() == "off":
         return None
     is_file = url.startswith(SQLITE)
-    path = root.absolute() / (url.removeprefix(SQLITE) if is_file else "predictions.db")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        key = _read_key(path.with_suffix(".key"), settings.log_key.get_secret_value())
+        key = read_key(settings, root)
         if is_file:
             path.touch(mode=0o600)
     except OSError as error:
@@ -146,10 +150,14 @@ def open_log(settings: Settings, root: Path) -> PredictionLog | None:
     return opened
 
 
-def _read_key(file: Path, given: str) -> bytes:
-    """Return the key of the hashes: from the given text, or from a file, created for its owner."""
-    if given:
+def read_key(settings: Settings, root: Path) -> bytes:
+    """Return the key of the hashes: LOG_KEY, or that of a file, created for its owner.
+
+    The file is beside that of the log, or else `predictions.key`, also if the log is off.
+    """
+    if given := settings.log_key.get_secret_value():
         return blake2b(given.encode()).digest()
+    file = _address(settings, root)[1].with_suffix(".key")
     if not file.exists():  # written beside, then linked: another process may do so too
         beside = file.with_suffix(f".{token_hex(4)}")
         beside.touch(mode=0o600)
@@ -160,3 +168,10 @@ def _read_key(file: Path, given: str) -> bytes:
     if len(key := file.read_bytes()) < KEY_BYTES:
         raise UserError(f"{file} is damaged: set LOG_KEY, or delete the file to start new hashes.")
     return key
+
+
+def _address(settings: Settings, root: Path) -> tuple[str, Path]:
+    """Return the URL of the log, and its file: `predictions.db` where it is in none."""
+    url = settings.log_url.get_secret_value() or f"{SQLITE}predictions.db"
+    name = url.removeprefix(SQLITE) if url.startswith(SQLITE) else "predictions.db"
+    return url, root.absolute() / name

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from project_package.columns import columns_of
-from project_package.demand.dataset import load_data
+from project_package.demand.dataset import compute_features, load_data
 from project_package.demand.features import PLANS
 from project_package.demand.params import DemandParams
 from project_package.demand.schemas import SoldWeek
@@ -57,4 +57,5 @@ def data_set(folder: Path, table: pl.DataFrame | None = None) -> Path:
     source = folder / "own.parquet"
     (weekly_table() if table is None else table).write_parquet(source)
     load_data(params(source), folder, lambda _: None)
+    compute_features(params(source), folder, lambda _: None)
     return folder

@@ -15,6 +15,7 @@ from project_package.columns import columns_of, length
 from project_package.contract.training import Splits
 from project_package.errors import UserError
 from project_package.fraud.dataset import (
+    compute_features,
     examples,
     load_data,
     read_batch,
@@ -38,6 +39,7 @@ def params(**data: Any) -> FraudParams:
 def loaded(folder: Path, **data: Any) -> Path:
     folder.mkdir(exist_ok=True)
     load_data(params(**data), folder, lambda _: None)
+    compute_features(params(**data), folder, lambda _: None)
     return folder
 
 

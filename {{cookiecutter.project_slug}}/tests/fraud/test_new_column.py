@@ -39,8 +39,8 @@ import numpy as np
 import polars as pl
 
 from project_package.columns import take
+from project_package.fraud.dataset import compute_features, load_data, recent_events
 from project_package.fraud.dataset import examples as examples_of
-from project_package.fraud.dataset import load_data, recent_events
 from project_package.fraud.params import FraudParams
 from project_package.fraud.split import split
 from project_package.fraud.task import HISTORY, history_features
@@ -50,6 +50,7 @@ from project_package.state.open_store import open_store
 data = {"customers": 100, "terminals": 200, "days": 75, "seed": 5}
 params = FraudParams.model_validate({"name": "x", "data": data})
 load_data(params, Path(), lambda _: None)
+compute_features(params, Path(), lambda _: None)
 test = split(params, Path()).test
 assert test["country"].dtype == object and test["customer_abroad_7d"].max() > 1
 

@@ -10,7 +10,7 @@ import pytest
 
 from project_package.bundle import Bundle, Manifest
 from project_package.errors import UserError
-from project_package.inspection.dataset import load_data, read_batch
+from project_package.inspection.dataset import find_copies, load_data, read_batch
 from project_package.inspection.decide_and_explain import Details
 from project_package.inspection.images import encode, to_base64
 from project_package.inspection.params import InspectionParams
@@ -45,6 +45,7 @@ def test_folder_names_are_classes(photos: Path, tmp_path: Path) -> None:
     load_data(params(source=str(photos)), tmp_path, silent)
     table = pl.read_parquet(tmp_path / "rows.parquet")
     assert dict(table.group_by("kind").len().iter_rows()) == {"good": 40, "crack": 20}
+    find_copies(params(), tmp_path, silent)
     splits = split(params(source=str(photos)), tmp_path)
     assert len(splits.test["name"]) == 15
     (photos / "good" / "more").mkdir()
@@ -62,6 +63,7 @@ def test_table_names_paths_kinds_and_parts(photos: Path, tmp_path: Path) -> None
     pl.DataFrame(table).write_csv(photos / "list.csv")
     own = params(source=str(photos / "list.csv"))
     load_data(own, tmp_path, silent)
+    find_copies(own, tmp_path, silent)
     splits = split(own, tmp_path)
     assert {*splits.train["type"]} == {"round", "square"}
     (fold,) = splits.folds
@@ -138,6 +140,7 @@ def test_too_few_parts_are_refused(photos: Path, tmp_path: Path) -> None:
     for path in sorted((photos / "crack").iterdir())[3:]:
         path.unlink()
     load_data(params(source=str(photos)), tmp_path, silent)
+    find_copies(params(), tmp_path, silent)
     with pytest.raises(UserError, match="3 parts with one label are too few to split them in 4"):
         split(params(source=str(photos)), tmp_path)
 

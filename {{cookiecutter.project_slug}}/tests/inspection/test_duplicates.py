@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from project_package.inspection.dataset import load_data
+from project_package.inspection.dataset import find_copies, load_data
 from project_package.inspection.duplicates import find_duplicates
 from project_package.inspection.images import Pixels, decode, encode, scale
 from project_package.inspection.params import InspectionParams
@@ -68,6 +68,7 @@ def test_data_warn_and_test_images_are_marked(
     params = InspectionParams.model_validate({"name": "t", "data": {"source": str(tmp_path)}})
     with caplog.at_level(logging.WARNING):
         load_data(params, tmp_path, lambda _: None)
+        find_copies(params, tmp_path, lambda _: None)
     assert "Pairs of images of different parts: 1 equal, 1 nearly, such as" in caplog.text
     assert f"{tmp_path / 'good' / 'equal.png'} and {good[0]}" in caplog.text
     table = pl.read_parquet(tmp_path / "rows.parquet")

@@ -2,12 +2,14 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from optuna.exceptions import StorageInternalError
+from plain import use_case
 
 from project_package.cli import EntryPoint
 from project_package.errors import GateRefused, UserError
@@ -188,9 +190,18 @@ def test_failure_of_a_database_is_a_sentence(
 def test_erase_prints_what_was_deleted(
     ml: Ml, copy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    task = replace(copy.champion_task(), entity="plan")
+    training = replace(copy.training, make_task=lambda _: task)
+    monkeypatch.setattr(use_case, "TRAINING", training)
     monkeypatch.chdir(copy.workspace.root)
-    assert ml("erase", "anna") == 0
-    assert ml.out == "Deleted 0 events and 0 logged predictions of anna.\n"
+    for kind in ((), ("--entity", "plan")):
+        assert ml("erase", "basic", *kind) == 0
+        assert ml.out == (
+            "Deleted 0 logged predictions of plan basic. erased.txt lists it: new data sets "
+            "leave it out, older ones still have it.\n"
+        )
+    assert ml("erase", "basic", "--entity", "plans") == 2
+    assert ml.err == '--entity: "plans" is not a kind of entity; did you mean "plan"?\n'
 
 
 @pytest.mark.usefixtures("new")

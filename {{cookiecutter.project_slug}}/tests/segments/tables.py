@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from project_package.segments.dataset import load_data
+from project_package.segments.dataset import compute_features, load_data
 from project_package.segments.features import SPENT
 from project_package.segments.params import SegmentsParams
 
@@ -50,5 +50,7 @@ def params(source: Path | str = "own.parquet", **sizes: float) -> SegmentsParams
 def data_set(folder: Path, table: pl.DataFrame | None = None) -> Path:
     """Write a data set of a table into the folder."""
     (shop() if table is None else table).write_parquet(folder / "own.parquet")
-    load_data(params(folder / "own.parquet"), folder, lambda _: None)
+    own = params(folder / "own.parquet")
+    load_data(own, folder, lambda _: None)
+    compute_features(own, folder, lambda _: None)
     return folder

@@ -190,7 +190,8 @@ class Training:
 
     make_task: Callable[[Bundle], Task]
     load_data: Callable[[Any, Path, Progress], None]
-    """Write validated rows, with their features, into a new folder (params, folder, progress)."""
+    """Write validated rows into a new folder (params, folder, progress). Those of an entity can be
+    erased if they are in a Parquet file, with the id in the column `Task.entity`."""
     split: Callable[[Any, Path], Splits]
     """Read the rows of a folder and split them by time, by group or at random (params, folder)."""
     candidates: tuple[Candidate, ...]
@@ -208,6 +209,9 @@ class Training:
     examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
     """Build requests without identifiers of the data (folder, test rows, how many at most)."""
 
+    compute_features: Callable[[Any, Path, Progress], None] = lambda *_: None
+    """Add to the folder what is computed from several rows (params, folder, progress): it is called
+    when the rows of erased entities have been left out."""
     libraries: tuple[str, ...] = ()
     """Distributions that the model imports beside those of every use case: the requirements of the
     MLflow model name them."""

@@ -38,13 +38,17 @@ TIME = pl.col("week").dt.epoch("ms").alias(TIMESTAMP)
 
 
 def load_data(params: DemandParams, folder: Path, progress: Progress) -> None:
-    """Write the weekly rows and their features into a folder; refuse rows that break a rule."""
+    """Write the weekly rows into a folder; refuse rows that break a rule."""
     rows = folder / ROWS
     gather(params.data, weekly(params), LAYOUT, rows)
     progress(0.5)
     check_weeks(rows, params.data)
     progress(0.7)
-    with_features(pl.read_parquet(rows)).write_parquet(folder / FEATURES)
+
+
+def compute_features(_: DemandParams, folder: Path, __: Progress) -> None:
+    """Write the weekly rows of a folder with their features."""
+    with_features(pl.read_parquet(folder / ROWS)).write_parquet(folder / FEATURES)
 
 
 def weekly(params: DemandParams) -> Script:

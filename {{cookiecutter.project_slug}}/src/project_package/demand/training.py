@@ -9,7 +9,7 @@ from ..columns import TIMESTAMP, Columns
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from .about import about
-from .dataset import examples, load_data, read_batch, recent_events
+from .dataset import compute_features, examples, load_data, read_batch, recent_events
 from .features import PRODUCT
 from .figures import figures, summary
 from .metrics import METRICS, conformal_factors, naive, slices
@@ -43,6 +43,7 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
     return HistoryTraining(
         make_task=make_task,
         load_data=load_data,
+        compute_features=compute_features,
         split=split,
         candidates=CANDIDATES,
         metrics=METRICS,

@@ -39,7 +39,7 @@ day = time.dt.epoch("d")
 
 
 def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
-    """Write payments and their features into a new folder; raise UserError for wrong rows."""
+    """Write payments into a new folder; raise UserError for wrong rows."""
     rows = folder / ROWS_FILE
     data = params.data
     if data.source == SIMULATOR:
@@ -49,7 +49,11 @@ def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
     progress(0.4)
     check_payments(rows, data)
     progress(0.5)
-    table = pl.scan_parquet(rows)
+
+
+def compute_features(_: FraudParams, folder: Path, progress: Progress) -> None:
+    """Write the features of the payments in a folder."""
+    table = pl.scan_parquet(folder / ROWS_FILE)
     target = folder / FEATURES_FILE
     build_feature_table(table, target, lambda done: progress(0.5 + done / 2))
 

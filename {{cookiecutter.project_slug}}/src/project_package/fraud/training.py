@@ -10,7 +10,7 @@ from ..columns import Columns
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Fitted, Outcome
 from .about import about
-from .dataset import examples, load_data, read_batch, recent_events
+from .dataset import compute_features, examples, load_data, read_batch, recent_events
 from .decide_and_explain import ASSETS, Assets, top_reasons
 from .features import INPUTS
 from .figures import figures, summary
@@ -66,6 +66,7 @@ def make_training(_: FraudParams, __: Path) -> HistoryTraining:
     return HistoryTraining(
         make_task=make_task,
         load_data=load_data,
+        compute_features=compute_features,
         split=split,
         candidates=CANDIDATES,
         metrics=METRICS,

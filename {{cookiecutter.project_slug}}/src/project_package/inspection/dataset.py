@@ -15,7 +15,7 @@ from ..columns import Columns
 from ..contract.training import Progress
 from ..errors import UserError
 from . import duplicates
-from .images import to_base64
+from .images import to_base64, to_pixels
 from .params import SIMULATOR, InspectionParams
 from .schemas import InspectionRequest
 from .simulator import simulate
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def load_data(params: InspectionParams, folder: Path, progress: Progress) -> None:
-    """Write scaled images and their table into a new folder; warn of near-duplicates.
+    """Write scaled images and their table into a new folder.
 
     Raises:
         UserError: the source cannot be read, a file is not an image, or a class has no image.
@@ -46,12 +46,20 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         if not is_kind.any():
             kinds = ", ".join(sorted({*rows["kind"].tolist()}))
             raise UserError(f"{data.source} has no image that is {name}: its kinds are {kinds}.")
-    pairs = duplicates.find_duplicates(rows["image"], rows["part"])
-    if len(pairs):
-        log.warning(duplicates.describe(rows["image"], rows["name"], pairs))
     files = [to_base64(image) for image in rows["image"]]
-    copies = duplicates.copies(rows["name"], pairs)
-    pl.DataFrame({**rows, "image": files, "copies": copies}).write_parquet(folder / ROWS)
+    pl.DataFrame({**rows, "image": files}).write_parquet(folder / ROWS)
+
+
+def find_copies(_: InspectionParams, folder: Path, __: Progress) -> None:
+    """Add the column `copies` to the table of a folder; warn of near-duplicates."""
+    table = pl.read_parquet(folder / ROWS)
+    images = np.stack([to_pixels(text) for text in table["image"].to_list()])
+    names = table["name"].to_numpy()
+    pairs = duplicates.find_duplicates(images, table["part"].to_numpy())
+    if len(pairs):
+        log.warning(duplicates.describe(images, names, pairs))
+    copies = pl.Series("copies", duplicates.copies(names, pairs))
+    table.with_columns(copies).write_parquet(folder / ROWS)
 
 
 def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:

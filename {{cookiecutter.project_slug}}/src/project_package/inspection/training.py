@@ -39,6 +39,7 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         make_task=make_task,
         libraries=("pillow",),
         load_data=dataset.load_data,
+        compute_features=dataset.find_copies,
         split=split,
         candidates=candidates(params, root),
         metrics=metrics.metrics(params, ceiling=params.data.source == SIMULATOR),

@@ -3,10 +3,12 @@
 import time
 
 import numpy as np
+import polars as pl
 
-from ..columns import length, take
+from ..columns import take
 from ..contract.history_training import HistoryTraining
 from ..settings import redacted
+from .erase import is_erased
 from .event_store_access import address_of, opened_store
 from .project import Project
 
@@ -17,7 +19,8 @@ PAUSE_SECONDS = 0.005  # between two transactions, so that a waiting server can 
 def backfill(project: Project) -> int:
     """Add the newest events of the latest data set to the event store; return how many were new.
 
-    Events that are stored already stay as they are, so running it again changes nothing.
+    Events that are stored already stay as they are, so running it again changes nothing. Those of
+    erased entities are left out.
 
     Raises:
         UserError: there is no data set or no champion, or the event store cannot be written.
@@ -28,7 +31,9 @@ def backfill(project: Project) -> int:
     new = 0
     with project.console.step("backfill") as progress, opened_store(project) as store:
         events = training.recent_events(project.workspace.dataset().path)
-        indices = np.arange(length(events))
+        table = pl.LazyFrame(dict(events))
+        erased = table.with_columns(erased=is_erased(project, table)).collect()["erased"]
+        indices = np.flatnonzero(~erased.to_numpy())
         for start in range(0, len(indices), BATCH):
             with store.transaction():
                 new += sum(store.add(take(events, indices[start : start + BATCH])))
@@ -36,4 +41,6 @@ def backfill(project: Project) -> int:
             time.sleep(PAUSE_SECONDS)
     where = redacted(address_of(project))
     project.console.print(f"Stored {new:,} new of {len(indices):,} events in {where}.")
+    if erased.any():
+        project.console.print(f"Left out {erased.sum():,} events of erased entities.")
     return new

@@ -42,13 +42,17 @@ MIN_HOUSEHOLDS = 30
 
 
 def load_data(params: SegmentsParams, folder: Path, progress: Progress) -> None:
-    """Write baskets and features of households into a folder; refuse rows that break a rule."""
+    """Write baskets into a folder; refuse rows that break a rule."""
     rows = folder / ROWS
     gather(params.data, BASKETS, LAYOUT, rows)
     progress(0.5)
     check_baskets(rows, params.data)
     progress(0.7)
-    baskets = pl.read_parquet(rows)
+
+
+def compute_features(_: SegmentsParams, folder: Path, __: Progress) -> None:
+    """Write the households of the baskets in a folder with their features."""
+    baskets = pl.read_parquet(folder / ROWS)
     households(baskets, midnight_after(baskets)).write_parquet(folder / FEATURES)
 
 

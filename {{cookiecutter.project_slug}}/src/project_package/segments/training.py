@@ -6,7 +6,7 @@ from ..columns import Columns
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from .about import about
-from .dataset import examples, load_data, read_batch, recent_events
+from .dataset import compute_features, examples, load_data, read_batch, recent_events
 from .features import HOUSEHOLD
 from .figures import figures, summary
 from .metrics import METRICS, naive, segments_differ, slices
@@ -37,6 +37,7 @@ def make_training(_: SegmentsParams, __: Path) -> HistoryTraining:
     return HistoryTraining(
         make_task=make_task,
         load_data=load_data,
+        compute_features=compute_features,
         split=split,
         candidates=CANDIDATES,
         metrics=METRICS,
