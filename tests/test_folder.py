@@ -143,6 +143,8 @@ def test_git_ignores_what_the_stages_write(bake: Bake) -> None:
     project = bake()
     for name in ("data/a.csv", "own/a.csv", "reports/a.html", "store/a", "keys.json", ".env"):
         assert git(project, "check-ignore", name).strip() == name
+    for name in ("predictions.db-wal", "predictions.key", "erased.txt", ".erased.txt-1"):
+        assert git(project, "check-ignore", name).strip() == name
     for name in (".venv/a", ".uv/a", "build/a", "dist/a", "mlflow.db", "src/a/__pycache__/a.pyc"):
         assert git(project, "check-ignore", name).strip() == name
 
