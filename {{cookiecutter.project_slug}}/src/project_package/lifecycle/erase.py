@@ -65,7 +65,8 @@ def is_erased(project: Project, rows: pl.LazyFrame) -> pl.Expr:
     condition = pl.lit(value=False)
     if not (project.workspace.root / LIST).exists():
         return condition  # without a list, no key is needed
-    key, (_, *listed) = _read_list(project)
+    key, lines = _read_list(project)
+    listed = {*lines[1:]}
     kinds = {line.partition(" ")[2] for line in listed}
     for kind in kinds & {*rows.collect_schema()}:
         column = pl.col(kind).cast(pl.String).fill_null("")
