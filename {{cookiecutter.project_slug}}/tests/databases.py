@@ -2,17 +2,25 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
 from machine import missing
 
 POSTGRESQL = Path("/usr/lib/postgresql")  # where Debian puts it
 PASSWORD = "not-to-be-seen"  # noqa: S105  of a server that lives as long as the tests
+
+PROCESSES = """
+SELECT pid FROM pg_stat_activity
+UNION SELECT split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int
+"""
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +46,20 @@ def postgres() -> Iterator[str]:
             yield f"postgresql://reader:{PASSWORD}@127.0.0.1:{port}/postgres"
         finally:
             _run(folder, control, "stop", "--wait", "--mode=immediate")
+
+
+@contextmanager
+def stopped(address: str) -> Iterator[None]:
+    """Stop all processes of a server: it accepts connections and answers nothing."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        pids = connection.execute(PROCESSES).fetchall()
+        try:
+            for (pid,) in pids:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for (pid,) in pids:
+                os.kill(pid, signal.SIGCONT)
 
 
 def _run(folder: Path, program: Path, *arguments: str) -> None:

@@ -22,7 +22,14 @@ from .settings import Settings
 SQLITE = "sqlite:///"
 HASH_BYTES = 8
 KEY_BYTES = 32
-CONNECT = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}  # of PostgreSQL: s, ms
+CONNECT = {  # of PostgreSQL
+    "connect_timeout": 5,  # seconds
+    "options": "-c statement_timeout=10000",  # milliseconds
+    # A host that vanished is noticed after 10 s, whether we send or wait for an answer.
+    "tcp_user_timeout": 10_000,  # milliseconds
+    "keepalives_idle": 5,  # seconds
+    "keepalives_interval": 5,
+}
 PREDICTIONS = sa.Table(
     "predictions",
     sa.MetaData(),

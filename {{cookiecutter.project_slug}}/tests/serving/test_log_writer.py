@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from databases import stopped
 from servers import wait_until
 
 from project_package.prediction_log import PredictionLog
+from project_package.serving import log_writer
 from project_package.serving.log_writer import LogWriter
 from project_package.serving.prometheus import Metrics
 
 KEY = b"k" * 32
 ROWS = "SELECT version, role, event, entity, monitored, answer FROM predictions ORDER BY id"
+TABLE = "SELECT to_regclass('predictions') IS NOT NULL"
 
 
 def answered(*customers: str, x: float = 0.5, entity: str = "customer") -> Any:
@@ -145,8 +148,7 @@ def test_a_broken_connection_to_postgresql_loses_nothing(
 ) -> None:
     log = open_writer(postgres.replace("postgresql://", "postgres://"))
     log.write(answered("ann"), "champion")
-    table = "SELECT to_regclass('predictions') IS NOT NULL"
-    wait_until(lambda: database.execute(table).fetchone() == (True,))
+    wait_until(lambda: database.execute(TABLE).fetchone() == (True,))
     wait_until(lambda: len(database.execute(ROWS).fetchall()) == 1)
     kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
     database.execute(f"{kill} AND usename = 'reader'")
@@ -154,3 +156,17 @@ def test_a_broken_connection_to_postgresql_loses_nothing(
     wait_until(lambda: len(database.execute(ROWS).fetchall()) == 2)
     log.close()
     assert log.error == ""
+
+
+def test_a_database_that_does_not_answer_is_reported(
+    postgres: str, database: "psycopg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_writer, "STALL_SECONDS", 0.5)
+    log = open_writer(postgres)
+    wait_until(lambda: database.execute(TABLE).fetchone() == (True,))
+    with stopped(postgres):
+        log.write(answered("ann"), "champion")
+        wait_until(lambda: log.error == "The database does not answer.")
+    wait_until(lambda: not log.error)
+    log.close()
+    assert len(database.execute(ROWS).fetchall()) == 1

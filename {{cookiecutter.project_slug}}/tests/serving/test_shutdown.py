@@ -2,14 +2,19 @@
 
 import signal
 import time
+from contextlib import closing
+from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 
 import httpx2
 import pytest
+from databases import stopped
 from multiplying import Published
 from servers import Program, program, wait_until
 
 from project_package.model_store import CHALLENGER
+from project_package.prediction_log import PredictionLog
 
 pytestmark = pytest.mark.system
 SETTINGS = {"SERVE_ANSWER_SECONDS": "1", "SERVE_POLL_SECONDS": "0.1"}
@@ -54,3 +59,25 @@ def test_ends_while_a_new_version_hangs(times: Published) -> None:
         code, log = terminated(server, times.root)
     assert code == 70
     assert '"part": "polls"' in log
+
+
+def test_ends_while_the_database_of_the_log_hangs(times: Published, postgres: str) -> None:
+    with (
+        closing(PredictionLog(postgres, blake2b(b"key").digest(), 90)) as predictions,
+        program(times, 1, **SETTINGS, LOG_URL=postgres, LOG_KEY="key") as server,
+    ):
+        assert ask(server[1], 1) == 200
+        wait_until(lambda: predictions.erase("ann") == 1)
+        with stopped(postgres):
+            assert [ask(server[1], x) for x in (2, 3, 4)] == [200, 200, 200]
+            wait_until(partial(is_degraded, server[1], "log"))
+            code, log = terminated(server, times.root)
+    assert code == 70
+    assert '"event": "predictions are not logged", "rows": 3' in log
+    assert '"part": "log"' in log
+
+
+def is_degraded(url: str, part: str) -> bool:
+    """Return whether a server reports a part in both ways."""
+    listed = part in httpx2.get(f"{url}/readyz").json()["degraded"]
+    return listed and f'degraded{{part="{part}"}} 1.0' in httpx2.get(f"{url}/metrics").text

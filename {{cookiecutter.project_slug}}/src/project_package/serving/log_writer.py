@@ -20,6 +20,7 @@ from .prometheus import Metrics
 
 FLUSH_SECONDS = 0.1
 RETRY_SECONDS = 1
+STALL_SECONDS = 5
 DELETE_SECONDS = 600
 MAX_WAITING = 100_000
 """Rows in memory; further ones are dropped."""
@@ -27,15 +28,12 @@ log = logging.getLogger(__name__)
 
 
 class LogWriter:
-    """Writes predictions to a log from `start` to `close`.
-
-    `error` says why the database cannot be used; it is empty when it can.
-    """
+    """Writes predictions to a log from `start` to `close`."""
 
     def __init__(self, prediction_log: PredictionLog, metrics: Metrics) -> None:
         self.prediction_log = prediction_log
         self._metrics = metrics
-        self.error = ""
+        self._error = ""
         self._lock = threading.Lock()
         self._waiting_rows = 0
         self._waiting: list[tuple[dict[str, Any], PredictedBatch]] = []
@@ -43,6 +41,12 @@ class LogWriter:
         self._next_deletion = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+
+    @property
+    def error(self) -> str:
+        """Why the database cannot be used; empty when it can."""
+        is_stalled = time.monotonic() - self._flushed > STALL_SECONDS
+        return self._error or ("The database does not answer." if is_stalled else "")
 
     def write(self, batch: PredictedBatch, role: str) -> None:
         """Queue answers; drop and count them when too many wait. Never waits for the database."""
@@ -58,6 +62,7 @@ class LogWriter:
 
     def start(self) -> None:
         """Start to write."""
+        self._flushed = time.monotonic()
         self._thread.start()
 
     def close(self) -> None:
@@ -86,9 +91,10 @@ class LogWriter:
                 self._insert()
             if time.monotonic() >= self._next_deletion and not self.prediction_log.delete_old():
                 self._next_deletion = time.monotonic() + DELETE_SECONDS
-            self.error = ""
+            self._error = ""
         except Unavailable as error:
-            self.error = str(error)
+            self._error = str(error)
+        self._flushed = time.monotonic()
 
     def _insert(self) -> None:
         """Insert what waits; when the database fails, the rows wait for the next time."""
