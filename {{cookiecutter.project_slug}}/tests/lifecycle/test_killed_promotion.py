@@ -91,6 +91,7 @@ def test_killed_promote_leaves_the_old_or_new_champion(
     expected = [1] * (writes - 1) + [2] * 2
     assert run_killed("promote", projects) == [KILLED] * writes + [0]
     assert [served(project) for project in projects] == expected
+    assert rollback(clone(projects[writes - 1].workspace.root)) == 1
     assert [registered(project) for project in projects] == expected
     for project in projects[writes - 2 : writes]:
         assert promote(project) == served(project) == registered(project) == 2
@@ -106,3 +107,19 @@ def test_killed_rollback_leaves_the_old_or_new_champion(
     assert [served(project) for project in projects] == [2, 2, 1, 1]
     assert [registered(project) for project in projects] == [2, 2, 1, 1]
     assert all(project.registry.find_version(CHALLENGER) is None for project in projects[2:])
+
+
+def test_repeated_rollback_goes_back_once(
+    retrained: Path, clone: Callable[[Path], Project]
+) -> None:
+    promote(promoted := clone(retrained))
+    registry = promoted.registry
+    source = registry.client.get_model_version(registry.name, "2").source
+    third = registry.find_version(registry.register(str(source), "about"))
+    assert third is not None
+    registry.set_champion(third)
+    projects = [clone(promoted.workspace.root) for _ in range(4)]
+    assert run_killed("rollback", projects) == [KILLED] * 3 + [0]
+    assert [served(project) for project in projects] == [3, 3, 2, 2]
+    assert [rollback(project) for project in projects] == [2, 2, 2, 1]
+    assert [registered(project) for project in projects] == [2, 2, 2, 1]

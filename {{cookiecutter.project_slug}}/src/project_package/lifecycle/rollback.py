@@ -9,7 +9,8 @@ from .project import Project
 def rollback(project: Project) -> int:
     """Make the previous champion the champion again; return its version.
 
-    Its challenger alias is removed too: the next `ml promote` would promote it again.
+    The challenger alias of the other is removed: the next `ml promote` would promote it again. A
+    rollback that was interrupted is finished, and then goes back no further.
 
     Raises:
         UserError: there is no champion, none before it, or the code does not fit that one.
@@ -18,6 +19,13 @@ def rollback(project: Project) -> int:
     store = project.store
     with project.workspace.lock(), project.console.step("rollback"):
         old = store.pointer(CHAMPION)
+        registered = registry.find_version(CHAMPION)
+        # MLflow's champion can be the one before, after a killed promote; any other is one that a
+        # killed rollback replaced in the store only.
+        if old and registered and registered.number not in (old.version, *old.previous[:1]):
+            registry.champion()
+            project.console.print(f"Finished an interrupted rollback to version {old.version}.")
+            return old.version
         if old is None or not old.previous:
             raise UserError("There is no earlier champion to go back to: `ml models` lists all.")
         new, *earlier = old.previous
