@@ -5,6 +5,7 @@ the last 100 ms, and a connection that breaks in a commit may leave rows twice.
 """
 
 import logging
+import math
 import threading
 import time
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ class LogWriter:
         self.prediction_log = prediction_log
         self._metrics = metrics
         self._error = ""
+        self._flushed = math.inf  # it has not started
         self._lock = threading.Lock()
         self._waiting_rows = 0
         self._waiting: list[tuple[dict[str, Any], PredictedBatch]] = []
