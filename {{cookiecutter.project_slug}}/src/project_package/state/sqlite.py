@@ -43,7 +43,7 @@ READ = """SELECT {columns} FROM events
 WHERE {entity} = :id AND timestamp <= :last AND timestamp > max(:since, ifnull(
   (SELECT timestamp - 1 FROM events WHERE {entity} = :id AND timestamp <= :first
    ORDER BY timestamp DESC LIMIT 1 OFFSET :rows - 1), :since))
-ORDER BY timestamp, id"""
+ORDER BY timestamp"""
 
 
 class SqliteStore:
@@ -58,7 +58,7 @@ class SqliteStore:
         self._where = " AND ".join(f'"{name}" = ?' for name in self._key)
         self._reads = {
             entity.name: READ.format(
-                columns=_names(("id", TIMESTAMP, *entity.columns)), entity=f'"{entity.name}"'
+                columns=_names((TIMESTAMP, "id", *entity.columns)), entity=f'"{entity.name}"'
             )
             for entity in history.entities
         }
@@ -140,15 +140,16 @@ class SqliteStore:
         def read(key: EntityId) -> int:
             values = {"id": key[1], **asked[key]._asdict()}
             events[key] = self._file.execute(self._reads[key[0]], values).fetchall()
+            events[key].sort()  # by time, then id: in SQL it takes four times as long
             return len(events[key])
 
         rows = first_rows(self._history, rows, read)
         own = self._ids(rows) if self._history.request_is_event else set()
         histories = {}
         for entity in self._history.entities:
-            columns = {"id": int, **{n: self._columns[n] for n in (TIMESTAMP, *entity.columns)}}
+            columns = {TIMESTAMP: int, "id": int, **{n: self._columns[n] for n in entity.columns}}
             for key in [key for key in events if key[0] == entity.name]:
-                others = [event for event in events.pop(key) if event[0] not in own]
+                others = [event for event in events.pop(key) if event[1] not in own]
                 histories[key] = to_columns(others, columns)
         return to_histories(self._history, rows, histories)
 
