@@ -34,7 +34,7 @@ class Rival:
 
 def rivals(project: Path, requests: str) -> dict[str, Rival]:
     """Return the rivals of a project's server; `requests` is the script for the bare endpoint."""
-    version, bundle = Store(str(project / "store")).load(CHAMPION)
+    version, bundle, _ = Store(str(project / "store")).load(CHAMPION)
     example = json.loads(bundle.files[EXAMPLES])[0]["request"] | {"history": []}
     request = FraudRequest.model_validate(example)
     rows = make_task(bundle).to_rows([request])

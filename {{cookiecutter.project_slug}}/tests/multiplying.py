@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 
-from project_package.bundle import EXAMPLES, Bundle, Manifest, pack
+from project_package.bundle import EXAMPLES, Bundle, Manifest, digest, pack
 from project_package.columns import Columns, to_rows
 from project_package.contract.task import Task
 from project_package.errors import ModelError
@@ -119,9 +119,11 @@ class Published:
         examples = [{"request": request, "response": {"y": answer or 2.0 * known["factor"]}}]
         files = {MODEL: json.dumps(known).encode(), EXAMPLES: json.dumps(examples).encode()}
         bundle = Bundle(files, MANIFEST)
-        self.store.publish(version, EVIDENCE, {"card.md": b"# Card"})
+        evidence = {"card.md": b"# Card"}
+        self.store.publish(version, EVIDENCE, evidence)
         self.store.publish(version, BUNDLE, pack(bundle))
-        self.store.set_alias(alias, Pointer(version=version, digest=bundle.digest))
+        pointer = Pointer(version=version, digest=bundle.digest, evidence=digest(evidence))
+        self.store.set_alias(alias, pointer)
 
     def app(self, **settings: Any) -> FastAPI:
         """Build the application; keys and prediction log are off unless set."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from multiplying import MANIFEST
 
-from project_package.bundle import Bundle, pack
+from project_package.bundle import Bundle, digest, pack
 from project_package.errors import UserError
 from project_package.model_store import Pointer, Store
 
@@ -44,17 +44,46 @@ def test_evidence_is_replaced(store: Store) -> None:
     assert store.fetch(1, "evidence") == {"card.md": b"second"}
 
 
-def test_bundle_of_an_alias_is_loaded_and_verified(store: Store) -> None:
+def test_files_of_an_alias_are_loaded_and_verified(store: Store) -> None:
     bundle = Bundle({"weights.json": b"{}"}, MANIFEST)
+    evidence = {"card.md": b"card"}
+    store.publish(3, "evidence", evidence)
     store.publish(3, "bundle", pack(bundle))
-    store.set_alias("champion", Pointer(version=3, digest=bundle.digest))
-    version, loaded = store.load("champion")
-    assert (version, loaded.files) == (3, bundle.files)
-    store.set_alias("champion", Pointer(version=3, digest="another"))
-    with pytest.raises(UserError, match="names another bundle than that of version 3"):
-        store.load("champion")
+    known = {"digest": bundle.digest, "evidence": digest(evidence)}
+    store.set_alias("champion", Pointer(version=3, **known))
+    version, loaded, read = store.load("champion")
+    assert (version, loaded.files, read) == (3, bundle.files, evidence)
+    for name in known:
+        store.set_alias("champion", Pointer(version=3, **{**known, name: "another"}))
+        with pytest.raises(UserError, match="names other files than those of version 3"):
+            store.load("champion")
     with pytest.raises(UserError, match="There is no challenger in"):
         store.load("challenger")
+
+
+def test_pointer_from_before_evidence_had_a_digest_is_loaded(tmp_path: Path) -> None:
+    bundle = Bundle({"weights.json": b"{}"}, MANIFEST)
+    store = Store(str(tmp_path))
+    store.publish(3, "evidence", {"card.md": b"card"})
+    store.publish(3, "bundle", pack(bundle))
+    old = f'{{"version":3,"digest":"{bundle.digest}","previous":[]}}'
+    (tmp_path / "champion.json").write_text(old)
+    assert store.load("champion")[0] == 3
+
+
+@pytest.mark.parametrize("link", ["versions/1/bundle/weights.json", "versions/1/bundle"])
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_symbolic_link_is_refused(tmp_path: Path, link: str, scheme: str) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "store")  # the store itself may be one
+    store = Store(f"{scheme}{tmp_path / 'link'}")
+    store.publish(1, "bundle", FILES)
+    assert store.fetch(1, "bundle") == FILES
+    path = tmp_path / "store" / link
+    path.rename(tmp_path / "outside")
+    path.symlink_to(tmp_path / "outside")
+    with pytest.raises(UserError, match=r"weights\.json in .*link is a symbolic link"):
+        store.fetch(1, "bundle")
 
 
 def test_missing_version_is_named(store: Store) -> None:

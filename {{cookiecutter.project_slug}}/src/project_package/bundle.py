@@ -85,9 +85,8 @@ class Bundle:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over names and hashes of the files: same data, code and seed, same digest."""
-        hashes = {name: sha256(content) for name, content in sorted(self.files.items())}
-        return sha256(json.dumps(hashes).encode())
+        """The digest of the files: same data, code and seed, same digest."""
+        return digest(self.files)
 
     @property
     def megabytes(self) -> float:
@@ -98,6 +97,12 @@ class Bundle:
 def sha256(content: bytes) -> str:
     """Return the SHA-256 of bytes in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def digest(files: Files) -> str:
+    """Return the SHA-256 over names and hashes of files."""
+    hashes = {name: sha256(content) for name, content in sorted(files.items())}
+    return sha256(json.dumps(hashes).encode())
 
 
 def pack(bundle: Bundle) -> Files:

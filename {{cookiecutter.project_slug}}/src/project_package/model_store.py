@@ -18,7 +18,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 from pydantic import ValidationError
 
-from .bundle import Bundle, Files, unpack
+from .bundle import Bundle, Files, digest, unpack
 from .errors import Unavailable, UserError
 from .frozen import Frozen
 from .settings import redacted
@@ -38,6 +38,10 @@ class Pointer(Frozen):
 
     version: int
     digest: str
+    """Of the bundle."""
+    evidence: str = ""
+    """Of the evidence; empty for a challenger, since promotion writes its evidence again, and in
+    pointers that older code wrote."""
     previous: tuple[int, ...] = ()
 
 
@@ -71,18 +75,23 @@ class Store:
                             "MLFLOW_TRACKING_URI must belong to the same project."
                         ) from error
 
-    def load(self, alias: str) -> tuple[int, Bundle]:
-        """Load and verify the bundle of an alias; return its version too, or raise UserError."""
+    def load(self, alias: str) -> tuple[int, Bundle, Files]:
+        """Load and verify the files of an alias, or raise UserError.
+
+        Returns:
+            The version, its bundle and its evidence.
+        """
         pointer = self.pointer(alias)
         if pointer is None:
             raise UserError(f"There is no {alias} in {self.address}: run `ml pipeline` first.")
         bundle = unpack(self.fetch(pointer.version, BUNDLE))
-        if bundle.digest != pointer.digest:
+        evidence = self.fetch(pointer.version, EVIDENCE)
+        if bundle.digest != pointer.digest or pointer.evidence not in ("", digest(evidence)):
             raise UserError(
-                f"{alias}.json in {self.address} names another bundle than that of version "
+                f"{alias}.json in {self.address} names other files than those of version "
                 f"{pointer.version}: delete the file and promote again."
             )
-        return pointer.version, bundle
+        return pointer.version, bundle, evidence
 
     def fetch(self, version: int, folder: str) -> Files:
         """Read every file of a version's folder; raise UserError when there is none."""
@@ -117,6 +126,9 @@ class Store:
             obstore.delete(self._objects, f"{alias}.json")
 
     def _get(self, path: str) -> bytes:
+        folder = self._objects.prefix if isinstance(self._objects, LocalStore) else None
+        if folder and (file := folder.resolve() / path).resolve() != file:
+            raise UserError(f"{path} in {self.address} is a symbolic link: replace it by a copy.")
         return bytes(obstore.get(self._objects, path).bytes())
 
     @contextmanager

@@ -130,7 +130,7 @@ def test_each_command_and_the_mlflow_model_await(
         model = f"models:/{project.params.name}@{CHAMPION}"
         project.tracking  # noqa: B018  connects MLflow to this project
         path = mlflow.artifacts.download_artifacts(model, dst_path=str(tmp_path / "model"))
-        version, bundle = project.store.load(CHAMPION)
+        version, bundle, _ = project.store.load(CHAMPION)
     assert version == 2
     assert awaited.make_task(bundle).name == "plain"
     pairs = json.loads(bundle.files[EXAMPLES])

@@ -91,6 +91,7 @@ def test_killed_promote_leaves_the_old_or_new_champion(
     expected = [1] * (writes - 1) + [2] * 2
     assert run_killed("promote", projects) == [KILLED] * writes + [0]
     assert [served(project) for project in projects] == expected
+    assert {project.store.load(CHALLENGER)[0] for project in projects[:-1]} == {2}
     assert rollback(clone(projects[writes - 1].workspace.root)) == 1
     assert [registered(project) for project in projects] == expected
     for project in projects[writes - 2 : writes]:

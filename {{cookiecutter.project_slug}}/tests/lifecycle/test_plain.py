@@ -38,7 +38,7 @@ def client(champion: Project) -> Iterator[TestClient]:
 
 
 def test_champion_has_the_files_of_its_candidate(champion: Project) -> None:
-    version, bundle = champion.store.load(CHAMPION)
+    version, bundle, _ = champion.store.load(CHAMPION)
     assert version == 1
     assert FILES[bundle.manifest.candidate] in bundle.files
     assert len(set(FILES.values()) & set(bundle.files)) == 1

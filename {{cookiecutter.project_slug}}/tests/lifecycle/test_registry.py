@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from project_package.bundle import unpack
+from project_package.bundle import digest, unpack
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.registry import Registry, Version
@@ -43,7 +43,10 @@ def test_champion_is_published_whole(registry: Registry) -> None:
     published = registry.store.fetch(2, BUNDLE)
     assert published == registry.files(find(registry, 2), BUNDLE)
     assert registry.store.fetch(2, "evidence").keys() >= {"card.md", "report.html"}
-    assert pointer(registry) == Pointer(version=2, digest=unpack(published).digest, previous=(1,))
+    evidence = digest(registry.store.fetch(2, "evidence"))
+    bundle = unpack(published).digest
+    known = Pointer(version=2, digest=bundle, evidence=evidence, previous=(1,))
+    assert pointer(registry) == known
     assert find(registry, CHAMPION).number == 2
     before = pointer(registry)
     registry.set_champion(find(registry, 2))  # again

@@ -19,9 +19,11 @@ def champions(project: Project) -> tuple[int, int]:
 
 
 def test_goes_back_to_the_first_champion(candidate: Project) -> None:
+    first = candidate.store.pointer(CHAMPION)
     promote(candidate)
     assert rollback(candidate) == 1
     assert champions(candidate) == (1, 1)
+    assert candidate.store.pointer(CHAMPION) == first
     assert candidate.registry.find_version(CHALLENGER) is None
     with pytest.raises(UserError, match="There is no earlier champion"):
         rollback(candidate)

@@ -42,7 +42,7 @@ def _search(project: Project) -> str:
 
 
 def _champion(project: Project) -> str:
-    version, bundle = project.store.load(CHAMPION)
+    version, bundle, _ = project.store.load(CHAMPION)
     project.verify(version, bundle)
     return f"version {version} in {project.store.address}"
 

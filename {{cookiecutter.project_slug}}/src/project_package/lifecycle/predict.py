@@ -20,7 +20,7 @@ def predict(project: Project, source: Path, target: Path) -> int:
     if source.resolve() == target.resolve():
         raise UserError(f"{target} has the rows to predict: name another file for the answers.")
     training = project.training
-    version, bundle = project.store.load(CHAMPION)
+    version, bundle, _ = project.store.load(CHAMPION)
     with project.console.step("predict") as progress:
         rows = training.read_batch(project.params, source, project.workspace.dataset().path)
         progress(0.7)

@@ -15,7 +15,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from ..bundle import Bundle, Files, read_files, unpack
+from ..bundle import Bundle, Files, digest, read_files, unpack
 from ..errors import UserError
 from ..model_store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer, Store
 from .scores import Evaluation
@@ -92,25 +92,26 @@ class Registry:
         """Publish a version as the store's challenger, unless it is the champion."""
         champion = self.store.pointer(CHAMPION)
         if champion is None or champion.version != version.number:
-            digest = self._publish(version)
-            self.store.set_alias(CHALLENGER, Pointer(version=version.number, digest=digest))
+            pointer = self._publish(version)
+            self.store.set_alias(CHALLENGER, pointer.model_copy(update={"evidence": ""}))
 
-    def _publish(self, version: Version) -> str:
-        """Copy a version's files into the store; return the digest of its bundle."""
+    def _publish(self, version: Version) -> Pointer:
+        """Copy a version's files into the store; return a pointer to them."""
         bundle = self.files(version, BUNDLE)
-        digest = unpack(bundle).digest
-        self.store.publish(version.number, EVIDENCE, self.files(version, EVIDENCE))
+        evidence = self.files(version, EVIDENCE)
+        of_bundle = unpack(bundle).digest
+        self.store.publish(version.number, EVIDENCE, evidence)
         self.store.publish(version.number, BUNDLE, bundle)
-        return digest
+        return Pointer(version=version.number, digest=of_bundle, evidence=digest(evidence))
 
     def set_champion(self, version: Version) -> None:
         """Publish a version and make it the champion."""
-        digest = self._publish(version)
+        pointer = self._publish(version)
         old = self.store.pointer(CHAMPION)
-        if old is None or old.version != version.number:  # it can be, after a killed promote
-            previous = (old.version, *old.previous) if old else ()
-            pointer = Pointer(version=version.number, digest=digest, previous=previous)
-            self.store.set_alias(CHAMPION, pointer)
+        previous = old.previous if old else ()
+        if old is not None and old.version != version.number:  # it can be, after a killed promote
+            previous = (old.version, *previous)
+        self.store.set_alias(CHAMPION, pointer.model_copy(update={"previous": previous}))
         self.champion()
 
     def champion(self) -> Version | None:

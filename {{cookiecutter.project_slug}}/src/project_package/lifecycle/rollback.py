@@ -1,8 +1,8 @@
 """rollback: make the previous champion the champion again."""
 
-from ..bundle import unpack
+from ..bundle import digest, unpack
 from ..errors import UserError
-from ..model_store import BUNDLE, CHALLENGER, CHAMPION, Pointer
+from ..model_store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer
 from .project import Project
 
 
@@ -30,11 +30,13 @@ def rollback(project: Project) -> int:
             raise UserError("There is no earlier champion to go back to: `ml models` lists all.")
         new, *earlier = old.previous
         bundle = unpack(store.fetch(new, BUNDLE))
+        evidence = digest(store.fetch(new, EVIDENCE))
         project.verify(new, bundle)
         challenger = registry.find_version(CHALLENGER)
         if challenger is not None and challenger.number == old.version:
             registry.client.delete_registered_model_alias(registry.name, CHALLENGER)
-        pointer = Pointer(version=new, digest=bundle.digest, previous=tuple(earlier))
+        previous = tuple(earlier)
+        pointer = Pointer(version=new, digest=bundle.digest, evidence=evidence, previous=previous)
         store.set_alias(CHAMPION, pointer)
         registry.champion()  # sets the alias in MLflow too
     project.console.print(f"Version {new} is the champion again, instead of version {old.version}.")

@@ -20,7 +20,7 @@ from ..bundle import EXAMPLES, Bundle, example_requests
 from ..columns import Columns
 from ..contract.task import AsyncModel, Model, Task, is_async
 from ..errors import ModelError, Unavailable, UserError
-from ..model_store import EVIDENCE, Pointer, Store, StoreUnreachable
+from ..model_store import Pointer, Store, StoreUnreachable
 from .prometheus import Metrics
 
 CARD = "card.md"
@@ -137,7 +137,7 @@ class ModelLoader:
         Raises:
             UserError: there is none, it is damaged, or it fails a check.
         """
-        version, bundle = self.store.load(self.alias)
+        version, bundle, evidence = self.store.load(self.alias)
         task = self.make_task(bundle)
         model = task.load(bundle)
         served = ServedModel(
@@ -146,7 +146,7 @@ class ModelLoader:
             bundle=bundle,
             task=task,
             model=model,
-            card=self.store.fetch(version, EVIDENCE).get(CARD, b"").decode(),
+            card=evidence.get(CARD, b"").decode(),
             examples=json.loads(bundle.files.get(EXAMPLES, b"[]")),
             is_async=is_async(model),
         )
