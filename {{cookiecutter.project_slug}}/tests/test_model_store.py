@@ -1,14 +1,17 @@
 """The model store: files that never change, and pointers that move atomically."""
 
+import socket
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from multiplying import MANIFEST
 
+from project_package import model_store
 from project_package.bundle import Bundle, digest, pack
 from project_package.errors import UserError
-from project_package.model_store import Pointer, Store
+from project_package.model_store import Pointer, Store, StoreUnreachable
 
 FILES = {"weights.json": b"{}", "manifest.json": b"{}"}
 
@@ -137,6 +140,17 @@ def test_address_is_named_without_its_password(password: str) -> None:
     with pytest.raises(UserError, match="The model store nowhere://models cannot be") as error:
         Store(f"nowhere://me:{password}@models")
     assert "ret" not in str(error.value)
+
+
+def test_bucket_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_store, "RETRY_TIMEOUT", timedelta(seconds=1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings = {"ENDPOINT": address, "ALLOW_HTTP": "true", "TIMEOUT": "1s", "REGION": "x"}
+        for name, value in {**settings, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        with pytest.raises(StoreUnreachable, match="s3://models cannot be used: Generic S3 error"):
+            Store("s3://models").pointer("champion")
 
 
 def test_store_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ of the training side but this.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,7 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 BUNDLE = "bundle"
 EVIDENCE = "evidence"
+RETRY_TIMEOUT = timedelta(seconds=10)  # a request may take 30 s, the default of obstore
 
 
 class StoreUnreachable(Unavailable):
@@ -55,7 +57,7 @@ class Store:
         self.address = redacted(address)  # for messages
         with self._reached():
             self._objects = (
-                from_url(address)
+                from_url(address, retry_config={"retry_timeout": RETRY_TIMEOUT})
                 if "://" in address
                 else LocalStore(Path(address).absolute(), mkdir=True)
             )

@@ -10,12 +10,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi.testclient import TestClient
 from multiplying import TIMES, Published
 from pydantic import create_model
 from servers import running, wait_until
 
 from project_package.bundle import Bundle
 from project_package.model_store import CHALLENGER, CHAMPION, Pointer
+from project_package.serving import model_loader
 from project_package.serving.model_loader import ModelLoader
 from project_package.serving.prometheus import Metrics
 
@@ -139,6 +141,27 @@ def test_loads_a_version_later_that_could_not_be_read(
     times.task = TIMES
     loader.update()
     assert (loader.current().version, loader.unreachable) == ("2", "")
+
+
+def test_a_version_that_does_not_load_in_time_is_reported(
+    times: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = threading.Event()
+
+    def load(bundle: Bundle) -> Any:
+        ends.wait()
+        return TIMES.load(bundle)
+
+    monkeypatch.setattr(model_loader, "STALL_SECONDS", 0.1)
+    with TestClient(times.app()) as client:
+        times.task = replace(TIMES, load=load)
+        times.publish(2)
+        try:
+            wait_until(lambda: client.get("/readyz").json()["degraded"] == ["model_store"])
+        finally:
+            ends.set()
+        ready = {"status": "ready", "model_version": "2", "degraded": []}
+        wait_until(lambda: client.get("/readyz").json() == ready)
 
 
 def test_optional_alias_serves_its_version_or_nothing(

@@ -28,6 +28,7 @@ BATCH = 32
 """Rows of the batch whose time is measured."""
 TOLERANCE = 1e-5
 """How far a number may be from the recorded one: processors add up in different orders."""
+STALL_SECONDS = 5
 RESTART = " If the code has changed since this server started, restart it."
 log = logging.getLogger(__name__)
 
@@ -93,9 +94,14 @@ class ModelLoader:
 
     async def poll(self, seconds: float) -> None:
         """Update every `seconds`, in a thread, until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(seconds)
-            await asyncio.to_thread(self.update)
+            update = loop.run_in_executor(None, self.update)
+            _, pending = await asyncio.wait([update], timeout=STALL_SECONDS)
+            if pending:
+                self.unreachable = f"The {self.alias} cannot be read or loaded now."
+            await update
 
     def update(self) -> None:
         """Read the pointer; when it has moved, load, verify and serve the version it names."""
