@@ -26,8 +26,8 @@ def name_of(path: Path) -> str:
 
 
 def is_private(name: str) -> bool:
-    """Return whether a name has a leading underscore and is no dunder."""
-    return name.startswith("_") and not name.endswith("__") and name != "_"
+    """Return whether a name is private: no dunder, and not the documented `os._exit`."""
+    return name.startswith("_") and not name.endswith("__") and name not in ("_", "_exit")
 
 
 def defined(tree: ast.Module) -> set[str]:

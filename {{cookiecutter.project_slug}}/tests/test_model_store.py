@@ -2,13 +2,11 @@
 
 import socket
 import threading
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from multiplying import MANIFEST
 
-from project_package import model_store
 from project_package.bundle import Bundle, digest, pack
 from project_package.errors import UserError
 from project_package.model_store import Pointer, Store, StoreUnreachable
@@ -143,7 +141,6 @@ def test_address_is_named_without_its_password(password: str) -> None:
 
 
 def test_bucket_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_store, "RETRY_TIMEOUT", timedelta(seconds=1))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         settings = {"ENDPOINT": address, "ALLOW_HTTP": "true", "TIMEOUT": "1s", "REGION": "x"}

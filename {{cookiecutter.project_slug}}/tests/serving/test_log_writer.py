@@ -15,7 +15,6 @@ from databases import stopped
 from servers import wait_until
 
 from project_package.prediction_log import PredictionLog
-from project_package.serving import log_writer
 from project_package.serving.log_writer import LogWriter
 from project_package.serving.prometheus import Metrics
 
@@ -159,9 +158,8 @@ def test_a_broken_connection_to_postgresql_loses_nothing(
 
 
 def test_a_database_that_does_not_answer_is_reported(
-    postgres: str, database: "psycopg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
+    postgres: str, database: "psycopg.Connection[Any]"
 ) -> None:
-    monkeypatch.setattr(log_writer, "STALL_SECONDS", 0.5)
     log = open_writer(postgres)
     wait_until(lambda: database.execute(TABLE).fetchone() == (True,))
     with stopped(postgres):

@@ -14,7 +14,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
 from servers import running, wait_until
 
-from project_package.serving import middleware
 from project_package.serving.log_config import PACKAGE
 from project_package.serving.middleware import InFlightLimit, add_middleware
 from project_package.serving.prometheus import Metrics
@@ -176,10 +175,7 @@ async def test_a_delayed_503_leaves_room_for_other_requests() -> None:
     assert b"requests_in_flight 0.0" in metrics.page()
 
 
-def test_a_request_ends_when_its_client_has_gone(
-    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(middleware, "GONE_SECONDS", 0)
+def test_a_request_ends_when_its_client_has_gone(metrics: Metrics) -> None:
     app = FastAPI()
     reached = threading.Event()
 

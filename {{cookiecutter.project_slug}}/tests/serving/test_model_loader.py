@@ -17,7 +17,6 @@ from servers import running, wait_until
 
 from project_package.bundle import Bundle
 from project_package.model_store import CHALLENGER, CHAMPION, Pointer
-from project_package.serving import model_loader
 from project_package.serving.model_loader import ModelLoader
 from project_package.serving.prometheus import Metrics
 
@@ -143,16 +142,13 @@ def test_loads_a_version_later_that_could_not_be_read(
     assert (loader.current().version, loader.unreachable) == ("2", "")
 
 
-def test_a_version_that_does_not_load_in_time_is_reported(
-    times: Published, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_version_that_does_not_load_in_time_is_reported(times: Published) -> None:
     ends = threading.Event()
 
     def load(bundle: Bundle) -> Any:
         ends.wait()
         return TIMES.load(bundle)
 
-    monkeypatch.setattr(model_loader, "STALL_SECONDS", 0.1)
     with TestClient(times.app()) as client:
         times.task = replace(TIMES, load=load)
         times.publish(2)

@@ -17,7 +17,6 @@ from pydantic import BaseModel
 from servers import running, wait_until
 
 from project_package.errors import Unavailable
-from project_package.serving import read_body as read_body_module
 from project_package.serving.app import error_response
 from project_package.serving.read_body import LARGE_AT_ONCE, Bodies, read_body
 from project_package.settings import Settings
@@ -144,12 +143,12 @@ def test_stops_at_the_first_invalid_item(times: Published) -> None:
 class Counted:
     """An application that counts the bodies which it holds at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, bodies: Bodies) -> None:
         self.now = 0
         self.most = 0
         self.app = FastAPI()
         self.app.state.settings = Settings()
-        self.app.state.bodies = Bodies(None)
+        self.app.state.bodies = bodies
         self.app.post("/")(self.post)
         self.app.add_exception_handler(Unavailable, error_response)
 
@@ -175,7 +174,7 @@ class Text(BaseModel):
 
 @pytest.mark.anyio
 async def test_large_bodies_are_answered_one_after_the_other() -> None:
-    counted = Counted()
+    counted = Counted(Bodies(None))
     assert await counted.send(*[100_000] * 20) == [200] * 20
     assert counted.most == LARGE_AT_ONCE
     assert await counted.send(*[100] * 20) == [200] * 20
@@ -183,9 +182,8 @@ async def test_large_bodies_are_answered_one_after_the_other() -> None:
 
 
 @pytest.mark.anyio
-async def test_refuses_bodies_that_are_too_large_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_body_module, "MAX_BYTES", 3_000_000)
-    counted = Counted()
+async def test_refuses_bodies_that_are_too_large_together() -> None:
+    counted = Counted(Bodies(None, max_bytes=3_000_000))
     assert sorted(await counted.send(*[1_000_000] * 5)) == [200] * 2 + [503] * 3
     assert await counted.send(*[1_000_000] * 2) == [200] * 2
 

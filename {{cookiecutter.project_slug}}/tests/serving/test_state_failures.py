@@ -19,7 +19,6 @@ from states import EmptyStore
 from totals import HISTORY
 
 from project_package.columns import Columns
-from project_package.serving import event_service
 from project_package.serving.event_service import EventService
 from project_package.state.event_store import StateUnavailable
 from project_package.state.sqlite import SqliteStore
@@ -91,11 +90,17 @@ class FullStore(SqliteStore):
             raise StateUnavailable("full")
 
 
-def test_a_full_event_store_stays_degraded_until_it_can_write(totals: Published) -> None:
+def open_full_store(totals: Published) -> FullStore:
+    """Let the applications use an event store that can be full."""
     store = FullStore(totals.root / "state.db", HISTORY)
     totals.open_events = lambda predictions, settings, _: EventService(
         HISTORY, store, predictions, settings
     )
+    return store
+
+
+def test_a_full_event_store_stays_degraded_until_it_can_write(totals: Published) -> None:
+    store = open_full_store(totals)
     with running(totals.app()) as url:
         assert ask(url, payment="a").status_code == 200
         store.is_full = True
@@ -122,12 +127,16 @@ def test_a_damaged_key_of_a_redis_fails_its_request_only(totals: Published, redi
 def test_no_event_expires_while_the_clock_is_wrong(
     totals: Published, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(event_service, "EXPIRY_SECONDS", 0)
+    store = open_full_store(totals)
     right = time.time
     with running(totals.app()) as url:
         assert ask(url, payment="a").status_code == 200
+        store.is_full = True
+        assert ask(url, payment="b").status_code == 503
         monkeypatch.setattr(time, "time", lambda: right() + 74 * 365 * 86_400)
-        wait_until(lambda: "clock was changed" in caplog.text)
+        store.is_full = False
+        wait_until(lambda: degraded(url) == [])  # the next maintenance has written
+        assert "clock was changed" in caplog.text
         monkeypatch.setattr(time, "time", right)
         assert ask(url, payment="b").json()["predictions"] == [{"y": 4}]
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +15,10 @@ from states import DAY, HISTORY, START, EmptyStore, Payment, batch, payment, ver
 
 from project_package.columns import Columns, concatenate
 from project_package.errors import UserError
-from project_package.state import event_store
 from project_package.state.event_store import EventStore, retention
 from project_package.state.open_store import open_store
+from project_package.state.redis import RedisStore
+from project_package.state.sqlite import SqliteStore
 
 
 @pytest.fixture
@@ -97,14 +100,14 @@ def test_reads_the_last_events_that_are_old_enough(address: str) -> None:
         assert shared["amount"].tolist() == [2, 3, 4, 5, 6, 7, 8, 9]
 
 
-def test_history_ends_after_a_number_of_events(
-    store: EventStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_store, "MAX_HISTORY", 5)
-    add(store, *(payment(f"{n}", card=f"{n // 4}") for n in range(12)))
-    rows = batch(*(payment("q", card=f"{n}", shop=f"{n}") for n in range(3)))
-    with store.transaction():
-        assert len(store.history(rows)) == 2
+def test_history_ends_after_a_number_of_events(address: str) -> None:
+    is_redis = address.startswith("redis")
+    kind = partial(RedisStore, address) if is_redis else partial(SqliteStore, Path(address))
+    with closing(kind(HISTORY, max_history=5)) as store:
+        add(store, *(payment(f"{n}", card=f"{n // 4}") for n in range(12)))
+        rows = batch(*(payment("q", card=f"{n}", shop=f"{n}") for n in range(3)))
+        with store.transaction():
+            assert len(store.history(rows)) == 2
 
 
 @pytest.mark.parametrize("far", [START - 10_000 * DAY, 2**31 * 1000 + 20_000 * DAY])

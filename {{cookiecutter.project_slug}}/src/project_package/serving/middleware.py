@@ -60,12 +60,13 @@ def add_middleware(
 class Disconnects:
     """Stop a request whose client has gone, so that what waits for an answer is dropped.
 
-    A client is looked for when its answer takes longer than `GONE_SECONDS`. Nobody receives the
+    A client is looked for when its answer takes longer than some seconds. Nobody receives the
     status of such a request; it is that of nginx.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, seconds: float = GONE_SECONDS) -> None:
         self.app = app
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -75,31 +76,30 @@ class Disconnects:
         with ExitStack() as stack:
             try:
                 async with asyncio.timeout(None) as presence:
-                    await self.app(scope, _watched(receive, presence, stack), send)
+                    await self.app(scope, self._watch(receive, presence, stack), send)
             except TimeoutError:
                 if not presence.expired():
                     raise
                 await Response(status_code=499)(scope, receive, send)
 
+    def _watch(self, receive: Receive, presence: asyncio.Timeout, stack: ExitStack) -> Receive:
+        """Let `presence` expire when the client goes after its body has arrived."""
+        loop = asyncio.get_running_loop()
 
-def _watched(receive: Receive, presence: asyncio.Timeout, stack: ExitStack) -> Receive:
-    """Let `presence` expire when the client goes after its body has arrived."""
-    loop = asyncio.get_running_loop()
+        async def wait_for_disconnect() -> None:
+            if (await receive())["type"] == "http.disconnect":
+                presence.reschedule(loop.time())
 
-    async def watch() -> None:
-        if (await receive())["type"] == "http.disconnect":
-            presence.reschedule(loop.time())
+        def start() -> None:
+            stack.callback(loop.create_task(wait_for_disconnect()).cancel)
 
-    def start() -> None:
-        stack.callback(loop.create_task(watch()).cancel)
+        async def receive_body() -> Message:
+            message = await receive()
+            if not message.get("more_body"):
+                stack.callback(loop.call_later(self.seconds, start).cancel)
+            return message
 
-    async def receive_and_watch() -> Message:
-        message = await receive()
-        if not message.get("more_body"):
-            stack.callback(loop.call_later(GONE_SECONDS, start).cancel)
-        return message
-
-    return receive_and_watch
+        return receive_body
 
 
 class InFlightLimit:

@@ -42,9 +42,10 @@ Parsed = TypeVar("Parsed")
 class Bodies:
     """What the bodies of all requests have in common; `app.state.bodies`."""
 
-    def __init__(self, thread: Executor | None) -> None:
+    def __init__(self, thread: Executor | None, max_bytes: int = MAX_BYTES) -> None:
         """Take the thread that validates bodies; the event loop does it without one."""
         self.thread = thread
+        self.max_bytes = max_bytes
         self.bytes = 0  # that have arrived for requests which are not answered yet
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
@@ -131,7 +132,7 @@ async def _append(request: Request, content: bytearray) -> None:
             bodies.bytes += len(chunk)
             if len(content) > megabytes * MEGABYTE:
                 break
-            if bodies.bytes > max(MAX_BYTES, megabytes * MEGABYTE):
+            if bodies.bytes > max(bodies.max_bytes, megabytes * MEGABYTE):
                 raise Unavailable("The requests in flight are too large together: retry later.")
         else:
             return

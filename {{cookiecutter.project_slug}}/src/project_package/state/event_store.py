@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -38,7 +38,8 @@ class EventRefused(StateUnavailable):
     concerns_all = False
 
 
-class LookBack(NamedTuple):
+@dataclass(frozen=True)
+class LookBack:
     """The events of an entity that features of some rows read; times in milliseconds."""
 
     since: int
@@ -124,15 +125,17 @@ def look_backs(history: History, rows: Columns) -> dict[EntityId, LookBack]:
     return result
 
 
-def first_rows(history: History, rows: Columns, read: Callable[[EntityId], int]) -> Columns:
-    """Return the rows, at least one, whose histories have up to `MAX_HISTORY` events together.
+def first_rows(
+    history: History, rows: Columns, read: Callable[[EntityId], int], max_events: int
+) -> Columns:
+    """Return the first rows whose histories have up to `max_events` together, at least one.
 
     `read` is called once for each of their entities and returns how many events it has.
     """
     done = 0
     count = 0
     known = set[EntityId]()
-    while done < length(rows) and count <= MAX_HISTORY:
+    while done < length(rows) and count <= max_events:
         for entity in history.entities:
             key = entity.name, rows[entity.name][done]
             if key not in known:

@@ -26,6 +26,7 @@ from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.history import History, HistoryRows
 from ..errors import UserError
 from .event_store import (
+    MAX_HISTORY,
     MILLISECOND,
     OTHER_COLUMNS,
     PROBE_BYTES,
@@ -81,9 +82,16 @@ def _reported() -> Iterator[None]:
 class RedisStore:
     """The events of a use case in a Redis."""
 
-    def __init__(self, url: str, history: History, claim_seconds: float = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        history: History,
+        claim_seconds: float = 10,
+        max_history: int = MAX_HISTORY,
+    ) -> None:
         """Parse the URL, or raise UserError. The Redis need not be there yet."""
         self._history = history
+        self._max_history = max_history
         self._columns = columns_of(history.event)
         self._key = {name: self._columns[name] for name in history.key}
         kinds = {name: kind.__name__ for name, kind in self._columns.items()}
@@ -147,7 +155,7 @@ class RedisStore:
         counts = dict(zip(asked, replies[::2], strict=True))
         oldest = dict(zip(asked, replies[1::2], strict=True))
         # 2. Read the keys of the events, then the events.
-        rows = first_rows(self._history, rows, counts.__getitem__)
+        rows = first_rows(self._history, rows, counts.__getitem__, self._max_history)
         asked = look_backs(self._history, rows)
         for (name, number), back in asked.items():
             first = oldest[name, number][0][1] if oldest[name, number] else f"({back.since}"

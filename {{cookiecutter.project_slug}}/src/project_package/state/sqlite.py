@@ -16,6 +16,7 @@ from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.history import History, HistoryRows
 from ..errors import UserError
 from .event_store import (
+    MAX_HISTORY,
     OTHER_COLUMNS,
     PROBE_BYTES,
     EntityId,
@@ -49,9 +50,16 @@ ORDER BY timestamp"""
 class SqliteStore:
     """The events of a use case in a SQLite file."""
 
-    def __init__(self, path: Path, history: History, busy_seconds: float = 5) -> None:
+    def __init__(
+        self,
+        path: Path,
+        history: History,
+        busy_seconds: float = 5,
+        max_history: int = MAX_HISTORY,
+    ) -> None:
         """Open or create the file, or raise UserError. Writers wait up to `busy_seconds`."""
         self._history = history
+        self._max_history = max_history
         self._busy_seconds = busy_seconds
         self._columns = columns_of(history.event)
         self._key = {name: self._columns[name] for name in history.key}
@@ -138,12 +146,12 @@ class SqliteStore:
         events = dict[EntityId, list[tuple[Any, ...]]]()
 
         def read(key: EntityId) -> int:
-            values = {"id": key[1], **asked[key]._asdict()}
+            values = {"id": key[1], **vars(asked[key])}
             events[key] = self._file.execute(self._reads[key[0]], values).fetchall()
             events[key].sort()  # by time, then id: in SQL it takes four times as long
             return len(events[key])
 
-        rows = first_rows(self._history, rows, read)
+        rows = first_rows(self._history, rows, read, self._max_history)
         own = self._ids(rows) if self._history.request_is_event else set()
         histories = {}
         for entity in self._history.entities:
