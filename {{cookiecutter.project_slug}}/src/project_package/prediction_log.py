@@ -22,14 +22,9 @@ from .settings import Settings
 SQLITE = "sqlite:///"
 HASH_BYTES = 8
 KEY_BYTES = 32
-CONNECT = {  # of PostgreSQL
-    "connect_timeout": 5,  # seconds
-    "options": "-c statement_timeout=10000",  # milliseconds
-    # A host that vanished is noticed after 10 s, whether we send or wait for an answer.
-    "tcp_user_timeout": 10_000,  # milliseconds
-    "keepalives_idle": 5,  # seconds
-    "keepalives_interval": 5,
-}
+CONNECT = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}  # of PostgreSQL: s, ms
+KEEP_ALIVE = {"keepalives_idle": 5, "keepalives_interval": 5, "tcp_user_timeout": 10_000}
+"""How PostgreSQL's client notices a host that vanished: after 10 s (s, s, ms)."""
 PREDICTIONS = sa.Table(
     "predictions",
     sa.MetaData(),
@@ -126,7 +121,7 @@ def _engine(url: str | sa.URL) -> sa.Engine:
             return sa.create_engine(url, json_serializer=str)
         if url.startswith(("postgresql://", "postgres://")):
             url = f"postgresql+psycopg://{url.partition('://')[2]}"
-            return sa.create_engine(url, connect_args=CONNECT, json_serializer=str)
+            return sa.create_engine(url, connect_args=CONNECT | KEEP_ALIVE, json_serializer=str)
     except ModuleNotFoundError:
         raise UserError("LOG_URL needs a driver: run `uv sync --extra postgresql`.") from None
     except (ArgumentError, ValueError):  # their messages may quote the password

@@ -29,6 +29,7 @@ def answered(*customers: str, x: float = 0.5, entity: str = "customer") -> Any:
     return SimpleNamespace(
         served=SimpleNamespace(version="3", task=SimpleNamespace(id="event", entity=entity)),
         rows={"event": events, "customer": np.array(customers, object)},
+        predictions={},
         monitored={"x": np.full(len(customers), x), "kind": np.full(len(customers), "é")},
         responses=[json.dumps({"score": x})] * len(customers),
     )
@@ -111,15 +112,30 @@ def test_writes_what_waited_when_its_database_recovers(file: Path) -> None:
     assert len(run(file)) == 1
 
 
-def test_drops_and_counts_predictions_beyond_the_queue(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rows", "large"),
+    [
+        (1, {"responses": ["x" * 2**20]}),
+        (1, {"predictions": {"text": np.array(["x" * 2**20], object)}}),
+        (1, {"predictions": {"image": np.zeros((1, 2**20), np.uint8)}}),
+        (800, {}),
+    ],
+    ids=["response", "text", "image", "rows"],
+)
+def test_drops_and_counts_predictions_beyond_64_mib(
+    tmp_path: Path, rows: int, large: dict[str, Any]
+) -> None:
     metrics = Metrics()
     log = open_writer(f"sqlite:///{tmp_path / 'none' / 'p.db'}", metrics=metrics)
     wait_until(lambda: "unable to open database file" in log.error)
-    for _ in range(3):
-        log.write(answered(*["ann"] * 60_000), "champion")
-    assert b"log_dropped_total 120000.0" in metrics.page()
+    megabyte = answered(*["ann"] * rows)
+    vars(megabyte).update(large)
+    for _ in range(100):
+        log.write(megabyte, "champion")
+    dropped = metrics.registry.get_sample_value("log_dropped_total") or 0
+    assert 30 <= dropped / rows <= 45
     log.close()
-    assert b"log_dropped_total 180000.0" in metrics.page()
+    assert metrics.registry.get_sample_value("log_dropped_total") == 100 * rows
 
 
 @pytest.fixture

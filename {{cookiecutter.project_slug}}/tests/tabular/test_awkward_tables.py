@@ -124,7 +124,8 @@ def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
         (("",), "f has no values: it is ignored"),
         (range(COUNT), "f differs in every row: if it numbers rows or orders"),
         ([f"{y},{n:03}" for n, y in enumerate(Y)], "f predicts the target nearly alone"),
-        ([f"text {n} " * 9 for n in range(COUNT)], "f has many different texts: it is ignored"),
+        ([f"text {n} " * 9 for n in range(COUNT)], "f has long or many different texts"),
+        (("short", "long" * 300), "f has long or many different texts: it is ignored"),
     ],
 )
 def test_people_are_warned(values: Iterable[Any], warning: str, tmp_path: Path) -> None:
@@ -178,12 +179,17 @@ def test_wrong_edit_is_refused(old: str, new: str, message: str, tmp_path: Path)
         loaded(tmp_path)
 
 
-@pytest.mark.parametrize("value", ["inf", "1e300", "", "NA", "abc"])
-def test_value_that_no_model_takes_is_refused_everywhere(value: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [*(("x", value) for value in ("inf", "1e300", "", "NA", "abc")), ("plan", "long" * 300)],
+)
+def test_value_that_no_model_takes_is_refused_everywhere(
+    name: str, value: str, tmp_path: Path
+) -> None:
     proposed(tmp_path, TABLE)
     training, params = loaded(tmp_path)
-    write(tmp_path / "own.csv", {**TABLE, "x": [value, *X[1:]]})
-    with pytest.raises(UserError, match=(message := r"- x must .*: 1 row breaks this rule")):
+    write(tmp_path / "own.csv", {**TABLE, name: [value, *[*TABLE[name]][1:]]})
+    with pytest.raises(UserError, match=(message := f"- {name} must .*: 1 row breaks this rule")):
         loaded(tmp_path)
     with pytest.raises(UserError, match=message):
         training.read_batch(params, tmp_path / "own.csv", tmp_path)

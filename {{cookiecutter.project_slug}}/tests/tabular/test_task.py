@@ -83,6 +83,13 @@ def test_identifiers_reach_the_log_and_numbers_are_watched() -> None:
     assert not {"customer", "firm"} & watched.keys()
 
 
+def test_the_log_has_the_first_100_characters_of_a_category() -> None:
+    task, model = served("left")
+    body = json.dumps({**ASKED, "class": "g" * 900, "active": True})
+    table = task.to_rows([task.request.model_validate_json(body)])
+    assert task.monitored(table, model.predict(table))["class"].tolist() == ["g" * 100]
+
+
 def test_tasks_of_other_targets_have_other_names() -> None:
     assert len({served(target)[0].name for target in ("left", "plan", "spent")}) == 3
 

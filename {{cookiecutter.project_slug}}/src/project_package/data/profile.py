@@ -12,7 +12,7 @@ from duckdb import DuckDBPyRelation
 
 from .import_rows import quoted
 from .table_rules import COMMA, known_text
-from .table_schema import LARGEST, Column, Role, Schema, validated
+from .table_schema import LARGEST, LONGEST_CATEGORY, Column, Role, Schema, validated
 
 NULLS = (
     *("NA", "N/A", "#N/A", "n/a", "n.a.", "<NA>", "NULL", "null", "None"),
@@ -33,7 +33,8 @@ count(*) FILTER (regexp_full_match(v, '[+-]?(\d+|[1-9]\d{{0,2}}[.,]\d{{3}})')) A
 count(*) FILTER (regexp_full_match(v, '[-+ $€£¥]*\d[\d.,'' ]*(e[-+]?\d+)?[ %$€£¥]*')) AS numeric,
 count(*) FILTER (lower(v) IN ('true', 'false')) AS booleans,
 count(*) FILTER (year(TRY_CAST(v AS TIMESTAMPTZ)) > 999) AS dates,
-coalesce(avg(length(v)), 0) AS length, min(v) AS first, min(v) FILTER (n IS NULL) AS odd
+coalesce(avg(length(v)), 0) AS length, max(length(v)) AS longest,
+min(v) AS first, min(v) FILTER (n IS NULL) AS odd
 """
 """Of texts v and their numbers, n with a decimal point and c with a comma: `grouped` may have marks
 of thousands, `numeric` are digits with marks or units, `odd` is a value that is no number."""
@@ -153,7 +154,11 @@ def read_as(counts: SimpleNamespace) -> Column:
         changes = {"type": "date"}
     elif counts.formats:
         changes = {"type": "date", "format": counts.formats[0]}
-    elif counts.different <= max(CATEGORIES, counts.known / 2) and counts.length <= LONGEST:
+    elif (
+        counts.different <= max(CATEGORIES, counts.known / 2)
+        and counts.length <= LONGEST
+        and counts.longest <= LONGEST_CATEGORY
+    ):
         changes = {"type": "category", "others": counts.different > CATEGORIES}
     return column.model_copy(update=changes)
 
@@ -174,10 +179,8 @@ def guess_role(
         role: Role = "ignored" if "id" in taken else "id"
         return role, f"is different in every row: it has the role {role}"
     if column.type == "text":
-        return (
-            "ignored",
-            "is text: it is ignored" if numeric else "has many different texts: it is ignored",
-        )
+        kind = "is text" if numeric else "has long or many different texts"
+        return "ignored", f"{kind}: it is ignored"
     if named and counts.different > CATEGORIES and "group" not in taken:
         return "group", "looks like an id that repeats: rows with the same stay together (group)"
     numbers = "differs in every row: if it numbers rows or orders, make it ignored"

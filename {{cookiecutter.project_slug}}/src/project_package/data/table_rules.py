@@ -7,7 +7,7 @@ import pandera.polars as pa
 import polars as pl
 
 from .import_rows import Layout, Type, quoted
-from .table_schema import LARGEST, SCHEMA, Column, ColumnType, Schema
+from .table_schema import LARGEST, LONGEST_CATEGORY, SCHEMA, Column, ColumnType, Schema
 
 STORED: Mapping[ColumnType, tuple[Type, Any]] = {
     "number": ("DOUBLE", pl.Float64),
@@ -80,6 +80,9 @@ def _checks(column: Column, limits: bool) -> Iterator[pa.Check]:
         yield pa.Check.in_range(low, high, error=within)
     if column.type == "integer":
         yield pa.Check(_is_whole, error=f"must be a whole number, {edit}")
+    if column.type == "category":
+        short = f"must have at most {LONGEST_CATEGORY:,} characters, {edit}"
+        yield pa.Check.str_length(0, LONGEST_CATEGORY, error=short)
     if limits and column.categories and not column.others:
         yield pa.Check.isin(column.categories, error=f"must be one of its categories, {edit}")
 

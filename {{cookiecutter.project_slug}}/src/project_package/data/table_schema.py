@@ -22,6 +22,8 @@ PATTERN = re.compile(r"\*|\^.*\$", re.DOTALL)
 """Names that polars takes for several columns."""
 LARGEST = 1e30
 """Larger numbers would overflow in the float32 arithmetic of graphs."""
+LONGEST_CATEGORY = 1_000
+"""Characters. A column with longer values is text."""
 
 
 class Column(Frozen):

@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from datetime import UTC, datetime
+from sys import getsizeof
 from typing import Any
 
 from pydantic_core import to_json
@@ -23,8 +24,9 @@ FLUSH_SECONDS = 0.1
 RETRY_SECONDS = 1
 STALL_SECONDS = 5
 DELETE_SECONDS = 600
-MAX_WAITING = 100_000
-"""Rows in memory; further ones are dropped."""
+MAX_BYTES = 64 * 2**20
+"""Memory of the rows that wait; further ones are dropped."""
+ROW_BYTES = 1_000  # of a row that is ready to be inserted, without its texts
 log = logging.getLogger(__name__)
 
 
@@ -37,8 +39,8 @@ class LogWriter:
         self._error = ""
         self._flushed = math.inf  # it has not started
         self._lock = threading.Lock()
-        self._waiting_rows = 0
-        self._waiting: list[tuple[dict[str, Any], PredictedBatch]] = []
+        self._waiting_bytes = 0
+        self._waiting: list[tuple[dict[str, Any], PredictedBatch, int]] = []
         self._batches: list[list[dict[str, Any]]] = []
         self._next_deletion = 0.0
         self._stop = threading.Event()
@@ -52,15 +54,14 @@ class LogWriter:
 
     def write(self, batch: PredictedBatch, role: str) -> None:
         """Queue answers; drop and count them when too many wait. Never waits for the database."""
-        rows = len(batch.responses)
+        size = _bytes_of(batch)
+        shared = {"time": datetime.now(UTC), "version": batch.served.version, "role": role}
         with self._lock:
-            if self._waiting_rows + rows > MAX_WAITING:
-                self._metrics.log_dropped.inc(rows)
+            if self._waiting_bytes + size > MAX_BYTES:
+                self._metrics.log_dropped.inc(len(batch.responses))
             else:
-                version = batch.served.version
-                shared = {"time": datetime.now(UTC), "version": version, "role": role}
-                self._waiting.append((shared, batch))
-                self._waiting_rows += rows
+                self._waiting.append((shared, batch, size))
+                self._waiting_bytes += size
 
     def start(self) -> None:
         """Start to write."""
@@ -77,9 +78,10 @@ class LogWriter:
 
     def drop(self) -> None:
         """Count the rows that wait as dropped, and say how many in the server's log."""
-        if self._waiting_rows:
-            log.warning("predictions are not logged", extra={"rows": self._waiting_rows})
-            self._metrics.log_dropped.inc(self._waiting_rows)
+        waiting = [*self._batches, *(batch.responses for _, batch, _ in self._waiting)]
+        if rows := sum(map(len, waiting)):
+            log.warning("predictions are not logged", extra={"rows": rows})
+            self._metrics.log_dropped.inc(rows)
 
     def _run(self) -> None:
         while not self._stop.wait(RETRY_SECONDS if self.error else FLUSH_SECONDS):
@@ -103,21 +105,16 @@ class LogWriter:
         with self._lock:
             waiting = self._waiting
             self._waiting = []
-        for shared, batch in waiting:  # at once: a row to predict can be an image
+        for shared, batch, _ in waiting:  # at once: a row to predict can be an image
             try:
                 self._batches.append(self._to_rows(shared, batch))
             except Exception as error:  # noqa: BLE001  the use case's `monitored` may raise any
                 log.warning("predictions are not logged", extra={"reason": repr(error)})
                 self._metrics.log_dropped.inc(len(batch.responses))
-                self._release(len(batch.responses))
         self.prediction_log.insert(self._batches)
-        self._release(sum(map(len, self._batches)))
         self._batches = []
-
-    def _release(self, rows: int) -> None:
-        """Make room for a number of rows."""
         with self._lock:
-            self._waiting_rows -= rows
+            self._waiting_bytes = sum(size for *_, size in self._waiting)
 
     def _to_rows(self, shared: dict[str, Any], batch: PredictedBatch) -> list[dict[str, Any]]:
         """Return the rows of a batch of answers, each with the columns that all share."""
@@ -131,6 +128,14 @@ class LogWriter:
         hashed = self.prediction_log.hash
         columns = (map(hashed, events), map(hashed, entities), monitored, responses)
         return [shared | dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _bytes_of(batch: PredictedBatch) -> int:
+    """Return how much memory a batch may take until it is written: arrays, texts and rows."""
+    columns = [*batch.rows.values(), *batch.predictions.values()]
+    objects = [value for column in columns if column.dtype.hasobject for value in column.flat]
+    texts = sum(map(getsizeof, [*objects, *batch.responses]))
+    return texts + sum(column.nbytes for column in columns) + ROW_BYTES * len(batch.responses)
 
 
 def _to_json(columns: Columns) -> list[str]:

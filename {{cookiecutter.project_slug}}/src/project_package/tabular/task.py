@@ -17,6 +17,7 @@ from .problem import Problem
 from .schemas import ClassResponse, NumberResponse, Reason, request_type
 
 MONITORED = 20  # features in the prediction log
+LOGGED = 100  # characters of a category there
 
 
 def graph_inputs(problem: Problem, rows: Columns) -> Columns:
@@ -87,7 +88,10 @@ def monitored(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
         answers = {"answer probability": predictions["probabilities"][:, -1]}
     else:
         answers = {f"answer {n}": predictions[n] for n in ("prediction", "low", "high")}
-    return {**{name: rows[name] for name in problem.features[:MONITORED]}, **answers}
+    features = {name: rows[name] for name in problem.features[:MONITORED]}
+    for name in features.keys() & problem.categories:
+        features[name] = np.array([value[:LOGGED] for value in rows[name]], object)
+    return {**features, **answers}
 
 
 def make_task(bundle: Bundle) -> Task:
