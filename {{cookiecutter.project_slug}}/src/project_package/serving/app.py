@@ -39,7 +39,6 @@ from .prometheus import Metrics
 from .read_body import Bodies
 from .shadow import Shadow
 
-WATCH_SECONDS = 1
 CLOSE_SECONDS = 5  # for what still runs when no request is answered any more
 log = logging.getLogger(__name__)
 
@@ -186,14 +185,13 @@ class Services:
         """Set the metric `degraded`, and log when a part fails or recovers, until cancelled."""
         before: dict[str, str] = {}
         while True:
-            errors = self.errors()
-            for part, error in errors.items():
+            for part, error in self.errors().items():
                 self.metrics.degraded.labels(part).set(bool(error))
                 if bool(error) != bool(before.get(part)):
                     event = "a part cannot be used" if error else "a part can be used again"
                     log.warning(event, extra={"part": part, "reason": error})
-            before = errors
-            await asyncio.sleep(WATCH_SECONDS)
+                before[part] = error
+            await asyncio.sleep(1)
 
     @asynccontextmanager
     async def run(self, _: FastAPI) -> AsyncIterator[None]:
