@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -99,6 +100,21 @@ def test_deletes_old_predictions(file: Path) -> None:
         log.close()
         assert len(run(file)) == remaining
         run(file, "UPDATE predictions SET time = datetime('now', '-10 days')")
+
+
+def test_deletes_nothing_while_the_clock_is_wrong(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_writer(f"sqlite:///{file}")
+    first.write(answered("ann"), "champion")
+    first.close()
+    run(file, "UPDATE predictions SET time = datetime('now', '-10 days')")
+    log = LogWriter(PredictionLog(f"sqlite:///{file}", KEY, retention_days=9), Metrics())
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + 74 * 365 * 86_400)
+    log.start()
+    log.close()
+    assert len(run(file)) == 1
 
 
 def test_writes_what_waited_when_its_database_recovers(file: Path) -> None:

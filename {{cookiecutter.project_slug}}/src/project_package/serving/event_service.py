@@ -4,7 +4,6 @@ The modules `event_*` exist only in projects whose features read earlier events.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,16 +20,15 @@ from ..settings import Settings
 from ..state.event_store import MILLISECOND, EventStore, StateUnavailable, retention
 from ..state.open_store import open_store, store_address
 from .batching import MicroBatcher
+from .clock import Clock
 from .event_and_label_routes import add_event_routes
 from .event_transactions import EventTransactions
 from .predicted_batch import Prediction
 from .prediction_service import PredictionService, Requests
 
 EXPIRY_SECONDS = 60.0  # how often expired events are deleted
-CLOCK_SECONDS = 86_400  # by how much the clock may be changed: retention has some days to spare
 Items = TypeVar("Items")
 Results = TypeVar("Results")
-log = logging.getLogger(__name__)
 
 
 class EventService:
@@ -54,7 +52,7 @@ class EventService:
         self._transactions = transactions = EventTransactions(history, store, predictions.canary)
         self._predictions = predictions
         self._thread = ThreadPoolExecutor(1, "event-store")
-        self._clock = time.time() - time.monotonic()
+        self._clock = Clock()
         # A slow event store leaves some room for requests that do not need it. With half of it,
         # refusals, which need a validated body, took as much time as answers at 512 connections.
         room = asyncio.Semaphore(max(1, settings.serve_max_in_flight * 7 // 8))
@@ -121,11 +119,9 @@ class EventService:
 
     def _expiry(self) -> int:
         """Return when events that expire now were received, in milliseconds."""
-        now = time.time()
-        if abs(now - time.monotonic() - self._clock) > CLOCK_SECONDS:
-            log.warning("the clock was changed: no event expires until the server is restarted")
+        if not self._clock.is_right():
             return 0
-        return round(now * 1000) - retention(self._history) // MILLISECOND
+        return round(time.time() * 1000) - retention(self._history) // MILLISECOND
 
 
 def open_events(predictions: PredictionService, settings: Settings, root: Path) -> EventService:

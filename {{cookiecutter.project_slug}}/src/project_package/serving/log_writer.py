@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from ..columns import Columns
 from ..errors import Unavailable
 from ..prediction_log import PredictionLog
+from .clock import Clock
 from .predicted_batch import PredictedBatch
 from .prometheus import Metrics
 
@@ -43,6 +44,7 @@ class LogWriter:
         self._waiting: list[tuple[dict[str, Any], PredictedBatch, int]] = []
         self._batches: list[list[dict[str, Any]]] = []
         self._next_deletion = 0.0
+        self._clock = Clock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
 
@@ -93,7 +95,8 @@ class LogWriter:
         try:
             if self._waiting or self._batches:
                 self._insert()
-            if time.monotonic() >= self._next_deletion and not self.prediction_log.delete_old():
+            is_due = time.monotonic() >= self._next_deletion
+            if is_due and not (self._clock.is_right() and self.prediction_log.delete_old()):
                 self._next_deletion = time.monotonic() + DELETE_SECONDS
             self._error = ""
         except Unavailable as error:
