@@ -84,9 +84,12 @@ def predict(
 @app.command(epilog="Example: `ml erase C0001234`")
 def erase(
     context: typer.Context,
-    entity: Annotated[str, typer.Argument(metavar="ID", help="Of a customer, a product...")],
+    entity: Annotated[str, typer.Argument(metavar="ID", help="The id of a customer, a product...")],
     kind: Annotated[
-        str, typer.Option("--entity", metavar="KIND", help="Column of the id, if not the main one.")
+        str,
+        typer.Option(
+            "--entity", metavar="KIND", help="The column that has the id, if not that of answers."
+        ),
     ] = "",
     quiet: Quiet = False,
 ) -> None:

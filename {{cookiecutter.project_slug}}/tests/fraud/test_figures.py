@@ -74,12 +74,14 @@ def test_caption_and_summary_count_frauds_and_alarms() -> None:
     assert f"finds {hits:,} with {alarms:,} alarms" in summary(rows, predictions)[0]
 
 
-def test_summary_names_terminals_with_more_payments_than_count() -> None:
+def test_summary_names_busy_terminals_but_no_cards() -> None:
     rows, predictions = scored(100)
     assert len(summary(rows, predictions)) == 1
-    names = np.array([f"T{n % 5}" for n in range(100)], object)
-    count = np.where(names == "T0", 100.0, 2_000.0)
-    busy = {**rows, "terminal_id": names, "terminal_count_30d": count}
-    assert summary(busy, predictions)[1:] == (
-        "Features count the last 2,000 payments only of 4 busy terminals: T1, T2, T3, ....",
+    names = np.array([f"N{n % 5}" for n in range(100)], object)
+    count = np.where(names == "N0", 100.0, 2_000.0)
+    busy = {"customer_id": names, "customer_count_30d": count}
+    busy |= {"terminal_id": names, "terminal_count_30d": count}
+    assert summary({**rows, **busy}, predictions)[1:] == (
+        "Of 4 cards features count the last 2,000 payments only.",
+        "Of 4 terminals (N1, N2, N3, ...) features count the last 2,000 payments only.",
     )

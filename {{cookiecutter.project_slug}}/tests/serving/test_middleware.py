@@ -11,11 +11,17 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from servers import running, wait_until
 
 from project_package.serving.log_config import PACKAGE
-from project_package.serving.middleware import InFlightLimit, add_middleware
+from project_package.serving.middleware import (
+    AccessLog,
+    Disconnects,
+    InFlightLimit,
+    add_middleware,
+)
 from project_package.serving.prometheus import Metrics
 from project_package.settings import Settings
 
@@ -185,10 +191,33 @@ def test_a_request_ends_when_its_client_has_gone(metrics: Metrics) -> None:
         reached.set()
         await asyncio.sleep(60)
 
-    add_middleware(app, Settings(), metrics, exempt=())
+    app.add_middleware(Disconnects, seconds=0)
+    app.add_middleware(AccessLog, metrics=metrics)
     with running(app) as url:
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
         with socket.create_connection(address) as client:
             client.sendall(b"POST /waits HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n1")
             assert reached.wait(20)
         wait_until(lambda: b'requests_total{route="/waits",status="499"} 1.0' in metrics.page())
+
+
+def test_a_long_stream_is_no_failure(metrics: Metrics, caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+
+    @app.post("/stream")
+    async def stream(request: Request) -> StreamingResponse:
+        await request.body()
+
+        async def parts() -> AsyncIterator[str]:
+            for part in "abc":
+                yield part
+                await asyncio.sleep(0.05)
+
+        return StreamingResponse(parts())
+
+    app.add_middleware(Disconnects, seconds=0)
+    app.add_middleware(AccessLog, metrics=metrics)
+    with running(app) as url:
+        assert httpx2.post(f"{url}/stream", content=b"1").text == "abc"
+        wait_until(lambda: b'requests_total{route="/stream",status="200"} 1.0' in metrics.page())
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

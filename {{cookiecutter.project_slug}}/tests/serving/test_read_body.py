@@ -173,7 +173,7 @@ class Text(BaseModel):
 
 
 @pytest.mark.anyio
-async def test_large_bodies_are_answered_one_after_the_other() -> None:
+async def test_few_large_bodies_are_answered_at_once() -> None:
     counted = Counted(Bodies(None))
     assert await counted.send(*[100_000] * 20) == [200] * 20
     assert counted.most == LARGE_AT_ONCE

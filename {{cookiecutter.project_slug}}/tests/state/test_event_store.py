@@ -102,12 +102,17 @@ def test_reads_the_last_events_that_are_old_enough(address: str) -> None:
 
 def test_history_ends_after_a_number_of_events(address: str) -> None:
     is_redis = address.startswith("redis")
-    kind = partial(RedisStore, address) if is_redis else partial(SqliteStore, Path(address))
-    with closing(kind(HISTORY, max_history=5)) as store:
+    path = Path(address)
+    open_limited = partial(RedisStore, address) if is_redis else partial(SqliteStore, path)
+    with closing(open_limited(HISTORY, max_history=5)) as store:
         add(store, *(payment(f"{n}", card=f"{n // 4}") for n in range(12)))
         rows = batch(*(payment("q", card=f"{n}", shop=f"{n}") for n in range(3)))
         with store.transaction():
             assert len(store.history(rows)) == 2
+    few = replace(HISTORY, entities=tuple(replace(kind, rows=3) for kind in HISTORY.entities))
+    with closing(open_limited(few, max_history=5)) as store, store.transaction():
+        same = batch(*(payment(f"q{n}", card="0", shop="new") for n in range(4)))
+        assert len(store.history(same)) == 4
 
 
 @pytest.mark.parametrize("far", [START - 10_000 * DAY, 2**31 * 1000 + 20_000 * DAY])

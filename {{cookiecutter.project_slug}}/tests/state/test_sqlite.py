@@ -109,12 +109,12 @@ def test_a_full_disk_is_noticed_without_an_event(store: SqliteStore, path: Path)
 
 def test_events_received_at_a_wrong_time_expire_too(store: SqliteStore, path: Path) -> None:
     with store.transaction():
-        store.add(batch(*(payment(name) for name in "abc")))
+        store.add(batch(*(payment(f"{n}") for n in range(1_002))))
     with closing(sqlite3.connect(path)) as file, file:
-        file.execute("UPDATE events SET received = received + 1e12 WHERE payment_id = 'a'")
-        file.execute("UPDATE events SET received = 1000 WHERE payment_id = 'b'")
-    assert store.delete_expired(2000) == 2
-    assert names(path) == ["c"]
+        file.execute("UPDATE events SET received = received + 1e12 WHERE id <= 1000")
+        file.execute("UPDATE events SET received = 1000 WHERE id = 1001")
+    assert [store.delete_expired(2_000) for _ in range(3)] == [1_000, 1, 0]
+    assert names(path) == ["1001"]
 
 
 @pytest.mark.parametrize("is_replaced", [False, True])

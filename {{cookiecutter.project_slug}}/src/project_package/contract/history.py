@@ -12,7 +12,7 @@ from .task import Task
 
 HistoryRows: TypeAlias = Mapping[str, Columns]
 """Earlier rows by entity, in order of time: `timestamp` and the columns of the entity. Requests
-that are events and have an entity in common share one object, with all that any of them reads."""
+that are events of one entity share one object, with the events that any of them reads."""
 
 
 @dataclass(frozen=True)

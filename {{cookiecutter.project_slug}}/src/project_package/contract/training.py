@@ -190,8 +190,8 @@ class Training:
 
     make_task: Callable[[Bundle], Task]
     load_data: Callable[[Any, Path, Progress], None]
-    """Write validated rows into a new folder (params, folder, progress). Those of an entity can be
-    erased if they are in a Parquet file, with the id in the column `Task.entity`."""
+    """Write validated rows into a new folder (params, folder, progress). `ml data` leaves erased
+    entities out of Parquet files that have their ids in the column `Task.entity`."""
     split: Callable[[Any, Path], Splits]
     """Read the rows of a folder and split them by time, by group or at random (params, folder)."""
     candidates: tuple[Candidate, ...]

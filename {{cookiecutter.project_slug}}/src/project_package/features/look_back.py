@@ -12,7 +12,7 @@ def entities(features: Sequence[Feature]) -> tuple[Entity, ...]:
 
     How far back is the longest chain of windows over windows, in days and in rows. There is no
     limit in rows where the windows of an entity have different delays, or where a window with a
-    delay is read by another one: between the two ends may be any number of rows.
+    delay is read by another one: any number of rows may lie between.
 
     Raises:
         ValueError: a window of one entity reads a window of another; a request has the history of

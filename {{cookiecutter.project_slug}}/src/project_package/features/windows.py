@@ -26,8 +26,8 @@ MILLISECONDS_A_DAY = 86_400_000
 NO_ENTITY = -1
 """The code of a row that has no such entity: no window counts it, and its own are 0."""
 MAX_ROWS = 2_000
-"""Rows of a window: what one entity costs has a limit, however busy it is. In training, batches and
-the server a window counts the same ones, so features stay equal."""
+"""Rows of a window at most, which limits the cost of a busy entity. Training, batches and server
+count the same ones, so features stay equal."""
 UNIT = 10_000
 """Sums are exact in ten-thousandths: a value with more decimals is rounded to four."""
 

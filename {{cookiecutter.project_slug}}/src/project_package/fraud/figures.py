@@ -51,15 +51,13 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
 
 
 def limited(rows: Columns, entity: str, what: str, count: str) -> tuple[str, ...]:
-    """Name cards or terminals with more payments than windows have, if there are any."""
+    """Say how many cards or terminals fill the windows; name terminals, which are no persons."""
     names = np.unique(rows[entity][rows[count] >= MAX_ROWS]).tolist()
     if not names:
         return ()
-    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-    return (
-        f"Features count the last {MAX_ROWS:,} payments only of {len(names):,} busy {what}: "
-        f"{shown}.",
-    )
+    more = ", ..." if len(names) > SHOWN else ""
+    shown = f" ({', '.join(names[:SHOWN])}{more})" if entity == TERMINAL else ""
+    return (f"Of {len(names):,} {what}{shown} features count the last {MAX_ROWS:,} payments only.",)
 
 
 def finding(rows: Columns, scores: Columns, decision: Values) -> Figure:

@@ -41,7 +41,7 @@ def erase(project: Project, entity: str, kind: str = "") -> None:
         deleted.append(f"{project.events.erase_events(project, kind, entity):,} events")
     if log and kind == task.entity:
         deleted.append(f"{log.erase(entity):,} logged predictions")
-    note = f" The prediction log only has hashes of {task.entity}." if kind != task.entity else ""
+    note = f" The prediction log stores ids of {task.entity} only." if kind != task.entity else ""
     project.console.print(
         f"Deleted {' and '.join(deleted) or 'nothing'} of {kind} {entity}.{note} "
         f"{LIST} lists it: new data sets leave it out, older ones still have it."
@@ -83,7 +83,8 @@ def _read_list(project: Project) -> tuple[bytes, list[str]]:
     lines = path.read_text("utf-8").splitlines() if path.exists() else [first]
     if lines[:1] != [first]:
         raise UserError(
-            f"{path} was written with another key: restore LOG_KEY or the file predictions.key."
+            f"{path} was written with another key: restore LOG_KEY, or the .key file beside the "
+            "prediction log of that time."
         )
     return key, lines
 

@@ -99,21 +99,18 @@ class Registry:
         """Copy a version's files into the store; return a pointer to them."""
         bundle = self.files(version, BUNDLE)
         evidence = self.files(version, EVIDENCE)
+        bundle_digest = unpack(bundle).digest  # first: a damaged bundle is not published
         self.store.publish(version.number, EVIDENCE, evidence)
         self.store.publish(version.number, BUNDLE, bundle)
-        return Pointer(
-            version=version.number, digest=unpack(bundle).digest, evidence=digest(evidence)
-        )
+        return Pointer(version=version.number, digest=bundle_digest, evidence=digest(evidence))
 
     def set_champion(self, version: Version) -> None:
         """Publish a version and make it the champion."""
+        pointer = self._publish(version)
         old = self.store.pointer(CHAMPION)
         previous = old.previous if old else ()
-        if old and old.version != version.number:
+        if old is not None and old.version != version.number:  # it can be, after a killed promote
             previous = (old.version, *previous)
-        elif old:  # after a killed promote: its evidence is written again, and may be in part only
-            self.store.set_alias(CHAMPION, old.model_copy(update={"evidence": ""}))
-        pointer = self._publish(version)
         self.store.set_alias(CHAMPION, pointer.model_copy(update={"previous": previous}))
         self.champion()
 

@@ -9,8 +9,8 @@ from .project import Project
 def rollback(project: Project) -> int:
     """Make the previous champion the champion again; return its version.
 
-    The challenger alias of the other is removed: the next `ml promote` would promote it again. A
-    rollback that was interrupted is finished, and then goes back no further.
+    The challenger alias of the other is removed: the next `ml promote` would promote it again. If
+    MLflow has another champion, as after an interrupted rollback, only its alias is corrected.
 
     Raises:
         UserError: there is no champion, none before it, or the code does not fit that one.
@@ -24,7 +24,10 @@ def rollback(project: Project) -> int:
         # killed rollback replaced in the store only.
         if old and registered and registered.number not in (old.version, *old.previous[:1]):
             registry.champion()
-            project.console.print(f"Finished an interrupted rollback to version {old.version}.")
+            project.console.print(
+                "MLflow had another champion, as after an interrupted rollback: version "
+                f"{old.version} is the champion. Run `ml rollback` again to go back further."
+            )
             return old.version
         if old is None or not old.previous:
             raise UserError("There is no earlier champion to go back to: `ml models` lists all.")

@@ -39,7 +39,7 @@ from .prometheus import Metrics
 from .read_body import Bodies
 from .shadow import Shadow
 
-CLOSE_SECONDS = 5  # for what still runs when no request is answered any more
+CLOSE_SECONDS = 5  # to finish background work after the last request
 log = logging.getLogger(__name__)
 
 
@@ -142,6 +142,7 @@ class Services:
         self.predictions = PredictionService(canary, self.observe, metrics, settings)
         self.events = open_events(self.predictions, settings, root) if open_events else None
         self.predict = (self.events or self.predictions).predict
+        self.closing = "jobs"
 
     def served(self) -> Served:
         """Return the version that answers now, for the routes of a task."""
@@ -238,10 +239,10 @@ class Services:
             self.log.close()
 
     def abort(self) -> None:
-        """End the process: a thread that hangs would keep it, and its port, for ever."""
+        """End the process: a thread that hangs would keep it, and its port, forever."""
         if self.log:
             self.log.drop()
-        log.error("the server cannot finish what runs", extra={"part": self.closing})
+        log.error("the server does not stop: it is ended", extra={"part": self.closing})
         os._exit(70)  # the code of a crash
 
 

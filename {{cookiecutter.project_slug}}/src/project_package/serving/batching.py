@@ -35,12 +35,12 @@ class MicroBatcher(Generic[Item, Result]):
     def __init__(
         self,
         handle: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
-        room: asyncio.Semaphore,
+        slots: asyncio.Semaphore,
         seconds: float,
     ) -> None:
-        """Take the handler, how many items may wait or be handled at once, and for how long."""
+        """Take the handler, the slots of items that wait or are handled, and for how long."""
         self._handle = handle
-        self._room = room
+        self._slots = slots
         self._seconds = seconds
         self._max_items = MAX_BATCH_ROWS
         self._queue: deque[_Waiting[Item, Result]] = deque()
@@ -53,9 +53,9 @@ class MicroBatcher(Generic[Item, Result]):
         Raises:
             Unavailable: too many items wait already, or the result takes too long.
         """
-        if self._room.locked():
+        if self._slots.locked():
             raise Unavailable("Too many requests wait for an answer: retry later.")
-        async with self._room:
+        async with self._slots:
             result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
             self._queue.append(_Waiting(item, rows, result))
             if self._call is None:

@@ -18,5 +18,5 @@ class Clock:
         """Return whether the clock has not been changed by more than a day; warn if it has."""
         if abs(time.time() - time.monotonic() - self._start) <= MAX_CHANGE:
             return True
-        log.warning("the clock was changed: nothing is deleted until the server is restarted")
+        log.warning("the clock was changed, or stood still: nothing is deleted until a restart")
         return False

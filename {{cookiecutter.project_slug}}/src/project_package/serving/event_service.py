@@ -55,8 +55,8 @@ class EventService:
         self._clock = Clock()
         # A slow event store leaves some room for requests that do not need it. With half of it,
         # refusals, which need a validated body, took as much time as answers at 512 connections.
-        room = asyncio.Semaphore(max(1, settings.serve_max_in_flight * 7 // 8))
-        limits = room, settings.serve_answer_seconds
+        slots = asyncio.Semaphore(max(1, settings.serve_max_in_flight * 7 // 8))
+        limits = slots, settings.serve_answer_seconds
         add = partial(self._run, transactions.add_events)
         label = partial(self._run, transactions.set_labels)
         self._requests = MicroBatcher[Requests, list[Prediction]](self._predict, *limits)
@@ -84,7 +84,7 @@ class EventService:
     async def maintain(self, seconds: float) -> None:
         """Delete expired events every minute; retry sooner while the store cannot be used.
 
-        Each time is a write, and only such a one resets the error.
+        Each deletion writes, and only a successful write resets the error.
         """
         due = 0.0
         while True:

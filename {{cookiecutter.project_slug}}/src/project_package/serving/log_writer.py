@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from datetime import UTC, datetime
+from itertools import chain
 from sys import getsizeof
 from typing import Any
 
@@ -136,8 +137,8 @@ class LogWriter:
 def _bytes_of(batch: PredictedBatch) -> int:
     """Return how much memory a batch may take until it is written: arrays, texts and rows."""
     columns = [*batch.rows.values(), *batch.predictions.values()]
-    objects = [value for column in columns if column.dtype.hasobject for value in column.flat]
-    texts = sum(map(getsizeof, [*objects, *batch.responses]))
+    objects = [column.ravel().tolist() for column in columns if column.dtype.hasobject]
+    texts = sum(map(getsizeof, chain(batch.responses, *objects)))
     return texts + sum(column.nbytes for column in columns) + ROW_BYTES * len(batch.responses)
 
 

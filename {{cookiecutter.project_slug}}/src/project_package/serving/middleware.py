@@ -5,7 +5,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from functools import cache
 from itertools import count
@@ -31,7 +31,7 @@ FAILED = "Internal error: find the X-Request-ID of this answer in the server's l
 LOG_SECONDS = 1  # at most one refusal per route and status is logged in this time
 BUSY = "The server has too many requests in flight: try again."
 RETRY = {"Retry-After": "1"}
-GONE_SECONDS = 1.0
+GONE_SECONDS = 1.0  # a watch takes a task, and most answers take less
 REFUSAL_SECONDS = 1.0
 """Delay of a refusal, since some clients ignore Retry-After. With four times as many connections as
 may be in flight, refusals cost two thirds of the throughput without it, at most a sixth with it."""
@@ -58,10 +58,10 @@ def add_middleware(
 
 
 class Disconnects:
-    """Stop a request whose client has gone, so that what waits for an answer is dropped.
+    """Cancel a request whose client has disconnected, so that what waits for an answer is dropped.
 
-    A client is looked for when its answer takes longer than some seconds. Nobody receives the
-    status of such a request; it is that of nginx.
+    It waits for the disconnect from some seconds after the body has arrived until the response
+    begins; Starlette ends a stream itself. Nobody receives the status 499, which nginx uses too.
     """
 
     def __init__(self, app: ASGIApp, seconds: float = GONE_SECONDS) -> None:
@@ -73,33 +73,50 @@ class Disconnects:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        with ExitStack() as stack:
-            try:
-                async with asyncio.timeout(None) as presence:
-                    await self.app(scope, self._watch(receive, presence, stack), send)
-            except TimeoutError:
-                if not presence.expired():
-                    raise
-                await Response(status_code=499)(scope, receive, send)
+        client = _Client(receive, send, self.seconds)
+        try:
+            await self.app(scope, client.receive, client.send)
+        except asyncio.CancelledError:
+            if not client.is_gone:
+                raise
+            await Response(status_code=499)(scope, receive, send)
+        finally:
+            client.stop()
 
-    def _watch(self, receive: Receive, presence: asyncio.Timeout, stack: ExitStack) -> Receive:
-        """Let `presence` expire when the client goes after its body has arrived."""
-        loop = asyncio.get_running_loop()
 
-        async def wait_for_disconnect() -> None:
-            if (await receive())["type"] == "http.disconnect":
-                presence.reschedule(loop.time())
+class _Client:
+    """The client of a request, which is watched from some seconds after its body has arrived."""
 
-        def start() -> None:
-            stack.callback(loop.create_task(wait_for_disconnect()).cancel)
+    def __init__(self, receive: Receive, send: Send, seconds: float) -> None:
+        self.is_gone = False
+        self._receive = receive
+        self._send = send
+        self._seconds = seconds
+        self._request = asyncio.current_task()
+        self._stops: list[Callable[[], object]] = []
 
-        async def receive_body() -> Message:
-            message = await receive()
-            if not message.get("more_body"):
-                stack.callback(loop.call_later(self.seconds, start).cancel)
-            return message
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if not message.get("more_body"):
+            timer = asyncio.get_running_loop().call_later(self._seconds, self._start)
+            self._stops.append(timer.cancel)
+        return message
 
-        return receive_body
+    async def send(self, message: Message) -> None:
+        self.stop()
+        await self._send(message)
+
+    def _start(self) -> None:
+        self._stops.append(asyncio.ensure_future(self._watch()).cancel)
+
+    async def _watch(self) -> None:
+        self.is_gone = (await self._receive())["type"] == "http.disconnect"
+        if self.is_gone and self._request:
+            self._request.cancel()
+
+    def stop(self) -> None:
+        while self._stops:
+            self._stops.pop()()
 
 
 class InFlightLimit:

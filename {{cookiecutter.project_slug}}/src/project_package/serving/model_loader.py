@@ -94,13 +94,12 @@ class ModelLoader:
 
     async def poll(self, seconds: float) -> None:
         """Update every `seconds`, in a thread, until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(seconds)
-            update = loop.run_in_executor(None, self.update)
+            update = asyncio.create_task(asyncio.to_thread(self.update))
             _, pending = await asyncio.wait([update], timeout=STALL_SECONDS)
             if pending:
-                self.unreachable = f"The {self.alias} cannot be read or loaded now."
+                self.unreachable = f"The {self.alias} takes more than {STALL_SECONDS} s to load."
             await update
 
     def update(self) -> None:

@@ -37,8 +37,10 @@ class PredictionService:
         self.metrics = metrics
         self.thread = ThreadPoolExecutor(1, "model")
         self._seconds = settings.serve_answer_seconds
-        room = asyncio.Semaphore(settings.serve_max_in_flight)
-        self._batcher = MicroBatcher[Requests, list[Prediction]](self._predict, room, self._seconds)
+        slots = asyncio.Semaphore(settings.serve_max_in_flight)
+        self._batcher = MicroBatcher[Requests, list[Prediction]](
+            self._predict, slots, self._seconds
+        )
 
     async def predict(self, requests: Requests) -> list[Prediction]:
         """Predict requests, in their order.

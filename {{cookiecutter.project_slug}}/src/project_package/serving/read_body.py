@@ -3,16 +3,15 @@
 FastAPI would parse a body into Python objects first and then validate these; pydantic's own parser
 does both at once, in half of the time, and strictly: numbers are not accepted as strings.
 
-Large bodies are answered one after the other. 64 of 1.6 MiB that arrived together stopped the event
-loop for 5 s and needed 1.2 GB.
+At most two large bodies are answered at once: 64 of 1.6 MiB that arrived together stopped the event
+loop for 5 s and needed 1.2 GB. Where a thread validates bodies, it takes one after the other.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -33,69 +32,105 @@ LARGE_AT_ONCE = 2
 """Large bodies that are validated and answered at once: they need ten times their size."""
 MAX_BYTES = 192 * MEGABYTE
 """All bodies together, unless a single one may be larger."""
-LATE_SECONDS = 0.1
+LATE_SECONDS = 0.1  # for what arrived while the event loop was busy
 CLOSE = {"Connection": "close"}
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
 Parsed = TypeVar("Parsed")
 
 
 class Bodies:
-    """What the bodies of all requests have in common; `app.state.bodies`."""
+    """The limits on the bodies of all requests together; `app.state.bodies`."""
 
     def __init__(self, thread: Executor | None, max_bytes: int = MAX_BYTES) -> None:
         """Take the thread that validates bodies; the event loop does it without one."""
         self.thread = thread
         self.max_bytes = max_bytes
         self.bytes = 0  # that have arrived for requests which are not answered yet
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self.large = asyncio.Semaphore(LARGE_AT_ONCE)
 
-    @asynccontextmanager
-    async def turn(self, seconds: float) -> AsyncIterator[None]:
-        """Wait for the turn of a large body; raise Unavailable when it takes too long."""
+
+class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `contextlib.suppress`
+    """The validated body of a request: JSON, or of a type that fills a field of an instance.
+
+    A large body waits until others are answered, so answer it inside `async with`. That raises
+
+    - HTTPException: 408, it took too long to arrive; 413, it is too large; 415, it is encoded;
+    - RequestValidationError: it has another type, or it breaks a rule of `model`;
+    - Unavailable: the bodies of all requests are too large together, or this one waits too long.
+    """
+
+    def __init__(
+        self, request: Request, model: type[BodyModel], others: Mapping[str, str] | None = None
+    ) -> None:
+        self.request = request
+        self.model = model
+        self.fields = {JSON: "", **(others or {})}
+        self.bodies: Bodies = request.app.state.bodies
+        self.content = bytearray()
+        self.is_large = False
+
+    async def __aenter__(self) -> BodyModel:
+        """Read and validate the body."""
+        headers = self.request.headers
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type not in self.fields:
+            raise invalid(f"must be {' or '.join(self.fields)}", "header", "content-type")
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            message = "The body is encoded: send it without Content-Encoding."
+            raise HTTPException(415, message, CLOSE)
         try:
-            async with asyncio.timeout(seconds):
-                await self._large.acquire()
+            await self._receive()
+            if len(self.content) > LARGE and not self.bodies.thread:
+                await self._wait_for_slot()
+            if name := self.fields[media_type]:
+                instances = [{name: bytes(self.content)}]
+                return await validate(
+                    self.request, self.model.model_validate, {"instances": instances}
+                )
+            parse = partial(self.model.model_validate_json, strict=True)
+            return await validate(self.request, parse, self.content)
+        except BaseException:
+            await self.__aexit__()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        """Release the memory and the slot of the body."""
+        self.bodies.bytes -= len(self.content)
+        if self.is_large:
+            self.bodies.large.release()
+
+    async def _wait_for_slot(self) -> None:
+        try:
+            async with asyncio.timeout(self.request.app.state.settings.serve_answer_seconds):
+                await self.bodies.large.acquire()
         except TimeoutError:
             raise Unavailable("The answer takes too long: retry later.") from None
-        try:
-            yield
-        finally:
-            self._large.release()
+        self.is_large = True
 
+    async def _receive(self) -> None:
+        for seconds in (self.request.app.state.settings.serve_body_seconds, LATE_SECONDS):
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self._append()
+            except TimeoutError:
+                continue
+            except ClientDisconnect:
+                raise HTTPException(400, "The body did not arrive.", CLOSE) from None
+        raise HTTPException(408, "The body took too long to arrive.", CLOSE)
 
-@asynccontextmanager
-async def read_body(
-    request: Request, model: type[BodyModel], others: Mapping[str, str] | None = None
-) -> AsyncIterator[BodyModel]:
-    """Validate the body of a request: JSON, or of a type that fills a field of an instance.
-
-    A large body waits until others are answered, so answer it inside `async with`.
-
-    Raises:
-        HTTPException: 408, it took too long to arrive; 413, it is too large; 415, it is encoded.
-        RequestValidationError: it has another type, or it breaks a rule of `model`.
-        Unavailable: the bodies of all requests are too large together.
-    """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    fields = {JSON: "", **(others or {})}
-    if media_type not in fields:
-        raise invalid(f"must be {' or '.join(fields)}", "header", "content-type")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPException(415, "The body is encoded: send it without Content-Encoding.", CLOSE)
-    bodies: Bodies = request.app.state.bodies
-    content = bytearray()
-    try:
-        await _receive(request, content)
-        seconds = request.app.state.settings.serve_answer_seconds
-        async with bodies.turn(seconds) if len(content) > LARGE else nullcontext():
-            if name := fields[media_type]:
-                instances = [{name: bytes(content)}]
-                yield await validate(request, model.model_validate, {"instances": instances})
+    async def _append(self) -> None:
+        megabytes = self.request.app.state.settings.serve_max_body_mb
+        if int(self.request.headers.get("content-length", 0)) <= megabytes * MEGABYTE:
+            async for chunk in self.request.stream():
+                self.content += chunk
+                self.bodies.bytes += len(chunk)
+                if len(self.content) > megabytes * MEGABYTE:
+                    break
+                if self.bodies.bytes > max(self.bodies.max_bytes, megabytes * MEGABYTE):
+                    raise Unavailable("The requests in flight are too large together: retry later.")
             else:
-                parse = partial(model.model_validate_json, strict=True)
-                yield await validate(request, parse, content)
-    finally:
-        bodies.bytes -= len(content)
+                return
+        raise HTTPException(413, f"The body is larger than {megabytes:g} MB.", CLOSE)
 
 
 async def validate(request: Request, parse: Callable[..., Parsed], *values: Any) -> Parsed:
@@ -107,36 +142,6 @@ async def validate(request: Request, parse: Callable[..., Parsed], *values: Any)
         return await asyncio.get_running_loop().run_in_executor(thread, parse, *values)
     except ValidationError as error:
         raise RequestValidationError(list_errors(error)) from None
-
-
-async def _receive(request: Request, content: bytearray) -> None:
-    """Append what arrives to `content`, until the end of the body."""
-    for seconds in (request.app.state.settings.serve_body_seconds, LATE_SECONDS):
-        try:
-            async with asyncio.timeout(seconds):
-                await _append(request, content)
-                return
-        except TimeoutError:  # the event loop may have been busy while the rest arrived
-            continue
-        except ClientDisconnect:
-            raise HTTPException(400, "The body did not arrive.", CLOSE) from None
-    raise HTTPException(408, "The body took too long to arrive.", CLOSE)
-
-
-async def _append(request: Request, content: bytearray) -> None:
-    megabytes = request.app.state.settings.serve_max_body_mb
-    bodies: Bodies = request.app.state.bodies
-    if int(request.headers.get("content-length", 0)) <= megabytes * MEGABYTE:
-        async for chunk in request.stream():
-            content += chunk
-            bodies.bytes += len(chunk)
-            if len(content) > megabytes * MEGABYTE:
-                break
-            if bodies.bytes > max(bodies.max_bytes, megabytes * MEGABYTE):
-                raise Unavailable("The requests in flight are too large together: retry later.")
-        else:
-            return
-    raise HTTPException(413, f"The body is larger than {megabytes:g} MB.", CLOSE)
 
 
 def invalid(message: str, *location: int | str) -> RequestValidationError:

@@ -83,8 +83,9 @@ class EventStore(Protocol):
     def history(self, rows: Columns) -> list[HistoryRows]:
         """Return the events of each row's entities that features read.
 
-        Rows that are events share the history of an entity, without any of these rows. When those
-        of the first rows have more than `MAX_HISTORY` events, only these are returned.
+        Rows that are events share the history of an entity, without any of these rows; it has all
+        events between the first and the last of them. Returns the histories of the first rows only
+        when together they have more than `MAX_HISTORY` events: call it again for the rest.
         """
 
     def set_answers(self, rows: Columns, answers: Sequence[str]) -> None:
@@ -112,7 +113,7 @@ def retention(history: History) -> timedelta:
 
 
 def look_backs(history: History, rows: Columns) -> dict[EntityId, LookBack]:
-    """Return what the rows of each entity look back on, in the order of the rows."""
+    """Return which events the rows of each entity read, in the order of the rows."""
     result = dict[EntityId, LookBack]()
     for entity in history.entities:
         delay = entity.delay // MILLISECOND
@@ -156,8 +157,8 @@ def to_histories(
             shared = events[entity.name, name]
             if not history.request_is_event:  # other rows are no events: each has its own history
                 ends = [time - entity.ttl // MILLISECOND, time]
-                near = slice(*np.searchsorted(shared[TIMESTAMP], ends, side="right"))
-                shared = take(shared, near)
+                own = slice(*np.searchsorted(shared[TIMESTAMP], ends, side="right"))
+                shared = take(shared, own)
             row_history[entity.name] = shared
     return [*histories]
 

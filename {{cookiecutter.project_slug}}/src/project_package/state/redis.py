@@ -73,10 +73,9 @@ def _reported() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        kind = type(error)
-        message = f"The event store cannot be used: {kind.__name__}."
-        # One without a kind of its own is that of a script or a key.
-        raise (EventRefused if kind is ResponseError else StateUnavailable)(message) from None
+        message = f"The event store cannot be used: {type(error).__name__}."
+        is_of_key = isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
+        raise (EventRefused if is_of_key else StateUnavailable)(message) from None
 
 
 class RedisStore:
@@ -150,10 +149,12 @@ class RedisStore:
         for (name, number), back in asked.items():
             key = f"entity:{name}:{number}"
             pipeline.zcount(key, f"({back.since}", back.last)
+            pipeline.zcount(key, f"({back.first}", back.last)
             pipeline.zrevrangebyscore(key, back.first, f"({back.since}", back.rows - 1, 1, True)
         replies = pipeline.execute()
-        counts = dict(zip(asked, replies[::2], strict=True))
-        oldest = dict(zip(asked, replies[1::2], strict=True))
+        sizes = zip(asked.items(), replies[::3], replies[1::3], strict=True)
+        counts = {key: min(every, back.rows + late) for (key, back), every, late in sizes}
+        oldest = dict(zip(asked, replies[2::3], strict=True))
         # 2. Read the keys of the events, then the events.
         rows = first_rows(self._history, rows, counts.__getitem__, self._max_history)
         asked = look_backs(self._history, rows)
@@ -218,10 +219,10 @@ class RedisStore:
         pipeline.execute()
         return len(erased)
 
-    @_reported()
     def delete_expired(self, before: int) -> int:  # noqa: ARG002
         """Write a probe and return 0: the Redis itself deletes what has expired."""
-        self._redis.set("events:probe", "0" * PROBE_BYTES, px=1000)
+        with self.transaction():  # which fails for a Redis that cannot be used
+            self._redis.set("events:probe", "0" * PROBE_BYTES, px=1000)
         return 0
 
     def close(self) -> None:
@@ -232,12 +233,12 @@ class RedisStore:
         """Raise StateUnavailable for a Redis that evicts events; warn when a restart loses them."""
         with suppress(NoPermissionError):
             info = self._redis.info()
-            if (policy := info["maxmemory_policy"]) != "noeviction":
+            if (policy := info.get("maxmemory_policy", "noeviction")) != "noeviction":
                 raise StateUnavailable(
                     f"The Redis deletes events to make room: set its maxmemory-policy, {policy}, "
                     "to noeviction."
                 )
-            if not info["aof_enabled"]:
+            if not info.get("aof_enabled", True):
                 log.warning("the Redis loses events when it restarts: set its appendonly to yes")
         self._is_checked = True
 

@@ -194,8 +194,10 @@ class SqliteStore:
     def delete_expired(self, before: int) -> int:
         """Delete events received before a time; see `EventStore.delete_expired`."""
         oldest = "SELECT id FROM events ORDER BY id LIMIT 1000"  # ids grow with the time of receipt
-        # But not where the clock was wrong: then the next event was received at a later time.
-        known = "SELECT received FROM events WHERE received <= :now ORDER BY id LIMIT 1"
+        # An event that was received while the clock was ahead gets the time of the first event
+        # after these whose time has passed, or else the time now.
+        later = f"received <= :now AND id > (SELECT max(id) FROM ({oldest}))"  # noqa: S608
+        known = f"SELECT received FROM events WHERE {later} ORDER BY id LIMIT 1"  # noqa: S608
         correct = f"UPDATE events SET received = ifnull(({known}), :now) WHERE received > :now"  # noqa: S608
         values = {"now": round(time.time() * 1000), "before": before}
         with self.transaction():
