@@ -34,15 +34,18 @@ class Budget:
 
 BUDGETS = {
     # Lines of code, so that docs and blank lines cost nothing.
-    # The core with history and its lifecycle should have 5,000 and 1,500 at most. Rules of fields
-    # that hold in tables, predictions that are kept, models that are awaited, and one assignment a
-    # line took more. These two hold what there is: lower them as the code shrinks.
-    "core with history": Budget(5_265, aim=4_500),
-    "core without history": Budget(4_300, aim=3_800),
-    "core: serving with history": Budget(1_600, aim=1_350),
-    "core: serving without history": Budget(1_400, aim=1_200),
-    "core: lifecycle": Budget(1_580, aim=1_400),
-    "core: state": Budget(400, aim=300),
+    # The core should have 5,000 with history and 4,300 without, of it the server 1,600 and 1,400,
+    # the lifecycle 1,500 and the event store 400. Rules of fields in tables, kept predictions,
+    # models that are awaited and one assignment a line took more; then the limits and checks by
+    # which a server withstands busy entities, large bodies, services that do not answer, full
+    # disks and wrong clocks, and erased entities stay erased. These limits hold what there is:
+    # lower them as the code shrinks.
+    "core with history": Budget(5_735, aim=4_500),
+    "core without history": Budget(4_595, aim=3_800),
+    "core: serving with history": Budget(1_700, aim=1_350),
+    "core: serving without history": Budget(1_485, aim=1_200),
+    "core: lifecycle": Budget(1_640, aim=1_400),
+    "core: state": Budget(505, aim=300),
     "monitoring": Budget(1_200, aim=900),
     "use case": Budget(1_150),  # for those that have no row of their own
     "use case inspection": Budget(1_500),

@@ -110,8 +110,7 @@ BROKEN = [
     ("country", "nl", "must match the pattern ^[A-Z]+$"),
 ]
 app = FastAPI()
-app.state.settings = Settings()
-app.state.bodies = Bodies(None)
+app.state.bodies = Bodies(Settings())
 
 
 @app.post("/")

@@ -147,7 +147,6 @@ class Counted:
         self.now = 0
         self.most = 0
         self.app = FastAPI()
-        self.app.state.settings = Settings()
         self.app.state.bodies = bodies
         self.app.post("/")(self.post)
         self.app.add_exception_handler(Unavailable, error_response)
@@ -174,7 +173,7 @@ class Text(BaseModel):
 
 @pytest.mark.anyio
 async def test_few_large_bodies_are_answered_at_once() -> None:
-    counted = Counted(Bodies(None))
+    counted = Counted(Bodies(Settings()))
     assert await counted.send(*[100_000] * 20) == [200] * 20
     assert counted.most == LARGE_AT_ONCE
     assert await counted.send(*[100] * 20) == [200] * 20
@@ -183,7 +182,7 @@ async def test_few_large_bodies_are_answered_at_once() -> None:
 
 @pytest.mark.anyio
 async def test_refuses_bodies_that_are_too_large_together() -> None:
-    counted = Counted(Bodies(None, max_bytes=3_000_000))
+    counted = Counted(Bodies(Settings(), max_bytes=3_000_000))
     assert sorted(await counted.send(*[1_000_000] * 5)) == [200] * 2 + [503] * 3
     assert await counted.send(*[1_000_000] * 2) == [200] * 2
 

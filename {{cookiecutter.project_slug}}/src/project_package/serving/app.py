@@ -97,7 +97,8 @@ def create_app(
     app.state.metrics = services.metrics
     app.state.champion = champion
     app.state.keys = services.keys
-    app.state.bodies = Bodies(services.predictions.thread if task.slow_requests else None)
+    thread = services.predictions.thread if task.slow_requests else None
+    app.state.bodies = Bodies(settings, thread)
 
     # Examples are rows of the data: the page, which needs no key, shows none where keys are on.
     examples = () if services.keys else champion.current().examples

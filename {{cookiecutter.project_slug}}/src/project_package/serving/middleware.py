@@ -5,8 +5,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection
-from contextlib import ExitStack
+from collections.abc import Collection
 from functools import cache
 from itertools import count
 
@@ -93,30 +92,35 @@ class _Client:
         self._send = send
         self._seconds = seconds
         self._request = asyncio.current_task()
-        self._stops: list[Callable[[], object]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     async def receive(self) -> Message:
         message = await self._receive()
         if not message.get("more_body"):
-            timer = asyncio.get_running_loop().call_later(self._seconds, self._start)
-            self._stops.append(timer.cancel)
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._start)
         return message
 
     async def send(self, message: Message) -> None:
-        self.stop()
+        if self._timer:
+            self.stop()
         await self._send(message)
 
-    def _start(self) -> None:
-        self._stops.append(asyncio.ensure_future(self._watch()).cancel)
+    def stop(self) -> None:
+        """End the watch."""
+        if self._timer:
+            self._timer.cancel()
+        if self._watch:
+            self._watch.cancel()
+        self._timer = None
 
-    async def _watch(self) -> None:
+    def _start(self) -> None:
+        self._watch = asyncio.get_running_loop().create_task(self._wait_for_disconnect())
+
+    async def _wait_for_disconnect(self) -> None:
         self.is_gone = (await self._receive())["type"] == "http.disconnect"
         if self.is_gone and self._request:
             self._request.cancel()
-
-    def stop(self) -> None:
-        while self._stops:
-            self._stops.pop()()
 
 
 class InFlightLimit:
@@ -149,17 +153,22 @@ class InFlightLimit:
             await self._admit(scope, receive, send)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with ExitStack() as counted:
-            self._count(1)
-            counted.callback(self._count, -1)
+        is_counted = True
+        self._count(1)
 
-            async def send_late(message: Message) -> None:
-                if message.get("status") == 503:  # too many wait, or a service is unavailable
-                    counted.close()
-                    await asyncio.sleep(REFUSAL_SECONDS)
-                await send(message)
+        async def send_late(message: Message) -> None:
+            nonlocal is_counted
+            if message.get("status") == 503:  # too many wait, or a service is unavailable
+                is_counted = False
+                self._count(-1)
+                await asyncio.sleep(REFUSAL_SECONDS)
+            await send(message)
 
+        try:
             await self.app(scope, receive, send_late)
+        finally:
+            if is_counted:
+                self._count(-1)
 
     def _count(self, requests: int) -> None:
         self.in_flight += requests

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 from ..errors import Unavailable
+from ..settings import Settings
 
 JSON = "application/json"
 MEGABYTE = 2**20
@@ -31,7 +32,7 @@ LARGE = 64 * 1024
 LARGE_AT_ONCE = 2
 """Large bodies that are validated and answered at once: they need ten times their size."""
 MAX_BYTES = 192 * MEGABYTE
-"""All bodies together, unless a single one may be larger."""
+"""All bodies together; a single one may be larger."""
 LATE_SECONDS = 0.1  # for what arrived while the event loop was busy
 CLOSE = {"Connection": "close"}
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
@@ -41,8 +42,11 @@ Parsed = TypeVar("Parsed")
 class Bodies:
     """The limits on the bodies of all requests together; `app.state.bodies`."""
 
-    def __init__(self, thread: Executor | None, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, settings: Settings, thread: Executor | None = None, max_bytes: int = MAX_BYTES
+    ) -> None:
         """Take the thread that validates bodies; the event loop does it without one."""
+        self.settings = settings
         self.thread = thread
         self.max_bytes = max_bytes
         self.bytes = 0  # that have arrived for requests which are not answered yet
@@ -101,14 +105,14 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
 
     async def _wait_for_slot(self) -> None:
         try:
-            async with asyncio.timeout(self.request.app.state.settings.serve_answer_seconds):
+            async with asyncio.timeout(self.bodies.settings.serve_answer_seconds):
                 await self.bodies.large.acquire()
         except TimeoutError:
             raise Unavailable("The answer takes too long: retry later.") from None
         self.is_large = True
 
     async def _receive(self) -> None:
-        for seconds in (self.request.app.state.settings.serve_body_seconds, LATE_SECONDS):
+        for seconds in (self.bodies.settings.serve_body_seconds, LATE_SECONDS):
             try:
                 async with asyncio.timeout(seconds):
                     return await self._append()
@@ -119,14 +123,14 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
         raise HTTPException(408, "The body took too long to arrive.", CLOSE)
 
     async def _append(self) -> None:
-        megabytes = self.request.app.state.settings.serve_max_body_mb
+        megabytes = self.bodies.settings.serve_max_body_mb
         if int(self.request.headers.get("content-length", 0)) <= megabytes * MEGABYTE:
             async for chunk in self.request.stream():
                 self.content += chunk
                 self.bodies.bytes += len(chunk)
                 if len(self.content) > megabytes * MEGABYTE:
                     break
-                if self.bodies.bytes > max(self.bodies.max_bytes, megabytes * MEGABYTE):
+                if self.bodies.max_bytes < self.bodies.bytes > len(self.content):
                     raise Unavailable("The requests in flight are too large together: retry later.")
             else:
                 return
