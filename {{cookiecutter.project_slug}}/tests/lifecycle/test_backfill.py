@@ -106,12 +106,12 @@ def test_erase_deletes_one_kind_of_entity(
     backfill(calling)
     erase(calling, "3", "number")
     assert (
-        "Deleted 240 events of number 3. The prediction log only has hashes of customer. "
+        "Deleted 240 events of number 3. The prediction log stores ids of customer only. "
     ) in capsys.readouterr().out
     erase(calling, "3")  # 35 of the 171 events of this customer had that number
     assert "Deleted 136 events and 0 logged" in capsys.readouterr().out
-    with pytest.raises(UserError, match=r'--entity: "numbre" .*; did you mean "number"'):
-        erase(calling, "3", "numbre")
+    with pytest.raises(UserError, match=r'--entity: "numberx" .*; did you mean "number"'):
+        erase(calling, "3", "numberx")
 
 
 def test_an_interrupted_erase_keeps_events_out(calling: Project) -> None:

@@ -94,8 +94,8 @@ def test_a_list_of_another_key_is_refused(billing: Project) -> None:
 
 
 def test_a_wrong_kind_of_entity_is_refused(billing: Project, copy: Project) -> None:
-    with pytest.raises(UserError, match=r'--entity: "costumer" .*; did you mean "customer"'):
-        erase(billing, "ann", "costumer")
+    with pytest.raises(UserError, match=r'--entity: "customerx" .*; did you mean "customer"'):
+        erase(billing, "ann", "customerx")
     with pytest.raises(UserError, match="No column has ids of an entity"):
         erase(copy, "ann")
     assert not (copy.workspace.root / LIST).exists()
