@@ -140,6 +140,7 @@ def test_images_are_released_while_the_log_has_no_database(tmp_path: Path) -> No
     batch: Any = SimpleNamespace(
         served=SimpleNamespace(version="1", task=task),
         rows={"image": image},
+        predictions={},
         monitored={},
         responses=["{}"],
     )
