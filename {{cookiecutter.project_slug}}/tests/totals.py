@@ -14,7 +14,6 @@ from project_package.contract.history import (
     HistoryRows,
     HistoryTask,
 )
-from project_package.features.merge_history import merge_history
 from project_package.fields import Identifier
 from project_package.frozen import Frozen
 from project_package.serving.event_service import open_events
@@ -51,10 +50,17 @@ def read_history(request: TotalRequest) -> HistoryRows:
 
 
 def add_totals(rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
-    named = {name: rows[name] for name in ("timestamp", "who", "x")}
-    merged, positions = merge_history(named, histories, HISTORY.entities)
-    who = merged["who"]
-    totals = [merged["x"][: p + 1][who[: p + 1] == who[p]].sum() for p in positions]
+    """Add up what the same person paid earlier; rows that share a history are of one person."""
+    moments = list(zip(rows["timestamp"].tolist(), range(len(histories)), strict=True))
+    totals = []
+    for now, history in zip(moments, histories, strict=True):
+        total = rows["x"][now[1]]
+        if history:
+            events = history["who"]
+            total += events["x"][events["timestamp"] <= now[0]].sum()
+            others = [n for n, other in enumerate(histories) if other.get("who") is events]
+            total += sum(rows["x"][n] for n in others if moments[n] < now)
+        totals.append(total)
     return {"total": np.array(totals)}
 
 

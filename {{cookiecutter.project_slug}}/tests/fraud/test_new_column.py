@@ -39,7 +39,11 @@ import numpy as np
 import polars as pl
 
 from project_package.columns import take
-from project_package.fraud.dataset import compute_features, load_data, recent_events
+from project_package.fraud.dataset import (
+    compute_features,
+    load_data,
+    recent_events,
+)
 from project_package.fraud.dataset import examples as examples_of
 from project_package.fraud.params import FraudParams
 from project_package.fraud.split import split

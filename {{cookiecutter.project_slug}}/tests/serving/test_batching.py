@@ -7,7 +7,6 @@ import pytest
 
 from project_package.errors import Unavailable
 from project_package.serving.batching import MAX_BATCH_ROWS, MicroBatcher, Slots
-from project_package.state.event_store import EventRefused
 
 pytestmark = pytest.mark.anyio
 
@@ -93,15 +92,21 @@ async def test_more_items_than_may_wait_are_refused() -> None:
     assert await batcher.submit(3) == 6
 
 
-async def test_an_event_that_is_refused_fails_alone() -> None:
+class Refused(Unavailable):
+    """A service refuses an item, and can be used for others."""
+
+    concerns_all = False
+
+
+async def test_an_item_that_a_service_refuses_fails_alone() -> None:
     async def refuse_three(items: Sequence[int]) -> Sequence[int]:
         if 3 in items:
-            raise EventRefused("no")
+            raise Refused("no")
         return items
 
     batcher = MicroBatcher[int, int](refuse_three, Slots(9), 60)
     answers = await asyncio.gather(*map(batcher.submit, range(6)), return_exceptions=True)
-    assert [answer for answer in answers if not isinstance(answer, EventRefused)] == [0, 1, 2, 4, 5]
+    assert [answer for answer in answers if not isinstance(answer, Refused)] == [0, 1, 2, 4, 5]
 
 
 async def test_an_answer_that_takes_too_long_is_unavailable() -> None:
