@@ -100,23 +100,27 @@ def create_app(
     thread = services.predictions.thread if task.slow_requests else None
     app.state.bodies = Bodies(settings, thread)
 
-    # Examples are rows of the data: the page, which needs no key, shows none where keys are on.
-    examples = () if services.keys else champion.current().examples
-    conflicts = routes.CONFLICT if services.events else {}
-    routes.add_predict(app, task, services.predict, examples, conflicts)
-    if services.events:
-        services.events.add_routes(app)
-    routes.add_admin(app, champion, services.metrics)
-    add_platforms(app, task, services.predict, champion)
-    routes.add_health(app, services.ready)
-    routes.add_task_routes(app, task, services.served)
-    routes.document(app, task)
-
+    _add_routes(app, services)
     for kind in (Unavailable, ModelError):
         app.add_exception_handler(kind, error_response)
     exempt = {*routes.HEALTH_PATHS, *MLFLOW_HEALTH, settings.aip_health_route, "/metrics"}
     add_middleware(app, settings, services.metrics, exempt)
     return app
+
+
+def _add_routes(app: FastAPI, services: "Services") -> None:
+    task = services.task
+    # Examples are rows of the data: the page, which needs no key, shows none where keys are on.
+    examples = () if services.keys else services.champion.current().examples
+    conflicts = routes.CONFLICT if services.events else {}
+    routes.add_predict(app, task, services.predict, examples, conflicts)
+    if services.events:
+        services.events.add_routes(app)
+    routes.add_admin(app, services.champion, services.metrics)
+    add_platforms(app, task, services.predict, services.champion)
+    routes.add_health(app, services.ready)
+    routes.add_task_routes(app, task, services.served)
+    routes.document(app, task)
 
 
 class Services:
@@ -199,12 +203,8 @@ class Services:
     async def run(self, _: FastAPI) -> AsyncIterator[None]:
         """Run the background tasks; at shutdown, finish the requests that wait."""
         seconds = self.settings.serve_poll_seconds
-        jobs = [
-            self.watch(),
-            self.champion.poll(seconds),
-            self.challenger.poll(seconds),
-            stop_with_parent(),
-        ]
+        jobs = [self.watch(), stop_with_parent()]
+        jobs += [loader.poll(seconds) for loader in (self.champion, self.challenger)]
         if self.events:
             jobs.append(self.events.maintain(seconds))
         if self.log:

@@ -87,13 +87,11 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
             if len(self.content) > LARGE and not self.bodies.thread:
                 await self._wait_for_slot()
             if name := self.fields[media_type]:
-                instances = [{name: bytes(self.content)}]
-                return await validate(
-                    self.request, self.model.model_validate, {"instances": instances}
-                )
+                body = {"instances": [{name: bytes(self.content)}]}
+                return await validate(self.request, self.model.model_validate, body)
             parse = partial(self.model.model_validate_json, strict=True)
             return await validate(self.request, parse, self.content)
-        except BaseException:
+        except BaseException:  # also when cancelled: Python calls `__aexit__` after an entry only
             await self.__aexit__()
             raise
 
