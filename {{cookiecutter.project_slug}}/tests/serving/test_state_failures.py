@@ -134,9 +134,9 @@ def test_no_event_expires_while_the_clock_is_wrong(
         store.is_full = True
         assert ask(url, payment="b").status_code == 503
         monkeypatch.setattr(time, "time", lambda: right() + 74 * 365 * 86_400)
+        wait_until(lambda: "clock was changed" in caplog.text)  # the next maintenance
         store.is_full = False
-        wait_until(lambda: degraded(url) == [])  # the next maintenance has written
-        assert "clock was changed" in caplog.text
+        wait_until(lambda: degraded(url) == [])  # a later one has written
         monkeypatch.setattr(time, "time", right)
         assert ask(url, payment="b").json()["predictions"] == [{"y": 4}]
 
