@@ -21,7 +21,8 @@ from project_package.errors import ModelError
 from project_package.fields import Identifier
 from project_package.frozen import Frozen
 from project_package.model_store import BUNDLE, CHAMPION, EVIDENCE, Pointer, Store
-from project_package.serving.app import OpenEvents, create_app
+from project_package.serving.app import create_app
+from project_package.serving.services import OpenEvents
 from project_package.settings import Settings
 
 MODEL = "model.json"

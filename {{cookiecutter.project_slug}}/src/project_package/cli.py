@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from .lifecycle.project import Project
-    from .serving.app import OpenEvents
+    from .serving.services import OpenEvents
 
 CRASH = 70  # EX_SOFTWARE of sysexits.h
 Set = Annotated[

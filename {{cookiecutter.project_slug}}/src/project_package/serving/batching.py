@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from ..errors import Unavailable
@@ -17,13 +16,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 MAX_BATCH_ROWS = 1_000
 """A batch takes further items up to this many rows; one item may have more."""
-
-
-@dataclass
-class Slots:
-    """How many further items may wait or be handled, in one batcher or in several."""
-
-    free: int
 
 
 class _Waiting(NamedTuple, Generic[Item, Result]):
@@ -43,10 +35,13 @@ class MicroBatcher(Generic[Item, Result]):
     def __init__(
         self,
         handle: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
-        slots: Slots,
+        slots: asyncio.Semaphore,
         seconds: float,
     ) -> None:
-        """Take the handler, the slots of items that wait or are handled, and for how long."""
+        """Take the handler, and how many items may wait or be handled, and for how long.
+
+        Several batchers may share the slots.
+        """
         self._handle = handle
         self._slots = slots
         self._seconds = seconds
@@ -61,20 +56,17 @@ class MicroBatcher(Generic[Item, Result]):
         Raises:
             Unavailable: too many items wait already, or the result takes too long.
         """
-        if not self._slots.free:
+        if self._slots.locked():
             raise Unavailable("Too many requests wait for an answer: retry later.")
         result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(item, rows, result))
         if self._call is None:
             self._start()
-        self._slots.free -= 1
         try:
-            async with asyncio.timeout(self._seconds):
+            async with self._slots, asyncio.timeout(self._seconds):
                 return await result
         except TimeoutError:
             raise Unavailable("The answer takes too long: retry later.") from None
-        finally:
-            self._slots.free += 1
 
     async def close(self) -> None:
         """Return when every item that waits has its result."""

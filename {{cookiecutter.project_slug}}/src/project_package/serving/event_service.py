@@ -19,7 +19,7 @@ from ..errors import UserError
 from ..settings import Settings
 from ..state.event_store import MILLISECOND, EventStore, StateUnavailable, retention
 from ..state.open_store import open_store, store_address
-from .batching import MicroBatcher, Slots
+from .batching import MicroBatcher
 from .clock import Clock
 from .event_and_label_routes import add_event_routes
 from .event_transactions import EventTransactions
@@ -55,7 +55,7 @@ class EventService:
         self._clock = Clock()
         # A slow event store leaves some room for requests that do not need it. With half of it,
         # refusals, which need a validated body, took as much time as answers at 512 connections.
-        slots = Slots(max(1, settings.serve_max_in_flight * 7 // 8))
+        slots = asyncio.Semaphore(max(1, settings.serve_max_in_flight * 7 // 8))
         limits = slots, settings.serve_answer_seconds
         add = partial(self._run, transactions.add_events)
         label = partial(self._run, transactions.set_labels)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from ..errors import Unavailable
 from ..settings import Settings
-from .batching import MicroBatcher, Slots, split
+from .batching import MicroBatcher, split
 from .canary import Canary
 from .model_loader import ServedModel
 from .predicted_batch import Observe, PredictedBatch, Prediction, make_batch
@@ -37,7 +37,7 @@ class PredictionService:
         self.metrics = metrics
         self.thread = ThreadPoolExecutor(1, "model")
         self._seconds = settings.serve_answer_seconds
-        slots = Slots(settings.serve_max_in_flight)
+        slots = asyncio.Semaphore(settings.serve_max_in_flight)
         self._batcher = MicroBatcher[Requests, list[Prediction]](
             self._predict, slots, self._seconds
         )
