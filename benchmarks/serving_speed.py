@@ -4,7 +4,8 @@ It generates a project, installs its serving environment, trains the champion wi
 parameters and fills the event store. Then `wrk`, which must be on the PATH, sends requests to that
 server, a bare endpoint, `mlflow models serve` and BentoML in turn. Ratios are taken within a round,
 since the speed of the machine changes. With `--before FOLDER`, a project that an earlier version of
-the template generated (installed, trained, its store filled) is measured in the same rounds.
+the template generated (installed and trained) is measured in the same rounds; its event stores are
+filled again.
 """
 
 import argparse
@@ -203,6 +204,9 @@ def main() -> None:
     if arguments.before:
         folder = arguments.before.resolve()
         ml, name = str(folder / ".venv/bin/ml"), f"bench-{os.getpid()}"
+        for path in [*folder.glob("state.db*"), *folder.glob("skewed.db*")]:
+            path.unlink()  # the payments of an earlier run would be repeated ones
+        run([ml, "backfill"], folder)
         key = run([ml, "key", name, *SCOPES], folder).split()[-1]
         before = Project(folder, key)
     with TemporaryDirectory() as name:
