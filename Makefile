@@ -1,9 +1,9 @@
 # `make` lists the targets. uv does the work; it is fetched into .uv when the machine has none.
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help uv install demo check test test-all platforms bench refresh clean
+.PHONY: help uv install new demo check test test-all platforms bench refresh clean
 
-USE_CASE ?= fraud
+USE_CASE ?= tabular
 PROGRAM := {{cookiecutter.project_slug}}
 TOOLS := $(CURDIR)/.venv/bin
 TEXTS := *.md *.toml cookiecutter.json benchmarks docs hooks tests '$(PROGRAM)'
@@ -27,6 +27,9 @@ uv:
 
 install: uv  ## install the template's environment: its tools and the requirements of projects
 	uv sync --quiet
+
+new: uv  ## answer questions, and generate a project beside this folder
+	@uv run --quiet --only-group generate cookiecutter --output-dir '$(CURDIR)/..' '$(CURDIR)'
 
 demo: uv  ## generate a project, run its pipeline and serve it (USE_CASE=tabular, fraud, demand...)
 	@uv run --quiet --only-group generate python tests/demo.py --use-case $(USE_CASE)

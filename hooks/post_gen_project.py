@@ -1,6 +1,7 @@
 """Turn the copied template into the project: keep one use case, name the package, start git."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -14,6 +15,7 @@ OTHERS = set(ROWS) - {CHOSEN}
 PARTS = ANSWERS["_parts"]
 UNUSED = {path for part in PARTS.keys() - {*ROWS[CHOSEN]["parts"]} for path in PARTS[part]}
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints")
+git = partial(subprocess.run, check=False, capture_output=True, text=True)
 
 
 def project_paths() -> list[Path]:
@@ -30,11 +32,18 @@ for path in project_paths():
     elif CHOSEN in path.name.split(".")[1:-1]:  # params.fraud.toml becomes params.toml
         path.replace(path.with_name(path.name.replace(f".{CHOSEN}.", ".")))
 
+# Find the commit of the template: cruft has it, or git; the hook runs in another folder.
+folder = Path(os.environ.get("PWD", ""), ANSWERS.get("_repo_dir", ""), ".git")
+asked = ["git", f"--git-dir={folder}", "rev-parse", "--verify", "HEAD"]
+known = git(asked).stdout.strip() if shutil.which("git") else ""
+commit = f'commit = "{ANSWERS.get("_commit", known)}"'.encode()
+
 # Name the package, in its folder and in every text. U+2060 marks the name in an answer: that stays.
 Path("src/project_package").rename(f"src/{PACKAGE}")
 for path in filter(Path.is_file, project_paths()):
     text = path.read_bytes()
     named = re.sub(rb"\bproject_package\b", PACKAGE.encode(), text).replace(b"\xe2\x81\xa0", b"")
+    named = named.replace(b'commit = ""', commit)
     if named != text and b"\0" not in text:  # which an image would have
         path.write_bytes(named)
 Path("licenses", ANSWERS["license"]).replace("LICENSE")
@@ -44,14 +53,13 @@ shutil.rmtree("licenses")
 print(f"\nYour project is in {Path.cwd()}.")
 steps = [f"cd {shlex.quote(str(Path.cwd()))}", "make install", "make pipeline", "make serve"]
 if shutil.which("git"):
-    git = partial(subprocess.run, check=False, capture_output=True, text=True)
     outside = git(["git", "rev-parse", "--is-inside-work-tree"]).stdout != "true\n"
     if outside or git(["git", "check-ignore", "--quiet", "."]).returncode == 0:
         git(["git", "init", "--initial-branch=main"])
     elif not Path(".git").exists():
         print("It is in a git repository already, so it has none of its own.")
-    steps.insert(1, 'git add . && git commit --quiet --message "Start the project" .')
-    print("Commit it, because models record the commit of the code; then install, train and serve:")
+    steps.insert(2, 'git add . && git commit --quiet --message "Start the project" .')
+    print("Install it, commit it (models record the commit of the code), train and serve:")
 else:
     print("git is missing, so models will not record the version of the code. Next:")
 print(*(f"  {step}" for step in steps), "Then open http://127.0.0.1:8000/docs.", sep="\n")

@@ -14,7 +14,7 @@ from typing import Any
 ANSWERS: dict[str, Any] = json.loads(r"""{{ cookiecutter | tojson }}""")
 LONGEST_PACKAGE = 32  # with longer names, lines of the code would exceed 100 columns
 RESERVED = set(ANSWERS["_reserved"].split())
-IN_USE = "is a name that Python, a library or the project itself uses; choose another."
+IN_USE = "is a name that Python, a library, Windows or the project itself uses; choose another."
 EMPTY_REPOSITORY = re.compile(r"\.git|\.gitignore|(README|LICENSE)(\.(md|rst|txt))?")
 
 

@@ -40,7 +40,7 @@ class DemoError(Exception):
 
 
 def running_python() -> str:
-    """Return the version of the running Python if projects support it, else the oldest one."""
+    """Return the version of the running Python if projects support it, else the default."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     return running if running in PYTHONS else PYTHONS[0]
 
@@ -214,7 +214,7 @@ def demo(use_case: str, installed: Path | None) -> None:
 def main() -> int:
     """Run the demo; print one sentence if a step fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--use-case", default="fraud")
+    parser.add_argument("--use-case", default="tabular")
     parser.add_argument("--project", type=Path, help="an installed project to use")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C: stop the server

@@ -1,9 +1,10 @@
 """List the names that a project cannot have, and write them into cookiecutter.json.
 
-A package hides a module of the same name, and uv cannot install a project that has the name of
-one of its requirements. `make install`, then `.venv/bin/python -B tests/reserved_names.py` after
-the requirements have changed; a test reports what is missing. Names are added and never removed,
-because other systems and other versions of Python have other modules.
+A package hides a module of the same name, uv cannot install a project that has the name of one of
+its requirements, and a folder on Windows cannot have the name of a device. `make install`, then
+`.venv/bin/python -B tests/reserved_names.py` after the requirements have changed; a test reports
+what is missing. Names are added and never removed, because other systems and other versions of
+Python have other modules.
 """
 
 import builtins
@@ -47,9 +48,15 @@ def names_of_the_project() -> set[str]:
     return {"project_package", *folders, *tests} - {*use_cases}
 
 
+def names_of_windows() -> set[str]:
+    """Return the names that no folder on Windows can have."""
+    numbered = {f"{name}{number}" for name in ("com", "lpt") for number in range(1, 10)}
+    return {"aux", "con", "nul", "prn", *numbered}
+
+
 def reserved_names() -> set[str]:
     """Return every name that could be the name of a package and is in use."""
-    names = names_of_python() | names_of_libraries() | names_of_the_project()
+    names = names_of_python() | names_of_libraries() | names_of_the_project() | names_of_windows()
     return {name for name in names if re.fullmatch(r"[a-z][a-z0-9_]+", name)}
 
 

@@ -45,7 +45,7 @@ def test_hooks_are_valid_and_short() -> None:
     for hook in (TEMPLATE / "hooks").glob("*.py"):
         ast.parse(hook.read_text(encoding="utf-8"))
     lines = (TEMPLATE / "hooks" / "post_gen_project.py").read_text().splitlines()
-    assert len(lines) < 60
+    assert len(lines) <= 65
 
 
 @pytest.mark.parametrize("path", sorted(PROGRAM.rglob("*.toml")), ids=lambda path: path.name)

@@ -10,8 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ANSWERS, TEMPLATE, USE_CASES, Bake, bake_from, texts
+from conftest import USE_CASES, Bake, bake_from, texts
 from cookiecutter.exceptions import FailedHookException
+from packaging.requirements import Requirement
 
 PLACEHOLDERS = re.compile(r"\b(TODO|FIXME|XXX|lorem|project_package|changeme)\b", re.IGNORECASE)
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints", "*.pyc", ".venv")
@@ -172,10 +173,13 @@ def test_licence_is_as_chosen(choice: str, expression: str, words: str, bake: Ba
     assert metadata["license"] == expression
 
 
-def test_readme_names_the_version_of_the_template(bake: Bake) -> None:
-    project = bake()
-    version = ANSWERS["_version"]
-    metadata = tomllib.loads((project / "pyproject.toml").read_text())
-    assert metadata["tool"]["template"]["version"] == version
-    for folder in (project, TEMPLATE):
-        assert f"--checkout v{version}" in (folder / "README.md").read_text(encoding="utf-8")
+def test_prepared_lines_for_other_builds_are_valid(bake: Bake) -> None:
+    text = (bake(use_case="sessions") / "pyproject.toml").read_text()
+    start = text.index("# [tool.uv.sources]")
+    end = text.index("# explicit = true") + len("# explicit = true")
+    prepared = text[:start] + text[start:end].replace("# ", "") + text[end:]
+    uv = tomllib.loads(prepared)["tool"]["uv"]
+    assert [uv["sources"]["torch"][0]["index"]] == [index["name"] for index in uv["index"]]
+    text = (bake(use_case="inspection") / "pyproject.toml").read_text()
+    (line,) = re.findall(r'^# "(tensorflow\[.*)"$', text, re.MULTILINE)
+    assert Requirement(line).extras == {"and-cuda"}

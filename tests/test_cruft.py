@@ -10,7 +10,7 @@ from typing import Any
 
 import cruft
 import pytest
-from conftest import git
+from conftest import ANSWERS, PROGRAM, git
 
 
 def commit_all(folder: Path, message: str) -> None:
@@ -80,11 +80,11 @@ def versions(template: Path) -> Path:
     return template
 
 
-def recorded(project: Path) -> tuple[str, str]:
-    """Return the version that made a project, and its last requirement."""
+def recorded(project: Path) -> dict[str, str]:
+    """Return the version and the commit of the template that made a project."""
     metadata: dict[str, Any] = tomllib.loads((project / "pyproject.toml").read_text())
-    requirement: str = metadata["project"]["dependencies"][-1]
-    return metadata["tool"]["template"]["version"], requirement
+    template: dict[str, str] = metadata["tool"]["template"]
+    return template
 
 
 def test_update_changes_the_recorded_version(versions: Path, tmp_path: Path) -> None:
@@ -92,33 +92,67 @@ def test_update_changes_the_recorded_version(versions: Path, tmp_path: Path) -> 
         str(versions), output_dir=tmp_path, default_config=True, checkout="v7.0.0"
     )
     commit_all(project, "Start")
-    assert recorded(project) == ("7.0.0", "first>=1")
+    assert recorded(project)["version"] == "7.0.0"
     assert cruft.update(project, checkout="v7.1.0", skip_apply_ask=True)
-    assert recorded(project) == ("7.1.0", "second>=2")
+    assert recorded(project)["version"] == "7.1.0"
+    assert "second>=2" in (project / "pyproject.toml").read_text()
 
 
-def test_cookiecutter_and_link_name_a_version(versions: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--checkout", "v7.0.0"]
+def generate(template: str, folder: Path, *options: str) -> Path:
+    """Generate a project with cookiecutter, and commit it."""
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", *options]
     done = subprocess.run(
-        [*command, f"git+file://{versions}", "project_name=Cards"],
-        cwd=tmp_path,
-        env={**os.environ, "HOME": str(tmp_path / "home")},
+        [*command, template, "project_name=Cards"],
+        cwd=folder,
+        env={**os.environ, "HOME": str(folder / "home"), "PWD": str(folder)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    project = tmp_path / "cards"
-    assert recorded(project) == ("7.0.0", "first>=1")
-    commit_all(project, "Start")
+    commit_all(folder / "cards", "Start")
+    return folder / "cards"
+
+
+def link(project: Path, template: Path) -> None:
+    """Link a project as its README says, and commit it."""
+    commit = recorded(project)["commit"]
     answers = {"project_name": "Cards"}
     assert cruft.link(
-        str(versions), project, checkout="v7.0.0", default_config=True, extra_context=answers
+        str(template), project, checkout=commit, default_config=True, extra_context=answers
     )
     commit_all(project, "Link")
+
+
+def test_project_of_a_version_can_be_linked_and_updated(versions: Path, tmp_path: Path) -> None:
+    project = generate(f"git+file://{versions}", tmp_path, "--checkout", "v7.0.0")
+    assert recorded(project)["version"] == "7.0.0"
+    link(project, versions)
     assert cruft.update(project, checkout="v7.1.0", skip_apply_ask=True)
-    assert recorded(project) == ("7.1.0", "second>=2")
+    assert recorded(project)["version"] == "7.1.0"
     assert not git(project, "diff", "--name-only", "--", "src")
+
+
+@pytest.mark.parametrize("is_relative", [False, True])
+def test_project_of_a_clone_without_tags_can_be_linked_and_updated(
+    template: Path, tmp_path: Path, is_relative: bool
+) -> None:
+    made_by = git(template, "rev-parse", "HEAD").strip()
+    address = os.path.relpath(template, tmp_path) if is_relative else str(template)
+    project = generate(address, tmp_path)
+    assert recorded(project) == {"version": ANSWERS["_version"], "commit": made_by}
+    link(project, template)
+    makefile = template / PROGRAM.name / "Makefile"
+    makefile.write_text(makefile.read_text() + "# learned since\n")
+    commit_all(template, "The template of today")
+    assert cruft.update(project, skip_apply_ask=True)
+    assert (project / "Makefile").read_text().endswith("# learned since\n")
+    assert recorded(project)["commit"] == git(template, "rev-parse", "HEAD").strip()
+
+
+def test_template_without_a_repository_has_no_commit(copied_template: Path, tmp_path: Path) -> None:
+    project = generate(str(copied_template), tmp_path)
+    assert recorded(project)["commit"] == ""
 
 
 def test_update_works_inside_another_repository(versions: Path, tmp_path: Path) -> None:
@@ -129,4 +163,4 @@ def test_update_works_inside_another_repository(versions: Path, tmp_path: Path) 
     commit_all(around, "Start")
     assert not (project / ".git").exists()
     assert cruft.update(project, checkout="v7.1.0", skip_apply_ask=True)
-    assert recorded(project) == ("7.1.0", "second>=2")
+    assert recorded(project)["version"] == "7.1.0"

@@ -2,14 +2,16 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATE, Bake, bake_from, cookiecutter_command, git, texts
+from conftest import ANSWERS, TEMPLATE, Bake, bake_from, cookiecutter_command, git, texts
 
 SLUG = "tabular-model"  # by default
+QUESTIONS = [name for name in ANSWERS if not name.startswith("_")]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -35,6 +37,15 @@ def test_folder_with_files_is_refused_and_unchanged(options: str, tmp_path: Path
     assert sentence.startswith(f"The folder '{SLUG}' already has files, such as ")
     assert "`cruft update`" in sentence
     assert contents(folder) == before
+
+
+def test_make_new_asks_and_writes_beside_the_template(copied_template: Path) -> None:
+    recipe = ["make", "--dry-run", "--no-print-directory", "new"]
+    done = subprocess.run(recipe, cwd=copied_template, capture_output=True, text=True, check=True)
+    _, command = done.stdout.splitlines()[-1].split(" cookiecutter ")
+    asked = cookiecutter_command(*shlex.split(command), typed="\n" * len(QUESTIONS))
+    assert asked.returncode == 0, asked.stdout
+    assert (copied_template.parent / SLUG / "pyproject.toml").is_file()
 
 
 @pytest.mark.usefixtures("author")
@@ -64,10 +75,10 @@ def steps_of(output: str) -> list[str]:
 
 
 def run_steps(steps: list[str], elsewhere: Path) -> str:
-    """Run commands in a shell with a `make` that prints its target; return the output."""
+    """Run commands in a shell with a `make` that prints its target and locks; return the output."""
     tools = elsewhere / "tools"
     tools.mkdir()
-    (tools / "make").write_text('#!/bin/sh\necho "$PWD: make $1"\n')
+    (tools / "make").write_text('#!/bin/sh\n: > uv.lock\necho "$PWD: make $1"\n')
     (tools / "make").chmod(0o755)
     environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
     shell = ["bash", "-euc", "\n".join(steps)]
@@ -103,7 +114,7 @@ def test_printed_steps_commit_and_run(
     assert ("in a git repository already" in output) == nested
     assert "models record the commit" in output
     steps = steps_of(output)
-    assert steps[1:] == [COMMIT, *MAKE]
+    assert steps[1:] == [MAKE[0], COMMIT, *MAKE[1:]]
     assert run_steps(steps, tmp_path) == "".join(f"{project}: {target}\n" for target in MAKE)
     committed = git(project, "ls-tree", "-r", "--name-only", "HEAD").splitlines()
     assert {*committed} == {path.as_posix() for path in texts(project)}

@@ -1,6 +1,7 @@
 """The questions, their defaults, and the answers that are refused before anything is written."""
 
 import itertools
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from conftest import ANSWERS, PROGRAM, TEMPLATE, Bake, cookiecutter_command
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 from reserved_names import reserved_names
 
 from project_package.contract.training import Training
@@ -18,7 +21,7 @@ from project_package.state.event_store import retention
 ROWS = ANSWERS["_use_cases"]
 QUESTIONS = [name for name in ANSWERS if not name.startswith("_")]
 
-REASONS = {"in use": "is a name that Python, a library or the project itself uses"}
+REASONS = {"in use": "is a name that Python, a library, Windows or the project itself uses"}
 REFUSED = [
     ("project_name", "", "is empty"),
     ("project_name", "   ", "is empty"),
@@ -40,6 +43,7 @@ REFUSED = [
     ("project_slug", "scikit-learn", "in use"),
     ("project_slug", "protobuf", "in use"),
     ("project_slug", "test", "in use"),
+    ("project_slug", "con", "in use"),
     ("package_name", "card-fraud", "after a letter"),
     ("package_name", "3d_parts", "after a letter"),
     ("package_name", "_private", "after a letter"),
@@ -48,7 +52,10 @@ REFUSED = [
     ("package_name", "prüfung", "after a letter"),
     ("package_name", "x" * 33, "33 characters"),
     *[("package_name", name, "in use") for name in ("class", "match", "type", "json", "test")],
-    *[("package_name", name, "in use") for name in ("polars", "docker", "joblib", "requests")],
+    *[
+        ("package_name", name, "in use")
+        for name in ("nul", "com1", "polars", "docker", "joblib", "requests")
+    ],
     *[("package_name", name, "in use") for name in ("tests", "project_package", "demand")],
 ]
 
@@ -86,6 +93,15 @@ def test_refusal_is_the_first_line_that_cookiecutter_prints(tmp_path: Path) -> N
 @pytest.mark.parametrize("version", ANSWERS["python_version"])
 def test_offered_python_is_used(version: str, bake: Bake) -> None:
     assert (bake(python_version=version) / ".python-version").read_text().strip() == version
+
+
+def test_newest_python_is_the_default_and_all_are_required() -> None:
+    offered = ANSWERS["python_version"]
+    assert offered == sorted(offered, key=Version, reverse=True)
+    metadata = tomllib.loads((PROGRAM / "pyproject.toml").read_text(encoding="utf-8"))
+    required = SpecifierSet(metadata["project"]["requires-python"])
+    minors = [f"3.{minor}" for minor in range(9, 30)]
+    assert {*offered} == {*required.filter(minors)}
 
 
 def test_python_that_is_not_offered_is_refused(bake: Bake, tmp_path: Path) -> None:

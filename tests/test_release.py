@@ -1,5 +1,6 @@
 """The version of the template is the one that the changelog and a release have."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ANSWERS, PROGRAM, TEMPLATE
+from packaging.version import Version
 
 VERSION = ANSWERS["_version"]
 CHANGELOG = (TEMPLATE / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -21,10 +23,13 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     return document
 
 
-def test_newest_section_of_the_changelog_is_the_version() -> None:
+def test_version_is_that_of_the_changelog_or_the_next_in_development() -> None:
     unreleased, newest, *_ = HEADS
     assert unreleased == "[Unreleased]"
-    assert re.fullmatch(rf"\[{re.escape(VERSION)}\] - \d{{4}}-\d\d-\d\d", newest)
+    released, _, date = newest.partition(" - ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", date)
+    assert released.strip("[]") == VERSION or VERSION.endswith(".dev0")
+    assert Version(VERSION) >= Version(released.strip("[]"))
 
 
 def test_changelog_has_each_version_once_and_newest_first() -> None:
@@ -34,44 +39,48 @@ def test_changelog_has_each_version_once_and_newest_first() -> None:
     assert {*re.findall(r"^### (.*)$", CHANGELOG, re.MULTILINE)} <= kinds
 
 
-@pytest.fixture
-def release(tmp_path: Path) -> dict[str, str]:
-    """Return an environment for the step that releases, with a `gh` that writes what it gets."""
-    for name in ("CHANGELOG.md", "cookiecutter.json"):
-        (tmp_path / name).write_bytes((TEMPLATE / name).read_bytes())
-    changelog = tmp_path / "CHANGELOG.md"
-    changelog.write_text(changelog.read_text() + "\n## [0.0.1] - 2020-01-01\n\nOlder.\n")
-    (tmp_path / "gh").write_text('#!/bin/sh\necho "$@" > arguments\n')
-    (tmp_path / "gh").chmod(0o755)
-    return {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-
-
-def run_release(folder: Path, environment: dict[str, str], tag: str) -> int:
-    """Run the step of the workflow that makes the release, and return its exit code."""
+def run_release(folder: Path, version: str) -> int:
+    """Run the step that makes the release, with a `gh` that writes what it gets; its exit code."""
+    answers = {"_version": version}
+    (folder / "cookiecutter.json").write_text(json.dumps(answers))
+    (folder / "CHANGELOG.md").write_text(f"{CHANGELOG}\n## [0.0.1] - 2020-01-01\n\nOlder.\n")
+    (folder / "gh").write_text('#!/bin/sh\necho "$@" > arguments\n')
+    (folder / "gh").chmod(0o755)
     workflow = read_yaml(TEMPLATE / ".github" / "workflows" / "release.yml")
     script = workflow["jobs"]["release"]["steps"][-1]["run"]
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "GITHUB_SHA": "1234abc"}
     shell = ["bash", "-e", "-c", script]
-    environment = {**environment, "GITHUB_REF_NAME": tag}
     return subprocess.run(shell, cwd=folder, env=environment, check=False).returncode
 
 
-def test_release_has_the_section_of_its_version(tmp_path: Path, release: dict[str, str]) -> None:
-    assert run_release(tmp_path, release, f"v{VERSION}") == 0
-    assert (tmp_path / "arguments").read_text().startswith(f"release create v{VERSION} ")
+def test_release_has_a_tag_and_the_section_of_its_version(tmp_path: Path) -> None:
+    version = HEADS[1].partition("]")[0].strip("[")
+    assert run_release(tmp_path, version) == 0
+    arguments = (tmp_path / "arguments").read_text()
+    assert arguments.startswith(f"release create v{version} --target 1234abc ")
     notes = (tmp_path / "notes.md").read_text()
     section = CHANGELOG.split("\n## ")[2]
     assert notes.strip() == section.partition("\n")[2].strip() != ""
 
 
-def test_tag_of_another_version_is_not_released(tmp_path: Path, release: dict[str, str]) -> None:
-    assert run_release(tmp_path, release, "v999.0.0") == 1
+def test_version_in_development_is_not_released(tmp_path: Path) -> None:
+    assert run_release(tmp_path, "0.2.0.dev0") == 1
     assert not (tmp_path / "arguments").exists()
 
 
-def test_release_runs_on_version_tags_after_the_tests() -> None:
+def test_release_is_started_by_hand_and_made_after_the_tests() -> None:
     workflow = read_yaml(TEMPLATE / ".github" / "workflows" / "release.yml")
-    assert workflow[True] == {"push": {"tags": ["v*"]}}  # YAML reads `on` as true
+    assert workflow[True] == "workflow_dispatch"  # YAML reads `on` as true
     assert workflow["jobs"]["release"]["needs"] == "test"
+
+
+def test_address_of_the_published_template_is_in_one_place() -> None:
+    texts = [path for path in TEMPLATE.rglob("*.md") if not {"build", ".venv"} & {*path.parts}]
+    found = [path for path in texts if " gh:" in path.read_text(encoding="utf-8")]
+    assert found == [TEMPLATE / "README.md"]
+    (address,) = re.findall(r" gh:(\S+)", found[0].read_text(encoding="utf-8"))
+    assert address.endswith("/cookiecutter-ai-engineer")
 
 
 @pytest.mark.parametrize("folder", [TEMPLATE, PROGRAM], ids=["template", "program"])

@@ -116,6 +116,16 @@ def test_headline_names_the_parts_where_it_is_clearly_worse() -> None:
     )
 
 
+@pytest.mark.parametrize(("model", "baseline"), [(0.7, 0.6), (0.5, 0.6)])
+def test_headline_says_when_decisions_cost_more_than_none(model: float, baseline: float) -> None:
+    goal = score(model=model, baseline=baseline)
+    costs = {"higher_is_better": False, "baseline": 3.0, "naive": 2.0}
+    costly = headline(document(goal, score("cost", model=2.5, **costs)))
+    assert costly.endswith("Its decisions cost more than those without a model.")
+    worth = (score("cost", model=2.0, **costs), score("calibration", model=2.5, **costs))
+    assert "cost" not in headline(document(goal, *worth))
+
+
 def test_extent_counts_rows_and_has_their_days() -> None:
     days = np.array(["2024-02-29T10", "2023-12-31T23:59"], "datetime64[ms]").astype(np.int64)
     assert extent({"timestamp": days}, "cats") == "2 cats, from 2023-12-31 to 2024-02-29"

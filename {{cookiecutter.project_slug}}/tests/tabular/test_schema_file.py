@@ -67,6 +67,18 @@ def test_params_get_source_target_and_positive_class(root: Path) -> None:
     assert 'name = "tiny"  # ours' in text
 
 
+def test_costs_of_the_table_that_comes_with_the_project_are_reset_once(root: Path) -> None:
+    params = root / "params.toml"
+    params.write_text(f"{PARAMS}\n[decide]\nfalse_negative = 5.0  # missed\ncoverage = 0.7\n")
+    assert "change what they cost under [decide]" in run(root)
+    text = params.read_text()
+    assert "false_negative = 1.0  # missed" in text
+    assert tomllib.loads(text)["decide"]["coverage"] == 0.7
+    params.write_text(text.replace("false_negative = 1.0", "false_negative = 3.0"))
+    assert "[decide]" not in run(root, overwrite=True)
+    assert "false_negative = 3.0" in params.read_text()
+
+
 def test_second_run_prints_differences_and_changes_nothing(root: Path) -> None:
     run(root)
     edited = (root / "schema.toml").read_text().replace('role = "id"', 'role = "ignored"')

@@ -24,7 +24,7 @@ def test_texts_are_those_of_the_parameters() -> None:
 def test_published_households_are_described() -> None:
     lapsed = Problem(table=SCHEMA, target="lapsed", classes=("false", "true"))
     found = about(lapsed, params(data={"source": "completejourney"}))
-    assert found.question == "Is lapsed = true?"
+    assert found.question == "Will the household buy nothing in the next 28 days?"
     assert "offer" in found.use
     assert found.limits
 

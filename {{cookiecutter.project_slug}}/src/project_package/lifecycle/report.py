@@ -32,6 +32,7 @@ COLOURS: Mapping[str, str] = {
     "#fdfdfe": "var(--paper)",
 }
 STYLE = str(resources.files(__package__) / "report.mplstyle")
+COST = "cost"  # the name of the metric of what decisions cost, in use cases that have one
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -114,15 +115,20 @@ def averaging(document: Document) -> str:
 
 
 def headline(document: Document) -> str:
-    """Compare the model with the simple baseline, and name the parts where it is clearly worse."""
+    """Compare the model with the simple baseline, and name the parts where it is clearly worse.
+
+    It also says when the metric called `cost` is worse than without a model.
+    """
     goal = document.goal
+    costs = [s for s in document.evaluation.scores if s.name == COST and s.model > s.naive]
+    costly = " Its decisions cost more than those without a model." if costs else ""
     scored = [(part.name, part.scores[goal.name]) for part in document.evaluation.slices]
     worse = [f"“{name}”" for name, score in scored if score and -score.gain > score.spread]
     if goal.gain <= 0:
-        return "The model is no better than the simple baseline."
+        return f"The model is no better than the simple baseline.{costly}"
     degree = "clearly" if goal.gain > goal.spread else "slightly"
     but = f", but clearly worse on {', '.join(worse)}" if worse else ""
-    return f"The model is {degree} better than the simple baseline{but}."
+    return f"The model is {degree} better than the simple baseline{but}.{costly}"
 
 
 def svg(figure: Figure) -> str:

@@ -6,6 +6,7 @@ from .params import AboutParams, TabularParams
 from .problem import Problem
 
 PUBLISHED = AboutParams(
+    question="Will the household buy nothing in the next 28 days?",
     use="A marketer sends an offer to the households that are most likely to stay away.",
     misuse="It does not say whom an offer would bring back: test that with a control group.",
     limits=("The data covers one year at one chain; purchases elsewhere are not in it.",),

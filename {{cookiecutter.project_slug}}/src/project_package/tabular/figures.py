@@ -1,7 +1,6 @@
 """Figures and sentences of the report: what is found, how sure, and which features matter."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve
 from ..columns import Columns, length, take
 from ..contract.training import Figure, Metric, Predict
 from ..plot_parts import FITTED, REFERENCE, draw_calibration, draw_interval, label_axes
-from .metrics import Values, cost, in_interval
+from .metrics import Values, in_interval
 from .params import TabularParams
 from .problem import Problem
 
@@ -31,9 +30,6 @@ def summary(
             f"Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} the model "
             f"finds {finds[0]} alarms; the simple baseline finds {finds[1]}."
         )
-        mean_cost = partial(cost, params, target, w=np.ones(len(target)))
-        if mean_cost(p=predictions["model"]) >= mean_cost(p=predictions["naive"]):
-            first += " By the costs under [decide], one decision for all rows would cost less."
     elif problem.kind == "multiclass":
         right = [f"{np.mean(target == answer):.0%}" for answer in answers]
         first = f"The model is right for {right[0]} of rows, the simple baseline for {right[1]}."

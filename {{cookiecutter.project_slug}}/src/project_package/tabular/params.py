@@ -25,8 +25,8 @@ class Split(Frozen):
 class Decide(Frozen):
     """What decisions cost, and how wide intervals are."""
 
-    false_positive: float = Field(default=1, gt=0, description="cost of a wrong positive")
-    false_negative: float = Field(default=1, gt=0, description="cost of a missed positive")
+    false_positive: float = Field(default=1.0, gt=0, description="cost of a wrong positive")
+    false_negative: float = Field(default=1.0, gt=0, description="cost of a missed positive")
     coverage: float = Field(default=0.8, gt=0, lt=1, description="share of values in the interval")
 
     @property

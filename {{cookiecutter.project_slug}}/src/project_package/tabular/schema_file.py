@@ -17,7 +17,7 @@ from ..errors import UserError, require_known
 from ..read_params import read_params
 from .dataset import copy_source
 from .leaks import without_leaks
-from .params import TabularData, TabularParams
+from .params import Decide, TabularData, TabularParams
 from .problem import find_classes
 
 QUERY = re.compile(r"\s*(select|with)\s", re.IGNORECASE)
@@ -73,7 +73,10 @@ def propose(
         return
     write(path, new)
     data = data.model_copy(update={"positive": described.positive})
-    write(params, params_text(params.read_text(encoding="utf-8"), data))
+    is_first = before.source == PURCHASES != data.source
+    write(params, params_text(params.read_text(encoding="utf-8"), data, is_first))
+    if is_first and len(classes) == 2:
+        yield "- Both errors cost 1 now: change what they cost under [decide] in params.toml."
     features = len(described.schema.of_role("feature"))
     yield f"Features in {SCHEMA}: {features}. Review it, then run `ml pipeline`."
 
@@ -106,12 +109,17 @@ def schema_text(schema: Schema) -> str:
     return tomlkit.dumps(document)
 
 
-def params_text(text: str, data: TabularData) -> str:
-    """Return params.toml with source and target of the data; comments stay as they are."""
+def params_text(text: str, data: TabularData, reset_costs: bool) -> str:
+    """Return params.toml with source and target of the data; comments stay as they are.
+
+    `reset_costs` replaces the costs of the table that comes with the project by the defaults.
+    """
     document = tomlkit.parse(text)
     section = document.setdefault("data", tomlkit.table())
     for name in ("source", "target", "positive", *(["query"] if data.query else [])):
         section[name] = getattr(data, name)
+    if reset_costs and "decide" in document:
+        document["decide"] |= Decide().model_dump(include={"false_positive", "false_negative"})
     return tomlkit.dumps(document)
 
 
