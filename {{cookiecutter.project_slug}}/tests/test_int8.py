@@ -80,3 +80,22 @@ def test_quantised_graph_is_small_and_nearly_the_same(full: bytes, small: Any, r
     assert 0 < error.max() < 0.1 * np.abs(one["found"]).max()
     few = {name: values[:3] for name, values in rows.items()}
     assert OnnxModel(quantised, lambda given: given).predict(few)["found"].shape[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("quantised", "channels"),
+    [
+        (lambda: static_int8(CONVOLUTION, [{"pixels": PIXELS}]), {"kernel": 64, "second": 32}),
+        (lambda: dynamic_int8(EMBEDDING), {"weights": 500}),
+    ],
+    ids=["static", "dynamic"],
+)
+def test_weights_have_a_scale_per_channel_and_seven_bits(
+    quantised: Any, channels: dict[str, int]
+) -> None:
+    graph = onnx.load_from_string(quantised()).graph
+    found = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    for name, count in channels.items():
+        assert found[f"{name}_scale"].shape == (count,)
+        weights = found[f"{name}_quantized"]
+        assert 60 <= np.abs(weights.astype(int)).max() <= 64

@@ -72,6 +72,21 @@ def test_table_names_paths_kinds_and_parts(photos: Path, tmp_path: Path) -> None
     assert not {*fold.valid["part"]} & {*splits.test["part"]}
 
 
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_folds_score_different_rows_of_training(photos: Path, tmp_path: Path, count: int) -> None:
+    load_data(params(source=str(photos)), tmp_path, silent)
+    find_copies(params(), tmp_path, silent)
+    options = {**params(source=str(photos)).model_dump(), "split": {"folds": count}}
+    splits = split(InspectionParams.model_validate(options), tmp_path)
+    training = {*splits.train["name"]}
+    assert len(splits.folds) == count
+    scored = [{*fold.valid["name"]} for fold in splits.folds]
+    assert sum(map(len, scored)) == len(set().union(*scored))
+    for fold, names in zip(splits.folds, scored, strict=True):
+        assert {*fold.train["name"]} == training - names
+        assert len(names) == pytest.approx(len(training) / max(4, count), abs=2)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

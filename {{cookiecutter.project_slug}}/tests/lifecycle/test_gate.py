@@ -151,6 +151,11 @@ def test_parity_is_the_largest_difference(loaded: float, fitted: float, differen
     assert (found.rows, found.changed_decisions) == (2, 0)
 
 
+def test_parity_is_not_relative_to_a_single_large_value() -> None:
+    found = gate.parity(predicted(1.5, 2, 3, 1e9), predicted(1, 2, 3, 1e9))
+    assert found.largest_difference == pytest.approx(0.5 / 2.5)
+
+
 def test_parity_counts_rows_with_changed_decisions() -> None:
     loaded = {"segment": np.array([1, 2, 3]), "name": np.array(["a", "b", "c"])}
     fitted = {"segment": np.array([1, 5, 3]), "name": np.array(["a", "x", "y"])}

@@ -19,7 +19,9 @@ LOWER = replace(METRIC, higher_is_better=False)
 HITS = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
 
-def bootstrap(mine: Any, theirs: Any, metric: Metric = METRIC, **columns: Any) -> Interval:
+def bootstrap(
+    mine: Any, theirs: Any, metric: Metric = METRIC, resamples: int = 50, **columns: Any
+) -> Interval:
     """Compare hits; `group` and `period` of the rows can be set."""
     rows = {"group": np.arange(len(mine)), "period": np.zeros(len(mine)), **columns}
     training = replace(
@@ -29,7 +31,7 @@ def bootstrap(mine: Any, theirs: Any, metric: Metric = METRIC, **columns: Any) -
         groups=lambda rows: rows["group"],
     )
     contenders = ({"hit": np.asarray(mine)}, {"hit": np.asarray(theirs)})
-    return gate.paired_bootstrap(training, rows, contenders, Promote(resamples=50))
+    return gate.paired_bootstrap(training, rows, contenders, Promote(resamples=resamples))
 
 
 @settings(max_examples=30)
@@ -63,6 +65,14 @@ def test_bounds_hold_as_often_as_promised() -> None:
     random = np.random.default_rng(0)
     lows = [bootstrap(random.random(80), random.random(80)).low for _ in range(100)]
     assert 0.8 <= np.mean(np.array(lows) < 0) <= 0.97  # one-sided, 0.9
+
+
+def test_each_bound_alone_has_the_confidence() -> None:
+    hits = np.random.default_rng(0).normal(0, 1, 400)
+    found = bootstrap(hits, 0 * hits, resamples=4_000)
+    distance = 1.2816 * np.std(hits) / 20  # the 90 % quantile of a normal distribution
+    assert found.estimate - found.low == pytest.approx(distance, rel=0.08)
+    assert found.high - found.estimate == pytest.approx(distance, rel=0.08)
 
 
 @pytest.mark.parametrize("rows", [10, 1])  # of the last period; resamples without it are skipped

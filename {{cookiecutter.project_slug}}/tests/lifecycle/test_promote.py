@@ -1,5 +1,6 @@
 """Promote applies every rule, says how far each is, and keeps that with the version."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
@@ -10,10 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from project_package.bundle import EXAMPLES, example_requests
 from project_package.columns import Columns, length
 from project_package.contract.training import Checks, Metric
 from project_package.errors import GateRefused, UserError
+from project_package.lifecycle.apply_rules import call_to_time
 from project_package.lifecycle.evaluate import evaluate
+from project_package.lifecycle.predicted_test_rows import read_version
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.rollback import rollback
@@ -143,6 +147,26 @@ def test_candidate_limits_parity_rows_and_timed_calls(copy: Project) -> None:
     assert rules.endswith("for a request, features included, in 2 calls")
     with pytest.raises(UserError, match=r"There are 600 rows .* 10,000 are required"):
         train(limited(copy, min_parity_rows=10_000))
+
+
+def test_last_example_is_timed(candidate: Project) -> None:
+    version = candidate.registry.find_version(2)
+    assert version
+    challenger = read_version(candidate, version)
+    timed: list[Columns] = []
+
+    class Recorder:
+        def predict(self, rows: Columns) -> Columns:
+            timed.append(rows)
+            return challenger.model.predict(rows)
+
+    call_to_time(candidate, replace(challenger, model=Recorder()))[1]()
+    task = candidate.training.make_task(challenger.bundle)
+    examples = json.loads(challenger.bundle.files[EXAMPLES])
+    assert len(examples) > 1
+    (row,) = timed
+    last = task.to_rows(example_requests(task.request, examples, "2"))
+    assert all(row[name].tolist() == values[-1:].tolist() for name, values in last.items())
 
 
 def test_without_examples_a_row_is_timed(copy: Project) -> None:

@@ -66,6 +66,15 @@ def test_refuses_a_request_without_a_known_key(path: Path, value: str) -> None:
         assert value not in answer.text or len(value) < 7
 
 
+@pytest.mark.parametrize("scheme", ["Basic", "Token", "bearerx", ""])
+def test_refuses_a_known_key_with_another_scheme(
+    path: Path, tokens: dict[str, str], scheme: str
+) -> None:
+    client = client_of(KeyStore(path, seconds=60))
+    headers = {"Authorization": f"{scheme} {tokens['labels']}"}
+    assert client.post("/labels", headers=headers).status_code == 401
+
+
 def test_admits_everybody_when_keys_are_off(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -101,6 +101,12 @@ def test_items_with_one_score_may_change_places() -> None:
     assert not lists_differ({**one, **equal}, {**two, **near}).any()
 
 
+@pytest.mark.parametrize(("first", "is_tie"), [(0.300005, True), (0.30002, False)])
+def test_scores_within_the_tolerance_are_equal(first: float, is_tie: bool) -> None:
+    one = {**ranked("ABC"), "scores": np.array([[first, 0.3, 0.1]])}
+    assert lists_differ(one, ranked("BAC")).tolist() == [not is_tie]
+
+
 def test_lists_of_small_catalogues_are_compared() -> None:
     smaller = {name: values[:, :2] for name, values in ranked("ABC").items()}
     assert not lists_differ(ranked("ABC"), smaller).any()

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from states import DAY, HISTORY, START, batch, payment
@@ -32,6 +33,20 @@ def names(path: Path) -> list[str]:
     """Return the stored payments in the way a person would read them."""
     with closing(sqlite3.connect(path)) as file:
         return [name for (name,) in file.execute("SELECT payment_id FROM events ORDER BY id")]
+
+
+def test_a_commit_waits_for_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def recorded(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", recorded)
+    with closing(SqliteStore(path, HISTORY)):
+        (connection,) = opened
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 def test_an_error_leaves_nothing_of_a_transaction(store: SqliteStore, path: Path) -> None:

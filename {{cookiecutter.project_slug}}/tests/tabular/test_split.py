@@ -1,15 +1,18 @@
 """Rows are split by time, by group or at random, and the test is never touched by the search."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tabular.tables import params, problem, rows
 
 from project_package.columns import Columns, take
 from project_package.errors import UserError
+from project_package.tabular.dataset import STORED
 from project_package.tabular.problem import DAY, Problem
-from project_package.tabular.split import at_random, by_time
+from project_package.tabular.split import at_random, by_time, split
 
 PLAIN = ("month", "since", "firm")
 
@@ -48,6 +51,19 @@ def test_gap_leaves_out_rows_whose_target_is_not_known() -> None:
         newest = max(month[n] for n in fitted)
         first = min(month[n] for n in scored)
         assert newest + 45 * DAY <= first
+
+
+def test_row_whose_target_is_known_just_in_time_is_fitted() -> None:
+    days = np.arange(40) // 4
+    table = {"month": days * float(DAY), "customer": days}
+    for fitted, scored in ids(problem(), table, gap_days=2, folds=2):
+        assert max(fitted) + 2 == min(scored)
+
+
+def test_schema_that_changed_after_the_data_is_refused(tmp_path: Path) -> None:
+    (tmp_path / STORED).write_text(problem(without=("paid",)).table.model_dump_json(indent=2))
+    with pytest.raises(UserError, match=r"schema\.toml has changed since .* run `ml data` again"):
+        split(problem(), params(), tmp_path)
 
 
 def test_rows_of_a_group_stay_together() -> None:
