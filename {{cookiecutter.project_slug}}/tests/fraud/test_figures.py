@@ -1,5 +1,6 @@
 """The figures of the report and their captions."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from project_package.fraud.features import DESCRIPTIONS, INPUTS
 from project_package.fraud.figures import figures, summary
 from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.project import Project
+from project_package.lifecycle.report import svg
 
 
 def scored(rows: int = 2000) -> tuple[Columns, dict[str, Columns]]:
@@ -43,6 +45,12 @@ def test_draws_and_describes_a_test_without_frauds_or_alarms() -> None:
         figure.draw(Canvas().add_subplot())
         assert figure.title
         assert figure.caption.endswith(".")
+
+
+def test_labels_of_axes_are_plain_numbers() -> None:
+    pages = [svg(figure) for figure in figures(*scored())]
+    assert not any("mathdefault" in page for page in pages)
+    assert "0.001" in re.sub(r"<[^>]*>", "", pages[1])
 
 
 def test_strongest_feature_of_flagged_payments_is_on_top() -> None:

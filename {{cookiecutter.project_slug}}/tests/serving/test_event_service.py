@@ -87,7 +87,7 @@ def test_a_refused_body_leaves_nothing(client: TestClient, second: dict[str, Any
     (error,) = refused.json()["detail"]
     assert refused.status_code == 422
     assert error["loc"] == ["body", "instances", 1]
-    assert "differs from the event" in error["msg"]
+    assert error["msg"] == "differs from the stored event with its payment"
     assert answers(client, {"payment": "c", "x": 0}) == [1]
 
 

@@ -16,6 +16,11 @@ def test_files_are_absolute_and_urls_stay(tmp_path: Path) -> None:
     assert StateSettings(state_url="redis://h/1").state(tmp_path) == "redis://h/1"
 
 
+def test_address_without_a_scheme_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"STATE_URL=127\.0\.0\.1:6379 is none of redis://"):
+        StateSettings(state_url="127.0.0.1:6379").state(tmp_path)
+
+
 def test_other_address_is_refused_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="STATE_URL=mysql://h/db is none of redis://") as error:
         StateSettings(state_url="mysql://me:secret@h/db").state(tmp_path)

@@ -100,10 +100,10 @@ def costs(rows: Columns, scores: Columns, decision: Values) -> Figure:
         if decision.any():
             lowest = scores["model"][decision].min()
             axes.axvline(lowest, color="C0", linewidth=1)
-            axes.text(
-                lowest, 0, f"  flagged from {lowest:.2g}", color="C0", verticalalignment="bottom"
-            )
+            beside = {"xytext": (6, 3), "textcoords": "offset points", "color": "C0"}
+            axes.annotate(f"flagged from {lowest:.2g}", (lowest, 0), **beside)
         axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
+        axes.xaxis.set_major_formatter("{x:g}")
         label_axes(axes, "threshold of the score", "cost of 1,000 payments")
 
     caption = (

@@ -32,7 +32,6 @@ COLOURS: Mapping[str, str] = {
     "#fdfdfe": "var(--paper)",
 }
 STYLE = str(resources.files(__package__) / "report.mplstyle")
-COST = "cost"  # the name of the metric of what decisions cost, in use cases that have one
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -120,7 +119,7 @@ def headline(document: Document) -> str:
     It also says when the metric called `cost` is worse than without a model.
     """
     goal = document.goal
-    costs = [s for s in document.evaluation.scores if s.name == COST and s.model > s.naive]
+    costs = [s for s in document.evaluation.scores if s.name == "cost" and s.model > s.naive]
     costly = " Its decisions cost more than those without a model." if costs else ""
     scored = [(part.name, part.scores[goal.name]) for part in document.evaluation.slices]
     worse = [f"“{name}”" for name, score in scored if score and -score.gain > score.spread]

@@ -21,7 +21,6 @@ from .canary import Canary
 from .predicted_batch import PredictedBatch, Prediction
 from .read_body import invalid
 
-CONFLICT = "differs from the event that is stored with its key"
 IN_FLIGHT = "Another process is answering an event of this body: retry later."
 
 
@@ -35,6 +34,7 @@ class EventTransactions:
         self.history = history
         self.store = store
         self.canary = canary
+        self._conflict = f"differs from the stored event with its {', '.join(history.key)}"
         labels = label_columns(history)
         self._compared = [name for name in columns_of(history.event) if name not in labels]
 
@@ -113,7 +113,7 @@ class EventTransactions:
             first[i] = seen.setdefault(tuple(values[name][i] for name in self.history.key), i)
             same = event.row if event else {name: values[name][first[i]] for name in values}
             if not all(_is_equal(values[name][i], same[name]) for name in values):
-                raise invalid(CONFLICT, "body", "instances", i)
+                raise invalid(self._conflict, "body", "instances", i)
             if event and event.answer:
                 answers[i] = Prediction(*event.answer.split(" ", 1))
         return first, answers

@@ -21,7 +21,7 @@ class StateSettings(Settings):
         address = self.state_url.removeprefix("sqlite:///") or "state.db"
         if address.startswith(REDIS):
             return address
-        if ":/" in address:
+        if ":" in address:
             raise UserError(
                 f"STATE_URL={redacted(address)} is none of redis://, rediss:// and sqlite:///file."
             )

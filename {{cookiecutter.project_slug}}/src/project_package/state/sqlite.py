@@ -88,7 +88,7 @@ class SqliteStore:
         """Commit what happens inside, durably; nothing of it when it raises."""
         if not self._path.exists() or self._path.stat().st_ino != self._inode:
             raise StateUnavailable(
-                f"The event store {self._path} was removed or replaced: restart the server."
+                f"{self._path} was removed or replaced: restart the server, then run `ml backfill`."
             )
         with _reported(), self._file:  # which commits or rolls back
             deadline = time.monotonic() + self._busy_seconds
