@@ -54,6 +54,7 @@ dropped, text becomes categories, dates become days, and scikit-learn's histogra
 is fitted with its defaults to the same training rows. *For the metric* is the same with
 `class_weight="balanced"`, or the absolute error as loss. *Gain* is that of the commands over *by
 hand*, seed by seed; it is *equal* when it is less than the standard deviation of *by hand*.
+`weather` is *equal* by this rule, although it lost with every seed.
 *Chosen* is the best candidate on the folds, *promoted* how many seeds passed the gate; a seed that
 was refused before the test is in no score. *Seconds* is the processor time of `ml pipeline` with
 the first seed.

@@ -83,7 +83,7 @@ def install(project: Path, **variables: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.parametrize("document", [TEMPLATE / "README.md", PROGRAM / "CONTRIBUTING.md"])
+@pytest.mark.parametrize("document", [TEMPLATE / "docs/install.md", PROGRAM / "CONTRIBUTING.md"])
 def test_documented_setting_installs_without_upload_times(
     document: Path, index: str, project: Path
 ) -> None:

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,23 @@ def test_workflows_run_on_each_python(folder: Path, job: str) -> None:
     found = read_workflow(folder)["jobs"][job]
     assert found["strategy"]["matrix"]["python"] == PYTHONS
     assert found["env"]["UV_PYTHON"] == "${{ matrix.python }}"
+
+
+def test_ci_measures_coverage_and_looks_for_vulnerabilities() -> None:
+    steps = {step.get("run", "") for step in read_workflow(PROGRAM)["jobs"]["check"]["steps"]}
+    assert {"make check", "make audit", "make coverage"} <= steps
+    weekly = read_workflow(TEMPLATE, "weekly.yml")["jobs"]["test"]["steps"]
+    assert any(step.get("run", "").endswith(".ci/run coverage") for step in weekly)
+    for target in ("audit", "coverage"):
+        assert f"\n{target}: " in (PROGRAM / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("folder", [TEMPLATE, PROGRAM])
+def test_departures_from_the_guide_are_explained(folder: Path) -> None:
+    metadata = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    ignored = {*metadata["tool"]["repo-review"]["ignore"]} - {"PC"}
+    decision = (TEMPLATE / "docs" / "decisions" / "0001-checks.md").read_text(encoding="utf-8")
+    assert {code for code in ignored if code not in decision} == set()
 
 
 def test_actions_have_one_pinned_version_and_runs_do_not_overlap() -> None:
