@@ -150,6 +150,7 @@ def test_project_of_a_clone_without_tags_can_be_linked_and_updated(
     assert recorded(project)["commit"] == git(template, "rev-parse", "HEAD").strip()
 
 
+@pytest.mark.usefixtures("author")
 def test_template_without_a_repository_has_no_commit(copied_template: Path, tmp_path: Path) -> None:
     project = generate(str(copied_template), tmp_path)
     assert recorded(project)["commit"] == ""
