@@ -83,6 +83,16 @@ def test_admits_everybody_when_keys_are_off(
     assert client_of(keys).post("/labels").json() == "set"
 
 
+def test_warns_when_there_is_no_key(
+    tmp_path: Path, path: Path, tokens: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert tokens
+    open_keys(Settings(serve_keys=str(path)), tmp_path)
+    assert not caplog.records
+    open_keys(Settings(serve_keys="none.json"), tmp_path)
+    assert "create one with `ml key" in caplog.text
+
+
 def test_keys_are_rotated_while_the_server_runs(path: Path) -> None:
     keys = KeyStore(path, seconds=0)
     later = KeyStore(path, seconds=60)
