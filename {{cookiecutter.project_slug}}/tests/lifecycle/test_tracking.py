@@ -215,3 +215,10 @@ def test_folder_outside_a_repository_has_no_commit(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert commit() == ""
+
+
+def test_experiment_of_another_table_is_described_anew(copy: Project) -> None:
+    again = connect(copy.settings, copy.workspace, copy.params.name, "**Who stays?**")
+    experiment = again.client.get_experiment(again.experiment)
+    assert again.experiment == copy.tracking.experiment
+    assert experiment.tags["mlflow.note.content"] == "**Who stays?**"

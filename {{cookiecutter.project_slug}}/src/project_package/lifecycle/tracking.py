@@ -167,7 +167,7 @@ class Tracking:
 
 
 def connect(settings: Settings, workspace: Workspace, name: str, about: str) -> Tracking:
-    """Connect to MLflow or raise UserError; find or create the experiment, described by `about`."""
+    """Connect to MLflow or raise UserError; find or create the experiment, and describe it."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7 would be minutes of silence
     for noisy in ("mlflow", "alembic"):
@@ -179,8 +179,9 @@ def connect(settings: Settings, workspace: Workspace, name: str, about: str) -> 
         local = (workspace.root / "mlartifacts").absolute().as_uri()
         location = local if address.startswith("sqlite:") else None
         old = client.get_experiment_by_name(name)
-        tags = {NOTE: about, "mlflow.experimentKind": "custom_model_development"}
+        tags = {"mlflow.experimentKind": "custom_model_development"}
         experiment = old.experiment_id if old else client.create_experiment(name, location, tags)
+        client.set_experiment_tag(experiment, NOTE, about)
         return Tracking(client, experiment, workspace.root)
     except (MlflowException, SQLAlchemyError) as error:
         raise UserError(redacted(f"MLflow at {address} cannot be used: {error}")) from error
