@@ -1,6 +1,5 @@
 """What every use case must keep: one bundle, one way to predict, the table's features."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
@@ -10,7 +9,6 @@ from typing import Any
 
 import mlflow
 import numpy as np
-import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 from projects import read_table, write_raw_rows
@@ -21,10 +19,8 @@ from project_package.cli import EntryPoint
 from project_package.columns import Columns, length, take
 from project_package.contract.task import Model, Task, predict_requests
 from project_package.contract.training import Training
-from project_package.lifecycle.erase import erase
 from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.gate import paired_bootstrap
-from project_package.lifecycle.make_dataset import make_dataset
 from project_package.lifecycle.predict import predict
 from project_package.lifecycle.predicted_test_rows import (
     kept_predictions,
@@ -111,31 +107,6 @@ def test_mlflow_model_requires_the_versions_that_it_was_made_with(
     required = (tmp_path / "requirements.txt").read_text(encoding="utf-8").splitlines()
     for library in ("numpy", "onnxruntime", "pydantic", *training.libraries):
         assert f"{library}=={version(library)}" in required
-
-
-def test_same_parameters_give_the_same_data(
-    project: Project, opened: Callable[[Path], Project], tmp_path: Path
-) -> None:
-    for path in project.workspace.root.glob("*.toml"):
-        shutil.copy(path, tmp_path)
-    assert make_dataset(opened(tmp_path)).digest == project.workspace.dataset().digest
-
-
-def test_new_data_leave_out_what_was_erased(
-    trained: Path, clone: Callable[[Path], Project], tmp_path: Path
-) -> None:
-    project = clone(trained)
-    kind = project.champion_task().entity
-    rows = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
-    erase(project, rows[kind][0])
-    folder = make_dataset(project).path
-    project.training.load_data(project.params, tmp_path, lambda _: None)
-    left = pl.read_parquet(tmp_path / "rows.parquet").filter(pl.col(kind) != rows[kind][0])
-    left.write_parquet(tmp_path / "rows.parquet")
-    project.training.compute_features(project.params, tmp_path, lambda _: None)
-    assert len(left) < len(rows)
-    for path in folder.glob("*.parquet"):
-        assert pl.read_parquet(path).equals(pl.read_parquet(tmp_path / path.name))
 
 
 def test_report_explains_its_rows_scores_and_slices(

@@ -19,17 +19,15 @@ import numpy as np
 import pytest
 from fastapi import APIRouter
 from fastapi.testclient import TestClient
-from multiplying import TIMES, Published, ask
-from servers import wait_until
+from multiplying import TIMES, Published
 
 from project_package.api_keys import add_key
 from project_package.bundle import EXAMPLES
 from project_package.cli import EntryPoint
-from project_package.columns import Columns
 from project_package.contract.task import Served
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
-from project_package.model_store import BUNDLE, CHALLENGER
+from project_package.model_store import BUNDLE
 from project_package.serving.app import create_app
 from project_package.serving.serve import serve
 from project_package.settings import Settings
@@ -193,15 +191,6 @@ def test_routes_of_the_task_are_counted_and_logged(times: Published) -> None:
     assert rows == [("2", "champion", '{"y":3.0}')]
 
 
-def test_unseen_values_that_cannot_be_counted_do_not_fail_a_request(times: Published) -> None:
-    def unseen(_: Columns) -> Mapping[str, int]:
-        raise ValueError("x")
-
-    times.task = replace(TIMES, unseen=unseen)
-    with TestClient(times.app()) as client:
-        assert ask(client, {"x": 1}).json()["predictions"] == [{"y": 1}]
-
-
 def test_there_is_no_route_for_events_without_history(times: Published) -> None:
     with TestClient(times.app()) as client:
         assert client.post("/v1/events", json={}).status_code == 404
@@ -213,25 +202,6 @@ def test_allows_the_origins_of_the_settings(times: Published) -> None:
         with TestClient(times.app(serve_cors_origins=origins)) as client:
             answer = client.get("/healthz", headers={"Origin": "https://shop.example"})
             assert answer.headers.get("access-control-allow-origin") == allowed
-
-
-def test_reports_and_logs_a_part_until_it_works_again(
-    times: Published, caplog: pytest.LogCaptureFixture
-) -> None:
-    def is_degraded() -> bool:
-        return 'degraded{part="challenger"} 1.0' in served.get("/metrics").text
-
-    with TestClient(times.app()) as served:
-        times.publish(2, CHALLENGER, answer=5)
-        wait_until(is_degraded)
-        assert served.get("/readyz").json()["degraded"] == ["challenger"]
-        times.publish(3, CHALLENGER)
-        wait_until(lambda: not is_degraded())
-        assert served.get("/readyz").json()["degraded"] == []
-    changes = [vars(record) for record in caplog.records if "part" in vars(record)]
-    assert [change["part"] for change in changes] == ["challenger", "challenger"]
-    assert "gives another answer to its example 1" in changes[0]["reason"]
-    assert changes[1]["reason"] == ""
 
 
 def test_does_not_start_without_a_whole_champion(times: Published) -> None:
