@@ -82,6 +82,9 @@ class ProjectTests:
         version = run(project, "uv", "run", "python", "--version")
         assert version.startswith(f"Python {running_python()}.")
 
+    def test_command_prints_the_version_of_the_project(self, project: Path) -> None:
+        assert run(project, "uv", "run", "ml", "--version") == "0.1.0\n"
+
     def test_server_needs_few_packages(self, project: Path) -> None:
         served = ("--no-default-groups", "--no-hashes", "--no-annotate")
         locked = run(project, "uv", "export", "--quiet", *served).splitlines()

@@ -72,7 +72,10 @@ def test_refuses_a_key_that_is_not_valid(
 
 
 def test_refuses_to_remove_an_unknown_key(path: Path) -> None:
-    with pytest.raises(UserError, match="There is no key shop: none yet"):
+    with pytest.raises(UserError, match=r"^There is no key shop\. The keys of .*: none\.$"):
+        remove_key(path, "shop")
+    add_key(path, "shop-2027", ["predict"])
+    with pytest.raises(UserError, match=r": shop-2027\.$"):
         remove_key(path, "shop")
 
 

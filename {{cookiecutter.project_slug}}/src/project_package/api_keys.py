@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from .bundle import sha256
 from .contract.task import Scope
-from .errors import UserError, require_known, suggest
+from .errors import UserError, require_known
 from .frozen import Frozen
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -50,9 +50,8 @@ def add_key(path: Path, name: str, scopes: Sequence[str]) -> str:
         raise UserError(f"The key needs a --scope, one or more: {', '.join(SCOPES)}.")
     require_known("--scope", scopes, "a scope", SCOPES)
     token = secrets.token_urlsafe(32)
-    fields = {"name": name, "sha256": sha256(token.encode()), "scopes": scopes}
     try:
-        key = Key.model_validate(fields)
+        key = Key.model_validate({"name": name, "sha256": sha256(token.encode()), "scopes": scopes})
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise UserError(f"{name!r} cannot be the name of a key: {reason}.") from None
@@ -70,8 +69,8 @@ def remove_key(path: Path, name: str) -> None:
         keys = read_keys(path)
         remaining = tuple(key for key in keys if key.name != name)
         if len(remaining) == len(keys):
-            known = suggest(name, [key.name for key in keys]) if keys else "none yet."
-            raise UserError(f"There is no key {name}: {known}")
+            names = ", ".join(key.name for key in keys) or "none"
+            raise UserError(f"There is no key {name}. The keys of {path} are: {names}.")
         _write(path, remaining)
 
 

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +34,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 
 
 app = typer.Typer(
-    help="From raw data to a served model, stage by stage.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,14 +41,23 @@ app = typer.Typer(
 )
 
 
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """From raw data to a served model, stage by stage."""
+    if version:
+        sys.stdout.write(f"{metadata.version(__package__)}\n")
+        raise typer.Exit
+
+
 def add_stage(name: str, function: str, summary: str) -> None:
     """Add a command that opens the project and calls a function: `lifecycle.train:train`."""
 
     @app.command(name, help=summary, epilog=f"Example: `ml {name}`")
     def stage(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
-        run_stage = resolve_name(f"{__package__}.{function}")
         with context.obj.open_project(changes, quiet) as project:
-            run_stage(project)
+            resolve_name(f"{__package__}.{function}")(project)
 
 
 STAGES = {
@@ -105,11 +113,8 @@ def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address [default: SERVE_HOST, or loopback].")] = "",
     port: Annotated[
-        int,
-        typer.Option(
-            help="Port; 0 picks a free one [default: SERVE_PORT, or 8000].", show_default=False
-        ),
-    ] = -1,
+        int | None, typer.Option(help="Port; 0 picks a free one [default: SERVE_PORT, or 8000].")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes [default: SERVE_WORKERS, or 1].")
     ] = None,
@@ -118,8 +123,7 @@ def serve(
     """Serve the champion over HTTP."""
     from .serving.serve import serve as stage
 
-    application = f"{context.obj.package}.entry_point:create_app"
-    stage(application, host, port, workers or 0, quiet)
+    stage(f"{context.obj.package}.entry_point:create_app", host, port, workers, quiet)
 
 
 @app.command(epilog="Example: `ml key shop --scope predict --scope labels`")

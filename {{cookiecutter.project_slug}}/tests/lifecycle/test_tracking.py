@@ -222,3 +222,10 @@ def test_experiment_of_another_table_is_described_anew(copy: Project) -> None:
     experiment = again.client.get_experiment(again.experiment)
     assert again.experiment == copy.tracking.experiment
     assert experiment.tags["mlflow.note.content"] == "**Who stays?**"
+
+
+def test_new_version_describes_the_registered_model_anew(copy: Project) -> None:
+    registry = copy.registry
+    source = registry.client.get_model_version(registry.name, "1").source
+    registry.register(str(source), "**Who stays?**")
+    assert registry.client.get_registered_model(registry.name).description == "**Who stays?**"

@@ -70,9 +70,10 @@ def test_summary_counts_alarms_and_names_columns_that_are_not_used() -> None:
     flagged = {"prediction": np.ones(400, np.int64)}
     none = {"prediction": np.zeros(400, np.int64)}
     found = {"model": flagged, "baseline": flagged, "naive": none}
-    first, texts = summary(problem(), params(), TABLE, found)
+    first, texts = summary(problem(), params(decide={"false_negative": 5}), TABLE, found)
     assert f"Of {TABLE['left'].sum()} rows with left = true the model finds" in first
     assert f"{TABLE['left'].sum()} with 400 alarms" in first
+    assert first.endswith("the least cost when a missed row costs 5 and a false alarm 1.")
     assert texts == "Columns of text are not used: note."
 
 

@@ -31,14 +31,14 @@ def _data(project: Project) -> str:
 def _tracking(project: Project) -> str:
     versions = len(project.registry.versions())
     project.registry.champion()  # raises when the champion is not among these versions
-    return f"{redacted(project.settings.tracking(project.workspace.root))}, {versions} versions"
+    return f"{redacted(project.settings.tracking(project.workspace.root))}, versions: {versions}"
 
 
 def _search(project: Project) -> str:
     address = project.settings.studies(project.workspace.root)
     with project.workspace.lock():
         studies = len(open_storage(address).get_all_studies())
-    return f"{redacted(address)}, {studies} studies"
+    return f"{redacted(address)}, studies: {studies}"
 
 
 def _champion(project: Project) -> str:

@@ -55,8 +55,7 @@ def predict_version(project: Project, version: Version) -> PredictedVersion:
     except PolarsError as error:
         project.console.print(f"The predictions are not kept, `ml promote` repeats them: {error}.")
     else:
-        files = {TABLES: content, ORIGIN: _origin(project, content)}
-        log_files(files, FOLDER, version.run)
+        log_files({TABLES: content, ORIGIN: _origin(project, content)}, FOLDER, version.run)
     return predicted
 
 

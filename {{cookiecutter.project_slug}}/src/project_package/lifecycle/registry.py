@@ -5,7 +5,7 @@ written first, then the pointer moves (atomically), then MLflow's alias is set. 
 last two leaves a new champion with an old alias, which `champion` corrects when it is called next.
 """
 
-from contextlib import redirect_stderr, suppress
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
 from ..bundle import Bundle, Files, digest, read_files, unpack
 from ..errors import UserError
@@ -45,12 +44,11 @@ class Registry:
     def register(self, model: str, about: str) -> int:
         """Register a logged model as the next version and the challenger; return its number.
 
-        A new registered model is described by `about`, Markdown.
+        The registered model is described by `about`, Markdown.
         """
-        with suppress(MlflowException):  # it exists; any other failure repeats in the next line
-            self.client.create_registered_model(self.name, description=about)
         with redirect_stderr(StringIO()):  # MLflow prints what it did
             version = mlflow.register_model(model, self.name)
+        self.client.update_registered_model(self.name, about)
         self.client.set_registered_model_alias(self.name, CHALLENGER, version.version)
         return int(version.version)
 

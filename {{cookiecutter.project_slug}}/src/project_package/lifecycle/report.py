@@ -116,11 +116,13 @@ def averaging(document: Document) -> str:
 def headline(document: Document) -> str:
     """Compare the model with the simple baseline, and name the parts where it is clearly worse.
 
-    It also says when the metric called `cost` is worse than without a model.
+    It also says when the metric called `cost` is worse than for the baseline or without a model.
     """
     goal = document.goal
-    costs = [s for s in document.evaluation.scores if s.name == "cost" and s.model > s.naive]
-    costly = " Its decisions cost more than those without a model." if costs else ""
+    costs = [score for score in document.evaluation.scores if score.name == "cost"]
+    cheaper = ["of the simple baseline" for cost in costs if cost.model > cost.baseline]
+    cheaper += ["without a model" for cost in costs if cost.model > cost.naive]
+    costly = f" Its decisions cost more than those {' and '.join(cheaper)}." if cheaper else ""
     scored = [(part.name, part.scores[goal.name]) for part in document.evaluation.slices]
     worse = [f"“{name}”" for name, score in scored if score and -score.gain > score.spread]
     if goal.gain <= 0:

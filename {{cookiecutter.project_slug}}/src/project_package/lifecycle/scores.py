@@ -151,11 +151,15 @@ def _defined(metric: Metric, parts: Sequence[Part]) -> list[tuple[Columns, list[
     return defined
 
 
-def number(value: float | None) -> str:
-    """Format a score: three decimals, fewer for large values, a dash when it is not defined."""
+def number(value: float | None, size: float = 0) -> str:
+    """Format a score: three decimals, fewer for large values, a dash when it is not defined.
+
+    A spread has the decimals of its score, `size`.
+    """
     if value is None or not math.isfinite(value):
         return DASH
-    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    largest = max(abs(value), abs(size))
+    decimals = 3 if largest < 10 else 1 if largest < 1000 else 0
     return f"{value:,.{decimals}f}"
 
 

@@ -1,6 +1,5 @@
 """Tracking in MLflow: what a run tried, on which data, from which commit, with which results."""
 
-import importlib.metadata
 import json
 import logging
 import os
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -97,7 +97,6 @@ def log_model(bundle: Bundle, training: Training) -> str:
 
     Without these requirements MLflow would take ten seconds to find them.
     """
-    versions = importlib.metadata.version
     libraries = (*LIBRARIES, *training.libraries)
     task = training.make_task(bundle)
     examples = json.loads(bundle.files[EXAMPLES])
@@ -111,7 +110,7 @@ def log_model(bundle: Bundle, training: Training) -> str:
             artifacts={"bundle": f"{temporary}/bundle"},
             code_paths=[str(Path(__file__).parents[1])],
             model_config={"task": training.make_task.__module__},
-            pip_requirements=[f"{name}=={versions(name)}" for name in libraries],
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in libraries],
             signature=signature(task.request, [e["response"] for e in examples]),
             input_example=[example["request"] for example in examples[:1]] or None,
         )

@@ -19,10 +19,10 @@ from .log_config import logging_config
 from .prometheus import FOLDER
 
 
-def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None:
+def serve(factory: str, host: str, port: int | None, workers: int | None, quiet: bool) -> None:
     """Serve the application of a factory, `module:function`, until interrupted.
 
-    An empty host, a negative port and no workers mean those of the settings; port 0 a free one.
+    An empty host and None mean what the settings say; port 0 is a free one.
 
     Raises:
         UserError: the address cannot be used, or the application cannot be built.
@@ -38,7 +38,7 @@ def serve(factory: str, host: str, port: int, workers: int, quiet: bool) -> None
         "timeout_graceful_shutdown": ceil(settings.serve_answer_seconds),
     }
     logging.config.dictConfig(options["log_config"])
-    with listen(host or settings.host, settings.port if port < 0 else port) as listening:
+    with listen(host or settings.host, settings.port if port is None else port) as listening:
         app = resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
         host, port = listening.getsockname()[:2]
         if not quiet:

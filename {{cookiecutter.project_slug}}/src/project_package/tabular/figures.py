@@ -28,7 +28,9 @@ def summary(
         finds = [f"{np.sum(target & flagged):,} with {np.sum(flagged):,}" for flagged in answers]
         first = (
             f"Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} the model "
-            f"finds {finds[0]} alarms; the simple baseline finds {finds[1]}."
+            f"finds {finds[0]} alarms; the simple baseline finds {finds[1]}. The thresholds have "
+            f"the least cost when a missed row costs {params.decide.false_negative:g} and a false "
+            f"alarm {params.decide.false_positive:g}."
         )
     elif problem.kind == "multiclass":
         right = [f"{np.mean(target == answer):.0%}" for answer in answers]
