@@ -51,6 +51,14 @@ def test_calibration_error_by_hand() -> None:
     assert weighted == pytest.approx((abs(2 * 0.1 - 0.7) + 0.2) / 4)
 
 
+def test_calibration_error_has_ten_bins_of_rows_in_order() -> None:
+    random = np.random.default_rng(0)
+    labels = random.random(500) < 0.3
+    chances = random.random(500)
+    assert calibration_error(labels, chances) == calibration_error(labels, chances, bins=10)
+    assert calibration_error(np.arange(1000) < 500, np.full(1000, 0.5)) == 0.5
+
+
 def test_calibration_error_is_the_distance_of_shares() -> None:
     labels = np.arange(1000) % 2 == 0
     assert calibration_error(labels, np.full(1000, 0.5)) < 0.02

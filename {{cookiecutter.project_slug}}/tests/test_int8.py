@@ -99,3 +99,8 @@ def test_weights_have_a_scale_per_channel_and_seven_bits(
         assert found[f"{name}_scale"].shape == (count,)
         weights = found[f"{name}_quantized"]
         assert 60 <= np.abs(weights.astype(int)).max() <= 64
+
+
+def test_products_are_quantised_only_if_they_are_among_the_operators() -> None:
+    graph = onnx.load_from_string(dynamic_int8(EMBEDDING, ["Gather"])).graph
+    assert {each.name for each in graph.initializer} & {"items", "weights"} == {"weights"}

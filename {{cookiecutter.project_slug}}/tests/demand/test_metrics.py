@@ -19,11 +19,12 @@ from project_package.demand.metrics import (
     relative_mae,
     slices,
     weighted_percentage_error,
+    width,
 )
 
 Rows = list[tuple[int, int, int]]
 SOLD = st.lists(
-    st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(1, 4)), min_size=2, max_size=40
+    st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 4)), min_size=2, max_size=40
 )
 
 
@@ -50,8 +51,16 @@ def test_errors_relative_to_nothing_are_nan() -> None:
 
 
 def test_pinball_by_hand() -> None:
-    forecast = {"low": np.array([8.0]), "value": np.array([10.0]), "high": np.array([14.0])}
-    assert pinball({"units": np.array([10.0])}, forecast) == pytest.approx((0.1 * 2 + 0.1 * 4) / 3)
+    forecast = {"low": np.array([8.0]), "value": np.array([11.0]), "high": np.array([14.0])}
+    expected = (0.1 * 2 + 0.5 * 1 + 0.1 * 4) / 3
+    assert pinball({"units": np.array([10.0])}, forecast) == pytest.approx(expected)
+
+
+def test_percentage_error_and_width_by_hand() -> None:
+    rows = {"units": np.array([10.0, 20])}
+    forecast = {name: np.array(v) for name, v in {"value": [8.0, 26], "low": [3, 4]}.items()}
+    assert weighted_percentage_error(rows, forecast) == pytest.approx((2 + 6) / 30)
+    assert width(rows, {**forecast, "high": np.array([5, 12])}) == (2 + 8) / 2
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
@@ -66,9 +75,15 @@ def test_weight_counts_a_row_several_times(metric: Metric, rows: Rows) -> None:
 
 
 def test_interval_includes_its_bounds() -> None:
-    rows = {"units": np.array([1.0, 2, 3, 4])}
-    bounds = {"low": np.array([1.0, 2.1, 0, 0]), "high": np.array([1.0, 9, 2.9, 4])}
-    assert coverage_gap(rows, bounds) == pytest.approx(0.3)
+    rows = {"units": np.array([1.0, 2, 3, 4, 5])}
+    bounds = {"low": np.array([1.0, 2.1, 0, 0, 0]), "high": np.array([1.0, 9, 2.9, 4, 5])}
+    assert coverage_gap(rows, bounds) == pytest.approx(0.2)
+
+
+def test_correction_is_a_rank_among_the_rows_and_one_more() -> None:
+    bounds = {"low": np.full(20, 1.0), "high": np.full(20, 4.0)}
+    second, nineteenth = (1 + 1) / (1 + 1), (18 + 1) / (4 + 1)
+    assert conformal_factors(np.arange(20.0), bounds) == (second, nineteenth)
 
 
 @given(st.integers(0, 9))
@@ -94,17 +109,31 @@ def test_naive_interval_is_normal() -> None:
     assert found["low"].tolist() == [pytest.approx(4.437, abs=1e-3), 0]
 
 
+def test_levels_include_their_lower_bound() -> None:
+    levels = np.array([0, 4.9, 5, 9.9, 10, 19.9, 20, 49.9, 50, 50.5])
+    plain = {name: np.zeros(10) for name in ("ad", "display", "department", "product_id")}
+    found = slices({"mean_13w": levels, **plain})
+    bands = [mask for name, mask in found.items() if name.startswith("level")]
+    assert [np.flatnonzero(mask).tolist() for mask in bands] == [
+        [n, n + 1] for n in range(0, 10, 2)
+    ]
+
+
 def test_small_departments_form_one_slice() -> None:
     rows = {
         "mean_13w": np.linspace(0, 60, 24),
         "ad": np.where(np.arange(24) % 3, 0.0, 0.9),
         "display": np.zeros(24),
-        "department": np.array(["grocery"] * 20 + ["deli"] * 3 + ["pastry"], object),
+        "department": np.array(["grocery"] * 10 + ["deli"] * 9 + ["pastry"] * 5, object),
         "product_id": np.array([f"P{number}" for number in range(24)], object),
     }
     found = slices(rows)
     bands = [mask for name, mask in found.items() if name.startswith("level")]
     assert np.sum(bands, axis=0).tolist() == [1] * 24
-    assert found["department grocery"].sum() == 20
-    assert found["other departments"].sum() == 4
+    assert {name for name in found if "department" in name} == {
+        "department grocery",  # of ten products
+        "other departments",
+    }
+    assert found["department grocery"].sum() == 10
+    assert found["other departments"].sum() == 14
     assert (found["advertised"] ^ found["not promoted"]).all()

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from project_package.binary_metrics import calibration_error
 from project_package.columns import Columns, take
 from project_package.fraud.metrics import (
     METRICS,
     card_precision,
     cost,
+    costs_by_threshold,
     naive,
     slices,
     threshold,
@@ -38,14 +40,21 @@ def arrays(rows: Rows) -> tuple[NDArray[Any], ...]:
 def test_card_precision_leaves_out_caught_cards() -> None:
     payments = [  # day, card, fraud, score
         *((0, 1, False, 0.9), (0, 1, True, 0.1), (0, 2, False, 0.8), (0, 3, True, 0.2)),
-        *((1, 1, True, 0.9), (1, 2, True, 0.7), (1, 3, False, 0.5), (1, 4, False, 0.4)),
+        *((1, 1, True, 0.9), (1, 2, True, 0.7), (1, 3, True, 0.5), (1, 4, False, 0.4)),
         *((2, 1, True, 0.9), (2, 2, True, 0.6), (2, 3, False, 0.5), (2, 4, False, 0.1)),
     ]
     day, customer, is_fraud, scores = map(np.array, zip(*payments, strict=True))
     rows = {"day": day, "customer": customer, "is_fraud": is_fraud}
-    # Day 0: cards 1 and 2 are on top, and 1 is compromised. Day 1: 2 and 3, without card 1, and 2
-    # is compromised: it was on top before, but not caught. Day 2: 3 and 4, without cards 1 and 2.
-    assert card_precision(rows, scores, k=2) == (1 / 2 + 1 / 2 + 0) / 3
+    # Day 0: cards 1 and 2 are on top, and 1 is compromised. Day 1: 2 and 3, without card 1; both
+    # are compromised, and were not caught before: 3 was not on top. Day 2: only 4 is left.
+    assert card_precision(rows, scores, k=2) == (1 / 2 + 2 / 2 + 0) / 3
+
+
+def test_cards_are_caught_in_the_order_of_the_days() -> None:
+    day = np.arange(20).repeat(20)
+    customer = np.tile(np.arange(20), 20)
+    rows = {"day": day, "customer": customer, "is_fraud": customer <= day}
+    assert card_precision(rows, -customer, k=1) == 1
 
 
 def test_card_of_weight_two_counts_as_two_cards() -> None:
@@ -93,6 +102,14 @@ def test_cost_by_hand() -> None:
     assert cost(rows, decision) == 1000 * (10 + 30 + 10) / 4
 
 
+@given(SCORED)
+def test_cost_of_each_threshold_is_that_of_its_decisions(rows: Rows) -> None:
+    columns, scores = priced(rows)
+    falling, costs = costs_by_threshold(columns, scores)
+    assert falling.tolist() == np.unique(scores)[::-1].tolist()
+    assert costs == pytest.approx([cost(columns, scores >= value) for value in falling])
+
+
 @given(SCORED, st.sampled_from([1.0, 10.0, 60.0]))
 def test_chosen_threshold_has_the_least_cost(rows: Rows, review_cost: float) -> None:
     columns, scores = priced(rows, review_cost)
@@ -115,25 +132,49 @@ def test_weight_counts_a_payment_several_times(name: str, rows: Rows) -> None:
 
 def test_naive_ranks_by_amount_and_flags_nothing() -> None:
     answer = naive({"amount": np.array([5.0, 80.0, 20.0])})
-    assert np.argsort(answer["score"]).tolist() == [0, 2, 1]
+    assert answer["score"] == pytest.approx([0, 2 / 3 * 0.02, 1 / 3 * 0.02])
     assert not answer["decision"].any()
-    assert (answer["score"] < 0.02).all()
+
+
+def test_scores_of_one_amount_rise_with_the_row() -> None:
+    assert (np.diff(naive({"amount": np.full(1000, 9.0)})["score"]) > 0).all()
+
+
+def test_calibration_has_twenty_bins() -> None:
+    random = np.random.default_rng(0)
+    labels = random.random(500) < 0.3
+    predictions = {"score": random.random(500)}
+    metric = next(metric for metric in METRICS if metric.name == "calibration")
+    expected = calibration_error(labels, predictions["score"], bins=20)
+    assert metric.score({"is_fraud": labels}, predictions) == expected
 
 
 def test_weeks_start_with_the_first_test_day() -> None:
     assert weeks({"day": np.array([100, 106, 107, 127])}).tolist() == [0, 0, 1, 3]
 
 
-def test_slices_cover_rows_and_name_scenarios() -> None:
+def test_slices_are_amounts_times_terminals_and_scenarios() -> None:
     rows = {
-        "amount": np.array([0.0, 20.0, 99.9, 500.0]),
-        "is_night": np.array([1.0, 0, 0, 1]),
-        "terminal_count_30d": np.array([0.0, 3, 0, 1]),
-        "scenario": np.array([0, 1, 2, 3]),
+        "amount": np.array([0, 19.9, 20, 49.9, 50, 99.9, 100, 219.9, 220, 500]),
+        "is_night": np.array([1.0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+        "terminal_count_30d": np.array([0.0, 1, 0, 9, 0, 0, 0, 0, 0, 0]),
+        "scenario": np.array([0, 1, 2, 3, 0, 0, 0, 0, 0, 0]),
     }
-    found = {name: mask.tolist() for name, mask in slices(rows).items()}
-    assert found["amount 0-20"] == [True, False, False, False]
-    assert found["amount 220+"] == [False, False, False, True]
-    assert found["scenario compromised terminal"] == [True, False, True, False]
-    for pair in (("night", "day"), ("terminal with history", "terminal without history")):
-        assert np.logical_xor(*(found[name] for name in pair)).all()
+    found = {name: np.flatnonzero(mask).tolist() for name, mask in slices(rows).items()}
+    nowhere = [0, 4, 5, 6, 7, 8, 9]
+    assert found == {
+        "amount 0-20": [0, 1],
+        "amount 20-50": [2, 3],
+        "amount 50-100": [4, 5],
+        "amount 100-220": [6, 7],
+        "amount 220+": [8, 9],
+        "night": [0, 3],
+        "day": [1, 2, 4, 5, 6, 7, 8, 9],
+        "terminal with history": [1, 3],
+        "terminal without history": [0, 2, 4, 5, 6, 7, 8, 9],
+        "scenario large amount": sorted([*nowhere, 1]),
+        "scenario compromised terminal": sorted([*nowhere, 2]),
+        "scenario stolen card": sorted([*nowhere, 3]),
+    }
+    del rows["scenario"]
+    assert {*slices(rows)} == {name for name in found if not name.startswith("scenario")}

@@ -160,6 +160,39 @@ def test_too_few_parts_are_refused(photos: Path, tmp_path: Path) -> None:
         split(params(source=str(photos)), tmp_path)
 
 
+def test_just_enough_parts_are_split(photos: Path, tmp_path: Path) -> None:
+    for path in sorted((photos / "crack").iterdir())[8:]:
+        path.unlink()
+    for path in sorted((photos / "good").iterdir())[5:]:
+        path.unlink()
+    load_data(params(source=str(photos)), tmp_path, silent)
+    find_copies(params(), tmp_path, silent)
+    options = {**params(source=str(photos)).model_dump(), "split": {"test_share": 0.2}}
+    splits = split(InspectionParams.model_validate(options), tmp_path)
+    assert (~splits.test["is_defective"]).sum() == 1
+    options["split"] = {"test_share": 1 / 6}
+    with pytest.raises(UserError, match="5 parts with one label are too few to split them in 6"):
+        split(InspectionParams.model_validate(options), tmp_path)
+
+
+def test_seed_decides_the_split(photos: Path, tmp_path: Path) -> None:
+    load_data(params(source=str(photos)), tmp_path, silent)
+    find_copies(params(), tmp_path, silent)
+    seeds = (params().model_copy(update={"seed": seed}) for seed in (1, 1, 2))
+    one, two, other = ({*split(seeded, tmp_path).test["name"]} for seeded in seeds)
+    assert one == two != other
+
+
+def test_copies_of_training_images_are_marked(photos: Path, tmp_path: Path) -> None:
+    load_data(params(source=str(photos)), tmp_path, silent)
+    find_copies(params(), tmp_path, silent)
+    assert not split(params(), tmp_path).test["copied"].any()
+    rows = pl.read_parquet(tmp_path / "rows.parquet")
+    first = split(params(), tmp_path).train["name"][0]
+    rows.with_columns(copies=pl.lit(first)).write_parquet(tmp_path / "rows.parquet")
+    assert split(params(), tmp_path).test["copied"].all()
+
+
 def test_batch_is_a_folder_or_a_table(photos: Path, tmp_path: Path) -> None:
     found = read_batch(params(), photos, tmp_path)
     assert found["image"].shape == (60, 32, 32)

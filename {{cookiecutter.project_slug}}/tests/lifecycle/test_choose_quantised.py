@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from plain.use_case import TRAINING, WEIGHTS, Linear
 
-from project_package.bundle import Bundle
+from project_package.bundle import Bundle, Interval
 from project_package.columns import Columns, length
-from project_package.contract.training import Fitted, Outcome
+from project_package.contract.training import Checks, Fitted, Outcome
+from project_package.lifecycle import gate
+from project_package.lifecycle.choose_quantised import decide_quantisation
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
@@ -31,10 +33,12 @@ def unchanged(model: Linear, _: Columns) -> Linear:
     return model
 
 
-def trained(project: Project, quantise: Callable[..., Fitted], **changes: Any) -> Bundle:
+def trained(
+    project: Project, quantise: Callable[..., Fitted], calls: int = 150, **changes: Any
+) -> Bundle:
     """Train a linear model that can be quantised; return its bundle."""
     simple, linear, *_ = TRAINING.candidates
-    candidates = (simple, replace(linear, quantise=quantise))
+    candidates = (simple, replace(linear, quantise=quantise, checks=Checks(latency_calls=calls)))
     training = replace(TRAINING, candidates=candidates, **changes)
     train(replace(project, training=training, console=Console()))
     return project_bundle(project)
@@ -74,6 +78,32 @@ def test_model_that_loses_much_or_saves_nothing_is_refused(copy: Project, quanti
     assert (found.gain.low < -LIMIT) == (quantise is destroyed)
     assert found.reason.startswith("The quantised model is not taken: ")
     assert bundle.files[WEIGHTS] == plain.files[WEIGHTS]
+
+
+@pytest.mark.parametrize(
+    ("low", "megabytes", "is_taken"),
+    [(-LIMIT, 1.9, True), (-LIMIT - 1e-9, 1.9, False), (0.1, 2.0, False)],
+)
+def test_limit_of_the_loss_and_a_smaller_size_decide(
+    copy: Project, low: float, megabytes: float, is_taken: bool
+) -> None:
+    gain = Interval(0.0, low, 0.2)
+    assert decide_quantisation(copy, gain, (2.0, megabytes), (1.0, 1.0)).taken == is_taken
+
+
+def test_times_one_row_as_often_as_the_candidate_says(
+    copy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed = []
+
+    def count(call: Callable[[], object], calls: int) -> float:
+        answers: Any = call()
+        timed.append((length(answers), calls))
+        return 1.0
+
+    monkeypatch.setattr(gate, "processor_milliseconds", count)
+    trained(copy, rounded, 7)
+    assert timed == [(1, 7), (1, 7)]
 
 
 def test_every_fold_is_quantised_and_finish_sees_what_is_served(copy: Project) -> None:

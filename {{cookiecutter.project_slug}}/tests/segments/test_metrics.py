@@ -18,7 +18,6 @@ from project_package.segments.metrics import (
     BASKET_BANDS,
     METRICS,
     QUALITY,
-    RESAMPLES,
     SILHOUETTE,
     STABILITY,
     agreement,
@@ -105,6 +104,16 @@ def test_quality_is_silhouette_times_stability() -> None:
         assert math.isnan(QUALITY.score(rows, {**answers, "segment": 0 * segment}))
 
 
+def test_stability_is_the_mean_agreement_with_all_resamples() -> None:
+    random = np.random.default_rng(1)
+    segment = np.arange(60) % 3
+    others = [segment, random.integers(0, 3, 60), np.where(np.arange(60) < 30, segment, 0)]
+    found = STABILITY.score(
+        {}, {"segment": segment, "resampled": np.column_stack(others)}, np.ones(60)
+    )
+    assert found == pytest.approx(np.mean([adjusted_rand_score(segment, o) for o in others]))
+
+
 def test_household_without_weight_counts_for_no_metric() -> None:
     rows = shoppers(60)
     random = np.random.default_rng(2)
@@ -118,11 +127,15 @@ def test_household_without_weight_counts_for_no_metric() -> None:
         assert math.isnan(metric.score(rows, answers, np.zeros(60)))
 
 
+def test_household_at_a_limit_is_in_the_tier_above() -> None:
+    assert naive({"spending": np.arange(4.0)})["segment"].tolist() == [0, 1, 2, 2]
+
+
 def test_naive_segments_are_thirds_of_spending() -> None:
     spending = np.random.default_rng(0).permutation(np.arange(90.0))
     answers = naive({"spending": spending})
     assert answers["segment"].tolist() == (spending // 30).tolist()
-    assert answers["resampled"].shape == (90, RESAMPLES)
+    assert answers["resampled"].shape == (90, 20)
     assert 0.5 < STABILITY.score({"spending": spending}, answers) < 1
 
 
@@ -164,10 +177,15 @@ def test_outside_check_finds_a_planted_difference() -> None:
     noise = outside(traits, segment, 199)
     assert list(noise) == [*TRAITS, "all"]
     assert noise["all"][1] > 0.05
-    planted = outside({**traits, "income": traits["income"] + 3 * segment}, segment, 199)
+    planted = outside({**traits, "income": traits["income"] + 3 * segment}, segment)
     assert planted["income"][0] == pytest.approx(0.8, abs=0.15)
-    assert planted["income"][1] == planted["all"][1] == 1 / 200
+    assert planted["income"][1] == planted["all"][1] == 1 / 1000
     assert planted["all"][0] == pytest.approx(np.mean([planted[name][0] for name in TRAITS]))
+
+
+def test_outside_check_compares_two_segments() -> None:
+    traits, segment = people()
+    assert list(outside(traits, segment % 2, 9)) == [*TRAITS, "all"]
 
 
 def test_outside_check_is_empty_without_traits() -> None:
@@ -178,7 +196,7 @@ def test_outside_check_is_empty_without_traits() -> None:
 
 def test_slices_cover_every_household_twice() -> None:
     traits, _ = people(100)
-    found = slices({**traits, "baskets": np.arange(4.0, 104)})
+    found = slices({**traits, "baskets": np.arange(100.0)})
     assert np.sum([found[name] for name in BASKET_BANDS], axis=0).tolist() == [1] * 100
     assert found["10-39 baskets"].sum() == 30
     assert (found["traits known"] ^ found["traits not known"]).all()

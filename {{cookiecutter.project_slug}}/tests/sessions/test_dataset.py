@@ -1,6 +1,7 @@
 """From purchases to rows: splits by time, batches, events and example requests."""
 
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sessions.tables import (
     HOUSEHOLDS,
+    NEWEST,
     WEEKS,
     data_set,
     household,
@@ -127,6 +129,19 @@ def test_refuses_households_without_earlier_baskets(tmp_path: Path) -> None:
     folder = data_set(tmp_path, shop().with_columns(household_id=once))
     with pytest.raises(UserError, match="No household of the test, or of a fold, has an earlier"):
         split(params(), folder)
+
+
+@pytest.mark.parametrize("weeks", [3, 2])
+def test_refuses_a_test_without_earlier_baskets(weeks: int, tmp_path: Path) -> None:
+    is_late = pl.col("timestamp") > NEWEST - timedelta(weeks=weeks)
+    name = pl.concat_str("household_id", pl.col("timestamp").dt.to_string())
+    table = shop().with_columns(household_id=pl.when(is_late).then(name).otherwise("household_id"))
+    folder = data_set(tmp_path, table)
+    if weeks == 3:  # all of the test
+        with pytest.raises(UserError, match="No household of the test, or of a fold, has an earl"):
+            split(params(), folder)
+    else:
+        assert length(split(params(), folder).test) == 3 * HOUSEHOLDS
 
 
 def test_own_csv_has_renamed_columns_and_rows_kept_once(tmp_path: Path) -> None:

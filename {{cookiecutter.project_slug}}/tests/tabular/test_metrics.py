@@ -8,6 +8,7 @@ import pytest
 from tabular.tables import params, problem, rows
 
 from project_package.columns import Columns, length
+from project_package.data.table_schema import Column, Schema
 from project_package.errors import UserError
 from project_package.tabular.metrics import (
     find_metrics,
@@ -16,7 +17,7 @@ from project_package.tabular.metrics import (
     score_functions,
     slices,
 )
-from project_package.tabular.problem import Kind
+from project_package.tabular.problem import Kind, find_problem
 
 BINARY: Columns = {
     "probabilities": np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]], np.float32),
@@ -57,15 +58,35 @@ def test_scores_of_two_classes(name: str, expected: float) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("mae", 1.0),
-        ("rmse", 2.0),
+        ("mae", 1.25),
+        ("rmse", 2.5),
         ("coverage_gap", 0.05),
-        ("pinball", (0.1 * (1 + 1 + 1 + 5) + 0.1 * (1 + 1 + 1) + 0.9 * 3) / 4 / 2),
-        ("r2", 1 - 16 / 29),
+        ("pinball", (0.1 * (1 + 1 + 1 + 6) + 0.1 * (1 + 1 + 1) + 0.9 * 4) / 4 / 2),
+        ("r2", 1 - 25 / 38.75),
     ],
 )
 def test_scores_of_numbers(name: str, expected: float) -> None:
-    assert score("regression", name, [1, 2, 3, 8], NUMBERS) == pytest.approx(expected)
+    assert score("regression", name, [1, 2, 3, 9], NUMBERS) == pytest.approx(expected)
+
+
+def test_bounds_belong_to_the_interval() -> None:
+    found = score("regression", "coverage_gap", [0, 3, 4, 5.1], NUMBERS)  # low, high, high, out
+    assert found == pytest.approx(0.05)
+
+
+def test_two_different_values_have_a_variance() -> None:
+    assert score("regression", "r2", [1, 1, 4, 4], NUMBERS) == pytest.approx(1 - 2 / 9)
+
+
+def test_cost_adds_missed_rows_and_false_alarms() -> None:
+    decide = {"false_negative": 5, "false_positive": 2}
+    assert score("binary", "cost", [1, 0, 1, 0], BINARY, decide=decide) == (5 + 5 + 2) / 4
+
+
+def test_class_without_rows_has_no_recall_and_a_probability() -> None:
+    assert score("binary", "balanced_accuracy", [0, 0, 0, 0], BINARY) == 0.75 / 2
+    chances = {"probabilities": np.array([[0.5, 0.25, 0.25]] * 2, np.float32)}
+    assert score("multiclass", "log_loss", [0, 0], chances) == pytest.approx(np.log(2))
 
 
 @pytest.mark.parametrize(
@@ -106,6 +127,22 @@ def test_goal_has_a_default_and_a_choice_by_name(target: str, goal: str) -> None
     assert {metric.name for metric in chosen} == {metric.name for metric in found}
 
 
+@pytest.mark.parametrize(
+    ("target", "higher"),
+    [
+        ("left", ["average_precision", "roc_auc", "f1_macro", "balanced_accuracy", "accuracy"]),
+        ("plan", ["f1_macro", "balanced_accuracy", "accuracy"]),
+        ("spent", ["r2"]),
+    ],
+)
+def test_scores_are_better_when_higher_and_errors_when_lower(
+    target: str, higher: list[str]
+) -> None:
+    found = find_metrics(problem(target), params())
+    assert [metric.name for metric in found if metric.higher_is_better] == higher
+    assert all(metric.label and metric.meaning.endswith(".") for metric in found)
+
+
 def test_unknown_metric_is_refused() -> None:
     with pytest.raises(UserError, match='metric: "rmse" is not a metric of a binary task'):
         find_metrics(problem(), params(metric="rmse"))
@@ -118,6 +155,8 @@ def test_naive_prediction_is_the_best_constant() -> None:
         assert {*decided["prediction"].tolist()} == {expected}
     shares = naive(problem("plan"), params(), table)["probabilities"]
     assert shares[0] == pytest.approx(np.bincount(table["plan"]) / 400)
+    nobody = {"plan": np.zeros(4, np.int64)}
+    assert naive(problem("plan"), params(), nobody)["probabilities"].tolist() == [[1, 0, 0]] * 4
     numbers = naive(problem("spent"), params(), table)
     assert numbers["prediction"][0] == np.median(table["spent"])
     inside = (table["spent"] >= numbers["low"]) & (table["spent"] <= numbers["high"])
@@ -136,10 +175,26 @@ def test_every_period_has_every_class(without: tuple[str, ...]) -> None:
         assert (np.diff(part[np.argsort(table["month"], kind="stable")]) >= 0).all()
 
 
-def test_one_rare_row_leaves_one_period() -> None:
-    table = rows(50)
-    rare = {**table, "left": (np.arange(50) == 7).astype(np.int64)}
-    assert not periods(problem(without=("month", "since")), rare).any()
+@pytest.mark.parametrize(("months", "count"), [(1, 1), (2, 2), (3, 3), (10, 5)])
+def test_periods_are_equally_long_parts_of_the_time(months: int, count: int) -> None:
+    table = {**rows(40 * months), "left": np.arange(40 * months) % 2}
+    assert np.bincount(periods(problem(), table)).tolist() == [40 * months / count] * count
+
+
+@pytest.mark.parametrize(("target", "in_turn"), [("left", False), ("spent", True)])
+def test_rows_of_a_class_go_to_the_periods_in_turn(target: str, in_turn: bool) -> None:
+    table = {**rows(), "left": (np.arange(400) % 7 == 0).astype(np.int64)}
+    part = periods(problem(target, ("month", "since")), table)
+    assert part[table["left"] == 0].tolist() == [n % 5 for n in range(342)] or in_turn
+    assert (part.tolist() == [n % 5 for n in range(400)]) == in_turn
+
+
+@pytest.mark.parametrize(("target", "rare"), [("left", 1), ("plan", 2)])
+@pytest.mark.parametrize(("count", "parts"), [(1, 1), (2, 2), (4, 4), (9, 5)])
+def test_rare_rows_leave_few_periods(target: str, rare: int, count: int, parts: int) -> None:
+    values = np.where(np.arange(50) < count, rare, np.arange(50) % rare)
+    part = periods(problem(target, ("month", "since")), {**rows(50), target: values})
+    assert part.max() + 1 == parts
 
 
 def test_slices_are_of_columns_with_few_values() -> None:
@@ -149,5 +204,31 @@ def test_slices_are_of_columns_with_few_values() -> None:
     assert not any(name.startswith(("paid", "firm")) for name in found)
     assert sum(mask.sum() for name, mask in found.items() if "class" in name) == length(table)
     assert not slices(problem(), rows(60))
-    rare = {**table, "left": (np.arange(length(table)) < 9).astype(np.int64)}
-    assert not slices(problem(), rare)  # nine rows of a class say little
+    assert np.array_equal(found["active true"], table["active"] == 1)
+    assert np.array_equal(found["active false"], table["active"] == 0)
+    assert np.array_equal(found["active missing"], np.isnan(table["active"]))
+
+
+@pytest.mark.parametrize(
+    ("count", "positive", "is_slice"),
+    [(50, 10, True), (49, 10, False), (50, 9, False), (50, 41, False)],
+)
+def test_small_slices_say_little(count: int, positive: int, is_slice: bool) -> None:
+    number = np.arange(200)
+    rare = {"active": 1.0 * (number < count), "left": (number < positive).astype(np.int64)}
+    assert ("active true" in slices(problem(), {**rows(200), **rare})) == is_slice
+
+
+@pytest.mark.parametrize(
+    ("values", "others", "count"), [(8, False, 8), (9, False, 0), (8, True, 0)]
+)
+def test_category_has_slices_if_its_values_are_few(values: int, others: bool, count: int) -> None:
+    names = tuple("abcdefghi"[:values])
+    column = Column(role="feature", type="category", categories=names, others=others)
+    left = Column(role="target", type="boolean")
+    found = find_problem(Schema(columns={"letter": column, "left": left}), "left")
+    number = np.arange(900)
+    letters = np.array(names, object)[number % values]
+    parts = slices(found, {"letter": letters, "left": number // values % 2})
+    assert {*parts} == {f"letter {name}" for name in names[:count]}
+    assert all(np.array_equal(mask, letters == name[-1]) for name, mask in parts.items())

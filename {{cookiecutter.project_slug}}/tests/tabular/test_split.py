@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from tabular.tables import params, problem, rows
 
 from project_package.columns import Columns, take
 from project_package.errors import UserError
-from project_package.tabular.dataset import STORED
+from project_package.tabular.dataset import ROWS, STORED
 from project_package.tabular.problem import DAY, Problem
 from project_package.tabular.split import at_random, by_time, split
 
@@ -98,12 +99,102 @@ def test_seed_decides_the_random_split() -> None:
     ("without", "count", "split", "message"),
     [
         ((), 40, {}, "The table has 1 different times, too few for this split"),
+        ((), 80, {"folds": 5}, "The table has 2 different times, too few for this split"),
         ((), 400, {"gap_days": 400}, "too few for this split"),
-        (PLAIN, 8, {}, "8 rows are too few for this split"),
+        (PLAIN, 8, {}, "8 rows are too few for this split, which needs 5 rows of each class"),
+        (PLAIN[:2], 16, {}, "which needs 5 groups, and there are 4: use more rows"),
     ],
 )
 def test_too_few_rows_are_refused(
     without: tuple[str, ...], count: int, split: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        ids(problem("plan", without), rows(count), **split)
+        ids(problem("left", without), rows(count), **split)
+
+
+def test_rare_class_and_few_numbers_are_refused() -> None:
+    rare = {**rows(100), "left": (np.arange(100) < 3).astype(np.int64)}
+    with pytest.raises(UserError, match="needs 5 rows of each class, and there are 3: use more"):
+        ids(problem("left", PLAIN), rare)
+    with pytest.raises(UserError, match="needs 5 rows, and there are 4: use more"):
+        ids(problem("spent", PLAIN), rows(4))
+
+
+@pytest.mark.parametrize(("test_share", "tests", "block"), [(0.2, 200, 200), (0.5, 500, 125)])
+def test_parts_have_the_shares_of_the_parameters(test_share: float, tests: int, block: int) -> None:
+    table = {"month": np.arange(1000.0) * DAY, "customer": np.arange(1000)}
+    (train, test), *folds = ids(problem(), table, test_share=test_share, folds=3)
+    assert (len(train), len(test)) == (1000 - tests, tests)
+    assert [(len(f), len(s)) for f, s in folds] == [(block * n, block) for n in (1, 2, 3)]
+
+
+def test_last_time_is_the_test_even_if_it_is_large() -> None:
+    table = {"month": np.repeat([0.0, 1, 2], [30, 30, 40]) * DAY, "customer": np.arange(100)}
+    (train, test), (fitted, scored) = ids(problem(), table, folds=1)
+    assert (train, test) == ({*range(60)}, {*range(60, 100)})
+    assert (fitted, scored) == ({*range(30)}, {*range(30, 60)})
+
+
+def test_just_enough_rows_of_a_class_are_split() -> None:
+    table = {**rows(10), "left": np.arange(10) % 2}
+    parts = ids(problem("left", PLAIN), table, folds=4)
+    assert [len(scored) for _, scored in parts] == [2] * 5
+
+
+def test_one_fold_scores_half_of_the_training_rows() -> None:
+    _, (fitted, scored) = ids(problem("left", PLAIN), rows(), folds=1)
+    assert (len(fitted), len(scored)) == (160, 160)
+
+
+def write_rows(folder: Path, found: Problem, **changes: Any) -> Path:
+    """Write 400 rows in ten months, and the schema that they follow."""
+    number = pl.int_range(400, eager=True)
+    month = (number // 40 * 30).cast(pl.Date).cast(pl.Datetime("ms"))
+    columns = {
+        "customer": number.cast(pl.String),
+        "firm": (number // 4).cast(pl.String),
+        "month": month,
+        "class": "plus",
+        "paid": number.cast(pl.Float64),
+        "家": 1.0,
+        "active": True,
+        "since": month,
+        "left": number % 3 == 0,
+        "plan": "a",
+        "spent": 1.0,
+    }
+    pl.DataFrame({**columns, **changes}).write_parquet(folder / ROWS)
+    (folder / STORED).write_text(found.table.model_dump_json(indent=2), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("without", [(), PLAIN[:2]])
+def test_stored_rows_are_split_by_time_if_they_have_one(
+    without: tuple[str, ...], tmp_path: Path
+) -> None:
+    found = problem(without=without)
+    splits = split(found, params(), write_rows(tmp_path, found))
+    test = {int(name) for name in splits.test["customer"]}
+    train = {int(name) for name in splits.train["customer"]}
+    assert len(test) == 80
+    assert train == {*range(400)} - test
+    assert (min(test) == 320) == (not without)
+    assert len(splits.folds) == 3
+    for fold in splits.folds:
+        scored = {int(name) for name in fold.valid["customer"]}
+        assert scored <= train - {int(name) for name in fold.train["customer"]}
+
+
+def test_rows_without_the_target_are_refused(tmp_path: Path) -> None:
+    left = [None, *[True, False] * 199, True]
+    with pytest.raises(UserError, match=r"^Rows without left: 1\. Leave them out of the source"):
+        split(problem(), params(), write_rows(tmp_path, problem(), left=left))
+
+
+def test_part_without_a_class_is_refused(tmp_path: Path) -> None:
+    early = pl.int_range(400, eager=True) < 200
+    message = 'A part of the split has no row of the class "true"'
+    with pytest.raises(UserError, match=message):
+        split(problem(), params(), write_rows(tmp_path, problem(), left=early))
+    with pytest.raises(UserError, match=message.replace("true", "false")):
+        split(problem(), params(), write_rows(tmp_path, problem(), left=~early))
