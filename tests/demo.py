@@ -163,8 +163,9 @@ def show(project: Path, seconds: dict[str, float]) -> None:
     report = json.loads((project / "reports" / "pipeline.json").read_text())
     scores = Table("metric", "model", "baseline", "no model", title="On the test rows")
     for score in report["scores"]:
-        numbers = (score[column] for column in ("model", "baseline", "naive"))
-        scores.add_row(score["label"], *(f"{number:,.3f}" for number in numbers))
+        model = f"{score['model']:,.3f} ± {score['spread']:,.3f}"
+        others = (f"{score[column]:,.3f}" for column in ("baseline", "naive"))
+        scores.add_row(score["label"], model, *others)
     times = Table("stage", "seconds", title="Time")
     for stage, taken in seconds.items():
         times.add_row(stage, f"{taken:.1f}")

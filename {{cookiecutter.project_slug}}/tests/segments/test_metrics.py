@@ -155,6 +155,12 @@ def test_smaller_part_of_a_divided_or_joined_segment_has_changed() -> None:
     assert segments_differ(two, one).tolist() == (divided == 0).tolist()
 
 
+def test_new_segment_has_no_number_of_an_old_one() -> None:
+    one = {"segment": np.array([1, 1, 1, 0])}
+    two = {"segment": np.array([1, 1, 2, 0])}
+    assert segments_differ(one, two).tolist() == [False, False, True, False]
+
+
 @given(st.integers(0, 99))
 def test_explained_is_the_statistic_of_kruskal_and_wallis(seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -183,9 +189,10 @@ def test_outside_check_finds_a_planted_difference() -> None:
     assert planted["all"][0] == pytest.approx(np.mean([planted[name][0] for name in TRAITS]))
 
 
-def test_outside_check_compares_two_segments() -> None:
+def test_outside_check_compares_two_segments_and_traits_of_two_values() -> None:
     traits, segment = people()
-    assert list(outside(traits, segment % 2, 9)) == [*TRAITS, "all"]
+    two = {name: np.where(np.isnan(v), np.nan, v > 3) for name, v in traits.items()}
+    assert list(outside(two, segment % 2, 9)) == [*TRAITS, "all"]
 
 
 def test_outside_check_is_empty_without_traits() -> None:

@@ -159,8 +159,8 @@ class ModelLoader:
         for new, old in ((task.request, running.request), (task.response, running.response)):
             if new.model_json_schema() != old.model_json_schema():
                 raise UserError(
-                    f"Version {version} has another {old.__name__} than the version "
-                    "that is served: restart the server."
+                    f"Version {version} has other fields or limits in its {old.__name__} than the "
+                    "version that is served: restart the server."
                 )
         if self.served is not None and self.served.is_async != served.is_async:
             raise UserError(
