@@ -54,7 +54,6 @@ dropped, text becomes categories, dates become days, and scikit-learn's histogra
 is fitted with its defaults to the same training rows. *For the metric* is the same with
 `class_weight="balanced"`, or the absolute error as loss. *Gain* is that of the commands over *by
 hand*, seed by seed; it is *equal* when it is less than the standard deviation of *by hand*.
-`weather` is *equal* by this rule, although it lost with every seed.
 *Chosen* is the best candidate on the folds, *promoted* how many seeds passed the gate; a seed that
 was refused before the test is in no score. *Seconds* is the processor time of `ml pipeline` with
 the first seed.
@@ -205,13 +204,14 @@ def score_line(table: Table, runs: Sequence[Run]) -> list[str]:
     none, simple, ours, plain, better = np.array(numbers).T
     gain = (ours - plain) * (1 if first.higher_is_better else -1)
     much = gain.mean() / max(plain.std(ddof=1), 1e-9)
+    lost = ", lost with every seed" if (gain < 0).all() else ""
     chosen = Counter(run.candidate for run in runs if run.score).most_common()
     refused = {f"{rule} refused" for run in runs for rule in run.refused}
     return [
         f"{table.name}, {first.label.lower()}",
         number(float(none.mean())),
         *map(spread, (simple, plain, better, ours, gain)),
-        "**worse**" if much < -1 else "better" if much > 1 else "equal",
+        "**worse**" if much < -1 else "better" if much > 1 else "equal" + lost,
         ", ".join(f"{name} {count}x" for name, count in chosen),
         ", ".join([f"{sum(not run.refused for run in runs)} of {len(runs)}", *refused]),
         f"{runs[0].seconds:.0f}",

@@ -32,18 +32,18 @@ for path in project_paths():
     elif CHOSEN in path.name.split(".")[1:-1]:  # params.fraud.toml becomes params.toml
         path.replace(path.with_name(path.name.replace(f".{CHOSEN}.", ".")))
 
-# Find the commit of the template: cruft has it, or git; the hook runs in another folder.
-folder = Path(os.environ.get("PWD", ""), ANSWERS.get("_repo_dir", ""), ".git")
-asked = ["git", f"--git-dir={folder}", "rev-parse", "--verify", "HEAD"]
-known = git(asked).stdout.strip() if shutil.which("git") else ""
-commit = f'commit = "{ANSWERS.get("_commit", known)}"'.encode()
+# Find the commit of the template, from cruft or git; changed files make it end in -dirty.
+folder = Path(os.environ.get("PWD", ""), ANSWERS.get("_repo_dir", ""))
+describe = ["git", "-C", folder, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+head = git(describe).stdout.strip() if shutil.which("git") and (folder / ".git").exists() else ""
+commit = f'commit = "{ANSWERS.get("_commit", head)}"'.encode()
 
 # Name the package, in its folder and in every text. U+2060 marks the name in an answer: that stays.
 Path("src/project_package").rename(f"src/{PACKAGE}")
 for path in filter(Path.is_file, project_paths()):
     text = path.read_bytes()
     named = re.sub(rb"\bproject_package\b", PACKAGE.encode(), text).replace(b"\xe2\x81\xa0", b"")
-    named = named.replace(b'commit = ""', commit)
+    named = named.replace(b'commit = ""', commit) if path.name == "pyproject.toml" else named
     if named != text and b"\0" not in text:  # which an image would have
         path.write_bytes(named)
 Path("licenses", ANSWERS["license"]).replace("LICENSE")
@@ -59,7 +59,7 @@ if shutil.which("git"):
     elif not Path(".git").exists():
         print("It is in a git repository already, so it has none of its own.")
     steps.insert(2, 'git add . && git commit --quiet --message "Start the project" .')
-    print("Install it, commit it (models record the commit of the code), train and serve:")
+    print("Next, install it, commit it (a model records the commit of its code), train and serve:")
 else:
     print("git is missing, so models will not record the version of the code. Next:")
 print(*(f"  {step}" for step in steps), "Then open http://127.0.0.1:8000/docs.", sep="\n")

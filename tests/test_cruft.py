@@ -156,6 +156,12 @@ def test_template_without_a_repository_has_no_commit(copied_template: Path, tmp_
     assert recorded(project)["commit"] == ""
 
 
+def test_project_of_changed_files_says_so(template: Path, tmp_path: Path) -> None:
+    (template / PROGRAM.name / "Makefile").write_text("# not committed\n")
+    project = generate(str(template), tmp_path)
+    assert recorded(project)["commit"] == f"{git(template, 'rev-parse', 'HEAD').strip()}-dirty"
+
+
 def test_update_works_inside_another_repository(versions: Path, tmp_path: Path) -> None:
     around = tmp_path / "around"
     around.mkdir()

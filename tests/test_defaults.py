@@ -117,12 +117,11 @@ def test_texts_survive(text: str, bake: Bake) -> None:
         ("<b>", "Ada <ada@example.com>"),
         ("https://example.com/churn", "https://example.com"),
         ("[teh](x) *best*  `one`", "Teh Best"),  # codespell:ignore
+        ("=== Churn ===", "*** Ada ***"),
         ("Nd", "The ser team"),  # codespell:ignore
     ],
 )
-def test_project_with_any_accepted_answer_passes_its_check(
-    name: str, author: str, bake: Bake
-) -> None:
+def test_any_accepted_answer_passes_the_checks_of_texts(name: str, author: str, bake: Bake) -> None:
     project = bake(project_name=name, description=f"Finds {name}", author=author)
     makefile = (project / "Makefile").read_text()
     for tool in ("codespell", "rumdl"):

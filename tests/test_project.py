@@ -14,6 +14,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ANSWERS, TEMPLATE, USE_CASES, bake_from
@@ -49,10 +50,14 @@ def use_case(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="class")
-def project(use_case: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Generate and install a project with default answers on the running Python."""
-    folder = tmp_path_factory.mktemp(use_case)
-    generated = bake_from(TEMPLATE, folder, use_case=use_case, python_version=running_python())
+def project(
+    request: pytest.FixtureRequest, use_case: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Generate and install a project on the running Python; other answers are the defaults."""
+    answers: dict[str, Any] = {"use_case": use_case, "python_version": running_python()}
+    if request.cls.package:
+        answers["package_name"] = request.cls.package
+    generated = bake_from(TEMPLATE, tmp_path_factory.mktemp(use_case), **answers)
     run(generated, "make", "install")
     return generated
 
@@ -77,6 +82,7 @@ class ProjectTests:
     """What holds for a project of each use case."""
 
     use_case: str
+    package = ""  # the default, which follows from the name of the project
 
     def test_environment_has_the_chosen_python(self, project: Path) -> None:
         version = run(project, "uv", "run", "python", "--version")
@@ -175,11 +181,16 @@ class ProjectTests:
     def test_tests_pass_in_a_project(self, project: Path, use_case: str) -> None:
         if use_case != USE_CASES[0]:
             pytest.skip("the tests of one use case are enough: the others run in the template")
-        run(project, "make", "test")
+        run(project, "make", "coverage")  # the tests, and how much of the code they run
 
 
 class TestTabular(ProjectTests):
     use_case = "tabular"
+
+    def test_decisions_cost_less_than_those_of_rivals(self, trained: Path) -> None:
+        summary = json.loads((trained / "reports" / "pipeline.json").read_text())
+        (cost,) = (score for score in summary["scores"] if score["name"] == "cost")
+        assert cost["model"] < min(cost["baseline"], cost["naive"])
 
 
 class TestFraud(ProjectTests):
@@ -188,6 +199,7 @@ class TestFraud(ProjectTests):
 
 class TestDemand(ProjectTests):
     use_case = "demand"
+    package = "weekly_sales"
 
 
 class TestSegments(ProjectTests):

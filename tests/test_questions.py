@@ -54,7 +54,7 @@ REFUSED = [
     *[("package_name", name, "in use") for name in ("class", "match", "type", "json", "test")],
     *[
         ("package_name", name, "in use")
-        for name in ("nul", "com1", "polars", "docker", "joblib", "requests")
+        for name in ("nul", "com1", "aux", "lpt1", "polars", "docker", "joblib", "requests")
     ],
     *[("package_name", name, "in use") for name in ("tests", "project_package", "demand")],
 ]

@@ -39,13 +39,18 @@ def test_changelog_has_each_version_once_and_newest_first() -> None:
     assert {*re.findall(r"^### (.*)$", CHANGELOG, re.MULTILINE)} <= kinds
 
 
-def run_release(folder: Path, version: str) -> int:
-    """Run the step that makes the release, with a `gh` that writes what it gets; its exit code."""
+def run_release(folder: Path, version: str, tag_exists: bool = False) -> int:
+    """Run the step that makes the release; return its exit code.
+
+    Its `gh` writes what it gets, its `git` says whether the tag exists.
+    """
     answers = {"_version": version}
     (folder / "cookiecutter.json").write_text(json.dumps(answers))
     (folder / "CHANGELOG.md").write_text(f"{CHANGELOG}\n## [0.0.1] - 2020-01-01\n\nOlder.\n")
     (folder / "gh").write_text('#!/bin/sh\necho "$@" > arguments\n')
-    (folder / "gh").chmod(0o755)
+    (folder / "git").write_text(f"#!/bin/sh\nexit {0 if tag_exists else 2}\n")
+    for command in ("gh", "git"):
+        (folder / command).chmod(0o755)
     workflow = read_yaml(TEMPLATE / ".github" / "workflows" / "release.yml")
     script = workflow["jobs"]["release"]["steps"][-1]["run"]
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
@@ -64,8 +69,9 @@ def test_release_has_a_tag_and_the_section_of_its_version(tmp_path: Path) -> Non
     assert notes.strip() == section.partition("\n")[2].strip() != ""
 
 
-def test_version_in_development_is_not_released(tmp_path: Path) -> None:
-    assert run_release(tmp_path, "0.2.0.dev0") == 1
+@pytest.mark.parametrize(("version", "tag_exists"), [("0.2.0.dev0", False), ("0.0.1", True)])
+def test_other_versions_are_not_released(tmp_path: Path, version: str, tag_exists: bool) -> None:
+    assert run_release(tmp_path, version, tag_exists) == 1
     assert not (tmp_path / "arguments").exists()
 
 
@@ -76,11 +82,11 @@ def test_release_is_started_by_hand_and_made_after_the_tests() -> None:
 
 
 def test_address_of_the_published_template_is_in_one_place() -> None:
-    texts = [path for path in TEMPLATE.rglob("*.md") if not {"build", ".venv"} & {*path.parts}]
-    found = [path for path in texts if " gh:" in path.read_text(encoding="utf-8")]
-    assert found == [TEMPLATE / "README.md"]
-    (address,) = re.findall(r" gh:(\S+)", found[0].read_text(encoding="utf-8"))
-    assert address.endswith("/cookiecutter-ai-engineer")
+    folders = (TEMPLATE / name for name in ("benchmarks", "docs", PROGRAM.name))
+    texts = [*TEMPLATE.glob("*.md"), *(path for each in folders for path in each.rglob("*.md"))]
+    found = {path: re.findall(r" gh:(\S+)", path.read_text("utf-8")) for path in texts}
+    assert [path for path in texts if found[path]] == [TEMPLATE / "README.md"]
+    assert re.fullmatch(r"[\w-]+/cookiecutter-ai-engineer", *found[TEMPLATE / "README.md"])
 
 
 @pytest.mark.parametrize("folder", [TEMPLATE, PROGRAM], ids=["template", "program"])

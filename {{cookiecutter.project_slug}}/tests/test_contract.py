@@ -33,8 +33,6 @@ from project_package.params import Promote
 from project_package.serving.app import create_app
 
 SAMPLE = 60
-LOWER = ("brier", "cost", "distance", "error", "loss", "mae", "width")
-"""Words in the labels of metrics that are better when lower."""
 
 
 @pytest.fixture
@@ -127,12 +125,6 @@ def test_report_explains_its_rows_scores_and_slices(
         assert score.meaning in page
     words = (*about.terms, "day", "department", "baskets", "items")
     assert all(any(word in part.name for word in words) for part in evaluation.slices)
-
-
-def test_errors_and_costs_are_better_when_lower(training: Training) -> None:
-    for metric in training.metrics:
-        is_lower_better = any(word in metric.label.lower() for word in LOWER)
-        assert metric.higher_is_better != is_lower_better, metric.label
 
 
 def test_one_row_at_a_time_predicts_the_same(

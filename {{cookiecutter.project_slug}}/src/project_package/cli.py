@@ -47,7 +47,8 @@ def main(
 ) -> None:
     """From raw data to a served model, stage by stage."""
     if version:
-        sys.stdout.write(f"{metadata.version(__package__)}\n")
+        distribution = metadata.entry_points(group="console_scripts")["ml"].dist
+        sys.stdout.write(f"{distribution.version if distribution else 'unknown'}\n")
         raise typer.Exit
 
 

@@ -74,10 +74,14 @@ def test_weight_counts_a_row_several_times(metric: Metric, rows: Rows) -> None:
     assert math.isnan(metric.score(columns, predictions, np.zeros(len(times))))
 
 
+def test_every_error_is_better_when_lower() -> None:
+    assert not any(metric.higher_is_better for metric in METRICS)
+
+
 def test_interval_includes_its_bounds() -> None:
     rows = {"units": np.array([1.0, 2, 3, 4, 5])}
-    bounds = {"low": np.array([1.0, 2.1, 0, 0, 0]), "high": np.array([1.0, 9, 2.9, 4, 5])}
-    assert coverage_gap(rows, bounds) == pytest.approx(0.2)
+    bounds = {"low": np.array([1.0, 2.1, 0, 0, 0]), "high": np.array([1.0, 9, 2.9, 3.9, 4.9])}
+    assert coverage_gap(rows, bounds) == pytest.approx(0.8 - 1 / 5)
 
 
 def test_correction_is_a_rank_among_the_rows_and_one_more() -> None:

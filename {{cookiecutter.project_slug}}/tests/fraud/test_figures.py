@@ -63,7 +63,7 @@ def test_strongest_feature_of_flagged_payments_is_on_top() -> None:
 
 @pytest.mark.parametrize("use_case", ["fraud"], indirect=True, scope="session")
 def test_legend_and_table_have_the_same_precision(project: Project) -> None:
-    ap = project.registry.evaluation(find_challenger(project)).score("ap")
+    ap = project.registry.evaluation(find_challenger(project)).score("average_precision")
     page = (project.workspace.reports / "report.html").read_text(encoding="utf-8")
     for name, value in (("model", ap.model), ("simple baseline", ap.baseline)):
         assert f">{name}, AP {value:.3f}<" in page

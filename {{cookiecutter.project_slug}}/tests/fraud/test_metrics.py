@@ -53,8 +53,15 @@ def test_card_precision_leaves_out_caught_cards() -> None:
 def test_cards_are_caught_in_the_order_of_the_days() -> None:
     day = np.arange(20).repeat(20)
     customer = np.tile(np.arange(20), 20)
-    rows = {"day": day, "customer": customer, "is_fraud": customer <= day}
-    assert card_precision(rows, -customer, k=1) == 1
+    rows = {"day": day, "customer": customer, "is_fraud": (customer <= day) & (day < 18)}
+    assert card_precision(rows, -customer, k=1) == 18 / 20
+
+
+def test_card_has_its_highest_score_and_weight_of_the_day() -> None:
+    customer = np.array([1, 1, 2])
+    rows = {"day": np.zeros(3), "customer": customer, "is_fraud": customer == 1}
+    scores = np.array([0.9, 0.1, 0.5])
+    assert card_precision(rows, scores, np.array([1.0, 2, 1]), k=2) == 1
 
 
 def test_card_of_weight_two_counts_as_two_cards() -> None:
@@ -118,7 +125,7 @@ def test_chosen_threshold_has_the_least_cost(rows: Rows, review_cost: float) -> 
     assert chosen == pytest.approx(min(every))
 
 
-@pytest.mark.parametrize("name", ["ap", "auc", "cost"])
+@pytest.mark.parametrize("name", ["average_precision", "roc_auc", "cost"])
 @given(rows=SCORED)
 def test_weight_counts_a_payment_several_times(name: str, rows: Rows) -> None:
     labels, scores, weights, _ = arrays([*rows, (True, 5, 2, 10), (False, 5, 1, 20)])
@@ -128,6 +135,11 @@ def test_weight_counts_a_payment_several_times(name: str, rows: Rows) -> None:
     again = np.arange(len(labels)).repeat(weights.astype(np.int64))
     expected = metric.score(take(columns, again), take(predictions, again))
     assert metric.score(columns, predictions, weights) == pytest.approx(expected)
+
+
+def test_cost_and_calibration_error_are_better_when_lower() -> None:
+    higher = [metric.name for metric in METRICS if metric.higher_is_better]
+    assert higher == ["average_precision", "roc_auc", "cp100"]
 
 
 def test_naive_ranks_by_amount_and_flags_nothing() -> None:

@@ -62,7 +62,7 @@ def test_models_are_listed_with_commit_and_changes(copy: Project) -> None:
 
 def test_model_without_evaluation_is_listed(copy: Project) -> None:
     source = copy.registry.client.get_model_version(copy.params.name, "1").source
-    with copy.tracking.run("train") as run:
+    with copy.tracking.run("train", "") as run:
         copy.registry.client.create_model_version(copy.params.name, str(source), run)
     assert [row[2] == "not evaluated" for row in printed(list_versions, copy)] == [True, False]
 

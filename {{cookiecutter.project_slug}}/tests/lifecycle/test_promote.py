@@ -39,7 +39,7 @@ def description(project: Project) -> str:
 
 
 def test_every_rule_is_kept_with_the_version(candidate: Project) -> None:
-    assert promote(limited(candidate, max_loss={"auc": 0}, reason="new prices")) == 2
+    assert promote(limited(candidate, max_loss={"roc_auc": 0}, reason="new prices")) == 2
     start = "- passed, "
     lines = [line for line in description(candidate).splitlines() if line.startswith(start)]
     assert [line.removeprefix(start).split(":")[0].split()[0] for line in lines] == RULES
@@ -100,8 +100,10 @@ def test_champion_of_other_rows_is_not_compared(copy: Project) -> None:
 
 def test_unknown_metric_is_refused(candidate: Project) -> None:
     with pytest.raises(UserError) as refusal:
-        promote(limited(candidate, max_loss={"aucs": 0.1}))
-    assert str(refusal.value) == ('promote.max_loss: "aucs" is not a metric; did you mean "auc"?')
+        promote(limited(candidate, max_loss={"roc_aucs": 0.1}))
+    assert str(refusal.value) == (
+        'promote.max_loss: "roc_aucs" is not a metric; did you mean "roc_auc"?'
+    )
     assert candidate.store.pointer(CHALLENGER) is not None
 
 

@@ -21,7 +21,14 @@ from project_package.errors import UserError
 from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
-from project_package.lifecycle.scores import Slice, assess, digest, score_slices
+from project_package.lifecycle.scores import (
+    DASH,
+    Slice,
+    assess,
+    digest,
+    number,
+    score_slices,
+)
 
 
 def accuracy(rows: Columns, predictions: Columns, weights: Weights) -> float:
@@ -62,13 +69,50 @@ def find(name: str) -> Slice:
 def test_score_is_the_mean_over_periods_with_its_spread() -> None:
     evaluation = assess(TWO_COLUMNS, ROWS, PREDICTIONS)
     score = evaluation.score("accuracy")
-    assert (evaluation.rows, evaluation.goal) == (4, "accuracy")
+    assert (evaluation.rows, evaluation.goal, evaluation.pooled) == (4, "accuracy", False)
     assert [evaluation.score(name).name for name in ("accuracy", "yes")] == ["accuracy", "yes"]
     assert score.periods == (1.0, 0.5)
     assert (score.model, score.spread) == (0.75, 0.25)
     assert (score.baseline, score.naive) == (0.75, 0.25)
     assert score.ceiling == pytest.approx(0.75)
     assert evaluation.slices == score_slices(TWO_COLUMNS, ROWS, PREDICTIONS)
+
+
+def test_score_is_no_median_of_the_periods() -> None:
+    rows = {**ROWS, "week": np.array([0, 1, 2, 2])}  # the model is right in 1, 1 and 1/2
+    score = assess(TWO_COLUMNS, rows, PREDICTIONS).score("accuracy")
+    assert (score.model, score.ceiling) == (pytest.approx(2.5 / 3), pytest.approx(2.5 / 3))
+
+
+@pytest.mark.parametrize(("higher", "gain"), [(True, 0.2), (False, -0.2)])
+def test_gain_is_positive_when_the_model_is_better(higher: bool, gain: float) -> None:
+    score = assess(TWO_COLUMNS, ROWS, PREDICTIONS).score("accuracy")
+    changes = {"model": 0.7, "baseline": 0.5, "higher_is_better": higher}
+    assert score.model_copy(update=changes).gain == pytest.approx(gain)
+
+
+@pytest.mark.parametrize(
+    ("value", "size", "text"),
+    [
+        (0.12345, 0.0, "0.123"),
+        (-9.9994, 0.0, "-9.999"),
+        (10.0, 0.0, "10.0"),
+        (-999.94, 0.0, "-999.9"),
+        (1000.0, 0.0, "1,000"),
+        (0.5, -10.0, "0.5"),
+        (None, 0.0, DASH),
+        (math.nan, 0.0, DASH),
+        (math.inf, 0.0, DASH),
+    ],
+)
+def test_large_scores_have_fewer_decimals(value: float | None, size: float, text: str) -> None:
+    assert number(value, size) == text
+
+
+def test_metric_that_one_contender_does_not_define_has_no_score() -> None:
+    positive = Metric("some", "Some", lambda _, p, __: 1.0 if p["answer"].any() else math.nan)
+    training = replace(TWO_COLUMNS, metrics=(*TWO_COLUMNS.metrics, positive))
+    assert score_slices(training, ROWS, PREDICTIONS)[1].scores["some"] is None
 
 
 def test_pooled_score_is_of_all_rows_and_keeps_the_spread() -> None:
@@ -101,8 +145,8 @@ def test_slice_is_scored_in_the_periods_that_define_a_metric() -> None:
 
 
 def test_slice_of_no_row_or_every_row_is_left_out() -> None:
-    names = [part.name for part in score_slices(TWO_COLUMNS, ROWS, PREDICTIONS)]
-    assert names == ["untrue", "late"]
+    parts = score_slices(TWO_COLUMNS, ROWS, PREDICTIONS)
+    assert [(part.name, part.rows) for part in parts] == [("untrue", 1), ("late", 2)]
 
 
 def test_period_without_a_score_is_an_error() -> None:

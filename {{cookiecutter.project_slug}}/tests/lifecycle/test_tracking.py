@@ -35,7 +35,7 @@ import sys
 from plain import use_case
 from projects import open_project
 from pathlib import Path
-with open_project(use_case, Path(sys.argv[1])).tracking.run("train") as run:
+with open_project(use_case, Path(sys.argv[1])).tracking.run("train", "") as run:
     print(run, flush=True)
     sys.stdin.read()
 """
@@ -87,9 +87,14 @@ def test_run_has_parameters_tags_and_description(project: Project) -> None:
 def test_run_has_scores_of_folds_test_and_baseline(project: Project) -> None:
     (version,) = project.registry.versions()
     (score,), metrics = project.registry.evaluation(version).scores, parent(project).data.metrics
-    assert metrics.keys() == {"valid.auc", "valid.auc.fold_0", "test.auc", "baseline.auc"}
-    assert (metrics["test.auc"], metrics["baseline.auc"]) == (score.model, score.baseline)
-    assert metrics["valid.auc"] == metrics["valid.auc.fold_0"]
+    assert metrics.keys() == {
+        "valid.roc_auc",
+        "valid.roc_auc.fold_0",
+        "test.roc_auc",
+        "baseline.roc_auc",
+    }
+    assert (metrics["test.roc_auc"], metrics["baseline.roc_auc"]) == (score.model, score.baseline)
+    assert metrics["valid.roc_auc"] == metrics["valid.roc_auc.fold_0"]
 
 
 def test_run_has_training_and_test_rows_as_inputs(project: Project) -> None:
@@ -109,7 +114,7 @@ def test_each_trial_is_a_child_run(project: Project) -> None:
     assert runs.keys() == {"by_months trial 0", "linear trial 0", "tree trial 0"}
     best = runs["linear trial 0"]
     assert (best.info.status, best.data.params) == ("FINISHED", {"inputs": "3"})
-    assert best.data.metrics["valid.auc"] == parent(project).data.metrics["valid.auc"]
+    assert best.data.metrics["valid.roc_auc"] == parent(project).data.metrics["valid.roc_auc"]
     assert (best.data.tags["state"], best.data.tags["candidate"]) == ("complete", "linear")
 
 
@@ -124,12 +129,12 @@ def test_pruned_trial_has_no_mean(tracking: Tracking) -> None:
         known = {"folds": [0.5], "settings": {}, "epochs": []}
         trial = create_trial(state=state, value=0.5, user_attrs=known)
         trial.number = 0
-        with tracking.run("train") as run:
-            log_trial(tracking.experiment, "tree", trial, "auc")
+        with tracking.run("train", "") as run:
+            log_trial(tracking.experiment, "tree", trial, "roc_auc")
         of_run = f"tags.mlflow.parentRunId = '{run}'"
         (child,) = tracking.client.search_runs([tracking.experiment], of_run)
-        assert ("valid.auc" in child.data.metrics) == (state is TrialState.COMPLETE)
-        assert child.data.metrics["valid.auc.fold_0"] == 0.5
+        assert ("valid.roc_auc" in child.data.metrics) == (state is TrialState.COMPLETE)
+        assert child.data.metrics["valid.roc_auc.fold_0"] == 0.5
 
 
 def test_experiment_and_model_say_what_they_are_for(project: Project) -> None:
@@ -160,7 +165,7 @@ def test_run_has_bundle_baseline_and_evidence(project: Project) -> None:
 
 
 def test_failing_run_is_marked_as_failed(tracking: Tracking) -> None:
-    with pytest.raises(UserError), tracking.run("test") as run:
+    with pytest.raises(UserError), tracking.run("test", "") as run:
         raise UserError("no more disk")
     assert status(tracking, run) == "FAILED"
 
@@ -173,10 +178,10 @@ def test_killed_run_is_marked_by_the_next(tracking: Tracking) -> None:
     ) as process:
         assert process.stdout is not None
         killed = process.stdout.readline().strip()
-        with tracking.run("while it is alive"):
+        with tracking.run("while it is alive", ""):
             assert status(tracking, killed) == "RUNNING"
         process.send_signal(signal.SIGKILL)
-    with tracking.run("after it was killed"):
+    with tracking.run("after it was killed", ""):
         assert status(tracking, killed) == "KILLED"
     assert not list(tracking.root.glob(".lock-*"))
 
@@ -188,7 +193,7 @@ def test_unreachable_server_is_named_in_a_sentence(
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
     with pytest.raises(UserError) as refusal:
-        connect(Settings(mlflow_tracking_uri=address), Workspace(tmp_path), "demo", "")
+        connect(Settings(mlflow_tracking_uri=address), Workspace(tmp_path), "demo")
     assert str(refusal.value).startswith(f"MLflow at {address} cannot be used: ")
     assert "\n" not in str(refusal.value)
 
@@ -202,7 +207,7 @@ def test_run_has_the_commit_and_whether_files_changed(
     for command in (("init", "-q"), ("add", "code.py"), (*identity, "commit", "-qm", "first")):
         subprocess.run(["git", *command], check=True)  # noqa: S607
     for changed in ("False", "True"):
-        with tracking.run("train") as run:
+        with tracking.run("train", "") as run:
             tags = tracking.client.get_run(run).data.tags
         assert len(tags["mlflow.source.git.commit"]) == 40
         assert tags["mlflow.source.git.dirty"] == changed
@@ -217,15 +222,13 @@ def test_folder_outside_a_repository_has_no_commit(
     assert commit() == ""
 
 
-def test_experiment_of_another_table_is_described_anew(copy: Project) -> None:
-    again = connect(copy.settings, copy.workspace, copy.params.name, "**Who stays?**")
-    experiment = again.client.get_experiment(again.experiment)
-    assert again.experiment == copy.tracking.experiment
-    assert experiment.tags["mlflow.note.content"] == "**Who stays?**"
-
-
-def test_new_version_describes_the_registered_model_anew(copy: Project) -> None:
-    registry = copy.registry
-    source = registry.client.get_model_version(registry.name, "1").source
-    registry.register(str(source), "**Who stays?**")
-    assert registry.client.get_registered_model(registry.name).description == "**Who stays?**"
+def test_training_describes_experiment_and_registered_model_anew(copy: Project) -> None:
+    about = replace(copy.training.about(copy.params), question="Who stays?")
+    train(replace(copy, training=replace(copy.training, about=lambda _: about)))
+    client = copy.tracking.client
+    experiment = client.get_experiment(copy.tracking.experiment)
+    for text in (
+        experiment.tags["mlflow.note.content"],
+        client.get_registered_model(copy.params.name).description,
+    ):
+        assert text.startswith("**Who stays?**")

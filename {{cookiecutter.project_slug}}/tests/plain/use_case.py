@@ -133,7 +133,7 @@ def make_task(_: Bundle) -> Task:
     )
 
 
-def auc(rows: Columns, predictions: Columns, weights: NDArray[np.float64]) -> float:
+def roc_auc(rows: Columns, predictions: Columns, weights: NDArray[np.float64]) -> float:
     return float(roc_auc_score(rows["left"], predictions["probability"], sample_weight=weights))
 
 
@@ -147,7 +147,7 @@ TRAINING = Training(
         Candidate("linear", {"inputs": 3}, fit_linear),
         Candidate("tree", {"max_depth": 4}, fit_tree),
     ),
-    metrics=(Metric("auc", "ROC AUC", auc),),
+    metrics=(Metric("roc_auc", "ROC AUC", roc_auc),),
     naive=lambda rows: {"probability": np.zeros(length(rows))},
     about=lambda _: About("Churn", "Who leaves?", "", "", ""),
     read_batch=lambda _, path, __: read_table(path, Customer),

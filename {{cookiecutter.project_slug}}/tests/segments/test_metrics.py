@@ -195,6 +195,20 @@ def test_outside_check_compares_two_segments_and_traits_of_two_values() -> None:
     assert list(outside(two, segment % 2, 9)) == [*TRAITS, "all"]
 
 
+def test_outside_check_counts_permutations_that_explain_as_much() -> None:
+    traits = dict.fromkeys(TRAITS, np.array([1.0, 1, 2, 2]))
+    shares = outside(traits, np.array([0, 0, 1, 1]))
+    assert shares["all"][0] == pytest.approx(1)
+    assert shares["all"][1] == pytest.approx(1 / 3, abs=0.05)  # two of six permutations
+
+
+def test_household_is_known_with_every_trait_that_anybody_has() -> None:
+    traits = {name: np.ones(3) for name in TRAITS}
+    traits[TRAITS[0]] = np.array([1, 1, np.nan])
+    traits[TRAITS[1]] = np.full(3, np.nan)
+    assert slices({**traits, "baskets": np.ones(3)})["traits known"].tolist() == [True, True, False]
+
+
 def test_outside_check_is_empty_without_traits() -> None:
     traits, segment = people()
     assert outside(dict.fromkeys(TRAITS, np.ones(240)), segment) == {}

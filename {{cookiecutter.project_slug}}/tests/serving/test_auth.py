@@ -83,10 +83,10 @@ def test_admits_everybody_when_keys_are_off(
     assert client_of(keys).post("/labels").json() == "set"
 
 
+@pytest.mark.usefixtures("tokens")
 def test_warns_when_there_is_no_key(
-    tmp_path: Path, path: Path, tokens: dict[str, str], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert tokens
     open_keys(Settings(serve_keys=str(path)), tmp_path)
     assert not caplog.records
     open_keys(Settings(serve_keys="none.json"), tmp_path)

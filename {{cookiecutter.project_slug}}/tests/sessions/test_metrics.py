@@ -7,6 +7,7 @@ from sessions.tables import following, household
 from project_package.columns import Columns, take
 from project_package.contract.training import Metric
 from project_package.sessions.dataset import WEEK, to_rows
+from project_package.sessions.features import objects
 from project_package.sessions.metrics import (
     METRICS,
     lists_differ,
@@ -26,17 +27,17 @@ def ranked(*lists: str) -> Columns:
     return {"items": items, "scores": np.tile(scores, (len(lists), 1))}
 
 
-PREDICTIONS = ranked("XBA", "BDC", "ABC")
+PREDICTIONS = ranked("XBEH", "BDCE", "ABCD")
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("recall", (1 + 0.5 + 0) / 3),
+        ("recall", (1 / 2 + 3 / 4 + 0) / 3),
         ("mrr", (1 + 1 / 2 + 0) / 3),
-        ("recall_repeat", (1 + 1 + 0) / 3),
-        ("recall_new", (1 + 1 / 3) / 2),
-        ("coverage", 5),
+        ("recall_repeat", (0 + 1 + 0) / 3),
+        ("recall_new", (1 + 2 / 3) / 2),
+        ("coverage", 7),
     ],
 )
 def test_metric_by_hand(name: str, expected: float) -> None:
@@ -44,10 +45,9 @@ def test_metric_by_hand(name: str, expected: float) -> None:
 
 
 def test_ndcg_by_hand() -> None:
-    second = 1 / np.log2(3)
-    third = 1 / 2
-    first_row = (1 + third) / (1 + second)
-    second_row = (second + third) / (1 + second + third)
+    second, third, fourth = 1 / np.log2([3, 4, 5])
+    first_row = 1 / (1 + second)
+    second_row = (second + third + fourth) / (1 + second + third + fourth)
     expected = (first_row + second_row + 0) / 3
     assert SCORES["ndcg"].score(ROWS, PREDICTIONS) == pytest.approx(expected)
 
@@ -67,7 +67,7 @@ def test_recall_without_new_items_is_unknown() -> None:
 
 def test_weights_give_the_mean_of_some_rows() -> None:
     recall = SCORES["recall"].scorer(ROWS, PREDICTIONS)
-    assert recall(np.ones(3)) == pytest.approx(0.5)
+    assert recall(np.ones(3)) == pytest.approx(1.25 / 3)
     assert recall(np.array([1.0, 2.0, 0.0])) == pytest.approx(2 / 3)
     assert np.isnan(recall(np.zeros(3)))
 
@@ -96,6 +96,8 @@ def test_items_with_one_score_may_change_places() -> None:
     one = ranked("ABC", "ABC")
     two = ranked("ABC", "BAC")
     assert lists_differ(one, two).tolist() == [False, True]
+    assert lists_differ(one, ranked("DEF", "ABC")).tolist() == [True, False]
+    assert not lists_differ(one, ranked("ABX", "ABC")).any()  # X may have the score of C
     equal = {"scores": np.array([[0.3, 0.3, 0.1]] * 2)}
     near = {"scores": np.array([[0.300001, 0.3, 0.1]] * 2)}
     assert not lists_differ({**one, **equal}, {**two, **near}).any()
@@ -120,14 +122,15 @@ def test_weeks_are_whole_and_end_at_the_newest_row() -> None:
 
 
 def test_slices_divide_rows_by_history_and_by_size() -> None:
-    rows = following(*(["AB"] * n for n in (2, 3, 4, 10, 11, 30, 31)), ["A", "ABCDE"])
-    found = {name: int(mask.sum()) for name, mask in slices(rows).items()}
-    assert found == {
-        "new households": 3,
-        "3-9 baskets": 2,
-        "10-29 baskets": 2,
-        "30+ baskets": 1,
-        "1-4 items": 7,
-        "5-14 items": 1,
-        "15+ items": 0,
+    known = objects(range(n) for n in (0, 2, 3, 9, 10, 29, 30, 99))
+    bought = objects(range(n) for n in (1, 4, 5, 14, 15, 16, 30, 99))
+    parts = slices({"baskets": known, "bought": bought})
+    assert {name: np.flatnonzero(mask).tolist() for name, mask in parts.items()} == {
+        "new households": [0, 1],
+        "3-9 baskets": [2, 3],
+        "10-29 baskets": [4, 5],
+        "30+ baskets": [6, 7],
+        "1-4 items": [0, 1],
+        "5-14 items": [2, 3],
+        "15+ items": [4, 5, 6, 7],
     }

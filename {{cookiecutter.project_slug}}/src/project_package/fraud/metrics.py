@@ -79,13 +79,13 @@ def threshold(rows: Columns, scores: Values) -> float:
 
 METRICS = (
     Metric(
-        "ap",
+        "average_precision",
         "Average precision",
         lambda r, p, w: average_precision(r["is_fraud"], p["score"], w),
         meaning="The precision at the rank of each fraud, averaged over all frauds.",
     ),
     Metric(
-        "auc",
+        "roc_auc",
         "ROC AUC",
         lambda r, p, w: roc_auc(r["is_fraud"], p["score"], w),
         meaning="How often a fraud has a higher score than a genuine payment.",

@@ -143,7 +143,7 @@ def augmented(network: keras.Model, rate: float, steps: int) -> keras.Model:
             keras.optimizers.schedules.CosineDecay(rate, steps), weight_decay=0.02
         ),
         loss="binary_crossentropy",
-        metrics=[keras.metrics.AUC(name="auc")],
+        metrics=[keras.metrics.AUC(name="roc_auc")],
     )
     return model
 
@@ -181,7 +181,7 @@ def fit(
             least = logs["val_loss"]
             write_checkpoint(best, network.save_weights)
         scores = {name: float(logs[name]) for name in ("loss", "val_loss")}
-        run.report(epoch, {**scores, "score": float(logs["val_auc"])})
+        run.report(epoch, {**scores, "score": float(logs["val_roc_auc"])})
 
     model.fit(
         *examples,

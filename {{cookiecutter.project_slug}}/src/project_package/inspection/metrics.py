@@ -54,14 +54,14 @@ def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
     """Return the metrics, the one that decides first; `ceiling`: the rows have a visibility."""
     return (
         Metric(
-            "auroc",
+            "roc_auc",
             "ROC AUC",
             lambda r, p, w: roc_auc(r["is_defective"], p["probability"], w),
             ceiling=best_roc_auc if ceiling else None,
             meaning="How often a defect has a higher probability than a good part.",
         ),
         Metric(
-            "ap",
+            "average_precision",
             "Average precision",
             lambda r, p, w: average_precision(r["is_defective"], p["probability"], w),
             meaning="Mean precision at the ranks of the defects.",

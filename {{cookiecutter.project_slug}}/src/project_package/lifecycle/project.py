@@ -71,7 +71,7 @@ class Project:
     def tracking(self) -> Tracking:
         """MLflow, connected on first use."""
         with self.workspace.lock():
-            return connect(self.settings, self.workspace, self.params.name, self.overview)
+            return connect(self.settings, self.workspace, self.params.name)
 
     @property
     def overview(self) -> str:

@@ -120,9 +120,8 @@ def headline(document: Document) -> str:
     """
     goal = document.goal
     costs = [score for score in document.evaluation.scores if score.name == "cost"]
-    cheaper = ["of the simple baseline" for cost in costs if cost.model > cost.baseline]
-    cheaper += ["without a model" for cost in costs if cost.model > cost.naive]
-    costly = f" Its decisions cost more than those {' and '.join(cheaper)}." if cheaper else ""
+    is_costly = any(cost.model > min(cost.baseline, cost.naive) for cost in costs)
+    costly = " Decisions by the simple baseline or without a model cost less." if is_costly else ""
     scored = [(part.name, part.scores[goal.name]) for part in document.evaluation.slices]
     worse = [f"“{name}”" for name, score in scored if score and -score.gain > score.spread]
     if goal.gain <= 0:

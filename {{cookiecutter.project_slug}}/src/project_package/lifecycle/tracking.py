@@ -141,9 +141,10 @@ class Tracking:
     """The project's folder: an open run has a lock file there."""
 
     @contextmanager
-    def run(self, name: str) -> Iterator[str]:
-        """Open a new run and yield its id; it ends as failed when the body raises."""
+    def run(self, name: str, about: str) -> Iterator[str]:
+        """Describe the experiment, open a run and yield its id; it fails when the body raises."""
         self._end_killed_runs()
+        self.client.set_experiment_tag(self.experiment, NOTE, about)
         code, _, dirty = commit().partition("-")
         tags = {"mlflow.source.git.commit": code, "mlflow.source.git.dirty": str(bool(dirty))}
         tags = tags if code else {}
@@ -165,8 +166,8 @@ class Tracking:
                 lock.unlink()
 
 
-def connect(settings: Settings, workspace: Workspace, name: str, about: str) -> Tracking:
-    """Connect to MLflow or raise UserError; find or create the experiment, and describe it."""
+def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
+    """Connect to MLflow or raise UserError; find or create the experiment."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7 would be minutes of silence
     for noisy in ("mlflow", "alembic"):
@@ -180,7 +181,6 @@ def connect(settings: Settings, workspace: Workspace, name: str, about: str) -> 
         old = client.get_experiment_by_name(name)
         tags = {"mlflow.experimentKind": "custom_model_development"}
         experiment = old.experiment_id if old else client.create_experiment(name, location, tags)
-        client.set_experiment_tag(experiment, NOTE, about)
         return Tracking(client, experiment, workspace.root)
     except (MlflowException, SQLAlchemyError) as error:
         raise UserError(redacted(f"MLflow at {address} cannot be used: {error}")) from error

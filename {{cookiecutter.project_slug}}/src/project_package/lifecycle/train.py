@@ -40,7 +40,7 @@ def train(project: Project) -> int:
     training = project.training
     params = project.params
     dataset = project.workspace.dataset()
-    with project.console.step("train") as progress, project.tracking.run("train"):
+    with project.console.step("train") as progress, project.tracking.run("train", project.overview):
         # 1. Read and split.
         values = flatten(params)
         mlflow.log_params({k: v for k, v in values.items() if not k.startswith("promote.")})

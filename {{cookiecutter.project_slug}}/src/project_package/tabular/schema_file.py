@@ -73,7 +73,7 @@ def propose(
         return
     write(path, new)
     data = data.model_copy(update={"positive": described.positive})
-    is_first = before.source == PURCHASES != data.source
+    is_first = before.source == PURCHASES and data.source != PURCHASES
     write(params, params_text(params.read_text(encoding="utf-8"), data, is_first))
     if is_first and len(classes) == 2:
         yield "- Both errors cost 1 now: change what they cost under [decide] in params.toml."
