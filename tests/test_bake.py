@@ -181,5 +181,8 @@ def test_prepared_lines_for_other_builds_are_valid(bake: Bake) -> None:
     uv = tomllib.loads(prepared)["tool"]["uv"]
     assert [uv["sources"]["torch"][0]["index"]] == [index["name"] for index in uv["index"]]
     text = (bake(use_case="inspection") / "pyproject.toml").read_text()
-    (line,) = re.findall(r'^# "(tensorflow\[.*)"$', text, re.MULTILINE)
-    assert Requirement(line).extras == {"and-cuda"}
+    lines = re.findall(r'^# "(tensorflow.*)",$', text, re.MULTILINE)
+    cuda, other = map(Requirement, lines)
+    assert (cuda.extras, other.extras) == ({"and-cuda"}, set())
+    assert str(cuda.marker) == 'sys_platform == "linux"'
+    assert str(other.marker) == 'sys_platform != "linux"'

@@ -112,7 +112,7 @@ def test_printed_steps_commit_and_run(
     assert nested or git(project, "symbolic-ref", "HEAD").strip() == "refs/heads/main"
     assert (project / ".git").exists() != nested
     assert ("in a git repository already" in output) == nested
-    assert "models record the commit" in output
+    assert "a model records the commit" in output
     steps = steps_of(output)
     assert steps[1:] == [MAKE[0], COMMIT, *MAKE[1:]]
     assert run_steps(steps, tmp_path) == "".join(f"{project}: {target}\n" for target in MAKE)

@@ -1,7 +1,8 @@
 """A quantised model is taken when it loses little on the validation rows, and is smaller."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ from plain.use_case import TRAINING, WEIGHTS, Linear
 from project_package.bundle import Bundle, Interval
 from project_package.columns import Columns, length
 from project_package.contract.training import Checks, Fitted, Outcome
-from project_package.lifecycle import gate
-from project_package.lifecycle.choose_quantised import decide_quantisation
+from project_package.lifecycle.choose_quantised import choose, decide_quantisation
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
+from project_package.lifecycle.predicted_test_rows import splits_of
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import train
 
@@ -33,12 +34,10 @@ def unchanged(model: Linear, _: Columns) -> Linear:
     return model
 
 
-def trained(
-    project: Project, quantise: Callable[..., Fitted], calls: int = 150, **changes: Any
-) -> Bundle:
+def trained(project: Project, quantise: Callable[..., Fitted], **changes: Any) -> Bundle:
     """Train a linear model that can be quantised; return its bundle."""
     simple, linear, *_ = TRAINING.candidates
-    candidates = (simple, replace(linear, quantise=quantise, checks=Checks(latency_calls=calls)))
+    candidates = (simple, replace(linear, quantise=quantise))
     training = replace(TRAINING, candidates=candidates, **changes)
     train(replace(project, training=training, console=Console()))
     return project_bundle(project)
@@ -91,19 +90,31 @@ def test_limit_of_the_loss_and_a_smaller_size_decide(
     assert decide_quantisation(copy, gain, (2.0, megabytes), (1.0, 1.0)).taken == is_taken
 
 
-def test_times_one_row_as_often_as_the_candidate_says(
-    copy: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    timed = []
+def test_times_one_row_as_often_as_the_candidate_says(copy: Project) -> None:
+    predicted: list[int] = []
 
-    def count(call: Callable[[], object], calls: int) -> float:
-        answers: Any = call()
-        timed.append((length(answers), calls))
-        return 1.0
+    @dataclass(frozen=True)
+    class Timed(Project):
+        """A project whose models count the rows that they predict."""
 
-    monkeypatch.setattr(gate, "processor_milliseconds", count)
-    trained(copy, rounded, 7)
-    assert timed == [(1, 7), (1, 7)]
+        def load(self, bundle: Bundle) -> Any:
+            model = super().load(bundle)
+
+            def predict(rows: Columns) -> Columns:
+                predicted.append(length(rows))
+                return model.predict(rows)
+
+            return SimpleNamespace(predict=predict)
+
+    candidates = tuple(replace(c, checks=Checks(latency_calls=7)) for c in TRAINING.candidates)
+    training = replace(TRAINING, candidates=candidates)
+    given = {field.name: getattr(copy, field.name) for field in fields(copy)}
+    project = Timed(**{**given, "training": training})
+    bundle = project_bundle(copy)
+    rows = splits_of(copy, bundle).test
+    outcome = Outcome(rows, copy.load(bundle).predict(rows))
+    choose(project, (bundle, outcome), (bundle, outcome))
+    assert predicted == [1] * 14  # of both bundles
 
 
 def test_every_fold_is_quantised_and_finish_sees_what_is_served(copy: Project) -> None:
