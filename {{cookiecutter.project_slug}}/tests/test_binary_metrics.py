@@ -51,12 +51,22 @@ def test_calibration_error_by_hand() -> None:
     assert weighted == pytest.approx((abs(2 * 0.1 - 0.7) + 0.2) / 4)
 
 
-def test_calibration_error_has_ten_bins_of_rows_in_order() -> None:
+def test_calibration_error_has_ten_bins() -> None:
     random = np.random.default_rng(0)
     labels = random.random(500) < 0.3
     chances = random.random(500)
     assert calibration_error(labels, chances) == calibration_error(labels, chances, bins=10)
-    assert calibration_error(np.arange(1000) < 500, np.full(1000, 0.5)) == 0.5
+
+
+def test_order_of_rows_with_one_probability_does_not_matter() -> None:
+    labels = np.arange(1000) < 500
+    assert calibration_error(labels, np.full(1000, 0.5)) == 0
+    random = np.random.default_rng(0)
+    chances = random.integers(0, 4, 1000) / 4
+    order = random.permutation(1000)
+    found = calibration_error(labels[order], chances[order])
+    assert found == pytest.approx(calibration_error(labels, chances))
+    assert found > 0.1
 
 
 def test_calibration_error_is_the_distance_of_shares() -> None:

@@ -37,10 +37,13 @@ def calibration_error(
 ) -> float:
     """Compute the expected calibration error of probabilities (Naeini et al. 2015).
 
-    Bins have equal numbers of rows, whatever the weights are, which count in the sums.
+    Bins have equal numbers of rows, whatever the weights are, which count in the sums. Rows of one
+    probability have the mean of their labels, so that their order does not matter.
     """
     counts = np.ones(len(labels)) if weights is None else weights
-    gaps = counts * (chances.astype(np.float64) - labels)
-    parts = np.array_split(np.argsort(chances, kind="stable"), bins)
-    total = float(counts.sum())
-    return sum(abs(float(np.sum(gaps[part]))) for part in parts) / total if total else np.nan
+    code = np.unique(chances, return_inverse=True)[1]
+    gaps = np.bincount(code, counts * (chances.astype(np.float64) - labels))
+    means = (gaps / np.maximum(np.bincount(code, counts), 1e-9))[code]
+    parts = np.array_split(np.argsort(code, kind="stable"), bins)
+    error = sum(abs(float(np.sum(counts[part] * means[part]))) for part in parts)
+    return error / float(counts.sum()) if counts.any() else np.nan

@@ -15,6 +15,7 @@ from project_package.lifecycle.console import Console
 from project_package.lifecycle.doctor import doctor
 from project_package.lifecycle.list_versions import list_versions
 from project_package.lifecycle.project import Project
+from project_package.lifecycle.scores import DASH
 
 
 @dataclass
@@ -64,7 +65,7 @@ def test_model_without_evaluation_is_listed(copy: Project) -> None:
     source = copy.registry.client.get_model_version(copy.params.name, "1").source
     with copy.tracking.run("train", "") as run:
         copy.registry.client.create_model_version(copy.params.name, str(source), run)
-    assert [row[2] == "not evaluated" for row in printed(list_versions, copy)] == [True, False]
+    assert [row[2] == DASH for row in printed(list_versions, copy)] == [True, False]
 
 
 def test_finished_project_is_in_order(project: Project) -> None:
@@ -73,7 +74,7 @@ def test_finished_project_is_in_order(project: Project) -> None:
     assert project.workspace.dataset().digest in findings["data"]
     assert "version 1" in findings["champion"]
     assert findings["events"] == "not used: no feature reads earlier events"
-    assert findings["keys"].endswith("none, add one with `ml key NAME`")
+    assert findings["keys"].endswith("none, add one with `ml key NAME --scope predict`")
 
 
 def test_missing_parts_are_named(copy: Project) -> None:

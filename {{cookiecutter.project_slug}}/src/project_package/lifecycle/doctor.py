@@ -58,4 +58,4 @@ def _keys(project: Project) -> str:
     if path is None:
         return "off: every request is accepted without a key"
     names = ", ".join(key.name for key in api_keys.read_keys(path))
-    return f"{path}: {names or 'none, add one with `ml key NAME`'}"
+    return f"{path}: {names or 'none, add one with `ml key NAME --scope predict`'}"

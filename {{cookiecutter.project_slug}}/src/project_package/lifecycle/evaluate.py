@@ -98,10 +98,9 @@ def find_challenger(project: Project) -> Version:
 
 def _print_scores(project: Project, version: Version, evaluation: Evaluation) -> None:
     rows = []
-    for score in evaluation.scores:
-        model = f"{number(score.model)} ± {number(score.spread, score.model)}"
-        others = map(number, (score.baseline, score.naive, score.ceiling))
-        rows.append((score.label, model, *others))
+    for s in evaluation.scores:
+        model = f"{number(s.model)} ± {number(s.spread, s.model)}"
+        rows.append((s.label, model, *map(number, (s.baseline, s.naive, s.ceiling))))
     header = ("metric", "model", "baseline", "no model", "best possible")
     project.console.table(f"Version {version.number} on {evaluation.rows:,} rows", header, rows)
     project.console.print(f"Report: {project.workspace.reports / 'report.html'}")

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from .project import Project
+from .scores import number
 
 
 def list_versions(project: Project) -> None:
@@ -13,8 +14,7 @@ def list_versions(project: Project) -> None:
     rows = []
     for version in registry.versions():
         run = registry.client.get_run(version.run).data
-        score = run.metrics.get(f"test.{goal.name}")
-        scored = "not evaluated" if score is None else f"{score:.3f}"
+        scored = number(run.metrics.get(f"test.{goal.name}"))
         created = f"{datetime.fromtimestamp(version.created / 1000, UTC):%Y-%m-%d %H:%M} UTC"
         dirty = "-dirty" if run.tags.get("mlflow.source.git.dirty") == "True" else ""
         commit = run.tags.get("mlflow.source.git.commit", "")[:8] + dirty
