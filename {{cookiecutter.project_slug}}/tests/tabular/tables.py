@@ -7,8 +7,9 @@ import numpy as np
 from project_package.bundle import Bundle, Files, Manifest
 from project_package.columns import Columns
 from project_package.data.table_schema import Column, Schema
+from project_package.tabular.date_parts import DAY
 from project_package.tabular.params import TabularParams
-from project_package.tabular.problem import DAY, Problem, find_problem
+from project_package.tabular.problem import Problem, find_problem
 
 COLUMNS = {
     "customer": Column(role="id", type="text"),

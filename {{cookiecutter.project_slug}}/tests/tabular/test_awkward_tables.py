@@ -144,7 +144,7 @@ def test_people_are_warned(values: Iterable[Any], warning: str, tmp_path: Path) 
         ({"^x$": X}, {}, "this name has a meaning of its own; rename the column"),
         ({"y": repeated("a")}, {}, '"y" cannot be predicted: it is a category with 1 listed'),
         ({"y": repeated("")}, {}, '"y" cannot be predicted: it is a category with 0 listed'),
-        ({"y": X}, {"classes": {"y": True}}, "Predict a number, or two classes or more"),
+        ({"y": X}, {"classes": {"y": True}}, '"y" has more classes than can be predicted'),
         ({"y": repeated("2024-01-31", "2024-02-01")}, {}, '"y" cannot be predicted: it is a date'),
         ({"when": repeated("2024-01-31", "")}, {"roles": {"when": "time"}}, "in every row"),
         ({"y": PLAN}, {"classes": {"y": False}}, '--task regression: "y" has values that are'),

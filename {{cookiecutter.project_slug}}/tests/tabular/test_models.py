@@ -4,6 +4,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 from optuna.trial import FixedTrial
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -96,6 +97,22 @@ def test_space_holds_the_start(estimator: Estimator) -> None:
     assert estimator.space
     trial: Any = FixedTrial(dict(estimator.start))
     assert estimator.space(trial) == estimator.start
+
+
+@pytest.mark.parametrize("name", ["hist_gradient_boosting", "xgboost"])
+def test_both_losses_are_tried_where_the_absolute_error_decides(name: str) -> None:
+    plain, both = (
+        next(c for c in candidates(problem("spent"), absolute) if c.name == name)
+        for absolute in (False, True)
+    )
+    (loss,) = both.start.keys() - plain.start.keys()
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
+    assert both.space
+    tried = {str(both.space(study.ask())[loss]) for _ in range(9)}
+    assert {value.replace("reg:", "").replace("_", "") for value in tried} == {
+        "absoluteerror",
+        "squarederror",
+    }
 
 
 def test_absolute_errors_are_fitted_where_they_decide() -> None:

@@ -7,7 +7,8 @@ import pytest
 from tabular.tables import SCHEMA, problem
 
 from project_package.errors import UserError
-from project_package.tabular.problem import DAY, find_problem
+from project_package.tabular.date_parts import DAY
+from project_package.tabular.problem import find_problem
 
 
 @pytest.mark.parametrize(

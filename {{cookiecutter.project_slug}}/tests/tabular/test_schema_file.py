@@ -10,7 +10,10 @@ import polars as pl
 import pytest
 
 from project_package.data.table_schema import read_schema
+from project_package.errors import UserError
 from project_package.lifecycle.workspace import replace_text
+from project_package.tabular.dataset import read_columns
+from project_package.tabular.problem import find_problem
 from project_package.tabular.schema_file import SchemaOptions, propose
 
 PARAMS = 'name = "tiny"  # ours\n\n[data]\nsource = "completejourney"  # where\ntarget = "x"\n'
@@ -112,3 +115,20 @@ def test_query_becomes_the_source(root: Path, monkeypatch: pytest.MonkeyPatch) -
     data = tomllib.loads((root / "params.toml").read_text())["data"]
     assert (data["source"], data["query"][:6]) == ("sql", "SELECT")
     assert read_schema(root / "schema.toml").columns["age"].min == 26
+
+
+def test_rare_classes_become_one(root: Path) -> None:
+    species = pl.Series([f"rare {n}" if n < 6 else "cat" if n % 2 else "dog" for n in range(60)])
+    CUSTOMERS.with_columns(species=species).write_csv(root / "own.csv")
+    run(root, target="species", merge_rare=5)
+    found = find_problem(read_schema(root / "schema.toml"), "species")
+    assert found.classes == ("cat", "dog", "other")
+    table = pl.DataFrame({"species": ["dog", "rare 3"], "age": [1, 2], "plan": "", "left": "no"})
+    assert read_columns(found, table)["species"].tolist() == [1, 2]
+
+
+def test_class_called_other_cannot_take_the_rare_ones(root: Path) -> None:
+    names = [f"rare {n}" if n < 6 else "other" if n % 2 else "dog" for n in range(60)]
+    CUSTOMERS.with_columns(species=pl.Series(names)).write_csv(root / "own.csv")
+    with pytest.raises(UserError, match="two classes or more that differ"):
+        run(root, target="species", merge_rare=5)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from tabular.tables import problem, rows
 
 from project_package.tabular.dataset import request_values
-from project_package.tabular.problem import DAY
+from project_package.tabular.date_parts import DAY
 from project_package.tabular.schemas import request_type
 from project_package.tabular.task import to_rows
 

@@ -12,7 +12,8 @@ from tabular.tables import params, problem, rows
 from project_package.columns import Columns, take
 from project_package.errors import UserError
 from project_package.tabular.dataset import ROWS, STORED
-from project_package.tabular.problem import DAY, Problem
+from project_package.tabular.date_parts import DAY
+from project_package.tabular.problem import Problem
 from project_package.tabular.split import at_random, by_time, split
 
 PLAIN = ("month", "since", "firm")
@@ -101,8 +102,18 @@ def test_seed_decides_the_random_split() -> None:
         ((), 40, {}, "The table has 1 different times, too few for this split"),
         ((), 80, {"folds": 5}, "The table has 2 different times, too few for this split"),
         ((), 400, {"gap_days": 400}, "too few for this split"),
-        (PLAIN, 8, {}, "8 rows are too few for this split, which needs 5 rows of each class"),
-        (PLAIN[:2], 16, {}, "which needs 5 groups, and there are 4: use more rows"),
+        (
+            PLAIN,
+            8,
+            {},
+            r"needs 5 rows of .*: use more rows, raise split\.test_share, or merge",
+        ),
+        (
+            PLAIN[:2],
+            16,
+            {},
+            r"needs 5 groups, and there are 4: use more rows, raise",
+        ),
     ],
 )
 def test_too_few_rows_are_refused(
@@ -114,10 +125,13 @@ def test_too_few_rows_are_refused(
 
 def test_rare_class_and_few_numbers_are_refused() -> None:
     rare = {**rows(100), "left": (np.arange(100) < 3).astype(np.int64)}
-    with pytest.raises(UserError, match="needs 5 rows of each class, and there are 3: use more"):
+    with pytest.raises(UserError, match=r'5 rows of "true", and there are 3: use .* or merge'):
         ids(problem("left", PLAIN), rare)
-    with pytest.raises(UserError, match="needs 5 rows, and there are 4: use more"):
+    with pytest.raises(UserError, match=r"needs 5 rows, and there are 4: use .*test_share\.$"):
         ids(problem("spent", PLAIN), rows(4))
+    table = {**rows(20), "left": (np.arange(20) < 5).astype(np.int64)}
+    with pytest.raises(UserError, match=r'5 rows of "true", and there are 4: .*lower split'):
+        ids(problem("left", PLAIN), table, folds=5)
 
 
 @pytest.mark.parametrize(("test_share", "tests", "block"), [(0.2, 200, 200), (0.5, 500, 125)])
@@ -185,10 +199,17 @@ def test_stored_rows_are_split_by_time_if_they_have_one(
         assert scored <= train - {int(name) for name in fold.train["customer"]}
 
 
-def test_rows_without_the_target_are_refused(tmp_path: Path) -> None:
-    left = [None, *[True, False] * 199, True]
-    with pytest.raises(UserError, match=r"^Rows without left: 1\. Leave them out of the source"):
-        split(problem(), params(), write_rows(tmp_path, problem(), left=left))
+@pytest.mark.parametrize("blank", [120, 121])
+def test_rows_without_the_target_are_left_out_if_they_are_few(blank: int, tmp_path: Path) -> None:
+    left = [None if n % 40 < 12 else n % 3 == 0 for n in range(400)]
+    left[-1] = None if blank == 121 else True
+    folder = write_rows(tmp_path, problem(), left=left)
+    if blank == 120:
+        splits = split(problem(), params(), folder)
+        assert len(splits.train["left"]) + len(splits.test["left"]) == 400 - blank
+    else:
+        with pytest.raises(UserError, match=r"^121 of 400 rows have no left, a larger share"):
+            split(problem(), params(), folder)
 
 
 def test_part_without_a_class_is_refused(tmp_path: Path) -> None:

@@ -55,11 +55,16 @@ class Profile(NamedTuple):
 
 
 def profile(
-    table: DuckDBPyRelation, target: str, roles: Mapping[str, Role], classes: Mapping[str, bool]
+    table: DuckDBPyRelation,
+    target: str,
+    roles: Mapping[str, Role],
+    classes: Mapping[str, bool],
+    merge_rare: int = 0,
 ) -> Profile:
     """Profile a table whose columns are all text.
 
-    `roles` are known, by column, and so may be whether the numbers of a column are classes.
+    `roles` are known, by column, and so may be whether the numbers of a column are classes. Classes
+    of the target with fewer than `merge_rare` rows are not listed.
     """
     nulls = null_values(table)
     warnings: list[str] = []
@@ -80,9 +85,7 @@ def profile(
         if role in ("id", "group") or column.type == "text":  # no example: it may be personal
             column = Column(role=role, type="text", missing=column.missing)
         if column.type == "category":
-            listed = categories(values)
-            example = listed[0] if listed else None
-            column = column.model_copy(update={"categories": listed, "example": example})
+            column = with_categories(column, values, merge_rare if name == target else 0)
         columns[name] = column.model_copy(update={"role": role})
     schema = validated({"null_values": nulls, "columns": columns})
     positive, about_rows = about_target(
@@ -124,10 +127,14 @@ def date_formats(values: DuckDBPyRelation) -> list[str]:
     return [name for name, fit in zip(FORMATS, row, strict=True) if fit]
 
 
-def categories(values: DuckDBPyRelation) -> tuple[str, ...]:
-    """Return the most frequent values."""
-    ordered = values.filter("v IS NOT NULL").aggregate("v, count(*) AS n").order("n DESC, v")
-    return tuple(text for text, _ in ordered.limit(CATEGORIES).fetchall())
+def with_categories(column: Column, values: DuckDBPyRelation, least: int) -> Column:
+    """List the most frequent values, of those in at least so many rows."""
+    counts = values.filter("v IS NOT NULL").aggregate("v, count(*) AS n").order("n DESC, v")
+    names = [text for text, number in counts.fetchall() if number >= least][:CATEGORIES]
+    others = len(names) < len(counts)
+    example = names[0] if names else None
+    changes = {"categories": tuple(names), "others": others, "example": example}
+    return column.model_copy(update=changes)
 
 
 def read_as(counts: SimpleNamespace) -> Column:
@@ -224,5 +231,5 @@ def about_target(values: DuckDBPyRelation, column: Column) -> tuple[str, list[st
         if counts[rarer] < (total := sum(counts.values()) + missing) / 20:
             warnings.append(f"only {counts[rarer]:,} of {total:,} rows have the target {rarer}")
     if column.missing:
-        warnings.append("the target is missing in some rows: leave them out of the source")
+        warnings.append(f"the target is missing in {column.missing:.2%} of the rows: left out")
     return positive, warnings

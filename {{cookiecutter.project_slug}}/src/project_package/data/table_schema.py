@@ -16,6 +16,7 @@ from ..frozen import Frozen
 SCHEMA = "schema.toml"
 Role: TypeAlias = Literal["feature", "target", "outcome", "id", "group", "time", "ignored"]
 ColumnType: TypeAlias = Literal["number", "integer", "boolean", "category", "date", "text"]
+DatePart: TypeAlias = Literal["weekday", "month", "day_of_year", "hour", "elapsed"]
 EXPLAIN = "explain"
 """The field of a request that asks for reasons; no column may have its name."""
 PATTERN = re.compile(r"\*|\^.*\$", re.DOTALL)
@@ -44,7 +45,15 @@ class Column(Frozen):
     """The decimal mark of numbers; with a comma, points separate thousands."""
     format: str = ""
     """Of dates that the source has as text, such as `%d.%m.%Y`; empty for ISO 8601."""
+    parts: tuple[DatePart, ...] = ()
+    """Of a date: the features that are made of it; `elapsed` counts days since 1970."""
     example: str | float | bool | None = None
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if self.parts and self.type != "date":
+            raise ValueError("only a date has parts")
+        return self
 
 
 class Schema(Frozen):

@@ -42,8 +42,8 @@ def about(problem: Problem, params: TabularParams) -> About:
         baselines="The simple baseline is a decision tree of three levels. “No model” gives every "
         f"row of the test {'the shares of the classes' if problem.classes else 'the median'}.",
         terms={
-            name: problem.table.columns[name].description
-            for name in problem.features
-            if problem.table.columns[name].description
+            name: column.description
+            for name, column in problem.inputs.items()
+            if column.description
         },
     )

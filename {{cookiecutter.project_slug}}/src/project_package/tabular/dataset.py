@@ -5,6 +5,7 @@ rows.parquet   the validated rows, without the columns that are ignored
 schema.json    the schema that they follow
 """
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,10 +24,12 @@ from ..data.import_rows import Layout, import_rows
 from ..data.table_rules import layout, rules, used_columns
 from ..data.table_schema import SCHEMA, Schema
 from ..data.violations import violations_error
+from .date_parts import DAY
 from .params import TabularData, TabularParams
-from .problem import DAY, Problem
+from .problem import OTHER, Problem
 from .schemas import request_type
 
+log = logging.getLogger(__name__)
 ROWS = "rows.parquet"
 STORED = "schema.json"
 
@@ -48,6 +51,9 @@ def load_data(schema: Schema, params: TabularParams, folder: Path, progress: Pro
     progress(0.6)
     if broken := find_violations(rows, rules(used_columns(schema))):
         raise violations_error(f"The rows break {SCHEMA} and", broken, params.data.columns)
+    target = params.data.target
+    if blank := pl.read_parquet(rows, columns=[target])[target].null_count():
+        log.warning("Rows without %s, which are left out: %s.", target, f"{blank:,}")
     (folder / STORED).write_text(schema.model_dump_json(indent=2), encoding="utf-8")
 
 
@@ -74,7 +80,10 @@ def read_columns(problem: Problem, table: pl.DataFrame) -> Columns:
         return rows
     target = values[problem.target]
     if problem.classes:
-        codes = table[problem.target].cast(pl.String).cast(pl.Enum(problem.classes))
+        names = table[problem.target].cast(pl.String)
+        if OTHER in problem.classes:
+            names = names.set(~names.is_in(problem.classes), OTHER)
+        codes = names.cast(pl.Enum(problem.classes))
         target = codes.to_physical().cast(pl.Int64).to_numpy()
     return {**rows, problem.target: target}
 
@@ -112,7 +121,7 @@ def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
     """Return a row as the values of a request, without identifiers: the reverse of `to_rows`."""
     values: dict[str, Any] = {}
     time = problem.column_of("time")
-    for name in problem.features:
+    for name in problem.table.of_role("feature"):
         value = rows[name][row]
         if value == "" or value != value:  # noqa: PLR0124  missing
             continue

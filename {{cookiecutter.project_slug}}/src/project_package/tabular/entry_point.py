@@ -34,6 +34,7 @@ def schema(  # noqa: PLR0913, PLR0917  options
     task: Annotated[
         Literal["classification", "regression"] | None, typer.Option(help="[default: by values]")
     ] = None,
+    merge_rare: Annotated[int, typer.Option(min=0, help="Classes with fewer rows become one.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace schema.toml.")] = False,
 ) -> None:
     """Look at a table of your own and write schema.toml; the second time, print what differs."""
@@ -51,7 +52,7 @@ def schema(  # noqa: PLR0913, PLR0917  options
     if task:
         classes[target] = task == "classification"
     console = Console()
-    options = SchemaOptions(source, target, roles, classes)
+    options = SchemaOptions(source, target, roles, classes, merge_rare)
     for line in propose(Path.cwd(), options, overwrite, replace_text):
         console.print(line)
 

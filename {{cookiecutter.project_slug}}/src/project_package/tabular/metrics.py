@@ -194,7 +194,7 @@ def slices(problem: Problem, rows: Columns) -> Mapping[str, Values]:
     """Slice by every yes or no and by categories with few values; also by missing values."""
     masks: dict[str, Values] = {}
     for name in problem.features:
-        column = problem.table.columns[name]
+        column = problem.inputs[name]
         values = rows[name]
         if column.type == "boolean":
             masks |= {f"{name} true": values == 1, f"{name} false": values == 0}

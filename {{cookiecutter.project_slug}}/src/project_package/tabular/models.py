@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from optuna import Trial
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.compose import ColumnTransformer
@@ -84,8 +85,7 @@ def coarsen(values: NDArray[np.float64]) -> NDArray[np.float32]:
 def preprocessing(problem: Problem, how: str) -> ColumnTransformer:
     """Return the encoding of numbers and categories, by their positions in the table."""
     first = len(problem.numbers)
-    listed = problem.table.columns
-    values = [["", *listed[name].categories] for name in problem.categories]
+    values = [["", *problem.inputs[name].categories] for name in problem.categories]
     few = [n for n, known in enumerate(values) if how == "scaled" or len(known) <= ONE_HOT]
     many = [n for n in range(len(values)) if n not in few]
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
@@ -116,12 +116,18 @@ def preprocessing(problem: Problem, how: str) -> ColumnTransformer:
 
 
 def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candidate:
-    """Return the candidate of an estimator; `absolute` as in `Estimator`."""
+    """Return the candidate of an estimator; `absolute`: the absolute error decides."""
     kind = estimator.classifier if problem.classes else estimator.regressor
-    fixed = estimator.absolute if absolute else {}
+    losses = estimator.losses if absolute else {}
+    start = {**estimator.start, **{name: values[0] for name, values in losses.items()}}
+    search = estimator.space
+
+    def space(trial: Trial) -> Hyperparameters:
+        tried = {name: trial.suggest_categorical(name, values) for name, values in losses.items()}
+        return {**(search(trial) if search else {}), **tried}
 
     def fit(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Fitted:
-        model = kind(**settings, **fixed)
+        model = kind(**settings)
         if "random_state" in model.get_params():
             model.set_params(random_state=seed)
         pipeline = make_pipeline(preprocessing(problem, estimator.preprocessing), model)
@@ -130,11 +136,11 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
         with threadpool_limits(limits=1):  # two threads took 1.7 s for 4,600 rows, one takes .2 s
             pipeline.fit(table, rows[problem.target])
         fitted = Fitted(pipeline, Details(problem=problem, typical={}))
-        if settings == estimator.start:  # the first trial: fail before the search, not after it
+        if settings == start:  # the first trial: fail before the search, not after it
             fitted.files()
         return fitted
 
-    return Candidate(estimator.name, estimator.start, fit, estimator.space)
+    return Candidate(estimator.name, start, fit, space if search else None)
 
 
 def candidates(

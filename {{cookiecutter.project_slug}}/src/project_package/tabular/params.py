@@ -12,6 +12,9 @@ class TabularData(Data):
 
     target: str = Field(default="lapsed", description="the column to predict")
     positive: str = Field(default="", description="of a target with two classes, the one to find")
+    max_blank: float = Field(
+        default=0.3, ge=0, lt=1, description="share of rows without the target that are left out"
+    )
 
 
 class Split(Frozen):

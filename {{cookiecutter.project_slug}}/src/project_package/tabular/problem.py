@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..columns import Columns
-from ..data.table_schema import SCHEMA, Role, Schema
+from ..data.table_schema import SCHEMA, Column, Role, Schema
 from ..errors import UserError, require_known
 from ..frozen import Frozen
+from .date_parts import DAY, part_column, part_columns, part_values
 
+OTHER = "other"
+"""The class of all values of a target that are not listed, if it may have others."""
 Kind: TypeAlias = Literal["binary", "multiclass", "regression"]
-DAY = 86_400_000  # milliseconds
 
 
 class Problem(Frozen):
@@ -32,16 +34,22 @@ class Problem(Frozen):
         return "binary" if len(self.classes) == 2 else "multiclass"
 
     @cached_property
+    def inputs(self) -> Mapping[str, Column]:
+        """The features: columns of the table, and parts of dates."""
+        columns = {name: self.table.columns[name] for name in self.table.of_role("feature")}
+        for name, (date, part) in part_columns(self.table).items():
+            columns[name] = part_column(self.table.columns[date], part)
+        return columns
+
+    @cached_property
     def numbers(self) -> tuple[str, ...]:
         """The features that are numbers for a model: numbers, yes or no, and dates."""
-        features = self.table.of_role("feature")
-        return tuple(name for name in features if self.table.columns[name].type != "category")
+        return tuple(name for name, column in self.inputs.items() if column.type != "category")
 
     @cached_property
     def categories(self) -> tuple[str, ...]:
         """The features that are categories."""
-        features = self.table.of_role("feature")
-        return tuple(name for name in features if self.table.columns[name].type == "category")
+        return tuple(name for name, column in self.inputs.items() if column.type == "category")
 
     @cached_property
     def features(self) -> tuple[str, ...]:
@@ -50,10 +58,11 @@ class Problem(Frozen):
 
     @cached_property
     def requested(self) -> tuple[str, ...]:
-        """The columns of a request: features, the time if there are dates, and identifiers."""
-        dated = any(self.table.columns[name].type == "date" for name in self.numbers)
-        time = self.table.of_role("time") if dated else ()
-        return (*self.features, *time, *self.table.of_role("id", "group"))
+        """The columns of a request: features, the time if a feature needs it, and identifiers."""
+        columns = [name for name in self.features if name in self.table.columns]
+        dated = any(self.table.columns[name].type == "date" for name in columns)
+        time = [n for n in self.table.of_role("time") if dated or self.table.columns[n].parts]
+        return (*columns, *time, *self.table.of_role("id", "group"))
 
     def column_of(self, role: Role) -> str:
         """Return the column with a role; empty when there is none."""
@@ -67,21 +76,26 @@ class Problem(Frozen):
         without a time.
         """
         rows: dict[str, NDArray[Any]] = {}
-        for name in self.numbers:
-            rows[name] = np.array(values[name], np.float64)
-            if self.table.columns[name].type == "date":
-                rows[name] = rows[name] / DAY
-                if time := self.column_of("time"):
-                    rows[name] = np.array(values[time], np.float64) / DAY - rows[name]
-        for name in self.categories:
-            rows[name] = np.array(["" if v is None else v for v in values[name]], object)
+        parts = part_columns(self.table)
+        for name in self.features:
+            if name in parts:
+                date, part = parts[name]
+                rows[name] = part_values(np.array(values[date], np.float64), part)
+            elif name in self.categories:
+                rows[name] = np.array(["" if v is None else v for v in values[name]], object)
+            else:
+                rows[name] = np.array(values[name], np.float64)
+                if self.inputs[name].type == "date":
+                    rows[name] = rows[name] / DAY
+                    if time := self.column_of("time"):
+                        rows[name] = np.array(values[time], np.float64) / DAY - rows[name]
         return rows
 
     def unseen(self, rows: Columns) -> Mapping[str, int]:
         """Count the values that are not among the categories of a column, by column."""
         counts = {}
         for name in self.categories:
-            column = self.table.columns[name]
+            column = self.inputs[name]
             if not column.others:
                 known = {"", *column.categories}
                 counts[name] = sum(value not in known for value in rows[name].tolist())
@@ -106,6 +120,8 @@ def find_problem(table: Schema, target: str, positive: str = "") -> Problem:
         require_known("data.positive", [positive or classes[1]], f"a class of {target}", classes)
         classes = tuple(sorted(classes, key=lambda name: name == (positive or classes[1])))
     problem = Problem(table=table, target=target, classes=classes)
+    if twice := part_columns(table).keys() & table.columns.keys():
+        raise UserError(f"{SCHEMA} has a column with the name of a part of a date: {min(twice)}.")
     if not problem.features:
         raise UserError(f"{SCHEMA} has no feature: change the role of at least one column.")
     return problem
@@ -116,11 +132,12 @@ def find_classes(table: Schema, target: str) -> tuple[str, ...]:
     column = table.columns[target]
     if column.type in ("number", "integer"):
         return ()
-    classes = ("false", "true") if column.type == "boolean" else column.categories
-    if column.type in ("text", "date") or len(classes) < 2 or column.others:
+    others = (OTHER,) if column.others else ()
+    classes = ("false", "true") if column.type == "boolean" else (*column.categories, *others)
+    if column.type in ("text", "date") or len({*classes}) < max(2, len(classes)):
         raise UserError(
             f'data.target: "{target}" cannot be predicted: it is a {column.type} with '
             f"{len(classes)} listed classes in {SCHEMA}. Predict a number, or two classes or more "
-            "that are all listed."
+            "that differ."
         )
     return classes

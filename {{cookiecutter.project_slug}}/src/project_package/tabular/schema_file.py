@@ -8,11 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import tomlkit
+from duckdb import DuckDBPyRelation
 
 from ..data.completejourney import PURCHASES
 from ..data.import_rows import open_duckdb
 from ..data.profile import Profile, profile
-from ..data.table_schema import SCHEMA, Role, Schema
+from ..data.table_rules import cleaned
+from ..data.table_schema import SCHEMA, DatePart, Role, Schema
 from ..errors import UserError, require_known
 from ..read_params import read_params
 from .dataset import copy_source
@@ -21,6 +23,8 @@ from .params import Decide, TabularData, TabularParams
 from .problem import find_classes
 
 QUERY = re.compile(r"\s*(select|with)\s", re.IGNORECASE)
+FEW_DAYS = 21  # different days: with fewer, weekdays are chance
+YEAR = 365  # days: what is shorter has no day of the year twice
 HEAD = """\
 The columns of the table, as `ml schema` found them. Review them: nothing is guessed later, and
 rows that break a rule are refused.
@@ -41,6 +45,8 @@ class SchemaOptions:
     """Of columns."""
     classes: Mapping[str, bool]
     """Whether the numbers of a column are names of classes."""
+    merge_rare: int = 0
+    """Classes with fewer rows become one."""
 
 
 def propose(
@@ -61,6 +67,11 @@ def propose(
     data = before.model_copy(update={**source, "target": options.target, "columns": {}})
     described = look(data, options)
     yield from (f"- {warning}" for warning in described.warnings)
+    if described.schema.columns[options.target].others and not options.merge_rare:
+        raise UserError(
+            f'"{options.target}" has more classes than can be predicted: merge those with few rows '
+            "by --merge-rare, or predict a number."
+        )
     classes = find_classes(described.schema, options.target)
     if classes and options.classes.get(options.target) is False:
         raise UserError(f'--task regression: "{options.target}" has values that are not numbers.')
@@ -90,8 +101,37 @@ def look(data: TabularData, options: SchemaOptions) -> Profile:
             table = duck.read_parquet(str(path))
             named = [options.target, *options.roles, *options.classes]
             require_known("ml schema", named, "a column of the table", table.columns)
-            described = profile(table, options.target, options.roles, options.classes)
-            return without_leaks(described, table, options.target)
+            described = profile(
+                table, options.target, options.roles, options.classes, options.merge_rare
+            )
+            return without_leaks(with_date_parts(described, table), table, options.target)
+
+
+def with_date_parts(described: Profile, table: DuckDBPyRelation) -> Profile:
+    """Make features of the time of the rows, if there is one: those of its parts that vary."""
+    schema = described.schema
+    columns = {**schema.columns}
+    for name in schema.of_role("time"):
+        parts = varying_parts(table, cleaned(schema, name, columns[name]))
+        columns[name] = columns[name].model_copy(update={"parts": parts})
+    return described._replace(schema=schema.model_copy(update={"columns": columns}))
+
+
+def varying_parts(table: DuckDBPyRelation, date: str) -> tuple[DatePart, ...]:
+    """Return the parts of a date, given as SQL, that say something about rows of other dates."""
+    moments = table.project(f"TRY_CAST({date} AS TIMESTAMPTZ) AS m")
+    days, span, hours = moments.aggregate(
+        "count(DISTINCT date_trunc('day', m)), date_diff('day', min(m), max(m)),"
+        "count(DISTINCT hour(m))"
+    ).fetchall()[0]
+    varies: Mapping[DatePart, bool] = {
+        "weekday": days >= FEW_DAYS,
+        "month": span > YEAR,
+        "day_of_year": span > YEAR and days >= FEW_DAYS,
+        "hour": hours > 1,
+        "elapsed": days >= FEW_DAYS,
+    }
+    return tuple(part for part, does in varies.items() if does)
 
 
 def schema_text(schema: Schema) -> str:

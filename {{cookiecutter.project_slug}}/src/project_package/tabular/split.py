@@ -15,8 +15,9 @@ from ..contract.training import Fold, Splits
 from ..data.table_schema import SCHEMA
 from ..errors import UserError
 from .dataset import ROWS, STORED, read_columns
+from .date_parts import DAY
 from .params import TabularParams
-from .problem import DAY, Problem
+from .problem import Problem
 
 Values: TypeAlias = NDArray[Any]
 Part: TypeAlias = tuple[Values, Values]  # rows to fit on and rows to score on: masks or indices
@@ -27,19 +28,21 @@ def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
     if (folder / STORED).read_text(encoding="utf-8") != problem.table.model_dump_json(indent=2):
         raise UserError(f"{SCHEMA} has changed since the data was read: run `ml data` again.")
     table = pl.read_parquet(folder / ROWS)
-    if missing := table[problem.target].null_count():
+    blank = table[problem.target].null_count()
+    if blank > params.data.max_blank * len(table):
         raise UserError(
-            f"Rows without {problem.target}: {missing:,}. Leave them out of the source."
+            f"{blank:,} of {len(table):,} rows have no {problem.target}, a larger share than "
+            "data.max_blank allows: leave them out of the source, or raise it."
         )
-    rows = read_columns(problem, table)
+    rows = read_columns(problem, table.drop_nulls(problem.target))
     parts = by_time if problem.column_of("time") else at_random
     test, *folds = (Fold(take(rows, t), take(rows, v)) for t, v in parts(problem, params, rows))
     for part in (p for fold in (test, *folds) for p in (fold.train, fold.valid)):
         for code, name in enumerate(problem.classes):
             if not np.any(part[problem.target] == code):
                 raise UserError(
-                    f'A part of the split has no row of the class "{name}": use more rows or fewer '
-                    "folds, or merge rare classes."
+                    f'A part of the split has no row of the class "{name}": use more rows, lower '
+                    "split.folds, or merge rare classes: `ml schema --merge-rare`."
                 )
     return Splits(train=test.train, folds=tuple(folds), test=test.valid)
 
@@ -79,20 +82,26 @@ def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterato
     labels = target if problem.classes else np.zeros(len(target), np.int64)
     kind = StratifiedGroupKFold if group else StratifiedKFold
 
-    def split_into(parts: int, among: Values) -> Iterator[tuple[Values, Values]]:
-        least = int(np.min(np.unique(labels[among], return_counts=True)[1]))
-        least = min(least, len(np.unique(rows[group][among]))) if group else least
+    def split_into(parts: int, among: Values, advice: str) -> Iterator[tuple[Values, Values]]:
+        present, counts = np.unique(labels[among], return_counts=True)
+        rarest = int(np.argmin(counts))
+        least = int(counts[rarest])
+        what = f'rows of "{problem.classes[present[rarest]]}"' if problem.classes else "rows"
+        if group and len(np.unique(rows[group][among])) < least:
+            least = len(np.unique(rows[group][among]))
+            what = "groups"
         if least < parts:
-            what = "groups" if group else "rows of each class" if problem.classes else "rows"
+            rare = ", or merge rare classes: `ml schema --merge-rare`" if "of" in what else ""
             raise UserError(
-                f"{len(target):,} rows are too few for this split, which needs {parts} {what}, and "
-                f"there are {least}: use more rows, or lower split.folds."
+                f"This split needs {parts} {what}, and there are {least}: use more rows, "
+                f"{advice}{rare}."
             )
         splitter = kind(parts, shuffle=True, random_state=params.seed)
         groups = rows[group][among] if group else None
         for first, second in splitter.split(among, labels[among], groups):
             yield among[first], among[second]
 
-    rest, test = next(split_into(round(1 / sizes.test_share), np.arange(len(target))))
+    count = round(1 / sizes.test_share)
+    rest, test = next(split_into(count, np.arange(len(target)), "raise split.test_share"))
     yield rest, test
-    yield from islice(split_into(max(2, sizes.folds), rest), sizes.folds)
+    yield from islice(split_into(max(2, sizes.folds), rest, "lower split.folds"), sizes.folds)

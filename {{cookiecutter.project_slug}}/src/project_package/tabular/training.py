@@ -29,9 +29,9 @@ def incompatible(problem: Problem, bundle: Bundle) -> str:
         return f"predicts {trained.target}" + (
             f" ({', '.join(trained.classes)})" if trained.classes else ""
         )
-    now = {name: column.type for name, column in problem.table.columns.items()}
-    columns = {name: trained.table.columns[name] for name in trained.features}
-    other = [f"{n} ({c.type})" for n, c in columns.items() if c.type != now.get(n)]
+    known = {name: column.type for name, column in problem.table.columns.items()}
+    now = {**known, **{name: column.type for name, column in problem.inputs.items()}}
+    other = [f"{n} ({c.type})" for n, c in trained.inputs.items() if c.type != now.get(n)]
     return f"reads {', '.join(other)}" if other else ""
 
 
