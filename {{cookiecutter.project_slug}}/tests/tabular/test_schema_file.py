@@ -88,7 +88,7 @@ def test_second_run_prints_differences_and_changes_nothing(root: Path) -> None:
     (root / "schema.toml").write_text(edited)
     printed = run(root)
     assert '-role = "ignored"\n+role = "id"' in printed
-    assert "--overwrite replaces it" in printed
+    assert "schema.toml and params.toml stay as they are; --overwrite replaces both." in printed
     assert (root / "schema.toml").read_text() == edited
     run(root, overwrite=True)
     assert read_schema(root / "schema.toml").of_role("id") == ("id",)
@@ -132,3 +132,18 @@ def test_class_called_other_cannot_take_the_rare_ones(root: Path) -> None:
     CUSTOMERS.with_columns(species=pl.Series(names)).write_csv(root / "own.csv")
     with pytest.raises(UserError, match="two classes or more that differ"):
         run(root, target="species", merge_rare=5)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("max = 49", "max = 19", "columns.age: min is larger than max"),
+        ("max = 49", "max = inf", "columns.age.max: Input should be a finite number"),
+    ],
+)
+def test_impossible_range_is_refused(root: Path, old: str, new: str, message: str) -> None:
+    run(root)
+    path = root / "schema.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        read_schema(path)

@@ -35,8 +35,8 @@ class Column(Frozen):
     description: str = ""
     missing: float = Field(default=0, ge=0, le=1)
     """Share of the rows without a value; with 0, every row must have one."""
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(default=None, allow_inf_nan=False)
+    max: float | None = Field(default=None, allow_inf_nan=False)
     categories: tuple[str, ...] = ()
     """The values of a category, the most frequent first."""
     others: bool = False
@@ -50,9 +50,11 @@ class Column(Frozen):
     example: str | float | bool | None = None
 
     @model_validator(mode="after")
-    def _check_parts(self) -> Self:
+    def _check_values(self) -> Self:
         if self.parts and self.type != "date":
             raise ValueError("only a date has parts")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is larger than max")
         return self
 
 
@@ -103,5 +105,5 @@ def validated(values: Any) -> Schema:
         return Schema.model_validate(values)
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}".lstrip(": ") for e in error.errors())
-        message = "\n".join(line.removeprefix("Value error, ") for line in lines)
+        message = "\n".join(line.replace("Value error, ", "") for line in lines)
         raise UserError(f"{SCHEMA} breaks a rule: {message}.") from error

@@ -80,7 +80,7 @@ def propose(
     if old and before.source != PURCHASES and not overwrite:
         differences = unified_diff(old.splitlines(), new.splitlines(), SCHEMA, "found", lineterm="")
         yield "\n".join(differences) or "Nothing differs."
-        yield f"{SCHEMA} stays as it is; --overwrite replaces it."
+        yield f"{SCHEMA} and params.toml stay as they are; --overwrite replaces both."
         return
     write(path, new)
     data = data.model_copy(update={"positive": described.positive})
