@@ -10,15 +10,15 @@ from optuna.trial import FixedTrial
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from tabular.tables import bundle_of, problem, rows
+from tabular.tables import bundle_of, params, problem, rows
 
 from project_package.columns import Columns, take
-from project_package.contract.training import Candidate
+from project_package.contract.training import Candidate, Outcome
 from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
 from project_package.tabular.decide_and_explain import Details
 from project_package.tabular.estimators import ESTIMATORS, Estimator
-from project_package.tabular.models import candidates, margins, threshold, typical
+from project_package.tabular.models import candidates, finish, margins, threshold, typical
 from project_package.tabular.params import Decide
 from project_package.tabular.task import load
 
@@ -97,6 +97,17 @@ def test_space_holds_the_start(estimator: Estimator) -> None:
     assert estimator.space
     trial: Any = FixedTrial(dict(estimator.start))
     assert estimator.space(trial) == estimator.start
+
+
+@pytest.mark.parametrize("without", [(), ("month", "since")])
+def test_intervals_have_the_errors_of_the_newest_fold(without: tuple[str, ...]) -> None:
+    times = np.arange(300.0)
+    errors = np.where(times >= 200, 10.0, 1.0)
+    signs = np.where(np.arange(300) % 4, -1, 1)  # one in twelve rows is far above
+    outcome = Outcome({"month": times, "spent": signs * errors}, {"prediction": np.zeros(300)})
+    fitted: Any = candidate("linear", "spent", without).fit(TRAIN, {"alpha": 1.0}, 7)
+    details = finish(params(split={"folds": 3}), fitted, TRAIN, outcome).details
+    assert details.above == ((1,) if without else (10,))
 
 
 @pytest.mark.parametrize("name", ["hist_gradient_boosting", "xgboost"])
