@@ -126,12 +126,13 @@ def test_slices_of_kinds_have_all_good_images() -> None:
     assert {*ROWS["kind"][found["dent"]]} == {"good", "dent"}
 
 
-@pytest.mark.parametrize("rare", [False, True])
-def test_dark_and_bright_images_are_slices_if_they_have_enough_of_both_classes(rare: bool) -> None:
+@pytest.mark.parametrize("rare", ["", "defective", "good"])
+def test_dark_and_bright_images_are_slices_if_they_have_enough_of_both_classes(rare: str) -> None:
     light = np.arange(121)
     texts = {name: np.full(121, value, object) for name, value in (("kind", "good"), ("type", ""))}
     is_defective = light % 2 == 1
-    is_defective[1] = not rare  # of the dark images, 20 are defective, or 19
+    is_defective[1] = rare != "defective"  # of the dark images, 20 are defective, or 19
+    is_defective[0] = rare == "good"
     found = slices(
         {
             **texts,
@@ -141,7 +142,7 @@ def test_dark_and_bright_images_are_slices_if_they_have_enough_of_both_classes(r
         }
     )
     assert np.flatnonzero(found["bright images"]).tolist() == [*range(80, 121)]
-    assert ("dark images" in found) is not rare
+    assert ("dark images" in found) == (not rare)
     if not rare:
         assert np.flatnonzero(found["dark images"]).tolist() == [*range(40)]
 
