@@ -38,7 +38,7 @@ def houses(random: Random) -> Table:
         area_text, price_text = (f"{value:.2f}".replace(".", ",") for value in (area, price))
         year = random.randint(1900, 2020)
         lines.append(f"{area_text};{town};{year};{date};{price_text}")
-    request = {"Fläche": 88.5, "Ort": "Köln", "Baujahr": 1974}
+    request = {"Fläche": 88.5, "Ort": "Köln", "Baujahr": 1974, "verkauft am": "2026-01-31"}
     return "\n".join(lines), ["--target", "Preis", "--time", "verkauft am"], request, "low"
 
 

@@ -18,7 +18,13 @@ from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
 from project_package.tabular.decide_and_explain import Details
 from project_package.tabular.estimators import ESTIMATORS, Estimator
-from project_package.tabular.models import candidates, finish, margins, threshold, typical
+from project_package.tabular.models import (
+    candidates,
+    finish,
+    margins,
+    threshold,
+    typical,
+)
 from project_package.tabular.params import Decide
 from project_package.tabular.task import load
 

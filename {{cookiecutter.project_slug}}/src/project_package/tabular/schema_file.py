@@ -114,7 +114,8 @@ def with_date_parts(described: Profile, table: DuckDBPyRelation) -> Profile:
     for name in schema.of_role("time"):
         parts = varying_parts(table, cleaned(schema, name, columns[name]))
         columns[name] = columns[name].model_copy(update={"parts": parts})
-    return described._replace(schema=schema.model_copy(update={"columns": columns}))
+    schema = schema.model_copy(update={"columns": columns})
+    return Profile(schema, described.positive, described.warnings)
 
 
 def varying_parts(table: DuckDBPyRelation, date: str) -> tuple[DatePart, ...]:
