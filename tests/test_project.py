@@ -12,9 +12,10 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from conftest import ANSWERS, TEMPLATE, USE_CASES, bake_from
@@ -43,12 +44,6 @@ def run(project: Path, *command: str) -> str:
     return done.stdout
 
 
-def package_of(project: Path) -> str:
-    """Return the name of the package of a project."""
-    (package,) = (path.name for path in (project / "src").iterdir())
-    return package
-
-
 @pytest.fixture(scope="class")
 def use_case(request: pytest.FixtureRequest) -> str:
     """Return the use case of the test's class."""
@@ -60,9 +55,7 @@ def project(
     request: pytest.FixtureRequest, use_case: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """Generate and install a project on the running Python; other answers are the defaults."""
-    answers: dict[str, Any] = {"use_case": use_case, "python_version": running_python()}
-    if request.cls.package:
-        answers["package_name"] = request.cls.package
+    answers = {**request.cls.answers, "use_case": use_case, "python_version": running_python()}
     generated = bake_from(TEMPLATE, tmp_path_factory.mktemp(use_case), **answers)
     run(generated, "make", "install")
     return generated
@@ -88,7 +81,8 @@ class ProjectTests:
     """What holds for a project of each use case."""
 
     use_case: str
-    package = ""  # the default, which follows from the name of the project
+    answers: ClassVar[Mapping[str, Any]] = {}
+    """Answers other than the defaults."""
 
     def test_environment_has_the_chosen_python(self, project: Path) -> None:
         version = run(project, "uv", "run", "python", "--version")
@@ -161,7 +155,7 @@ class ProjectTests:
     def test_stages_leave_the_repository_clean(
         self, trained: Path, use_case: str, tmp_path: Path
     ) -> None:
-        fresh = bake_from(TEMPLATE, tmp_path, use_case=use_case, package_name=package_of(trained))
+        fresh = bake_from(TEMPLATE, tmp_path, use_case=use_case, **self.answers)
         run(trained, "git", "add", "--all")
         written = run(trained, "git", "diff", "--cached", "--name-only").split()
         baked = {str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file()}
@@ -202,7 +196,7 @@ class TestFraud(ProjectTests):
 
 class TestDemand(ProjectTests):
     use_case = "demand"
-    package = "weekly_sales"
+    answers: ClassVar = {"package_name": "weekly_sales"}
 
 
 class TestSegments(ProjectTests):

@@ -85,7 +85,8 @@ def profile(
         if role in ("id", "group") or column.type == "text":  # no example: it may be personal
             column = Column(role=role, type="text", missing=column.missing)
         if column.type == "category":
-            column = with_categories(column, values, merge_rare if name == target else 0)
+            listed = categories(values, merge_rare if name == target else 0)
+            column = with_categories(column, listed, counts.different)
         columns[name] = column.model_copy(update={"role": role})
     schema = validated({"null_values": nulls, "columns": columns})
     positive, about_rows = about_target(
@@ -127,13 +128,16 @@ def date_formats(values: DuckDBPyRelation) -> list[str]:
     return [name for name, fit in zip(FORMATS, row, strict=True) if fit]
 
 
-def with_categories(column: Column, values: DuckDBPyRelation, least: int) -> Column:
-    """List the most frequent values, of those in at least so many rows."""
-    counts = values.filter("v IS NOT NULL").aggregate("v, count(*) AS n").order("n DESC, v")
-    names = [text for text, number in counts.fetchall() if number >= least][:CATEGORIES]
-    others = len(names) < len(counts)
-    example = names[0] if names else None
-    changes = {"categories": tuple(names), "others": others, "example": example}
+def categories(values: DuckDBPyRelation, least: int) -> tuple[str, ...]:
+    """Return the most frequent values, of those in at least so many rows."""
+    counts = values.filter("v IS NOT NULL").aggregate("v, count(*) AS n").filter(f"n >= {least}")
+    return tuple(text for text, _ in counts.order("n DESC, v").limit(CATEGORIES).fetchall())
+
+
+def with_categories(column: Column, listed: tuple[str, ...], different: int) -> Column:
+    """List categories, with others if there are more different values."""
+    example = listed[0] if listed else None
+    changes = {"categories": listed, "others": len(listed) < different, "example": example}
     return column.model_copy(update=changes)
 
 

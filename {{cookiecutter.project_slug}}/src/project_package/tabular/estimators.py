@@ -30,8 +30,8 @@ class Estimator:
     preprocessing: Literal["scaled", "imputed", "raw"] = "imputed"
     """Scaled for linear models and neighbours; raw where missing values are understood."""
     losses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The argument of the regressor with the losses to try where the absolute error decides: the
-    mean of skewed values is often nearer to them than their median."""
+    """The argument of the regressor with the losses to try where the absolute error decides: on new
+    rows, each of them can have the smaller one."""
 
 
 def logistic_regression(alpha: float) -> LogisticRegression:

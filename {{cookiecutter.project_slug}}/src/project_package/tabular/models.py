@@ -1,7 +1,8 @@
 """The candidates: estimators with their preprocessing, as one graph; and what is measured after."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,11 +121,7 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
     kind = estimator.classifier if problem.classes else estimator.regressor
     losses = estimator.losses if absolute else {}
     start = {**estimator.start, **{name: values[0] for name, values in losses.items()}}
-    search = estimator.space
-
-    def space(trial: Trial) -> Hyperparameters:
-        tried = {name: trial.suggest_categorical(name, values) for name, values in losses.items()}
-        return {**(search(trial) if search else {}), **tried}
+    space = partial(with_losses, estimator.space, losses) if estimator.space else None
 
     def fit(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Fitted:
         model = kind(**settings)
@@ -140,7 +137,15 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
             fitted.files()
         return fitted
 
-    return Candidate(estimator.name, start, fit, space if search else None)
+    return Candidate(estimator.name, start, fit, space)
+
+
+def with_losses(
+    space: Callable[[Trial], Hyperparameters], losses: Mapping[str, tuple[str, ...]], trial: Trial
+) -> Hyperparameters:
+    """Suggest settings and the loss, if there are several."""
+    tried = {name: trial.suggest_categorical(name, values) for name, values in losses.items()}
+    return {**space(trial), **tried}
 
 
 def candidates(

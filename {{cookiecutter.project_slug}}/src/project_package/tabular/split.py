@@ -84,17 +84,18 @@ def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterato
 
     def split_into(parts: int, among: Values, advice: str) -> Iterator[tuple[Values, Values]]:
         present, counts = np.unique(labels[among], return_counts=True)
-        rarest = int(np.argmin(counts))
-        least = int(counts[rarest])
-        what = f'rows of "{problem.classes[present[rarest]]}"' if problem.classes else "rows"
-        if group and len(np.unique(rows[group][among])) < least:
-            least = len(np.unique(rows[group][among]))
+        least = int(counts.min())
+        group_count = len(np.unique(rows[group][among])) if group else least
+        what = "rows"
+        if group_count < least:
+            least = group_count
             what = "groups"
+        elif problem.classes:
+            what = f'rows of "{problem.classes[present[counts.argmin()]]}"'
+            advice = f"{advice}, or merge rare classes: `ml schema --merge-rare`"
         if least < parts:
-            rare = ", or merge rare classes: `ml schema --merge-rare`" if "of" in what else ""
             raise UserError(
-                f"This split needs {parts} {what}, and there are {least}: use more rows, "
-                f"{advice}{rare}."
+                f"This split needs {parts} {what}, and there are {least}: use more rows, {advice}."
             )
         splitter = kind(parts, shuffle=True, random_state=params.seed)
         groups = rows[group][among] if group else None
