@@ -17,12 +17,13 @@ from project_package.bundle import Files
 from project_package.columns import Columns
 from project_package.contract.training import (
     Candidate,
+    Choice,
     Fold,
     Hyperparameters,
     Metric,
 )
 from project_package.errors import UserError
-from project_package.lifecycle.search import Choice, Search, open_storage
+from project_package.lifecycle.search import Search, open_storage
 
 METRIC = Metric("m", "M", lambda _, predictions, __: float(predictions["score"].mean()))
 FOLDS = tuple(Fold({"x": np.array([10.0 * n])}, {"x": np.array([10.0 * n + 5])}) for n in range(3))
@@ -88,7 +89,9 @@ def recorder(tmp_path: Path) -> Recorder:
 def search(storage: BaseStorage, recorder: Recorder, **changes: Any) -> Choice:
     candidate = changes.pop("candidate", recorder.candidate())
     tick = changes.pop("tick", lambda *_: None)
-    return replace(Search(METRIC, FOLDS, 7, 8, storage, "study"), **changes).run(candidate, tick)
+    searching = replace(Search(METRIC, FOLDS, 7, 8, storage, "study"), **changes)
+    found = searching.run(candidate, tick)
+    return max(found, key=lambda one: searching.metric.gain(one.score, 0.0))
 
 
 def trials(storage: BaseStorage) -> list[optuna.trial.FrozenTrial]:

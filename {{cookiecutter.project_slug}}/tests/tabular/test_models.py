@@ -10,10 +10,15 @@ from optuna.trial import FixedTrial
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from tabular.tables import bundle_of, params, problem, rows
+from tabular.tables import COLUMNS, bundle_of, params, problem, rows
 
 from project_package.columns import Columns, take
-from project_package.contract.training import Candidate, Outcome
+from project_package.contract.training import (
+    Candidate,
+    Hyperparameters,
+    Outcome,
+)
+from project_package.data.table_schema import Schema
 from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
 from project_package.tabular.decide_and_explain import Details
@@ -26,6 +31,7 @@ from project_package.tabular.models import (
     typical,
 )
 from project_package.tabular.params import Decide
+from project_package.tabular.problem import find_problem
 from project_package.tabular.task import load
 
 TRAIN = rows(400)
@@ -116,20 +122,73 @@ def test_intervals_have_the_errors_of_the_newest_fold(without: tuple[str, ...]) 
     assert details.above == ((1,) if without else (10,))
 
 
-@pytest.mark.parametrize("name", ["hist_gradient_boosting", "xgboost"])
-def test_both_losses_are_tried_where_the_absolute_error_decides(name: str) -> None:
-    plain, both = (
-        next(c for c in candidates(problem("spent"), absolute) if c.name == name)
-        for absolute in (False, True)
-    )
-    (loss,) = both.start.keys() - plain.start.keys()
+def tried(one: Candidate, count: int) -> list[Hyperparameters]:
+    """Return the settings that a search tries; the third are the best of the variants."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
-    assert both.space
-    tried = {str(both.space(study.ask())[loss]) for _ in range(9)}
-    assert {value.replace("reg:", "").replace("_", "") for value in tried} == {
-        "absoluteerror",
-        "squarederror",
-    }
+    study.enqueue_trial(dict(one.start))
+    for number in range(count):
+        trial = study.ask()
+        assert one.space
+        trial.set_user_attr("settings", one.space(trial))
+        study.tell(trial, 0 if number == 2 else 1)
+    return [trial.user_attrs["settings"] for trial in study.trials]
+
+
+@pytest.mark.parametrize("name", ["hist_gradient_boosting", "xgboost"])
+def test_variants_are_tried_first_and_the_best_one_after(name: str) -> None:
+    one = next(c for c in candidates(problem("spent"), absolute=True) if c.name == name)
+    (loss,) = one.start.keys() - {e.name: e for e in ESTIMATORS}[name].start.keys()
+    found = tried(one, 7)
+    assert found[0] == one.start
+    assert len({str(f["learning_rate"]) for f in found[:4]}) == 1
+    variants = [(loss in f, "after_linear" in f) for f in found]
+    assert variants[:4] == [(True, False), (False, False), (True, True), (False, True)]
+    assert variants[4:] == [(True, True)] * 3
+    assert len({f["learning_rate"] for f in found[4:]}) == 3
+
+
+def test_logarithm_is_tried_where_no_value_is_negative() -> None:
+    for least, count in ((None, 0), (-1, 0), (0, 3)):
+        spent = COLUMNS["spent"].model_copy(update={"min": least})
+        found = find_problem(Schema(columns={**COLUMNS, "spent": spent}), "spent")
+        logs = [s for c in candidates(found, absolute=True)[1:] for s in tried(c, 3)]
+        assert sum("log_target" in settings for settings in logs[:9]) >= count
+        assert any("log_target" in settings for settings in logs) is bool(count)
+
+
+def test_classes_have_no_variants() -> None:
+    for one in candidates(problem("left"))[1:]:
+        assert all(settings.keys() == one.start.keys() for settings in tried(one, 3))
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_trees_after_a_linear_model_follow_a_straight_line(log: bool) -> None:
+    line = TRAIN["since"] / 100 + (TRAIN["class"] == "plus")
+    new = TEST["since"] / 100 + (TEST["class"] == "plus")
+    one = candidate("hist_gradient_boosting", "spent")
+    errors = []
+    for after in (False, True):
+        settings = {**one.start, "after_linear": after, "log_target": log}
+        fitted = one.fit({**TRAIN, "spent": np.expm1(line) if log else line}, settings, 7)
+        assert parity(loaded(fitted).predict(TEST), fitted.predict(TEST)).largest_difference < 1e-5
+        predicted = fitted.predict(TEST)["prediction"]
+        errors.append(np.mean(np.abs(predicted - (np.expm1(new) if log else new))))
+    assert errors[1] < 0.5 * errors[0]
+
+
+def test_categories_that_are_not_listed_help_trees() -> None:
+    random = np.random.default_rng(3)
+    names = np.array([f"shop {n}" for n in range(60)], object)
+    codes = random.integers(0, 60, 2400)
+    table = {name: np.resize(values, 2400) for name, values in TRAIN.items()}
+    table |= {"class": names[codes], "left": (codes % 2).astype(np.int64)}
+    column = COLUMNS["class"].model_copy(update={"others": True})
+    found = find_problem(Schema(columns={**COLUMNS, "class": column}), "left")
+    for one in candidates(found)[2:]:
+        fitted = one.fit(take(table, np.arange(2000)), one.start, 7)
+        new = take(table, np.arange(2000, 2400))
+        assert np.mean(fitted.predict(new)["prediction"] == new["left"]) > 0.95
+        assert parity(loaded(fitted).predict(new), fitted.predict(new)).changed_decisions == 0
 
 
 def test_absolute_errors_are_fitted_where_they_decide() -> None:

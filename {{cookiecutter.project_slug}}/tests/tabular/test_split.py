@@ -134,12 +134,24 @@ def test_rare_class_and_few_numbers_are_refused() -> None:
         ids(problem("left", PLAIN), table, folds=5)
 
 
-@pytest.mark.parametrize(("test_share", "tests", "block"), [(0.2, 200, 200), (0.5, 500, 125)])
-def test_parts_have_the_shares_of_the_parameters(test_share: float, tests: int, block: int) -> None:
+@pytest.mark.parametrize(
+    ("test_share", "count", "sizes"),
+    [
+        (0.2, 3, [(200, 200), (400, 200), (600, 200)]),
+        (0.5, 3, [(125, 125), (250, 125), (375, 125)]),
+        (0.1, 2, [(700, 100), (800, 100)]),
+        (0.2, 1, [(600, 200)]),
+    ],
+)
+def test_folds_are_as_long_as_the_test_and_right_before_it(
+    test_share: float, count: int, sizes: list[tuple[int, int]]
+) -> None:
     table = {"month": np.arange(1000.0) * DAY, "customer": np.arange(1000)}
-    (train, test), *folds = ids(problem(), table, test_share=test_share, folds=3)
-    assert (len(train), len(test)) == (1000 - tests, tests)
-    assert [(len(f), len(s)) for f, s in folds] == [(block * n, block) for n in (1, 2, 3)]
+    (train, test), *folds = ids(problem(), table, test_share=test_share, folds=count)
+    assert len(test) == round(1000 * test_share)
+    assert train == {*range(1000 - len(test))}
+    assert [(len(fitted), len(scored)) for fitted, scored in folds] == sizes
+    assert folds[-1][0] | folds[-1][1] == train
 
 
 def test_last_time_is_the_test_even_if_it_is_large() -> None:

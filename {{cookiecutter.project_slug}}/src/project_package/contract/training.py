@@ -90,6 +90,20 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Settings of a candidate that were tried, and their score on each fold."""
+
+    candidate: Candidate
+    settings: Hyperparameters
+    folds: tuple[float, ...]
+
+    @property
+    def score(self) -> float:
+        """Mean over the folds."""
+        return float(np.mean(self.folds))
+
+
+@dataclass(frozen=True)
 class Fold:
     """Rows to fit on and later (or other) rows to score on."""
 
@@ -217,6 +231,9 @@ class Training:
     MLflow model name them."""
     search_metric: Metric | None = None
     """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
+    combine: Callable[[Sequence[Fold], Metric, Sequence[Choice]], Sequence[Choice]] = lambda *_: ()
+    """Return what combines trials of the search, such as their mean, with its score on the folds
+    (folds, metric of the search, trials): it can be better than the best trial."""
     finish: Callable[[Any, Any, Columns, Outcome], Fitted] = lambda _, fitted, *__: fitted
     """Add what decisions need, a profile or a threshold: (params, fitted, training rows, outcome of
     the validation rows of all folds)."""

@@ -14,7 +14,7 @@ import numpy as np
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..contract.training import Candidate, Fold, Hyperparameters, Metric
+from ..contract.training import Candidate, Choice, Fold, Metric
 from ..errors import UserError
 from ..settings import redacted
 
@@ -24,20 +24,6 @@ KNOWN = (*FINISHED, optuna.trial.TrialState.WAITING)
 FOLD_STEPS = 10_000
 """Steps of a fold in a study: one for each epoch, and the last one for the score of the fold."""
 WARM_UP = 3  # epochs before a trial can be pruned: the first scores say little
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The best settings of one candidate and their score on each fold."""
-
-    candidate: Candidate
-    settings: Hyperparameters
-    folds: tuple[float, ...]
-
-    @property
-    def score(self) -> float:
-        """Mean over the folds."""
-        return float(np.mean(self.folds))
 
 
 @dataclass(frozen=True)
@@ -58,8 +44,8 @@ class Search:
 
     def run(
         self, candidate: Candidate, done: Callable[[Candidate, optuna.trial.FrozenTrial], None]
-    ) -> Choice:
-        """Search one candidate; `done` is called after each trial."""
+    ) -> list[Choice]:
+        """Search one candidate and return its trials; `done` is called after each of them."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)  # a failure is raised
         study = optuna.create_study(
             storage=self.storage,
@@ -85,8 +71,8 @@ class Search:
                 optuna.study.MaxTrialsCallback(wanted, FINISHED),
             ],
         )
-        best = study.best_trial.user_attrs
-        return Choice(candidate, best["settings"], tuple(best["folds"]))
+        tried = [trial.user_attrs for trial in study.get_trials(states=FINISHED[:1])]
+        return [Choice(candidate, one["settings"], tuple(one["folds"])) for one in tried]
 
     def _objective(self, candidate: Candidate, trial: optuna.Trial) -> float:
         # One sampler for all trials would draw the same settings in every worker and restart.

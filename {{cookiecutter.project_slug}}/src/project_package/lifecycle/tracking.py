@@ -26,10 +26,9 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..bundle import EXAMPLES, Bundle, Files, pack, write_files
-from ..contract.training import Splits, Training
+from ..contract.training import Choice, Splits, Training
 from ..errors import UserError
 from ..settings import Settings, redacted
-from .search import Choice
 from .workspace import Dataset, Workspace
 
 LIBRARIES = ("anyio", "mlflow", "numpy", "onnxruntime", "pandas", "pydantic", "typing-extensions")

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack
 from ..columns import Columns, concatenate, length, take
 from ..contract.task import predict_requests
-from ..contract.training import Candidate, Checks, Fitted, Metric, Outcome, Progress, Splits
+from ..contract.training import Candidate, Checks, Choice, Fitted, Metric, Outcome, Progress, Splits
 from ..errors import GateRefused, MissingColumn, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Promote
@@ -22,7 +22,7 @@ from ..read_params import flatten
 from . import gate
 from .project import Project
 from .scores import BASELINE, digest
-from .search import Choice, Search, open_storage
+from .search import Search, open_storage
 from .tracking import commit, log_choice, log_dataset, log_epoch, log_files, log_model, log_trial
 from .workspace import Dataset
 
@@ -51,14 +51,14 @@ def train(project: Project) -> int:
         # 2. Search settings of each candidate on the folds.
         metric = training.search_metric or training.goal
         try:
-            choices = search(project, splits, dataset, metric, progress)
+            simple, *trials = search(project, splits, dataset, metric, progress)
         except MissingColumn as error:
             raise UserError(
                 f"The data set {dataset.digest} has no column {error}: when features have changed, "
                 "run `ml data` again."
             ) from error
-        simple = choices[0]
-        best = max(choices[1:], key=lambda c: metric.gain(c.score, 0.0))
+        trials += training.combine(splits.folds, metric, trials)
+        best = max(trials, key=lambda c: metric.gain(c.score, 0.0))
         log_choice(best, metric.name)
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
         baseline = build_bundle(project, splits, dataset, simple)
@@ -83,7 +83,7 @@ def train(project: Project) -> int:
 def search(
     project: Project, splits: Splits, dataset: Dataset, metric: Metric, progress: Progress
 ) -> list[Choice]:
-    """Search the baseline, then the candidates to try; return the best settings of each."""
+    """Search the baseline, then the candidates to try; return all trials."""
     training = project.training
     chosen = project.params.train.candidates
     simple, *others = training.candidates
@@ -108,7 +108,7 @@ def search(
         log_trial(project.tracking.experiment, candidate.name, trial, metric.name)
         progress(min(next(done) / total, 1.0))
 
-    return [searching.run(candidate, finish) for candidate in candidates]
+    return [trial for candidate in candidates for trial in searching.run(candidate, finish)]
 
 
 def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> Bundle:

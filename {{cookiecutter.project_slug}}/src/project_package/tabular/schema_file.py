@@ -1,7 +1,7 @@
 """schema: look at a table, write schema.toml, and name its source and target in params.toml."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -85,9 +85,9 @@ def propose(
     write(path, new)
     data = data.model_copy(update={"positive": described.positive})
     is_first = before.source == PURCHASES and data.source != PURCHASES
-    write(params, params_text(params.read_text(encoding="utf-8"), data, is_first))
-    if is_first and len(classes) == 2:
-        yield "- Both errors cost 1 now: change what they cost under [decide] in params.toml."
+    write(params, params_text(params.read_text(encoding="utf-8"), data, is_first, described.schema))
+    if is_first:
+        yield from defaults(described.schema, classes)
     features = len(described.schema.of_role("feature"))
     yield f"Features in {SCHEMA}: {features}. Review it, then run `ml pipeline`."
 
@@ -150,18 +150,29 @@ def schema_text(schema: Schema) -> str:
     return tomlkit.dumps(document)
 
 
-def params_text(text: str, data: TabularData, reset_costs: bool) -> str:
+def params_text(text: str, data: TabularData, is_first: bool, schema: Schema) -> str:
     """Return params.toml with source and target of the data; comments stay as they are.
 
-    `reset_costs` replaces the costs of the table that comes with the project by the defaults.
+    The first own table replaces what the table that comes with the project needs: the costs; and
+    with a time, the number of folds: a fit on a fraction of the rows says little about new ones.
     """
     document = tomlkit.parse(text)
     section = document.setdefault("data", tomlkit.table())
     for name in ("source", "target", "positive", *(["query"] if data.query else [])):
         section[name] = getattr(data, name)
-    if reset_costs and "decide" in document:
+    if is_first and "decide" in document:
         document["decide"] |= Decide().model_dump(include={"false_positive", "false_negative"})
+    if is_first and schema.of_role("time"):
+        document.setdefault("split", tomlkit.table())["folds"] = 1
     return tomlkit.dumps(document)
+
+
+def defaults(schema: Schema, classes: Sequence[str]) -> Iterator[str]:
+    """Yield what was replaced in params.toml for the first own table."""
+    if schema.of_role("time"):
+        yield "- split.folds is 1 now: as many rows as the test has, right before it, choose."
+    if len(classes) == 2:
+        yield "- Both errors cost 1 now: change what they cost under [decide] in params.toml."
 
 
 def _whole(value: object) -> object:

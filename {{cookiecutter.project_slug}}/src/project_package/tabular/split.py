@@ -50,14 +50,16 @@ def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
 def by_time(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[Part]:
     """Yield the rows to fit on and the later rows to score on: for the test, then for each fold.
 
-    Rows of one time stay together. Each fold fits on all earlier rows but those of the gap.
+    Rows of one time stay together. Each fold fits on all earlier rows but those of the gap, and
+    scores as many as the test has, or fewer, so that all folds together leave some to fit on.
     """
     sizes = params.split
     moments = rows[problem.column_of("time")]
     _, code, counts = np.unique(moments, return_inverse=True, return_counts=True)
     earlier = (np.cumsum(counts) - counts) / len(moments)  # share of the rows before each time
     first = min(int(np.searchsorted(earlier, 1 - sizes.test_share - 1e-9)), len(counts) - 1)
-    starts = earlier[first] * np.arange(1, sizes.folds + 2) / (sizes.folds + 1)
+    length = min(1 - earlier[first], earlier[first] / (sizes.folds + 1))
+    starts = earlier[first] - length * np.arange(sizes.folds, -1, -1)
     block = np.searchsorted(starts, earlier[code] + 1e-9, side="right")  # the last is the test
     for number in (sizes.folds + 1, *range(1, sizes.folds + 1)):
         valid = block == number
