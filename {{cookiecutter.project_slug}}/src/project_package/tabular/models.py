@@ -149,9 +149,8 @@ def variants(problem: Problem, estimator: Estimator, absolute: bool) -> list[Hyp
     least = problem.table.columns[problem.target].min
     log = {"log_target": True} if absolute and least is not None and least >= 0 else {}
     loss = estimator.absolute if absolute else {}
-    after = {"after_linear": True}
     trees = estimator.preprocessing == "raw"
-    tried = [loss, log, {**loss, **after}, after] if trees else [{}, log]
+    tried = [loss, log, {**loss, "after_linear": True}] if trees else [{}, log]
     return [settings for n, settings in enumerate(tried) if settings not in tried[:n]]
 
 
