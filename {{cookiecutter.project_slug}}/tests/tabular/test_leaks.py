@@ -44,7 +44,6 @@ def asked(found: Profile) -> list[str]:
         (Y, {"refund": np.where(FOUND, 20.5, 0), "reason": np.where(FOUND, "late", "none")}),
         (Y, {"later": Y + 0.3 * NOISE}),
         (STRENGTH, {"later": STRENGTH + 0.2 * STRENGTH.std() * NOISE}),
-        (STRENGTH, {"rank": np.round(30 * STRENGTH), "cents": np.round(100 * STRENGTH)}),
         (LEVEL, {"stage": np.where(RANDOM.random(COUNT) < 0.9, LEVEL, 0)}),
     ],
 )
@@ -54,6 +53,14 @@ def test_asks_about_columns_that_beat_all_others(
     found = proposed(tmp_path, {**PLAIN, **leaks, "y": target})
     assert {*asked(found)} == {*leaks}
     assert not found.schema.of_role("outcome")
+
+
+def test_copies_of_the_target_become_outcomes(tmp_path: Path) -> None:
+    copies = {f"copy{n}": np.round(30 * STRENGTH + 5 * n) for n in range(7)}
+    found = proposed(tmp_path, {**PLAIN, **copies, "y": STRENGTH})
+    assert found.schema.of_role("outcome") == (*copies,)
+    alone = proposed(tmp_path, {"copy": 2 * STRENGTH, "y": STRENGTH})
+    assert alone.schema.of_role("outcome") == ("copy",)
 
 
 def test_question_has_the_shares_and_what_to_do(tmp_path: Path) -> None:
@@ -78,7 +85,6 @@ def test_does_not_ask_about_well_known_tables(name: str, tmp_path: Path) -> None
         {**PLAIN, "y": Y},
         {**PLAIN, "y": 3 * STRENGTH},
         {**PLAIN, "copy": 2 * X[:, 0] + 0.1 * NOISE, "y": X[:, 0] + 0.5 * X[:, 1]},
-        {"x": STRENGTH + 0.2 * NOISE, "y": STRENGTH},  # one feature is all there is
     ],
 )
 def test_does_not_ask_about_strong_features(columns: dict[str, Any], tmp_path: Path) -> None:

@@ -39,10 +39,11 @@ min(v) AS first, min(v) FILTER (n IS NULL) AS odd
 """Of texts v and their numbers, n with a decimal point and c with a comma: `grouped` may have marks
 of thousands, `numeric` are digits with marks or units, `odd` is a value that is no number."""
 OWNER = "customer|client|patient|user|member|household|person|subject|student|employee|device"
+NUMBERED = (
+    rf"({OWNER}|account|card|case|contract|invoice|order|policy)[\W_]?(no|nr|num|number|code)"
+)
 IDENTIFIER = re.compile(
-    r"(^|[\W_])(id|Id|ID|key|uuid|index)$|[a-z]I[dD]$|^column \d+$"
-    rf"|(?i:(^|[\W_])({OWNER}|({OWNER}|account|card|case|contract|invoice|order|policy)"
-    r"[\W_]?(no|nr|num|number|code)))$",
+    rf"(^|[\W_])(id|Id|ID|key|uuid|index|(?i:{OWNER}|{NUMBERED}))$|[a-z]I[dD]$|^column \d+$",
     re.ASCII,
 )
 """Names of identifiers; a column without a name is often the index of a data frame."""
@@ -187,24 +188,23 @@ def guess_role(
     named = IDENTIFIER.search(name)
     unique = counts.different == counts.rows > 1
     differs = counts.different > 0.9 * counts.rows  # an order may have several rows
+    nearly = "" if unique else "nearly "
     if not counts.known:
         return "ignored", "has no values: it is ignored"
     if counts.different == 1 and not column.missing:
         return "ignored", "has one value only: it is ignored"
     numeric = 2 * counts.numeric > counts.known
     is_text = column.type in ("text", "category")
-    every = "every" if unique else "nearly every"
     if (differs and named) or (unique and is_text and counts.length <= 64 and not numeric):
         role: Role = "ignored" if "id" in taken else "id"
-        return role, f"is different in {every} row: it has the role {role}"
+        return role, f"is different in {nearly}every row: it has the role {role}"
     if named and counts.different > CATEGORIES and "group" not in taken:
         return "group", "looks like an id that repeats: rows with the same stay together (group)"
     if column.type == "text":
         kind = "is text" if numeric else "has long or many different texts"
         return "ignored", f"{kind}: it is ignored"
-    dense = differs and column.type == "integer" and counts.high - counts.low < 2 * counts.rows
-    numbers = f"differs in {every} row: if it numbers rows or orders, make it ignored"
-    return "feature", numbers if dense or (column.type == "integer" and unique) else ""
+    numbers = "differs in every row: if it numbers rows or orders, make it ignored"
+    return "feature", numbers if column.type == "integer" and unique else ""
 
 
 def oddities(role: Role, column: Column, counts: SimpleNamespace) -> Iterator[str]:
