@@ -129,6 +129,14 @@ def test_headline_says_when_decisions_cost_more(
     assert found.endswith("or without a model cost less.") == is_costly
 
 
+@pytest.mark.parametrize("fill", [render, card])
+def test_first_finding_is_part_of_the_headline(fill: Callable[[Document], str]) -> None:
+    text = fill(replace(document(), summary=("It finds 0 of 9.", "A second finding.")))
+    assert "better than the simple baseline. It finds 0 of 9." in text
+    assert text.count("It finds 0 of 9.") == 1
+    assert "A second finding." in text
+
+
 def test_extent_counts_rows_and_has_their_days() -> None:
     days = np.array(["2024-02-29T10", "2023-12-31T23:59"], "datetime64[ms]").astype(np.int64)
     assert extent({"timestamp": days}, "cats") == "2 cats, from 2023-12-31 to 2024-02-29"

@@ -101,6 +101,28 @@ def test_values_are_read_as_people_mean_them(
     assert {*pl.read_parquet(tmp_path / "rows.parquet")["f"]} == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "role"),
+    [
+        ("customer_no", [7 * (n // 4) for n in range(800)], "group"),
+        ("Patient ID", [f"P{n // 2}" for n in range(800)], "group"),
+        ("client", [f"C{n % 600}" for n in range(800)], "group"),
+        ("order_id", [n % 780 for n in range(800)], "id"),
+        ("Order Number", [f"O-{n % 780}" for n in range(800)], "id"),
+        ("age", [18 + n % 75 for n in range(800)], "feature"),
+        ("zip", [10_000 + 37 * (n % 200) for n in range(800)], "feature"),
+        ("customer_age", [n % 150 for n in range(800)], "feature"),
+        ("house_number", [n % 300 for n in range(800)], "feature"),
+        ("customer_no", [n % 3 for n in range(800)], "feature"),
+    ],
+)
+def test_numbers_of_customers_and_orders_have_a_role(
+    name: str, values: list[Any], role: str, tmp_path: Path
+) -> None:
+    proposed(tmp_path, {name: values, "x": range(0, 8000, 10), "y": repeated(0, 1) * 5})
+    assert read_schema(tmp_path / SCHEMA).columns[name].role == role
+
+
 def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
     own = {**TABLE, "f": repeated(1.5, float("nan")), "t": repeated("", "a", "b")}
     pl.DataFrame(own).write_parquet(tmp_path / "own.parquet")
@@ -123,7 +145,7 @@ def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
         (("01067", "4109", "01069"), "f has leading zeros: if it is a code, add --category"),
         (("",), "f has no values: it is ignored"),
         (range(COUNT), "f differs in every row: if it numbers rows or orders"),
-        ([f"{y},{n:03}" for n, y in enumerate(Y)], "f predicts the target nearly alone"),
+        ([f"{y},{n:03}" for n, y in enumerate(Y)], "f alone explains .* it is an outcome now"),
         ([f"text {n} " * 9 for n in range(COUNT)], "f has long or many different texts"),
         (("short", "long" * 300), "f has long or many different texts: it is ignored"),
     ],

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure as Canvas
 from tabular.tables import params, problem, rows
 
 from project_package.columns import Columns
-from project_package.tabular.figures import figures, importance, summary
+from project_package.tabular.figures import figures, importance, summary, thresholds
 from project_package.tabular.metrics import find_metrics
 from project_package.tabular.models import candidates
-from project_package.tabular.params import TabularParams
+from project_package.tabular.params import Decide, TabularParams
 
 TABLE = rows()
 
@@ -26,18 +26,18 @@ def predictions(target: str) -> dict[str, Columns]:
 @pytest.mark.parametrize(
     ("target", "names"),
     [
-        ("left", ["precision_recall", "calibration"]),
+        ("left", ["precision_recall", "calibration", "thresholds"]),
         ("plan", ["confusion"]),
         ("spent", ["values"]),
     ],
 )
 def test_each_kind_of_task_has_its_figures(target: str, names: list[str]) -> None:
-    found = figures(problem(target), TABLE, predictions(target))
+    found = figures(problem(target), Decide(), TABLE, predictions(target))
     assert [figure.name for figure in found] == names
     for figure in found:
         axes: Any = Canvas().add_subplot()
         figure.draw(axes)
-        assert axes.get_xlabel()
+        assert axes.get_xlabel() or figure.name == "thresholds"
         assert figure.caption.endswith(".")
 
 
@@ -45,7 +45,8 @@ def test_confusion_shows_the_shares_of_each_class() -> None:
     right = {"prediction": TABLE["plan"].copy()}
     right["prediction"][TABLE["plan"] == 2] = 0
     axes: Any = Canvas().add_subplot()
-    figures(problem("plan"), TABLE, {"model": right, "baseline": right})[0].draw(axes)
+    found = figures(problem("plan"), Decide(), TABLE, {"model": right, "baseline": right})
+    found[0].draw(axes)
     texts = [text.get_text() for text in axes.texts]
     assert texts == ["100%", "0%", "0%", "0%", "100%", "0%", "100%", "0%", "0%"]
 
@@ -66,15 +67,64 @@ def test_most_important_features_are_those_that_decide(target: str) -> None:
     assert widths[-1] > 5 * abs(widths[0])
 
 
-def test_summary_counts_alarms_and_names_columns_that_are_not_used() -> None:
+def test_thresholds_have_alarms_found_missed_and_cost() -> None:
+    chances = np.linspace(1, 0, 100)
+    target = (np.arange(100) % 20 < 8).astype(int)  # 40 rows, of which 8 are among the first 20
+    model = {"probabilities": np.stack([1 - chances, chances], 1), "prediction": chances > 0.8}
+    decide = Decide(false_positive=1, false_negative=5)
+    axes: Any = Canvas().add_subplot()
+    thresholds(decide, target, model).draw(axes)
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[:5] == ["flagged from", "alarms", "found", "missed", "cost"]
+    assert [line[1:] for line in zip(*[iter(texts[5:])] * 5, strict=True)] == [
+        ("5", "5", "35", "175"),
+        ("10", "8", "32", "162"),
+        ("20", "8", "32", "172"),
+        ("40", "16", "24", "144"),
+        ("80", "32", "8", "88"),
+    ]
+    bold = [text.get_text() for text in axes.texts if text.get_weight() == 700]
+    assert bold == ["0.808", "20", "8", "32", "172"]
+
+
+def test_thresholds_of_a_model_without_an_alarm_start_from_the_positive_rows() -> None:
+    chances = np.linspace(0.4, 0, 100)
+    model = {"probabilities": np.stack([1 - chances, chances], 1), "prediction": chances > 1}
+    axes: Any = Canvas().add_subplot()
+    thresholds(Decide(), (chances > 0.32).astype(int), model).draw(axes)
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[5:10] == ["1", "0", "0", "20", "20"]
+    assert texts[11::5] == ["5", "10", "40", "80"]
+
+
+def test_summary_counts_decisions_and_names_columns_that_are_not_used() -> None:
     flagged = {"prediction": np.ones(400, np.int64)}
     none = {"prediction": np.zeros(400, np.int64)}
-    found = {"model": flagged, "baseline": flagged, "naive": none}
-    first, texts = summary(problem(), params(decide={"false_negative": 5}), TABLE, found)
-    assert f"Of {TABLE['left'].sum()} rows with left = true the model finds" in first
-    assert f"{TABLE['left'].sum()} with 400 alarms" in first
-    assert first.endswith("the least cost when a missed row costs 5 and a false alarm 1.")
+    decide = params(decide={"false_negative": 5})
+    found = {"model": flagged, "baseline": none, "naive": none}
+    first, costs, texts = summary(problem(), decide, TABLE, found)
+    left = TABLE["left"].sum()
+    assert (
+        first == f"Of {left} rows with left = true it finds {left} and misses 0, with 400 alarms."
+    )
+    assert costs.startswith("The simple baseline finds 0 with 0 alarms.")
+    assert costs.endswith("the least cost when a missed row costs 5 and a false alarm 1.")
     assert texts == "Columns of text are not used: note."
+    silent = summary(problem(), decide, TABLE, {**found, "model": none})[0]
+    assert silent.startswith("It flags no row at all. Of ")
+    assert silent.endswith(f"it finds 0 and misses {left}, with 0 alarms.")
+
+
+@pytest.mark.parametrize("target", ["left", "plan", "spent"])
+def test_summary_says_that_a_model_is_too_good(target: str) -> None:
+    edges = {"low": TABLE[target], "high": TABLE[target]}
+    right = {**edges, "prediction": TABLE[target].copy()}
+    wrong = {**edges, "prediction": np.roll(TABLE[target], 1)}
+    sentences = summary(problem(target), params(), TABLE, {"model": right, "baseline": wrong})
+    assert any("nearly perfect" in text for text in sentences)
+    right["prediction"][:12] = wrong["prediction"][:12]
+    sentences = summary(problem(target), params(), TABLE, {"model": right, "baseline": wrong})
+    assert not any("nearly perfect" in text for text in sentences)
 
 
 def test_summary_of_numbers_has_the_error_and_the_coverage() -> None:

@@ -38,7 +38,14 @@ min(v) AS first, min(v) FILTER (n IS NULL) AS odd
 """
 """Of texts v and their numbers, n with a decimal point and c with a comma: `grouped` may have marks
 of thousands, `numeric` are digits with marks or units, `odd` is a value that is no number."""
-IDENTIFIER = re.compile(r"(^|[\W_])(id|key|uuid|index)$|[a-z]I[dD]$|^column \d+$", re.ASCII)
+OWNER = "customer|client|patient|user|member|household|person|subject|student|employee|device"
+NUMBERED = (
+    rf"({OWNER}|account|card|case|contract|invoice|order|policy)[\W_]?(no|nr|num|number|code)"
+)
+IDENTIFIER = re.compile(
+    rf"(^|[\W_])(id|Id|ID|key|uuid|index|(?i:{OWNER}|{NUMBERED}))$|[a-z]I[dD]$|^column \d+$",
+    re.ASCII,
+)
 """Names of identifiers; a column without a name is often the index of a data frame."""
 CATEGORIES = 100  # values of a category that are listed, at most
 CLASSES = 10  # values of a whole number that is a class, at most
@@ -180,20 +187,22 @@ def guess_role(
     """Return the role of a column, and why if it is not a feature."""
     named = IDENTIFIER.search(name)
     unique = counts.different == counts.rows > 1
+    differs = counts.different > 0.9 * counts.rows  # an order may have several rows
+    nearly = "" if unique else "nearly "
     if not counts.known:
         return "ignored", "has no values: it is ignored"
     if counts.different == 1 and not column.missing:
         return "ignored", "has one value only: it is ignored"
     numeric = 2 * counts.numeric > counts.known
     is_text = column.type in ("text", "category")
-    if unique and (named or (is_text and counts.length <= 64 and not numeric)):
+    if (differs and named) or (unique and is_text and counts.length <= 64 and not numeric):
         role: Role = "ignored" if "id" in taken else "id"
-        return role, f"is different in every row: it has the role {role}"
+        return role, f"is different in {nearly}every row: it has the role {role}"
+    if named and counts.different > CATEGORIES and "group" not in taken:
+        return "group", "looks like an id that repeats: rows with the same stay together (group)"
     if column.type == "text":
         kind = "is text" if numeric else "has long or many different texts"
         return "ignored", f"{kind}: it is ignored"
-    if named and counts.different > CATEGORIES and "group" not in taken:
-        return "group", "looks like an id that repeats: rows with the same stay together (group)"
     numbers = "differs in every row: if it numbers rows or orders, make it ignored"
     return "feature", numbers if column.type == "integer" and unique else ""
 

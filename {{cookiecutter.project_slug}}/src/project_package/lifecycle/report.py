@@ -44,7 +44,7 @@ class Document:
     evaluation: Evaluation
     figures: tuple[Figure, ...]
     summary: tuple[str, ...] = ()
-    """Sentences of the use case about its test."""
+    """Sentences of the use case about its test; the first follows the headline."""
     train: str = ""
     """The rows that the model was fitted on: how many, of which days; see `extent`."""
     test: str = ""

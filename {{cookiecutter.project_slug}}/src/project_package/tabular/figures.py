@@ -10,7 +10,7 @@ from ..columns import Columns, length, take
 from ..contract.training import Figure, Metric, Predict
 from ..plot_parts import FITTED, REFERENCE, draw_calibration, draw_interval, label_axes
 from .metrics import Values, in_interval
-from .params import TabularParams
+from .params import Decide, TabularParams
 from .problem import Problem
 
 TOP_FEATURES = 12
@@ -21,35 +21,44 @@ REPEATS = 3
 def summary(
     problem: Problem, params: TabularParams, rows: Columns, predictions: Mapping[str, Columns]
 ) -> tuple[str, ...]:
-    """Summarise how many rows are found, right or close, and which columns are not used."""
+    """Summarise what decisions do or how close values are, and which columns are not used."""
     target = rows[problem.target]
     answers = [predictions[name]["prediction"] for name in FITTED]
     if problem.kind == "binary":
-        finds = [f"{np.sum(target & flagged):,} with {np.sum(flagged):,}" for flagged in answers]
-        first = (
-            f"Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} the model "
-            f"finds {finds[0]} alarms; the simple baseline finds {finds[1]}. The thresholds have "
-            f"the least cost when a missed row costs {params.decide.false_negative:g} and a false "
-            f"alarm {params.decide.false_positive:g}."
-        )
+        finds = [f"{np.sum(target & flagged):,}" for flagged in answers]
+        silent = "" if any(answers[0]) else "It flags no row at all. "
+        sentences = [
+            f"{silent}Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} it "
+            f"finds {finds[0]} and misses {np.sum(target > answers[0]):,}, with "
+            f"{np.sum(answers[0]):,} alarms.",
+            f"The simple baseline finds {finds[1]} with {np.sum(answers[1]):,} alarms. The "
+            "thresholds have the least cost when a missed row costs "
+            f"{params.decide.false_negative:g} and a false alarm {params.decide.false_positive:g}.",
+        ]
     elif problem.kind == "multiclass":
         right = [f"{np.mean(target == answer):.0%}" for answer in answers]
-        first = f"The model is right for {right[0]} of rows, the simple baseline for {right[1]}."
+        sentences = [f"It is right for {right[0]} of rows, the simple baseline for {right[1]}."]
     else:
         errors = [f"{np.median(np.abs(target - answer)):.4g}" for answer in answers]
         inside = np.mean(in_interval(target, predictions["model"]))
-        first = (
+        sentences = [
             f"The median error is {errors[0]}, that of the simple baseline {errors[1]}. "
             f"{inside:.0%} of the values lie in their interval; "
             f"{params.decide.coverage:.0%} should."
+        ]
+    if len(target) >= 200 and np.mean((target - answers[0]) ** 2) < 0.01 * np.var(target):
+        sentences.append(
+            "That is nearly perfect, which is rare: look for a feature that is known only together "
+            "with the target, or from which the target is computed."
         )
     columns = problem.table.columns.items()
     texts = [name for name, column in columns if column.type == "text" and column.role == "ignored"]
-    return (first, f"Columns of text are not used: {', '.join(texts)}.") if texts else (first,)
+    unused = [f"Columns of text are not used: {', '.join(texts)}."] if texts else []
+    return (*sentences, *unused)
 
 
 def figures(
-    problem: Problem, rows: Columns, predictions: Mapping[str, Columns]
+    problem: Problem, decide: Decide, rows: Columns, predictions: Mapping[str, Columns]
 ) -> tuple[Figure, ...]:
     """Return the figures of test rows and the predictions of model and baseline."""
     target = rows[problem.target]
@@ -58,7 +67,34 @@ def figures(
     if problem.kind == "multiclass":
         return (confusion(problem.classes, target, predictions["model"]["prediction"]),)
     probabilities = {name: predictions[name]["probabilities"][:, 1] for name in FITTED}
-    return precision_recall(target, probabilities), calibration(target, probabilities)
+    curves = precision_recall(target, probabilities), calibration(target, probabilities)
+    return *curves, thresholds(decide, target, predictions["model"])
+
+
+def thresholds(decide: Decide, target: Values, model: Columns) -> Figure:
+    """Show what other thresholds do, with a quarter to four times as many alarms."""
+    chances = model["probabilities"][:, 1]
+    chosen = np.sum(model["prediction"])
+    counts = np.array([0.25, 0.5, 2, 4]) * (chosen or np.sum(target))
+    places = counts.astype(int).clip(1, len(target)) - 1
+    masks = [chances >= least for least in -np.sort(-chances)[places]]
+    cells = [["flagged from", "alarms", "found", "missed", "cost"]]
+    for flagged in sorted([model["prediction"] == 1, *masks], key=np.sum):
+        missed = np.sum(target > flagged)
+        cost = decide.false_negative * missed + decide.false_positive * np.sum(flagged > target)
+        least = float(f"{np.min(chances[flagged], initial=1):.3g}")
+        line = (least, np.sum(flagged), np.sum(target & flagged), missed, cost)
+        cells.append([f"{value:,.6g}" for value in line])
+
+    def draw(axes: Any) -> None:
+        for (line, column), text in np.ndenumerate(cells):
+            is_chosen = cells[line][1] == f"{chosen:,}"
+            axes.text(column, -line, text, weight=700 if is_chosen else 400, ha="right")
+        axes.set(xlim=(-0.8, 4.2), ylim=(-5.4, 0.6))
+        axes.set_axis_off()
+
+    caption = "Test rows by the lowest flagged probability, with costs of [decide]; bold: chosen."
+    return Figure("thresholds", "What other thresholds do", caption, draw)
 
 
 def precision_recall(target: Values, probabilities: Mapping[str, Values]) -> Figure:

@@ -64,7 +64,7 @@ def make_training(params: TabularParams, root: Path) -> Training:
         groups=(lambda rows: rows[group]) if group else (lambda rows: np.arange(length(rows))),
         slices=partial(metrics.slices, problem),
         summary=partial(figures.summary, problem, params),
-        figures=partial(figures.figures, problem),
+        figures=partial(figures.figures, problem, params.decide),
         importance=partial(figures.importance, problem, goal),
         incompatible=partial(incompatible, problem),
     )
