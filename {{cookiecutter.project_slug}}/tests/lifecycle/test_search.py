@@ -89,9 +89,7 @@ def recorder(tmp_path: Path) -> Recorder:
 def search(storage: BaseStorage, recorder: Recorder, **changes: Any) -> Choice:
     candidate = changes.pop("candidate", recorder.candidate())
     tick = changes.pop("tick", lambda *_: None)
-    searching = replace(Search(METRIC, FOLDS, 7, 8, storage, "study"), **changes)
-    found = searching.run(candidate, tick)
-    return max(found, key=lambda one: searching.metric.gain(one.score, 0.0))
+    return replace(Search(METRIC, FOLDS, 7, 8, storage, "study"), **changes).run(candidate, tick)
 
 
 def trials(storage: BaseStorage) -> list[optuna.trial.FrozenTrial]:

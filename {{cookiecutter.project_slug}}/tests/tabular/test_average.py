@@ -1,6 +1,5 @@
 """The mean of trials is chosen by their mean on the folds, and is fitted and exported as one."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,23 +27,22 @@ def metric(target: str) -> Metric:
     return find_metrics(problem(target), params(metric=name))[0]
 
 
-def trials(target: str, **settings: Any) -> list[Choice]:
-    """Score the candidates of a target, and one of each with other settings."""
+def scored(target: str) -> list[Choice]:
+    """Score the candidates of a target."""
     found = []
     for one in candidates(problem(target)):
-        tried = {**one.start, **settings.get(one.name, {})}
-        fits = [one.fit(fold.train, tried, 7).predict(fold.valid) for fold in FOLDS]
+        fits = [one.fit(fold.train, one.start, 7).predict(fold.valid) for fold in FOLDS]
         scores = [metric(target).score(f.valid, p) for f, p in zip(FOLDS, fits, strict=True)]
-        found.append(Choice(one, tried, tuple(scores)))
+        found.append(Choice(one, one.start, tuple(scores)))
     return found
 
 
 @pytest.mark.parametrize("target", ["left", "plan", "spent"])
 def test_mean_is_better_on_the_folds_and_scored_there(target: str) -> None:
-    tried = trials(target)
+    choices = scored(target)
     goal = metric(target)
-    (mean,) = average(problem(target), 7, FOLDS, goal, tried)
-    assert goal.gain(mean.score, max(tried, key=lambda t: goal.gain(t.score, 0)).score) > 0
+    (mean,) = average(problem(target), 7, FOLDS, goal, choices)
+    assert goal.gain(mean.score, max(choices, key=lambda t: goal.gain(t.score, 0)).score) > 0
     fits = [mean.candidate.fit(fold.train, mean.settings, 7) for fold in FOLDS]
     scores = [goal.score(f.valid, m.predict(f.valid)) for f, m in zip(FOLDS, fits, strict=True)]
     assert scores == pytest.approx(mean.folds)
@@ -52,7 +50,7 @@ def test_mean_is_better_on_the_folds_and_scored_there(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["left", "plan", "spent"])
 def test_mean_is_one_graph_that_predicts_alike(target: str) -> None:
-    (mean,) = average(problem(target), 7, FOLDS, metric(target), trials(target))
+    (mean,) = average(problem(target), 7, FOLDS, metric(target), scored(target))
     fitted: Any = mean.candidate.fit(ROWS, mean.settings, 7)
     assert len(fitted.members) > 1
     assert sum(member.weight for member in fitted.members) == pytest.approx(1)
@@ -62,14 +60,14 @@ def test_mean_is_one_graph_that_predicts_alike(target: str) -> None:
     assert found.changed_decisions == 0
 
 
-def test_settings_name_the_trials_and_their_weights() -> None:
-    (mean,) = average(problem("spent"), 7, FOLDS, metric("spent"), trials("spent"))
+def test_settings_are_those_of_the_candidates_with_their_weights() -> None:
+    choices = scored("spent")
+    (mean,) = average(problem("spent"), 7, FOLDS, metric("spent"), choices)
     weights = {k.removesuffix(" weight"): v for k, v in mean.settings.items() if " weight" in k}
     assert sum(map(float, weights.values())) == pytest.approx(1, abs=0.01)
-    for trial in trials("spent"):
-        for name in weights:
-            if name.startswith(trial.candidate.name):
-                assert {mean.settings[f"{name} {key}"] for key in trial.settings}
+    for trial in choices:
+        named = {f"{trial.candidate.name} {key}" for key in trial.settings}
+        assert (named <= mean.settings.keys()) is (trial.candidate.name in weights)
 
 
 def test_no_mean_where_one_trial_is_best_alone() -> None:
@@ -78,19 +76,5 @@ def test_no_mean_where_one_trial_is_best_alone() -> None:
         Fold(take(exact, np.arange(n)), take(exact, np.arange(n, n + 100))) for n in (200, 300)
     )
     one, other = (c for c in candidates(problem("spent")) if c.name in ("decision_tree", "linear"))
-    tried = [Choice(one, one.start, (9.0, 9.0)), Choice(other, {"alpha": 1e-6}, (0.0, 0.0))]
-    assert average(problem("spent"), 7, folds, metric("spent"), tried) == []
-
-
-def test_few_trials_of_a_candidate_are_fitted_again() -> None:
-    fits: list[float] = []
-    (one,) = (c for c in candidates(problem("spent")) if c.name == "linear")
-
-    def fit(rows: Columns, settings: Any, *rest: Any) -> Any:
-        fits.append(settings["alpha"])
-        return one.fit(rows, settings, *rest)
-
-    counted = replace(one, fit=fit)
-    tried = [Choice(counted, {"alpha": 10.0**n}, (float(n), float(n))) for n in range(5)]
-    average(problem("spent"), 7, FOLDS, metric("spent"), tried)
-    assert {*fits} == {1, 10, 100}
+    choices = [Choice(one, one.start, (9.0, 9.0)), Choice(other, {"alpha": 1e-6}, (0.0, 0.0))]
+    assert average(problem("spent"), 7, folds, metric("spent"), choices) == []

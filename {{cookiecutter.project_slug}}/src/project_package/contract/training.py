@@ -91,7 +91,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """Settings of a candidate that were tried, and their score on each fold."""
+    """The best settings of one candidate and their score on each fold."""
 
     candidate: Candidate
     settings: Hyperparameters
@@ -232,8 +232,8 @@ class Training:
     search_metric: Metric | None = None
     """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
     combine: Callable[[Sequence[Fold], Metric, Sequence[Choice]], Sequence[Choice]] = lambda *_: ()
-    """Return what combines trials of the search, such as their mean, with its score on the folds
-    (folds, metric of the search, trials): it can be better than the best trial."""
+    """Return what combines candidates, such as their mean, with its score on the folds (folds,
+    metric of the search, best settings of each candidate): it can be better than each of them."""
     finish: Callable[[Any, Any, Columns, Outcome], Fitted] = lambda _, fitted, *__: fitted
     """Add what decisions need, a profile or a threshold: (params, fitted, training rows, outcome of
     the validation rows of all folds)."""

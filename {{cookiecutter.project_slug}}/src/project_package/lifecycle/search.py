@@ -44,8 +44,8 @@ class Search:
 
     def run(
         self, candidate: Candidate, done: Callable[[Candidate, optuna.trial.FrozenTrial], None]
-    ) -> list[Choice]:
-        """Search one candidate and return its trials; `done` is called after each of them."""
+    ) -> Choice:
+        """Search one candidate; `done` is called after each trial."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)  # a failure is raised
         study = optuna.create_study(
             storage=self.storage,
@@ -71,8 +71,8 @@ class Search:
                 optuna.study.MaxTrialsCallback(wanted, FINISHED),
             ],
         )
-        tried = [trial.user_attrs for trial in study.get_trials(states=FINISHED[:1])]
-        return [Choice(candidate, one["settings"], tuple(one["folds"])) for one in tried]
+        best = study.best_trial.user_attrs
+        return Choice(candidate, best["settings"], tuple(best["folds"]))
 
     def _objective(self, candidate: Candidate, trial: optuna.Trial) -> float:
         # One sampler for all trials would draw the same settings in every worker and restart.

@@ -51,14 +51,14 @@ def train(project: Project) -> int:
         # 2. Search settings of each candidate on the folds.
         metric = training.search_metric or training.goal
         try:
-            simple, *trials = search(project, splits, dataset, metric, progress)
+            simple, *choices = search(project, splits, dataset, metric, progress)
         except MissingColumn as error:
             raise UserError(
                 f"The data set {dataset.digest} has no column {error}: when features have changed, "
                 "run `ml data` again."
             ) from error
-        trials += training.combine(splits.folds, metric, trials)
-        best = max(trials, key=lambda c: metric.gain(c.score, 0.0))
+        choices += training.combine(splits.folds, metric, choices)
+        best = max(choices, key=lambda c: metric.gain(c.score, 0.0))
         log_choice(best, metric.name)
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
         baseline = build_bundle(project, splits, dataset, simple)
@@ -83,7 +83,7 @@ def train(project: Project) -> int:
 def search(
     project: Project, splits: Splits, dataset: Dataset, metric: Metric, progress: Progress
 ) -> list[Choice]:
-    """Search the baseline, then the candidates to try; return all trials."""
+    """Search the baseline, then the candidates to try; return the best settings of each."""
     training = project.training
     chosen = project.params.train.candidates
     simple, *others = training.candidates
@@ -108,7 +108,7 @@ def search(
         log_trial(project.tracking.experiment, candidate.name, trial, metric.name)
         progress(min(next(done) / total, 1.0))
 
-    return [trial for candidate in candidates for trial in searching.run(candidate, finish)]
+    return [searching.run(candidate, finish) for candidate in candidates]
 
 
 def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> Bundle:

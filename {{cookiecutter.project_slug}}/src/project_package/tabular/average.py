@@ -1,4 +1,4 @@
-"""The weighted mean of the best trials of the search that is best on the folds."""
+"""The weighted mean of the candidates that is best on the folds."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,67 +13,57 @@ from .decide_and_explain import Details
 from .fitted import Fitted, output
 from .problem import Problem
 
-LIBRARY = 3  # the best trials of each candidate
-STEPS = 10  # of the selection
+STEPS = 10  # weights are shares of up to ten
 
 
 def average(
-    problem: Problem, seed: int, folds: Sequence[Fold], metric: Metric, trials: Sequence[Choice]
+    problem: Problem, seed: int, folds: Sequence[Fold], metric: Metric, choices: Sequence[Choice]
 ) -> list[Choice]:
-    """Return the mean of trials that is best on the folds; none if one trial is as good.
+    """Return the mean of candidates that is best on the folds; none if one of them is as good.
 
-    Trials are added one by one, again where that is best: a trial that was added twice has twice
+    Candidates are added one by one, again where that is best: one that was added twice has twice
     the weight. This is ensemble selection (Caruana et al. 2004).
     """
-    best = sorted(trials, key=lambda trial: -metric.gain(trial.score, 0.0))
-    library: list[Choice] = []
-    for trial in best:
-        if sum(other.candidate is trial.candidate for other in library) < LIBRARY:
-            library.append(trial)
-    predicted = [[predict(trial, fold, seed) for fold in folds] for trial in library]
+    predicted = [[predict(choice, fold, seed) for fold in folds] for choice in choices]
     details = Details(problem=problem, typical={})
 
-    def scores(weights: NDArray[np.int64]) -> tuple[float, ...]:
-        means = [np.average(one, axis=0, weights=weights) for one in zip(*predicted, strict=True)]
+    def scores(counts: NDArray[np.int64]) -> tuple[float, ...]:
+        means = [np.average(one, axis=0, weights=counts) for one in zip(*predicted, strict=True)]
         decided = [details.decide({output(problem): mean}) for mean in means]
         return tuple(metric.score(f.valid, d) for f, d in zip(folds, decided, strict=True))
 
-    counts = np.zeros(len(library), np.int64)
+    counts = np.zeros(len(choices), np.int64)
     path: list[tuple[float, tuple[float, ...], NDArray[np.int64]]] = []
     for _ in range(STEPS):
-        steps = [(scores(counts + one), counts + one) for one in np.eye(len(library), dtype=int)]
+        steps = [(scores(counts + one), counts + one) for one in np.eye(len(choices), dtype=int)]
         gains = [metric.gain(float(np.mean(found)), 0.0) for found, _ in steps]
         found, counts = steps[int(np.argmax(gains))]
         path.append((max(gains), found, counts))
     _, found, counts = max(path, key=lambda step: step[0])
-    if np.sum(counts > 0) == 1:
-        return []
-    weights = counts / counts.sum()
-    chosen = np.flatnonzero(counts)
-    return [combined([library[n] for n in chosen], weights[chosen].tolist(), found)]
+    shares = (counts / counts.sum()).tolist()
+    weights = [(choice, share) for choice, share in zip(choices, shares, strict=True) if share]
+    return [combined(weights, found)] if len(weights) > 1 else []
 
 
-def predict(trial: Choice, fold: Fold, seed: int) -> NDArray[np.float64]:
-    """Fit a trial on a fold; return probabilities or values of the rows that it did not see."""
-    predictions = trial.candidate.fit(fold.train, trial.settings, seed).predict(fold.valid)
+def predict(choice: Choice, fold: Fold, seed: int) -> NDArray[np.float64]:
+    """Fit a candidate on a fold; return probabilities or values of the rows that it did not see."""
+    predictions = choice.candidate.fit(fold.train, choice.settings, seed).predict(fold.valid)
     return np.asarray(predictions.get("probabilities", predictions["prediction"]))
 
 
-def combined(trials: Sequence[Choice], weights: Sequence[float], folds: Sequence[float]) -> Choice:
-    """Return a candidate that fits trials and takes their weighted mean."""
+def combined(weights: Sequence[tuple[Choice, float]], folds: tuple[float, ...]) -> Choice:
+    """Return a candidate that fits others and takes the weighted mean of their predictions."""
     settings: dict[str, float | int | str] = {}
-    for number, (trial, weight) in enumerate(zip(trials, weights, strict=True), 1):
-        name = f"{trial.candidate.name} {number}"
+    for choice, weight in weights:
+        name = choice.candidate.name
         settings[f"{name} weight"] = round(weight, 3)
-        settings |= {f"{name} {key}": value for key, value in trial.settings.items()}
+        settings |= {f"{name} {key}": value for key, value in choice.settings.items()}
 
     def fit(rows: Columns, _: Hyperparameters, seed: int, *__: object) -> Fitted:
-        fits: list[Any] = [t.candidate.fit(rows, t.settings, seed) for t in trials]
-        members = [
-            replace(member, weight=float(weight))
-            for fitted, weight in zip(fits, weights, strict=True)
-            for member in fitted.members
-        ]
-        return Fitted(tuple(members), fits[0].details)
+        members = []
+        for choice, weight in weights:
+            fitted: Any = choice.candidate.fit(rows, choice.settings, seed)
+            members += [replace(member, weight=weight) for member in fitted.members]
+        return Fitted(tuple(members), fitted.details)
 
-    return Choice(Candidate("average", settings, fit), settings, tuple(folds))
+    return Choice(Candidate("average", settings, fit), settings, folds)
