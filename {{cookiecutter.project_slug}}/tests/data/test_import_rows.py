@@ -168,6 +168,14 @@ def test_bad_line_is_named(tmp_path: Path) -> None:
     assert "\n" not in said
 
 
+def test_text_in_another_encoding_says_how_to_read_it(tmp_path: Path) -> None:
+    lines = ["id,timestamp,amount", *["e,2024-01-01,2"] * 1_000, "é,2024-01-01,2"]
+    rows = Path(csv_file(tmp_path / "rows.csv", *lines))
+    rows.write_bytes(rows.read_text("utf-8").encode("cp1252"))
+    assert f"{rows} cannot be read: it is not in UTF-8; save it" in refusal(tmp_path, str(rows))
+    assert copied(tmp_path, str(rows), encoding="cp1252")[-1]["id"] == "é"
+
+
 def test_rejects_a_damaged_file(tmp_path: Path) -> None:
     rows = Path(minimal(tmp_path))
     content = rows.read_bytes()
