@@ -1,6 +1,6 @@
 """Look at a table, given as text, and propose its schema, with warnings of what often goes wrong.
 
-DuckDB reads one column after the other under a memory limit.
+DuckDB reads a few columns of a long table at once, or many of a short one, under a memory limit.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from duckdb import DuckDBPyRelation
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from .import_rows import quoted
 from .table_rules import COMMA, known_text
@@ -21,26 +21,51 @@ NULLS = (
 DAYS = ("%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%Y")
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 MONTHS = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y")
-FORMATS = [*(day + clock for day in DAYS for clock in CLOCKS), *MONTHS]  # besides ISO 8601
-NUMBER = f"CASE WHEN abs(TRY_CAST(v AS DOUBLE)) <= {LARGEST} THEN TRY_CAST(v AS DOUBLE) END"
-COMMA_NUMBER = "TRY_CAST(replace(replace(v, '.', ''), ',', '.') AS DOUBLE)"
-COUNTED = rf"""
-count(*) AS rows, count(v) AS known, count(DISTINCT v) AS different,
-count(n) AS numbers, count(*) FILTER (n = round(n)) AS whole, min(n) AS low, max(n) AS high,
-count(*) FILTER (regexp_full_match(v, '{COMMA}')) AS commas,
-min(c) AS comma_low, max(c) AS comma_high, count(*) FILTER (regexp_matches(v, '^0\d')) AS zeros,
-count(*) FILTER (regexp_full_match(v, '[+-]?(\d+|[1-9]\d{{0,2}}[.,]\d{{3}})')) AS grouped,
-count(*) FILTER (regexp_full_match(v, '[-+ $€£¥]*\d[\d.,'' ]*(e[-+]?\d+)?[ %$€£¥]*')) AS numeric,
-count(*) FILTER (lower(v) IN ('true', 'false')) AS booleans,
-count(*) FILTER (year(TRY_CAST(v AS TIMESTAMPTZ)) > 999) AS dates,
-coalesce(avg(length(v)), 0) AS length, max(length(v)) AS longest,
-min(v) AS first, min(v) FILTER (n IS NULL) AS odd
+FORMATS = ["", *(day + clock for day in DAYS for clock in CLOCKS), *MONTHS]
+"""Of dates: ISO 8601 is the first."""
+CONDITIONS = {
+    "known": "v IS NOT NULL",
+    "numbers": "n IS NOT NULL",
+    "whole": "n = round(n)",
+    "commas": f"regexp_full_match(v, '{COMMA}')",
+    "zeros": r"regexp_matches(v, '^0\d')",
+    "grouped": r"regexp_full_match(v, '[+-]?(\d+|[1-9]\d{0,2}[.,]\d{3})')",
+    "numeric": r"regexp_full_match(v, '[-+ $€£¥]*\d[\d.,'' ]*(e[-+]?\d+)?[ %$€£¥]*')",
+    "booleans": "lower(v) IN ('true', 'false')",
+    "dates": "year(TRY_CAST(v AS TIMESTAMPTZ)) > 999",
+}
+"""What values can be read as: `grouped` may have marks of thousands, `numeric` are digits with
+marks or units."""
+CATEGORIES = 100  # values of a category that are listed, at most
+TABLE = "own"  # the view of the table in DuckDB
+SEEN = """
+CREATE OR REPLACE TEMP TABLE seen AS SELECT name, v, count(*) AS k
+FROM texts UNPIVOT INCLUDE NULLS (v FOR name IN (COLUMNS(*))) GROUP BY ALL
 """
-"""Of texts v and their numbers, n with a decimal point and c with a comma: `grouped` may have marks
-of thousands, `numeric` are digits with marks or units, `odd` is a value that is no number."""
+NUMBERS = f"""
+CASE WHEN abs(TRY_CAST(v AS DOUBLE)) <= {LARGEST} THEN TRY_CAST(v AS DOUBLE) END AS n,
+TRY_CAST(replace(replace(v, '.', ''), ',', '.') AS DOUBLE) AS c
+"""
+COUNTED = f"""
+name, sum(k)::BIGINT AS rows, count(v) AS different,
+{", ".join(f"coalesce(sum(k) FILTER ({c}), 0)::BIGINT AS {n}" for n, c in CONDITIONS.items())},
+min(n) AS low, max(n) AS high, min(c) AS comma_low, max(c) AS comma_high,
+coalesce(sum(k * length(v)) / sum(k) FILTER (v IS NOT NULL), 0)::DOUBLE AS length,
+max(length(v)) AS longest, min(v) AS first, min(v) FILTER (n IS NULL) AS odd,
+min_by({{'v': v, 'k': k}}, {{'n': -k, 'v': v}}, {CATEGORIES}) FILTER (v IS NOT NULL) AS top
+"""
+"""Of the different texts v in k rows and their numbers, n with a decimal point and c with a comma:
+`odd` is a value that is no number, `top` are the most frequent values."""
+MAY_BE_DATES = """
+v IS NOT NULL AND name IN (
+    SELECT name FROM seen GROUP BY name HAVING count(TRY_CAST(v AS DOUBLE)) = 0
+)
+"""
+ISO = f"coalesce({CONDITIONS['dates']}, false)"
+FITS = [ISO, *(f"coalesce(year(try_strptime(v, '{f}')) > 999, false)" for f in FORMATS[1:])]
+AT_ONCE = 2_000_000  # values that are read by one query: few columns of many rows, or many of few
 IDENTIFIER = re.compile(r"(^|[\W_])(id|key|uuid|index)$|[a-z]I[dD]$|^column \d+$", re.ASCII)
 """Names of identifiers; a column without a name is often the index of a data frame."""
-CATEGORIES = 100  # values of a category that are listed, at most
 CLASSES = 10  # values of a whole number that is a class, at most
 LONGEST = 100  # characters of a category on average, at most
 POSITIVE = ("true", "yes", "y", "1", "1.0")
@@ -55,24 +80,23 @@ class Profile(NamedTuple):
 
 
 def profile(
-    table: DuckDBPyRelation,
+    duck: DuckDBPyConnection,
     target: str,
     roles: Mapping[str, Role],
     classes: Mapping[str, bool],
     merge_rare: int = 0,
 ) -> Profile:
-    """Profile a table whose columns are all text.
+    """Profile the view `own`, a table whose columns are all text.
 
     `roles` are known, by column, and so may be whether the numbers of a column are classes. Classes
     of the target with fewer than `merge_rare` rows are not listed.
     """
-    nulls = null_values(table)
+    table = duck.view(TABLE)
+    nulls = null_values(duck)
     warnings: list[str] = []
     columns: dict[str, Column] = {}
     roles = {**roles, target: "target"}
-    for name in table.columns:
-        values = table.project(f"{known_text(name, nulls)} AS v")
-        counts = count(values)
+    for name, counts in count(duck, nulls):
         column = read_as(counts)
         few = name == target and counts.different <= (CLASSES if column.type == "integer" else 2)
         if classes.get(name, few and column.type in ("integer", "number")):
@@ -85,7 +109,8 @@ def profile(
         if role in ("id", "group") or column.type == "text":  # no example: it may be personal
             column = Column(role=role, type="text", missing=column.missing)
         if column.type == "category":
-            listed = categories(values, merge_rare if name == target else 0)
+            least = merge_rare if name == target else 0
+            listed = tuple(value["v"] for value in counts.top or () if value["k"] >= least)
             column = with_categories(column, listed, counts.different)
         columns[name] = column.model_copy(update={"role": role})
     schema = validated({"null_values": nulls, "columns": columns})
@@ -99,39 +124,39 @@ def profile(
     return Profile(schema, positive, warnings + about_rows)
 
 
-def null_values(table: DuckDBPyRelation) -> tuple[str, ...]:
+def null_values(duck: DuckDBPyConnection) -> tuple[str, ...]:
     """Return the texts in the table that stand for a missing value."""
-    names = ", ".join(f"'{null}'" for null in NULLS)
-    present = set()
-    for name in table.columns:
-        text = f"trim({quoted(name)})"
-        rows = table.filter(f"{text} IN ({names})").project(text).distinct()
-        present |= {text for (text,) in rows.fetchall()}
+    listed = ", ".join(f"'{null}'" for null in NULLS)
+    values = duck.sql("FROM own UNPIVOT (v FOR name IN (COLUMNS(*)))").project("trim(v) AS v")
+    present = {text for (text,) in values.filter(f"v IN ({listed})").distinct().fetchall()}
     return tuple(null for null in NULLS if null in present)
 
 
-def count(values: DuckDBPyRelation) -> SimpleNamespace:
-    """Count what the values of a column can be read as."""
-    counts = (
-        values.project(f"v, {NUMBER} AS n, {COMMA_NUMBER} AS c")
-        .aggregate(COUNTED)
-        .pl()
-        .row(0, named=True)
-    )
-    return SimpleNamespace(**counts, formats=[] if counts["numbers"] else date_formats(values))
+def count(
+    duck: DuckDBPyConnection, nulls: tuple[str, ...]
+) -> Iterator[tuple[str, SimpleNamespace]]:
+    """Yield the columns, and what their values can be read as."""
+    table = duck.view(TABLE)
+    width = max(1, AT_ONCE // len(table))
+    for start in range(0, len(table.columns), width):
+        names = table.columns[start : start + width]
+        known = ", ".join(f"{known_text(name, nulls)} AS {quoted(name)}" for name in names)
+        table.project(known).create_view("texts")
+        duck.execute(SEEN)
+        seen = duck.table("seen")
+        counted = seen.project(f"*, {NUMBERS}").aggregate(COUNTED, "name").pl().to_dicts()
+        counts = {row.pop("name"): row for row in counted}
+        fits = seen.filter(MAY_BE_DATES).project(f"name, k, [{', '.join(FITS)}] AS fits")
+        fitting = fits.aggregate("name, fits, sum(k)::BIGINT").fetchall()
+        for name in names:
+            masks = [(mask, k) for column, mask, k in fitting if column == name]
+            yield name, SimpleNamespace(**counts[name], formats=date_formats(masks))
 
 
-def date_formats(values: DuckDBPyRelation) -> list[str]:
-    """Return the formats in which all values are dates."""
-    fits = (f"count(*) FILTER (year(try_strptime(v, '{f}')) > 999) = count(v)" for f in FORMATS)
-    row = values.aggregate(", ".join(fits)).fetchall()[0]
-    return [name for name, fit in zip(FORMATS, row, strict=True) if fit]
-
-
-def categories(values: DuckDBPyRelation, least: int) -> tuple[str, ...]:
-    """Return the most frequent values, of those in at least so many rows."""
-    counts = values.filter("v IS NOT NULL").aggregate("v, count(*) AS n").filter(f"n >= {least}")
-    return tuple(text for text, _ in counts.order("n DESC, v").limit(CATEGORIES).fetchall())
+def date_formats(masks: list[tuple[list[bool], int]]) -> list[str]:
+    """Return the formats in which all values are dates, given those that fit and their rows."""
+    fits = range(len(FORMATS)) if masks else ()
+    return [FORMATS[index] for index in fits if all(mask[index] for mask, _ in masks)]
 
 
 def with_categories(column: Column, listed: tuple[str, ...], different: int) -> Column:

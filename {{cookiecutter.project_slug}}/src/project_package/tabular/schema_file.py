@@ -14,7 +14,7 @@ from duckdb import DuckDBPyRelation
 from ..data.completejourney import PURCHASES
 from ..data.import_rows import open_duckdb
 from ..data.open_files import CSV_ENDINGS, decoded, find_files
-from ..data.profile import Profile, profile
+from ..data.profile import TABLE, Profile, profile
 from ..data.table_rules import cleaned
 from ..data.table_schema import SCHEMA, DatePart, Role, Schema
 from ..errors import UserError, require_known
@@ -114,11 +114,11 @@ def look(data: TabularData, options: SchemaOptions) -> Profile:
         path = Path(folder) / "text.parquet"
         copy_source(data, None, path)
         with open_duckdb(Path(folder), data.duckdb_mib) as duck:
-            table = duck.read_parquet(str(path))
+            table = duck.read_parquet(str(path)).create_view(TABLE)
             named = [options.target, *options.roles, *options.classes]
             require_known("ml schema", named, "a column of the table", table.columns)
             described = profile(
-                table, options.target, options.roles, options.classes, options.merge_rare
+                duck, options.target, options.roles, options.classes, options.merge_rare
             )
             if codec := data.encoding:
                 text = f"{data.source} is read as {codec} (data.encoding): check letters such as ä"
