@@ -119,7 +119,8 @@ def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
         ),
         (("1.234", "12.500", "950"), "f has three digits after each point: if it separates"),
         (("$1,250.00", "$3.50"), r'f looks like numbers, but .* as "\$1,250.00"'),
-        (("1e300", "2.5", "7.5"), 'f looks like numbers, but .* as "1e300"'),
+        (("1e300", "2.5", "7.5"), 'f looks like numbers, but .* as "1e300": rows with numbers'),
+        (("inf", *[2.5] * 98), 'f looks like numbers, but 2 of 160 .* as "inf": rows with numbers'),
         (("01067", "4109", "01069"), "f has leading zeros: if it is a code, add --category"),
         (("",), "f has no values: it is ignored"),
         (range(COUNT), "f differs in every row: if it numbers rows or orders"),
@@ -193,6 +194,20 @@ def test_value_that_no_model_takes_is_refused_everywhere(
         loaded(tmp_path)
     with pytest.raises(UserError, match=message):
         training.read_batch(params, tmp_path / "own.csv", tmp_path)
+
+
+@pytest.mark.parametrize("value", ["inf", "1e300"])
+def test_number_beyond_all_others_leaves_the_column_a_number(value: str, tmp_path: Path) -> None:
+    proposed(tmp_path, {**TABLE, "x": [value, *X[1:]]})
+    column = read_schema(tmp_path / SCHEMA).columns["x"]
+    assert (column.type, column.max) == ("number", max(X[1:]))
+    with pytest.raises(UserError, match=r"- x must lie between .*: 1 row breaks this rule\n.* x="):
+        loaded(tmp_path)
+    text = (tmp_path / SCHEMA).read_text(encoding="utf-8")
+    edited = text.replace("[columns.x]", f'null_values = ["{value}"]\n[columns.x]\nmissing = 0.1')
+    (tmp_path / SCHEMA).write_text(edited, encoding="utf-8")
+    loaded(tmp_path)
+    assert pl.read_parquet(tmp_path / "rows.parquet")["x"].null_count() == 1
 
 
 def test_columns_of_any_name_are_answered(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ FORMATS = ["", *(day + clock for day in DAYS for clock in CLOCKS), *MONTHS]
 CONDITIONS = {
     "known": "v IS NOT NULL",
     "numbers": "n IS NOT NULL",
+    "floats": "TRY_CAST(v AS DOUBLE) IS NOT NULL",
     "whole": "n = round(n)",
     "commas": f"regexp_full_match(v, '{COMMA}')",
     "zeros": r"regexp_matches(v, '^0\d')",
@@ -180,8 +181,8 @@ def read_as(counts: SimpleNamespace) -> Column:
         changes = {"type": "category"}
     elif counts.booleans == counts.known:
         changes = {"type": "boolean", "example": True}
-    elif counts.numbers == counts.known:
-        kind = "integer" if counts.whole == counts.known else "number"
+    elif counts.floats == counts.known and counts.numbers:
+        kind = "integer" if counts.whole == counts.numbers else "number"
         changes = {"type": kind, "min": counts.low, "max": counts.high, "example": counts.low}
     elif counts.commas == counts.known > counts.grouped:
         changes = {"type": "number", "min": counts.comma_low, "max": counts.comma_high}
@@ -227,11 +228,15 @@ def oddities(role: Role, column: Column, counts: SimpleNamespace) -> Iterator[st
     """Yield what people should look at in a column."""
     if role in ("id", "group"):
         return
-    if column.type in ("category", "text") and 2 * counts.numeric > counts.known > counts.numbers:
+    is_number = column.type in ("number", "integer") and column.decimal == "."
+    is_text = column.type in ("text", "category")
+    if (is_number or is_text) and 2 * counts.numeric > counts.known > counts.numbers:
+        then = f"it is a {column.type} until all numbers are written as 1234.5"
+        then = f"rows with numbers beyond {LARGEST:g} are refused" if is_number else then
         yield (
             f"looks like numbers, but {counts.known - counts.numbers:,} of {counts.known:,} values "
-            f'are not, such as "{counts.odd}": it is a {column.type} until all numbers are written '
-            "as 1234.5; a text that means a missing value can be added to null_values"
+            f'are not, such as "{counts.odd}": {then}; a text that means a missing value can be '
+            "added to null_values"
         )
     if column.type == "number" and column.decimal == "." and counts.grouped == counts.known:
         yield 'has three digits after each point: if it separates thousands, add decimal = ","'

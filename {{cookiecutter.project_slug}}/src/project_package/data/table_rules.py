@@ -39,7 +39,7 @@ def layout(schema: Schema, optional: tuple[str, ...] | None = None) -> Layout:
         types={name: STORED[column.type][0] for name, column in used.items()},
         order=(*first, *(n for n in used if n not in first)) if optional is None else (),
         optional=optional or (),
-        cleaned={name: cleaned(schema, name, column) for name, column in used.items()},
+        cleaned={name: readable(schema, name, column) for name, column in used.items()},
     )
 
 
@@ -50,6 +50,14 @@ def known_text(name: str, nulls: tuple[str, ...]) -> str:
 
 
 def cleaned(schema: Schema, name: str, column: Column) -> str:
+    """Return SQL for a column of text as DuckDB reads it; numbers beyond the limits are null."""
+    text = readable(schema, name, column)
+    if column.type in ("number", "integer"):
+        text = f"CASE WHEN abs(TRY_CAST({text} AS DOUBLE)) <= {LARGEST} THEN {text} END"
+    return text
+
+
+def readable(schema: Schema, name: str, column: Column) -> str:
     """Return SQL for a column of text that the source writes in a way of its own."""
     text = known_text(name, schema.null_values)
     if column.decimal == ",":
