@@ -83,6 +83,7 @@ def fitted(root: Path) -> Bundle:
         ((" 12.5", " NA ", "-", "", "?"), {12.5, None}),
         (("TRUE", "false"), {True, False}),
         (("Yes", "No"), {"Yes", "No"}),
+        (("Yes", "yes", "NO", "no", ""), {True, False, None}),
         (('a "b"\nc', "x;y", "😀"), {'a "b"\nc', "x;y", "😀"}),
         (("31.12.2024", "1.2.2024"), {DAY, OTHER}),
         (("31.12.24", "01.02.24"), {DAY, OTHER}),
@@ -90,6 +91,14 @@ def fitted(root: Path) -> Bundle:
         (("31-Dec-24", "1-Feb-24"), {DAY, OTHER}),
         (("December 31, 2024", "February 1, 2024"), {DAY, OTHER}),
         (("2024-12-31 12:00", "2024-12-31T14:00:00+02:00"), {NOON}),
+        (("20241231", "20240201"), {DAY, OTHER}),
+        (("20241231.0", "20240201.0", ""), {DAY, OTHER, None}),
+        (("2024-12", "2024-02"), {datetime(2024, 12, 1), OTHER}),
+        (("Dec-2024", "Feb-2024"), {datetime(2024, 12, 1), OTHER}),
+        (("1735646400", "1706745600"), {NOON, OTHER}),
+        (("1735646400000", "1706745600000"), {NOON, OTHER}),
+        (("31.12.2024", "2024-12-31 12:00", "2024-02-01", "01.02.24"), {DAY, NOON, OTHER}),
+        (("12/31/2024 12:00 PM", "31.12.2024", "Feb-2024"), {NOON, DAY, OTHER}),
     ],
 )
 def test_values_are_read_as_people_mean_them(
@@ -99,6 +108,55 @@ def test_values_are_read_as_people_mean_them(
     assert read_schema(tmp_path / SCHEMA).columns["f"].role == "feature"
     loaded(tmp_path)
     assert {*pl.read_parquet(tmp_path / "rows.parquet")["f"]} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("f", ("20241231", "20241301")),
+        ("f", ("1735646400", "735646400")),
+        ("f", ("1735646400", "4735646400")),
+        ("order_id", ("1735646400", "1706745600")),
+        ("f", ("1735646400.5", "1706745600")),
+        ("day or month first", ("31/12/2024", "12/31/2024")),
+        ("f", ("2024-12-31", "soon")),
+    ],
+)
+def test_other_values_are_no_dates(name: str, values: tuple[str, ...], tmp_path: Path) -> None:
+    proposed(tmp_path, {**TABLE, name: repeated(*values)})
+    assert read_schema(tmp_path / SCHEMA).columns[name].type != "date"
+
+
+def test_seconds_of_nine_digits_need_a_name_or_a_role(tmp_path: Path) -> None:
+    seconds = repeated("935646400", "906745600")
+    proposed(tmp_path, {**TABLE, "sold_at": seconds, "f": seconds}, roles={"f": "time"})
+    columns = read_schema(tmp_path / SCHEMA).columns
+    assert (columns["sold_at"].format, columns["f"].format) == ("seconds", "seconds")
+
+
+def test_dates_are_read_alike_in_parquet_and_in_files_to_predict(tmp_path: Path) -> None:
+    own = {
+        **TABLE,
+        "days": repeated(20241231, 20240201),
+        "float_days": repeated(20241231.0, float("nan")),
+        "times": repeated(1735646400, 1706745600),
+        "float_times": repeated(1735646400000.0, None),
+        "lists": [[number] for number in range(COUNT)],
+        "structs": [{"a": number} for number in range(COUNT)],
+    }
+    pl.DataFrame(own).write_parquet(tmp_path / "own.parquet")
+    proposed(tmp_path, TABLE, source=str(tmp_path / "own.parquet"))
+    columns = read_schema(tmp_path / SCHEMA).columns
+    assert (columns["lists"].role, columns["structs"].role) == ("ignored", "ignored")
+    training, params = loaded(tmp_path)
+    rows = pl.read_parquet(tmp_path / "rows.parquet")
+    assert [{*rows["days"]}, {*rows["float_days"]}] == [{DAY, OTHER}, {DAY, None}]
+    assert [{*rows["times"]}, {*rows["float_times"]}] == [{NOON, OTHER}, {NOON, None}]
+    iso = {**TABLE, **{n: repeated("2024-12-31") for n in own if "days" in n or "times" in n}}
+    write(tmp_path / "new.csv", iso)
+    for name in ("own.parquet", "new.csv"):
+        read = training.read_batch(params, tmp_path / name, tmp_path)
+        assert read["days"][0] == 20_088  # days since 1970
 
 
 def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
@@ -121,6 +179,10 @@ def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
         (("$1,250.00", "$3.50"), r'f looks like numbers, but .* as "\$1,250.00"'),
         (("1e300", "2.5", "7.5"), 'f looks like numbers, but .* as "1e300": rows with numbers'),
         (("inf", *[2.5] * 98), 'f looks like numbers, but 2 of 160 .* as "inf": rows with numbers'),
+        (("31.12.2024", "31/12/2024"), r"f has dates as text, read as %d.%m.%Y \| %d/%m/%Y"),
+        (("20241231", "20240201"), "f has dates as numbers, read as %Y%m%d"),
+        (("Yes", "yes", "NO", "no"), 'f has 4 spellings of true and false, such as "NO"'),
+        ([f"[1, {n}]" for n in range(COUNT)], "f has lists or structs: it is ignored"),
         (("01067", "4109", "01069"), "f has leading zeros: if it is a code, add --category"),
         (("",), "f has no values: it is ignored"),
         (range(COUNT), "f differs in every row: if it numbers rows or orders"),

@@ -190,11 +190,17 @@ def _rows(
 
 
 def _cleaned(layout: Layout, name: str, kind: str) -> str:
-    """Return SQL for a column of the source: text is cleaned, and NaN is a missing value."""
+    """Return SQL for a column of the source: text is cleaned, and NaN is a missing value.
+
+    Numbers are cleaned as text where dates are wanted.
+    """
     column = quoted(name)
+    is_number = layout.types[name] == "TIMESTAMP_MS" and not kind.startswith(("TIMESTAMP", "DATE"))
+    if name in layout.cleaned and (kind == "VARCHAR" or is_number):
+        return layout.cleaned[name]
     if kind in ("FLOAT", "DOUBLE"):  # isnan is never true: statistics of Parquet leave out NaN
         return f"CASE WHEN isfinite({column}) OR isinf({column}) THEN {column} END"
-    return layout.cleaned.get(name, column) if kind == "VARCHAR" else column
+    return column
 
 
 def _reading(column: str, kind: str, wanted: Type) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from duckdb import DuckDBPyConnection, DuckDBPyRelation
+from duckdb import DuckDBPyConnection
 
 from .import_rows import quoted
-from .table_rules import COMMA, known_text
+from .table_rules import COMMA, EPOCHS, FORMAT_MARK, known_text
 from .table_schema import LARGEST, LONGEST_CATEGORY, Column, Role, Schema, validated
 
 NULLS = (
@@ -20,8 +20,9 @@ NULLS = (
 )
 DAYS = ("%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%Y")
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-MONTHS = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y")
-FORMATS = ["", *(day + clock for day in DAYS for clock in CLOCKS), *MONTHS]
+NAMED = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y")
+MONTHS = ("%Y-%m", "%m/%Y", "%b-%Y", "%b %Y", "%B %Y")
+FORMATS = ["", *(day + clock for day in DAYS for clock in CLOCKS), *NAMED, *MONTHS]
 """Of dates: ISO 8601 is the first."""
 CONDITIONS = {
     "known": "v IS NOT NULL",
@@ -33,37 +34,34 @@ CONDITIONS = {
     "grouped": r"regexp_full_match(v, '[+-]?(\d+|[1-9]\d{0,2}[.,]\d{3})')",
     "numeric": r"regexp_full_match(v, '[-+ $€£¥]*\d[\d.,'' ]*(e[-+]?\d+)?[ %$€£¥]*')",
     "booleans": "lower(v) IN ('true', 'false')",
+    "pairs": "n IS NULL AND TRY_CAST(v AS BOOLEAN) IS NOT NULL",
+    "nested": r"regexp_full_match(v, '(?s)[\[{].*[\]}]')",
+    "days": "n BETWEEN 19e6 AND 21e6 AND try_strptime(n::BIGINT::VARCHAR, '%Y%m%d') IS NOT NULL",
     "dates": "year(TRY_CAST(v AS TIMESTAMPTZ)) > 999",
 }
 """What values can be read as: `grouped` may have marks of thousands, `numeric` are digits with
 marks or units."""
+MOMENT = re.compile(r"date|time|epoch|stamp|(^|_)(ts|at)$", re.IGNORECASE)
+"""Names of dates and times."""
 CATEGORIES = 100  # values of a category that are listed, at most
 TABLE = "own"  # the view of the table in DuckDB
-SEEN = """
-CREATE OR REPLACE TEMP TABLE seen AS SELECT name, v, count(*) AS k
-FROM texts UNPIVOT INCLUDE NULLS (v FOR name IN (COLUMNS(*))) GROUP BY ALL
-"""
-NUMBERS = f"""
-CASE WHEN abs(TRY_CAST(v AS DOUBLE)) <= {LARGEST} THEN TRY_CAST(v AS DOUBLE) END AS n,
-TRY_CAST(replace(replace(v, '.', ''), ',', '.') AS DOUBLE) AS c
-"""
-COUNTED = f"""
-name, sum(k)::BIGINT AS rows, count(v) AS different,
+SEEN = """CREATE OR REPLACE TEMP TABLE seen AS SELECT name, v, count(*) AS k
+FROM texts UNPIVOT INCLUDE NULLS (v FOR name IN (COLUMNS(*))) GROUP BY ALL"""
+NUMBERS = f"""TRY_CAST(replace(replace(v, '.', ''), ',', '.') AS DOUBLE) AS c,
+CASE WHEN abs(TRY_CAST(v AS DOUBLE)) <= {LARGEST} THEN TRY_CAST(v AS DOUBLE) END AS n"""
+COUNTED = f"""name, sum(k)::BIGINT AS rows, count(v) AS different,
 {", ".join(f"coalesce(sum(k) FILTER ({c}), 0)::BIGINT AS {n}" for n, c in CONDITIONS.items())},
 min(n) AS low, max(n) AS high, min(c) AS comma_low, max(c) AS comma_high,
 coalesce(sum(k * length(v)) / sum(k) FILTER (v IS NOT NULL), 0)::DOUBLE AS length,
-max(length(v)) AS longest, min(v) AS first, min(v) FILTER (n IS NULL) AS odd,
-min_by({{'v': v, 'k': k}}, {{'n': -k, 'v': v}}, {CATEGORIES}) FILTER (v IS NOT NULL) AS top
-"""
+coalesce(max(length(v)), 0) AS longest, min(v) AS first, min(v) FILTER (n IS NULL) AS odd,
+min_by({{'v': v, 'k': k}}, {{'n': -k, 'v': v}}, {CATEGORIES}) FILTER (v IS NOT NULL) AS top"""
 """Of the different texts v in k rows and their numbers, n with a decimal point and c with a comma:
 `odd` is a value that is no number, `top` are the most frequent values."""
-MAY_BE_DATES = """
-v IS NOT NULL AND name IN (
-    SELECT name FROM seen GROUP BY name HAVING count(TRY_CAST(v AS DOUBLE)) = 0
-)
-"""
-ISO = f"coalesce({CONDITIONS['dates']}, false)"
-FITS = [ISO, *(f"coalesce(year(try_strptime(v, '{f}')) > 999, false)" for f in FORMATS[1:])]
+TEXTS = """v IS NOT NULL AND name IN (
+    SELECT name FROM seen GROUP BY name HAVING count(TRY_CAST(v AS DOUBLE)) = 0)"""
+READ = [CONDITIONS["dates"], *(f"year(try_strptime(v, '{f}')) > 999" for f in FORMATS[1:])]
+FITS = ", ".join(f"coalesce({condition}, false)" for condition in READ)
+"""Which formats fit."""
 AT_ONCE = 2_000_000  # values that are read by one query: few columns of many rows, or many of few
 IDENTIFIER = re.compile(r"(^|[\W_])(id|key|uuid|index)$|[a-z]I[dD]$|^column \d+$", re.ASCII)
 """Names of identifiers; a column without a name is often the index of a data frame."""
@@ -98,6 +96,7 @@ def profile(
     columns: dict[str, Column] = {}
     roles = {**roles, target: "target"}
     for name, counts in count(duck, nulls):
+        counts.formats += number_formats(name, roles.get(name), counts)
         column = read_as(counts)
         few = name == target and counts.different <= (CLASSES if column.type == "integer" else 2)
         if classes.get(name, few and column.type in ("integer", "number")):
@@ -105,19 +104,17 @@ def profile(
             column = Column(role="target", type="category", missing=column.missing, others=others)
         taken = {*roles.values(), *(c.role for c in columns.values())}
         role, why = (roles[name], "") if name in roles else guess_role(name, column, counts, taken)
-        odd = () if name in classes else oddities(role, column, counts)
+        known = name in classes or role in ("id", "group")
+        odd = () if known else oddities(role, column, counts)
         warnings += [f"{name} {text}" for text in (why, *odd) if text]
         if role in ("id", "group") or column.type == "text":  # no example: it may be personal
             column = Column(role=role, type="text", missing=column.missing)
         if column.type == "category":
-            least = merge_rare if name == target else 0
-            listed = tuple(value["v"] for value in counts.top or () if value["k"] >= least)
-            column = with_categories(column, listed, counts.different)
+            column = with_categories(column, counts, merge_rare if name == target else 0)
+        if name == target:
+            positive, about_rows = about_target(column, counts)
         columns[name] = column.model_copy(update={"role": role})
     schema = validated({"null_values": nulls, "columns": columns})
-    positive, about_rows = about_target(
-        table.project(f"{known_text(target, nulls)} AS v"), columns[target]
-    )
     names = ", ".join(map(quoted, table.columns))
     rows, different = table.aggregate(f"count(*), count(DISTINCT hash({names}))").fetchall()[0]
     if different < rows:
@@ -144,10 +141,9 @@ def count(
         known = ", ".join(f"{known_text(name, nulls)} AS {quoted(name)}" for name in names)
         table.project(known).create_view("texts")
         duck.execute(SEEN)
-        seen = duck.table("seen")
-        counted = seen.project(f"*, {NUMBERS}").aggregate(COUNTED, "name").pl().to_dicts()
-        counts = {row.pop("name"): row for row in counted}
-        fits = seen.filter(MAY_BE_DATES).project(f"name, k, [{', '.join(FITS)}] AS fits")
+        seen = duck.table("seen").project(f"*, {NUMBERS}")
+        counts = {row.pop("name"): row for row in seen.aggregate(COUNTED, "name").pl().to_dicts()}
+        fits = seen.filter(TEXTS).project(f"name, k, [{FITS}] AS fits")
         fitting = fits.aggregate("name, fits, sum(k)::BIGINT").fetchall()
         for name in names:
             masks = [(mask, k) for column, mask, k in fitting if column == name]
@@ -155,47 +151,69 @@ def count(
 
 
 def date_formats(masks: list[tuple[list[bool], int]]) -> list[str]:
-    """Return the formats in which all values are dates, given those that fit and their rows."""
-    fits = range(len(FORMATS)) if masks else ()
-    return [FORMATS[index] for index in fits if all(mask[index] for mask, _ in masks)]
+    """Return what reads all dates, a format or a few, and formats that would fit too.
+
+    `masks` are the formats that fit a date, with the rows of such dates. A column in which some
+    dates have the day first and others the month is none of dates.
+    """
+    chosen: list[str] = []
+    others: list[str] = []
+    while masks:
+        rows = [sum(k for mask, k in masks if mask[index]) for index in range(len(FORMATS))]
+        best = rows.index(max(rows))
+        fitting = [mask for mask, _ in masks if mask[best]]
+        if not fitting:
+            return []
+        chosen.append(FORMATS[best])
+        others += [name for name, *fits in zip(FORMATS, *fitting, strict=True) if all(fits)][1:]
+        masks = [(mask, k) for mask, k in masks if not mask[best]]
+    if not chosen or {"%d/%m", "%m/%d"} <= {name[:5] for name in chosen}:
+        return []
+    return [FORMAT_MARK.join(filter(None, chosen)), *others]
 
 
-def with_categories(column: Column, listed: tuple[str, ...], different: int) -> Column:
-    """List categories, with others if there are more different values."""
-    example = listed[0] if listed else None
-    changes = {"categories": listed, "others": len(listed) < different, "example": example}
+def number_formats(name: str, role: Role | None, counts: SimpleNamespace) -> list[str]:
+    """Return the format of whole numbers that are dates; none of other numbers."""
+    if role not in (None, "time") or IDENTIFIER.search(name) or counts.whole < counts.known:
+        return []
+    if counts.days == counts.known:
+        return ["%Y%m%d"]
+    likely = role == "time" or MOMENT.search(name)
+    for unit, factor in EPOCHS.items():
+        least = (631_152_000 if likely else 1_000_000_000) * 1000 / factor  # 1990, or ten digits
+        if least <= counts.low and counts.high < 2_208_988_800 * 1000 / factor:  # 2040
+            return [unit]
+    return []
+
+
+def with_categories(column: Column, counts: SimpleNamespace, least: int) -> Column:
+    """List the most frequent categories with at least so many rows; others are not listed."""
+    listed = tuple(value["v"] for value in counts.top or () if value["k"] >= least)
+    others = len(listed) < counts.different
+    changes = {"categories": listed, "others": others, "example": next(iter(listed), None)}
     return column.model_copy(update=changes)
 
 
 def read_as(counts: SimpleNamespace) -> Column:
     """Return the column with the type that all of its values have."""
     share = 1 - counts.known / counts.rows
-    column = Column(
-        role="ignored",
-        type="text",
-        missing=max(round(share, 4), 0.0001) if share else 0,
-        example=counts.first,
-    )
+    missing = max(round(share, 4), 0.0001) if share else 0
+    column = Column(role="ignored", type="text", missing=missing, example=counts.first)
+    short = counts.length <= LONGEST and counts.longest <= LONGEST_CATEGORY
     changes: dict[str, Any] = {}
     if not counts.known:
         changes = {"type": "category"}
-    elif counts.booleans == counts.known:
+    elif counts.known in (counts.booleans, counts.pairs if counts.different > 2 else None):
         changes = {"type": "boolean", "example": True}
+    elif counts.formats:
+        changes = {"type": "date", "format": counts.formats[0]}
     elif counts.floats == counts.known and counts.numbers:
         kind = "integer" if counts.whole == counts.numbers else "number"
         changes = {"type": kind, "min": counts.low, "max": counts.high, "example": counts.low}
     elif counts.commas == counts.known > counts.grouped:
         changes = {"type": "number", "min": counts.comma_low, "max": counts.comma_high}
         changes |= {"decimal": ",", "example": counts.comma_low}
-    elif counts.dates == counts.known:
-        changes = {"type": "date"}
-    elif counts.formats:
-        changes = {"type": "date", "format": counts.formats[0]}
-    elif (
-        counts.different <= max(CATEGORIES, counts.known / 2)
-        and counts.length <= LONGEST
-        and counts.longest <= LONGEST_CATEGORY
-    ):
+    elif short and counts.different <= max(CATEGORIES, counts.known / 2):
         changes = {"type": "category", "others": counts.different > CATEGORIES}
     return column.model_copy(update=changes)
 
@@ -206,10 +224,12 @@ def guess_role(
     """Return the role of a column, and why if it is not a feature."""
     named = IDENTIFIER.search(name)
     unique = counts.different == counts.rows > 1
-    if not counts.known:
-        return "ignored", "has no values: it is ignored"
-    if counts.different == 1 and not column.missing:
-        return "ignored", "has one value only: it is ignored"
+    is_constant = counts.different == 1 and not column.missing
+    if is_constant or counts.nested == counts.known:
+        what = (
+            "one value only" if is_constant else "lists or structs" if counts.known else "no values"
+        )
+        return "ignored", f"has {what}: it is ignored"
     numeric = 2 * counts.numeric > counts.known
     is_text = column.type in ("text", "category")
     if unique and (named or (is_text and counts.length <= 64 and not numeric)):
@@ -226,8 +246,6 @@ def guess_role(
 
 def oddities(role: Role, column: Column, counts: SimpleNamespace) -> Iterator[str]:
     """Yield what people should look at in a column."""
-    if role in ("id", "group"):
-        return
     is_number = column.type in ("number", "integer") and column.decimal == "."
     is_text = column.type in ("text", "category")
     if (is_number or is_text) and 2 * counts.numeric > counts.known > counts.numbers:
@@ -241,8 +259,11 @@ def oddities(role: Role, column: Column, counts: SimpleNamespace) -> Iterator[st
     if column.type == "number" and column.decimal == "." and counts.grouped == counts.known:
         yield 'has three digits after each point: if it separates thousands, add decimal = ","'
     if column.format:
-        others = "".join(f"; {also} would fit too" for also in counts.formats[1:2])
-        yield f"has dates as text, read as {column.format}{others}"
+        others = "".join(f"; {also or 'ISO 8601'} would fit too" for also in counts.formats[1:2])
+        kind = "numbers" if counts.numbers else "text"
+        yield f"has dates as {kind}, read as {column.format}{others}"
+    if column.type == "boolean" and counts.booleans < counts.known:
+        yield f'has {counts.different} spellings of true and false, such as "{counts.first}"'
     if column.type == "date" and not column.missing and role == "feature":
         yield "has a date in every row: if it says when a row was true, add --time for it"
     if column.type == "integer" and counts.zeros:
@@ -251,19 +272,18 @@ def oddities(role: Role, column: Column, counts: SimpleNamespace) -> Iterator[st
         yield f"has {counts.different:,} different values, of which {CATEGORIES} are listed"
 
 
-def about_target(values: DuckDBPyRelation, column: Column) -> tuple[str, list[str]]:
+def about_target(column: Column, counts: SimpleNamespace) -> tuple[str, list[str]]:
     """Return the positive class of two, and warnings about the target."""
     positive = ""
     warnings = []
-    counts = dict(values.aggregate("v, count(*)").limit(4).fetchall())
-    missing = counts.pop(None, 0)
-    if len(counts) == 2 and column.type in ("boolean", "category"):
-        rarer = min(counts, key=lambda name: (counts[name], name))
-        positive = next((name for name in counts if name.lower() in POSITIVE), rarer)
+    if counts.different == 2 and column.type in ("boolean", "category"):
+        rows = {value["v"]: value["k"] for value in counts.top}
+        rarer = min(rows, key=lambda name: (rows[name], name))
+        positive = next((name for name in rows if name.lower() in POSITIVE), rarer)
         if column.type == "boolean":
             positive = "true"
-        if counts[rarer] < (total := sum(counts.values()) + missing) / 20:
-            warnings.append(f"only {counts[rarer]:,} of {total:,} rows have the target {rarer}")
+        if rows[rarer] < counts.rows / 20:
+            warnings.append(f"only {rows[rarer]:,} of {counts.rows:,} rows have the target {rarer}")
     if column.missing:
         warnings.append(f"the target is missing in {column.missing:.2%} of the rows: left out")
     return positive, warnings

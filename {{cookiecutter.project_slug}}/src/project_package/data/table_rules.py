@@ -21,6 +21,11 @@ STORED: Mapping[ColumnType, tuple[Type, Any]] = {
 COMMA = r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?"
 """Numbers with a decimal comma, as a regular expression."""
 
+EPOCHS = {"seconds": 1_000, "milliseconds": 1}
+"""Formats of dates that are numbers since 1970, and the milliseconds of one."""
+FORMAT_MARK = " | "
+"""Between the formats of a column that has several."""
+
 
 def used_columns(schema: Schema) -> Mapping[str, Column]:
     """Return the columns that are not ignored."""
@@ -46,7 +51,8 @@ def layout(schema: Schema, optional: tuple[str, ...] | None = None) -> Layout:
 def known_text(name: str, nulls: tuple[str, ...]) -> str:
     """Return SQL for a column of text, null where a text stands for a missing value."""
     missing = ", ".join("'" + null.replace("'", "''") + "'" for null in ("", *nulls))
-    return f"CASE WHEN trim({quoted(name)}) NOT IN ({missing}) THEN {quoted(name)} END"
+    column = quoted(name)
+    return f"CASE WHEN trim(CAST({column} AS VARCHAR)) NOT IN ({missing}) THEN {column} END"
 
 
 def cleaned(schema: Schema, name: str, column: Column) -> str:
@@ -64,19 +70,23 @@ def readable(schema: Schema, name: str, column: Column) -> str:
         plain = f"replace(replace({text}, '.', ''), ',', '.')"
         text = f"CASE WHEN regexp_full_match({text}, '{COMMA}') THEN {plain} ELSE {text} END"
     if column.format:
-        moment = f"try_strptime({text}, '{column.format}')"
+        text = f"regexp_replace(nullif(CAST({text} AS VARCHAR), 'nan'), '\\.0$', '')"
+        formats = sorted(column.format.split(FORMAT_MARK), key=lambda name: "%Y" in name)
+        moment = f"try_strptime({text}, {formats})"  # two digits of a year first
+        if factor := EPOCHS.get(column.format):
+            number = f"TRY_CAST(TRY_CAST({text} AS DOUBLE) * {factor} AS BIGINT)"
+            moment = f"TRY(make_timestamp_ms({number}))"
         text = f"CASE WHEN year({moment}) > 999 THEN CAST({moment} AS VARCHAR) ELSE {text} END"
     return text
 
 
 def rules(columns: Mapping[str, Column], limits: bool = True) -> pa.DataFrameSchema:
     """Declare the rules for a row of the table; `limits` are ranges and categories."""
-    return pa.DataFrameSchema(
-        {
-            name: pa.Column(STORED[c.type][1], [*_checks(c, limits)], nullable=c.missing > 0)
-            for name, c in columns.items()
-        }
-    )
+    declared = {
+        name: pa.Column(STORED[c.type][1], [*_checks(c, limits)], nullable=c.missing > 0)
+        for name, c in columns.items()
+    }
+    return pa.DataFrameSchema(declared)
 
 
 def _checks(column: Column, limits: bool) -> Iterator[pa.Check]:

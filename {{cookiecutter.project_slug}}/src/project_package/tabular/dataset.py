@@ -103,9 +103,7 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     optional = [n for n in (*identifiers, problem.column_of("time")) if n and n not in required]
     listed = problem.table.columns.items()
     columns = {name: column for name, column in listed if name in (*required, *optional)}
-    renamed = {
-        name: source_name for name, source_name in params.data.columns.items() if name in columns
-    }
+    renamed = {name: own for name, own in params.data.columns.items() if name in columns}
     data = params.data.with_source(source).model_copy(update={"columns": renamed})
     schema = problem.table.model_copy(update={"columns": columns})
     checks = rules({name: columns[name] for name in required}, limits=False)
@@ -147,9 +145,7 @@ def examples(problem: Problem, _: Path, rows: Columns, count: int) -> list[BaseM
 
 def batch_table(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
     """Return the columns of the file of predictions: ids, group and time, then the answers."""
-    identifiers = {
-        name: rows[name] for name in problem.table.of_role("id", "group") if name in rows
-    }
+    identifiers = {n: rows[n] for n in problem.table.of_role("id", "group") if n in rows}
     if (time := problem.column_of("time")) in rows:
         identifiers[time] = rows[time].astype("datetime64[ms]")
     if problem.classes:
@@ -158,7 +154,5 @@ def batch_table(problem: Problem, rows: Columns, predictions: Columns) -> Column
             answers[f"probability {name}"] = share
     else:
         answers = {name: predictions[name] for name in ("prediction", "low", "high")}
-    renamed = {
-        f"own {name}" if name in answers else name: values for name, values in identifiers.items()
-    }
+    renamed = {f"own {n}" if n in answers else n: ids for n, ids in identifiers.items()}
     return {**renamed, **answers}
