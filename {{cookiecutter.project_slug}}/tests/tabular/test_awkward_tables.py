@@ -201,6 +201,7 @@ def test_people_are_warned(values: Iterable[Any], warning: str, tmp_path: Path) 
         ({}, {"target": "z"}, 'ml schema: "z" is not a column of the table; there are'),
         ({f"column {n}": X for n in range(99)}, {"target": "z"}, " and others."),
         ({}, {"roles": {"plam": "group"}}, 'did you mean "plan"'),
+        ({"monthly fee in euro": X}, {"target": "fee"}, 'did you mean "monthly fee in euro"'),
         ({}, {"roles": {"plan": "time"}}, "plan: the time must be a date such as 2024-01-31"),
         ({}, {"classes": {"gone": True}}, '"gone" is not a column of the table'),
         ({"explain": X}, {}, "explain: this name has a meaning of its own; rename the column"),
@@ -270,6 +271,20 @@ def test_number_beyond_all_others_leaves_the_column_a_number(value: str, tmp_pat
     (tmp_path / SCHEMA).write_text(edited, encoding="utf-8")
     loaded(tmp_path)
     assert pl.read_parquet(tmp_path / "rows.parquet")["x"].null_count() == 1
+
+
+def test_missing_values_say_what_to_do_and_show_a_row_once(tmp_path: Path) -> None:
+    proposed(tmp_path, TABLE)
+    training, params = loaded(tmp_path)
+    write(tmp_path / "new.csv", {"x": ["", 1], "plan": ["", "plus"]})
+    with pytest.raises(UserError) as caught:
+        training.read_batch(params, tmp_path / "new.csv", tmp_path)
+    rule = "must not be missing: fill it in, or set missing = 0.1 in schema.toml and train again"
+    assert str(caught.value).splitlines()[1:] == [
+        f"- x {rule}: 1 row breaks this rule",
+        f"- plan {rule}: 1 row breaks this rule",
+        "    x=(missing), plan=(missing)",
+    ]
 
 
 def test_columns_of_any_name_are_answered(tmp_path: Path) -> None:

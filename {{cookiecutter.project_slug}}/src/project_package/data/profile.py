@@ -44,7 +44,6 @@ marks or units."""
 MOMENT = re.compile(r"date|time|epoch|stamp|(^|_)(ts|at)$", re.IGNORECASE)
 """Names of dates and times."""
 CATEGORIES = 100  # values of a category that are listed, at most
-TABLE = "own"  # the view of the table in DuckDB
 SEEN = """CREATE OR REPLACE TEMP TABLE seen AS SELECT name, v, count(*) AS k
 FROM texts UNPIVOT INCLUDE NULLS (v FOR name IN (COLUMNS(*))) GROUP BY ALL"""
 NUMBERS = f"""TRY_CAST(replace(replace(v, '.', ''), ',', '.') AS DOUBLE) AS c,
@@ -90,7 +89,7 @@ def profile(
     `roles` are known, by column, and so may be whether the numbers of a column are classes. Classes
     of the target with fewer than `merge_rare` rows are not listed.
     """
-    table = duck.view(TABLE)
+    table = duck.view("own")
     nulls = null_values(duck)
     warnings: list[str] = []
     columns: dict[str, Column] = {}
@@ -134,7 +133,7 @@ def count(
     duck: DuckDBPyConnection, nulls: tuple[str, ...]
 ) -> Iterator[tuple[str, SimpleNamespace]]:
     """Yield the columns, and what their values can be read as."""
-    table = duck.view(TABLE)
+    table = duck.view("own")
     width = max(1, AT_ONCE // len(table))
     for start in range(0, len(table.columns), width):
         names = table.columns[start : start + width]

@@ -83,7 +83,7 @@ def readable(schema: Schema, name: str, column: Column) -> str:
 def rules(columns: Mapping[str, Column], limits: bool = True) -> pa.DataFrameSchema:
     """Declare the rules for a row of the table; `limits` are ranges and categories."""
     declared = {
-        name: pa.Column(STORED[c.type][1], [*_checks(c, limits)], nullable=c.missing > 0)
+        name: pa.Column(STORED[c.type][1], [*_checks(c, limits)], nullable=True)
         for name, c in columns.items()
     }
     return pa.DataFrameSchema(declared)
@@ -91,11 +91,13 @@ def rules(columns: Mapping[str, Column], limits: bool = True) -> pa.DataFrameSch
 
 def _checks(column: Column, limits: bool) -> Iterator[pa.Check]:
     edit = f"or change {SCHEMA}"
+    if not column.missing:
+        known = f"must not be missing: fill it in, or set missing = 0.1 in {SCHEMA} and train again"
+        yield pa.Check(_has_value, error=known, ignore_na=False)
     if column.type in ("number", "integer"):
         low = column.min if limits and column.min is not None else -LARGEST
         high = column.max if limits and column.max is not None else LARGEST
-        within = f"must lie between {low:g} and {high:g}, {edit}"
-        yield pa.Check.in_range(low, high, error=within)
+        yield pa.Check.in_range(low, high, error=f"must lie between {low:g} and {high:g}, {edit}")
     if column.type == "integer":
         yield pa.Check(_is_whole, error=f"must be a whole number, {edit}")
     if column.type == "category":
@@ -103,6 +105,10 @@ def _checks(column: Column, limits: bool) -> Iterator[pa.Check]:
         yield pa.Check.str_length(0, LONGEST_CATEGORY, error=short)
     if limits and column.categories and not column.others:
         yield pa.Check.isin(column.categories, error=f"must be one of its categories, {edit}")
+
+
+def _has_value(data: pa.PolarsData) -> pl.LazyFrame:
+    return data.lazyframe.select(pl.col(data.key).is_not_null())
 
 
 def _is_whole(data: pa.PolarsData) -> pl.LazyFrame:

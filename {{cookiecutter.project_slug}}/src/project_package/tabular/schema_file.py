@@ -14,7 +14,7 @@ from duckdb import DuckDBPyRelation
 from ..data.completejourney import PURCHASES
 from ..data.import_rows import open_duckdb
 from ..data.open_files import CSV_ENDINGS, decoded, find_files
-from ..data.profile import TABLE, Profile, profile
+from ..data.profile import Profile, profile
 from ..data.table_rules import cleaned
 from ..data.table_schema import SCHEMA, DatePart, Role, Schema
 from ..errors import UserError, require_known
@@ -114,7 +114,7 @@ def look(data: TabularData, options: SchemaOptions) -> Profile:
         path = Path(folder) / "text.parquet"
         copy_source(data, None, path)
         with open_duckdb(Path(folder), data.duckdb_mib) as duck:
-            table = duck.read_parquet(str(path)).create_view(TABLE)
+            table = duck.read_parquet(str(path)).create_view("own")
             named = [options.target, *options.roles, *options.classes]
             require_known("ml schema", named, "a column of the table", table.columns)
             described = profile(
@@ -176,7 +176,9 @@ def params_text(text: str, data: TabularData, reset_costs: bool) -> str:
     """
     document = tomlkit.parse(text)
     section = document.setdefault("data", tomlkit.table())
-    values = data.model_dump(include={"source", "target", "positive", "query", "encoding"})
+    values = data.model_dump(
+        include={"source", "target", "positive", "query", "encoding", "columns"}
+    )
     for name, value in values.items():
         if name in section or value != TabularData.model_fields[name].default:
             section[name] = value
