@@ -37,10 +37,9 @@ CONDITIONS = {
     "pairs": "n IS NULL AND TRY_CAST(v AS BOOLEAN) IS NOT NULL",
     "nested": r"regexp_full_match(v, '(?s)[\[{].*[\]}]')",
     "days": "n BETWEEN 19e6 AND 21e6 AND try_strptime(n::BIGINT::VARCHAR, '%Y%m%d') IS NOT NULL",
-    "dates": "year(TRY_CAST(v AS TIMESTAMPTZ)) > 999",
 }
 """What values can be read as: `grouped` may have marks of thousands, `numeric` are digits with
-marks or units."""
+marks or units, `days` are numbers such as 20241231, `pairs` words such as yes and no."""
 MOMENT = re.compile(r"date|time|epoch|stamp|(^|_)(ts|at)$", re.IGNORECASE)
 """Names of dates and times."""
 CATEGORIES = 100  # values of a category that are listed, at most
@@ -56,11 +55,12 @@ coalesce(max(length(v)), 0) AS longest, min(v) AS first, min(v) FILTER (n IS NUL
 min_by({{'v': v, 'k': k}}, {{'n': -k, 'v': v}}, {CATEGORIES}) FILTER (v IS NOT NULL) AS top"""
 """Of the different texts v in k rows and their numbers, n with a decimal point and c with a comma:
 `odd` is a value that is no number, `top` are the most frequent values."""
-TEXTS = """v IS NOT NULL AND name IN (
-    SELECT name FROM seen GROUP BY name HAVING count(TRY_CAST(v AS DOUBLE)) = 0)"""
-READ = [CONDITIONS["dates"], *(f"year(try_strptime(v, '{f}')) > 999" for f in FORMATS[1:])]
-FITS = ", ".join(f"coalesce({condition}, false)" for condition in READ)
-"""Which formats fit."""
+TEXTS = """v IS NOT NULL AND name IN (SELECT name FROM seen GROUP BY name
+HAVING count(TRY_CAST(v AS DOUBLE)) = 0 AND max(length(v)) <= 35)"""
+"""Selects columns without numbers, none longer than a time with nanoseconds and a zone."""
+TIMES = ["TRY_CAST(v AS TIMESTAMPTZ)", *(f"try_strptime(v, '{f}')" for f in FORMATS[1:])]
+FITS = ", ".join(f"coalesce(year({time}) > 999, false)" for time in TIMES)
+"""Whether each of the formats fits a text."""
 AT_ONCE = 2_000_000  # values that are read by one query: few columns of many rows, or many of few
 IDENTIFIER = re.compile(r"(^|[\W_])(id|key|uuid|index)$|[a-z]I[dD]$|^column \d+$", re.ASCII)
 """Names of identifiers; a column without a name is often the index of a data frame."""
