@@ -134,6 +134,14 @@ def test_seconds_of_nine_digits_need_a_name_or_a_role(tmp_path: Path) -> None:
     assert (columns["sold_at"].format, columns["f"].format) == ("seconds", "seconds")
 
 
+def test_key_of_a_date_is_a_time_if_the_caller_says_so(tmp_path: Path) -> None:
+    proposed(
+        tmp_path, {**TABLE, "date_key": repeated(20241231, 20240201)}, roles={"date_key": "time"}
+    )
+    loaded(tmp_path)
+    assert {*pl.read_parquet(tmp_path / "rows.parquet")["date_key"]} == {DAY, OTHER}
+
+
 def test_dates_are_read_alike_in_parquet_and_in_files_to_predict(tmp_path: Path) -> None:
     own = {
         **TABLE,

@@ -173,7 +173,8 @@ def date_formats(masks: list[tuple[list[bool], int]]) -> list[str]:
 
 def number_formats(name: str, role: Role | None, counts: SimpleNamespace) -> list[str]:
     """Return the format of whole numbers that are dates; none of other numbers."""
-    if role not in (None, "time") or IDENTIFIER.search(name) or counts.whole < counts.known:
+    excluded = role != "time" and (role or IDENTIFIER.search(name))
+    if excluded or counts.whole < counts.known:
         return []
     if counts.days == counts.known:
         return ["%Y%m%d"]
