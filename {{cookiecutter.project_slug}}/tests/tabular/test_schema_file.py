@@ -116,7 +116,7 @@ def test_encoding_is_found_and_kept(root: Path, encoding: str) -> None:
     (root / "own.csv").write_bytes(csv.encode(encoding))
     if encoding == "shift_jis":  # no encoding that is tried unless a person names it
         (root / "params.toml").write_text(f'{PARAMS}encoding = "{encoding}"\n')
-    assert f"own.csv is read as {encoding} (data.encoding)" in run(root, roles={"plan": "outcome"})
+    assert f"- data.encoding is {encoding}: check letters" in run(root, roles={"plan": "outcome"})
     params = read_params(TabularParams, root / "params.toml")
     assert params.data.encoding == encoding
     assert read_schema(root / "schema.toml").columns["plan"].categories == (letter,)

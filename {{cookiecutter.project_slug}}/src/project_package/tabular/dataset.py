@@ -83,8 +83,7 @@ def read_columns(problem: Problem, table: pl.DataFrame) -> Columns:
         names = table[problem.target].cast(pl.String)
         if OTHER in problem.classes:
             names = names.set(~names.is_in(problem.classes), OTHER)
-        codes = names.cast(pl.Enum(problem.classes))
-        target = codes.to_physical().cast(pl.Int64).to_numpy()
+        target = names.cast(pl.Enum(problem.classes)).to_physical().cast(pl.Int64).to_numpy()
     return {**rows, problem.target: target}
 
 
@@ -101,8 +100,7 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     identifiers = problem.table.of_role("id", "group")
     required = [name for name in problem.requested if name not in identifiers]
     optional = [n for n in (*identifiers, problem.column_of("time")) if n and n not in required]
-    listed = problem.table.columns.items()
-    columns = {name: column for name, column in listed if name in (*required, *optional)}
+    columns = {n: c for n, c in problem.table.columns.items() if n in (*required, *optional)}
     renamed = {name: own for name, own in params.data.columns.items() if name in columns}
     data = params.data.with_source(source).model_copy(update={"columns": renamed})
     schema = problem.table.model_copy(update={"columns": columns})

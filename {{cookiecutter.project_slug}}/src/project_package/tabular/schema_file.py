@@ -121,8 +121,7 @@ def look(data: TabularData, options: SchemaOptions) -> Profile:
                 duck, options.target, options.roles, options.classes, options.merge_rare
             )
             if codec := data.encoding:
-                text = f"{data.source} is read as {codec} (data.encoding): check letters such as ä"
-                described.warnings.append(text)
+                described.warnings.append(f"data.encoding is {codec}: check letters such as ä")
             return without_leaks(with_date_parts(described, table), table, options.target)
 
 
