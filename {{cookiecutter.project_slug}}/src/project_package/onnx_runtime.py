@@ -61,6 +61,5 @@ class OnnxModel:
         except KeyError as error:
             raise ModelError(f"the rows have no column {error}, {OTHER_CODE}") from error
         except ONNX_ERRORS as error:
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"the graph cannot be run: {reason}") from error
+            raise ModelError(f"the graph cannot be run: {str(error).splitlines()[0]}") from error
         return dict(zip(self._names, outputs, strict=True))

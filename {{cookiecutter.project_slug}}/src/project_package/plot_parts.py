@@ -69,8 +69,7 @@ def draw_means(
         values: values by contender, (rows,) each.
     """
     for name, text in CONTENDERS.items():
-        means = np.bincount(group, values[name]) / np.bincount(group)
-        axes.plot(x, means, marker="o", label=text)
+        axes.plot(x, np.bincount(group, values[name]) / np.bincount(group), marker="o", label=text)
 
 
 def draw_interval(axes: Any, x: Values, low: Values, high: Values) -> None:

@@ -18,8 +18,7 @@ def threshold_costs(scores: Values, flagged: Values, passed: Values) -> tuple[Va
     any other `passed`, (rows,) each.
     """
     falling, code = np.unique(-scores.astype(np.float64), return_inverse=True)
-    added = np.bincount(code, flagged - passed)
-    return -falling, passed.sum() + np.cumsum(added)
+    return -falling, passed.sum() + np.cumsum(np.bincount(code, flagged - passed))
 
 
 def least_cost_threshold(

@@ -116,9 +116,10 @@ def test_reports_all_unreadable_values(tmp_path: Path) -> None:
     rows = csv_file(tmp_path / "rows.csv", "id,timestamp,Betrag,label", *lines)
     said = refusal(tmp_path, rows, amount="Betrag").splitlines()
     assert said[1].startswith("- timestamp must be a date and time such as 2024-01-31 23:59:59: 1,")
-    assert said[5].startswith('- amount (your "Betrag") must be a number such as 12.5: 1,200 rows')
-    assert said[6] == "    id='0', timestamp='01/02/2024', Betrag='12,0', label='2'"
-    assert said[9].startswith("- label must be true or false (or 1 or 0): 1,200 rows")
+    assert said[2].startswith('- amount (your "Betrag") must be a number such as 12.5: 1,200 rows')
+    assert said[3].startswith("- label must be true or false (or 1 or 0): 1,200 rows")
+    assert said[4] == "    id='0', timestamp='01/02/2024', Betrag='12,0', label='2'"
+    assert len(said) == 4 + 3  # rows that break several rules are shown once
 
 
 @pytest.mark.parametrize(
@@ -166,6 +167,14 @@ def test_bad_line_is_named(tmp_path: Path) -> None:
     assert said.startswith(f"{tmp_path}/*.csv cannot be read: CSV Error on Line: 3")
     assert said.endswith(f"Found: 2 (in {rows}).")
     assert "\n" not in said
+
+
+def test_text_in_another_encoding_says_how_to_read_it(tmp_path: Path) -> None:
+    lines = ["id,timestamp,amount", *["e,2024-01-01,2"] * 1_000, "é,2024-01-01,2"]
+    rows = Path(csv_file(tmp_path / "rows.csv", *lines))
+    rows.write_bytes(rows.read_text("utf-8").encode("cp1252"))
+    assert f"{rows} cannot be read: it is not in UTF-8; save it" in refusal(tmp_path, str(rows))
+    assert copied(tmp_path, str(rows), encoding="cp1252")[-1]["id"] == "é"
 
 
 def test_rejects_a_damaged_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from data.tables import csv_file, parquet_file
 
-from project_package.data.open_files import find_files, open_file
+from project_package.data.open_files import find_files, in_utf8, open_file
 from project_package.errors import UserError
 
 
@@ -39,6 +39,22 @@ def test_csv_is_text_with_any_delimiter(tmp_path: Path, mark: str) -> None:
     columns, rows = opened(tmp_path / "[1].csv")
     assert columns == ["column 1", "id", "what, now"]
     assert rows == [("0", "007", 'a "b"'), ("1", None, None)]
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz"])
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8", "utf-8-sig"])
+def test_csv_of_the_other_encoding_is_copied(tmp_path: Path, encoding: str, name: str) -> None:
+    content = "né,id\n€,1\n".encode(encoding)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    other = "utf-16" if encoding == "utf-16" else "cp1252"
+    assert opened(in_utf8(tmp_path / name, other, tmp_path)) == (["né", "id"], [("€", "1")])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16", "no codec"])
+def test_text_of_a_third_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "rows.csv").write_bytes("né,id\n€,1\n".encode("cp1252"))
+    with pytest.raises(UserError, match=f"is neither in UTF-8 nor in {encoding}: save it as"):
+        in_utf8(tmp_path / "rows.csv", encoding, tmp_path)
 
 
 def test_compressed_csv_is_read(tmp_path: Path) -> None:

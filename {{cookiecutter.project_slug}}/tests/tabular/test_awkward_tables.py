@@ -1,68 +1,32 @@
 """Awkward tables work from the schema to the answer, or are refused in one sentence."""
 
-import csv
 import json
 import re
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from itertools import cycle, islice
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
 import pytest
+from tabular.own_tables import (
+    COUNT,
+    PARAMS,
+    PLAN,
+    RANDOM,
+    SCHEMA,
+    TABLE,
+    X,
+    Y,
+    loaded,
+    proposed,
+    repeated,
+    write,
+)
 from tabular.tables import bundle_of
 
 from project_package.bundle import Bundle
 from project_package.contract.task import predict_requests
-from project_package.contract.training import Outcome, Training
-from project_package.data.table_schema import read_schema
+from project_package.contract.training import Outcome
 from project_package.errors import UserError
-from project_package.lifecycle.workspace import replace_text
-from project_package.read_params import read_params
-from project_package.tabular.params import TabularParams
-from project_package.tabular.schema_file import SchemaOptions, propose
-from project_package.tabular.training import make_training
-
-COUNT = 160
-SCHEMA = "schema.toml"
-PARAMS = "params.toml"
-RANDOM = np.random.default_rng(0)
-X = RANDOM.normal(10, 3, COUNT).round(3)
-PLAN = RANDOM.choice(["plus", "basic"], COUNT)
-Y = (X + 3 * (PLAN == "plus") + RANDOM.normal(0, 2, COUNT) > 11).astype(int)
-TABLE: Mapping[str, Iterable[Any]] = {"x": X, "plan": PLAN, "y": Y}
-DAY = datetime(2024, 12, 31)
-NOON = datetime(2024, 12, 31, 12)
-OTHER = datetime(2024, 2, 1)
-
-
-def repeated(*values: Any) -> list[Any]:
-    return list(islice(cycle(values), COUNT))
-
-
-def write(path: Path, columns: Mapping[str, Iterable[Any]], mark: str = ",") -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=mark)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
-
-
-def proposed(root: Path, columns: Mapping[str, Iterable[Any]], **wish: Any) -> str:
-    """Write a table and its schema; return what people read."""
-    write(root / "own.csv", columns, mark=";")
-    (root / PARAMS).write_text('name = "awkward"\n', encoding="utf-8")
-    asked = {"source": str(root / "own.csv"), "target": "y", "roles": {}, "classes": {}}
-    return " ".join(propose(root, SchemaOptions(**{**asked, **wish}), False, replace_text))
-
-
-def loaded(root: Path) -> tuple[Training, TabularParams]:
-    """Read the rows of a project; return its training and parameters."""
-    params = read_params(TabularParams, root / PARAMS)
-    training = make_training(params, root)
-    training.load_data(params, root, lambda _: None)
-    return training, params
 
 
 def fitted(root: Path) -> Bundle:
@@ -73,32 +37,6 @@ def fitted(root: Path) -> Bundle:
     model: Any = candidate.fit(splits.train, candidate.start, 7)
     outcome = Outcome(splits.test, model.predict(splits.test))
     return bundle_of(training.finish(params, model, splits.train, outcome).files())
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        (("1.234,5", "-2,25", "7"), {1234.5, -2.25, 7}),
-        (("1.234.567", "950"), {1_234_567, 950}),
-        ((" 12.5", " NA ", "-", "", "?"), {12.5, None}),
-        (("TRUE", "false"), {True, False}),
-        (("Yes", "No"), {"Yes", "No"}),
-        (('a "b"\nc', "x;y", "😀"), {'a "b"\nc', "x;y", "😀"}),
-        (("31.12.2024", "1.2.2024"), {DAY, OTHER}),
-        (("31.12.24", "01.02.24"), {DAY, OTHER}),
-        (("12/31/2024 12:00 PM", "2/1/2024 12:00 AM"), {NOON, OTHER}),
-        (("31-Dec-24", "1-Feb-24"), {DAY, OTHER}),
-        (("December 31, 2024", "February 1, 2024"), {DAY, OTHER}),
-        (("2024-12-31 12:00", "2024-12-31T14:00:00+02:00"), {NOON}),
-    ],
-)
-def test_values_are_read_as_people_mean_them(
-    values: tuple[str, ...], expected: set[Any], tmp_path: Path
-) -> None:
-    proposed(tmp_path, {**TABLE, "f": repeated(*values)})
-    assert read_schema(tmp_path / SCHEMA).columns["f"].role == "feature"
-    loaded(tmp_path)
-    assert {*pl.read_parquet(tmp_path / "rows.parquet")["f"]} == expected
 
 
 @pytest.mark.parametrize(
@@ -123,15 +61,6 @@ def test_numbers_of_customers_and_orders_have_a_role(
     assert read_schema(tmp_path / SCHEMA).columns[name].role == role
 
 
-def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
-    own = {**TABLE, "f": repeated(1.5, float("nan")), "t": repeated("", "a", "b")}
-    pl.DataFrame(own).write_parquet(tmp_path / "own.parquet")
-    proposed(tmp_path, TABLE, source=str(tmp_path / "own.parquet"))
-    loaded(tmp_path)
-    rows = pl.read_parquet(tmp_path / "rows.parquet")
-    assert [{*rows["f"]}, {*rows["t"]}] == [{1.5, None}, {"a", "b", None}]
-
-
 @pytest.mark.parametrize(
     ("values", "warning"),
     [
@@ -141,7 +70,12 @@ def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
         ),
         (("1.234", "12.500", "950"), "f has three digits after each point: if it separates"),
         (("$1,250.00", "$3.50"), r'f looks like numbers, but .* as "\$1,250.00"'),
-        (("1e300", "2.5", "7.5"), 'f looks like numbers, but .* as "1e300"'),
+        (("1e300", "2.5", "7.5"), 'f looks like numbers, but .* as "1e300": rows with numbers'),
+        (("inf", *[2.5] * 98), 'f looks like numbers, but 2 of 160 .* as "inf": rows with numbers'),
+        (("31.12.2024", "31/12/2024"), r"f has dates as text, read as %d.%m.%Y \| %d/%m/%Y"),
+        (("20241231", "20240201"), "f has dates as numbers, read as %Y%m%d"),
+        (("Yes", "yes", "NO", "no"), 'f has 4 spellings of true and false, such as "NO"'),
+        ([f"[1, {n}]" for n in range(COUNT)], "f has lists or structs: it is ignored"),
         (("01067", "4109", "01069"), "f has leading zeros: if it is a code, add --category"),
         (("",), "f has no values: it is ignored"),
         (range(COUNT), "f differs in every row: if it numbers rows or orders"),
@@ -160,6 +94,7 @@ def test_people_are_warned(values: Iterable[Any], warning: str, tmp_path: Path) 
         ({}, {"target": "z"}, 'ml schema: "z" is not a column of the table; there are'),
         ({f"column {n}": X for n in range(99)}, {"target": "z"}, " and others."),
         ({}, {"roles": {"plam": "group"}}, 'did you mean "plan"'),
+        ({"monthly fee in euro": X}, {"target": "fee"}, 'did you mean "monthly fee in euro"'),
         ({}, {"roles": {"plan": "time"}}, "plan: the time must be a date such as 2024-01-31"),
         ({}, {"classes": {"gone": True}}, '"gone" is not a column of the table'),
         ({"explain": X}, {}, "explain: this name has a meaning of its own; rename the column"),
@@ -215,6 +150,20 @@ def test_value_that_no_model_takes_is_refused_everywhere(
         loaded(tmp_path)
     with pytest.raises(UserError, match=message):
         training.read_batch(params, tmp_path / "own.csv", tmp_path)
+
+
+def test_missing_values_say_what_to_do_and_show_a_row_once(tmp_path: Path) -> None:
+    proposed(tmp_path, TABLE)
+    training, params = loaded(tmp_path)
+    write(tmp_path / "new.csv", {"x": ["", 1], "plan": ["", "plus"]})
+    with pytest.raises(UserError) as caught:
+        training.read_batch(params, tmp_path / "new.csv", tmp_path)
+    rule = "must not be missing: fill it in, or set missing = 0.1 in schema.toml and train again"
+    assert str(caught.value).splitlines()[1:] == [
+        f"- x {rule}: 1 row breaks this rule",
+        f"- plan {rule}: 1 row breaks this rule",
+        "    x=(missing), plan=(missing)",
+    ]
 
 
 def test_columns_of_any_name_are_answered(tmp_path: Path) -> None:

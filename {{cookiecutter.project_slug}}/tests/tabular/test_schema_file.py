@@ -12,9 +12,12 @@ import pytest
 from project_package.data.table_schema import read_schema
 from project_package.errors import UserError
 from project_package.lifecycle.workspace import replace_text
+from project_package.read_params import read_params
 from project_package.tabular.dataset import read_columns
+from project_package.tabular.params import TabularParams
 from project_package.tabular.problem import find_problem
 from project_package.tabular.schema_file import SchemaOptions, propose
+from project_package.tabular.training import make_training
 
 PARAMS = 'name = "tiny"  # ours\n\n[data]\nsource = "completejourney"  # where\ntarget = "x"\n'
 CUSTOMERS = pl.DataFrame(
@@ -104,6 +107,23 @@ def test_roles_and_classes_of_the_caller_are_kept(root: Path) -> None:
     found = read_schema(root / "schema.toml")
     assert found.of_role("outcome") == ("plan",)
     assert found.columns["age"].type == "category"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "latin-1", "shift_jis"])
+def test_encoding_is_found_and_kept(root: Path, encoding: str) -> None:
+    letter = {"cp1252": "€", "latin-1": "é\x81", "shift_jis": "に"}.get(encoding, "ж")
+    csv = CUSTOMERS.with_columns(plan=pl.lit(letter)).write_csv()
+    (root / "own.csv").write_bytes(csv.encode(encoding))
+    if encoding == "shift_jis":  # no encoding that is tried unless a person names it
+        (root / "params.toml").write_text(f'{PARAMS}encoding = "{encoding}"\n')
+    assert f"- data.encoding is {encoding}: check letters" in run(root, roles={"plan": "outcome"})
+    params = read_params(TabularParams, root / "params.toml")
+    assert params.data.encoding == encoding
+    assert read_schema(root / "schema.toml").columns["plan"].categories == (letter,)
+    training = make_training(params, root)
+    for codec in (encoding, "utf-8"):
+        (root / "new.csv").write_bytes(csv.replace(letter, "né" * 3, 1).encode(codec, "replace"))
+        assert len(training.read_batch(params, root / "new.csv", root)["age"]) == 60
 
 
 def test_query_becomes_the_source(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

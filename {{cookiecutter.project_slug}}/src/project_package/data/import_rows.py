@@ -21,7 +21,7 @@ from pydantic import Field
 from .. import settings
 from ..errors import UserError, require_known, suggest
 from ..frozen import Frozen
-from .open_files import find_files, open_file
+from .open_files import SAVE, find_files, in_utf8, open_file
 from .violations import SHOWN, Violation, violations_error
 
 Type: TypeAlias = Literal["VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN"]
@@ -31,6 +31,12 @@ RULES: Mapping[Type, str] = {
     "DOUBLE": "must be a number such as 12.5",
     "BOOLEAN": "must be true or false (or 1 or 0)",
 }
+CAUSES: Mapping[str, str] = {
+    "state machine": "its lines end in different ways, or a quote is not closed; write it again",
+    "not utf-8 encoded": f"it is not in UTF-8; {SAVE}",
+    "Out of Memory": "it does not fit in data.memory_limit_mib; increase it",
+}
+"""What errors of DuckDB mean."""
 
 
 class SourceParams(Frozen):
@@ -39,9 +45,8 @@ class SourceParams(Frozen):
     source: str
     """A path or glob pattern of Parquet or CSV files, or the word `sql`."""
     query: str = Field(default="", description="for sql: the query; DATA_URL has the address")
-    columns: dict[str, str] = Field(
-        default_factory=dict, description="our column name = own column name"
-    )
+    columns: dict[str, str] = Field(default={}, description="our column name = own column name")
+    encoding: str = Field(default="", description="of CSV files that are not in UTF-8")
     memory_limit_mib: int = Field(
         default=1024, ge=700, description="of the process while it copies and validates rows"
     )
@@ -106,10 +111,6 @@ def import_rows(params: SourceParams, layout: Layout | None, target: Path) -> No
                 else:
                     duck.execute("SET preserve_insertion_order = true")
                 table.write_parquet(str(complete))
-        except duckdb.OutOfMemoryException as error:
-            raise UserError(
-                f"{params.title} does not fit in the memory limit: increase it."
-            ) from error
         except duckdb.Error as error:
             raise UserError(f"{params.title} cannot be read: {_explain(str(error))}.") from error
         complete.replace(target)
@@ -126,15 +127,14 @@ def open_duckdb(scratch: Path, memory_limit_mib: int) -> Iterator[DuckDBPyConnec
         "autoinstall_known_extensions": False,  # no network
     }
     with duckdb.connect(config=options) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         yield connection
 
 
 def _explain(message: str) -> str:
     """Shorten an error of DuckDB to one line, with the file if it names one."""
     cause = re.split(r"\n\s*(?:Possible|LINE 1)", message)[0].partition(": ")[2]
-    if "state machine" in cause:
-        cause = "its lines end in different ways, or a quote is not closed; write it again"
+    cause = next((meant for part, meant in CAUSES.items() if part in message), cause)
     file = re.search(r"^\s*file = (.+)$", message, re.MULTILINE)
     return re.sub(r"\s*\n\s*", ", ", cause.strip(" \n.")) + (f" (in {file[1]})" if file else "")
 
@@ -154,7 +154,8 @@ def _open_tables(
         url = settings.read_settings(settings.Settings).data_url.get_secret_value()
         download(duck, params.query, url, scratch / "result.parquet")
         return {params.title: open_file(duck, scratch / "result.parquet")}
-    return {str(path): open_file(duck, path) for path in find_files(params.source)}
+    paths = {path: in_utf8(path, params.encoding, scratch) for path in find_files(params.source)}
+    return {str(path): open_file(duck, readable) for path, readable in paths.items()}
 
 
 def _rows(
@@ -167,9 +168,7 @@ def _rows(
     require_known("data.columns", params.columns, "an expected column", layout.types)
     header = next(iter(tables.values())).columns
     names = {ours: params.columns.get(ours, ours) for ours in layout.types}
-    for ours in layout.optional:
-        if names[ours] not in header:
-            del names[ours]
+    names = {n: own for n, own in names.items() if n not in layout.optional or own in header}
     queries = []
     for where, table in tables.items():
         for ours, source in names.items():
@@ -191,11 +190,17 @@ def _rows(
 
 
 def _cleaned(layout: Layout, name: str, kind: str) -> str:
-    """Return SQL for a column of the source: text is cleaned, and NaN is a missing value."""
+    """Return SQL for a column of the source: text is cleaned, and NaN is a missing value.
+
+    Numbers are cleaned as text where dates are wanted.
+    """
     column = quoted(name)
+    is_number = layout.types[name] == "TIMESTAMP_MS" and not kind.startswith(("TIMESTAMP", "DATE"))
+    if name in layout.cleaned and (kind == "VARCHAR" or is_number):
+        return layout.cleaned[name]
     if kind in ("FLOAT", "DOUBLE"):  # isnan is never true: statistics of Parquet leave out NaN
         return f"CASE WHEN isfinite({column}) OR isinf({column}) THEN {column} END"
-    return layout.cleaned.get(name, column) if kind == "VARCHAR" else column
+    return column
 
 
 def _reading(column: str, kind: str, wanted: Type) -> str:

@@ -6,10 +6,12 @@ CSV is read strictly and as text: DuckDB's detection of types skips lines that d
 
 import csv
 import re
+from contextlib import suppress
 from glob import escape, glob
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
+from shutil import copyfileobj
 
 import duckdb
 import pyarrow as pa
@@ -17,15 +19,15 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from ..errors import UserError
 
+SAVE = "save it as UTF-8, or name its encoding, such as cp1252, as data.encoding"
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 
 
 def find_files(location: str) -> list[Path]:
     """List the files of a path or a pattern, sorted by name; raise UserError if there is none."""
     path = Path(location).expanduser()
-    if path.is_file():
-        return [path]
-    matches = glob(str(path), recursive=True)  # noqa: PTH207  Path.glob takes no absolute pattern
+    pattern = escape(str(path)) if path.is_file() else str(path)
+    matches = glob(pattern, recursive=True)  # noqa: PTH207  Path.glob takes no absolute pattern
     files = sorted(match for match in map(Path, matches) if match.is_file())
     if not files:
         raise UserError(
@@ -33,6 +35,24 @@ def find_files(location: str) -> list[Path]:
             "such as folder/*.parquet."
         )
     return files
+
+
+def decoded(path: Path, codec: str) -> pa.NativeFile:
+    """Open a text, which may be compressed, as a stream in UTF-8."""
+    compression = "gzip" if path.suffix.lower() == ".gz" else None
+    return pa.transcoding_input_stream(pa.input_stream(path, compression), codec, "utf-8")
+
+
+def in_utf8(path: Path, encoding: str, folder: Path) -> Path:
+    """Return a CSV file in UTF-8: itself, or a copy in `folder` if it may have the encoding."""
+    if not encoding or not path.name.lower().endswith(CSV_ENDINGS):
+        return path
+    copy = folder / f"{len([*folder.iterdir()])}-{path.name.lower().removesuffix('.gz')}"
+    for codec in ("utf-8-sig", encoding):
+        with suppress(UnicodeError, LookupError), copy.open("wb") as file:
+            copyfileobj(decoded(path, codec), file)
+            return copy
+    raise UserError(f"{path} is neither in UTF-8 nor in {encoding}: {SAVE}.")
 
 
 def open_file(duck: DuckDBPyConnection, path: Path) -> DuckDBPyRelation:
@@ -60,15 +80,13 @@ def open_file(duck: DuckDBPyConnection, path: Path) -> DuckDBPyRelation:
 
 def _csv_header(path: Path) -> tuple[list[str], str]:
     """Read the first line; a column without a name, such as an index, gets one."""
-    compression = "gzip" if path.suffix.lower() == ".gz" else None
     try:
-        stream = pa.input_stream(path, compression)
-        with TextIOWrapper(stream, "utf-8-sig", newline="") as lines:
+        with TextIOWrapper(decoded(path, "utf-8"), "utf-8-sig", newline="") as lines:
             first = lines.readline()
             delimiter = max(",;\t|", key=re.sub('"[^"]*"', "", first).count)
             header = next(csv.reader(chain([first], lines), delimiter=delimiter))
     except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise UserError(f"{path} is not a CSV file in UTF-8: {error}. Save it as UTF-8.") from error
+        raise UserError(f"{path} is not a CSV file in UTF-8: {error}; {SAVE}.") from error
     names = [name.strip() or f"column {index}" for index, name in enumerate(header, 1)]
     if not names:
         raise UserError(f"{path} is empty: its first line must name the columns.")

@@ -1,43 +1,19 @@
-"""Look at a table, given as text, and propose its schema, with warnings of what often goes wrong.
-
-DuckDB reads one column after the other under a memory limit.
-"""
+"""Look at a table, given as text, and propose its schema, with warnings of what may go wrong."""
 
 import re
 from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from duckdb import DuckDBPyRelation
+from duckdb import DuckDBPyConnection
 
+from .count_values import CATEGORIES, count, null_values
 from .import_rows import quoted
-from .table_rules import COMMA, known_text
+from .table_rules import EPOCHS
 from .table_schema import LARGEST, LONGEST_CATEGORY, Column, Role, Schema, validated
 
-NULLS = (
-    *("NA", "N/A", "#N/A", "n/a", "n.a.", "<NA>", "NULL", "null", "None"),
-    *("NaN", "nan", "NaT", "-", "?"),
-)
-DAYS = ("%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%Y")
-CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-MONTHS = ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y")
-FORMATS = [*(day + clock for day in DAYS for clock in CLOCKS), *MONTHS]  # besides ISO 8601
-NUMBER = f"CASE WHEN abs(TRY_CAST(v AS DOUBLE)) <= {LARGEST} THEN TRY_CAST(v AS DOUBLE) END"
-COMMA_NUMBER = "TRY_CAST(replace(replace(v, '.', ''), ',', '.') AS DOUBLE)"
-COUNTED = rf"""
-count(*) AS rows, count(v) AS known, count(DISTINCT v) AS different,
-count(n) AS numbers, count(*) FILTER (n = round(n)) AS whole, min(n) AS low, max(n) AS high,
-count(*) FILTER (regexp_full_match(v, '{COMMA}')) AS commas,
-min(c) AS comma_low, max(c) AS comma_high, count(*) FILTER (regexp_matches(v, '^0\d')) AS zeros,
-count(*) FILTER (regexp_full_match(v, '[+-]?(\d+|[1-9]\d{{0,2}}[.,]\d{{3}})')) AS grouped,
-count(*) FILTER (regexp_full_match(v, '[-+ $€£¥]*\d[\d.,'' ]*(e[-+]?\d+)?[ %$€£¥]*')) AS numeric,
-count(*) FILTER (lower(v) IN ('true', 'false')) AS booleans,
-count(*) FILTER (year(TRY_CAST(v AS TIMESTAMPTZ)) > 999) AS dates,
-coalesce(avg(length(v)), 0) AS length, max(length(v)) AS longest,
-min(v) AS first, min(v) FILTER (n IS NULL) AS odd
-"""
-"""Of texts v and their numbers, n with a decimal point and c with a comma: `grouped` may have marks
-of thousands, `numeric` are digits with marks or units, `odd` is a value that is no number."""
+MOMENT = re.compile(r"date|time|epoch|stamp|(^|_)(ts|at)$", re.IGNORECASE)
+"""Names of dates and times."""
 OWNER = "customer|client|patient|user|member|household|person|subject|student|employee|device"
 NUMBERED = (
     rf"({OWNER}|account|card|case|contract|invoice|order|policy)[\W_]?(no|nr|num|number|code)"
@@ -47,7 +23,7 @@ IDENTIFIER = re.compile(
     re.ASCII,
 )
 """Names of identifiers; a column without a name is often the index of a data frame."""
-CATEGORIES = 100  # values of a category that are listed, at most
+LAST = 2_208_988_800_000  # milliseconds since 1970: the year 2040
 CLASSES = 10  # values of a whole number that is a class, at most
 LONGEST = 100  # characters of a category on average, at most
 POSITIVE = ("true", "yes", "y", "1", "1.0")
@@ -62,24 +38,25 @@ class Profile(NamedTuple):
 
 
 def profile(
-    table: DuckDBPyRelation,
+    duck: DuckDBPyConnection,
     target: str,
     roles: Mapping[str, Role],
     classes: Mapping[str, bool],
     merge_rare: int = 0,
 ) -> Profile:
-    """Profile a table whose columns are all text.
+    """Profile the view `own`, a table whose columns are all text.
 
     `roles` are known, by column, and so may be whether the numbers of a column are classes. Classes
     of the target with fewer than `merge_rare` rows are not listed.
     """
-    nulls = null_values(table)
+    table = duck.view("own")
+    nulls = null_values(duck)
     warnings: list[str] = []
     columns: dict[str, Column] = {}
     roles = {**roles, target: "target"}
-    for name in table.columns:
-        values = table.project(f"{known_text(name, nulls)} AS v")
-        counts = count(values)
+    for counts in count(duck, nulls):
+        name: str = counts.name
+        counts.formats += number_formats(name, roles.get(name), counts)
         column = read_as(counts)
         few = name == target and counts.different <= (CLASSES if column.type == "integer" else 2)
         if classes.get(name, few and column.type in ("integer", "number")):
@@ -87,18 +64,16 @@ def profile(
             column = Column(role="target", type="category", missing=column.missing, others=others)
         taken = {*roles.values(), *(c.role for c in columns.values())}
         role, why = (roles[name], "") if name in roles else guess_role(name, column, counts, taken)
-        odd = () if name in classes else oddities(role, column, counts)
+        odd = () if name in classes or role in ("id", "group") else oddities(role, column, counts)
         warnings += [f"{name} {text}" for text in (why, *odd) if text]
         if role in ("id", "group") or column.type == "text":  # no example: it may be personal
             column = Column(role=role, type="text", missing=column.missing)
         if column.type == "category":
-            listed = categories(values, merge_rare if name == target else 0)
-            column = with_categories(column, listed, counts.different)
+            column = with_categories(column, counts, merge_rare if name == target else 0)
+        if name == target:
+            positive, about_rows = about_target(column, counts)
         columns[name] = column.model_copy(update={"role": role})
     schema = validated({"null_values": nulls, "columns": columns})
-    positive, about_rows = about_target(
-        table.project(f"{known_text(target, nulls)} AS v"), columns[target]
-    )
     names = ", ".join(map(quoted, table.columns))
     rows, different = table.aggregate(f"count(*), count(DISTINCT hash({names}))").fetchall()[0]
     if different < rows:
@@ -106,77 +81,46 @@ def profile(
     return Profile(schema, positive, warnings + about_rows)
 
 
-def null_values(table: DuckDBPyRelation) -> tuple[str, ...]:
-    """Return the texts in the table that stand for a missing value."""
-    names = ", ".join(f"'{null}'" for null in NULLS)
-    present = set()
-    for name in table.columns:
-        text = f"trim({quoted(name)})"
-        rows = table.filter(f"{text} IN ({names})").project(text).distinct()
-        present |= {text for (text,) in rows.fetchall()}
-    return tuple(null for null in NULLS if null in present)
+def number_formats(name: str, role: Role | None, counts: SimpleNamespace) -> list[str]:
+    """Return the format of whole numbers that are dates; none of other numbers."""
+    excluded = role != "time" and (role or IDENTIFIER.search(name))
+    if excluded or counts.whole < counts.known:
+        return []
+    if counts.days == counts.known:
+        return ["%Y%m%d"]
+    likely = role == "time" or MOMENT.search(name)
+    least = 631_152_000_000 if likely else 1_000_000_000_000  # 1990, or ten digits of a second
+    return [u for u, ms in EPOCHS.items() if least <= counts.low * ms <= counts.high * ms < LAST]
 
 
-def count(values: DuckDBPyRelation) -> SimpleNamespace:
-    """Count what the values of a column can be read as."""
-    counts = (
-        values.project(f"v, {NUMBER} AS n, {COMMA_NUMBER} AS c")
-        .aggregate(COUNTED)
-        .pl()
-        .row(0, named=True)
-    )
-    return SimpleNamespace(**counts, formats=[] if counts["numbers"] else date_formats(values))
-
-
-def date_formats(values: DuckDBPyRelation) -> list[str]:
-    """Return the formats in which all values are dates."""
-    fits = (f"count(*) FILTER (year(try_strptime(v, '{f}')) > 999) = count(v)" for f in FORMATS)
-    row = values.aggregate(", ".join(fits)).fetchall()[0]
-    return [name for name, fit in zip(FORMATS, row, strict=True) if fit]
-
-
-def categories(values: DuckDBPyRelation, least: int) -> tuple[str, ...]:
-    """Return the most frequent values, of those in at least so many rows."""
-    counts = values.filter("v IS NOT NULL").aggregate("v, count(*) AS n").filter(f"n >= {least}")
-    return tuple(text for text, _ in counts.order("n DESC, v").limit(CATEGORIES).fetchall())
-
-
-def with_categories(column: Column, listed: tuple[str, ...], different: int) -> Column:
-    """List categories, with others if there are more different values."""
-    example = listed[0] if listed else None
-    changes = {"categories": listed, "others": len(listed) < different, "example": example}
+def with_categories(column: Column, counts: SimpleNamespace, least: int) -> Column:
+    """List the most frequent categories with at least so many rows; others are not listed."""
+    listed = tuple(value["v"] for value in counts.top or () if value["k"] >= least)
+    others = len(listed) < counts.different
+    changes = {"categories": listed, "others": others, "example": next(iter(listed), None)}
     return column.model_copy(update=changes)
 
 
 def read_as(counts: SimpleNamespace) -> Column:
     """Return the column with the type that all of its values have."""
     share = 1 - counts.known / counts.rows
-    column = Column(
-        role="ignored",
-        type="text",
-        missing=max(round(share, 4), 0.0001) if share else 0,
-        example=counts.first,
-    )
+    missing = max(round(share, 4), 0.0001) if share else 0
+    column = Column(role="ignored", type="text", missing=missing, example=counts.first)
+    short = counts.length <= LONGEST and counts.longest <= LONGEST_CATEGORY
     changes: dict[str, Any] = {}
     if not counts.known:
         changes = {"type": "category"}
-    elif counts.booleans == counts.known:
+    elif counts.known in (counts.booleans, counts.pairs if counts.different > 2 else None):
         changes = {"type": "boolean", "example": True}
-    elif counts.numbers == counts.known:
-        kind = "integer" if counts.whole == counts.known else "number"
+    elif counts.formats:
+        changes = {"type": "date", "format": counts.formats[0]}
+    elif counts.floats == counts.known and counts.numbers:
+        kind = "integer" if counts.whole == counts.numbers else "number"
         changes = {"type": kind, "min": counts.low, "max": counts.high, "example": counts.low}
     elif counts.commas == counts.known > counts.grouped:
         changes = {"type": "number", "min": counts.comma_low, "max": counts.comma_high}
         changes |= {"decimal": ",", "example": counts.comma_low}
-    elif counts.dates == counts.known:
-        changes = {"type": "date"}
-    elif counts.formats:
-        changes = {"type": "date", "format": counts.formats[0]}
-    elif (
-        counts.different <= max(CATEGORIES, counts.known / 2)
-        and counts.length <= LONGEST
-        and counts.longest <= LONGEST_CATEGORY
-    ):
+    elif short and counts.different <= max(CATEGORIES, counts.known / 2):
         changes = {"type": "category", "others": counts.different > CATEGORIES}
     return column.model_copy(update=changes)
 
@@ -189,10 +133,12 @@ def guess_role(
     unique = counts.different == counts.rows > 1
     differs = counts.different > 0.9 * counts.rows  # an order may have several rows
     nearly = "" if unique else "nearly "
-    if not counts.known:
-        return "ignored", "has no values: it is ignored"
-    if counts.different == 1 and not column.missing:
-        return "ignored", "has one value only: it is ignored"
+    is_constant = counts.different == 1 and not column.missing
+    if is_constant or counts.nested == counts.known:
+        what = (
+            "one value only" if is_constant else "lists or structs" if counts.known else "no values"
+        )
+        return "ignored", f"has {what}: it is ignored"
     numeric = 2 * counts.numeric > counts.known
     is_text = column.type in ("text", "category")
     if (differs and named) or (unique and is_text and counts.length <= 64 and not numeric):
@@ -209,19 +155,24 @@ def guess_role(
 
 def oddities(role: Role, column: Column, counts: SimpleNamespace) -> Iterator[str]:
     """Yield what people should look at in a column."""
-    if role in ("id", "group"):
-        return
-    if column.type in ("category", "text") and 2 * counts.numeric > counts.known > counts.numbers:
+    is_number = column.type in ("number", "integer") and column.decimal == "."
+    is_text = column.type in ("text", "category")
+    if (is_number or is_text) and 2 * counts.numeric > counts.known > counts.numbers:
+        then = f"it is a {column.type} until all numbers are written as 1234.5"
+        then = f"rows with numbers beyond {LARGEST:g} are refused" if is_number else then
         yield (
             f"looks like numbers, but {counts.known - counts.numbers:,} of {counts.known:,} values "
-            f'are not, such as "{counts.odd}": it is a {column.type} until all numbers are written '
-            "as 1234.5; a text that means a missing value can be added to null_values"
+            f'are not, such as "{counts.odd}": {then}; a text that means a missing value can be '
+            "added to null_values"
         )
     if column.type == "number" and column.decimal == "." and counts.grouped == counts.known:
         yield 'has three digits after each point: if it separates thousands, add decimal = ","'
     if column.format:
-        others = "".join(f"; {also} would fit too" for also in counts.formats[1:2])
-        yield f"has dates as text, read as {column.format}{others}"
+        others = "".join(f"; {also or 'ISO 8601'} would fit too" for also in counts.formats[1:2])
+        kind = "numbers" if counts.numbers else "text"
+        yield f"has dates as {kind}, read as {column.format}{others}"
+    if column.type == "boolean" and counts.booleans < counts.known:
+        yield f'has {counts.different} spellings of true and false, such as "{counts.first}"'
     if column.type == "date" and not column.missing and role == "feature":
         yield "has a date in every row: if it says when a row was true, add --time for it"
     if column.type == "integer" and counts.zeros:
@@ -230,19 +181,18 @@ def oddities(role: Role, column: Column, counts: SimpleNamespace) -> Iterator[st
         yield f"has {counts.different:,} different values, of which {CATEGORIES} are listed"
 
 
-def about_target(values: DuckDBPyRelation, column: Column) -> tuple[str, list[str]]:
+def about_target(column: Column, counts: SimpleNamespace) -> tuple[str, list[str]]:
     """Return the positive class of two, and warnings about the target."""
     positive = ""
     warnings = []
-    counts = dict(values.aggregate("v, count(*)").limit(4).fetchall())
-    missing = counts.pop(None, 0)
-    if len(counts) == 2 and column.type in ("boolean", "category"):
-        rarer = min(counts, key=lambda name: (counts[name], name))
-        positive = next((name for name in counts if name.lower() in POSITIVE), rarer)
+    if counts.different == 2 and column.type in ("boolean", "category"):
+        rows = {value["v"]: value["k"] for value in counts.top}
+        rarer = min(rows, key=lambda name: (rows[name], name))
+        positive = next((name for name in rows if name.lower() in POSITIVE), rarer)
         if column.type == "boolean":
             positive = "true"
-        if counts[rarer] < (total := sum(counts.values()) + missing) / 20:
-            warnings.append(f"only {counts[rarer]:,} of {total:,} rows have the target {rarer}")
+        if rows[rarer] < counts.rows / 20:
+            warnings.append(f"only {rows[rarer]:,} of {counts.rows:,} rows have the target {rarer}")
     if column.missing:
         warnings.append(f"the target is missing in {column.missing:.2%} of the rows: left out")
     return positive, warnings

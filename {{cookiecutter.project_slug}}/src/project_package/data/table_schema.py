@@ -44,7 +44,8 @@ class Column(Frozen):
     decimal: Literal[".", ","] = "."
     """The decimal mark of numbers; with a comma, points separate thousands."""
     format: str = ""
-    """Of dates that the source has as text, such as `%d.%m.%Y`; empty for ISO 8601."""
+    """Of dates that the source has as text, such as `%d.%m.%Y` or `%d.%m.%Y | %m/%Y`, or as numbers
+    since 1970, `seconds` or `milliseconds`. ISO 8601 is read too."""
     parts: tuple[DatePart, ...] = ()
     """Of a date: the features that are made of it; `elapsed` counts days since 1970."""
     example: str | float | bool | None = None

@@ -24,23 +24,23 @@ class Violation:
 def violations_error(
     what: str, violations: Sequence[Violation], names: Mapping[str, str]
 ) -> UserError:
-    """Return the error that lists every broken rule, with example rows below each.
+    """Return the error that lists every broken rule, with example rows below.
+
+    Rules that the same rows break stand together, above these rows.
 
     `names` are those of the source, by our column names; columns without one have ours.
     """
-    lines = [f"{what} cannot be used; fix these rows in the source:"]
+    rules: dict[tuple[str, ...], list[str]] = {}
     for broken in violations:
         rows = "1 row breaks" if broken.rows == 1 else f"{broken.rows:,} rows break"
         source = names.get(broken.column, broken.column)
         column = source if source == broken.column else f'{broken.column} (your "{source}")'
-        lines.append(f"- {column} {broken.rule}: {rows} this rule")
-        for example in broken.examples[:SHOWN]:
-            values = (f"{names.get(n, n)}={_shown(value)}" for n, value in example.items())
-            lines.append(f"    {', '.join(values)}")
-    return UserError("\n".join(lines))
+        shown = tuple(_shown(example, names) for example in broken.examples[:SHOWN])
+        rules.setdefault(shown, []).append(f"- {column} {broken.rule}: {rows} this rule")
+    lines = (line for shown, broken_rules in rules.items() for line in (*broken_rules, *shown))
+    return UserError("\n".join([f"{what} cannot be used; fix these rows in the source:", *lines]))
 
 
-def _shown(value: object) -> str:
-    if value is None:
-        return "(missing)"
-    return repr(value) if isinstance(value, str) else str(value)
+def _shown(row: Mapping[str, object], names: Mapping[str, str]) -> str:
+    texts = {n: repr(v) if isinstance(v, str) else str(v) for n, v in row.items() if v is not None}
+    return "    " + ", ".join(f"{names.get(n, n)}={texts.get(n, '(missing)')}" for n in row)

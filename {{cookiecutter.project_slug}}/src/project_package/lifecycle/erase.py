@@ -67,8 +67,7 @@ def is_erased(project: Project, rows: pl.LazyFrame) -> pl.Expr:
         return condition  # without a list, no key is needed
     key, lines = _read_list(project)
     listed = {*lines[1:]}
-    kinds = {line.partition(" ")[2] for line in listed}
-    for kind in kinds & {*rows.collect_schema()}:
+    for kind in {line.partition(" ")[2] for line in listed} & {*rows.collect_schema()}:
         column = pl.col(kind).cast(pl.String).fill_null("")
         ids = rows.select(column.unique()).collect(engine="streaming").to_series()
         condition |= column.is_in([name for name in ids if _line(key, kind, name) in listed])

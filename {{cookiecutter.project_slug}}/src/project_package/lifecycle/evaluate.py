@@ -49,9 +49,7 @@ def evaluate(project: Project) -> Evaluation:
 
 
 def describe(
-    project: Project,
-    predicted: PredictedVersion,
-    evaluation: Evaluation | None = None,
+    project: Project, predicted: PredictedVersion, evaluation: Evaluation | None = None
 ) -> Document:
     """Return what report and card say; score the test rows unless the evaluation is known."""
     training = project.training

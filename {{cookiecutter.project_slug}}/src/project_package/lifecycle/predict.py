@@ -1,7 +1,7 @@
 """predict: predict a file of raw rows with the champion."""
 
 from pathlib import Path
-from uuid import uuid4
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -27,12 +27,10 @@ def predict(project: Project, source: Path, target: Path) -> int:
         predictions = project.load(bundle).predict(rows)
         table = pl.DataFrame(dict(training.batch_table(rows, predictions)))
         progress(0.9)
-        temporary = target.with_name(f".{target.name}-{uuid4().hex}")
-        try:
+        with TemporaryDirectory(prefix=".predict-", dir=target.absolute().parent) as folder:
+            complete = Path(folder) / target.name
             write = table.write_csv if target.suffix == ".csv" else table.write_parquet
-            write(temporary)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+            write(complete)
+            complete.replace(target)
     project.console.print(f"{target} has {length(rows):,} predictions of version {version}.")
     return length(rows)

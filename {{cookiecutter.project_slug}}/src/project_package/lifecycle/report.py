@@ -59,8 +59,7 @@ class Document:
 
 def render(document: Document) -> str:
     """Render the report as HTML; the same document gives the same text."""
-    pictures = [(figure, svg(figure)) for figure in document.figures]
-    return _fill("report.html", document, figures=pictures)
+    return _fill("report.html", document, figures=[(f, svg(f)) for f in document.figures])
 
 
 def card(document: Document) -> str:

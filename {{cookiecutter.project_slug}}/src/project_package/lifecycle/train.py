@@ -158,8 +158,7 @@ def check_bundle(
     files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = Bundle(files, manifest)
     loaded = project.load(bundle).predict(compared)
-    expected = finished.predict(compared)
-    parity = gate.parity(loaded, expected, project.training.export_differs)
+    parity = gate.parity(loaded, finished.predict(compared), project.training.export_differs)
     verdict = gate.same_answers(parity, params.promote, checks)
     if not verdict.passed:
         raise GateRefused(f"The bundle of {manifest.candidate} is not its fitted model: {verdict}.")

@@ -57,8 +57,7 @@ def create_app(
     app.state.metrics = services.metrics
     app.state.champion = champion
     app.state.keys = services.keys
-    thread = services.predictions.thread if task.slow_requests else None
-    app.state.bodies = Bodies(settings, thread)
+    app.state.bodies = Bodies(settings, services.predictions.thread if task.slow_requests else None)
 
     _add_routes(app, services)
     for kind in (Unavailable, ModelError):

@@ -208,10 +208,8 @@ def verify(served: ServedModel) -> float:
             responses = task.to_responses(rows, served.predict(rows))
             seconds = time.perf_counter() - start
     except ModelError as error:
-        reason = f"Version {served.version} cannot answer its examples: {error}"
-        raise UserError(reason) from error
-    pairs = zip(responses, examples, strict=True)
-    for number, (response, example) in enumerate(pairs, 1):
+        raise UserError(f"Version {served.version} cannot answer its examples: {error}") from error
+    for number, (response, example) in enumerate(zip(responses, examples, strict=True), 1):
         if not is_close(response.model_dump(mode="json"), example["response"]):
             raise UserError(
                 f"Version {served.version} gives another answer to its example {number}."

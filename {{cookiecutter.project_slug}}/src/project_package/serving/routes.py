@@ -214,8 +214,7 @@ def document(app: FastAPI, task: Task) -> None:
             for operation in operations.values():
                 if app.state.keys and operation["tags"] != [HEALTH]:
                     operation["security"] = [{name: []} for name in SCHEMES]
-                body = operation.get("requestBody", {"content": {}})
-                for content in body["content"].values():
+                for content in operation.get("requestBody", {"content": {}})["content"].values():
                     described["components"]["schemas"] |= content["schema"].pop("$defs", {})
         return described
 

@@ -83,8 +83,7 @@ def read_columns(problem: Problem, table: pl.DataFrame) -> Columns:
         names = table[problem.target].cast(pl.String)
         if OTHER in problem.classes:
             names = names.set(~names.is_in(problem.classes), OTHER)
-        codes = names.cast(pl.Enum(problem.classes))
-        target = codes.to_physical().cast(pl.Int64).to_numpy()
+        target = names.cast(pl.Enum(problem.classes)).to_physical().cast(pl.Int64).to_numpy()
     return {**rows, problem.target: target}
 
 
@@ -101,11 +100,8 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     identifiers = problem.table.of_role("id", "group")
     required = [name for name in problem.requested if name not in identifiers]
     optional = [n for n in (*identifiers, problem.column_of("time")) if n and n not in required]
-    listed = problem.table.columns.items()
-    columns = {name: column for name, column in listed if name in (*required, *optional)}
-    renamed = {
-        name: source_name for name, source_name in params.data.columns.items() if name in columns
-    }
+    columns = {n: c for n, c in problem.table.columns.items() if n in (*required, *optional)}
+    renamed = {name: own for name, own in params.data.columns.items() if name in columns}
     data = params.data.with_source(source).model_copy(update={"columns": renamed})
     schema = problem.table.model_copy(update={"columns": columns})
     checks = rules({name: columns[name] for name in required}, limits=False)
@@ -147,9 +143,7 @@ def examples(problem: Problem, _: Path, rows: Columns, count: int) -> list[BaseM
 
 def batch_table(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
     """Return the columns of the file of predictions: ids, group and time, then the answers."""
-    identifiers = {
-        name: rows[name] for name in problem.table.of_role("id", "group") if name in rows
-    }
+    identifiers = {n: rows[n] for n in problem.table.of_role("id", "group") if n in rows}
     if (time := problem.column_of("time")) in rows:
         identifiers[time] = rows[time].astype("datetime64[ms]")
     if problem.classes:
@@ -158,7 +152,5 @@ def batch_table(problem: Problem, rows: Columns, predictions: Columns) -> Column
             answers[f"probability {name}"] = share
     else:
         answers = {name: predictions[name] for name in ("prediction", "low", "high")}
-    renamed = {
-        f"own {name}" if name in answers else name: values for name, values in identifiers.items()
-    }
+    renamed = {f"own {n}" if n in answers else n: ids for n, ids in identifiers.items()}
     return {**renamed, **answers}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -12,6 +13,7 @@ from duckdb import DuckDBPyRelation
 
 from ..data.completejourney import PURCHASES
 from ..data.import_rows import open_duckdb
+from ..data.open_files import CSV_ENDINGS, decoded, find_files
 from ..data.profile import Profile, profile
 from ..data.table_rules import cleaned
 from ..data.table_schema import SCHEMA, DatePart, Role, Schema
@@ -64,7 +66,8 @@ def propose(
     before = read_params(TabularParams, params).data
     is_query = QUERY.match(options.source)
     source = {"source": "sql", "query": options.source} if is_query else {"source": options.source}
-    data = before.model_copy(update={**source, "target": options.target, "columns": {}})
+    source |= {"target": options.target, "encoding": encoding_of(options.source, before.encoding)}
+    data = before.model_copy(update={**source, "columns": {}})
     described = look(data, options)
     yield from (f"- {warning}" for warning in described.warnings)
     if described.schema.columns[options.target].others and not options.merge_rare:
@@ -92,18 +95,33 @@ def propose(
     yield f"Features in {SCHEMA}: {features}. Review it, then run `ml pipeline`."
 
 
+def encoding_of(source: str, before: str) -> str:
+    """Return the first of likely encodings that all CSV files have; empty for UTF-8."""
+    paths = [] if source == PURCHASES or QUERY.match(source) else find_files(source)
+    texts = [path for path in paths if path.name.lower().endswith(CSV_ENDINGS)]
+    for codec in ("utf-8-sig", before, "utf-16", "cp1252"):
+        with suppress(UnicodeError, LookupError):
+            for stream in (decoded(path, codec) for path in texts):
+                while stream.read(2**20):
+                    pass
+            return codec.replace("utf-8-sig", "")
+    return "latin-1"
+
+
 def look(data: TabularData, options: SchemaOptions) -> Profile:
     """Profile the table of a source."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "text.parquet"
         copy_source(data, None, path)
         with open_duckdb(Path(folder), data.duckdb_mib) as duck:
-            table = duck.read_parquet(str(path))
+            table = duck.read_parquet(str(path)).create_view("own")
             named = [options.target, *options.roles, *options.classes]
             require_known("ml schema", named, "a column of the table", table.columns)
             described = profile(
-                table, options.target, options.roles, options.classes, options.merge_rare
+                duck, options.target, options.roles, options.classes, options.merge_rare
             )
+            if codec := data.encoding:
+                described.warnings.append(f"data.encoding is {codec}: check letters such as ä")
             return without_leaks(with_date_parts(described, table), table, options.target)
 
 
@@ -158,8 +176,12 @@ def params_text(text: str, data: TabularData, is_first: bool, schema: Schema) ->
     """
     document = tomlkit.parse(text)
     section = document.setdefault("data", tomlkit.table())
-    for name in ("source", "target", "positive", *(["query"] if data.query else [])):
-        section[name] = getattr(data, name)
+    values = data.model_dump(
+        include={"source", "target", "positive", "query", "encoding", "columns"}
+    )
+    for name, value in values.items():
+        if name in section or value != TabularData.model_fields[name].default:
+            section[name] = value
     if is_first and "decide" in document:
         document["decide"] |= Decide().model_dump(include={"false_positive", "false_negative"})
     if is_first and schema.of_role("time"):
