@@ -26,6 +26,7 @@ from tabular.tables import bundle_of
 from project_package.bundle import Bundle
 from project_package.contract.task import predict_requests
 from project_package.contract.training import Outcome
+from project_package.data.table_schema import read_schema
 from project_package.errors import UserError
 
 

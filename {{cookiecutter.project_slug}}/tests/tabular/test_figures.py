@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Canvas
 from tabular.tables import params, problem, rows
 
 from project_package.columns import Columns
+from project_package.contract.training import Figure
 from project_package.tabular.figures import figures, importance, summary, thresholds
 from project_package.tabular.metrics import find_metrics
 from project_package.tabular.models import candidates
@@ -67,14 +68,21 @@ def test_most_important_features_are_those_that_decide(target: str) -> None:
     assert widths[-1] > 5 * abs(widths[0])
 
 
+def drawn_table(figure: Figure) -> dict[tuple[int, int], Any]:
+    """Return the texts of a table that a figure draws, by line and column."""
+    axes: Any = Canvas().add_subplot()
+    figure.draw(axes)
+    (table,) = axes.tables
+    return {place: cell.get_text() for place, cell in sorted(table.get_celld().items())}
+
+
 def test_thresholds_have_alarms_found_missed_and_cost() -> None:
     chances = np.linspace(1, 0, 100)
     target = (np.arange(100) % 20 < 8).astype(int)  # 40 rows, of which 8 are among the first 20
     model = {"probabilities": np.stack([1 - chances, chances], 1), "prediction": chances > 0.8}
     decide = Decide(false_positive=1, false_negative=5)
-    axes: Any = Canvas().add_subplot()
-    thresholds(decide, target, model).draw(axes)
-    texts = [text.get_text() for text in axes.texts]
+    cells = drawn_table(thresholds(decide, target, model))
+    texts = [text.get_text() for text in cells.values()]
     assert texts[:5] == ["flagged from", "alarms", "found", "missed", "cost"]
     assert [line[1:] for line in zip(*[iter(texts[5:])] * 5, strict=True)] == [
         ("5", "5", "35", "175"),
@@ -83,16 +91,15 @@ def test_thresholds_have_alarms_found_missed_and_cost() -> None:
         ("40", "16", "24", "144"),
         ("80", "32", "8", "88"),
     ]
-    bold = [text.get_text() for text in axes.texts if text.get_weight() == 700]
+    bold = [text.get_text() for text in cells.values() if text.get_weight() == "bold"]
     assert bold == ["0.808", "20", "8", "32", "172"]
 
 
 def test_thresholds_of_a_model_without_an_alarm_start_from_the_positive_rows() -> None:
     chances = np.linspace(0.4, 0, 100)
     model = {"probabilities": np.stack([1 - chances, chances], 1), "prediction": chances > 1}
-    axes: Any = Canvas().add_subplot()
-    thresholds(Decide(), (chances > 0.32).astype(int), model).draw(axes)
-    texts = [text.get_text() for text in axes.texts]
+    cells = drawn_table(thresholds(Decide(), (chances > 0.32).astype(int), model))
+    texts = [text.get_text() for text in cells.values()]
     assert texts[5:10] == ["1", "0", "0", "20", "20"]
     assert texts[11::5] == ["5", "10", "40", "80"]
 

@@ -130,30 +130,26 @@ def tried(one: Candidate, count: int) -> list[Hyperparameters]:
         trial = study.ask()
         assert one.space
         trial.set_user_attr("settings", one.space(trial))
-        study.tell(trial, 0 if number == 2 else 1)
+        study.tell(trial, float(number % 7 != 2))
     return [trial.user_attrs["settings"] for trial in study.trials]
 
 
+@pytest.mark.parametrize("absolute", [True, False])
 @pytest.mark.parametrize("name", ["hist_gradient_boosting", "xgboost"])
-def test_variants_are_tried_first_and_the_best_one_after(name: str) -> None:
-    one = next(c for c in candidates(problem("spent"), absolute=True) if c.name == name)
-    (loss,) = one.start.keys() - {e.name: e for e in ESTIMATORS}[name].start.keys()
-    found = tried(one, 6)
+def test_variants_are_tried_first_and_the_best_one_after(name: str, absolute: bool) -> None:
+    one = next(c for c in candidates(problem("spent"), absolute) if c.name == name)
+    loss = "loss" if name == "hist_gradient_boosting" else "objective"
+    found = tried(one, 7)
     assert found[0] == one.start
-    assert len({f["learning_rate"] for f in found[:3]}) == 1
     variants = [(loss in f, "after_linear" in f) for f in found]
-    assert variants[:3] == [(True, False), (False, False), (True, True)]
-    assert variants[3:] == [(True, True)] * 3
-    assert len({f["learning_rate"] for f in found[3:]}) == 3
-
-
-def test_logarithm_is_tried_where_no_value_is_negative() -> None:
-    for least, count in ((None, 0), (-1, 0), (0, 3)):
-        spent = COLUMNS["spent"].model_copy(update={"min": least})
-        found = find_problem(Schema(columns={**COLUMNS, "spent": spent}), "spent")
-        logs = [s for c in candidates(found, absolute=True)[1:] for s in tried(c, 3)]
-        assert sum("log_target" in settings for settings in logs[:9]) >= count
-        assert any("log_target" in settings for settings in logs) is bool(count)
+    expected = [(True, False), (False, False), (True, True), (False, True)] if absolute else []
+    expected = expected or [(False, False), (False, True)]
+    count = len(expected)
+    assert variants[:count] == expected
+    assert len({f["learning_rate"] for f in found[:count]}) == 1
+    best = expected[2] if absolute else (False, False)
+    assert variants[count:] == [best] * (7 - count)
+    assert len({f["learning_rate"] for f in found[count:]}) == 7 - count
 
 
 def test_classes_have_no_variants() -> None:
@@ -161,28 +157,26 @@ def test_classes_have_no_variants() -> None:
         assert all(settings.keys() == one.start.keys() for settings in tried(one, 3))
 
 
-@pytest.mark.parametrize("log", [False, True])
-def test_trees_after_a_linear_model_follow_a_straight_line(log: bool) -> None:
-    line = TRAIN["since"] / 100 + (TRAIN["class"] == "plus")
-    new = TEST["since"] / 100 + (TEST["class"] == "plus")
+def test_trees_after_a_linear_model_follow_a_straight_line() -> None:
+    line, new = (t["since"] / 100 + (t["class"] == "plus") for t in (TRAIN, TEST))
     one = candidate("hist_gradient_boosting", "spent")
     errors = []
     for after in (False, True):
-        settings = {**one.start, "after_linear": after, "log_target": log}
-        fitted = one.fit({**TRAIN, "spent": np.expm1(line) if log else line}, settings, 7)
+        fitted = one.fit({**TRAIN, "spent": line}, {**one.start, "after_linear": after}, 7)
         assert parity(loaded(fitted).predict(TEST), fitted.predict(TEST)).largest_difference < 1e-5
-        predicted = fitted.predict(TEST)["prediction"]
-        errors.append(np.mean(np.abs(predicted - (np.expm1(new) if log else new))))
+        errors.append(np.mean(np.abs(fitted.predict(TEST)["prediction"] - new)))
     assert errors[1] < 0.5 * errors[0]
 
 
-def test_categories_that_are_not_listed_help_trees() -> None:
+@pytest.mark.parametrize("others", [True, False])
+def test_categories_with_many_values_help_trees(others: bool) -> None:
     random = np.random.default_rng(3)
     names = np.array([f"shop {n}" for n in range(60)], object)
     codes = random.integers(0, 60, 2400)
     table = {name: np.resize(values, 2400) for name, values in TRAIN.items()}
     table |= {"class": names[codes], "left": (codes % 2).astype(np.int64)}
-    column = COLUMNS["class"].model_copy(update={"others": True})
+    listed = ("shop 0",) if others else tuple(names)
+    column = COLUMNS["class"].model_copy(update={"others": others, "categories": listed})
     found = find_problem(Schema(columns={**COLUMNS, "class": column}), "left")
     for one in candidates(found)[2:]:
         fitted = one.fit(take(table, np.arange(2000)), one.start, 7)

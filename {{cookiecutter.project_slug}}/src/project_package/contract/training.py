@@ -1,7 +1,7 @@
 """What the lifecycle adds to the contract: how a use case is trained, scored and described."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -231,9 +231,9 @@ class Training:
     MLflow model name them."""
     search_metric: Metric | None = None
     """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
-    combine: Callable[[Sequence[Fold], Metric, Sequence[Choice]], Sequence[Choice]] = lambda *_: ()
-    """Return what combines candidates, such as their mean, with its score on the folds (folds,
-    metric of the search, best settings of each candidate): it can be better than each of them."""
+    combine: Callable[[Sequence[Fold], Metric, Sequence[Choice]], Iterable[Choice]] = lambda *_: ()
+    """Combine candidates, such as by their mean, and score that on the folds (folds, metric of the
+    search, best settings of each candidate): it can be better than each of them."""
     finish: Callable[[Any, Any, Columns, Outcome], Fitted] = lambda _, fitted, *__: fitted
     """Add what decisions need, a profile or a threshold: (params, fitted, training rows, outcome of
     the validation rows of all folds)."""

@@ -127,7 +127,7 @@ def open_duckdb(scratch: Path, memory_limit_mib: int) -> Iterator[DuckDBPyConnec
         "autoinstall_known_extensions": False,  # no network
     }
     with duckdb.connect(config=options) as connection:
-        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        connection.execute("SET TimeZone = 'UTC'")
         yield connection
 
 

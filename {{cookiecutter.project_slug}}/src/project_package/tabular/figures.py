@@ -78,7 +78,7 @@ def thresholds(decide: Decide, target: Values, model: Columns) -> Figure:
     counts = np.array([0.25, 0.5, 2, 4]) * (chosen or np.sum(target))
     places = counts.astype(int).clip(1, len(target)) - 1
     masks = [chances >= least for least in -np.sort(-chances)[places]]
-    cells = [["flagged from", "alarms", "found", "missed", "cost"]]
+    cells = []
     for flagged in sorted([model["prediction"] == 1, *masks], key=np.sum):
         missed = np.sum(target > flagged)
         cost = decide.false_negative * missed + decide.false_positive * np.sum(flagged > target)
@@ -87,10 +87,12 @@ def thresholds(decide: Decide, target: Values, model: Columns) -> Figure:
         cells.append([f"{value:,.6g}" for value in line])
 
     def draw(axes: Any) -> None:
-        for (line, column), text in np.ndenumerate(cells):
-            is_chosen = cells[line][1] == f"{chosen:,}"
-            axes.text(column, -line, text, weight=700 if is_chosen else 400, ha="right")
-        axes.set(xlim=(-0.8, 4.2), ylim=(-5.4, 0.6))
+        header = ["flagged from", "alarms", "found", "missed", "cost"]
+        table = axes.table(cells, colLabels=header, loc="center", edges="horizontal")
+        for (line, _), cell in table.get_celld().items():
+            is_chosen = line and cells[line - 1][1] == f"{chosen:,}"
+            cell.set_text_props(weight="bold" if is_chosen else "normal")
+        table.scale(1, 2)
         axes.set_axis_off()
 
     caption = "Test rows by the lowest flagged probability, with costs of [decide]; bold: chosen."

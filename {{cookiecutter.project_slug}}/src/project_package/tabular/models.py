@@ -12,13 +12,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import (
-    MinMaxScaler,
-    OneHotEncoder,
-    OrdinalEncoder,
-    StandardScaler,
-    TargetEncoder,
-)
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler, TargetEncoder
 from threadpoolctl import threadpool_limits
 
 from ..columns import Columns
@@ -27,12 +21,13 @@ from ..thresholds import least_cost_threshold
 from .date_parts import part_columns
 from .decide_and_explain import Details
 from .estimators import ESTIMATORS, LINEAR, Estimator
-from .fitted import Fitted, Member, to_table
+from .fitted import Fitted, to_table
 from .params import Decide, TabularParams
 from .problem import Problem
 
 ONE_HOT = 12  # trees get a column for each value of a category with up to 12
 ELAPSED = ("elapsed",)
+AFTER_LINEAR = "after_linear"  # a setting
 BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most
 ROWS_A_BIN = 200  # at least, if there is more than one group
 
@@ -50,22 +45,19 @@ def coarsen(values: NDArray[np.float64]) -> NDArray[np.float32]:
 def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
     """Return the encoding of numbers and categories, by their positions in the table.
 
-    Trees get the mean of the target for each value of a category that may have values which are not
-    listed, fitted within folds (Micci-Barreca 2001); and not the time that has passed, of which all
-    new rows have more than those of training.
+    Trees get the mean of the target for each value of a category with many values, fitted within
+    folds (Micci-Barreca 2001); and not the time that has passed, of which all new rows have more
+    than those of training.
     """
     first = len(problem.numbers)
     parts = part_columns(problem.table)
-    numbers = [n for n, name in enumerate(problem.numbers) if parts.get(name, "")[1:] != ELAPSED]
     columns = [problem.inputs[name] for name in problem.categories]
-    known = [["", *column.categories] for column in columns]
-    means = [n for n, column in enumerate(columns) if column.others]
-    few = [n for n, values in enumerate(known) if len(values) <= ONE_HOT and n not in means]
-    if how == "scaled":
-        numbers = list(range(first))
-        means = []
-        few = list(range(len(columns)))
-    many = [n for n in range(len(columns)) if n not in (*few, *means)]
+    numbers = list(range(first))
+    few = list(range(len(columns)))
+    if how != "scaled":
+        numbers = [n for n in numbers if parts.get(problem.numbers[n], "")[1:] != ELAPSED]
+        few = [n for n in few if len(columns[n].categories) <= ONE_HOT and not columns[n].others]
+    many = [first + n for n in range(len(columns)) if n not in few]
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     clipped = MinMaxScaler(clip=True)  # else a value far out of range decides alone
     scalers = {
@@ -74,15 +66,9 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
         "scaled": make_pipeline(imputer, clipped, StandardScaler()),
     }
     one_hot = OneHotEncoder(
-        categories=[known[n] for n in few],
+        categories=[["", *columns[n].categories] for n in few],
         handle_unknown="ignore",
         sparse_output=False,
-        dtype=np.float32,
-    )
-    ordinal = OrdinalEncoder(
-        categories=[known[n] for n in many],
-        handle_unknown="use_encoded_value",
-        unknown_value=-1,
         dtype=np.float32,
     )
     kind = "continuous" if problem.kind == "regression" else problem.kind
@@ -90,47 +76,36 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
     steps = [
         ("numbers", scalers[how], numbers),
         ("one_hot", one_hot, [first + n for n in few]),
-        ("ordinal", ordinal, [first + n for n in many]),
-        ("means", TargetEncoder(target_type=kind, cv=folds), [first + n for n in means]),
+        ("means", TargetEncoder(target_type=kind, cv=folds), many),
     ]
     return ColumnTransformer([step for step in steps if step[2]])
 
 
-def fit_member(
-    problem: Problem, estimator: Estimator, rows: Columns, settings: Hyperparameters, seed: int
-) -> Member:
-    """Fit an estimator with its settings, and those of `variants`."""
-    known = dict(settings)
-    log = bool(known.pop("log_target", False))
-    after_linear = known.pop("after_linear", False)
-    kind = estimator.classifier if problem.classes else estimator.regressor
-    model = kind(**known)
-    if "random_state" in model.get_params():
-        model.set_params(random_state=seed)
-    numbers = {name: coarsen(rows[name]) for name in problem.numbers}
-    table = to_table(problem, {**rows, **numbers})
-    target = np.log1p(rows[problem.target]) if log else rows[problem.target]
-    pipelines = [make_pipeline(preprocessing(problem, estimator.preprocessing, seed), model)]
-    if after_linear:
-        linear = LINEAR.regressor(**LINEAR.start)
-        pipelines.insert(0, make_pipeline(preprocessing(problem, "scaled", seed), linear))
-    with threadpool_limits(limits=1):  # two threads took 1.7 s for 4,600 rows, one takes .2 s
-        for pipeline in pipelines:
-            pipeline.fit(table, target)
-            if not problem.classes:
-                target = target - pipeline.predict(table)
-    return Member(tuple(pipelines), log=log)
-
-
 def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candidate:
     """Return the candidate of an estimator; `absolute`: the absolute error decides."""
+    kind = estimator.classifier if problem.classes else estimator.regressor
     tried = variants(problem, estimator, absolute)
     start = {**estimator.start, **tried[0]}
     space = partial(suggest, estimator.space, estimator.start, tried) if estimator.space else None
 
     def fit(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Fitted:
-        member = fit_member(problem, estimator, rows, settings, seed)
-        fitted = Fitted((member,), Details(problem=problem, typical={}))
+        known = dict(settings)
+        steps = []
+        if known.pop(AFTER_LINEAR, False):
+            linear = LINEAR.regressor(**LINEAR.start)
+            steps.append(make_pipeline(preprocessing(problem, "scaled", seed), linear))
+        model = kind(**known)
+        if "random_state" in model.get_params():
+            model.set_params(random_state=seed)
+        steps.append(make_pipeline(preprocessing(problem, estimator.preprocessing, seed), model))
+        numbers = {name: coarsen(rows[name]) for name in problem.numbers}
+        table = to_table(problem, {**rows, **numbers})
+        target = rows[problem.target]
+        with threadpool_limits(limits=1):  # two threads took 1.7 s for 4,600 rows, one takes .2 s
+            for step in steps:
+                step.fit(table, target)
+                target = target if problem.classes else target - step.predict(table)
+        fitted = Fitted((tuple(steps),), Details(problem=problem, typical={}))
         if settings == start:  # the first trial: fail before the search, not after it
             fitted.files()
         return fitted
@@ -139,18 +114,15 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
 
 
 def variants(problem: Problem, estimator: Estimator, absolute: bool) -> list[Hyperparameters]:
-    """Return settings to try beside those of the estimator: one for classes, which adds nothing.
+    """Return what is added to the settings of an estimator: for classes, nothing.
 
-    `after_linear` fits the errors of a linear model, since trees need many splits for a straight
-    line; `log_target` fits log(1 + value), where the absolute error decides.
+    On new rows, the squared error as loss can have the smaller absolute error. After a linear model
+    is fitted, trees that fit its errors need fewer splits for a straight line.
     """
-    if problem.classes or not estimator.space:
+    if problem.classes or estimator.preprocessing != "raw":
         return [{}]
-    least = problem.table.columns[problem.target].min
-    log = {"log_target": True} if absolute and least is not None and least >= 0 else {}
     loss = estimator.absolute if absolute else {}
-    trees = estimator.preprocessing == "raw"
-    tried = [loss, log, {**loss, "after_linear": True}] if trees else [{}, log]
+    tried: list[Hyperparameters] = [loss, {}, {**loss, AFTER_LINEAR: True}, {AFTER_LINEAR: True}]
     return [settings for n, settings in enumerate(tried) if settings not in tried[:n]]
 
 

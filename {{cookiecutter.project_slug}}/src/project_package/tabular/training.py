@@ -11,7 +11,7 @@ from ..contract.training import Training
 from ..data.table_schema import SCHEMA, read_schema
 from . import dataset, figures, metrics
 from .about import about
-from .average import average
+from .average import averages
 from .decide_and_explain import DETAILS, Details
 from .models import candidates, finish
 from .params import TabularParams
@@ -57,7 +57,7 @@ def make_training(params: TabularParams, root: Path) -> Training:
         batch_table=partial(dataset.batch_table, problem),
         examples=partial(dataset.examples, problem),
         search_metric=next(metric for metric in scores if metric.name == searched),
-        combine=partial(average, problem, params.seed),
+        combine=partial(averages, problem, params.seed),
         finish=finish,
         periods=partial(metrics.periods, problem),
         pooled=True,
