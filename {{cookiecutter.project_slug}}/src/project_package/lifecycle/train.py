@@ -57,7 +57,7 @@ def train(project: Project) -> int:
                 f"The data set {dataset.digest} has no column {error}: when features have changed, "
                 "run `ml data` again."
             ) from error
-        choices += training.combine(splits.folds, metric, choices)
+        choices += [*training.combine(splits.folds, metric, choices)]
         best = max(choices, key=lambda c: metric.gain(c.score, 0.0))
         log_choice(best, metric.name)
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
