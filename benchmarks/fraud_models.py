@@ -85,6 +85,6 @@ BOOK = [Entry(name, len(BOOK_INPUTS), 7, of_book(model)) for name, model in BOOK
 OURS = [
     Entry(candidate.name, len(INPUTS), days, of_program(candidate))
     for candidate in CANDIDATES
-    for days in (7, 28)
+    for days in (7, 21)
 ]
 ORACLE = Entry("oracle", 0, 0, lambda _: lambda week: week["oracle"])

@@ -27,7 +27,7 @@ from project_package.fraud.schemas import PastPayment, Payment
 from project_package.fraud.simulator import simulate
 from project_package.fraud.split import split
 
-DAYS = 75
+DAYS = 89
 SIMULATED = {"customers": 150, "terminals": 300, "days": DAYS, "seed": 5}
 RAW = list(Payment.model_fields)
 
@@ -63,7 +63,7 @@ def test_no_training_label_is_younger_than_the_delay(splits: Splits) -> None:
 
 def test_splits_have_the_days_that_parameters_say(splits: Splits) -> None:
     assert np.unique(splits.test["day"]).size == 28
-    assert np.unique(splits.train["day"]).size == 7
+    assert np.unique(splits.train["day"]).size == 21
     assert all(np.unique(fold.valid["day"]).size == 7 for fold in splits.folds)
     assert len({fold.valid["day"].max() for fold in splits.folds}) == len(splits.folds)
 
@@ -82,10 +82,10 @@ def test_leaves_out_cards_known_as_compromised(folder: Path, splits: Splits) -> 
 
 
 def test_too_few_days_say_how_many_are_needed(folder: Path) -> None:
-    splits = [{"train_days": days, "folds": 3} for days in (12, 13)]
+    splits = [{"train_days": days, "folds": 3} for days in (26, 27)]
     enough, more = (FraudParams.model_validate({"name": "tiny", "split": s}) for s in splits)
-    assert np.unique(split(enough, folder).folds[-1].train["day"]).size == 12
-    with pytest.raises(UserError, match=f"covers {DAYS} days and these splits need 76: lower"):
+    assert np.unique(split(enough, folder).folds[-1].train["day"]).size == 26
+    with pytest.raises(UserError, match=f"covers {DAYS} days and these splits need 90: lower"):
         split(more, folder)
 
 

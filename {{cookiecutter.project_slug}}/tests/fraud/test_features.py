@@ -70,7 +70,13 @@ def test_outlier_does_not_move_the_typical_amount() -> None:
     columns = one_card(10, 10, 10, 10, 100, 10, 12)
     assert columns["customer_typical_amount"][5] == 10
     assert columns["amount_over_typical"][4] == 10
-    assert columns["customer_outliers_3d"].tolist() == [0, 0, 0, 0, 1, 1, 1]
+
+
+def test_excess_grows_with_the_amount_to_a_limit() -> None:
+    small, large = (one_card(*[10] * 7, amount, 10) for amount in (30, 1_000))
+    assert small["amount_over_typical"][7] == np.float32(2.4)  # 30 over 12.5
+    assert small["customer_excess_3d"].tolist()[7:] == [np.float32(0.4)] * 2
+    assert large["customer_excess_3d"].tolist()[7:] == [4] * 2
 
 
 def test_mean_amount_of_frauds_counts_known_frauds_only() -> None:

@@ -51,7 +51,7 @@ from project_package.fraud.task import HISTORY, history_features
 from project_package.fraud.task import request_history, request_rows
 from project_package.state.open_store import open_store
 
-data = {"customers": 100, "terminals": 200, "days": 75, "seed": 5}
+data = {"customers": 100, "terminals": 200, "days": 89, "seed": 5}
 params = FraudParams.model_validate({"name": "x", "data": data})
 load_data(params, Path(), lambda _: None)
 compute_features(params, Path(), lambda _: None)
@@ -124,7 +124,7 @@ async def post(request: Request) -> None:
 
 
 client = TestClient(app)
-small = {"customers": 100, "terminals": 200, "days": 75, "seed": 5}
+small = {"customers": 100, "terminals": 200, "days": 89, "seed": 5}
 params = FraudParams.model_validate({"name": "x", "data": small})
 Path("data").mkdir()
 Path("own").mkdir()

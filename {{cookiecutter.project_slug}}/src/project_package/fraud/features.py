@@ -3,10 +3,10 @@
 Fifteen are the inputs of the published baseline (Le Borgne et al. 2022, chapter 3): the amount,
 the time, how often and how much the card paid lately, and how often payments at the terminal
 turned out to be fraud. The others describe behaviour: how the amount compares with what is typical
-of the card, how many amounts of the card were far from typical, whether the latest known payments
-at the terminal are an unbroken run of frauds, and how large the frauds at the terminal are: a
-single large fraud is more likely that of a stolen card than of a compromised terminal. A label is
-known seven days after the payment, so no window over labels ends later than that.
+of the card, how far recent amounts of the card exceed it, whether the latest known payments at the
+terminal are an unbroken run of frauds, and how large the frauds at the terminal are: a single large
+fraud is more likely that of a stolen card than of a compromised terminal. A label is known seven
+days after the payment, so no window over labels ends later than that.
 """
 
 from collections.abc import Iterable
@@ -67,7 +67,7 @@ FEATURES: tuple[Feature, ...] = (
     _card("customer_count_30d", "payments of the card", "count", 30),
     _card("customer_mean_30d", "mean amount of the card", "mean", 30, "amount"),
     # Two rounds, because frauds raise a plain mean: amounts far above the mean of the last week do
-    # not count in the typical amount, and amounts far above the typical amount are outliers.
+    # not count in the typical amount, and only amounts above twice the typical amount are excess.
     Derived(
         "is_ordinary",
         "amount up to 2.5 times the card's mean of 7 d",
@@ -91,14 +91,16 @@ FEATURES: tuple[Feature, ...] = (
         lambda amount, usual: np.where(usual > 0, amount / np.where(usual > 0, usual, 1), 1),
         ("amount", "customer_typical_amount"),
     ),
+    # Graded: three times the typical amount is weak evidence, six times strong. The limit lets no
+    # single payment count as much as several.
     Derived(
-        "is_outlier",
-        "amount above 3 times the card's typical amount",
-        lambda ratio: ratio > 3,
+        "excess",
+        "amount over the typical amount, less 2; from 0 to 4",
+        lambda ratio: np.clip(ratio - 2, 0, 4),
         ("amount_over_typical",),
     ),
-    _card("customer_outliers_3d", "payments far above the typical amount", "sum", 3, "is_outlier"),
-    _card("customer_outliers_7d", "payments far above the typical amount", "sum", 7, "is_outlier"),
+    _card("customer_excess_3d", "how far amounts exceed twice the typical", "sum", 3, "excess"),
+    _card("customer_excess_7d", "how far amounts exceed twice the typical", "sum", 7, "excess"),
     _terminal("terminal_count_1d", "payments at the terminal", "count", 1, None),
     _terminal("terminal_risk_1d", "share of frauds at the terminal", "mean", 1),
     _terminal("terminal_count_7d", "payments at the terminal", "count", 7, None),
@@ -127,7 +129,7 @@ RAW = tuple(dict.fromkeys(name for f in FEATURES for name in f.inputs if name no
 """The raw columns that features read."""
 
 # Features that only other features read; every other one is an input of the model.
-_STEPS = {"is_ordinary", "ordinary_amount", "ordinary_count_30d", "ordinary_sum_30d", "is_outlier"}
+_STEPS = {"is_ordinary", "ordinary_amount", "ordinary_count_30d", "ordinary_sum_30d", "excess"}
 _STEPS |= {"fraud_amount", "fraud_amount_30d"}
 DESCRIPTIONS = {"amount": "amount of the payment"} | {
     feature.name: feature.description for feature in FEATURES if feature.name not in _STEPS

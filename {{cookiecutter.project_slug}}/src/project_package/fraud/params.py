@@ -22,7 +22,7 @@ class Data(SourceParams):
 class Split(Frozen):
     """Days of training and weeks of test, the newest last; labels arrive a week late."""
 
-    train_days: int = Field(default=7, ge=7, description="days of rows to fit on")
+    train_days: int = Field(default=21, ge=7, description="days of rows to fit on")
     folds: int = Field(default=2, ge=1, description="weeks to choose settings on, before the test")
     test_weeks: int = Field(default=4, ge=2, description="weeks to test on")
 
