@@ -169,19 +169,20 @@ def test_trees_after_a_linear_model_follow_a_straight_line() -> None:
 
 
 @pytest.mark.parametrize("others", [True, False])
-def test_categories_with_many_values_help_trees(others: bool) -> None:
-    random = np.random.default_rng(3)
+@pytest.mark.parametrize(("target", "classes"), [("left", 2), ("plan", 3)])
+def test_categories_with_many_values_help_trees(target: str, classes: int, others: bool) -> None:
     names = np.array([f"shop {n}" for n in range(60)], object)
-    codes = random.integers(0, 60, 2400)
+    codes = np.random.default_rng(3).integers(0, 60, 2400)
     table = {name: np.resize(values, 2400) for name, values in TRAIN.items()}
-    table |= {"class": names[codes], "left": (codes % 2).astype(np.int64)}
-    listed = ("shop 0",) if others else tuple(names)
+    table |= {"class": names[codes], target: (codes % classes).astype(np.int64)}
+    listed = tuple(names[:40]) if others else tuple(names)
     column = COLUMNS["class"].model_copy(update={"others": others, "categories": listed})
-    found = find_problem(Schema(columns={**COLUMNS, "class": column}), "left")
+    found = find_problem(Schema(columns={**COLUMNS, "class": column}), target)
     for one in candidates(found)[2:]:
         fitted = one.fit(take(table, np.arange(2000)), one.start, 7)
         new = take(table, np.arange(2000, 2400))
-        assert np.mean(fitted.predict(new)["prediction"] == new["left"]) > 0.95
+        known = 0.95 if target == "left" or not others else 0.7
+        assert np.mean(fitted.predict(new)["prediction"] == new[target]) > known
         assert parity(loaded(fitted).predict(new), fitted.predict(new)).changed_decisions == 0
 
 

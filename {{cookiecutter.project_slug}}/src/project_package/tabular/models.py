@@ -26,7 +26,6 @@ from .params import Decide, TabularParams
 from .problem import Problem
 
 ONE_HOT = 12  # trees get a column for each value of a category with up to 12
-ELAPSED = ("elapsed",)
 AFTER_LINEAR = "after_linear"  # a setting
 BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most
 ROWS_A_BIN = 200  # at least, if there is more than one group
@@ -46,16 +45,17 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
     """Return the encoding of numbers and categories, by their positions in the table.
 
     Trees get the mean of the target for each value of a category with many values, fitted within
-    folds (Micci-Barreca 2001); and not the time that has passed, of which all new rows have more
-    than those of training.
+    folds (Micci-Barreca 2001); a target of more than two classes has none in ONNX. They do not get
+    the time that has passed, of which all new rows have more than those of training.
     """
     first = len(problem.numbers)
-    parts = part_columns(problem.table)
+    elapsed = {n for n, (_, part) in part_columns(problem.table).items() if part == "elapsed"}
     columns = [problem.inputs[name] for name in problem.categories]
     numbers = list(range(first))
     few = list(range(len(columns)))
     if how != "scaled":
-        numbers = [n for n in numbers if parts.get(problem.numbers[n], "")[1:] != ELAPSED]
+        numbers = [n for n in numbers if problem.numbers[n] not in elapsed]
+    if how != "scaled" and problem.kind != "multiclass":
         few = [n for n in few if len(columns[n].categories) <= ONE_HOT and not columns[n].others]
     many = [first + n for n in range(len(columns)) if n not in few]
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
