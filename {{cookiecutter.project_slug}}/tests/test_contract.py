@@ -131,14 +131,16 @@ def test_one_row_at_a_time_predicts_the_same(
     use_case: str, training: Training, model: Model, sample: Columns
 ) -> None:
     whole = model.predict(sample)
-    digits = 1e-5 if use_case == "sessions" else 1e-12  # products of float32, of other lengths
+    # Products of float32, of other lengths, and in tabular a linear model in the mean.
+    digits = 1e-5 if use_case == "sessions" else 1e-12
+    least = 2e-7 if use_case == "tabular" else 0  # two steps of float32 below 1
     for row in np.arange(length(sample))[:, None]:
         alone = model.predict(take(sample, row))
         expected = take(whole, row)
         assert alone.keys() == expected.keys()
         for name, values in expected.items():
             if values.dtype.kind == "f":  # a product can depend on the number of rows
-                np.testing.assert_allclose(alone[name], values, rtol=digits)
+                np.testing.assert_allclose(alone[name], values, rtol=digits, atol=least)
         assert not training.export_differs(expected, alone).any()
 
 

@@ -40,7 +40,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest known name, or list them."""
     names = {other.lower(): other for other in known}
     near = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    if matches := near or [other for other in names if name.lower() in other]:
+    if matches := near or [other for other in names if name and name.lower() in other]:
         return f'did you mean "{names[matches[0]]}"?'
     listed = shorten(", ".join(names.values()), 500, placeholder=" and others")
     return f"there are {listed}." if names else "there are none."

@@ -18,7 +18,7 @@ class Train(Frozen):
 class Promote(Frozen):
     """What a challenger must show before it becomes the champion."""
 
-    floor: float | None = Field(default=None, description="the worst score to accept, if any")
+    worst: dict[str, float] = Field(default={}, description="scores to accept at worst, by metric")
     margin: float = Field(default=0.01, ge=0, description="loss against the champion allowed")
     confidence: float = Field(default=0.9, gt=0.5, lt=1, description="of the bootstrap interval")
     resamples: int = Field(default=200, ge=50, description="of the paired bootstrap")

@@ -26,22 +26,27 @@ def score(model: float, baseline: float, higher: bool = True) -> Score:
 
 @pytest.mark.parametrize(
     ("model", "refused"),
-    [(0.6, []), (0.5, []), (0.49, ["floor"]), (0.4, ["baseline", "floor"]),
-     (0.1, ["naive", "baseline", "floor"]), (float("nan"), ["naive", "baseline", "floor"])],
+    [(0.5, []), (0.4, ["baseline"]), (0.1, ["naive", "baseline"]),
+     (float("nan"), ["naive", "baseline"])],
 )  # fmt: skip
 def test_naive_and_baseline_must_be_beaten(model: float, refused: list[str]) -> None:
     found = Evaluation(rows=9, goal="hit", scores=(score(model, 0.4),), slices=())
-    verdicts = gate.beats(METRIC, found, Promote(floor=0.5))
+    verdicts = gate.beats(METRIC, found)
     assert [verdict.rule for verdict in verdicts if not verdict.passed] == refused
     assert verdicts[1].detail == f"Hits {number(model)} against 0.400, the simple baseline"
-    assert verdicts[:2] == gate.beats(METRIC, found, Promote())  # without a floor
 
 
-@pytest.mark.parametrize(("model", "passed"), [(0.5, True), (0.51, False)])
-def test_floor_is_the_highest_of_scores_that_fall(model: float, passed: bool) -> None:
-    found = Evaluation(rows=9, goal="hit", scores=(score(model, 0.9, higher=False),), slices=())
-    *_, floor = gate.beats(LOWER, found, Promote(floor=0.5))
-    assert (floor.rule, floor.passed) == ("floor", passed)
+@pytest.mark.parametrize(
+    ("model", "higher", "passed"),
+    [(0.5, True, True), (0.49, True, False), (0.5, False, True), (0.51, False, False)]
+    + [(float("nan"), higher, False) for higher in (True, False)],
+)
+def test_no_metric_may_be_worse_than_its_limit(model: float, higher: bool, passed: bool) -> None:
+    found = Evaluation(rows=9, goal="x", scores=(score(model, 0.9, higher),), slices=())
+    assert gate.worst(found, Promote()) == []
+    (verdict,) = gate.worst(found, Promote(worst={"hit": 0.5}))
+    assert (verdict.rule, verdict.passed) == ("worst hit", passed)
+    assert verdict.detail == f"Hits {number(model)}, and 0.5 is the worst to accept"
 
 
 @pytest.mark.parametrize(
@@ -192,10 +197,11 @@ def test_candidate_can_require_fewer_rows_for_parity(
 
 
 def test_every_rule_names_the_parameters_to_look_at() -> None:
-    promote = Promote(floor=0.5, max_loss={"hit": 0}, guarded=("night",))
+    promote = Promote(worst={"hit": 0.5}, max_loss={"hit": 0}, guarded=("night",))
     found = Evaluation(rows=9, goal="hit", scores=(score(0.5, 0.4),), slices=())
     verdicts = [
-        *gate.beats(METRIC, found, promote),
+        *gate.beats(METRIC, found),
+        *gate.worst(found, promote),
         gate.champion(METRIC, Interval(0, 0, 0), promote),
         *gate.losses({"hit": score(0.5, 0.4)}, promote),
         gate.answer_changes(np.zeros(1, np.bool_), promote),

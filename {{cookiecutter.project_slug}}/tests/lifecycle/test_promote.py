@@ -98,11 +98,12 @@ def test_champion_of_other_rows_is_not_compared(copy: Project) -> None:
         rollback(other)
 
 
-def test_unknown_metric_is_refused(candidate: Project) -> None:
+@pytest.mark.parametrize("name", ["worst", "max_loss"])
+def test_unknown_metric_is_refused(candidate: Project, name: str) -> None:
     with pytest.raises(UserError) as refusal:
-        promote(limited(candidate, max_loss={"roc_aucs": 0.1}))
+        promote(limited(candidate, **{name: {"roc_aucs": 0.1}}))
     assert str(refusal.value) == (
-        'promote.max_loss: "roc_aucs" is not a metric; did you mean "roc_auc"?'
+        'promote.worst or promote.max_loss: "roc_aucs" is not a metric; did you mean "roc_auc"?'
     )
     assert candidate.store.pointer(CHALLENGER) is not None
 

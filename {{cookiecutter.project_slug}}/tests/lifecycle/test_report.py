@@ -158,7 +158,7 @@ def test_facts_of_test_and_gate_are_in_report_and_card(fill: Callable[[Document]
     assert "Not judged yet" in text
     pooled = tried.evaluation.model_copy(update={"pooled": True})
     rules = (
-        Verdict("floor", True, "0.7 of 0.6", "promote.floor"),
+        Verdict("worst", True, "0.7 of 0.6", "promote.worst"),
         Verdict("size", False, "9 MB of 5 MB", "promote.max_bundle_mb"),
     )
     text = fill(replace(tried, evaluation=pooled, verdicts=rules))

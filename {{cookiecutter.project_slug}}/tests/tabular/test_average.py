@@ -1,6 +1,6 @@
 """Means of candidates are scored on the folds, and are fitted and exported as one model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -93,5 +93,16 @@ def test_settings_have_the_names_of_their_candidates() -> None:
     assert mean.settings == named
 
 
-def test_one_candidate_has_no_mean() -> None:
-    assert not [*averages(problem("spent"), 7, FOLDS, metric("spent"), scored("spent")[:1])]
+def test_one_candidate_is_not_fitted_again() -> None:
+    one = Candidate("one", {}, lambda *_: pytest.fail("it has no mean"))
+    choices = [Choice(one, {}, (1.0, 1.0))]
+    assert not [*averages(problem("spent"), 7, FOLDS, metric("spent"), choices)]
+
+
+def test_means_of_models_after_a_linear_one_are_added_and_averaged() -> None:
+    choices = [replace(c, settings={**c.settings, "after_linear": True}) for c in scored("spent")]
+    *_, mean = averages(problem("spent"), 7, FOLDS, metric("spent"), choices[2:])
+    fitted: Any = mean.candidate.fit(ROWS, mean.settings, 7)
+    assert [len(member) for member in fitted.members] == [2, 2]
+    found = parity(load(bundle_of(fitted.files())).predict(ROWS), fitted.predict(ROWS))
+    assert found.largest_difference < 1e-5

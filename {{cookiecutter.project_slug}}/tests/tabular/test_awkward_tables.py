@@ -117,6 +117,13 @@ def test_table_is_refused_before_anything_is_written(
     assert "[data]" not in (tmp_path / PARAMS).read_text(encoding="utf-8")
 
 
+def test_table_without_a_feature_is_refused_after_its_schema(tmp_path: Path) -> None:
+    notes = [f"A note about {number}. " * 9 for number in range(COUNT)]
+    proposed(tmp_path, {"note": notes, "y": TABLE["y"]})
+    with pytest.raises(UserError, match="has no feature"):
+        loaded(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

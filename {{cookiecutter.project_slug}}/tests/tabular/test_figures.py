@@ -68,12 +68,13 @@ def test_most_important_features_are_those_that_decide(target: str) -> None:
     assert widths[-1] > 5 * abs(widths[0])
 
 
-def drawn_table(figure: Figure) -> dict[tuple[int, int], Any]:
-    """Return the texts of a table that a figure draws, by line and column."""
+def drawn_table(figure: Figure) -> list[list[str]]:
+    """Return the lines of a table that a figure draws."""
     axes: Any = Canvas().add_subplot()
     figure.draw(axes)
     (table,) = axes.tables
-    return {place: cell.get_text() for place, cell in sorted(table.get_celld().items())}
+    texts = [cell.get_text().get_text() for _, cell in sorted(table.get_celld().items())]
+    return [texts[first : first + 5] for first in range(0, len(texts), 5)]
 
 
 def test_thresholds_have_alarms_found_missed_and_cost() -> None:
@@ -81,27 +82,34 @@ def test_thresholds_have_alarms_found_missed_and_cost() -> None:
     target = (np.arange(100) % 20 < 8).astype(int)  # 40 rows, of which 8 are among the first 20
     model = {"probabilities": np.stack([1 - chances, chances], 1), "prediction": chances > 0.8}
     decide = Decide(false_positive=1, false_negative=5)
-    cells = drawn_table(thresholds(decide, target, model))
-    texts = [text.get_text() for text in cells.values()]
-    assert texts[:5] == ["flagged from", "alarms", "found", "missed", "cost"]
-    assert [line[1:] for line in zip(*[iter(texts[5:])] * 5, strict=True)] == [
-        ("5", "5", "35", "175"),
-        ("10", "8", "32", "162"),
-        ("20", "8", "32", "172"),
-        ("40", "16", "24", "144"),
-        ("80", "32", "8", "88"),
+    header, *lines = drawn_table(thresholds(decide, target, model))
+    assert header == ["flagged from", "alarms", "found", "missed", "cost"]
+    assert lines == [
+        ["0.96", "5", "5", "35", "175"],
+        ["0.909", "10", "8", "32", "162"],
+        ["0.808 (chosen)", "20", "8", "32", "172"],
+        ["0.606", "40", "16", "24", "144"],
+        ["0.202", "80", "32", "8", "88"],
     ]
-    bold = [text.get_text() for text in cells.values() if text.get_weight() == "bold"]
-    assert bold == ["0.808", "20", "8", "32", "172"]
+
+
+def test_thresholds_with_equal_alarms_are_one_line() -> None:
+    chances = np.repeat([0.9, 0.5, 0.1], 100)
+    model = {"probabilities": np.stack([1 - chances, chances], 1), "prediction": chances > 0.5}
+    _, *lines = drawn_table(thresholds(Decide(), (chances > 0.5).astype(int), model))
+    assert [line[:2] for line in lines] == [
+        ["0.9 (chosen)", "100"],
+        ["0.5", "200"],
+        ["0.1", "300"],
+    ]
 
 
 def test_thresholds_of_a_model_without_an_alarm_start_from_the_positive_rows() -> None:
     chances = np.linspace(0.4, 0, 100)
     model = {"probabilities": np.stack([1 - chances, chances], 1), "prediction": chances > 1}
-    cells = drawn_table(thresholds(Decide(), (chances > 0.32).astype(int), model))
-    texts = [text.get_text() for text in cells.values()]
-    assert texts[5:10] == ["1", "0", "0", "20", "20"]
-    assert texts[11::5] == ["5", "10", "40", "80"]
+    _, first, *lines = drawn_table(thresholds(Decide(), (chances > 0.32).astype(int), model))
+    assert first == ["1 (chosen)", "0", "0", "20", "20"]
+    assert [line[1] for line in lines] == ["5", "10", "40", "80"]
 
 
 def test_summary_counts_decisions_and_names_columns_that_are_not_used() -> None:
@@ -112,14 +120,15 @@ def test_summary_counts_decisions_and_names_columns_that_are_not_used() -> None:
     first, costs, texts = summary(problem(), decide, TABLE, found)
     left = TABLE["left"].sum()
     assert (
-        first == f"Of {left} rows with left = true it finds {left} and misses 0, with 400 alarms."
+        first
+        == f"Of {left} rows with left = true the model finds {left} and misses 0, with 400 alarms."
     )
     assert costs.startswith("The simple baseline finds 0 with 0 alarms.")
     assert costs.endswith("the least cost when a missed row costs 5 and a false alarm 1.")
     assert texts == "Columns of text are not used: note."
     silent = summary(problem(), decide, TABLE, {**found, "model": none})[0]
-    assert silent.startswith("It flags no row at all. Of ")
-    assert silent.endswith(f"it finds 0 and misses {left}, with 0 alarms.")
+    assert silent.startswith("The model flags no row at all. Of ")
+    assert silent.endswith(f"the model finds 0 and misses {left}, with 0 alarms.")
 
 
 @pytest.mark.parametrize("target", ["left", "plan", "spent"])

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from project_package.data.table_schema import read_schema
+from project_package.data.table_schema import Role, read_schema
 from project_package.errors import UserError
 from project_package.lifecycle.workspace import replace_text
 from project_package.read_params import read_params
@@ -76,13 +76,29 @@ def test_params_get_source_target_and_positive_class(root: Path) -> None:
 def test_costs_of_the_table_that_comes_with_the_project_are_reset_once(root: Path) -> None:
     params = root / "params.toml"
     params.write_text(f"{PARAMS}\n[decide]\nfalse_negative = 5.0  # missed\ncoverage = 0.7\n")
-    assert "change what they cost under [decide]" in run(root)
+    set_now = "- Set in params.toml: decide.false_positive = 1.0, decide.false_negative = 1.0"
+    assert set_now in run(root).splitlines()
     text = params.read_text()
     assert "false_negative = 1.0  # missed" in text
     assert tomllib.loads(text)["decide"]["coverage"] == 0.7
     params.write_text(text.replace("false_negative = 1.0", "false_negative = 3.0"))
-    assert "[decide]" not in run(root, overwrite=True)
+    assert "Set in params.toml" not in run(root, overwrite=True)
     assert "false_negative = 3.0" in params.read_text()
+
+
+@pytest.mark.parametrize(("roles", "folds", "gap"), [({}, None, 0.1), ({"day": "time"}, 1, 0.2)])
+def test_number_gets_a_limit_of_coverage_and_a_time_one_fold(
+    root: Path, roles: dict[str, Role], folds: int | None, gap: float
+) -> None:
+    days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 2, 29), eager=True)
+    CUSTOMERS.with_columns(day=days, spent=pl.int_range(60) / 7).write_csv(root / "own.csv")
+    run(root, target="spent", roles=roles)
+    found = tomllib.loads((root / "params.toml").read_text(encoding="utf-8"))
+    assert found.get("split", {}).get("folds") == folds
+    assert found["promote"] == {"worst": {"coverage_gap": gap}}
+    assert "decide" not in found
+    goals = make_training(read_params(TabularParams, root / "params.toml"), root).metrics
+    assert "coverage_gap" in [metric.name for metric in goals]
 
 
 def test_second_run_prints_differences_and_changes_nothing(root: Path) -> None:

@@ -253,7 +253,7 @@ class Training:
     get another answer are expected, and `promote.max_changed` limits their share."""
     summary: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]] = lambda *_: ()
     """Return sentences (test rows, predictions of model, baseline and naive by name); the first
-    continues the headline, so it says what the answers of the model do."""
+    follows the headline."""
     figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of the same (test rows, predictions by name)."""
     importance: Callable[[Columns, Predict], tuple[Figure, ...]] = lambda *_: ()

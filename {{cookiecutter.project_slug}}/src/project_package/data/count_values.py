@@ -91,7 +91,7 @@ def date_formats(masks: list[tuple[list[bool], int]]) -> list[str]:
     """Return what reads all dates, a format or a few, and formats that would fit too.
 
     `masks` are the formats that fit a date, with the rows of such dates. A column in which some
-    dates have the day first and others the month is none of dates.
+    dates have the day first and others the month has no format.
     """
     chosen: list[str] = []
     others: list[str] = []

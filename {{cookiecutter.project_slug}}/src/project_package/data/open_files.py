@@ -44,7 +44,7 @@ def decoded(path: Path, codec: str) -> pa.NativeFile:
 
 
 def in_utf8(path: Path, encoding: str, folder: Path) -> Path:
-    """Return a CSV file in UTF-8: itself, or a copy in `folder` if it may have the encoding."""
+    """Return a CSV file in UTF-8: itself, or a copy in `folder` where `encoding` is set."""
     if not encoding or not path.name.lower().endswith(CSV_ENDINGS):
         return path
     copy = folder / f"{len([*folder.iterdir()])}-{path.name.lower().removesuffix('.gz')}"

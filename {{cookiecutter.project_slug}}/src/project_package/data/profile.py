@@ -83,8 +83,7 @@ def profile(
 
 def number_formats(name: str, role: Role | None, counts: SimpleNamespace) -> list[str]:
     """Return the format of whole numbers that are dates; none of other numbers."""
-    excluded = role != "time" and (role or IDENTIFIER.search(name))
-    if excluded or counts.whole < counts.known:
+    if counts.whole < counts.known or (role != "time" and (role or IDENTIFIER.search(name))):
         return []
     if counts.days == counts.known:
         return ["%Y%m%d"]

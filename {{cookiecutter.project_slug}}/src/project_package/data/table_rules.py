@@ -72,7 +72,8 @@ def readable(schema: Schema, name: str, column: Column) -> str:
     if column.format:
         text = f"regexp_replace(nullif(CAST({text} AS VARCHAR), 'nan'), '\\.0$', '')"
         formats = sorted(column.format.split(FORMAT_MARK), key=lambda name: "%Y" in name)
-        moment = f"try_strptime({text}, {formats})"  # two digits of a year first
+        listed = ", ".join("'" + name.replace("'", "''") + "'" for name in formats)
+        moment = f"try_strptime({text}, [{listed}])"  # two digits of a year first
         if factor := EPOCHS.get(column.format):
             number = f"TRY_CAST(TRY_CAST({text} AS DOUBLE) * {factor} AS BIGINT)"
             moment = f"TRY(make_timestamp_ms({number}))"

@@ -91,8 +91,8 @@ FEATURES: tuple[Feature, ...] = (
         lambda amount, usual: np.where(usual > 0, amount / np.where(usual > 0, usual, 1), 1),
         ("amount", "customer_typical_amount"),
     ),
-    # Graded: three times the typical amount is weak evidence, six times strong. The limit lets no
-    # single payment count as much as several.
+    # Graded: three times the typical amount is weak evidence, six times strong. With the limit, no
+    # single payment counts as much as several.
     Derived(
         "excess",
         "amount over the typical amount, less 2; from 0 to 4",

@@ -30,10 +30,10 @@ def apply_rules(
     training = project.training
     limits = project.params.promote
     bundle = challenger.bundle
-    # 1. Compare with no model, the simple baseline and the floor.
+    # 1. Compare with no model, the simple baseline and the worst scores to accept.
     kind = "a slice with some of the test rows, but not all"
     require_known("promote.guarded", limits.guarded, kind, (s.name for s in evaluation.slices))
-    verdicts = gate.beats(training.goal, evaluation, limits)
+    verdicts = gate.beats(training.goal, evaluation) + gate.worst(evaluation, limits)
     slices = evaluation.slices
     rival = "the simple baseline"
     # 2. Compare with the champion, which takes the place of the baseline, if it knows these rows.

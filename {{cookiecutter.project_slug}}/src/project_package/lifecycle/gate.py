@@ -74,21 +74,26 @@ def gain_by_weights(
     return gain
 
 
-def beats(metric: Metric, evaluation: Evaluation, promote: Promote) -> list[Verdict]:
-    """Require a better score than naive and baseline, and the floor if there is one."""
+def beats(metric: Metric, evaluation: Evaluation) -> list[Verdict]:
+    """Require a better score than naive and baseline."""
     score = evaluation.score(metric.name)
     verdicts = []
-    references = [
-        ("naive", score.naive, "without a model", "train.trials, train.candidates"),
-        ("baseline", score.baseline, "the simple baseline", "train.trials, train.candidates"),
-    ]
-    if promote.floor is not None:
-        references.append(("floor", promote.floor, "the worst score to accept", "promote.floor"))
-    for rule, value, meaning, parameters in references:
-        gain = metric.gain(score.model, value)
-        passed = gain >= 0 if rule == "floor" else gain > 0
+    for rule, meaning in (("naive", "without a model"), ("baseline", "the simple baseline")):
+        value = getattr(score, rule)
+        passed = metric.gain(score.model, value) > 0
         detail = f"{metric.label} {number(score.model)} against {number(value)}, {meaning}"
-        verdicts.append(Verdict(rule, passed, detail, parameters))
+        verdicts.append(Verdict(rule, passed, detail, "train.trials, train.candidates"))
+    return verdicts
+
+
+def worst(evaluation: Evaluation, promote: Promote) -> list[Verdict]:
+    """Require that no metric in `promote.worst` is worse than its limit."""
+    verdicts = []
+    for name, limit in promote.worst.items():
+        score = evaluation.score(name)
+        passed = score.model >= limit if score.higher_is_better else score.model <= limit
+        detail = f"{score.label} {number(score.model)}, and {limit:g} is the worst to accept"
+        verdicts.append(Verdict(f"worst {name}", passed, detail, "promote.worst"))
     return verdicts
 
 

@@ -42,8 +42,7 @@ def train(project: Project) -> int:
     dataset = project.workspace.dataset()
     with project.console.step("train") as progress, project.tracking.run("train", project.overview):
         # 1. Read and split.
-        values = flatten(params)
-        mlflow.log_params({k: v for k, v in values.items() if not k.startswith("promote.")})
+        mlflow.log_params({k: v for k, v in flatten(params).items() if "promote." not in k})
         splits = training.split(params, dataset.path)
         for candidate in training.candidates:  # before it takes time
             require_parity_rows(splits, candidate.checks, params.promote)

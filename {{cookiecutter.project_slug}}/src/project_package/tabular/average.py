@@ -20,9 +20,10 @@ def averages(
 
     Errors of different kinds of models cancel out in part (Perrone and Cooper 1993).
     """
+    several = choices if len(choices) > 1 else []
     answer = "probabilities" if problem.classes else "prediction"
     details = Details(problem=problem, typical={})
-    fits = [[c.candidate.fit(f.train, c.settings, seed) for f in folds] for c in choices]
+    fits = [[c.candidate.fit(f.train, c.settings, seed) for f in folds] for c in several]
     predicted = [
         [m.predict(f.valid)[answer] for m, f in zip(one, folds, strict=True)] for one in fits
     ]
@@ -37,8 +38,7 @@ def averages(
 
 def mean_of(choices: Sequence[Choice]) -> Candidate:
     """Return a candidate that fits others and takes the mean of their predictions."""
-    named = [(choice.candidate.name, choice.settings) for choice in choices]
-    settings = {f"{name} {key}": value for name, own in named for key, value in own.items()}
+    settings = {f"{c.candidate.name} {k}": v for c in choices for k, v in c.settings.items()}
 
     def fit(rows: Columns, _: Hyperparameters, seed: int, *__: object) -> Fitted:
         fits: list[Any] = [c.candidate.fit(rows, c.settings, seed) for c in choices]

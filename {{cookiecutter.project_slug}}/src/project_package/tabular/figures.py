@@ -26,10 +26,10 @@ def summary(
     answers = [predictions[name]["prediction"] for name in FITTED]
     if problem.kind == "binary":
         finds = [f"{np.sum(target & flagged):,}" for flagged in answers]
-        silent = "" if any(answers[0]) else "It flags no row at all. "
+        silent = "" if any(answers[0]) else "The model flags no row at all. "
         sentences = [
-            f"{silent}Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} it "
-            f"finds {finds[0]} and misses {np.sum(target > answers[0]):,}, with "
+            f"{silent}Of {np.sum(target):,} rows with {problem.target} = {problem.classes[1]} the "
+            f"model finds {finds[0]} and misses {np.sum(target > answers[0]):,}, with "
             f"{np.sum(answers[0]):,} alarms.",
             f"The simple baseline finds {finds[1]} with {np.sum(answers[1]):,} alarms. The "
             "thresholds have the least cost when a missed row costs "
@@ -37,7 +37,9 @@ def summary(
         ]
     elif problem.kind == "multiclass":
         right = [f"{np.mean(target == answer):.0%}" for answer in answers]
-        sentences = [f"It is right for {right[0]} of rows, the simple baseline for {right[1]}."]
+        sentences = [
+            f"The model is right for {right[0]} of rows, the simple baseline for {right[1]}."
+        ]
     else:
         errors = [f"{np.median(np.abs(target - answer)):.4g}" for answer in answers]
         inside = np.mean(in_interval(target, predictions["model"]))
@@ -76,26 +78,24 @@ def thresholds(decide: Decide, target: Values, model: Columns) -> Figure:
     chances = model["probabilities"][:, 1]
     chosen = np.sum(model["prediction"])
     counts = np.array([0.25, 0.5, 2, 4]) * (chosen or np.sum(target))
-    places = counts.astype(int).clip(1, len(target)) - 1
-    masks = [chances >= least for least in -np.sort(-chances)[places]]
+    positions = counts.astype(int).clip(1, len(target)) - 1
+    masks = [chances >= least for least in -np.sort(-chances)[positions]]
+    by_count = {np.sum(mask): mask for mask in (*masks, model["prediction"] == 1)}
     cells = []
-    for flagged in sorted([model["prediction"] == 1, *masks], key=np.sum):
+    for count, flagged in sorted(by_count.items()):
         missed = np.sum(target > flagged)
         cost = decide.false_negative * missed + decide.false_positive * np.sum(flagged > target)
-        least = float(f"{np.min(chances[flagged], initial=1):.3g}")
-        line = (least, np.sum(flagged), np.sum(target & flagged), missed, cost)
-        cells.append([f"{value:,.6g}" for value in line])
+        least = f"{np.min(chances[flagged], initial=1):.3g}"
+        least += " (chosen)" if count == chosen else ""
+        numbers = (count, np.sum(target & flagged), missed, cost)
+        cells.append([least, *(f"{number:,.9g}" for number in numbers)])
 
     def draw(axes: Any) -> None:
         header = ["flagged from", "alarms", "found", "missed", "cost"]
-        table = axes.table(cells, colLabels=header, loc="center", edges="horizontal")
-        for (line, _), cell in table.get_celld().items():
-            is_chosen = line and cells[line - 1][1] == f"{chosen:,}"
-            cell.set_text_props(weight="bold" if is_chosen else "normal")
-        table.scale(1, 2)
+        axes.table(cells, colLabels=header, loc="center", edges="horizontal").scale(1, 2)
         axes.set_axis_off()
 
-    caption = "Test rows by the lowest flagged probability, with costs of [decide]; bold: chosen."
+    caption = "Test rows by the lowest flagged probability, with costs of [decide]."
     return Figure("thresholds", "What other thresholds do", caption, draw)
 
 

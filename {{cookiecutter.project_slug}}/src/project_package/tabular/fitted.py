@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import onnx
 import polars as pl
-from numpy.typing import NDArray
 from onnx import helper
 from onnx.compose import add_prefix
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -36,12 +35,10 @@ class Fitted:
         """Return what `Details.decide` does."""
         problem = self.details.problem
         table = to_table(problem, rows)
-        values: list[NDArray[Any]] = []
-        for first, *others in self.members:
-            if problem.classes:
-                values.append(first.predict_proba(table).astype(np.float32))
-            else:
-                values.append(first.predict(table) + sum(p.predict(table) for p in others))
+        if problem.classes:
+            values = [first.predict_proba(table).astype(np.float32) for (first,) in self.members]
+        else:
+            values = [sum(step.predict(table) for step in member) for member in self.members]
         return self.details.decide({output(problem): np.mean(values, axis=0)})
 
     def files(self) -> Files:
@@ -83,10 +80,8 @@ def merge(members: Sequence[Sequence[bytes]], result: str) -> bytes:
     models: list[onnx.ModelProto] = []
     totals = []
     for number, graphs in enumerate(members):
-        parts = [
-            add_prefix(onnx.load_model_from_string(graph), f"{number}.{part} ", rename_inputs=False)
-            for part, graph in enumerate(graphs)
-        ]
+        loaded = [onnx.load_model_from_string(graph) for graph in graphs]
+        parts = [add_prefix(m, f"{number}.{n} ", rename_inputs=False) for n, m in enumerate(loaded)]
         outputs = [part.graph.output[-1].name for part in parts]
         totals.append(helper.make_node("Sum", outputs, [f"total {number}"]))
         models += parts

@@ -20,15 +20,15 @@ from ..data.table_schema import Schema
 SAMPLE = 20_000  # rows that are looked at, at most
 CLASSES = 10  # of the target, the largest, that are looked at
 LEAK = 0.98  # a column that explains so much of the target's variance alone becomes an outcome
-ASKED = {True: 0.65, False: 0.9}  # and people are asked about it from here: classes, numbers
-MOST = 5  # columns that people are asked about
+WARNED = {True: 0.65, False: 0.9}  # and there is a warning from here: of classes, of numbers
+MOST = 5  # columns with a warning
 STRONGEST = 50  # columns with which they are compared
 TREE = DecisionTreeRegressor(max_leaf_nodes=100, min_samples_leaf=5, random_state=0)
 FOREST = ExtraTreesRegressor(30, min_samples_leaf=2, random_state=0)
 
 
 def without_leaks(profile: Profile, table: DuckDBPyRelation, target: str) -> Profile:
-    """Make leaks outcomes, with a warning for each, and ask about features that may be leaks."""
+    """Make leaks outcomes, with a warning for each, and warn of features that may be leaks."""
     columns = {**profile.schema.columns}
     warnings = [*profile.warnings]
     names = profile.schema.of_role("feature")
@@ -64,7 +64,7 @@ def read_sample(
     if rows[target].dtype == pl.String:
         labels, counts = np.unique(truth, return_counts=True)
         truth = truth[:, None] == labels[np.argsort(-counts)[:CLASSES]]
-    return truth, np.array(features, np.float32).reshape(len(features), -1).T[usable]
+    return truth, np.array(features, np.float32).reshape(len(features), len(usable)).T[usable]
 
 
 def suspects(truth: NDArray[Any], values: NDArray[Any]) -> Iterator[tuple[int, float, float]]:
@@ -77,7 +77,7 @@ def suspects(truth: NDArray[Any], values: NDArray[Any]) -> Iterator[tuple[int, f
     left = np.argsort(-scores).tolist()
     for number in left[: MOST + np.sum(scores > LEAK)]:
         alone = max(scores[number], explained(FOREST, values[:, [number]], truth))
-        if alone < ASKED[truth.ndim > 1]:
+        if alone < WARNED[truth.ndim > 1]:
             continue
         rest = [other for other in left if other != number][:STRONGEST]
         others = explained(FOREST, values[:, rest], truth)

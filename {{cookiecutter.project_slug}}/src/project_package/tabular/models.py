@@ -54,7 +54,7 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
     numbers = list(range(first))
     few = list(range(len(columns)))
     if how != "scaled":
-        numbers = [n for n in numbers if problem.numbers[n] not in elapsed]
+        numbers = [n for n in numbers if problem.numbers[n] not in elapsed] or numbers
     if how != "scaled" and problem.kind != "multiclass":
         few = [n for n in few if len(columns[n].categories) <= ONE_HOT and not columns[n].others]
     many = [first + n for n in range(len(columns)) if n not in few]
@@ -104,7 +104,8 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
         with threadpool_limits(limits=1):  # two threads took 1.7 s for 4,600 rows, one takes .2 s
             for step in steps:
                 step.fit(table, target)
-                target = target if problem.classes else target - step.predict(table)
+                if step is not steps[-1]:
+                    target = target - step.predict(table)
         fitted = Fitted((tuple(steps),), Details(problem=problem, typical={}))
         if settings == start:  # the first trial: fail before the search, not after it
             fitted.files()
@@ -119,10 +120,12 @@ def variants(problem: Problem, estimator: Estimator, absolute: bool) -> list[Hyp
     On new rows, the squared error as loss can have the smaller absolute error. After a linear model
     is fitted, trees that fit its errors need fewer splits for a straight line.
     """
-    if problem.classes or estimator.preprocessing != "raw":
+    if problem.classes:
         return [{}]
     loss = estimator.absolute if absolute else {}
-    tried: list[Hyperparameters] = [loss, {}, {**loss, AFTER_LINEAR: True}, {AFTER_LINEAR: True}]
+    tried: list[Hyperparameters] = [loss, {}]
+    if estimator.preprocessing == "raw":
+        tried += [{**loss, AFTER_LINEAR: True}, {AFTER_LINEAR: True}]
     return [settings for n, settings in enumerate(tried) if settings not in tried[:n]]
 
 
@@ -133,13 +136,15 @@ def suggest(
     trial: Trial,
 ) -> Hyperparameters:
     """Suggest the start with each variant, then other settings with the best of them so far."""
-    if 0 < trial.number < len(tried):
-        return {**start, **tried[trial.number]}
-    variant = tried[0]
-    if trial.number >= len(tried) > 1:
-        best = trial.study.best_trial.user_attrs["settings"]
-        variant = {name: value for name, value in best.items() if name not in start}
-    return {**space(trial), **variant}
+    if len(tried) == 1:
+        return space(trial)
+    known = [one.user_attrs["settings"] for one in trial.study.trials if one.values]
+    left = [variant for variant in tried if {**start, **variant} not in known]
+    if left:  # also after a kill, or beside another worker
+        return {**start, **left[trial.number % len(left)]}
+    names = {name for variant in tried for name in variant}
+    best = trial.study.best_trial.user_attrs["settings"]
+    return {**space(trial), **{name: best[name] for name in names & best.keys()}}
 
 
 def candidates(
@@ -152,7 +157,7 @@ def candidates(
 def finish(params: TabularParams, fitted: Fitted, rows: Columns, validation: Outcome) -> Fitted:
     """Add what decisions, intervals and reasons need, measured on training and validation rows."""
     details = fitted.details
-    problem = fitted.details.problem
+    problem = details.problem
     target = validation.rows[problem.target]
     predicted = validation.predictions["probabilities" if problem.classes else "prediction"]
     changes: dict[str, Any] = {"typical": typical(problem, rows)}

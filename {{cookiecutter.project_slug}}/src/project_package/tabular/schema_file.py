@@ -21,7 +21,7 @@ from ..errors import UserError, require_known
 from ..read_params import read_params
 from .dataset import copy_source
 from .leaks import without_leaks
-from .params import Decide, TabularData, TabularParams
+from .params import TabularData, TabularParams
 from .problem import find_classes
 
 QUERY = re.compile(r"\s*(select|with)\s", re.IGNORECASE)
@@ -88,9 +88,10 @@ def propose(
     write(path, new)
     data = data.model_copy(update={"positive": described.positive})
     is_first = before.source == PURCHASES and data.source != PURCHASES
-    write(params, params_text(params.read_text(encoding="utf-8"), data, is_first, described.schema))
-    if is_first:
-        yield from defaults(described.schema, classes)
+    changes = first_params(described.schema, classes) if is_first else {}
+    write(params, params_text(params.read_text(encoding="utf-8"), data, changes))
+    if changes:
+        yield f"- Set in params.toml: {', '.join(f'{n} = {v}' for n, v in changes.items())}"
     features = len(described.schema.of_role("feature"))
     yield f"Features in {SCHEMA}: {features}. Review it, then run `ml pipeline`."
 
@@ -99,7 +100,7 @@ def encoding_of(source: str, before: str) -> str:
     """Return the first of likely encodings that all CSV files have; empty for UTF-8."""
     paths = [] if source == PURCHASES or QUERY.match(source) else find_files(source)
     texts = [path for path in paths if path.name.lower().endswith(CSV_ENDINGS)]
-    for codec in ("utf-8-sig", before, "utf-16", "cp1252"):
+    for codec in ("utf-8-sig", "utf-16", before, "cp1252"):
         with suppress(UnicodeError, LookupError):
             for stream in (decoded(path, codec) for path in texts):
                 while stream.read(2**20):
@@ -168,33 +169,35 @@ def schema_text(schema: Schema) -> str:
     return tomlkit.dumps(document)
 
 
-def params_text(text: str, data: TabularData, is_first: bool, schema: Schema) -> str:
-    """Return params.toml with source and target of the data; comments stay as they are.
+def params_text(text: str, data: TabularData, changes: Mapping[str, object]) -> str:
+    """Return params.toml with source and target of the data, and changes by their dotted names.
 
-    The first own table replaces what the table that comes with the project needs: the costs; and
-    with a time, the number of folds: a fit on a fraction of the rows says little about new ones.
+    Comments stay as they are.
     """
     document = tomlkit.parse(text)
+    named = {"source", "target", "positive", "query", "encoding", "columns"}
+    values = data.model_dump(include=named)
     section = document.setdefault("data", tomlkit.table())
-    values = data.model_dump(
-        include={"source", "target", "positive", "query", "encoding", "columns"}
-    )
     for name, value in values.items():
         if name in section or value != TabularData.model_fields[name].default:
             section[name] = value
-    if is_first and "decide" in document:
-        document["decide"] |= Decide().model_dump(include={"false_positive", "false_negative"})
-    if is_first and schema.of_role("time"):
-        document.setdefault("split", tomlkit.table())["folds"] = 1
+    for name, change in changes.items():
+        place, _, key = name.partition(".")
+        document.setdefault(place, tomlkit.table())[key] = change
     return tomlkit.dumps(document)
 
 
-def defaults(schema: Schema, classes: Sequence[str]) -> Iterator[str]:
-    """Yield what was replaced in params.toml for the first own table."""
-    if schema.of_role("time"):
-        yield "- split.folds is 1 now: as many rows as the test has, right before it, choose."
-    if len(classes) == 2:
-        yield "- Both errors cost 1 now: change what they cost under [decide] in params.toml."
+def first_params(schema: Schema, classes: Sequence[str]) -> dict[str, object]:
+    """Return parameters for an own table, by their dotted names.
+
+    Errors cost the same. With a time there is one fold, since a fit on a fraction of the rows says
+    little about new ones. The intervals of a number have a largest error of coverage.
+    """
+    timed = bool(schema.of_role("time"))
+    changes: dict[str, object] = {"split.folds": 1} if timed else {}
+    if classes:
+        return changes | {"decide.false_positive": 1.0, "decide.false_negative": 1.0}
+    return changes | {"promote.worst": {"coverage_gap": 0.2 if timed else 0.1}}
 
 
 def _whole(value: object) -> object:
