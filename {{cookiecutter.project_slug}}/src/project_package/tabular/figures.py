@@ -92,7 +92,7 @@ def thresholds(decide: Decide, target: Values, model: Columns) -> Figure:
 
     def draw(axes: Any) -> None:
         header = ["flagged from", "alarms", "found", "missed", "cost"]
-        axes.table(cells, colLabels=header, loc="center", edges="horizontal").scale(1, 2)
+        axes.table(cells, colLabels=header, loc="center", edges="open").scale(1, 2)
         axes.set_axis_off()
 
     caption = "Test rows by the lowest flagged probability, with costs of [decide]."
