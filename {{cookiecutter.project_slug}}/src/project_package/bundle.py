@@ -5,8 +5,9 @@ never finished. Readers verify the hashes first.
 """
 
 import hashlib
+import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -103,6 +104,18 @@ def digest(files: Files) -> str:
     """Return the SHA-256 over names and hashes of files."""
     hashes = {name: sha256(content) for name, content in sorted(files.items())}
     return sha256(json.dumps(hashes).encode())
+
+
+def code_of(function: Callable[..., object]) -> bytes:
+    """Return the content of all files beside a function: results of other code are not reused.
+
+    Prompts, SQL and other text files count as code; hidden files, such as those of editors, do not.
+    """
+    folder = Path(inspect.getfile(function)).parent
+    paths = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    apart = (".", "__pycache__")
+    code = [path for path in paths if not any(part.startswith(apart) for part in path.parts)]
+    return b"".join((folder / path).read_bytes() for path in code)
 
 
 def pack(bundle: Bundle) -> Files:

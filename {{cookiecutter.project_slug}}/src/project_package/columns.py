@@ -34,6 +34,13 @@ def length(columns: Columns) -> int:
     return len(next(iter(columns.values())))
 
 
+def weighted_mean(values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> float:
+    """Return the mean of values, (rows,) each, by weights (None: all 1); NaN without weight."""
+    counted = np.ones(len(values)) if weights is None else weights
+    total = float(counted.sum())
+    return float(np.sum(counted * values)) / total if total else np.nan  # `@` would use threads
+
+
 def stack(
     columns: Columns, names: Iterable[str], dtype: type[np.floating[Any]] = np.float32
 ) -> NDArray[Any]:

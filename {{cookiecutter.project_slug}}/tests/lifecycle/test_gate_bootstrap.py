@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from plain.use_case import TRAINING
 
 from project_package.bundle import Interval
-from project_package.contract.training import Metric, weighted_mean
+from project_package.columns import weighted_mean
+from project_package.contract.training import Metric
 from project_package.lifecycle import gate
 from project_package.params import Promote
 

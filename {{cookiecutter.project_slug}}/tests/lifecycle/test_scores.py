@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from plain.use_case import TRAINING
 
-from project_package.columns import Columns, length, take
+from project_package.columns import Columns, length, take, weighted_mean
 from project_package.contract.training import (
     Metric,
     Splits,
     Weights,
-    weighted_mean,
 )
 from project_package.errors import UserError
 from project_package.lifecycle.evaluate import evaluate

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from plain.use_case import TRAINING
 
-from project_package.bundle import Bundle, Files
+from project_package.bundle import Bundle, Files, code_of
 from project_package.columns import Columns, length, stack, take
 from project_package.contract.task import Model, Task
 from project_package.contract.training import (
@@ -20,7 +20,6 @@ from project_package.contract.training import (
     Metric,
     Outcome,
     Splits,
-    code_of,
 )
 from project_package.errors import GateRefused, MissingColumn, UserError
 from project_package.lifecycle.console import Console

@@ -1,17 +1,12 @@
 """Every estimator fits every kind of task, its graph predicts alike, and decisions are measured."""
 
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
-import optuna
 import pytest
-from optuna.trial import FixedTrial
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
 )
@@ -21,7 +16,6 @@ from tabular.tables import COLUMNS, bundle_of, params, problem, rows
 from project_package.columns import Columns, take
 from project_package.contract.training import (
     Candidate,
-    Hyperparameters,
     Outcome,
 )
 from project_package.data.table_schema import Schema
@@ -110,13 +104,6 @@ def test_tables_of_one_kind_of_column_are_fitted(without: tuple[str, ...]) -> No
         assert parity(loaded(fitted).predict(TEST), fitted.predict(TEST)).changed_decisions == 0
 
 
-@pytest.mark.parametrize("estimator", [e for e in ESTIMATORS if e.space], ids=lambda e: e.name)
-def test_space_holds_the_start(estimator: Estimator) -> None:
-    assert estimator.space
-    trial: Any = FixedTrial(dict(estimator.start))
-    assert estimator.space(trial) == estimator.start
-
-
 @pytest.mark.parametrize("without", [(), ("month", "since")])
 def test_intervals_have_the_errors_of_the_newest_fold(without: tuple[str, ...]) -> None:
     times = np.arange(300.0)
@@ -126,73 +113,6 @@ def test_intervals_have_the_errors_of_the_newest_fold(without: tuple[str, ...]) 
     fitted: Any = candidate("linear", "spent", without).fit(TRAIN, {"alpha": 1.0}, 7)
     details = finish(params(split={"folds": 3}), fitted, TRAIN, outcome).details
     assert details.above == ((1,) if without else (10,))
-
-
-def tried(one: Candidate, count: int, killed: int = 0) -> list[Hyperparameters]:
-    """Return the settings that a search tries, those after a linear model the best.
-
-    The first `killed` trials do not end.
-    """
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
-    study.enqueue_trial(dict(one.start))
-    for number in range(killed + count):
-        trial = study.ask()
-        assert one.space
-        settings = one.space(trial)
-        trial.set_user_attr("settings", settings)
-        if number >= killed:
-            study.tell(trial, float("after_linear" not in settings) + len(settings) / 100)
-    return [trial.user_attrs["settings"] for trial in study.trials[killed:]]
-
-
-@pytest.mark.parametrize("killed", [0, 1, 5])
-@pytest.mark.parametrize(
-    ("absolute", "variants"),
-    [
-        (True, {(True, False), (False, False), (True, True), (False, True)}),
-        (False, {(False, False), (False, True)}),
-    ],
-)
-@pytest.mark.parametrize("name", ["hist_gradient_boosting", "xgboost"])
-def test_variants_are_tried_first_and_the_best_one_after(
-    name: str, absolute: bool, variants: set[tuple[bool, bool]], killed: int
-) -> None:
-    one = next(c for c in candidates(problem("spent"), absolute) if c.name == name)
-    loss = "loss" if name == "hist_gradient_boosting" else "objective"
-    first, after = np.split(np.array(tried(one, 7, killed)), [len(variants)])
-    assert one.start in first.tolist()
-    assert {(loss in f, "after_linear" in f) for f in first} == variants
-    assert len({f["learning_rate"] for f in first}) == 1
-    assert {(loss in f, "after_linear" in f) for f in after} == {(False, True)}
-    assert len({f["learning_rate"] for f in after}) == len(after)
-
-
-def test_search_space_may_have_more_than_the_start() -> None:
-    added = Estimator(
-        "added",
-        HistGradientBoostingClassifier,
-        HistGradientBoostingRegressor,
-        {"max_iter": 20},
-        lambda trial: {
-            "max_iter": trial.suggest_int("max_iter", 10, 30),
-            "max_bins": trial.suggest_int("max_bins", 20, 200),
-        },
-        "raw",
-    )
-    found = tried(candidate("added", "spent", added=(added,)), 6)
-    assert len({f["max_bins"] for f in found[2:]}) == 4
-
-
-def test_absolute_loss_of_any_estimator_is_tried() -> None:
-    added = Estimator("added", RandomForestClassifier, RandomForestRegressor, {"n_estimators": 5})
-    added = replace(added, absolute={"criterion": "absolute_error"})
-    found = candidates(problem("spent"), absolute=True, estimators=(*ESTIMATORS, added))
-    assert found[-1].start == {"n_estimators": 5, "criterion": "absolute_error"}
-
-
-def test_classes_have_no_variants() -> None:
-    for one in candidates(problem("left"))[1:]:
-        assert all(settings.keys() == one.start.keys() for settings in tried(one, 3))
 
 
 def test_trees_after_a_linear_model_follow_a_straight_line() -> None:

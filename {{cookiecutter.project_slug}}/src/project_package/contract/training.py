@@ -1,6 +1,5 @@
 """What the lifecycle adds to the contract: how a use case is trained, scored and described."""
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,18 +30,6 @@ rows that were held out of the fit: the search prunes trials by it."""
 
 def ignore(_epoch: int, _scores: Mapping[str, float]) -> None:
     """Discard the scores."""
-
-
-def code_of(function: Callable[..., object]) -> bytes:
-    """Return the content of all files beside a function: results of other code are not reused.
-
-    Prompts, SQL and other text files count as code; hidden files, such as those of editors, do not.
-    """
-    folder = Path(inspect.getfile(function)).parent
-    paths = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    apart = (".", "__pycache__")
-    code = [path for path in paths if not any(part.startswith(apart) for part in path.parts)]
-    return b"".join((folder / path).read_bytes() for path in code)
 
 
 class Fitted(Protocol):
@@ -126,13 +113,6 @@ class Outcome:
 
     rows: Columns
     predictions: Columns
-
-
-def weighted_mean(values: NDArray[Any], weights: Weights | None = None) -> float:
-    """Return the mean of values, (rows,) each, by weights (None: all 1); NaN without weight."""
-    counted = np.ones(len(values)) if weights is None else weights
-    total = float(counted.sum())
-    return float(np.sum(counted * values)) / total if total else np.nan  # `@` would use threads
 
 
 @dataclass(frozen=True)
@@ -232,8 +212,7 @@ class Training:
     search_metric: Metric | None = None
     """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
     combine: Callable[[Sequence[Fold], Metric, Sequence[Choice]], Iterable[Choice]] = lambda *_: ()
-    """Combine candidates, such as by their mean, and score that on the folds (folds, metric of the
-    search, best settings of each candidate): it can be better than each of them."""
+    """Combine candidates, such as by their mean (folds, metric of the search, best of each)."""
     finish: Callable[[Any, Any, Columns, Outcome], Fitted] = lambda _, fitted, *__: fitted
     """Add what decisions need, a profile or a threshold: (params, fitted, training rows, outcome of
     the validation rows of all folds)."""
@@ -252,8 +231,7 @@ class Training:
     """Compare two models (predictions of the champion, those of the challenger): rows that would
     get another answer are expected, and `promote.max_changed` limits their share."""
     summary: Callable[[Columns, Mapping[str, Columns]], tuple[str, ...]] = lambda *_: ()
-    """Return sentences (test rows, predictions of model, baseline and naive by name); the first
-    follows the headline."""
+    """Return sentences, the first for the headline (test rows, predictions of each by name)."""
     figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of the same (test rows, predictions by name)."""
     importance: Callable[[Columns, Predict], tuple[Figure, ...]] = lambda *_: ()

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import mean_pinball_loss
 
-from ..columns import Columns
-from ..contract.training import Metric, Weights, weighted_mean
+from ..columns import Columns, weighted_mean
+from ..contract.training import Metric, Weights
 from .features import LEVEL, is_promoted
 from .task import QUANTILES
 

@@ -14,8 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..binary_metrics import average_precision, calibration_error, roc_auc
-from ..columns import Columns
-from ..contract.training import Metric, Weights, weighted_mean
+from ..columns import Columns, weighted_mean
+from ..contract.training import Metric, Weights
 from ..thresholds import least_cost_threshold, threshold_costs
 
 Values: TypeAlias = NDArray[Any]

@@ -10,8 +10,8 @@ from scipy.stats import norm
 from sklearn.metrics import roc_curve
 
 from ..binary_metrics import average_precision, calibration_error, counted, roc_auc
-from ..columns import Columns
-from ..contract.training import Metric, Weights, weighted_mean
+from ..columns import Columns, weighted_mean
+from ..contract.training import Metric, Weights
 from ..thresholds import break_even
 from .decide_and_explain import Details
 from .params import Decide, InspectionParams

@@ -15,9 +15,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from .. import checkpoints
-from ..bundle import Files, sha256
+from ..bundle import Files, code_of, sha256
 from ..columns import Columns
-from ..contract.training import Candidate, Fitted, Hyperparameters, Outcome, Report, code_of, ignore
+from ..contract.training import Candidate, Fitted, Hyperparameters, Outcome, Report, ignore
 from ..onnx_runtime import GRAPH
 from ..thresholds import least_cost_threshold
 from .decide_and_explain import Details

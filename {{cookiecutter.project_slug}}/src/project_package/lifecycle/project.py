@@ -14,10 +14,10 @@ from optuna.exceptions import StorageInternalError
 from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..bundle import EXAMPLES, Bundle, example_requests, sha256
+from ..bundle import EXAMPLES, Bundle, code_of, example_requests, sha256
 from ..contract.call_async_model import to_model
 from ..contract.task import Model, Task, is_async, predict_requests
-from ..contract.training import Training, code_of
+from ..contract.training import Training
 from ..errors import ModelError, UserError
 from ..model_store import CHAMPION, Store
 from ..params import Params

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columns import TIMESTAMP, Columns, length
-from ..contract.training import Metric, Weights, weighted_mean
+from ..columns import TIMESTAMP, Columns, length, weighted_mean
+from ..contract.training import Metric, Weights
 from .dataset import WEEK
 from .features import HOUSEHOLD, objects
 from .schemas import MAX_COUNT

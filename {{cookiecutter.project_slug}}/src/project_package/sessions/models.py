@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from optuna import Trial
 
 from .. import checkpoints
-from ..bundle import Files
+from ..bundle import Files, code_of
 from ..columns import Columns, concatenate, length, take
-from ..contract.training import Candidate, Fitted, Hyperparameters, Report, code_of, ignore
+from ..contract.training import Candidate, Fitted, Hyperparameters, Report, ignore
 from ..errors import UserError
 from ..onnx_runtime import GRAPH, ROWS_AT_ONCE
 from .features import HOUSEHOLD, Items

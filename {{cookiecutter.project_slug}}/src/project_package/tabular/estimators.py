@@ -3,7 +3,7 @@
 To add one of scikit-learn, add an `Estimator` to `ESTIMATORS`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -64,6 +64,7 @@ def xgboost_space(trial: Trial) -> Hyperparameters:
     }
 
 
+AFTER_LINEAR = "after_linear"  # a setting of those with variants
 LINEAR = Estimator("linear", logistic_regression, Ridge, {"alpha": 1.0}, linear_space, "scaled")
 TREE = {"max_depth": 3, "min_samples_leaf": 10}
 ESTIMATORS = (
@@ -95,3 +96,36 @@ ESTIMATORS = (
     ),
 )
 """The first is the simple baseline that the others must beat."""
+
+
+def variants(estimator: Estimator, classes: bool, absolute: bool) -> list[Hyperparameters]:
+    """Return what is added to the settings of an estimator: for classes, nothing.
+
+    On new rows, the squared error as loss can have the smaller absolute error. After a linear model
+    is fitted, trees that fit its errors need fewer splits for a straight line.
+    """
+    if classes:
+        return [{}]
+    loss = estimator.absolute if absolute else {}
+    tried: list[Hyperparameters] = [loss, {}]
+    if estimator.preprocessing == "raw":
+        tried += [{**loss, AFTER_LINEAR: True}, {AFTER_LINEAR: True}]
+    return [settings for n, settings in enumerate(tried) if settings not in tried[:n]]
+
+
+def suggest(
+    space: Callable[[Trial], Hyperparameters],
+    start: Hyperparameters,
+    tried: Sequence[Hyperparameters],
+    trial: Trial,
+) -> Hyperparameters:
+    """Suggest the start with each variant, then other settings with the best of them so far."""
+    if len(tried) == 1:
+        return space(trial)
+    known = [one.user_attrs["settings"] for one in trial.study.trials if one.values]
+    left = [variant for variant in tried if {**start, **variant} not in known]
+    if left:  # also after a kill, or beside another worker
+        return {**start, **left[trial.number % len(left)]}
+    names = {name for variant in tried for name in variant}
+    best = trial.study.best_trial.user_attrs["settings"]
+    return {**space(trial), **{name: best[name] for name in names & best.keys()}}

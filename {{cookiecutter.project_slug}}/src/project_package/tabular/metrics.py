@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from ..binary_metrics import average_precision, calibration_error, counted, roc_auc
-from ..columns import Columns
-from ..contract.training import Metric, Weights, weighted_mean
+from ..columns import Columns, weighted_mean
+from ..contract.training import Metric, Weights
 from ..errors import require_known
 from ..thresholds import break_even
 from .decide_and_explain import Details

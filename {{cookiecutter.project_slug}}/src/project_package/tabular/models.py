@@ -1,13 +1,12 @@
 """The candidates: estimators with their preprocessing; and what is measured after the fit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna import Trial
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -20,13 +19,12 @@ from ..contract.training import Candidate, Hyperparameters, Outcome
 from ..thresholds import least_cost_threshold
 from .date_parts import part_columns
 from .decide_and_explain import Details
-from .estimators import ESTIMATORS, LINEAR, Estimator
+from .estimators import AFTER_LINEAR, ESTIMATORS, LINEAR, Estimator, suggest, variants
 from .fitted import Fitted, to_table
 from .params import Decide, TabularParams
 from .problem import Problem
 
 ONE_HOT = 12  # trees get a column for each value of a category with up to 12
-AFTER_LINEAR = "after_linear"  # a setting
 BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most
 ROWS_A_BIN = 200  # at least, if there is more than one group
 
@@ -84,7 +82,7 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
 def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candidate:
     """Return the candidate of an estimator; `absolute`: the absolute error decides."""
     kind = estimator.classifier if problem.classes else estimator.regressor
-    tried = variants(problem, estimator, absolute)
+    tried = variants(estimator, bool(problem.classes), absolute)
     start = {**estimator.start, **tried[0]}
     space = partial(suggest, estimator.space, estimator.start, tried) if estimator.space else None
 
@@ -112,39 +110,6 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
         return fitted
 
     return Candidate(estimator.name, start, fit, space)
-
-
-def variants(problem: Problem, estimator: Estimator, absolute: bool) -> list[Hyperparameters]:
-    """Return what is added to the settings of an estimator: for classes, nothing.
-
-    On new rows, the squared error as loss can have the smaller absolute error. After a linear model
-    is fitted, trees that fit its errors need fewer splits for a straight line.
-    """
-    if problem.classes:
-        return [{}]
-    loss = estimator.absolute if absolute else {}
-    tried: list[Hyperparameters] = [loss, {}]
-    if estimator.preprocessing == "raw":
-        tried += [{**loss, AFTER_LINEAR: True}, {AFTER_LINEAR: True}]
-    return [settings for n, settings in enumerate(tried) if settings not in tried[:n]]
-
-
-def suggest(
-    space: Callable[[Trial], Hyperparameters],
-    start: Hyperparameters,
-    tried: Sequence[Hyperparameters],
-    trial: Trial,
-) -> Hyperparameters:
-    """Suggest the start with each variant, then other settings with the best of them so far."""
-    if len(tried) == 1:
-        return space(trial)
-    known = [one.user_attrs["settings"] for one in trial.study.trials if one.values]
-    left = [variant for variant in tried if {**start, **variant} not in known]
-    if left:  # also after a kill, or beside another worker
-        return {**start, **left[trial.number % len(left)]}
-    names = {name for variant in tried for name in variant}
-    best = trial.study.best_trial.user_attrs["settings"]
-    return {**space(trial), **{name: best[name] for name in names & best.keys()}}
 
 
 def candidates(
