@@ -63,7 +63,16 @@ def test_variants_are_tried_first_and_the_best_one_after(
     assert {(loss in f, "after_linear" in f) for f in first} == variants
     assert len({f["learning_rate"] for f in first}) == 1
     assert {(loss in f, "after_linear" in f) for f in after} == {(False, True)}
-    assert len({f["learning_rate"] for f in after}) == len(after)
+    assert len({str(f) for f in after}) == len(after)
+
+
+@pytest.mark.parametrize("name", ["hist_gradient_boosting", "xgboost"])
+def test_settings_for_other_tables_are_tried_before_any(name: str) -> None:
+    estimator = next(one for one in ESTIMATORS if one.name == name)
+    one = next(c for c in candidates(problem("left")) if c.name == name)
+    first = tried(one, 4)[:3]
+    for settings in (one.start, *({**one.start, **more} for more in estimator.portfolio)):
+        assert settings in first
 
 
 def test_search_space_may_have_more_than_the_start() -> None:

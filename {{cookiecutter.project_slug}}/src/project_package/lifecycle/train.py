@@ -8,7 +8,6 @@ from itertools import count
 from pkgutil import resolve_name
 
 import mlflow
-import numpy as np
 from optuna.trial import FrozenTrial
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack
@@ -191,8 +190,8 @@ def parity_rows(splits: Splits, checks: Checks, promote: Promote) -> Columns:
     count = checks.max_parity_rows
     if count is None:
         count = max(PARITY_ROWS, promote.min_parity_rows)
-    rows = concatenate((splits.test, splits.train))
-    return take(rows, np.arange(min(length(rows), count)))
+    first = [take(rows, slice(count)) for rows in (splits.test, splits.train)]
+    return take(concatenate(first), slice(count))
 
 
 def add_examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns) -> Bundle:

@@ -90,7 +90,9 @@ def read_columns(problem: Problem, table: pl.DataFrame) -> Columns:
 def _raw(column: pl.Series) -> NDArray[Any]:
     """Return values: text as objects, "" where missing; others float64, NaN where missing."""
     if column.dtype == pl.String:
-        return np.array(column.fill_null("").to_list(), object)
+        texts = column.fill_null("")
+        different = texts.unique()  # equal texts share one object
+        return different.to_numpy()[texts.cast(pl.Enum(different)).to_physical()]
     physical = column.dt.epoch("ms") if column.dtype == pl.Datetime else column
     return physical.cast(pl.Float64).fill_null(np.nan).to_numpy()
 

@@ -31,6 +31,8 @@ class Estimator:
     """Scaled for linear models and neighbours; raw where missing values are understood."""
     absolute: Hyperparameters = field(default_factory=dict)
     """Arguments with which the regressor minimises the absolute error."""
+    portfolio: Sequence[Hyperparameters] = ()
+    """What is changed of the start for other tables: those with noise, those with many rows."""
 
 
 def logistic_regression(alpha: float) -> LogisticRegression:
@@ -78,6 +80,10 @@ ESTIMATORS = (
         hist_space,
         "raw",
         {"loss": "absolute_error"},
+        (
+            {"learning_rate": 0.05, "max_leaf_nodes": 6, "l2_regularization": 1.0},
+            {"max_iter": 300, "l2_regularization": 10.0},
+        ),
     ),
     Estimator(
         "xgboost",
@@ -93,6 +99,10 @@ ESTIMATORS = (
         xgboost_space,
         "raw",
         {"objective": "reg:absoluteerror"},
+        (
+            {"n_estimators": 100, "max_depth": 2, "colsample_bynode": 0.5},
+            {"n_estimators": 300, "max_depth": 8, "min_child_weight": 3.0},
+        ),
     ),
 )
 """The first is the simple baseline that the others must beat."""
@@ -114,18 +124,18 @@ def variants(estimator: Estimator, classes: bool, absolute: bool) -> list[Hyperp
 
 
 def suggest(
-    space: Callable[[Trial], Hyperparameters],
-    start: Hyperparameters,
-    tried: Sequence[Hyperparameters],
-    trial: Trial,
+    estimator: Estimator, tried: Sequence[Hyperparameters], trial: Trial
 ) -> Hyperparameters:
-    """Suggest the start with each variant, then other settings with the best of them so far."""
-    if len(tried) == 1:
-        return space(trial)
+    """Suggest the start with each variant; with the best variant the portfolio, then any settings.
+
+    What is left to try follows from the trials that ended: after a kill, or beside another worker.
+    """
     known = [one.user_attrs["settings"] for one in trial.study.trials if one.values]
-    left = [variant for variant in tried if {**start, **variant} not in known]
-    if left:  # also after a kill, or beside another worker
-        return {**start, **left[trial.number % len(left)]}
-    names = {name for variant in tried for name in variant}
-    best = trial.study.best_trial.user_attrs["settings"]
-    return {**space(trial), **{name: best[name] for name in names & best.keys()}}
+    best = trial.study.best_trial.user_attrs["settings"] if known else {}
+    variant = {name: best[name] for one in tried for name in one if name in best}
+    starts = [{**estimator.start, **one} for one in tried]
+    more = [{**estimator.start, **change, **variant} for change in estimator.portfolio]
+    left = [s for s in starts if s not in known] or [s for s in more if s not in known]
+    if left:
+        return left[trial.number % len(left)]
+    return {**estimator.space(trial), **variant} if estimator.space else starts[0]

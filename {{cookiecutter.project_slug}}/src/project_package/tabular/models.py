@@ -66,7 +66,6 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
     one_hot = OneHotEncoder(
         categories=[["", *columns[n].categories] for n in few],
         handle_unknown="ignore",
-        sparse_output=False,
         dtype=np.float32,
     )
     kind = "continuous" if problem.kind == "regression" else problem.kind
@@ -76,7 +75,8 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
         ("one_hot", one_hot, [first + n for n in few]),
         ("means", TargetEncoder(target_type=kind, cv=folds), many),
     ]
-    return ColumnTransformer([step for step in steps if step[2]])
+    sparse = 0.3 if how == "scaled" else 0  # trees would take zeros of sparse matrices for missing
+    return ColumnTransformer([step for step in steps if step[2]], sparse_threshold=sparse)
 
 
 def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candidate:
@@ -84,7 +84,7 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
     kind = estimator.classifier if problem.classes else estimator.regressor
     tried = variants(estimator, bool(problem.classes), absolute)
     start = {**estimator.start, **tried[0]}
-    space = partial(suggest, estimator.space, estimator.start, tried) if estimator.space else None
+    space = partial(suggest, estimator, tried) if estimator.space else None
 
     def fit(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Fitted:
         known = dict(settings)
