@@ -63,7 +63,7 @@ def test_schema_has_a_table_for_each_column(root: Path) -> None:
 
 
 def test_params_get_source_target_and_positive_class(root: Path) -> None:
-    run(root)
+    assert 'The class to find is "yes": data.positive' in run(root)
     text = (root / "params.toml").read_text(encoding="utf-8")
     assert tomllib.loads(text)["data"] == {
         "source": f"{root}/own.csv",

@@ -92,6 +92,8 @@ def propose(
     write(params, params_text(params.read_text(encoding="utf-8"), data, changes))
     if changes:
         yield f"- Set in params.toml: {', '.join(f'{n} = {v}' for n, v in changes.items())}"
+    if len(classes) == 2:
+        yield f'- The class to find is "{described.positive}": data.positive names it'
     features = len(described.schema.of_role("feature"))
     yield f"Features in {SCHEMA}: {features}. Review it, then run `ml pipeline`."
 

@@ -1,0 +1,52 @@
+"""Processor time and memory of the commands on a made table of a million rows."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+ROWS, NUMBERS = 1_000_000, 20
+CATEGORIES = (3, 5, 8, 12, 20, 50, 90, 2_000)  # how many values each has
+FILE, TARGET = "large.parquet", "bought"
+COMMANDS = (
+    ("schema", FILE, "--target", TARGET),
+    ("data",),
+    ("train", "--set", "train.trials=1"),
+    ("evaluate",),
+)
+MEANING = f"""\
+A table with {ROWS:,} rows and 30 columns, made by formula: {NUMBERS} numbers, {len(CATEGORIES)}
+categories of up to {max(CATEGORIES):,} values, yes or no, and a target of two classes. Processor
+time and the largest resident memory of each command, in a new project."""
+
+
+def make() -> pl.DataFrame:
+    """Return the table."""
+    random = np.random.default_rng(0)
+    columns = {f"number_{n}": random.normal(size=ROWS).round(4) for n in range(NUMBERS)}
+    for n, count in enumerate(CATEGORIES):
+        names = np.array([f"value {value}" for value in range(count)], object)
+        columns[f"category_{n}"] = names[random.integers(0, count, ROWS)]
+    columns["member"] = random.random(ROWS) < 0.3
+    score = columns["number_0"] + columns["number_1"] * columns["number_2"] - 2
+    score += 0.5 * columns["member"] + (columns["category_3"] == "value 3")
+    bought = random.random(ROWS) < 1 / (1 + np.exp(-score))
+    return pl.DataFrame({**columns, TARGET: np.where(bought, "yes", "no")})
+
+
+def measure(folder: Path) -> Iterator[list[str]]:
+    """Yield each command with its seconds of processor time and its peak memory in MiB."""
+    make().write_parquet(folder / FILE)
+    for arguments in COMMANDS:
+        command = [sys.executable, "-B", "-m", "project_package.tabular.entry_point", *arguments]
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"ml {' '.join(arguments)} failed.")
+        seconds = used.ru_utime + used.ru_stime
+        yield [f"`ml {' '.join(arguments)}`", f"{seconds:.0f}", f"{used.ru_maxrss / 1024:,.0f}"]
