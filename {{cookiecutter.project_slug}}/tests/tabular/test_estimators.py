@@ -53,26 +53,19 @@ def tried(one: Candidate, count: int, killed: int = 0) -> list[Hyperparameters]:
     ],
 )
 @pytest.mark.parametrize("name", ["hist_gradient_boosting", "xgboost"])
-def test_variants_are_tried_first_and_the_best_one_after(
+def test_variants_are_tried_with_the_best_start(
     name: str, absolute: bool, variants: set[tuple[bool, bool]], killed: int
 ) -> None:
     one = next(c for c in candidates(problem("spent"), absolute) if c.name == name)
+    portfolio = next(e for e in ESTIMATORS if e.name == name).portfolio
     loss = "loss" if name == "hist_gradient_boosting" else "objective"
-    first, after = np.split(np.array(tried(one, 7, killed)), [len(variants)])
-    assert one.start in first.tolist()
-    assert {(loss in f, "after_linear" in f) for f in first} == variants
+    found = np.array(tried(one, 9, killed))
+    starts, first, after = np.split(found, [3, 2 + len(variants)])
+    assert sorted(map(str, starts)) == sorted(str({**one.start, **c}) for c in ({}, *portfolio))
+    assert {(loss in f, "after_linear" in f) for f in (starts[0], *first)} == variants
     assert len({f["learning_rate"] for f in first}) == 1
     assert {(loss in f, "after_linear" in f) for f in after} == {(False, True)}
     assert len({str(f) for f in after}) == len(after)
-
-
-@pytest.mark.parametrize("name", ["hist_gradient_boosting", "xgboost"])
-def test_settings_for_other_tables_are_tried_before_any(name: str) -> None:
-    estimator = next(one for one in ESTIMATORS if one.name == name)
-    one = next(c for c in candidates(problem("left")) if c.name == name)
-    first = tried(one, 4)[:3]
-    for settings in (one.start, *({**one.start, **more} for more in estimator.portfolio)):
-        assert settings in first
 
 
 def test_search_space_may_have_more_than_the_start() -> None:

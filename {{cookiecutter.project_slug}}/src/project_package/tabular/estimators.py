@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Literal
 
 from optuna import Trial
+from optuna.study import StudyDirection
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -101,7 +102,7 @@ ESTIMATORS = (
         {"objective": "reg:absoluteerror"},
         (
             {"n_estimators": 100, "max_depth": 2, "colsample_bynode": 0.5},
-            {"n_estimators": 300, "max_depth": 8, "min_child_weight": 3.0},
+            {"n_estimators": 600, "max_depth": 8, "min_child_weight": 3.0},
         ),
     ),
 )
@@ -126,16 +127,23 @@ def variants(estimator: Estimator, classes: bool, absolute: bool) -> list[Hyperp
 def suggest(
     estimator: Estimator, tried: Sequence[Hyperparameters], trial: Trial
 ) -> Hyperparameters:
-    """Suggest the start with each variant; with the best variant the portfolio, then any settings.
+    """Suggest the start and the portfolio; the best of them with each variant; then any settings.
 
     What is left to try follows from the trials that ended: after a kill, or beside another worker.
     """
-    known = [one.user_attrs["settings"] for one in trial.study.trials if one.values]
-    best = trial.study.best_trial.user_attrs["settings"] if known else {}
-    variant = {name: best[name] for one in tried for name in one if name in best}
-    starts = [{**estimator.start, **one} for one in tried]
-    more = [{**estimator.start, **change, **variant} for change in estimator.portfolio]
-    left = [s for s in starts if s not in known] or [s for s in more if s not in known]
+    study = trial.study
+    ended = [(one.user_attrs["settings"], one.values[0]) for one in study.trials if one.values]
+    known = [settings for settings, _ in ended]
+    first = [{**estimator.start, **change} for change in ({}, *estimator.portfolio)]
+    starts = [{**settings, **tried[0]} for settings in first]
+    left = [settings for settings in starts if settings not in known]
+    if not left:
+        sign = 1 if study.direction == StudyDirection.MINIMIZE else -1
+        best, _ = min((one for one in ended if one[0] in starts), key=lambda one: sign * one[1])
+        changed = [{**first[starts.index(best)], **variant} for variant in tried]
+        left = [settings for settings in changed if settings not in known]
     if left:
         return left[trial.number % len(left)]
-    return {**estimator.space(trial), **variant} if estimator.space else starts[0]
+    best = study.best_trial.user_attrs["settings"]
+    variant = {name: best[name] for one in tried for name in one if name in best}
+    return {**estimator.space(trial), **variant} if estimator.space else best

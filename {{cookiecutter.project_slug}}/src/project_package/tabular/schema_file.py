@@ -90,6 +90,13 @@ def propose(
     is_first = before.source == PURCHASES and data.source != PURCHASES
     changes = first_params(described.schema, classes) if is_first else {}
     write(params, params_text(params.read_text(encoding="utf-8"), data, changes))
+    yield from results(described, classes, changes)
+
+
+def results(
+    described: Profile, classes: Sequence[str], changes: Mapping[str, object]
+) -> Iterator[str]:
+    """Yield what is set in the files, and what to do next."""
     if changes:
         yield f"- Set in params.toml: {', '.join(f'{n} = {v}' for n, v in changes.items())}"
     if len(classes) == 2:
