@@ -79,6 +79,12 @@ def test_times_with_a_zone_become_utc(tmp_path: Path) -> None:
     assert copied(tmp_path, rows) == [{"id": "1", "timestamp": NOON, "amount": 12.34}]
 
 
+def test_labels_are_read_as_pandas_writes_them(tmp_path: Path) -> None:
+    lines = [f"{n},2024-01-01,1,{label}" for n, label in enumerate(("1.0", "0.0", ""))]
+    rows = csv_file(tmp_path / "rows.csv", "id,timestamp,amount,label", *lines)
+    assert [row["label"] for row in copied(tmp_path, rows)] == [True, False, None]
+
+
 def test_whole_floats_become_integers_as_text(tmp_path: Path) -> None:
     rows = parquet_file(
         tmp_path / "r.parquet", id=[5.0], timestamp=[NOON], amount=[5.0], label=[0.0]
@@ -115,9 +121,10 @@ def test_reports_all_unreadable_values(tmp_path: Path) -> None:
     lines = [f'{i},01/02/2024,"12,{i}",2' for i in range(1200)]
     rows = csv_file(tmp_path / "rows.csv", "id,timestamp,Betrag,label", *lines)
     said = refusal(tmp_path, rows, amount="Betrag").splitlines()
-    assert said[1].startswith("- timestamp must be a date and time such as 2024-01-31 23:59:59: 1,")
-    assert said[2].startswith('- amount (your "Betrag") must be a number such as 12.5: 1,200 rows')
-    assert said[3].startswith("- label must be true or false (or 1 or 0): 1,200 rows")
+    others = "; data.read reads others: 1,200 rows break this rule"
+    assert said[1] == f"- timestamp must be a date and time such as 2024-01-31 23:59:59{others}"
+    assert said[2] == f'- amount (your "Betrag") must be a number such as 12.5{others}'
+    assert said[3] == f"- label must be true or false (or 1 or 0){others}"
     assert said[4] == "    id='0', timestamp='01/02/2024', Betrag='12,0', label='2'"
     assert len(said) == 4 + 3  # rows that break several rules are shown once
 
@@ -139,6 +146,37 @@ def test_rejects_values_of_another_type(tmp_path: Path, column: str, value: obje
     said = refusal(tmp_path, parquet_file(tmp_path / "rows.parquet", **row))
     assert f"- {column} must be" in said
     assert "1 row breaks this rule" in said
+
+
+def test_sql_reads_values_in_other_forms(tmp_path: Path) -> None:
+    rows = csv_file(tmp_path / "r.csv", "id;timestamp;eur;label", "A;01.01.2024 12:00;1.234,5;NA")
+    read = {
+        "timestamp": "strptime(timestamp, '%d.%m.%Y %H:%M')",
+        "amount": "replace(replace(amount, '.', ''), ',', '.')",
+        "label": "nullif(label, 'NA')",
+    }
+    found = copied(tmp_path, rows, columns={"amount": "eur"}, read=read)
+    assert found == [{"id": "A", "timestamp": NOON, "amount": 1234.5, "label": None}]
+    with pytest.raises(UserError, match=r'data\.read: "eur" is not an expected column; there'):
+        copied(tmp_path, rows, columns={"amount": "eur"}, read={"eur": "1"})
+    with pytest.raises(
+        UserError, match=r"cannot be read: Could not parse string .01\.01\.2024 12:00. "
+    ):
+        copied(
+            tmp_path,
+            rows,
+            columns={"amount": "eur"},
+            read={"timestamp": "strptime(timestamp, '%Y')"},
+        )
+
+
+def test_sql_reads_numbers_of_a_parquet_file(tmp_path: Path) -> None:
+    seconds = {"timestamp": [1_704_110_400], "label": [2]}
+    rows = parquet_file(tmp_path / "rows.parquet", id=[1], amount=[1.0], **seconds)
+    read = {"timestamp": "to_timestamp(timestamp)", "label": "label = 2"}
+    assert copied(tmp_path, rows, read=read) == [
+        {"id": "1", "timestamp": NOON, "amount": 1.0, "label": True}
+    ]
 
 
 def test_missing_column_names_file_and_nearest(tmp_path: Path) -> None:
@@ -167,6 +205,14 @@ def test_bad_line_is_named(tmp_path: Path) -> None:
     assert said.startswith(f"{tmp_path}/*.csv cannot be read: CSV Error on Line: 3")
     assert said.endswith(f"Found: 2 (in {rows}).")
     assert "\n" not in said
+
+
+def test_open_quote_is_shown_without_the_rest_of_the_file(tmp_path: Path) -> None:
+    lines = ["id,timestamp,amount", '1,2024-01-01,"2', *["2,2024-01-01,2"] * 1_000]
+    said = refusal(tmp_path, csv_file(tmp_path / "rows.csv", *lines))
+    assert 'Line: 2, Original Line: 1,2024-01-01,"2' in said
+    assert "unterminated quote" in said
+    assert len(said) < 600 + len(str(tmp_path)) * 2
 
 
 def test_text_in_another_encoding_says_how_to_read_it(tmp_path: Path) -> None:

@@ -27,9 +27,9 @@ from .violations import SHOWN, Violation, violations_error
 Type: TypeAlias = Literal["VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN"]
 RULES: Mapping[Type, str] = {
     "VARCHAR": "must be text",
-    "TIMESTAMP_MS": "must be a date and time such as 2024-01-31 23:59:59",
-    "DOUBLE": "must be a number such as 12.5",
-    "BOOLEAN": "must be true or false (or 1 or 0)",
+    "TIMESTAMP_MS": "must be a date and time such as 2024-01-31 23:59:59; data.read reads others",
+    "DOUBLE": "must be a number such as 12.5; data.read reads others",
+    "BOOLEAN": "must be true or false (or 1 or 0); data.read reads others",
 }
 CAUSES: Mapping[str, str] = {
     "state machine": "its lines end in different ways, or a quote is not closed; write it again",
@@ -46,6 +46,7 @@ class SourceParams(Frozen):
     """A path or glob pattern of Parquet or CSV files, or the word `sql`."""
     query: str = Field(default="", description="for sql: the query; DATA_URL has the address")
     columns: dict[str, str] = Field(default={}, description="our column name = own column name")
+    read: dict[str, str] = Field(default={}, description="our column name = SQL to read it by")
     encoding: str = Field(default="", description="of CSV files that are not in UTF-8")
     memory_limit_mib: int = Field(
         default=1024, ge=700, description="of the process while it copies and validates rows"
@@ -135,6 +136,7 @@ def _explain(message: str) -> str:
     """Shorten an error of DuckDB to one line, with the file if it names one."""
     cause = re.split(r"\n\s*(?:Possible|LINE 1)", message)[0].partition(": ")[2]
     cause = next((meant for part, meant in CAUSES.items() if part in message), cause)
+    cause = re.sub(r"(?s)(Line: .{200}).+(\n\w)", r"\1 ...\2", cause)  # all after an open quote
     file = re.search(r"^\s*file = (.+)$", message, re.MULTILINE)
     return re.sub(r"\s*\n\s*", ", ", cause.strip(" \n.")) + (f" (in {file[1]})" if file else "")
 
@@ -166,6 +168,7 @@ def _rows(
 ) -> DuckDBPyRelation:
     """Concatenate our columns of every file; DuckDB finds types that hold all values."""
     require_known("data.columns", params.columns, "an expected column", layout.types)
+    require_known("data.read", params.read, "an expected column", layout.types)
     header = next(iter(tables.values())).columns
     names = {ours: params.columns.get(ours, ours) for ours in layout.types}
     names = {n: own for n, own in names.items() if n not in layout.optional or own in header}
@@ -174,15 +177,13 @@ def _rows(
         for ours, source in names.items():
             if source not in table.columns:
                 raise UserError(
-                    f'{where} has no column "{source}" for {ours}; '
-                    f"{suggest(source, table.columns)} "
-                    f"Write its name under data.columns: {ours} = ..."
+                    f'{where} has no column "{source}" for {ours}; {suggest(source, table.columns)}'
+                    f" Write its name under data.columns: {ours} = ..."
                 )
-        selected = table.select(
-            *(ColumnExpression(source).alias(name) for name, source in names.items())
-        )
+        renamed = (ColumnExpression(source).alias(name) for name, source in names.items())
+        selected = table.select(*renamed)
         columns = (
-            SQLExpression(_cleaned(layout, name, str(kind))).alias(name)
+            SQLExpression(params.read.get(name) or _cleaned(layout, name, str(kind))).alias(name)
             for name, kind in zip(selected.columns, selected.types, strict=True)
         )
         queries.append(f"({selected.select(*columns).sql_query()})")
@@ -207,7 +208,7 @@ def _reading(column: str, kind: str, wanted: Type) -> str:
     """Return SQL that casts a column of type `kind` to the wanted one; null where it fails."""
     column = quoted(column)
     text = f"CAST({column} AS VARCHAR)"
-    if kind in ("FLOAT", "DOUBLE"):  # whole numbers in pandas when one is missing
+    if kind in ("FLOAT", "DOUBLE") or wanted == "BOOLEAN":  # in pandas, whole and one is missing
         text = f"regexp_replace({text}, '\\.0$', '')"
     if wanted == "TIMESTAMP_MS":
         # Casting text to a type without a zone would drop the zone silently.
@@ -224,9 +225,7 @@ def _refuse_unreadable(
     params: SourceParams, layout: Layout, rows: DuckDBPyRelation, readings: Mapping[str, str]
 ) -> None:
     """Raise with examples when values cannot be read as their type; count them in one pass."""
-    unreadable = {
-        n: f"{quoted(n)} IS NOT NULL AND {reading} IS NULL" for n, reading in readings.items()
-    }
+    unreadable = {n: f"{quoted(n)} IS NOT NULL AND {sql} IS NULL" for n, sql in readings.items()}
     counts = ", ".join(f"count(*) FILTER ({condition})" for condition in unreadable.values())
     total, *failures = rows.aggregate(f"count(*), {counts}").fetchall()[0]
     if not total:

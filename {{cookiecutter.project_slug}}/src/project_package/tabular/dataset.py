@@ -104,13 +104,13 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     optional = [n for n in (*identifiers, problem.column_of("time")) if n and n not in required]
     columns = {n: c for n, c in problem.table.columns.items() if n in (*required, *optional)}
     renamed = {name: own for name, own in params.data.columns.items() if name in columns}
-    data = params.data.with_source(source).model_copy(update={"columns": renamed})
+    read = {name: sql for name, sql in params.data.read.items() if name in columns}
+    data = params.data.with_source(source).model_copy(update={"columns": renamed, "read": read})
     schema = problem.table.model_copy(update={"columns": columns})
-    checks = rules({name: columns[name] for name in required}, limits=False)
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         rows = Path(scratch) / ROWS
         import_rows(data, layout(schema, tuple(optional)), rows)
-        if broken := find_violations(rows, checks):
+        if broken := find_violations(rows, rules({n: columns[n] for n in required}, limits=False)):
             raise violations_error(str(source), broken, renamed)
         return read_columns(problem, pl.read_parquet(rows))
 
