@@ -85,7 +85,7 @@ def test_too_few_days_say_how_many_are_needed(folder: Path) -> None:
     splits = [{"train_days": days, "folds": 3} for days in (26, 27)]
     enough, more = (FraudParams.model_validate({"name": "tiny", "split": s}) for s in splits)
     assert np.unique(split(enough, folder).folds[-1].train["day"]).size == 26
-    with pytest.raises(UserError, match=f"covers {DAYS} days and these splits need 90: lower"):
+    with pytest.raises(UserError, match=f"covers {DAYS} days with labels and .* need 90: use more"):
         split(more, folder)
 
 
@@ -179,6 +179,63 @@ def test_days_with_unknown_labels_are_history_only(tmp_path: Path) -> None:
     days = pl.read_parquet(folder / "rows.parquet")["timestamp"].dt.epoch("d").to_numpy()
     assert split(params(), folder).test["day"].max() == days.max() - 6
     assert np.isnan(recent_events(folder)["is_fraud"]).any()
+
+
+@pytest.fixture(scope="module")
+def blank(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Load the same payments without the label of every fifth one that is old and genuine."""
+    rows = pl.read_parquet(folder / "rows.parquet").drop("scenario")
+    old = pl.col("timestamp") <= pl.col("timestamp").max() - timedelta(days=LABEL_DELAY_DAYS)
+    fifth = old & (pl.int_range(pl.len()) % 5 == 0) & ~pl.col("is_fraud")
+    target = tmp_path_factory.mktemp("blank")
+    own = rows.with_columns(is_fraud=pl.when(~fifth).then("is_fraud"))
+    own.write_parquet(target / "own.parquet")
+    return loaded(target / "set", source=str(target / "own.parquet"))
+
+
+def test_payments_without_label_count_in_features_only(blank: Path, splits: Splits) -> None:
+    found = split(params(), blank)
+    pairs = [(found.train, splits.train), (found.test, splits.test)]
+    pairs += [(a.valid, b.valid) for a, b in zip(found.folds, splits.folds, strict=True)]
+    features = pl.read_parquet(blank / "features.parquet").filter(pl.col("is_fraud").is_not_null())
+    for part, whole in pairs:
+        known = np.isin(whole["transaction_id"], features["transaction_id"].to_numpy())
+        assert part["unlabelled"].tolist() == [np.sum(~known)] * int(np.sum(known))
+        assert all(np.array_equal(part[name], whole[name][known]) for name in [*INPUTS, "is_fraud"])
+        assert known.mean() < 0.9
+
+
+def test_batch_and_examples_count_blank_labels_as_features_do(blank: Path, tmp_path: Path) -> None:
+    table = pl.read_parquet(blank / "features.parquet")
+    table = table.filter(pl.col("timestamp") > pl.col("timestamp").max() - timedelta(days=6))
+    table.select(RAW).write_parquet(tmp_path / "new.parquet")
+    found = read_batch(params(), tmp_path / "new.parquet", blank)
+    assert all(np.array_equal(found[name], table[name].to_numpy()) for name in INPUTS)
+    assert len(examples(blank, split(params(), blank).test, 8)) == 8
+
+
+def test_test_ends_with_the_labels_that_are_known(tmp_path: Path) -> None:
+    rows = simulate(150, 300, DAYS + 14, 5).drop("scenario")
+    late = pl.col("timestamp") > pl.col("timestamp").max().dt.truncate("1d") - timedelta(days=13)
+    early = late & ~pl.col("is_fraud")  # frauds are known first: those days would be all frauds
+    own = rows.with_columns(is_fraud=pl.when(~early).then("is_fraud"))
+    own.write_parquet(tmp_path / "own.parquet")
+    folder = loaded(tmp_path / "set", source=str(tmp_path / "own.parquet"))
+    days = pl.read_parquet(folder / "rows.parquet")["timestamp"].dt.epoch("d").to_numpy()
+    assert split(params(), folder).test["day"].max() == days.max() - 14
+
+
+@pytest.mark.parametrize("frauds", ["<", ">="])
+def test_each_part_of_the_split_needs_frauds(tmp_path: Path, frauds: str) -> None:
+    rows = simulate(150, 300, DAYS, 5).drop("scenario")
+    middle = pl.col("timestamp").max() - timedelta(days=30)
+    kept = pl.col("timestamp") < middle if frauds == "<" else pl.col("timestamp") >= middle
+    own = rows.with_columns(pl.col("is_fraud") & kept)
+    own.write_parquet(tmp_path / "own.parquet")
+    folder = loaded(tmp_path / "set", source=str(tmp_path / "own.parquet"))
+    what = "7 days from 2018-06-01" if frauds == "<" else "21 days from 2018-05-04"
+    with pytest.raises(UserError, match=f"The {what} have .* payments with a label, 0 of them"):
+        split(params(), folder)
 
 
 def test_recent_events_are_rows_of_the_event_model(folder: Path) -> None:

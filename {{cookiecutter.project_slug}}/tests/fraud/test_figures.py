@@ -28,7 +28,7 @@ def scored(rows: int = 2000) -> tuple[Columns, dict[str, Columns]]:
     counts = dict.fromkeys(("customer_count_30d", "terminal_count_30d"), np.zeros(rows))
     predictions: dict[str, Columns] = {"model": model, "baseline": other, "naive": other}
     day = np.arange(rows) * 28 // rows
-    costs = {"day": day, "review_cost": np.full(rows, 10.0)}
+    costs = {"day": day, "review_cost": np.full(rows, 10.0), "unlabelled": np.zeros(rows, int)}
     return {**paid, **costs, **names, **counts}, predictions
 
 
@@ -80,6 +80,12 @@ def test_caption_and_summary_count_frauds_and_alarms() -> None:
     caption = figures(rows, predictions)[0].caption
     assert f"finds {hits:,} of {frauds:,} frauds with {alarms:,}" in caption
     assert f"finds {hits:,} with {alarms:,} alarms" in summary(rows, predictions)[0]
+
+
+def test_summary_counts_payments_without_a_label() -> None:
+    rows, predictions = scored(100)
+    said = summary({**rows, "unlabelled": np.full(100, 1_234)}, predictions)
+    assert said[1:] == ("1,234 more payments have no label: only features count them.",)
 
 
 def test_summary_names_busy_terminals_but_no_cards() -> None:

@@ -7,13 +7,15 @@ import duckdb
 import polars as pl
 import pytest
 
-from project_package.data.import_rows import SourceParams
 from project_package.data.violations import Violation
 from project_package.errors import UserError
+from project_package.fraud.params import Data
 from project_package.fraud.simulator import simulate
 from project_package.fraud.validation import broken_by_table, check_payments
 
-DATA = SourceParams(source="own.parquet")
+DATA = Data(source="own.parquet", max_blank=0)
+
+LABELS = "must be known when the payment is older than 7 days, except for the share data.max_blank"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def refusal(payments: pl.DataFrame, folder: Path) -> list[str]:
         ("amount", 1e9, "must be a number from 0 to less than 1,000,000,000"),
         ("amount", float("inf"), "must be a number from 0 to less than 1,000,000,000"),
         ("amount", 12.34567, "must have four decimals at most"),
-        ("is_fraud", None, "must be known when the payment is older than 7 days"),
+        ("is_fraud", None, LABELS),
     ],
 )
 def test_each_rule_is_reported_alone(
@@ -96,6 +98,19 @@ def test_values_within_the_rules_pass(
 ) -> None:
     payments.with_columns(change).write_parquet(tmp_path / "rows.parquet")
     check_payments(tmp_path / "rows.parquet", DATA)
+
+
+def test_share_of_blank_labels_is_a_parameter(
+    payments: pl.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    half = payments.with_columns(is_fraud=pl.when(pl.int_range(pl.len()) % 2 == 0).then("is_fraud"))
+    due = half.filter(pl.col("timestamp") <= LAST - timedelta(days=7))
+    blank = due["is_fraud"].null_count()
+    half.write_parquet(tmp_path / "rows.parquet")
+    check_payments(tmp_path / "rows.parquet", Data(max_blank=blank / len(due)))
+    assert caplog.messages == [f"Payments without is_fraud, which only features count: {blank:,}."]
+    with pytest.raises(UserError, match=f"{LABELS}: {blank:,} rows break this rule"):
+        check_payments(tmp_path / "rows.parquet", Data(max_blank=blank / len(due) - 1e-6))
 
 
 @pytest.mark.parametrize("label", [True, False])

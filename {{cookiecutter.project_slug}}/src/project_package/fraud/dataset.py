@@ -93,6 +93,9 @@ def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.Dat
     """
     again = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
     raw = list(Payment.model_fields)
+    # What was blank for good when the data set was made counts as genuine, as in its features.
+    due = time <= past.select(time.max() - DELAY).collect().item()
+    past = past.with_columns(label.fill_null(pl.when(due).then(pl.lit(value=False))))
     known = past.filter(again).collect()
     other = known.join(batch, raw, "anti", nulls_equal=True)
     _refuse("transaction_id", "must not be that of another payment", other, data)
@@ -146,6 +149,7 @@ def examples(folder: Path, rows: Columns, count: int) -> list[FraudRequest]:
 def _requests(table: pl.LazyFrame, ids: list[str]) -> Iterator[FraudRequest]:
     """Yield requests for payments, with labels that were known at the time and pseudonyms for ids.
 
+    A label that never became known is that of a genuine payment, as in the features.
     Pseudonyms sort as the ids do, since payments at the same time are ordered by id.
     """
     pseudonyms = []
@@ -157,7 +161,7 @@ def _requests(table: pl.LazyFrame, ids: list[str]) -> Iterator[FraudRequest]:
         recent = [(pl.col(e.name) == payment[e.name]) & (time >= now - e.ttl) for e in ENTITIES]
         not_later = pl.col("transaction_id") <= payment["transaction_id"]
         until = (time < now) | ((time == now) & not_later)
-        known = pl.when(time <= now - DELAY).then(label).alias("is_fraud")
+        known = pl.when(time <= now - DELAY).then(label.fill_null(value=False)).alias("is_fraud")
         payments = table.filter(pl.any_horizontal(recent) & until).with_columns(*pseudonyms, known)
         *history, transaction = payments.select(*PastPayment.model_fields).collect().to_dicts()
         del transaction["is_fraud"]

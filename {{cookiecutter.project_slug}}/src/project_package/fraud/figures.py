@@ -45,9 +45,16 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
     return (
         f"Of {np.sum(labels):,} frauds among {len(labels):,} payments the model finds "
         f"{finds['model']} alarms; the simple baseline finds {finds['baseline']}.",
+        *unlabelled(rows),
         *limited(rows, CARD, "cards", "customer_count_30d"),
         *limited(rows, TERMINAL, "terminals", "terminal_count_30d"),
     )
+
+
+def unlabelled(rows: Columns) -> tuple[str, ...]:
+    """Say how many payments of the test have no label."""
+    count = rows["unlabelled"].max(initial=0)
+    return (f"{count:,} more payments have no label: only features count them.",) if count else ()
 
 
 def limited(rows: Columns, entity: str, what: str, count: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ class Data(SourceParams):
     """Where payments come from, and how many are simulated when there is no source."""
 
     source: str = Field(default=SIMULATOR, description="simulator, sql, or a path or glob")
+    max_blank: float = Field(default=0.3, ge=0, lt=1, description="share of old labels missing")
     customers: int = Field(default=5_000, ge=100, description="simulated cards")
     terminals: int = Field(default=10_000, ge=200, description="simulated terminals")
     days: int = Field(default=183, ge=1, description="simulated days")

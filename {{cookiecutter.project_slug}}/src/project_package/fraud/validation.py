@@ -5,6 +5,7 @@ whole table, such as unique ids, are queries to DuckDB. Every broken rule is rep
 example rows. Pandera takes two seconds to import: only the data stage should import this module.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +18,14 @@ from duckdb import DuckDBPyRelation
 
 from ..data.field_rules import row_check, rules_of, types_of
 from ..data.find_violations import find_violations
-from ..data.import_rows import Layout, SourceParams, open_duckdb
+from ..data.import_rows import Layout, open_duckdb
 from ..data.violations import SHOWN, Violation, violations_error
 from ..time_and_money_fields import GRACE, MONEY_LIMIT
 from .features import LABEL_DELAY_DAYS
+from .params import Data
 from .schemas import PastPayment, Payment
 
+log = logging.getLogger(__name__)
 TableRule: TypeAlias = tuple[str, str, str]
 """Column, rule, and which rows break it, in SQL."""
 LAYOUT = Layout(types_of(PastPayment), order=("timestamp", "transaction_id"))
@@ -36,6 +39,12 @@ def _has_four_decimals(amount: pl.Expr) -> pl.Expr:
 
 CHECKS = {"amount": [row_check(_has_four_decimals, "must have four decimals at most")]}
 """The rules of fields that are functions in `schemas.py`, for a column."""
+DUE = (
+    f"timestamp + INTERVAL {LABEL_DELAY_DAYS} DAY <= "  # noqa: S608
+    "(SELECT max(timestamp) FROM payments WHERE timestamp <= getvariable('latest'))"
+)
+"""Selects the payments whose labels should be known, in SQL."""
+BLANK = f"is_fraud IS NULL AND {DUE}"
 TABLE_RULES: Sequence[TableRule] = (
     (
         "transaction_id",
@@ -44,21 +53,22 @@ TABLE_RULES: Sequence[TableRule] = (
     ),
     (
         "is_fraud",
-        f"must be known when the payment is older than {LABEL_DELAY_DAYS} days",
-        f"is_fraud IS NULL AND timestamp + INTERVAL {LABEL_DELAY_DAYS} DAY <= "  # noqa: S608
-        "(SELECT max(timestamp) FROM payments WHERE timestamp <= getvariable('latest'))",
+        f"must be known when the payment is older than {LABEL_DELAY_DAYS} days, except "
+        "for the share data.max_blank",
+        f"{BLANK} AND getvariable('max_blank') < "  # noqa: S608
+        f"(SELECT avg((is_fraud IS NULL)::INT) FROM payments WHERE {DUE})",
     ),
     ("is_fraud", "must be true in at least one row", "NOT EXISTS (FROM payments WHERE is_fraud)"),
     (
         "is_fraud",
-        "must be false in at least one row",
+        "must be false in at least one row; where blank means genuine, write 0",
         "NOT EXISTS (FROM payments WHERE NOT is_fraud)",
     ),
 )
 
 
-def check_payments(path: Path, data: SourceParams, labelled: bool = True) -> None:
-    """Validate the payments of a Parquet file in the layout above.
+def check_payments(path: Path, data: Data, labelled: bool = True) -> None:
+    """Validate the payments of a Parquet file in the layout above; log how many lack a label.
 
     Without `labelled`, is_fraud is not checked and may be absent. DuckDB's part of the memory limit
     is that of the rules about the table; a batch of rows needs about 100 MiB beside it.
@@ -77,9 +87,13 @@ def check_payments(path: Path, data: SourceParams, labelled: bool = True) -> Non
     ):
         payments = duck.read_parquet(str(path)).create_view("payments")
         duck.execute("SET VARIABLE latest = ?", [latest])
+        duck.execute("SET VARIABLE max_blank = ?", [data.max_blank])
+        blank = payments.filter(BLANK).count("*").fetchall()[0][0] if labelled else 0
         broken += broken_by_table(payments, rules, LAYOUT.order)
     if broken:
         raise violations_error("The payments", broken, data.columns)
+    if blank:
+        log.warning("Payments without is_fraud, which only features count: %s.", f"{blank:,}")
 
 
 def broken_by_table(
