@@ -214,6 +214,27 @@ def test_batch_and_examples_count_blank_labels_as_features_do(blank: Path, tmp_p
     assert len(examples(blank, split(params(), blank).test, 8)) == 8
 
 
+def test_batch_counts_few_labels_that_did_not_arrive(folder: Path, tmp_path: Path) -> None:
+    rows = pl.read_parquet(folder / "features.parquet")
+    start = pl.col("timestamp").max() - timedelta(days=10)
+    recent = pl.col("timestamp") > start - timedelta(days=7)
+    new = rows.filter(pl.col("timestamp") > start).select(RAW)
+    new.filter(pl.col("timestamp") < start + timedelta(days=6)).write_parquet(tmp_path / "new.pq")
+    for every, accepted in ((9, True), (2, False)):
+        gone = recent & (pl.int_range(pl.len()) % every == 0) & ~pl.col("is_fraud")
+        past = rows.with_columns(is_fraud=pl.when(~gone).then("is_fraud")).filter(
+            pl.col("timestamp") <= start
+        )
+        past.write_parquet(tmp_path / "rows.parquet")
+        if accepted:
+            found = read_batch(params(), tmp_path / "new.pq", tmp_path)
+            expected = rows.filter(pl.col("transaction_id").is_in(found["transaction_id"].tolist()))
+            assert all(np.array_equal(found[name], expected[name].to_numpy()) for name in INPUTS)
+        else:
+            with pytest.raises(UserError, match="is_fraud must be known 7 days before a payment"):
+                read_batch(params(), tmp_path / "new.pq", tmp_path)
+
+
 def test_test_ends_with_the_labels_that_are_known(tmp_path: Path) -> None:
     rows = simulate(150, 300, DAYS + 14, 5).drop("scenario")
     late = pl.col("timestamp") > pl.col("timestamp").max().dt.truncate("1d") - timedelta(days=13)

@@ -15,7 +15,7 @@ from project_package.fraud.validation import broken_by_table, check_payments
 
 DATA = Data(source="own.parquet", max_blank=0)
 
-LABELS = "must be known when the payment is older than 7 days, except for the share data.max_blank"
+LABELS = "must be known after 7 days, except for the share data.max_blank"
 
 
 @pytest.fixture(scope="module")

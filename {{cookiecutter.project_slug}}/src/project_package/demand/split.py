@@ -21,14 +21,16 @@ def split(params: DemandParams, folder: Path) -> Splits:
     Raises:
         UserError: the data covers too few weeks.
     """
-    rows = columns(pl.read_parquet(folder / FEATURES))
+    table = pl.read_parquet(folder / FEATURES)
+    rows = columns(table)
     weeks = np.unique(rows[TIMESTAMP])
     sizes = params.split
     needed = sizes.test_weeks + sizes.folds * sizes.fold_weeks + 1
     if len(weeks) < needed:
         raise UserError(
-            f"The data covers {len(weeks) + MIN_HISTORY} weeks and these splits need "
-            f"{needed + MIN_HISTORY}: lower split.test_weeks, split.folds or split.fold_weeks."
+            f"The data covers {min(table['week'].n_unique(), len(weeks) + MIN_HISTORY)} weeks and "
+            f"these splits need {needed + MIN_HISTORY}: use more weeks, or lower split.test_weeks, "
+            "split.folds or split.fold_weeks."
         )
     test = len(weeks) - sizes.test_weeks
     starts = [test - sizes.fold_weeks * (fold + 1) for fold in range(sizes.folds)]

@@ -22,6 +22,7 @@ TYPES: Mapping[str, Type] = {
 }
 LAYOUT = Layout(TYPES, order=("week", "product_id"))
 UNIQUE = "must be unique for each product"
+KNOWN = "must have units: write 0 where none were sold, and give weeks to come to `ml predict`"
 CONSECUTIVE = (
     "must come a week after the product's week before it: write 0 units where none were sold"
 )
@@ -39,6 +40,7 @@ def check_weeks(path: Path, data: SourceParams, sold: bool = True) -> None:
     broken = find_violations(path, _schema(table.columns, sold))
     rules = {UNIQUE: pl.struct("product_id", "week").is_duplicated()}
     if sold:
+        rules[KNOWN] = pl.col("units").is_null()
         rules[CONSECUTIVE] = pl.col("week").diff().over("product_id") > timedelta(days=WEEK_DAYS)
     for rule, condition in rules.items():
         breaking = table.filter(condition)
@@ -55,12 +57,11 @@ def _schema(present: list[str], sold: bool) -> pa.DataFrameSchema:
     checks = {"week": [monday]}
     columns = rules_of(SoldWeek, checks)
     columns["department"] = pa.Column(pl.String)
-    if sold:
-        return pa.DataFrameSchema(columns)
-    columns |= rules_of(Plan, checks)  # the week may lie ahead
-    for name in (*SOLD, "department"):
-        columns[name].nullable = True
-    return pa.DataFrameSchema({name: columns[name] for name in columns if name in present})
+    if not sold:
+        columns |= rules_of(Plan, checks)  # the week may lie ahead
+        for name in (*SOLD, "department"):
+            columns[name].nullable = True
+    return pa.DataFrameSchema({name: columns[name] for name in present})
 
 
 def _is_monday(week: pl.Expr) -> pl.Expr:

@@ -6,7 +6,7 @@ features.parquet   the same with their features
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -93,9 +93,8 @@ def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.Dat
     """
     again = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
     raw = list(Payment.model_fields)
-    # What was blank for good when the data set was made counts as genuine, as in its features.
-    due = time <= past.select(time.max() - DELAY).collect().item()
-    past = past.with_columns(label.fill_null(pl.when(due).then(pl.lit(value=False))))
+    first, last = batch.select(time.min().alias("first"), time.max().alias("last")).row(0)
+    past = _settle(past, last, data.max_blank)
     known = past.filter(again).collect()
     other = known.join(batch, raw, "anti", nulls_equal=True)
     _refuse("transaction_id", "must not be that of another payment", other, data)
@@ -104,7 +103,6 @@ def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.Dat
     batch = batch.join(labels, "transaction_id", "left").with_columns(
         is_fraud=pl.coalesce(stated, "known")
     )
-    first, last = batch.select(time.min().alias("first"), time.max().alias("last")).row(0)
     recent = past.filter(time.is_between(first - LOOKBACK, last) & ~again).collect()
     both = pl.concat(rows.select(*LAYOUT.types) for rows in (recent, batch))
     newest = batch.group_by(TERMINAL).agg(newest=time.max())
@@ -113,6 +111,18 @@ def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.Dat
     unknown = both.join(newest, on=TERMINAL).filter(due & label.is_null())
     _refuse("is_fraud", f"{rule} put fewer days in a file", unknown, data)
     return both.sort(LAYOUT.order)
+
+
+def _settle(past: pl.LazyFrame, now: datetime, max_blank: float) -> pl.LazyFrame:
+    """Count payments whose label did not arrive in time as genuine, as the features do.
+
+    The newest ones of the data set, whose labels could arrive since, only if few are missing.
+    """
+    made = past.select(time.max()).collect().item()
+    since = past.filter(time > made - DELAY, time <= now - DELAY)
+    blank = since.select(label.is_null().mean()).collect().item() or 0
+    due = time <= (now if blank <= max_blank else made) - DELAY
+    return past.with_columns(label.fill_null(pl.when(due).then(pl.lit(value=False))))
 
 
 def _refuse(column: str, rule: str, broken: pl.DataFrame, data: Data) -> None:

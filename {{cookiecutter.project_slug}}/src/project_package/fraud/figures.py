@@ -38,6 +38,7 @@ def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, 
 def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
     """Summarise how many frauds model and baseline find, and with how many alarms."""
     labels = rows["is_fraud"]
+    blank = rows["unlabelled"].max(initial=0)
     finds = {}
     for name in FITTED:
         flagged = predictions[name]["decision"]
@@ -45,16 +46,10 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
     return (
         f"Of {np.sum(labels):,} frauds among {len(labels):,} payments the model finds "
         f"{finds['model']} alarms; the simple baseline finds {finds['baseline']}.",
-        *unlabelled(rows),
+        *([f"{blank:,} more payments have no label: only features count them."] if blank else []),
         *limited(rows, CARD, "cards", "customer_count_30d"),
         *limited(rows, TERMINAL, "terminals", "terminal_count_30d"),
     )
-
-
-def unlabelled(rows: Columns) -> tuple[str, ...]:
-    """Say how many payments of the test have no label."""
-    count = rows["unlabelled"].max(initial=0)
-    return (f"{count:,} more payments have no label: only features count them.",) if count else ()
 
 
 def limited(rows: Columns, entity: str, what: str, count: str) -> tuple[str, ...]:

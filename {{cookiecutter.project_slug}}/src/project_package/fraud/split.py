@@ -73,8 +73,7 @@ def labelled(params: FraudParams, payments: pl.LazyFrame, days: range) -> Column
         if part.n_unique() < 2:
             raise UserError(
                 f"The {days.step} days from {EPOCH + timedelta(first):%Y-%m-%d} have {len(part):,} "
-                f"payments with a label, {part.sum():,} of them frauds: training and each week of "
-                "folds and test need both kinds. Use more data, or change split.train_days, "
-                "split.folds or split.test_weeks."
+                f"payments with a label, {part.sum():,} of them frauds, and need both kinds: use "
+                "more data, or change split.train_days, split.folds or split.test_weeks."
             )
     return columns(params, known.with_columns(unlabelled=len(table) - len(known)))

@@ -53,8 +53,7 @@ TABLE_RULES: Sequence[TableRule] = (
     ),
     (
         "is_fraud",
-        f"must be known when the payment is older than {LABEL_DELAY_DAYS} days, except "
-        "for the share data.max_blank",
+        f"must be known after {LABEL_DELAY_DAYS} days, except for the share data.max_blank",
         f"{BLANK} AND getvariable('max_blank') < "  # noqa: S608
         f"(SELECT avg((is_fraud IS NULL)::INT) FROM payments WHERE {DUE})",
     ),
