@@ -70,8 +70,14 @@ def test_each_fold_is_an_earlier_origin(splits: Splits) -> None:
 
 def test_refuses_too_few_weeks(folder: Path) -> None:
     assert np.unique(split(params(fold_weeks=13), folder).folds[1].train["week"]).size == 1
-    with pytest.raises(UserError, match=f"covers {WEEKS} weeks and these splits need 41: lower"):
+    with pytest.raises(UserError, match=f"covers {WEEKS} weeks and these splits need 41: use more"):
         split(params(folds=9), folder)
+
+
+def test_short_table_is_not_longer_in_the_message(tmp_path: Path) -> None:
+    data_set(tmp_path, weekly_table(6))
+    with pytest.raises(UserError, match="covers 6 weeks and these splits need 20: use more"):
+        split(params(), tmp_path)
 
 
 def test_broken_rule_names_the_own_column(folder: Path, tmp_path: Path) -> None:

@@ -58,6 +58,16 @@ def test_names_the_broken_rule(tmp_path: Path, column: str, value: object, rule:
     assert "1 row breaks this rule" in message
 
 
+def test_week_without_units_says_what_to_do(tmp_path: Path) -> None:
+    table = weekly().with_columns(units=pl.when(pl.int_range(pl.len()) > 0).then("units"))
+    _, missing, advice, row = refusal(table, tmp_path).splitlines()  # one row, of both rules
+    assert missing == "- units must not be missing: 1 row breaks this rule"
+    assert advice.startswith("- week must have units: write 0 where none were sold, and give weeks")
+    assert row.startswith(
+        "    product_id='P0', week=2024-01-01 00:00:00, department='deli', units=("
+    )
+
+
 def test_refuses_a_duplicate_week(tmp_path: Path) -> None:
     message = refusal(pl.concat([weekly(), weekly().head(1)]), tmp_path)
     assert "week must be unique for each product: 2 rows break this rule" in message
