@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tabular.own_tables import COUNT, SCHEMA, TABLE, X, loaded, proposed, repeated, write
+from tabular.own_tables import COUNT, PLAN, SCHEMA, TABLE, X, loaded, proposed, repeated, write
 
 from project_package.data.table_schema import read_schema
 from project_package.errors import UserError
@@ -108,6 +108,16 @@ def test_dates_are_read_alike_in_parquet_and_in_files_to_predict(tmp_path: Path)
     for name in ("own.parquet", "new.csv"):
         read = training.read_batch(params, tmp_path / name, tmp_path)
         assert read["days"][0] == 20_088  # days since 1970
+
+
+def test_file_to_predict_is_read_by_the_same_sql(tmp_path: Path) -> None:
+    proposed(tmp_path, TABLE)
+    training, params = loaded(tmp_path)
+    data = params.data.model_copy(update={"read": {"x": "x::DOUBLE + 1", "y": "nullif(y, '?')"}})
+    write(tmp_path / "new.csv", {"x": X, "plan": PLAN})
+    own = params.model_copy(update={"data": data})
+    read = training.read_batch(own, tmp_path / "new.csv", tmp_path)
+    assert read["x"].tolist() == (X + 1).tolist()
 
 
 def test_nan_and_empty_text_are_missing_in_parquet(tmp_path: Path) -> None:
