@@ -96,11 +96,11 @@ def check(rows: Path, _: int, limit: int) -> Callable[[], Any]:
 
 def source_params(rows: Path, limit: int) -> Any:
     """Return parameters with a memory limit; import what `ml data` does, as its memory counts."""
-    from project_package.data.import_rows import SourceParams
+    from project_package.fraud.params import Data
 
-    for name in ("lifecycle.project", "lifecycle.data", "fraud.training"):
+    for name in ("lifecycle.project", "lifecycle.make_dataset", "fraud.training"):
         import_module(f"project_package.{name}")
-    return SourceParams(source=str(rows), memory_limit_mib=limit)
+    return Data(source=str(rows), memory_limit_mib=limit)
 
 
 def features(rows: Path, _: int, __: int) -> Callable[[], Any]:

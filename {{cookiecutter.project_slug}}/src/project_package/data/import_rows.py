@@ -208,7 +208,7 @@ def _reading(column: str, kind: str, wanted: Type) -> str:
     """Return SQL that casts a column of type `kind` to the wanted one; null where it fails."""
     column = quoted(column)
     text = f"CAST({column} AS VARCHAR)"
-    if kind in ("FLOAT", "DOUBLE") or wanted == "BOOLEAN":  # in pandas, whole and one is missing
+    if kind in ("FLOAT", "DOUBLE") or wanted == "BOOLEAN":  # 5.0: pandas, where one is missing
         text = f"regexp_replace({text}, '\\.0$', '')"
     if wanted == "TIMESTAMP_MS":
         # Casting text to a type without a zone would drop the zone silently.
