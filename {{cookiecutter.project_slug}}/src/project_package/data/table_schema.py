@@ -6,7 +6,7 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -17,6 +17,7 @@ SCHEMA = "schema.toml"
 Role: TypeAlias = Literal["feature", "target", "outcome", "id", "group", "time", "ignored"]
 ColumnType: TypeAlias = Literal["number", "integer", "boolean", "category", "date", "text"]
 DatePart: TypeAlias = Literal["weekday", "month", "day_of_year", "hour", "elapsed"]
+EarlierRows: TypeAlias = Annotated[int, Field(ge=1, le=400)]
 EXPLAIN = "explain"
 """The field of a request that asks for reasons; no column may have its name."""
 PATTERN = re.compile(r"\*|\^.*\$", re.DOTALL)
@@ -48,12 +49,28 @@ class Column(Frozen):
     since 1970, `seconds` or `milliseconds`. ISO 8601 is read too."""
     parts: tuple[DatePart, ...] = ()
     """Of a date: the features that are made of it; `elapsed` counts days since 1970."""
+    lags: tuple[EarlierRows, ...] = ()
+    """Of a number: the features that are its values so many rows before."""
+    means: tuple[EarlierRows, ...] = ()
+    """Of a number: the features that are its means of so many rows before."""
     example: str | float | bool | None = None
+
+    @property
+    def longest(self) -> int:
+        """How many rows before are read; 0 without lags and means."""
+        return max((*self.lags, *self.means), default=0)
 
     @model_validator(mode="after")
     def _check_values(self) -> Self:
         if self.parts and self.type != "date":
             raise ValueError("only a date has parts")
+        if self.longest and (
+            self.type not in ("number", "integer")
+            or self.role not in ("target", "outcome", "feature")
+        ):
+            raise ValueError(
+                "only a number that is the target, an outcome or a feature has lags and means"
+            )
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is larger than max")
         return self
@@ -81,6 +98,16 @@ class Schema(Frozen):
                 raise ValueError(f"{name}: `categories` must list its different values, none empty")
             if column.role != "ignored" and (name == EXPLAIN or PATTERN.fullmatch(name)):
                 raise ValueError(f"{name}: this name has a meaning of its own; rename the column")
+        return self
+
+    @model_validator(mode="after")
+    def _check_lags(self) -> Self:
+        for lagged in (name for name, column in self.columns.items() if column.longest):
+            if not self.of_role("time"):
+                raise ValueError(f"{lagged}: lags and means need a column with the role time")
+            for group in self.of_role("group"):
+                if self.columns[group].missing:
+                    raise ValueError(f"{lagged}: lags and means need a {group} in every row")
         return self
 
     def of_role(self, *roles: Role) -> tuple[str, ...]:

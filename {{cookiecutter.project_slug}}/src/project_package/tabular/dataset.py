@@ -24,7 +24,9 @@ from ..data.import_rows import Layout, import_rows
 from ..data.table_rules import layout, rules, used_columns
 from ..data.table_schema import SCHEMA, Schema
 from ..data.violations import violations_error
+from ..errors import UserError
 from .date_parts import DAY
+from .lags import before_columns, values_before
 from .params import TabularData, TabularParams
 from .problem import OTHER, Problem
 from .schemas import request_type
@@ -68,12 +70,20 @@ def copy_source(data: TabularData, table: Layout | None, target: Path) -> None:
         import_rows(data.with_source(built), table, target)
 
 
-def read_columns(problem: Problem, table: pl.DataFrame) -> Columns:
+def stored_rows(problem: Problem, folder: Path) -> pl.DataFrame:
+    """Return the rows of a data set; raise UserError if they follow another schema."""
+    if (folder / STORED).read_text(encoding="utf-8") != problem.table.model_dump_json(indent=2):
+        raise UserError(f"{SCHEMA} has changed since the data was read: run `ml data` again.")
+    return pl.read_parquet(folder / ROWS)
+
+
+def read_columns(problem: Problem, table: pl.DataFrame, before: Columns) -> Columns:
     """Return features as the model takes them, and the id, group and time columns.
 
-    With the target, if the table has it: float64, or the index of the class (int64).
+    With the target, if the table has it: float64, or the index of the class (int64). The values
+    before the rows are those of `values_before`.
     """
-    values: dict[str, Any] = {column.name: _raw(column) for column in table}
+    values: dict[str, Any] = {**before, **{column.name: _raw(column) for column in table}}
     kept = (name for name in problem.table.of_role("id", "group", "time") if name in values)
     rows = {**problem.encode(values), **{name: values[name] for name in kept}}
     if problem.target not in values:
@@ -98,11 +108,20 @@ def _raw(column: pl.Series) -> NDArray[Any]:
 
 
 def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Path) -> Columns:
-    """Read rows to predict; raise UserError for values that a request may not have."""
+    """Read rows to predict; raise UserError for values that a request may not have.
+
+    Lags and means read the data set in the folder too, and need the group and the time.
+    """
     identifiers = problem.table.of_role("id", "group")
-    required = [name for name in problem.requested if name not in identifiers]
-    optional = [n for n in (*identifiers, problem.column_of("time")) if n and n not in required]
-    columns = {n: c for n, c in problem.table.columns.items() if n in (*required, *optional)}
+    lagged = before_columns(problem.table).values()
+    keys = problem.table.of_role("time", "group") if lagged else ()
+    required = {*keys, *(name for name in problem.requested if name not in identifiers)}
+    optional = {*identifiers, *problem.table.of_role("time"), *lagged} - required
+    columns = {
+        name: column if name in required else column.model_copy(update={"missing": 1.0})
+        for name, column in problem.table.columns.items()
+        if name in required | optional
+    }
     renamed = {name: own for name, own in params.data.columns.items() if name in columns}
     read = {name: sql for name, sql in params.data.read.items() if name in columns}
     data = params.data.with_source(source).model_copy(update={"columns": renamed, "read": read})
@@ -110,9 +129,13 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         rows = Path(scratch) / ROWS
         import_rows(data, layout(schema, tuple(optional)), rows)
-        if broken := find_violations(rows, rules({n: columns[n] for n in required}, limits=False)):
+        table = pl.read_parquet(rows)
+        checks = rules({name: columns[name] for name in table.columns}, limits=False)
+        if broken := find_violations(rows, checks):
             raise violations_error(str(source), broken, renamed)
-        return read_columns(problem, pl.read_parquet(rows))
+    stored = stored_rows(problem, folder) if lagged else table
+    before = values_before(problem.table, table, stored, params.split.gap_days)
+    return read_columns(problem, table, before)
 
 
 def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
@@ -127,6 +150,8 @@ def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
             days = rows[time][row] / DAY - value if time else value
             value = EPOCH + timedelta(milliseconds=round(days * DAY))
         values[name] = value
+    for field in before_columns(problem.table):
+        values[field] = [None if v != v else v for v in rows[field][row].tolist()]  # noqa: PLR0124
     if time in problem.requested:
         values[time] = EPOCH + timedelta(milliseconds=float(rows[time][row]))
     return values

@@ -12,6 +12,7 @@ from ..data.table_schema import SCHEMA, Column, Role, Schema
 from ..errors import UserError, require_known
 from ..frozen import Frozen
 from .date_parts import DAY, part_column, part_columns, part_values
+from .lags import before_columns, lag_columns, mean_before
 
 OTHER = "other"
 """The class of all values of a target that are not listed, if it may have others."""
@@ -35,11 +36,12 @@ class Problem(Frozen):
 
     @cached_property
     def inputs(self) -> Mapping[str, Column]:
-        """The features: columns of the table, and parts of dates."""
+        """The features: columns of the table, parts of dates, lags and rolling means."""
         columns = {name: self.table.columns[name] for name in self.table.of_role("feature")}
         for name, (date, part) in part_columns(self.table).items():
             columns[name] = part_column(self.table.columns[date], part)
-        return columns
+        lags = dict.fromkeys(lag_columns(self.table), Column(role="feature", type="number"))
+        return columns | lags
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:
@@ -73,14 +75,18 @@ class Problem(Frozen):
 
         Numbers become float64 with NaN, categories text with "" where missing. Dates come in
         milliseconds since 1970 and become days: before the row's time, or since 1970 in a table
-        without a time.
+        without a time. Values before a row, (rows, longest), stay in the rows.
         """
-        rows: dict[str, NDArray[Any]] = {}
+        rows: dict[str, Any] = {field: values[field] for field in before_columns(self.table)}
         parts = part_columns(self.table)
+        lags = lag_columns(self.table)
         for name in self.features:
             if name in parts:
                 date, part = parts[name]
                 rows[name] = part_values(np.array(values[date], np.float64), part)
+            elif name in lags:
+                field, averaged = lags[name]
+                rows[name] = mean_before(rows[field], averaged)
             elif name in self.categories:
                 rows[name] = np.array(["" if v is None else v for v in values[name]], object)
             else:
@@ -120,8 +126,11 @@ def find_problem(table: Schema, target: str, positive: str = "") -> Problem:
         require_known("data.positive", [positive or classes[1]], f"a class of {target}", classes)
         classes = tuple(sorted(classes, key=lambda name: name == (positive or classes[1])))
     problem = Problem(table=table, target=target, classes=classes)
-    if twice := part_columns(table).keys() & table.columns.keys():
-        raise UserError(f"{SCHEMA} has a column with the name of a part of a date: {min(twice)}.")
+    made = {*part_columns(table), *lag_columns(table), *before_columns(table)}
+    if twice := made & table.columns.keys():
+        raise UserError(
+            f"{SCHEMA} has a column with the name of a part of a date or of a lag: {min(twice)}."
+        )
     if not problem.features:
         raise UserError(f"{SCHEMA} has no feature: change the role of at least one column.")
     return problem

@@ -12,7 +12,7 @@ import tomlkit
 from duckdb import DuckDBPyRelation
 
 from ..data.completejourney import PURCHASES
-from ..data.import_rows import open_duckdb
+from ..data.import_rows import open_duckdb, quoted
 from ..data.open_files import CSV_ENDINGS, decoded, find_files
 from ..data.profile import Profile, profile
 from ..data.table_rules import cleaned
@@ -132,6 +132,7 @@ def look(data: TabularData, options: SchemaOptions) -> Profile:
             )
             if codec := data.encoding:
                 described.warnings.append(f"data.encoding is {codec}: check letters such as ä")
+            described.warnings += lag_advice(described.schema, options.target, table)
             return without_leaks(with_date_parts(described, table), table, options.target)
 
 
@@ -144,6 +145,18 @@ def with_date_parts(described: Profile, table: DuckDBPyRelation) -> Profile:
         columns[name] = columns[name].model_copy(update={"parts": parts})
     schema = schema.model_copy(update={"columns": columns})
     return Profile(schema, described.positive, described.warnings)
+
+
+def lag_advice(schema: Schema, target: str, table: DuckDBPyRelation) -> Iterator[str]:
+    """Yield that lags can be declared, if a number has one value for each time, in each group."""
+    if schema.of_role("time") and schema.columns[target].type in ("number", "integer"):
+        keys = ", ".join(map(quoted, schema.of_role("time", "group")))
+        rows, different = table.aggregate(f"count(*), count(DISTINCT ({keys}))").fetchall()[0]
+        if rows == different:
+            yield (
+                f"{target} has one value for each time: to make features of earlier values, write "
+                f"lags = [1, 7] and means = [7] under [columns.{target}] in {SCHEMA}"
+            )
 
 
 def varying_parts(table: DuckDBPyRelation, date: str) -> tuple[DatePart, ...]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ..data.table_schema import EXPLAIN, LARGEST, LONGEST_CATEGORY, Column
 from ..fields import Identifier, parse_time
 from ..frozen import Frozen
+from .lags import before_columns
 from .problem import Problem
 
 SHOWN = 10  # categories that a description lists
@@ -75,6 +76,11 @@ def request_type(problem: Problem) -> type[BaseModel]:
             None if optional else ..., alias=name, title=name, description=describe(column)
         )
         fields[f"column_{index}"] = (kind | None if optional else kind, described)
+    for index, (field, name) in enumerate(before_columns(problem.table).items()):
+        longest = problem.table.columns[name].longest
+        text = f"values of {name} in the rows before that are known, the newest first"
+        described = Field(None, alias=field, title=field, description=text, max_length=longest)
+        fields[f"before_{index}"] = (tuple[Number | None, ...] | None, described)
     fields[EXPLAIN] = (bool, Field(default=False, description="return reasons too"))
     title = f"A row of the table, to predict {problem.target}"
     return create_model("Row", __base__=Request, __doc__=title, **fields)

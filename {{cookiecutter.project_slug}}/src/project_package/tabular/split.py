@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from ..columns import Columns, take
 from ..contract.training import Fold, Splits
-from ..data.table_schema import SCHEMA
 from ..errors import UserError
-from .dataset import ROWS, STORED, read_columns
+from .dataset import read_columns, stored_rows
 from .date_parts import DAY
+from .lags import values_before
 from .params import TabularParams
 from .problem import Problem
 
@@ -25,16 +24,16 @@ Part: TypeAlias = tuple[Values, Values]  # rows to fit on and rows to score on: 
 
 def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
     """Split by time, by group, or at random with equal shares of classes; or raise UserError."""
-    if (folder / STORED).read_text(encoding="utf-8") != problem.table.model_dump_json(indent=2):
-        raise UserError(f"{SCHEMA} has changed since the data was read: run `ml data` again.")
-    table = pl.read_parquet(folder / ROWS)
+    table = stored_rows(problem, folder)
     blank = table[problem.target].null_count()
     if blank > params.data.max_blank * len(table):
         raise UserError(
             f"{blank:,} of {len(table):,} rows have no {problem.target}, a larger share than "
             "data.max_blank allows: leave them out of the source, or raise it."
         )
-    rows = read_columns(problem, table.drop_nulls(problem.target))
+    labelled = table.drop_nulls(problem.target)
+    before = values_before(problem.table, labelled, table, params.split.gap_days)
+    rows = read_columns(problem, labelled, before)
     parts = by_time if problem.column_of("time") else at_random
     test, *folds = (Fold(take(rows, t), take(rows, v)) for t, v in parts(problem, params, rows))
     for part in (p for fold in (test, *folds) for p in (fold.train, fold.valid)):

@@ -13,6 +13,7 @@ from ..contract.task import Task
 from ..data.table_schema import EXPLAIN
 from ..onnx_runtime import GRAPH, OnnxModel
 from .decide_and_explain import DETAILS, REASONS, Details, TabularModel
+from .lags import before_columns, padded
 from .problem import Problem
 from .schemas import ClassResponse, NumberResponse, Reason, request_type
 
@@ -46,11 +47,14 @@ def load(bundle: Bundle) -> TabularModel:
 
 def to_rows(problem: Problem, requests: Sequence[Any]) -> Columns:
     """Turn requests into rows; identifiers that they leave out are empty."""
-    values: dict[str, list[Any]] = {}
+    values: dict[str, Any] = {}
     for index, name in enumerate(problem.requested):
         values[name] = [getattr(request, f"column_{index}") for request in requests]
         if problem.table.columns[name].type == "date":
             values[name] = [None if m is None else milliseconds([m])[0] for m in values[name]]
+    for index, (field, name) in enumerate(before_columns(problem.table).items()):
+        known = [getattr(request, f"before_{index}") for request in requests]
+        values[field] = padded(known, problem.table.columns[name].longest)
     named = {
         name: np.array([value or "" for value in values[name]], object)
         for name in problem.table.of_role("id", "group")
