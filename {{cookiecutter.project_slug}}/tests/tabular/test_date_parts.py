@@ -89,7 +89,7 @@ def test_parts_of_other_columns_and_taken_names_are_refused() -> None:
         Column(role="feature", type="number", parts=("hour",))
     month = COLUMNS["month"].model_copy(update={"parts": ("hour",)})
     taken = {**COLUMNS, "month": month, "month hour": COLUMNS["paid"]}
-    with pytest.raises(UserError, match="the name of a part of a date or of a lag: month hour"):
+    with pytest.raises(UserError, match="the name of a date part or lag: month hour"):
         find_problem(Schema(columns=taken), "left")
 
 

@@ -160,7 +160,7 @@ def test_rare_classes_become_one(root: Path) -> None:
     found = find_problem(read_schema(root / "schema.toml"), "species")
     assert found.classes == ("cat", "dog", "other")
     table = pl.DataFrame({"species": ["dog", "rare 3"], "age": [1, 2], "plan": "", "left": "no"})
-    assert read_columns(found, table, {})["species"].tolist() == [1, 2]
+    assert read_columns(found, table, table, 0)["species"].tolist() == [1, 2]
 
 
 def test_class_called_other_cannot_take_the_rare_ones(root: Path) -> None:

@@ -64,13 +64,6 @@ class Column(Frozen):
     def _check_values(self) -> Self:
         if self.parts and self.type != "date":
             raise ValueError("only a date has parts")
-        if self.longest and (
-            self.type not in ("number", "integer")
-            or self.role not in ("target", "outcome", "feature")
-        ):
-            raise ValueError(
-                "only a number that is the target, an outcome or a feature has lags and means"
-            )
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is larger than max")
         return self
@@ -102,12 +95,12 @@ class Schema(Frozen):
 
     @model_validator(mode="after")
     def _check_lags(self) -> Self:
-        for lagged in (name for name, column in self.columns.items() if column.longest):
-            if not self.of_role("time"):
-                raise ValueError(f"{lagged}: lags and means need a column with the role time")
-            for group in self.of_role("group"):
-                if self.columns[group].missing:
-                    raise ValueError(f"{lagged}: lags and means need a {group} in every row")
+        usable = self.of_role("target", "outcome", "feature") if self.of_role("time") else ()
+        for name, column in self.columns.items():
+            if column.longest and (column.type not in ("number", "integer") or name not in usable):
+                raise ValueError(
+                    f"{name}: lags need a number (target, outcome, feature) and a time"
+                )
         return self
 
     def of_role(self, *roles: Role) -> tuple[str, ...]:

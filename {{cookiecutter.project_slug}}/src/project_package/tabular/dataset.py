@@ -77,13 +77,14 @@ def stored_rows(problem: Problem, folder: Path) -> pl.DataFrame:
     return pl.read_parquet(folder / ROWS)
 
 
-def read_columns(problem: Problem, table: pl.DataFrame, before: Columns) -> Columns:
+def read_columns(problem: Problem, table: pl.DataFrame, known: pl.DataFrame, gap: float) -> Columns:
     """Return features as the model takes them, and the id, group and time columns.
 
-    With the target, if the table has it: float64, or the index of the class (int64). The values
-    before the rows are those of `values_before`.
+    With the target, if the table has it: float64, or the index of the class (int64). Values before
+    the rows are those of `values_before`, of known rows and with a gap in days.
     """
-    values: dict[str, Any] = {**before, **{column.name: _raw(column) for column in table}}
+    values: dict[str, Any] = {column.name: _raw(column) for column in table}
+    values |= values_before(problem.table, table, known, gap)
     kept = (name for name in problem.table.of_role("id", "group", "time") if name in values)
     rows = {**problem.encode(values), **{name: values[name] for name in kept}}
     if problem.target not in values:
@@ -117,11 +118,8 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     keys = problem.table.of_role("time", "group") if lagged else ()
     required = {*keys, *(name for name in problem.requested if name not in identifiers)}
     optional = {*identifiers, *problem.table.of_role("time"), *lagged} - required
-    columns = {
-        name: column if name in required else column.model_copy(update={"missing": 1.0})
-        for name, column in problem.table.columns.items()
-        if name in required | optional
-    }
+    columns = {n: c for n, c in problem.table.columns.items() if n in required | optional}
+    columns |= {n: columns[n].model_copy(update={"missing": 1.0}) for n in optional}
     renamed = {name: own for name, own in params.data.columns.items() if name in columns}
     read = {name: sql for name, sql in params.data.read.items() if name in columns}
     data = params.data.with_source(source).model_copy(update={"columns": renamed, "read": read})
@@ -134,8 +132,7 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
         if broken := find_violations(rows, checks):
             raise violations_error(str(source), broken, renamed)
     stored = stored_rows(problem, folder) if lagged else table
-    before = values_before(problem.table, table, stored, params.split.gap_days)
-    return read_columns(problem, table, before)
+    return read_columns(problem, table, stored, params.split.gap_days)
 
 
 def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:

@@ -2,20 +2,20 @@
 
 The rows before a row are those of its group (of the table, if it has no group) with an earlier time
 and a known value, the newest first; `split.gap_days` leaves out those that are not known in time.
+Rows of the same time come in the order of their values. A row without a group has none before it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from polars import DataFrame as Frame
 
 from ..columns import Columns
 from ..data.table_schema import Schema
-from .date_parts import DAY
-
-Values: TypeAlias = NDArray[Any]
 
 
 def before_columns(table: Schema) -> Mapping[str, str]:
@@ -36,61 +36,34 @@ def lag_columns(table: Schema) -> Mapping[str, tuple[str, slice]]:
     return parts
 
 
-def mean_before(before: Values, part: slice) -> Values:
+def mean_before(before: NDArray[Any], part: slice) -> NDArray[Any]:
     """Compute the mean of the known values in a part of earlier ones: (rows,), NaN without any."""
-    known = ~np.isnan(before[:, part])
-    total = np.where(known, before[:, part], 0).sum(axis=1)
-    count = known.sum(axis=1)
-    return np.where(count, total / np.maximum(count, 1), np.nan)
+    with np.errstate(invalid="ignore"):  # 0 / 0
+        return np.nansum(before[:, part], axis=1) / np.sum(~np.isnan(before[:, part]), axis=1)
 
 
-def padded(lists: Sequence[Sequence[float | None] | None], longest: int) -> Values:
-    """Return the earlier values of requests: (requests, longest), NaN where there is none."""
-    before = np.full((len(lists), longest), np.nan)
-    for row, values in zip(before, lists, strict=True):
-        row[: len(values or ())] = np.array(values or (), np.float64)
-    return before
-
-
-def values_before(
-    table: Schema, rows: pl.DataFrame, stored: pl.DataFrame, gap_days: float
-) -> Columns:
+def values_before(table: Schema, rows: Frame, stored: Frame, gap_days: float) -> Columns:
     """Return the values before each row, by field: (rows, longest), NaN where there is none.
 
     They come from stored rows, and from `rows` at times of which the group has no stored value.
     """
-    keys = [*table.of_role("time"), *table.of_role("group")]
+    group = next((pl.col(name) for name in table.of_role("group")), pl.lit(0)).alias("group")
+    gap = max(timedelta(days=gap_days), timedelta(milliseconds=1))  # times are whole milliseconds
     found = {}
     for field, name in before_columns(table).items():
-        known = stored.select(*keys, name).drop_nulls(name)
+        time = pl.col(*table.of_role("time")).alias("time")
+        value = pl.col(name).alias("value")
+        known = stored.select(time, group, value).drop_nulls("value")
         if name in rows.columns:
-            new = rows.select(*keys, name).drop_nulls(name).join(known, on=keys, how="anti")
-            known = pl.concat([known, new])
-        both = pl.concat([known.select(keys), rows.select(keys)])
-        found[field] = _newest_first(
-            known[name].to_numpy(),
-            both[keys[0]].dt.epoch("ms").to_numpy(),
-            both.select(pl.struct(keys[1:] or pl.lit(0)).rank("dense")).to_series().to_numpy(),
-            gap_days * DAY,
-            table.columns[name].longest,
-        )
+            new = rows.select(time, group, value).drop_nulls("value")
+            known = pl.concat([known, new.join(known, on=["time", "group"], how="anti")])
+        known = known.sort("time", "group", "value").with_row_index("newest", 1)
+        last = rows.select(time - gap, group).with_row_index("row").sort("time")
+        last = last.join_asof(known, on="time", by="group", check_sortedness=False).sort("row")
+        newest = last["newest"].fill_null(0).to_numpy()
+        before = np.empty((len(rows), table.columns[name].longest))
+        for back in range(before.shape[1]):
+            values = known.select(pl.col("value").shift(back).over("group")).to_series()
+            before[:, back] = np.append(np.nan, values.to_numpy())[newest]
+        found[field] = before
     return found
-
-
-def _newest_first(
-    values: Values, times: Values, groups: Values, gap: float, longest: int
-) -> Values:
-    """Return the values before the rows whose times and groups follow those of the values."""
-    count = len(values)
-    moments, code = np.unique(times[:count], return_inverse=True)
-    first = groups.astype(np.int64) * (len(moments) + 1)
-    key = first[:count] + code
-    order = np.lexsort((values, key))  # values of one time by size: the same in any order of rows
-    start = np.searchsorted(key[order], first[count:])
-    earlier = np.searchsorted(moments, times[count:] - gap, side="right" if gap else "left")
-    end = np.searchsorted(key[order], first[count:] + earlier)
-    sorted_values = np.append(values[order], np.nan)
-    before = np.empty((len(end), longest))
-    for lag in range(1, longest + 1):
-        before[:, lag - 1] = sorted_values[np.where(end - lag >= start, end - lag, -1)]
-    return before

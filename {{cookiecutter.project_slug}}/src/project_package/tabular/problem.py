@@ -40,8 +40,8 @@ class Problem(Frozen):
         columns = {name: self.table.columns[name] for name in self.table.of_role("feature")}
         for name, (date, part) in part_columns(self.table).items():
             columns[name] = part_column(self.table.columns[date], part)
-        lags = dict.fromkeys(lag_columns(self.table), Column(role="feature", type="number"))
-        return columns | lags
+        lag = Column(role="feature", type="number")
+        return columns | dict.fromkeys(lag_columns(self.table), lag)
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:
@@ -128,9 +128,7 @@ def find_problem(table: Schema, target: str, positive: str = "") -> Problem:
     problem = Problem(table=table, target=target, classes=classes)
     made = {*part_columns(table), *lag_columns(table), *before_columns(table)}
     if twice := made & table.columns.keys():
-        raise UserError(
-            f"{SCHEMA} has a column with the name of a part of a date or of a lag: {min(twice)}."
-        )
+        raise UserError(f"{SCHEMA} has a column with the name of a date part or lag: {min(twice)}.")
     if not problem.features:
         raise UserError(f"{SCHEMA} has no feature: change the role of at least one column.")
     return problem

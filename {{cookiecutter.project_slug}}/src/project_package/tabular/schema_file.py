@@ -132,7 +132,7 @@ def look(data: TabularData, options: SchemaOptions) -> Profile:
             )
             if codec := data.encoding:
                 described.warnings.append(f"data.encoding is {codec}: check letters such as ä")
-            described.warnings += lag_advice(described.schema, options.target, table)
+            described.warnings.extend(lag_advice(described.schema, options.target, table))
             return without_leaks(with_date_parts(described, table), table, options.target)
 
 
@@ -151,12 +151,8 @@ def lag_advice(schema: Schema, target: str, table: DuckDBPyRelation) -> Iterator
     """Yield that lags can be declared, if a number has one value for each time, in each group."""
     if schema.of_role("time") and schema.columns[target].type in ("number", "integer"):
         keys = ", ".join(map(quoted, schema.of_role("time", "group")))
-        rows, different = table.aggregate(f"count(*), count(DISTINCT ({keys}))").fetchall()[0]
-        if rows == different:
-            yield (
-                f"{target} has one value for each time: to make features of earlier values, write "
-                f"lags = [1, 7] and means = [7] under [columns.{target}] in {SCHEMA}"
-            )
+        if table.aggregate(f"count(*) = count(DISTINCT ({keys}))").fetchall()[0][0]:
+            yield f"{target} is a series: lags = [1, 7] under [columns.{target}] adds earlier ones"
 
 
 def varying_parts(table: DuckDBPyRelation, date: str) -> tuple[DatePart, ...]:

@@ -14,7 +14,6 @@ from ..contract.training import Fold, Splits
 from ..errors import UserError
 from .dataset import read_columns, stored_rows
 from .date_parts import DAY
-from .lags import values_before
 from .params import TabularParams
 from .problem import Problem
 
@@ -31,9 +30,8 @@ def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
             f"{blank:,} of {len(table):,} rows have no {problem.target}, a larger share than "
             "data.max_blank allows: leave them out of the source, or raise it."
         )
-    labelled = table.drop_nulls(problem.target)
-    before = values_before(problem.table, labelled, table, params.split.gap_days)
-    rows = read_columns(problem, labelled, before)
+    known = table.drop_nulls(problem.target)
+    rows = read_columns(problem, known, table, params.split.gap_days)
     parts = by_time if problem.column_of("time") else at_random
     test, *folds = (Fold(take(rows, t), take(rows, v)) for t, v in parts(problem, params, rows))
     for part in (p for fold in (test, *folds) for p in (fold.train, fold.valid)):

@@ -13,7 +13,7 @@ from ..contract.task import Task
 from ..data.table_schema import EXPLAIN
 from ..onnx_runtime import GRAPH, OnnxModel
 from .decide_and_explain import DETAILS, REASONS, Details, TabularModel
-from .lags import before_columns, padded
+from .lags import before_columns
 from .problem import Problem
 from .schemas import ClassResponse, NumberResponse, Reason, request_type
 
@@ -53,8 +53,9 @@ def to_rows(problem: Problem, requests: Sequence[Any]) -> Columns:
         if problem.table.columns[name].type == "date":
             values[name] = [None if m is None else milliseconds([m])[0] for m in values[name]]
     for index, (field, name) in enumerate(before_columns(problem.table).items()):
-        known = [getattr(request, f"before_{index}") for request in requests]
-        values[field] = padded(known, problem.table.columns[name].longest)
+        none = [None] * problem.table.columns[name].longest
+        lists = [getattr(request, f"before_{index}") or () for request in requests]
+        values[field] = np.array([[*known, *none][: len(none)] for known in lists], np.float64)
     named = {
         name: np.array([value or "" for value in values[name]], object)
         for name in problem.table.of_role("id", "group")
