@@ -95,12 +95,13 @@ class Schema(Frozen):
 
     @model_validator(mode="after")
     def _check_lags(self) -> Self:
-        usable = self.of_role("target", "outcome", "feature") if self.of_role("time") else ()
+        named = self.of_role("target", "outcome", "feature")
+        usable = [name for name in named if self.columns[name].type in ("number", "integer")]
         for name, column in self.columns.items():
-            if column.longest and (column.type not in ("number", "integer") or name not in usable):
-                raise ValueError(
-                    f"{name}: lags need a number (target, outcome, feature) and a time"
-                )
+            if column.longest and (name not in usable):
+                raise ValueError(f"{name}: lags are for numbers: target, outcomes and features")
+            if column.longest and not self.of_role("time"):
+                raise ValueError(f"{name}: lags need a column with the role time")
         return self
 
     def of_role(self, *roles: Role) -> tuple[str, ...]:

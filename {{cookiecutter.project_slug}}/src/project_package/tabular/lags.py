@@ -36,10 +36,10 @@ def lag_columns(table: Schema) -> Mapping[str, tuple[str, slice]]:
     return parts
 
 
-def mean_before(before: NDArray[Any], part: slice) -> NDArray[Any]:
-    """Compute the mean of the known values in a part of earlier ones: (rows,), NaN without any."""
+def mean_before(before: NDArray[Any]) -> NDArray[Any]:
+    """Compute the mean of the known values before each row: (rows,), NaN where there is none."""
     with np.errstate(invalid="ignore"):  # 0 / 0
-        return np.nansum(before[:, part], axis=1) / np.sum(~np.isnan(before[:, part]), axis=1)
+        return np.asarray(np.nansum(before, axis=1) / np.sum(~np.isnan(before), axis=1))
 
 
 def values_before(table: Schema, rows: Frame, stored: Frame, gap_days: float) -> Columns:

@@ -86,7 +86,7 @@ class Problem(Frozen):
                 rows[name] = part_values(np.array(values[date], np.float64), part)
             elif name in lags:
                 field, averaged = lags[name]
-                rows[name] = mean_before(rows[field], averaged)
+                rows[name] = mean_before(rows[field][:, averaged])
             elif name in self.categories:
                 rows[name] = np.array(["" if v is None else v for v in values[name]], object)
             else:
