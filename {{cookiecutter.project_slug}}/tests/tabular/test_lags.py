@@ -273,5 +273,5 @@ def test_lags_are_advised_for_a_series(
     table = {"day": [START + timedelta(days=n) for n in range(160)], "x": range(160)}
     y = {"y": [n * 37 % 101 / 4 for n in range(160)]}
     lines = proposed(tmp_path, {**table, **y, **columns}, roles=roles)
-    assert ("y is a series: lags = [1, 7] under [columns.y]" in lines) == advised
+    assert ("y is a series: lags = [1, 7] in [columns.y]" in lines) == advised
     assert not read_schema(tmp_path / "schema.toml").columns["y"].lags

@@ -6,16 +6,15 @@ Rows of the same time come in the order of their values. A row without a group h
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from polars import DataFrame as Frame
 
 from ..columns import Columns
 from ..data.table_schema import Schema
+from .date_parts import DAY
 
 
 def before_columns(table: Schema) -> Mapping[str, str]:
@@ -42,13 +41,14 @@ def mean_before(before: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(np.nansum(before, axis=1) / np.sum(~np.isnan(before), axis=1))
 
 
-def values_before(table: Schema, rows: Frame, stored: Frame, gap_days: float) -> Columns:
+def values_before(table: Schema, rows: pl.DataFrame, stored: pl.DataFrame, gap: float) -> Columns:
     """Return the values before each row, by field: (rows, longest), NaN where there is none.
 
-    They come from stored rows, and from `rows` at times of which the group has no stored value.
+    They come from stored rows, and from `rows` at times of which the group has no stored value, and
+    lie at least so many days before the row.
     """
     group = next((pl.col(name) for name in table.of_role("group")), pl.lit(0)).alias("group")
-    gap = max(timedelta(days=gap_days), timedelta(milliseconds=1))  # times are whole milliseconds
+    distance = pl.duration(milliseconds=max(gap * DAY, 1))  # times are whole milliseconds
     found = {}
     for field, name in before_columns(table).items():
         time = pl.col(*table.of_role("time")).alias("time")
@@ -58,7 +58,7 @@ def values_before(table: Schema, rows: Frame, stored: Frame, gap_days: float) ->
             new = rows.select(time, group, value).drop_nulls("value")
             known = pl.concat([known, new.join(known, on=["time", "group"], how="anti")])
         known = known.sort("time", "group", "value").with_row_index("newest", 1)
-        last = rows.select(time - gap, group).with_row_index("row").sort("time")
+        last = rows.select(time - distance, group).with_row_index("row").sort("time")
         last = last.join_asof(known, on="time", by="group", check_sortedness=False).sort("row")
         newest = last["newest"].fill_null(0).to_numpy()
         before = np.empty((len(rows), table.columns[name].longest))

@@ -40,8 +40,8 @@ class Problem(Frozen):
         columns = {name: self.table.columns[name] for name in self.table.of_role("feature")}
         for name, (date, part) in part_columns(self.table).items():
             columns[name] = part_column(self.table.columns[date], part)
-        lag = Column(role="feature", type="number")
-        return columns | dict.fromkeys(lag_columns(self.table), lag)
+        columns |= dict.fromkeys(lag_columns(self.table), Column(role="feature", type="number"))
+        return columns
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:

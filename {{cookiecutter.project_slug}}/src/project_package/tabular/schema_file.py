@@ -152,7 +152,7 @@ def lag_advice(schema: Schema, target: str, table: DuckDBPyRelation) -> Iterator
     if schema.of_role("time") and schema.columns[target].type in ("number", "integer"):
         keys = ", ".join(map(quoted, schema.of_role("time", "group")))
         if table.aggregate(f"count(*) = count(DISTINCT ({keys}))").fetchall()[0][0]:
-            yield f"{target} is a series: lags = [1, 7] under [columns.{target}] adds earlier ones"
+            yield f"{target} is a series: lags = [1, 7] in [columns.{target}] make features of it"
 
 
 def varying_parts(table: DuckDBPyRelation, date: str) -> tuple[DatePart, ...]:

@@ -30,8 +30,7 @@ def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
             f"{blank:,} of {len(table):,} rows have no {problem.target}, a larger share than "
             "data.max_blank allows: leave them out of the source, or raise it."
         )
-    known = table.drop_nulls(problem.target)
-    rows = read_columns(problem, known, table, params.split.gap_days)
+    rows = read_columns(problem, table.drop_nulls(problem.target), table, params.split.gap_days)
     parts = by_time if problem.column_of("time") else at_random
     test, *folds = (Fold(take(rows, t), take(rows, v)) for t, v in parts(problem, params, rows))
     for part in (p for fold in (test, *folds) for p in (fold.train, fold.valid)):
