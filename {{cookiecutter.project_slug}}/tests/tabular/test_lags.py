@@ -40,11 +40,12 @@ FEATURES = ("price mean 2", "value lag 1", "value lag 3", "value mean 4")
 
 
 def table_of(rows: list[tuple[str | None, float, float | None]]) -> pl.DataFrame:
-    """Return a table of shops, days and values; half of the value is the price."""
+    """Return a table of shops, days and values; the number of the day is the price."""
     days = [START + timedelta(days=day) for _, day, _ in rows]
     values = pl.Series([value for *_, value in rows], dtype=pl.Float64)
     shops = pl.Series([shop for shop, *_ in rows], dtype=pl.String)
-    frame = pl.DataFrame({"row": days, "shop": shops, "price": values / 2, "value": values})
+    prices = [float(day) for _, day, _ in rows]
+    frame = pl.DataFrame({"row": days, "shop": shops, "price": prices, "value": values})
     return frame.with_columns(pl.col("row").cast(pl.Datetime("ms")))
 
 
@@ -114,9 +115,11 @@ def series(days: int = 60) -> pl.DataFrame:
     return table_of([rows[n] for n in random.permutation(len(rows))])
 
 
-def trained_on(root: Path, rows: pl.DataFrame, gap: float) -> tuple[Training, TabularParams]:
+def trained_on(
+    root: Path, rows: pl.DataFrame, gap: float, schema: Schema = SCHEMA
+) -> tuple[Training, TabularParams]:
     """Write rows and schema into a project and read them as its data set, in root / "data"."""
-    (root / "schema.toml").write_text(schema_text(SCHEMA), encoding="utf-8")
+    (root / "schema.toml").write_text(schema_text(schema), encoding="utf-8")
     rows.write_parquet(root / "own.parquet")
     data = {"source": str(root / "own.parquet"), "target": "value"}
     own = params(data=data, split={"gap_days": gap, "folds": 1})
@@ -169,6 +172,14 @@ def test_rows_of_a_file_count_for_its_later_rows(tmp_path: Path) -> None:
     assert found["value lag 3"][a] == known[-2]
     assert found["value mean 4"][last] == 5
     assert np.isnan(found["value mean 4"][new])
+
+
+def test_target_of_every_stored_row_may_be_blank_in_a_file(tmp_path: Path) -> None:
+    value = COLUMNS["value"].model_copy(update={"missing": 0})
+    known = series().drop_nulls("value")
+    training, own = trained_on(tmp_path, known, 0, Schema(columns={**COLUMNS, "value": value}))
+    found = predicted(tmp_path, training, own, table_of([("new", 60, None)]))
+    assert found["value lag 1"].tolist() == [5]
 
 
 @pytest.mark.parametrize(

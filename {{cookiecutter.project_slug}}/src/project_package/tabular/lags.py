@@ -44,18 +44,17 @@ def mean_before(before: NDArray[Any]) -> NDArray[Any]:
 def values_before(table: Schema, rows: pl.DataFrame, stored: pl.DataFrame, gap: float) -> Columns:
     """Return the values before each row, by field: (rows, longest), NaN where there is none.
 
-    They come from stored rows, and from `rows` at times of which the group has no stored value, and
-    lie at least so many days before the row.
+    They lie at least `gap` days before the row, and come from stored rows, and from `rows` at times
+    of which the group has no stored value.
     """
     group = next((pl.col(name) for name in table.of_role("group")), pl.lit(0)).alias("group")
     distance = pl.duration(milliseconds=max(gap * DAY, 1))  # times are whole milliseconds
     found = {}
     for field, name in before_columns(table).items():
         time = pl.col(*table.of_role("time")).alias("time")
-        value = pl.col(name).alias("value")
-        known = stored.select(time, group, value).drop_nulls("value")
+        known = stored.select(time, group, pl.col(name).alias("value")).drop_nulls("value")
         if name in rows.columns:
-            new = rows.select(time, group, value).drop_nulls("value")
+            new = rows.select(time, group, pl.col(name).alias("value")).drop_nulls("value")
             known = pl.concat([known, new.join(known, on=["time", "group"], how="anti")])
         known = known.sort("time", "group", "value").with_row_index("newest", 1)
         last = rows.select(time - distance, group).with_row_index("row").sort("time")
