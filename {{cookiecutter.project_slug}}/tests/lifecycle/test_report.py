@@ -17,6 +17,7 @@ from project_package.lifecycle.report import (
     card,
     extent,
     headline,
+    picture,
     render,
     svg,
 )
@@ -183,6 +184,13 @@ def test_figure_has_the_colours_of_the_page() -> None:
     assert "var(--model)" in picture
     assert not any(colour in picture for colour in COLOURS)
     assert "&lt;model&gt;" in picture
+
+
+def test_names_in_any_script_stay_text_without_a_warning() -> None:
+    names = "北京 दिल्ली متوسط 😀"
+    drawn = Figure("one", "One", "", lambda axes: axes.set(xlabel=names, ylabel=names))
+    assert svg(drawn).count(f">{names}</text>") == 2
+    assert picture(drawn).count(f">{names}</text>") == 2
 
 
 def test_card_has_every_fact_and_score() -> None:

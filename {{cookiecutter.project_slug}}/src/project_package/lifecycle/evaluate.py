@@ -11,7 +11,7 @@ from ..model_store import CHALLENGER, EVIDENCE
 from .predicted_test_rows import PredictedVersion, predict_version
 from .project import Project
 from .registry import EVALUATION, Version
-from .report import Document, canvas, card, extent, headline, render
+from .report import Document, card, extent, headline, picture, render
 from .scores import Evaluation, assess, number
 from .workspace import replace_text
 
@@ -40,7 +40,7 @@ def evaluate(project: Project) -> Evaluation:
         mlflow.log_metrics(scores, run_id=version.run)
         for figure in document.figures:
             path = f"figures/{figure.name}.svg"
-            project.registry.client.log_figure(version.run, canvas(figure), path)
+            project.registry.client.log_text(version.run, picture(figure), path)
     # 4. Publish it as the store's challenger.
     with project.workspace.lock():
         project.registry.publish_challenger(version)

@@ -135,19 +135,18 @@ def svg(figure: Figure) -> str:
 
     It has the colours of the page, and a title for screen readers.
     """
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": figure.name}, STYLE):
-        canvas(figure).savefig(buffer, format="svg", metadata=NO_METADATA)
-    _, box, body = re.split(r'<svg[^>]*(viewBox="[^"]*")[^>]*>', buffer.getvalue(), maxsplit=1)
+    _, box, body = re.split(r'<svg[^>]*(viewBox="[^"]*")[^>]*>', picture(figure), maxsplit=1)
     body = re.sub(r'<g id="[^"]*"', "<g", body)  # every figure has a figure_1: ids must be unique
     for colour, variable in COLOURS.items():
         body = body.replace(colour, variable)
     return f'<svg {box} role="img" aria-label="{escape(figure.title)}">{body.strip()}'
 
 
-def canvas(figure: Figure) -> Canvas:
-    """Draw a figure with the shared style."""
-    with matplotlib.rc_context(fname=STYLE):
-        drawn = Canvas()
-        figure.draw(drawn.add_subplot())
-    return drawn
+def picture(figure: Figure) -> str:
+    """Draw a figure as an SVG file with the shared style; the same figure gives the same text."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": figure.name}, STYLE):
+        canvas = Canvas()
+        figure.draw(canvas.add_subplot())
+        canvas.savefig(buffer, format="svg", metadata=NO_METADATA)
+    return buffer.getvalue()
