@@ -9,15 +9,9 @@ from tabular.tables import params, problem, rows
 
 from project_package.columns import Columns
 from project_package.contract.training import Figure
-from project_package.tabular.figures import (
-    figures,
-    importance,
-    summary,
-    thresholds,
-)
-from project_package.tabular.metrics import find_metrics
+from project_package.tabular.figures import figures, summary, thresholds
 from project_package.tabular.models import candidates
-from project_package.tabular.params import Decide, TabularParams
+from project_package.tabular.params import Decide
 
 TABLE = rows()
 
@@ -55,22 +49,6 @@ def test_confusion_shows_the_shares_of_each_class() -> None:
     found[0].draw(axes)
     texts = [text.get_text() for text in axes.texts]
     assert texts == ["100%", "0%", "0%", "0%", "100%", "0%", "100%", "0%", "0%"]
-
-
-@pytest.mark.parametrize("target", ["left", "plan", "spent"])
-def test_most_important_features_are_those_that_decide(target: str) -> None:
-    found = problem(target)
-    goal = find_metrics(found, TabularParams(name="tiny"))[0]
-    linear = candidates(found)[1]
-    fitted = linear.fit(TABLE, linear.start, 7)
-    (figure,) = importance(found, goal, TABLE, fitted.predict)
-    axes: Any = Canvas().add_subplot()
-    figure.draw(axes)
-    names = [label.get_text() for label in axes.get_yticklabels()]
-    widths = [bar.get_width() for bar in axes.patches]
-    assert {*names[-2:]} == {"paid", "家"}
-    assert widths == sorted(widths)
-    assert widths[-1] > 5 * abs(widths[0])
 
 
 def drawn_table(figure: Figure) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Figures and sentences of the report: what is found, how sure, and which features matter."""
+"""Figures and sentences of the report: what is found, and how sure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_curve
 
-from ..columns import Columns, length, take
-from ..contract.training import Figure, Metric, Predict
+from ..columns import Columns
+from ..contract.training import Figure
 from ..plot_parts import FITTED, REFERENCE, draw_calibration, draw_interval, label_axes
 from .metrics import Values, in_interval
 from .params import Decide, TabularParams
 from .problem import Problem
 
-TOP_FEATURES = 12
-SAMPLE = 2_000  # test rows, in which the values of a feature are shuffled
-REPEATS = 3
+SLANTED = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
+"""Names below an axis; the anchor keeps them there in a browser with other fonts."""
 
 
 def summary(
@@ -133,8 +132,8 @@ def confusion(classes: tuple[str, ...], target: Values, predicted: Values) -> Fi
 
     def draw(axes: Any) -> None:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=2, aspect="auto")
-        names = [_shortened(name) for name in classes]
-        axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        names = [shortened(name) for name in classes]
+        axes.set_xticks(range(len(names)), names, **SLANTED)
         axes.set_yticks(range(len(names)), names)
         axes.grid(visible=False)
         for (row, column), share in np.ndenumerate(shares if len(classes) <= 12 else shares[:0]):
@@ -166,31 +165,6 @@ def values(target: Values, model: Columns) -> Figure:
     return Figure("values", "Predictions and values", caption, draw)
 
 
-def importance(
-    problem: Problem, goal: Metric, rows: Columns, predict: Predict
-) -> tuple[Figure, ...]:
-    """Draw what the score loses on a sample when a feature is shuffled (Breiman 2001)."""
-    random = np.random.default_rng(0)
-    sample = take(rows, np.sort(random.permutation(length(rows))[:SAMPLE]))
-    score = goal.score(sample, predict(sample))
-    lost = {}
-    for name in problem.features:
-        versions = [{**sample, name: random.permutation(sample[name])} for _ in range(REPEATS)]
-        shuffled = [goal.score(version, predict(version)) for version in versions]
-        lost[name] = float(np.mean([goal.gain(score, worse) for worse in shuffled]))
-    top = sorted(problem.features, key=lambda name: lost[name])[-TOP_FEATURES:]
-
-    def draw(axes: Any) -> None:
-        axes.barh(range(len(top)), [lost[name] for name in top], height=0.6)
-        axes.set_yticks(range(len(top)), [_shortened(name) for name in top])
-        axes.set(xlabel=f"by how much this gets worse: {goal.label}")
-
-    caption = (
-        "By how much the score gets worse when the values of one feature are shuffled among "
-        f"{length(sample):,} test rows, {REPEATS} times. Similar features share the effect."
-    )
-    return (Figure("importance", "Which features matter", caption, draw),)
-
-
-def _shortened(name: str, most: int = 24) -> str:
+def shortened(name: str, most: int = 24) -> str:
+    """Return the start of a long name."""
     return name if len(name) <= most else f"{name[: most - 3]}..."

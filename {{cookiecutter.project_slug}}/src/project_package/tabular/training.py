@@ -13,6 +13,7 @@ from . import dataset, figures, metrics
 from .about import about
 from .average import averages
 from .decide_and_explain import DETAILS, Details
+from .importance import importance
 from .models import candidates, finish
 from .params import TabularParams
 from .problem import Problem, find_problem
@@ -65,6 +66,6 @@ def make_training(params: TabularParams, root: Path) -> Training:
         slices=partial(metrics.slices, problem),
         summary=partial(figures.summary, problem, params),
         figures=partial(figures.figures, problem, params.decide),
-        importance=partial(figures.importance, problem, goal),
+        importance=partial(importance, problem, goal),
         incompatible=partial(incompatible, problem),
     )
