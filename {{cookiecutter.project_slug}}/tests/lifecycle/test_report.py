@@ -95,6 +95,18 @@ def test_slices_have_every_metric_and_shade_losses() -> None:
     assert page.count('<td class="behind">') == 2
 
 
+def test_columns_of_the_data_are_listed_up_to_forty() -> None:
+    columns = {f"c{n}": ("feature", "number", "2.5%", HOSTILE) for n in range(43)}
+    page = render(document(about=replace(ABOUT, columns=columns)))
+    assert page.count('<td data-label="Missing">2.5%</td>') == 40
+    assert '<th scope="row">c39</th><td data-label="Role">feature</td>' in page
+    assert "And 3 more." in page
+    assert HOSTILE not in page
+    columns = {name: columns[name] for name in ("c1", "c2")}
+    assert " more.</p>" not in render(document(about=replace(ABOUT, columns=columns)))
+    assert "Columns of the data" not in render(document())
+
+
 @pytest.mark.parametrize(
     ("baseline", "higher", "word"),
     [(0.5, True, "clearly"), (0.69, True, "slightly"), (0.7, True, "no"), (0.9, False, "clearly")],

@@ -21,6 +21,13 @@ def test_texts_are_those_of_the_parameters() -> None:
     assert found.data == "Rows read from own.csv."
 
 
+def test_report_lists_the_columns_that_are_used() -> None:
+    found = about(problem(), params()).columns
+    assert {*found} == {*COLUMNS} - {"note"}
+    assert found["paid"] == ("feature", "number", "10.0%", "expected: 0 to 90")
+    assert found["plan"] == ("outcome", "category", "0.0%", "expected: a, b, c")
+
+
 def test_published_households_are_described() -> None:
     lapsed = Problem(table=SCHEMA, target="lapsed", classes=("false", "true"))
     found = about(lapsed, params(data={"source": "completejourney"}))

@@ -166,6 +166,8 @@ class About:
     """What the simple baseline is, and how the naive answer is found."""
     terms: Mapping[str, str] = field(default_factory=dict)
     """What words in the names of slices mean."""
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What the report lists of each column of the data: role, type, share missing, and values."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from ..contract.training import About
 from ..data.completejourney import PURCHASES
+from ..data.table_rules import used_columns
 from .params import AboutParams, TabularParams
 from .problem import Problem
+from .schemas import describe
 
 PUBLISHED = AboutParams(
     question="Will the household buy nothing in the next 28 days?",
@@ -45,5 +47,9 @@ def about(problem: Problem, params: TabularParams) -> About:
             name: column.description
             for name, column in problem.inputs.items()
             if column.description
+        },
+        columns={
+            name: (column.role, column.type, f"{column.missing:.1%}", describe(column))
+            for name, column in used_columns(problem.table).items()
         },
     )

@@ -53,8 +53,7 @@ def dependence(problem: Problem, rows: Columns, predict: Predict, names: list[st
     """
     answer = problem.target
     if problem.classes:
-        frequent = np.bincount(rows[problem.target]).argmax()
-        shown = 1 if problem.kind == "binary" else frequent
+        shown = 1 if problem.kind == "binary" else np.bincount(rows[problem.target]).argmax()
         answer = f"probability of {problem.target} = {problem.classes[shown]}"
     curves = {}
     for name in names:
@@ -85,11 +84,10 @@ def dependence(problem: Problem, rows: Columns, predict: Predict, names: list[st
 
 def drawn_values(column: Values) -> Values:
     """Return the most frequent values of a category, or quantiles of a number."""
-    if column.dtype == object:
-        found, counts = np.unique(column, return_counts=True)
-        return found[np.argsort(-counts, kind="stable")[:MOST_VALUES]]
-    known = column[~np.isnan(column)]
+    known = column[column == column]  # noqa: PLR0124  NaN is missing
     found, counts = np.unique(known, return_counts=True)
+    if column.dtype == object:
+        return found[np.argsort(-counts, kind="stable")[:MOST_VALUES]]
     skewed = counts.max() > 0.8 * len(known)  # then, quantiles of the different values
     return np.unique(np.quantile(found if skewed else known, SHARES, method="inverted_cdf"))
 
