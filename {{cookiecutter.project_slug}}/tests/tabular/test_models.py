@@ -18,7 +18,7 @@ from project_package.contract.training import (
     Candidate,
     Outcome,
 )
-from project_package.data.table_schema import Schema
+from project_package.data.table_schema import Column, Schema
 from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
 from project_package.tabular.decide_and_explain import Details
@@ -31,7 +31,7 @@ from project_package.tabular.models import (
     typical,
 )
 from project_package.tabular.params import Decide
-from project_package.tabular.problem import find_problem
+from project_package.tabular.problem import Problem, find_problem
 from project_package.tabular.task import load
 
 TRAIN = rows(400)
@@ -142,6 +142,34 @@ def test_categories_with_many_values_help_trees(target: str, classes: int, other
         known = 0.7 if others and target == "plan" else 0.95
         assert np.mean(np.round(fitted.predict(new)["prediction"]) == new[target]) > known
         assert parity(loaded(fitted).predict(new), fitted.predict(new)).changed_decisions == 0
+
+
+def monotone(target: str, **words: str) -> Problem:
+    """Return the problem of a target, monotone in some columns."""
+    changed = {n: COLUMNS[n].model_copy(update={"monotone": word}) for n, word in words.items()}
+    return find_problem(Schema(columns={**COLUMNS, **changed}), target)
+
+
+@pytest.mark.parametrize("target", ["left", "spent"])
+def test_answers_are_monotone_where_the_schema_says_so(target: str) -> None:
+    found = candidates(monotone(target, paid="decreasing", 家="increasing"), absolute=True)
+    assert [one.name for one in found] == [name for name in NAMES if name != "linear"]
+    grid = take(TEST, np.repeat(np.arange(100), 20))
+    for one in found:
+        fitted = one.fit(TRAIN, one.start, 7)
+        for name, values in (("paid", np.linspace(90, 0, 20)), ("家", np.linspace(1, 9, 20))):
+            answers = fitted.predict({**grid, name: np.tile(values, 100)})
+            shown = answers["prediction"] if target == "spent" else answers["probabilities"][:, 1]
+            steps = np.diff(shown.reshape(100, 20), axis=1)
+            assert steps.min() >= 0
+            assert steps.max() > 0 or name == "paid"  # without the rule, answers rise with both
+
+
+def test_monotone_needs_a_number_and_an_answer_with_an_order() -> None:
+    with pytest.raises(UserError, match="a number or two classes to predict"):
+        monotone("plan", paid="increasing")
+    with pytest.raises(ValueError, match="only a number or a boolean can be monotone"):
+        Column(role="feature", type="date", monotone="increasing")
 
 
 def test_absolute_errors_are_fitted_where_they_decide() -> None:

@@ -53,6 +53,8 @@ class Column(Frozen):
     """Of a number: the features that are its values so many rows before."""
     means: tuple[EarlierRows, ...] = ()
     """Of a number: the features that are its means of so many rows before."""
+    monotone: Literal["", "increasing", "decreasing"] = ""
+    """How the value, or the probability of the class to find, may change with a number."""
     example: str | float | bool | None = None
 
     @property
@@ -64,6 +66,8 @@ class Column(Frozen):
     def _check_values(self) -> Self:
         if self.parts and self.type != "date":
             raise ValueError("only a date has parts")
+        if self.monotone and self.type not in ("number", "integer", "boolean"):
+            raise ValueError("only a number or a boolean can be monotone")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is larger than max")
         return self

@@ -34,6 +34,8 @@ class Estimator:
     """Arguments with which the regressor minimises the absolute error."""
     portfolio: Sequence[Hyperparameters] = ()
     """What is changed of the start for other tables: those with noise, those with many rows."""
+    monotone: str = ""
+    """The argument that takes 1, 0 or -1 for each column; without it, monotone is not possible."""
 
 
 def logistic_regression(alpha: float) -> LogisticRegression:
@@ -71,7 +73,13 @@ AFTER_LINEAR = "after_linear"  # a setting of those with variants
 LINEAR = Estimator("linear", logistic_regression, Ridge, {"alpha": 1.0}, linear_space, "scaled")
 TREE = {"max_depth": 3, "min_samples_leaf": 10}
 ESTIMATORS = (
-    Estimator("decision_tree", DecisionTreeClassifier, DecisionTreeRegressor, TREE),
+    Estimator(
+        "decision_tree",
+        DecisionTreeClassifier,
+        DecisionTreeRegressor,
+        TREE,
+        monotone="monotonic_cst",
+    ),
     LINEAR,
     Estimator(
         "hist_gradient_boosting",
@@ -85,6 +93,7 @@ ESTIMATORS = (
             {"learning_rate": 0.05, "max_leaf_nodes": 6, "l2_regularization": 1.0},
             {"max_iter": 300, "l2_regularization": 10.0},
         ),
+        "monotonic_cst",
     ),
     Estimator(
         "xgboost",
@@ -104,18 +113,22 @@ ESTIMATORS = (
             {"n_estimators": 100, "max_depth": 2, "colsample_bynode": 0.5},
             {"n_estimators": 600, "max_depth": 8, "min_child_weight": 3.0},
         ),
+        "monotone_constraints",
     ),
 )
 """The first is the simple baseline that the others must beat."""
 
 
-def variants(estimator: Estimator, classes: bool, absolute: bool) -> list[Hyperparameters]:
-    """Return what is added to the settings of an estimator: for classes, nothing.
+def variants(estimator: Estimator, free: bool, absolute: bool) -> list[Hyperparameters]:
+    """Return what is added to the settings of an estimator: nothing unless it is free.
+
+    For classes it is not; nor where answers are monotone, which a linear model and the leaves of
+    the absolute error would not be.
 
     On new rows, the squared error as loss can have the smaller absolute error. After a linear model
     is fitted, trees that fit its errors need fewer splits for a straight line.
     """
-    if classes:
+    if not free:
         return [{}]
     loss = estimator.absolute if absolute else {}
     tried: list[Hyperparameters] = [loss, {}]

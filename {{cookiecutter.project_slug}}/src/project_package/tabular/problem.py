@@ -59,6 +59,12 @@ class Problem(Frozen):
         return (*self.numbers, *self.categories)
 
     @cached_property
+    def directions(self) -> Mapping[str, int]:
+        """Return 1 or -1 for each feature with which the answer may only rise or only fall."""
+        found = {name: column.monotone for name, column in self.inputs.items() if column.monotone}
+        return {name: 1 if word == "increasing" else -1 for name, word in found.items()}
+
+    @cached_property
     def requested(self) -> tuple[str, ...]:
         """The columns of a request: features, the time if a feature needs it, and identifiers."""
         columns = [name for name in self.features if name in self.table.columns]
@@ -131,6 +137,8 @@ def find_problem(table: Schema, target: str, positive: str = "") -> Problem:
         raise UserError(f"{SCHEMA} has a column with the name of a date part or lag: {min(twice)}.")
     if not problem.features:
         raise UserError(f"{SCHEMA} has no feature: change the role of at least one column.")
+    if problem.directions and problem.kind == "multiclass":
+        raise UserError(f"{SCHEMA}: monotone needs a number or two classes to predict: remove it.")
     return problem
 
 
