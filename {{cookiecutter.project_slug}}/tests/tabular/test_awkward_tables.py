@@ -81,7 +81,11 @@ def test_numbers_of_customers_and_orders_have_a_role(
         (("",), "f has no values: it is ignored"),
         (range(COUNT), "f differs in every row: if it numbers rows or orders"),
         ([f"{y},{n:03}" for n, y in enumerate(Y)], "f alone explains .* it is an outcome now"),
-        ([f"text {n} " * 9 for n in range(COUNT)], "f has long or many different texts"),
+        (
+            [f"text {n} " * 9 for n in range(COUNT)],
+            "f has sentences, .* may be personal data; role",
+        ),
+        ([f"text_{n}" * 20 for n in range(COUNT)], 'f has long .* is ignored; role = "feature"'),
         (("short", "long" * 300), "f has long or many different texts: it is ignored"),
     ],
 )
@@ -118,7 +122,7 @@ def test_table_is_refused_before_anything_is_written(
 
 
 def test_table_without_a_feature_is_refused_after_its_schema(tmp_path: Path) -> None:
-    notes = [f"A note about {number}. " * 9 for number in range(COUNT)]
+    notes = [f"{number}_" * 40 for number in range(COUNT)]
     proposed(tmp_path, {"note": notes, "y": TABLE["y"]})
     with pytest.raises(UserError, match="has no feature"):
         loaded(tmp_path)

@@ -48,10 +48,13 @@ COUNTED = f"""name, sum(k)::BIGINT AS rows, count(v) AS different,
 {", ".join(f"coalesce(sum(k) FILTER ({c}), 0)::BIGINT AS {n}" for n, c in CONDITIONS.items())},
 min(n) AS low, max(n) AS high, min(c) AS comma_low, max(c) AS comma_high,
 coalesce(sum(k * length(v)) / sum(k) FILTER (v IS NOT NULL), 0)::DOUBLE AS length,
-coalesce(max(length(v)), 0) AS longest, min(v) AS first, min(v) FILTER (n IS NULL) AS odd,
+coalesce(sum(k * (length(v) - length(replace(v, ' ', '')))) / sum(k) FILTER (v IS NOT NULL), 0)
+::DOUBLE AS spaces, coalesce(max(length(v)), 0) AS longest, min(v) AS first,
+min(v) FILTER (n IS NULL) AS odd,
 min_by({{'v': v, 'k': k}}, {{'n': -k, 'v': v}}, {CATEGORIES}) FILTER (v IS NOT NULL) AS top"""
 """Of the different texts v in k rows and their numbers, n with a decimal point and c with a comma:
-`odd` is a value that is no number, `top` are the most frequent values."""
+`odd` is a value that is no number, `top` are the most frequent values, `spaces` is their
+mean number in a value."""
 TEXTS = """v IS NOT NULL AND name IN (SELECT name FROM seen GROUP BY name
 HAVING count(TRY_CAST(v AS DOUBLE)) = 0 AND max(length(v)) <= 35)"""
 """Selects columns without numbers, none longer than a time with nanoseconds and a zone."""

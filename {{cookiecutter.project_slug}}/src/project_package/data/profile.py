@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 from .count_values import CATEGORIES, count, null_values
 from .import_rows import quoted
 from .table_rules import EPOCHS
-from .table_schema import LARGEST, LONGEST_CATEGORY, Column, Role, Schema, validated
+from .table_schema import LARGEST, MOST_CHARACTERS, Column, Role, Schema, validated
 
 MOMENT = re.compile(r"date|time|epoch|stamp|(^|_)(ts|at)$", re.IGNORECASE)
 """Names of dates and times."""
@@ -26,6 +26,8 @@ IDENTIFIER = re.compile(
 LAST = 2_208_988_800_000  # milliseconds since 1970: the year 2040
 CLASSES = 10  # values of a whole number that is a class, at most
 LONGEST = 100  # characters of a category on average, at most
+SPACES = 2  # in a sentence on average, at least: three words
+REPEATS = 10  # rows with the same sentence on average, at most; other categories need two
 POSITIVE = ("true", "yes", "y", "1", "1.0")
 
 
@@ -105,7 +107,8 @@ def read_as(counts: SimpleNamespace) -> Column:
     share = 1 - counts.known / counts.rows
     missing = max(round(share, 4), 0.0001) if share else 0
     column = Column(role="ignored", type="text", missing=missing, example=counts.first)
-    short = counts.length <= LONGEST and counts.longest <= LONGEST_CATEGORY
+    repeats = REPEATS if counts.spaces >= SPACES else 2
+    short = counts.length <= LONGEST and counts.longest <= MOST_CHARACTERS["category"]
     changes: dict[str, Any] = {}
     if not counts.known:
         changes = {"type": "category"}
@@ -119,7 +122,7 @@ def read_as(counts: SimpleNamespace) -> Column:
     elif counts.commas == counts.known > counts.grouped:
         changes = {"type": "number", "min": counts.comma_low, "max": counts.comma_high}
         changes |= {"decimal": ",", "example": counts.comma_low}
-    elif short and counts.different <= max(CATEGORIES, counts.known / 2):
+    elif short and counts.different <= max(CATEGORIES, counts.known / repeats):
         changes = {"type": "category", "others": counts.different > CATEGORIES}
     return column.model_copy(update=changes)
 
@@ -140,6 +143,10 @@ def guess_role(
         return "ignored", f"has {what}: it is ignored"
     numeric = 2 * counts.numeric > counts.known
     is_text = column.type in ("text", "category")
+    has_sentences = counts.spaces >= SPACES and counts.longest <= MOST_CHARACTERS["text"]
+    if column.type == "text" and has_sentences and not (named or numeric):
+        why = "has sentences, whose words are features now: they may be personal data"
+        return "feature", f'{why}; role = "ignored" leaves them out'
     if (differs and named) or (unique and is_text and counts.length <= 64 and not numeric):
         role: Role = "ignored" if "id" in taken else "id"
         return role, f"is different in {nearly}every row: it has the role {role}"
@@ -147,7 +154,7 @@ def guess_role(
         return "group", "looks like an id that repeats: rows with the same stay together (group)"
     if column.type == "text":
         kind = "is text" if numeric else "has long or many different texts"
-        return "ignored", f"{kind}: it is ignored"
+        return "ignored", f'{kind}: it is ignored; role = "feature" makes its words features'
     numbers = "differs in every row: if it numbers rows or orders, make it ignored"
     return "feature", numbers if column.type == "integer" and unique else ""
 

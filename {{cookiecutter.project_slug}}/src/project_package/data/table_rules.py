@@ -7,7 +7,7 @@ import pandera.polars as pa
 import polars as pl
 
 from .import_rows import Layout, Type, quoted
-from .table_schema import LARGEST, LONGEST_CATEGORY, SCHEMA, Column, ColumnType, Schema
+from .table_schema import LARGEST, MOST_CHARACTERS, SCHEMA, Column, ColumnType, Schema
 
 STORED: Mapping[ColumnType, tuple[Type, Any]] = {
     "number": ("DOUBLE", pl.Float64),
@@ -92,7 +92,7 @@ def rules(columns: Mapping[str, Column], limits: bool = True) -> pa.DataFrameSch
 
 def _checks(column: Column, limits: bool) -> Iterator[pa.Check]:
     edit = f"or change {SCHEMA}"
-    if not column.missing:
+    if not column.missing and (column.role, column.type) != ("feature", "text"):
         known = f"must not be missing: fill it in, or set missing = 0.1 in {SCHEMA} and train again"
         yield pa.Check(_has_value, error=known, ignore_na=False)
     if column.type in ("number", "integer"):
@@ -101,9 +101,9 @@ def _checks(column: Column, limits: bool) -> Iterator[pa.Check]:
         yield pa.Check.in_range(low, high, error=f"must lie between {low:g} and {high:g}, {edit}")
     if column.type == "integer":
         yield pa.Check(_is_whole, error=f"must be a whole number, {edit}")
-    if column.type == "category":
-        short = f"must have at most {LONGEST_CATEGORY:,} characters, {edit}"
-        yield pa.Check.str_length(0, LONGEST_CATEGORY, error=short)
+    if longest := MOST_CHARACTERS.get(column.type):
+        short = f"must have at most {longest:,} characters, {edit}"
+        yield pa.Check.str_length(0, longest, error=short)
     if limits and column.categories and not column.others:
         yield pa.Check.isin(column.categories, error=f"must be one of its categories, {edit}")
 

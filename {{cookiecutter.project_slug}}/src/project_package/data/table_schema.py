@@ -5,6 +5,7 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -24,8 +25,8 @@ PATTERN = re.compile(r"\*|\^.*\$", re.DOTALL)
 """Names that polars takes for several columns."""
 LARGEST = 1e30
 """Larger numbers would overflow in the float32 arithmetic of graphs."""
-LONGEST_CATEGORY = 1_000
-"""Characters. A column with longer values is text."""
+MOST_CHARACTERS: Mapping[ColumnType, int] = {"category": 1_000, "text": 20_000}
+"""Of a value. A column with values that are too long for a category is text."""
 
 
 class Column(Frozen):
@@ -86,8 +87,6 @@ class Schema(Frozen):
             if len(found := self.of_role(role)) > 1:
                 raise ValueError(f"only one column can have the role {role}: {', '.join(found)}")
         for name, column in self.columns.items():
-            if column.role == "feature" and column.type == "text":
-                raise ValueError(f"{name}: text cannot be a feature; use the role ignored")
             if column.role == "time" and (column.type != "date" or column.missing):
                 raise ValueError(f"{name}: the time must be a date such as 2024-01-31 in every row")
             listed = column.categories or (("",) if column.type == "category" else ())

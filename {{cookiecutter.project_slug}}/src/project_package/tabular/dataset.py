@@ -136,12 +136,14 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
 
 
 def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
-    """Return a row as the values of a request, without identifiers: the reverse of `to_rows`."""
+    """Return a row as a request without identifiers, with empty texts: the reverse of `to_rows`."""
     values: dict[str, Any] = {}
     time = problem.column_of("time")
     for name in problem.table.of_role("feature"):
         value = rows[name][row]
-        if value == "" or value != value:  # noqa: PLR0124  missing
+        if name in problem.texts:  # it may be personal
+            value = ""
+        elif value == "" or value != value:  # noqa: PLR0124  missing
             continue
         if problem.table.columns[name].type == "date":
             days = rows[time][row] / DAY - value if time else value

@@ -47,6 +47,7 @@ class Fitted:
         kinds = [
             ("numbers", FloatTensorType, problem.numbers),
             ("categories", StringTensorType, problem.categories),
+            ("texts", StringTensorType, problem.texts),
         ]
         inputs = [(name, kind([None, len(names)])) for name, kind, names in kinds if names]
         graphs = [[export(pipeline, inputs) for pipeline in member] for member in self.members]
@@ -61,7 +62,8 @@ def output(problem: Problem) -> str:
 def to_table(problem: Problem, rows: Columns) -> pl.DataFrame:
     """Return the features as one table, numbers first and in float32."""
     numbers = {name: rows[name].astype(np.float32) for name in problem.numbers}
-    return pl.DataFrame({**numbers, **{name: rows[name] for name in problem.categories}})
+    others = {name: rows[name] for name in (*problem.categories, *problem.texts)}
+    return pl.DataFrame({**numbers, **others})
 
 
 def export(pipeline: Pipeline, inputs: Sequence[tuple[str, Any]]) -> bytes:

@@ -1,5 +1,7 @@
 """What is predicted, from which columns of the table, and how their values become rows."""
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -16,6 +18,9 @@ from .lags import before_columns, lag_columns, mean_before
 
 OTHER = "other"
 """The class of all values of a target that are not listed, if it may have others."""
+WORD = re.compile(r"[\u3040-\u9fff]|[^\W\u3040-\u9fff]+")
+"""A word of a text, or a character of Chinese or Japanese, which have no spaces."""
+MOST_WORDS = 1_000  # of a text that are read
 Kind: TypeAlias = Literal["binary", "multiclass", "regression"]
 
 
@@ -46,7 +51,9 @@ class Problem(Frozen):
     @cached_property
     def numbers(self) -> tuple[str, ...]:
         """The features that are numbers for a model: numbers, yes or no, and dates."""
-        return tuple(name for name, column in self.inputs.items() if column.type != "category")
+        return tuple(
+            name for name, column in self.inputs.items() if column.type not in ("category", "text")
+        )
 
     @cached_property
     def categories(self) -> tuple[str, ...]:
@@ -54,9 +61,14 @@ class Problem(Frozen):
         return tuple(name for name, column in self.inputs.items() if column.type == "category")
 
     @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The features that are texts."""
+        return tuple(name for name, column in self.inputs.items() if column.type == "text")
+
+    @cached_property
     def features(self) -> tuple[str, ...]:
-        """All features, numbers first."""
-        return (*self.numbers, *self.categories)
+        """All features: numbers, categories, texts."""
+        return (*self.numbers, *self.categories, *self.texts)
 
     @cached_property
     def directions(self) -> Mapping[str, int]:
@@ -79,9 +91,10 @@ class Problem(Frozen):
     def encode(self, values: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Columns:
         """Turn values of features, None where missing, into rows.
 
-        Numbers become float64 with NaN, categories text with "" where missing. Dates come in
-        milliseconds since 1970 and become days: before the row's time, or since 1970 in a table
-        without a time. Values before a row, (rows, longest), stay in the rows.
+        Numbers become float64 with NaN, categories text with "" where missing, and texts their
+        words. Dates come in milliseconds since 1970 and become days: before the row's time, or
+        since 1970 in a table without a time. Values before a row, (rows, longest), stay in the
+        rows.
         """
         rows: dict[str, Any] = {field: values[field] for field in before_columns(self.table)}
         parts = part_columns(self.table)
@@ -95,6 +108,8 @@ class Problem(Frozen):
                 rows[name] = mean_before(rows[field][:, averaged])
             elif name in self.categories:
                 rows[name] = np.array(["" if v is None else v for v in values[name]], object)
+            elif name in self.texts:
+                rows[name] = np.array([words(v or "") for v in values[name]], object)
             else:
                 rows[name] = np.array(values[name], np.float64)
                 if self.inputs[name].type == "date":
@@ -112,6 +127,16 @@ class Problem(Frozen):
                 known = {"", *column.categories}
                 counts[name] = sum(value not in known for value in rows[name].tolist())
         return {name: count for name, count in counts.items() if count}
+
+
+def words(text: str) -> str:
+    """Return the first words of a text in lower case between two marks, separated by spaces.
+
+    A graph only splits at the spaces, so it counts words as training does. The marks are words too,
+    so that every part of a table has some: the graph of a selection needs two.
+    """
+    found = WORD.findall(unicodedata.normalize("NFKC", text).lower())
+    return " ".join(["^", *found[:MOST_WORDS], "$"])
 
 
 def find_problem(table: Schema, target: str, positive: str = "") -> Problem:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
-from ..data.table_schema import EXPLAIN, LARGEST, LONGEST_CATEGORY, Column
+from ..data.table_schema import EXPLAIN, LARGEST, MOST_CHARACTERS, Column
 from ..fields import Identifier, parse_time
 from ..frozen import Frozen
 from .lags import before_columns
@@ -57,7 +57,7 @@ TYPES: Mapping[str, Any] = {
     "integer": Annotated[Number, AfterValidator(_is_whole)],
     "boolean": bool,
     "date": Annotated[datetime, BeforeValidator(parse_time), AfterValidator(_to_utc)],
-    "category": Annotated[str, Field(max_length=LONGEST_CATEGORY)],
+    **{kind: Annotated[str, Field(max_length=most)] for kind, most in MOST_CHARACTERS.items()},
 }
 
 

@@ -22,15 +22,16 @@ LOGGED = 100  # characters of a category there
 
 
 def graph_inputs(problem: Problem, rows: Columns) -> Columns:
-    """Return the inputs of a graph: numbers in float32, categories as text, (rows, columns) each.
+    """Return the inputs of a graph: numbers in float32, the others as text, (rows, columns) each.
 
     A kind of feature that the table does not have is not an input.
     """
     inputs = {}
     if problem.numbers:
         inputs["numbers"] = stack(rows, problem.numbers)
-    if problem.categories:
-        inputs["categories"] = np.stack([rows[name] for name in problem.categories], axis=1)
+    for kind, names in (("categories", problem.categories), ("texts", problem.texts)):
+        if names:
+            inputs[kind] = np.stack([rows[name] for name in names], axis=1)
     return inputs
 
 
@@ -88,7 +89,7 @@ def to_responses(problem: Problem, _: Columns, predictions: Columns) -> list[Bas
 
 
 def monitored(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
-    """Select the first features, and the answers under names of their own."""
+    """Select the first features, of texts the number of words, and the answers under own names."""
     if problem.classes:
         answers = {"answer probability": predictions["probabilities"][:, -1]}
     else:
@@ -96,6 +97,8 @@ def monitored(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
     features = {name: rows[name] for name in problem.features[:MONITORED]}
     for name in features.keys() & problem.categories:
         features[name] = np.array([value[:LOGGED] for value in rows[name]], object)
+    for name in features.keys() & problem.texts:  # a text may be personal
+        features[name] = np.array([value.count(" ") - 1.0 for value in rows[name]])
     return {**features, **answers}
 
 
