@@ -42,8 +42,5 @@ def violations_error(
 
 
 def _shown(row: Mapping[str, object], names: Mapping[str, str]) -> str:
-    # The first characters of texts suffice.
-    texts = {
-        n: repr(v[:99]) if isinstance(v, str) else str(v) for n, v in row.items() if v is not None
-    }
-    return "    " + ", ".join(f"{names.get(n, n)}={texts.get(n, '(missing)')}" for n in row)
+    texts = {n: repr(v) if isinstance(v, str) else str(v) for n, v in row.items() if v is not None}
+    return "    " + ", ".join(f"{names.get(n, n)}={texts.get(n, '(missing)'):.100}" for n in row)
