@@ -34,11 +34,13 @@ CONDITIONS = {
     "numeric": r"regexp_full_match(v, '[-+ $€£¥]*\d[\d.,'' ]*(e[-+]?\d+)?[ %$€£¥]*')",
     "booleans": "lower(v) IN ('true', 'false')",
     "pairs": "n IS NULL AND TRY_CAST(v AS BOOLEAN) IS NOT NULL",
+    "sentences": r"regexp_matches(v, '(?s)(\pL\pL\S*\s(.*\s)?[^\pL\s]*){2}\pL\pL')",
     "nested": r"regexp_full_match(v, '(?s)[\[{].*[\]}]')",
     "days": "n > 19e6 AND year(try_strptime(TRY_CAST(n AS INT)::VARCHAR, '%Y%m%d')) < 2100",
 }
 """What values can be read as: `grouped` may have marks of thousands, `numeric` are digits with
-marks or units, `days` are numbers such as 20241231, `pairs` words such as yes and no."""
+marks or units, `sentences` have three words of two letters or more, `days` are numbers such as
+20241231, `pairs` words such as yes and no."""
 CATEGORIES = 100  # values of a category that are listed, at most
 SEEN = """CREATE OR REPLACE TEMP TABLE seen AS SELECT name, v, count(*) AS k
 FROM texts UNPIVOT INCLUDE NULLS (v FOR name IN (COLUMNS(*))) GROUP BY ALL"""
@@ -48,13 +50,10 @@ COUNTED = f"""name, sum(k)::BIGINT AS rows, count(v) AS different,
 {", ".join(f"coalesce(sum(k) FILTER ({c}), 0)::BIGINT AS {n}" for n, c in CONDITIONS.items())},
 min(n) AS low, max(n) AS high, min(c) AS comma_low, max(c) AS comma_high,
 coalesce(sum(k * length(v)) / sum(k) FILTER (v IS NOT NULL), 0)::DOUBLE AS length,
-coalesce(sum(k * (length(v) - length(replace(v, ' ', '')))) / sum(k) FILTER (v IS NOT NULL), 0)
-::DOUBLE AS spaces, coalesce(max(length(v)), 0) AS longest, min(v) AS first,
-min(v) FILTER (n IS NULL) AS odd,
+coalesce(max(length(v)), 0) AS longest, min(v) AS first, min(v) FILTER (n IS NULL) AS odd,
 min_by({{'v': v, 'k': k}}, {{'n': -k, 'v': v}}, {CATEGORIES}) FILTER (v IS NOT NULL) AS top"""
 """Of the different texts v in k rows and their numbers, n with a decimal point and c with a comma:
-`odd` is a value that is no number, `top` are the most frequent values, `spaces` is their
-mean number in a value."""
+`odd` is a value that is no number, `top` are the most frequent values."""
 TEXTS = """v IS NOT NULL AND name IN (SELECT name FROM seen GROUP BY name
 HAVING count(TRY_CAST(v AS DOUBLE)) = 0 AND max(length(v)) <= 35)"""
 """Selects columns without numbers, none longer than a time with nanoseconds and a zone."""

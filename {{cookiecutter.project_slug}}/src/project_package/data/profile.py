@@ -26,7 +26,6 @@ IDENTIFIER = re.compile(
 LAST = 2_208_988_800_000  # milliseconds since 1970: the year 2040
 CLASSES = 10  # values of a whole number that is a class, at most
 LONGEST = 100  # characters of a category on average, at most
-SPACES = 2  # in a sentence on average, at least: three words
 REPEATS = 10  # rows with the same sentence on average, at most; other categories need two
 POSITIVE = ("true", "yes", "y", "1", "1.0")
 
@@ -107,7 +106,7 @@ def read_as(counts: SimpleNamespace) -> Column:
     share = 1 - counts.known / counts.rows
     missing = max(round(share, 4), 0.0001) if share else 0
     column = Column(role="ignored", type="text", missing=missing, example=counts.first)
-    repeats = REPEATS if counts.spaces >= SPACES else 2
+    repeats = REPEATS if has_sentences(counts) else 2
     short = counts.length <= LONGEST and counts.longest <= MOST_CHARACTERS["category"]
     changes: dict[str, Any] = {}
     if not counts.known:
@@ -143,8 +142,7 @@ def guess_role(
         return "ignored", f"has {what}: it is ignored"
     numeric = 2 * counts.numeric > counts.known
     is_text = column.type in ("text", "category")
-    has_sentences = counts.spaces >= SPACES and counts.longest <= MOST_CHARACTERS["text"]
-    if column.type == "text" and has_sentences and not (named or numeric):
+    if column.type == "text" and has_sentences(counts) and not named:
         why = "has sentences, whose words are features now: they may be personal data"
         return "feature", f'{why}; role = "ignored" leaves them out'
     if (differs and named) or (unique and is_text and counts.length <= 64 and not numeric):
@@ -157,6 +155,11 @@ def guess_role(
         return "ignored", f'{kind}: it is ignored; role = "feature" makes its words features'
     numbers = "differs in every row: if it numbers rows or orders, make it ignored"
     return "feature", numbers if column.type == "integer" and unique else ""
+
+
+def has_sentences(counts: SimpleNamespace) -> bool:
+    """Return whether most values are sentences, none too long for a feature."""
+    return bool(counts.known < 2 * counts.sentences and counts.longest <= MOST_CHARACTERS["text"])
 
 
 def oddities(role: Role, column: Column, counts: SimpleNamespace) -> Iterator[str]:
