@@ -86,7 +86,8 @@ def test_texts_that_say_nothing_are_fitted(texts: list[str]) -> None:
     table = {**rows(found), **found.encode({"note": texts * (COUNT // len(texts))})}
     for one in candidates(found):
         model: Any = one.fit(table, one.start, 7)
-        assert len(load(bundle_of(model.files())).predict(rows(found))["prediction"]) == COUNT
+        answer = load(bundle_of(model.files())).predict(rows(found))
+        assert parity(answer, model.predict(rows(found))).largest_difference < 1e-5
 
 
 def test_words_have_no_case_no_marks_and_an_end() -> None:
@@ -117,6 +118,31 @@ def test_request_without_a_fitting_text_is_refused(note: Any) -> None:
     task.request.model_validate_json(json.dumps({"note": ""}), strict=True)
     with pytest.raises(ValidationError, match=r"valid string|at most 20000 characters"):
         task.request.model_validate_json(json.dumps({"note": note}), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "role", "kind"),
+    [
+        ([f"the case {n} was closed today" for n in range(1_500)], "feature", "text"),
+        ([f"the case {n % 160} was closed today" for n in range(1_500)], "feature", "text"),
+        ([f"the case {n % 120} was closed today" for n in range(1_500)], "feature", "category"),
+        (
+            [f"case {n} was " + "long " * 5_000 * (n % 99 == 0) for n in range(1_500)],
+            "ignored",
+            "text",
+        ),
+        ([f"DE89 3704 {n} 0130 AB" for n in range(1_500)], "id", "text"),
+        ([f"Ms Lee-{n}" for n in range(1_500)], "id", "text"),
+    ],
+)
+def test_columns_of_sentences_become_features(
+    values: list[str], role: str, kind: str, tmp_path: Path
+) -> None:
+    target = np.random.default_rng(0).integers(0, 2, 1_500)
+    printed = proposed(tmp_path, {"note": values, "x": range(1_500), "y": target})
+    column = read_schema(tmp_path / SCHEMA).columns["note"]
+    assert (column.role, column.type) == (role, kind)
+    assert ("they may be personal data" in printed) == (column == NOTE)
 
 
 def write_table(root: Path) -> list[str]:
