@@ -1,6 +1,7 @@
 """Texts are features: their words are counted alike in training, in a graph and by the server."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,26 +122,29 @@ def test_request_without_a_fitting_text_is_refused(note: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "role", "kind"),
+    ("name", "value", "role", "kind"),
     [
-        ([f"the case {n} was closed today" for n in range(1_500)], "feature", "text"),
-        ([f"the case {n % 160} was closed today" for n in range(1_500)], "feature", "text"),
-        ([f"the case {n % 120} was closed today" for n in range(1_500)], "feature", "category"),
+        ("note", lambda n: f"the case {n} was closed", "feature", "text"),
+        ("note", lambda n: f"the case {n % 160} was closed", "feature", "text"),
+        ("note", lambda n: f"the case {n % 120} was closed", "feature", "category"),
         (
-            [f"case {n} was " + "long " * 5_000 * (n % 99 == 0) for n in range(1_500)],
+            "note",
+            lambda n: f"the case {n} was {'long ' * 5_000 * (n % 99 == 0)}",
             "ignored",
             "text",
         ),
-        ([f"DE89 3704 {n} 0130 AB" for n in range(1_500)], "id", "text"),
-        ([f"Ms Lee-{n}" for n in range(1_500)], "id", "text"),
+        ("note", lambda n: f"DE89 3704 {n} 0130 AB", "id", "text"),
+        ("note", lambda n: f"Ms Lee-{n}", "id", "text"),
+        ("customer", lambda n: f"the firm {n % 160} of Lee", "group", "text"),
     ],
 )
 def test_columns_of_sentences_become_features(
-    values: list[str], role: str, kind: str, tmp_path: Path
+    name: str, value: Callable[[int], str], role: str, kind: str, tmp_path: Path
 ) -> None:
     target = np.random.default_rng(0).integers(0, 2, 1_500)
-    printed = proposed(tmp_path, {"note": values, "x": range(1_500), "y": target})
-    column = read_schema(tmp_path / SCHEMA).columns["note"]
+    table = {name: map(value, range(1_500)), "x": range(1_500), "y": target}
+    printed = proposed(tmp_path, table)
+    column = read_schema(tmp_path / SCHEMA).columns[name]
     assert (column.role, column.type) == (role, kind)
     assert ("they may be personal data" in printed) == (column == NOTE)
 
