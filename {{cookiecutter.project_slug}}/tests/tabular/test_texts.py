@@ -32,9 +32,9 @@ COUNT = 300
 
 
 def problem(target: str, *names: str) -> Problem:
-    """Return the problem of a target with features, of which `note` is a text."""
+    """Return the problem of a target with features, of which `note` and `means__` are texts."""
     targets = ("left", "plan", "spent")
-    columns = {name: COLUMNS[name] for name in (*names, *targets)}
+    columns = {name: COLUMNS.get(name, NOTE) for name in (*names, *targets)}
     return find_problem(Schema(columns={**columns, "note": NOTE}), target)
 
 
@@ -51,6 +51,7 @@ def rows(found: Problem, seed: int = 0) -> Columns:
         "paid": random.uniform(0, 90, COUNT),
         "class": ["plus"] * COUNT,
     }
+    values["means__"] = texts[::-1]
     return {**found.encode(values), "left": good // 2, "plan": good, "spent": good * 10.0}
 
 
@@ -62,7 +63,7 @@ def fitted(found: Problem, name: str = "linear") -> Any:
     return finish(TabularParams(name="tiny"), model, table, Outcome(table, model.predict(table)))
 
 
-@pytest.mark.parametrize("names", [(), ("paid",), ("class", "paid")])
+@pytest.mark.parametrize("names", [(), ("paid",), ("class", "paid", "means__")])
 @pytest.mark.parametrize("target", ["left", "plan", "spent"])
 def test_graph_reads_texts_as_the_fitted_model(target: str, names: tuple[str, ...]) -> None:
     found = problem(target, *names)

@@ -29,6 +29,7 @@ from .problem import Problem, words
 
 ONE_HOT = 12  # trees get a column for each value of a category with up to 12
 VOCABULARY = 20_000  # words of a column, the most frequent, that a linear model gets
+WEIGHT = 3.0  # of TF-IDF: its values are small, so they need less regularization than numbers
 BEST = 100  # words of a column that trees get
 BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most
 ROWS_A_BIN = 200  # at least, if there is more than one group
@@ -82,9 +83,11 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
     ]
     steps = [step for step in steps if step[2]]
     text = text_encoding(problem, how)
-    steps += [(name, text, first + len(columns) + n) for n, name in enumerate(problem.texts)]
-    sparse = 0.3 if how == "scaled" else 0  # trees would take zeros of sparse matrices for missing
-    return ColumnTransformer(steps, sparse_threshold=sparse)
+    texts = {f"text {n}": first + len(columns) + n for n in range(len(problem.texts))}
+    steps += [(name, text, position) for name, position in texts.items()]
+    if how != "scaled":  # trees would take zeros of sparse matrices for missing
+        return ColumnTransformer(steps, sparse_threshold=0)
+    return ColumnTransformer(steps, transformer_weights=dict.fromkeys(texts, WEIGHT))
 
 
 def text_encoding(problem: Problem, how: str) -> Any:
