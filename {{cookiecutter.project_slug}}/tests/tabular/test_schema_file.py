@@ -156,7 +156,8 @@ def test_query_becomes_the_source(root: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_rare_classes_become_one(root: Path) -> None:
     species = pl.Series([f"rare {n}" if n < 6 else "cat" if n % 2 else "dog" for n in range(60)])
     CUSTOMERS.with_columns(species=species).write_csv(root / "own.csv")
-    run(root, target="species", merge_rare=5)
+    assert "fewer than 10 rows: 6; --merge-rare 10 merges" in run(root, target="species")
+    assert "fewer than" not in run(root, target="species", merge_rare=5, overwrite=True)
     found = find_problem(read_schema(root / "schema.toml"), "species")
     assert found.classes == ("cat", "dog", "other")
     table = pl.DataFrame({"species": ["dog", "rare 3"], "age": [1, 2], "plan": "", "left": "no"})

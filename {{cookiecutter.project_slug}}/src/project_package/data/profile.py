@@ -24,6 +24,7 @@ IDENTIFIER = re.compile(
 )
 """Names of identifiers; a column without a name is often the index of a data frame."""
 LAST = 2_208_988_800_000  # milliseconds since 1970: the year 2040
+RARE = 10  # rows of a class, with fewer of which a part of the split may have none
 CLASSES = 10  # values of a whole number that is a class, at most
 LONGEST = 100  # characters of a category on average, at most
 REPEATS = 10  # rows with the same sentence on average, at most; other categories need two
@@ -202,6 +203,13 @@ def about_target(column: Column, counts: SimpleNamespace) -> tuple[str, list[str
             positive = "true"
         if rows[rarer] < counts.rows / 20:
             warnings.append(f"only {rows[rarer]:,} of {counts.rows:,} rows have the target {rarer}")
+    listed = {
+        value["v"]: value["k"] for value in counts.top or () if value["v"] in column.categories
+    }
+    if len(listed) > 2 and (rare := sum(rows < RARE for rows in listed.values())):
+        warnings.append(
+            f"classes with fewer than {RARE} rows: {rare}; --merge-rare {RARE} merges them"
+        )
     if column.missing:
         warnings.append(f"the target is missing in {column.missing:.2%} of the rows: left out")
     return positive, warnings

@@ -26,7 +26,8 @@ from ..data.table_schema import SCHEMA, Schema
 from ..data.violations import violations_error
 from ..errors import UserError
 from .date_parts import DAY
-from .lags import before_columns, values_before
+from .earlier_rows import values_before
+from .lags import before_columns
 from .params import TabularData, TabularParams
 from .problem import OTHER, Problem
 from .schemas import request_type

@@ -33,7 +33,7 @@ class Estimator:
     absolute: Hyperparameters = field(default_factory=dict)
     """Arguments with which the regressor minimises the absolute error."""
     portfolio: Sequence[Hyperparameters] = ()
-    """What is changed of the start for other tables: those with noise, those with many rows."""
+    """What is changed of the start for tables with noise; then for those with many rows."""
     monotone: str = ""
     """The argument that takes 1, 0 or -1 for each column; without it, monotone is not possible."""
 

@@ -1,4 +1,4 @@
-"""The candidates: estimators with their preprocessing; and what is measured after the fit."""
+"""The candidates: estimators behind their preprocessing; and what is measured after the fit."""
 
 import warnings
 from collections.abc import Sequence
@@ -8,134 +8,63 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.feature_selection import SelectKBest, chi2, f_regression
-from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler, TargetEncoder
+from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters, Outcome
 from ..thresholds import least_cost_threshold
-from .date_parts import part_columns
 from .decide_and_explain import Details
 from .estimators import AFTER_LINEAR, ESTIMATORS, LINEAR, Estimator, suggest, variants
 from .fitted import Fitted, to_table
 from .params import Decide, TabularParams
+from .preprocessing import BEST, coarsen, preprocessing
 from .problem import Problem, words
 
-ONE_HOT = 12  # trees get a column for each value of a category with up to 12
-VOCABULARY = 20_000  # words of a column, the most frequent, that a linear model gets
-WEIGHT = 3.0  # of TF-IDF: its values are small, so they need less regularization than numbers
-BEST = 100  # words of a column that trees get
 BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most
 ROWS_A_BIN = 200  # at least, if there is more than one group
 
 
-def coarsen(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Clear the last four bits of float32 values; six digits remain.
-
-    Histogram gradient boosting splits in the middle of two values, in float64; the graph compares
-    in float32. Of such values, one at most 16 times the other, the middle is exact in float32, so
-    both split alike. Otherwise rows that have the middle itself, as decimals often do, differ.
-    """
-    return (values.astype(np.float32).view(np.int32) & ~np.int32(15)).view(np.float32)
-
-
-def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
-    """Return the encoding of numbers, categories and texts, by their positions in the table.
-
-    Trees get the mean of the target for each value of a category with many values, fitted within
-    folds (Micci-Barreca 2001); a target of more than two classes has none in ONNX. They do not get
-    the time that has passed, of which all new rows have more than those of training.
-    """
-    first = len(problem.numbers)
-    elapsed = {n for n, (_, part) in part_columns(problem.table).items() if part == "elapsed"}
-    columns = [problem.inputs[name] for name in problem.categories]
-    numbers = list(range(first))
-    few = list(range(len(columns)))
-    if how != "scaled":
-        numbers = [n for n in numbers if problem.numbers[n] not in elapsed] or numbers
-    if how != "scaled" and problem.kind != "multiclass":
-        few = [n for n in few if len(columns[n].categories) <= ONE_HOT and not columns[n].others]
-    many = [first + n for n in range(len(columns)) if n not in few]
-    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-    clipped = MinMaxScaler(clip=True)  # else a value far out of range decides alone
-    scalers = {
-        "raw": "passthrough",
-        "imputed": imputer,
-        "scaled": make_pipeline(imputer, clipped, StandardScaler()),
-    }
-    one_hot = OneHotEncoder(
-        categories=[["", *columns[n].categories] for n in few],
-        handle_unknown="ignore",
-        dtype=np.float32,
-    )
-    kind = "continuous" if problem.kind == "regression" else problem.kind
-    folds = (StratifiedKFold if problem.classes else KFold)(shuffle=True, random_state=seed)
-    steps: list[tuple[str, Any, Any]] = [
-        ("numbers", scalers[how], numbers),
-        ("one_hot", one_hot, [first + n for n in few]),
-        ("means", TargetEncoder(target_type=kind, cv=folds), many),
-    ]
-    steps = [step for step in steps if step[2]]
-    text = text_encoding(problem, how)
-    texts = {f"text {n}": first + len(columns) + n for n in range(len(problem.texts))}
-    steps += [(name, text, position) for name, position in texts.items()]
-    if how != "scaled":  # trees would take zeros of sparse matrices for missing
-        return ColumnTransformer(steps, sparse_threshold=0)
-    return ColumnTransformer(steps, transformer_weights=dict.fromkeys(texts, WEIGHT))
+def pipelines(
+    problem: Problem, estimator: Estimator, settings: Hyperparameters, seed: int
+) -> list[Pipeline]:
+    """Return the pipelines of settings: of two, the second is fitted to the errors of the first."""
+    known = dict(settings)
+    before = []
+    if known.pop(AFTER_LINEAR, False):
+        linear = LINEAR.regressor(**LINEAR.start)
+        before.append(make_pipeline(preprocessing(problem, "scaled", seed), linear))
+    model = (estimator.classifier if problem.classes else estimator.regressor)(**known)
+    if "random_state" in model.get_params():
+        model.set_params(random_state=seed)
+    return [*before, make_pipeline(preprocessing(problem, estimator.preprocessing, seed), model)]
 
 
-def text_encoding(problem: Problem, how: str) -> Any:
-    """Return the encoding of a text: TF-IDF of its words, and for trees counts of the best words.
-
-    A graph counts exactly, but rounds TF-IDF and its truncated SVD in another way, and a tree
-    takes another branch where a split lies in between. On five of seven public tables, counts were
-    better than 50 components of the SVD, computed exactly; on two they were worse.
-    """
-    splits = {"lowercase": False, "token_pattern": r"\S+", "dtype": np.float32}
-    if how == "scaled":
-        return TfidfVectorizer(max_features=VOCABULARY, **splits)
-    best = SelectKBest(chi2 if problem.classes else f_regression, k=BEST)
-    return make_pipeline(CountVectorizer(**splits), best)
-
-
-def constraints(problem: Problem, columns: ColumnTransformer, table: Any, target: Any) -> list[int]:
-    """Return 1, 0 or -1 for each column that the preprocessing makes of a table, numbers first."""
+def directions(problem: Problem, pipeline: Pipeline, table: Any, target: Any) -> tuple[int, ...]:
+    """Return 1, 0 or -1 for each column that the pipeline makes of a table, numbers first."""
+    columns = pipeline[0]
     width = columns.fit(table, target).transform(table[:1]).shape[1]
     names = [problem.numbers[number] for number in columns.transformers[0][2]]
-    directions = [problem.directions.get(name, 0) for name in names]
-    return directions + [0] * (width - len(names))
+    known = [problem.directions.get(name, 0) for name in names]
+    return (*known, *[0] * (width - len(names)))
 
 
 def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candidate:
     """Return the candidate of an estimator; `absolute`: the absolute error decides."""
-    kind = estimator.classifier if problem.classes else estimator.regressor
     tried = variants(estimator, not (problem.classes or problem.directions), absolute)
     start = {**estimator.start, **tried[0]}
+    if problem.kind == "multiclass":  # a tree for each class: many of them take too long
+        estimator = replace(estimator, portfolio=estimator.portfolio[:1])
     space = partial(suggest, estimator, tried) if estimator.space else None
 
     def fit(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Fitted:
-        known = dict(settings)
-        steps = []
-        if known.pop(AFTER_LINEAR, False):
-            linear = LINEAR.regressor(**LINEAR.start)
-            steps.append(make_pipeline(preprocessing(problem, "scaled", seed), linear))
-        model = kind(**known)
-        if "random_state" in model.get_params():
-            model.set_params(random_state=seed)
-        columns = preprocessing(problem, estimator.preprocessing, seed)
-        steps.append(make_pipeline(columns, model))
+        steps = pipelines(problem, estimator, settings, seed)
         numbers = {name: coarsen(rows[name]) for name in problem.numbers}
         table = to_table(problem, {**rows, **numbers})
         target = rows[problem.target]
         if problem.directions:
-            limits = constraints(problem, columns, table, target)
-            model.set_params(**{estimator.monotone: tuple(limits)})
+            found = directions(problem, steps[-1], table, target)
+            steps[-1][-1].set_params(**{estimator.monotone: found})
         # Two threads took 1.7 s for 4,600 rows, one takes .2 s.
         with threadpool_limits(limits=1), warnings.catch_warnings():
             warnings.filterwarnings("ignore", f"k={BEST} is greater")  # there are fewer words
