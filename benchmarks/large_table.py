@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -27,7 +28,9 @@ time and the largest resident memory of each command, in a new project."""
 def make() -> pl.DataFrame:
     """Return the table."""
     random = np.random.default_rng(0)
-    columns = {f"number_{n}": random.normal(size=ROWS).round(4) for n in range(NUMBERS)}
+    columns: dict[str, Any] = {
+        f"number_{n}": random.normal(size=ROWS).round(4) for n in range(NUMBERS)
+    }
     for n, count in enumerate(CATEGORIES):
         names = np.array([f"value {value}" for value in range(count)], object)
         columns[f"category_{n}"] = names[random.integers(0, count, ROWS)]

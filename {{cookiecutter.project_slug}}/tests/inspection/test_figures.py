@@ -1,5 +1,6 @@
 """The figures of the report are drawn for many and for few images."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def test_figures_are_drawn_for_few_and_many_images(count: int) -> None:
     first = np.flatnonzero(ROWS["is_defective"])[:1]
     rows = take(ROWS, np.unique(np.concatenate([first, np.arange(count)])))
     both = {"model": predict(rows), "baseline": predict(rows)}
-    found = (*figures(rows, both), *importance(rows, predict))
+    found = (*figures(rows, both), *importance(rows, SimpleNamespace(predict=predict)))
     assert [figure.name for figure in found] == ["roc", "mistakes", "regions"]
     for figure in found:
         axes: Any = Canvas().add_subplot()

@@ -236,8 +236,8 @@ class Training:
     """Return sentences, the first for the headline (test rows, predictions of each by name)."""
     figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of the same (test rows, predictions by name)."""
-    importance: Callable[[Columns, Predict], tuple[Figure, ...]] = lambda *_: ()
-    """Return pictures of what matters to the loaded model (test rows, its `predict`)."""
+    importance: Callable[[Columns, Any], tuple[Figure, ...]] = lambda *_: ()
+    """Return pictures of what matters to the loaded model (test rows, model)."""
     incompatible: Callable[[Bundle], str] = lambda _: ""
     """Return why the model of a bundle cannot predict these rows, `predicts age`, or an empty text
     if it can (bundle)."""

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
 from ..columns import Columns
-from ..contract.training import Figure, Predict
+from ..contract.task import Model
+from ..contract.training import Figure
 from ..plot_parts import FITTED, draw_diagonal
 
 ACROSS = 6  # images of a row
@@ -87,13 +88,13 @@ def mistakes(rows: Columns, model: Columns) -> Figure:
     return Figure("mistakes", "The worst mistakes", caption, draw)
 
 
-def importance(rows: Columns, predict: Predict) -> tuple[Figure, ...]:
+def importance(rows: Columns, model: Model) -> tuple[Figure, ...]:
     """Draw the regions that moved the probability, for defects with a high one."""
     defective = {"image": rows["image"][rows["is_defective"]][:200]}
-    falling = np.argsort(-predict(defective)["probability"], kind="stable")
+    falling = np.argsort(-model.predict(defective)["probability"], kind="stable")
     chosen = falling[np.linspace(0, len(falling) // 2, 2 * ACROSS).astype(int)]
     images = defective["image"][chosen]
-    regions = predict({"image": images, "explain": np.ones(len(chosen), np.bool_)})["regions"]
+    regions = model.predict({"image": images, "explain": np.ones(len(chosen), np.bool_)})["regions"]
     size = images.shape[1]
 
     def draw(axes: Any) -> None:

@@ -57,7 +57,7 @@ def describe(
     rows = predicted.splits.test
     predictions = predicted.predictions
     about = training.about(type(project.params).model_validate_json(bundle.files[PARAMS]))
-    importance = training.importance(rows, predicted.model.predict)
+    importance = training.importance(rows, predicted.model)
     return Document(
         about=about,
         manifest=bundle.manifest,

@@ -42,6 +42,7 @@ def mean_of(choices: Sequence[Choice]) -> Candidate:
 
     def fit(rows: Columns, _: Hyperparameters, seed: int, *__: object) -> Fitted:
         fits: list[Any] = [c.candidate.fit(rows, c.settings, seed) for c in choices]
-        return Fitted(tuple(member for one in fits for member in one.members), fits[0].details)
+        members = tuple(member for one in fits for member in one.members)
+        return Fitted(members, fits[0].details, lambda part: fit(part, settings, seed))
 
     return Candidate("average", settings, fit)

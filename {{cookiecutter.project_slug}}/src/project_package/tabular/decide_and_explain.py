@@ -1,6 +1,7 @@
 """The served model: a class by its threshold or a value with its interval, and reasons."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from ..frozen import Frozen
 from .problem import Problem
 
 DETAILS = "model.json"
-
+Curve: TypeAlias = tuple[tuple[int, float], ...]
+"""Numbers of training rows, and the score that each gives."""
 
 REASONS = 3  # in an answer
 
@@ -32,6 +34,8 @@ class Details(Frozen):
     below: tuple[float, ...] = (0,)
     above: tuple[float, ...] = (0,)
     """Distances to the lower and the upper bound there, interpolated between centres."""
+    curve: Curve = ()
+    """By the metric of the search, on training rows that were held out; for the report."""
 
     def files(self) -> Files:
         """Return the file for a bundle."""

@@ -1,6 +1,6 @@
 """A fitted model: pipelines whose predictions are added or averaged, exported as one graph."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ class Fitted:
     """Each is a pipeline from the features to probabilities or a value; or a pipeline to a value,
     and others to what is left of it, whose values are added."""
     details: Details
+    refit: Callable[[Columns], "Fitted"]
+    """Fit the same on other rows."""
 
     def predict(self, rows: Columns) -> Columns:
         """Return what `Details.decide` does."""

@@ -72,7 +72,8 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
                 step.fit(table, target)
                 if step is not steps[-1]:
                     target = target - step.predict(table)
-        fitted = Fitted((tuple(steps),), Details(problem=problem, typical={}))
+        details = Details(problem=problem, typical={})
+        fitted = Fitted((tuple(steps),), details, lambda part: fit(part, settings, seed))
         if settings == start:  # the first trial: fail before the search, not after it
             fitted.files()
         return fitted

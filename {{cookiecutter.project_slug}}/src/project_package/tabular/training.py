@@ -2,18 +2,21 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..bundle import Bundle
-from ..columns import length
-from ..contract.training import Training
+from ..columns import Columns, length
+from ..contract.training import Figure, Outcome, Training
 from ..data.table_schema import SCHEMA, read_schema
 from . import dataset, figures, metrics
 from .about import about
 from .average import averages
 from .decide_and_explain import DETAILS, Details
+from .fitted import Fitted
 from .importance import importance
+from .learning_curve import learning, with_curve
 from .models import candidates, finish
 from .params import TabularParams
 from .problem import Problem, find_problem
@@ -44,7 +47,15 @@ def make_training(params: TabularParams, root: Path) -> Training:
     scores = metrics.find_metrics(problem, params)
     goal = scores[0]
     searched = metrics.SEARCHED.get(goal.name, goal.name)
+    search_metric = next(metric for metric in scores if metric.name == searched)
     group = problem.column_of("group")
+
+    def finished(params: Any, fitted: Fitted, rows: Columns, validation: Outcome) -> Fitted:
+        return with_curve(search_metric, finish(params, fitted, rows, validation), rows)
+
+    def importances(rows: Columns, model: Any) -> tuple[Figure, ...]:
+        found = importance(problem, goal, rows, model.predict)
+        return (*found, *learning(search_metric, model.details.curve))
 
     return Training(
         make_task=make_task,
@@ -57,15 +68,15 @@ def make_training(params: TabularParams, root: Path) -> Training:
         read_batch=partial(dataset.read_batch, problem),
         batch_table=partial(dataset.batch_table, problem),
         examples=partial(dataset.examples, problem),
-        search_metric=next(metric for metric in scores if metric.name == searched),
+        search_metric=search_metric,
         combine=partial(averages, problem, params.seed),
-        finish=finish,
+        finish=finished,
         periods=partial(metrics.periods, problem),
         pooled=True,
         groups=(lambda rows: rows[group]) if group else (lambda rows: np.arange(length(rows))),
         slices=partial(metrics.slices, problem),
         summary=partial(figures.summary, problem, params),
         figures=partial(figures.figures, problem, params.decide),
-        importance=partial(importance, problem, goal),
+        importance=importances,
         incompatible=partial(incompatible, problem),
     )
