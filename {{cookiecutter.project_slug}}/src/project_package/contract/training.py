@@ -56,8 +56,7 @@ class Checks:
     """How much of a candidate is checked: less for a model whose calls are slow or cost money."""
 
     max_parity_rows: int | None = None
-    """On how many rows at most the bundle is compared with the fitted model. None: 20,000, or more
-    if `promote.min_parity_rows` says so."""
+    """At most how many rows compare bundle and model. None: 20,000, or promote.min_parity_rows."""
     latency_calls: int = 150
     """How many calls the gate times."""
 
@@ -239,8 +238,7 @@ class Training:
     importance: Callable[[Columns, Any], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of what matters to the loaded model (test rows, model)."""
     incompatible: Callable[[Bundle], str] = lambda _: ""
-    """Return why the model of a bundle cannot predict these rows, `predicts age`, or an empty text
-    if it can (bundle)."""
+    """Return why the model of a bundle cannot predict these rows; empty if it can (bundle)."""
 
     def checks(self, name: str) -> Checks:
         """Return the checks of a candidate; the usual ones if the code has it no longer."""

@@ -29,6 +29,8 @@ class Details(Frozen):
     """The median or the most frequent value of each feature."""
     threshold: float = 0.5
     """Of the probability of the positive class, where there are two classes."""
+    weights: tuple[float, ...] = ()
+    """Of the probabilities of more than two classes: the largest product is the prediction."""
     centres: tuple[float, ...] = (0,)
     """Predictions for which the margins of the interval were measured."""
     below: tuple[float, ...] = (0,)
@@ -49,7 +51,7 @@ class Details(Frozen):
         """
         if self.problem.classes:
             chances = outputs["probabilities"]
-            choice = chances.argmax(axis=1)
+            choice = (chances * np.asarray(self.weights or 1, np.float32)).argmax(axis=1)
             if self.problem.kind == "binary":
                 choice = (chances[:, 1] >= np.float32(self.threshold)).astype(np.int64)
             return {"probabilities": chances, "prediction": choice}

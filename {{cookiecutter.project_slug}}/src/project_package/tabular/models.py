@@ -12,15 +12,17 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 
 from ..columns import Columns
-from ..contract.training import Candidate, Hyperparameters, Outcome
+from ..contract.training import Candidate, Hyperparameters, Metric, Outcome
 from ..thresholds import least_cost_threshold
 from .decide_and_explain import Details
 from .estimators import AFTER_LINEAR, ESTIMATORS, LINEAR, Estimator, suggest, variants
 from .fitted import Fitted, to_table
+from .metrics import find_metrics
 from .params import Decide, TabularParams
 from .preprocessing import BEST, coarsen, preprocessing
 from .problem import Problem, words
 
+POWERS = (0, 0.25, 0.5, 0.75, 1)  # of the inverse shares of classes; with 0, all count alike
 BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most
 ROWS_A_BIN = 200  # at least, if there is more than one group
 
@@ -98,6 +100,8 @@ def finish(params: TabularParams, fitted: Fitted, rows: Columns, validation: Out
     changes: dict[str, Any] = {"typical": typical(problem, rows)}
     if problem.kind == "binary":
         changes["threshold"] = threshold(target, predicted[:, 1], params.decide)
+    if problem.kind == "multiclass":
+        changes["weights"] = class_weights(find_metrics(problem, params)[0], details, validation)
     if problem.kind == "regression":
         newest = np.ones(len(target), np.bool_)
         if time := problem.column_of("time"):  # errors of models that had most rows to fit
@@ -132,6 +136,22 @@ def threshold(target: NDArray[Any], chances: NDArray[Any], decide: Decide) -> fl
         decide.false_negative * target,
         everything=everything,
     )
+
+
+def class_weights(goal: Metric, details: Details, validation: Outcome) -> tuple[float, ...]:
+    """Return the weights of probabilities with which predicted classes have the best score.
+
+    They are a power of the inverse share of each class (logit adjustment, Menon et al. 2021).
+    """
+    problem = details.problem
+    counts = np.bincount(validation.rows[problem.target], minlength=len(problem.classes))
+    shares = np.maximum(counts, 1) / counts.sum()
+
+    def score(power: float) -> float:
+        weighted = details.model_copy(update={"weights": tuple(shares**-power)})
+        return goal.gain(goal.score(validation.rows, weighted.decide(validation.predictions)), 0.0)
+
+    return tuple(shares ** -max(POWERS, key=score))
 
 
 def margins(target: NDArray[Any], predicted: NDArray[Any], tail: float) -> dict[str, Any]:
