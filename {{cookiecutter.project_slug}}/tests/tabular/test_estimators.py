@@ -13,6 +13,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from tabular.tables import problem
 
 from project_package.contract.training import Candidate, Hyperparameters
@@ -27,12 +28,14 @@ def test_space_holds_the_start(estimator: Estimator) -> None:
     assert estimator.space(trial) == estimator.start
 
 
-def tried(one: Candidate, count: int, killed: int = 0) -> list[Hyperparameters]:
+def tried(
+    one: Candidate, count: int, killed: int = 0, storage: str | None = None
+) -> list[Hyperparameters]:
     """Return the settings that a search tries, those after a linear model the best.
 
     The first `killed` trials do not end.
     """
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
+    study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler(0))
     study.enqueue_trial(dict(one.start))
     for number in range(killed + count):
         trial = study.ask()
@@ -66,6 +69,15 @@ def test_variants_are_tried_with_the_best_start(
     assert len({f["learning_rate"] for f in first}) == 1
     assert {(loss in f, "after_linear" in f) for f in after} == {(False, True)}
     assert len({str(f) for f in after}) == len(after)
+
+
+def test_settings_that_a_study_stores_otherwise_are_tried_once() -> None:
+    start: Any = {"hidden_layer_sizes": (20,)}
+    added = Estimator("added", MLPClassifier, MLPRegressor, start)
+    added = replace(added, space=lambda trial: {"alpha": trial.suggest_float("alpha", 0.1, 0.2)})
+    one = candidates(problem("left"), estimators=(added,))[0]
+    found = tried(one, 4, storage="sqlite:///:memory:")
+    assert ["hidden_layer_sizes" in settings for settings in found] == [True, False, False, False]
 
 
 def test_search_space_may_have_more_than_the_start() -> None:

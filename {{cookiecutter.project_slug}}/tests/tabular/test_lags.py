@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tabular.own_tables import proposed
 from tabular.series import COLUMNS, FEATURES, SCHEMA, START, problem_of, table_of
-from tabular.tables import bundle_of
+from tabular.tables import bundle_of, params
 
 from project_package.data.table_schema import Schema, validated
 from project_package.errors import UserError
 from project_package.tabular.decide_and_explain import Details
 from project_package.tabular.earlier_rows import values_before
 from project_package.tabular.lags import mean_before
+from project_package.tabular.metrics import naive
 from project_package.tabular.schemas import request_type
 from project_package.tabular.task import to_rows
 from project_package.tabular.training import incompatible
@@ -129,11 +130,22 @@ def test_columns_with_the_name_of_a_lag_are_refused(name: str) -> None:
         problem_of(**{name: COLUMNS["shop"].model_copy(update={"role": "ignored"})})
 
 
+def test_no_model_of_a_series_predicts_the_last_known_value() -> None:
+    before = np.array([[1.0, np.nan], [5.0, 1.0], [np.nan, np.nan], [7.0, 5.0]])
+    rows = {"value": np.array([2.0, 6.0, 7.0, 8.0]), "value before": before}
+    answers = naive(problem_of(), params(), rows)
+    assert answers["prediction"].tolist() == [2, 6, 7.5, 8]
+    assert np.all(answers["low"] < answers["high"])
+
+
 def test_bundle_with_lags_does_not_fit_a_schema_without() -> None:
-    bundle = bundle_of(Details(problem=problem_of(), typical={}).files())
+    files = Details(problem=problem_of(), typical={}).files()
+    bundle = bundle_of({**files, "params.json": params().model_dump_json().encode()})
     other = problem_of(value=COLUMNS["value"].model_copy(update={"lags": (1,)}))
-    assert not incompatible(problem_of(), bundle)
-    assert incompatible(other, bundle) == "reads value lag 3 (number)"
+    assert not incompatible(problem_of(), params(), bundle)
+    assert incompatible(other, params(), bundle) == "reads value lag 3 (number)"
+    late = params(split={"gap_days": 3})
+    assert incompatible(problem_of(), late, bundle) == "reads values 0 days before"
 
 
 @pytest.mark.parametrize(

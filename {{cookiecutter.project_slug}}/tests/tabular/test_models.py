@@ -149,8 +149,10 @@ def test_answers_are_monotone_where_the_schema_says_so(target: str) -> None:
 def test_monotone_needs_a_number_and_an_answer_with_an_order() -> None:
     with pytest.raises(UserError, match="a number or two classes to predict"):
         monotone("plan", paid="increasing")
-    with pytest.raises(ValueError, match="only a number or a boolean can be monotone"):
+    with pytest.raises(ValueError, match="only a feature that is a number or a boolean"):
         Column(role="feature", type="date", monotone="increasing")
+    with pytest.raises(ValueError, match="only a feature that is a number or a boolean"):
+        Column(role="outcome", type="number", monotone="increasing")
 
 
 def test_absolute_errors_are_fitted_where_they_decide() -> None:

@@ -17,7 +17,8 @@ from project_package.contract.training import Outcome
 from project_package.data.table_schema import Column, Schema, read_schema
 from project_package.errors import UserError
 from project_package.lifecycle.gate import parity
-from project_package.tabular.metrics import slices
+from project_package.tabular.importance import importance
+from project_package.tabular.metrics import find_metrics, slices
 from project_package.tabular.models import candidates, finish
 from project_package.tabular.params import TabularParams
 from project_package.tabular.problem import Problem, find_problem, words
@@ -96,6 +97,8 @@ def test_words_have_no_case_no_marks_and_an_end() -> None:
     assert words("Don't\n STOP, № ² ﬁne") == "^ don t stop no 2 fine $"
     assert words("日本 and ok") == "^ 日 本 and ok $"
     assert words("") == words(" 😀!") == "^ $"
+    assert words("की कि") == "^ की कि $"  # vowels are marks
+    assert words("İyi a_b") == "^ iyi a b $"
     assert len(words("a " * 5_000).split()) == 1_002
 
 
@@ -114,6 +117,13 @@ def test_reasons_compare_with_an_empty_text_and_the_log_has_none() -> None:
     assert not any("note" in name for name in slices(found, rows(found)))
 
 
+def test_report_shows_no_text() -> None:
+    found = problem("left")
+    goal = find_metrics(found, TabularParams(name="tiny"))[0]
+    figures = importance(found, goal, rows(found), fitted(found).predict)
+    assert [figure.name for figure in figures] == ["importance"]
+
+
 @pytest.mark.parametrize("note", [None, 5, "x" * 20_001])
 def test_request_without_a_fitting_text_is_refused(note: Any) -> None:
     task = make_task(bundle_of(fitted(problem("left")).files()))
@@ -125,9 +135,9 @@ def test_request_without_a_fitting_text_is_refused(note: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "role", "kind"),
     [
-        ("note", lambda n: f"the case {n} was closed", "feature", "text"),
-        ("note", lambda n: f"the case {n % 160} was closed", "feature", "text"),
-        ("note", lambda n: f"the case {n % 120} was closed", "feature", "category"),
+        ("note", lambda n: f"the case {n} was closed today", "feature", "text"),
+        ("note", lambda n: f"the case {n % 160} was closed today", "feature", "text"),
+        ("note", lambda n: f"the case {n % 120} was closed today", "feature", "category"),
         (
             "note",
             lambda n: f"the case {n} was {'long ' * 5_000 * (n % 99 == 0)}",
@@ -152,7 +162,10 @@ def test_columns_of_sentences_become_features(
 
 def write_table(root: Path) -> list[str]:
     """Write a table with a text, and its schema; return the texts."""
-    texts = [f"number {n} is {'GREAT' if y else 'bad, '}" for n, y in enumerate(TABLE["y"])]
+    texts = [
+        f"this is the number {n}: it is {'GREAT' if y else 'bad, '}"
+        for n, y in enumerate(TABLE["y"])
+    ]
     texts[:3] = ["1", "007", 'two\nlines, "quoted"; 😀']
     proposed(root, {**TABLE, "note": texts})
     return texts

@@ -62,8 +62,8 @@ def test_search_metric_needs_no_threshold(target: str, metric: str, searched: st
 )
 def test_bundle_of_another_table_is_incompatible(changes: dict[str, Any], reason: str) -> None:
     bundle = bundle_of(Details(problem=problem(), typical={}).files())
-    assert not incompatible(problem(), bundle)
+    assert not incompatible(problem(), params(), bundle)
     left_out = changes.pop("without", ())
     columns = {name: column for name, column in COLUMNS.items() if name not in left_out}
     other = find_problem(Schema(columns=columns), **{"target": "left", **changes})
-    assert incompatible(other, bundle) == reason
+    assert incompatible(other, params(), bundle) == reason

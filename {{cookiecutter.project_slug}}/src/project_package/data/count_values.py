@@ -34,12 +34,12 @@ CONDITIONS = {
     "numeric": r"regexp_full_match(v, '[-+ $€£¥]*\d[\d.,'' ]*(e[-+]?\d+)?[ %$€£¥]*')",
     "booleans": "lower(v) IN ('true', 'false')",
     "pairs": "n IS NULL AND TRY_CAST(v AS BOOLEAN) IS NOT NULL",
-    "sentences": r"regexp_matches(v, '(?s)(\pL\pL\S*\s(.*\s)?[^\pL\s]*){2}\pL\pL')",
+    "sentences": r"regexp_matches(v, '(?s)(\pL\pL\S*\s(.*\s)?[^\pL\s]*){4}\pL\pL')",
     "nested": r"regexp_full_match(v, '(?s)[\[{].*[\]}]')",
     "days": "n > 19e6 AND year(try_strptime(TRY_CAST(n AS INT)::VARCHAR, '%Y%m%d')) < 2100",
 }
 """What values can be read as: `grouped` may have marks of thousands, `numeric` are digits with
-marks or units, `sentences` have three words of two letters or more, `days` are numbers such as
+marks or units, `sentences` have five words of two letters or more, `days` are numbers such as
 20241231, `pairs` words such as yes and no."""
 CATEGORIES = 100  # values of a category that are listed, at most
 SEEN = """CREATE OR REPLACE TEMP TABLE seen AS SELECT name, v, count(*) AS k

@@ -113,7 +113,9 @@ def import_rows(params: SourceParams, layout: Layout | None, target: Path) -> No
                     duck.execute("SET preserve_insertion_order = true")
                 table.write_parquet(str(complete))
         except duckdb.Error as error:
-            raise UserError(f"{params.title} cannot be read: {_explain(str(error))}.") from error
+            read = "; data.read is part of the query" if params.read else ""
+            cause = _explain(str(error)) + read
+            raise UserError(f"{params.title} cannot be read: {cause}.") from error
         complete.replace(target)
 
 

@@ -104,7 +104,7 @@ def _checks(column: Column, limits: bool) -> Iterator[pa.Check]:
     if longest := MOST_CHARACTERS.get(column.type):
         short = f"must have at most {longest:,} characters, {edit}"
         yield pa.Check.str_length(0, longest, error=short)
-    if limits and column.categories and not column.others:
+    if limits and column.type == "category" and column.categories and not column.others:
         yield pa.Check.isin(column.categories, error=f"must be one of its categories, {edit}")
 
 

@@ -67,8 +67,9 @@ class Column(Frozen):
     def _check_values(self) -> Self:
         if self.parts and self.type != "date":
             raise ValueError("only a date has parts")
-        if self.monotone and self.type not in ("number", "integer", "boolean"):
-            raise ValueError("only a number or a boolean can be monotone")
+        kinds = ("number", "integer", "boolean")
+        if self.monotone and (self.role != "feature" or self.type not in kinds):
+            raise ValueError("only a feature that is a number or a boolean can be monotone")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is larger than max")
         return self

@@ -3,6 +3,7 @@
 from ..contract.training import About
 from ..data.completejourney import PURCHASES
 from ..data.table_rules import used_columns
+from .lags import before_columns
 from .params import AboutParams, TabularParams
 from .problem import Problem
 from .schemas import describe
@@ -32,6 +33,9 @@ def about(problem: Problem, params: TabularParams) -> About:
     if problem.kind == "binary":
         question = f"Is {problem.target} = {problem.classes[1]}?"
     missing = "Not described yet: write it under [about] in params.toml."
+    constant = "the shares of the classes" if problem.classes else "the median"
+    if problem.target in before_columns(problem.table).values():
+        constant = "the last known value and the median change"
     return About(
         title=problem.target,
         question=texts.question or question,
@@ -42,7 +46,7 @@ def about(problem: Problem, params: TabularParams) -> About:
         rows="rows",
         periods="parts",
         baselines="The simple baseline is a decision tree of three levels. “No model” gives every "
-        f"row of the test {'the shares of the classes' if problem.classes else 'the median'}.",
+        f"row of the test {constant}.",
         terms={
             name: column.description
             for name, column in problem.inputs.items()

@@ -3,6 +3,7 @@
 To add one of scikit-learn, add an `Estimator` to `ESTIMATORS`.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,8 +29,9 @@ class Estimator:
     start: Hyperparameters
     """Settings known to be good."""
     space: Callable[[Trial], Hyperparameters] | None = None
-    preprocessing: Literal["scaled", "imputed", "raw"] = "imputed"
-    """Scaled for linear models and neighbours; raw where missing values are understood."""
+    preprocessing: Literal["scaled", "sparse", "imputed", "raw"] = "imputed"
+    """Scaled for linear models and neighbours, as a sparse matrix for those that read one; raw
+    where missing values are understood."""
     absolute: Hyperparameters = field(default_factory=dict)
     """Arguments with which the regressor minimises the absolute error."""
     portfolio: Sequence[Hyperparameters] = ()
@@ -70,7 +72,7 @@ def xgboost_space(trial: Trial) -> Hyperparameters:
 
 
 AFTER_LINEAR = "after_linear"  # a setting of those with variants
-LINEAR = Estimator("linear", logistic_regression, Ridge, {"alpha": 1.0}, linear_space, "scaled")
+LINEAR = Estimator("linear", logistic_regression, Ridge, {"alpha": 1.0}, linear_space, "sparse")
 TREE = {"max_depth": 3, "min_samples_leaf": 10}
 ESTIMATORS = (
     Estimator(
@@ -145,14 +147,17 @@ def suggest(
     What is left to try follows from the trials that ended: after a kill, or beside another worker.
     """
     study = trial.study
-    ended = [(one.user_attrs["settings"], one.values[0]) for one in study.trials if one.values]
-    known = [settings for settings, _ in ended]
+    trials = [one for one in study.trials if one.values]
+    known = [one.user_attrs["settings"] for one in trials]
     first = [{**estimator.start, **change} for change in ({}, *estimator.portfolio)]
+    first = json.loads(json.dumps(first))  # as a study has them: a tuple is a list
     starts = [{**settings, **tried[0]} for settings in first]
     left = [settings for settings in starts if settings not in known]
     if not left:
         sign = 1 if study.direction == StudyDirection.MINIMIZE else -1
-        best, _ = min((one for one in ended if one[0] in starts), key=lambda one: sign * one[1])
+        complete = [one for one in trials if one.state.name == "COMPLETE"]
+        tried_first = [one for one in complete if one.user_attrs["settings"] in starts]
+        best = min(tried_first, key=lambda one: sign * one.values[0]).user_attrs["settings"]
         changed = [{**first[starts.index(best)], **variant} for variant in tried]
         left = [settings for settings in changed if settings not in known]
     if left:

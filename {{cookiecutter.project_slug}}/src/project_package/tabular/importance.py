@@ -42,7 +42,7 @@ def importance(
         f"{length(sample):,} test rows, {REPEATS} times. Similar features share the effect."
     )
     ranking = Figure("importance", "Which features matter", caption, draw)
-    strongest = [name for name in reversed(top) if lost[name] > 0][:PANELS]
+    strongest = [n for n in reversed(top) if lost[n] > 0 and n not in problem.texts][:PANELS]
     return (ranking, dependence(problem, sample, predict, strongest)) if strongest else (ranking,)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..columns import Columns, length, take
 from ..contract.training import Figure, Metric
+from .date_parts import DAY
 from .decide_and_explain import Curve
 from .fitted import Fitted
 
@@ -14,27 +15,31 @@ SHARES = (0.1, 0.25, 0.5, 1.0)
 LEAST = 100  # rows of a fit
 
 
-def with_curve(metric: Metric, fitted: Fitted, rows: Columns) -> Fitted:
+def with_curve(metric: Metric, fitted: Fitted, rows: Columns, gap_days: float) -> Fitted:
     """Fit the same on shares of three quarters of the rows, score on the others, keep the scores.
 
-    The others are the newest ones, or those of other groups, or any; a share is right before them.
+    The others are the newest ones, or those of other groups, or any. The rows of a share are the
+    last before them and before the gap.
     """
     problem = fitted.details.problem
+    gap = gap_days * DAY if problem.column_of("time") else 0
     keys = rows.get(problem.column_of("time"))
     if keys is None:
         owners = rows.get(problem.column_of("group"), np.arange(length(rows))).astype(str)
         different, codes = np.unique(owners, return_inverse=True)
         keys = np.random.default_rng(0).permutation(len(different))[codes]
-    before, others = np.split(np.argsort(keys, kind="stable"), [3 * len(keys) // 4])
-    held_out = take(rows, others)
+    order = np.argsort(keys, kind="stable")
+    begin = keys[order[3 * len(keys) // 4]]
+    before = order[(keys[order] < begin) & (keys[order] <= begin - gap)]
+    held_out = take(rows, keys >= begin)
     curve = []
     for count in (int(share * len(before)) for share in SHARES):
         part = take(rows, before[len(before) - count :])
-        if count >= LEAST and len(np.unique(part[problem.target])) >= len(problem.classes):
+        known = [len(np.unique(half[problem.target])) for half in (part, held_out)]
+        if count >= LEAST and min(known) >= len(problem.classes):
             score = metric.score(held_out, fitted.refit(part).predict(held_out))
             curve.append((count, score))
-    known = tuple(point for point in curve if np.isfinite(point[1]))
-    return replace(fitted, details=fitted.details.model_copy(update={"curve": known}))
+    return replace(fitted, details=fitted.details.model_copy(update={"curve": tuple(curve)}))
 
 
 def learning(metric: Metric, curve: Curve) -> tuple[Figure, ...]:

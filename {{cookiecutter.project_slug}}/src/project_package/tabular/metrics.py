@@ -18,6 +18,7 @@ from ..contract.training import Metric, Weights
 from ..errors import require_known
 from ..thresholds import break_even
 from .decide_and_explain import Details
+from .lags import before_columns
 from .params import TabularParams
 from .problem import Kind, Problem
 
@@ -160,7 +161,10 @@ def find_metrics(problem: Problem, params: TabularParams) -> tuple[Metric, ...]:
 
 
 def naive(problem: Problem, params: TabularParams, rows: Columns) -> Columns:
-    """Predict the best constant: the shares of the classes among these rows, or quantiles."""
+    """Predict the best constant: the shares of the classes among these rows, or quantiles.
+
+    For a number with lags, it is the last known value and a constant change.
+    """
     target = rows[problem.target]
     if problem.classes:
         shares = np.bincount(target, minlength=len(problem.classes)) / len(target)
@@ -170,7 +174,11 @@ def naive(problem: Problem, params: TabularParams, rows: Columns) -> Columns:
             {"probabilities": np.tile(shares.astype(np.float32), (len(target), 1))}
         )
     levels = {"prediction": 0.5, "low": params.decide.tail, "high": 1 - params.decide.tail}
-    return {n: np.full(len(target), np.quantile(target, level)) for n, level in levels.items()}
+    last = np.zeros(len(target))
+    for field in (n for n, name in before_columns(problem.table).items() if name == problem.target):
+        newest = rows[field][:, 0]
+        last = np.where(np.isnan(newest), np.median(target), newest)
+    return {name: last + np.quantile(target - last, level) for name, level in levels.items()}
 
 
 def periods(problem: Problem, rows: Columns) -> Values:

@@ -19,7 +19,7 @@ from .estimators import AFTER_LINEAR, ESTIMATORS, LINEAR, Estimator, suggest, va
 from .fitted import Fitted, to_table
 from .metrics import find_metrics
 from .params import Decide, TabularParams
-from .preprocessing import BEST, coarsen, preprocessing
+from .preprocessing import HARMLESS, coarsen, preprocessing
 from .problem import Problem, words
 
 POWERS = (0, 0.25, 0.5, 0.75, 1)  # of the inverse shares of classes; with 0, all count alike
@@ -35,7 +35,7 @@ def pipelines(
     before = []
     if known.pop(AFTER_LINEAR, False):
         linear = LINEAR.regressor(**LINEAR.start)
-        before.append(make_pipeline(preprocessing(problem, "scaled", seed), linear))
+        before.append(make_pipeline(preprocessing(problem, LINEAR.preprocessing, seed), linear))
     model = (estimator.classifier if problem.classes else estimator.regressor)(**known)
     if "random_state" in model.get_params():
         model.set_params(random_state=seed)
@@ -64,12 +64,13 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
         numbers = {name: coarsen(rows[name]) for name in problem.numbers}
         table = to_table(problem, {**rows, **numbers})
         target = rows[problem.target]
-        if problem.directions:
-            found = directions(problem, steps[-1], table, target)
-            steps[-1][-1].set_params(**{estimator.monotone: found})
         # Two threads took 1.7 s for 4,600 rows, one takes .2 s.
         with threadpool_limits(limits=1), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", f"k={BEST} is greater")  # there are fewer words
+            for harmless in HARMLESS:
+                warnings.filterwarnings("ignore", harmless)
+            if problem.directions:
+                found = directions(problem, steps[-1], table, target)
+                steps[-1][-1].set_params(**{estimator.monotone: found})
             for step in steps:
                 step.fit(table, target)
                 if step is not steps[-1]:

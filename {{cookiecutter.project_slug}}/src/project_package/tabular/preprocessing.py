@@ -19,6 +19,12 @@ ONE_HOT = 12  # trees get a column for each value of a category with up to 12
 VOCABULARY = 20_000  # words of a column, the most frequent, that a linear model gets
 WEIGHT = 3.0  # of TF-IDF: its values are small, so they need less regularization than numbers
 BEST = 100  # words of a column that trees get
+HARMLESS = (
+    f"k={BEST} is greater",  # there are fewer words
+    "invalid value encountered in sqrt",  # a word that all texts have
+    "The least populated class in y has only",  # some folds of means have no row of the class
+)
+"""Beginnings of warnings of the fit that say nothing about the model."""
 
 
 def coarsen(values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -43,18 +49,16 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
     columns = [problem.inputs[name] for name in problem.categories]
     numbers = list(range(first))
     few = list(range(len(columns)))
-    if how != "scaled":
+    scaled = how in ("scaled", "sparse")
+    if not scaled:
         numbers = [n for n in numbers if problem.numbers[n] not in elapsed] or numbers
-    if how != "scaled" and problem.kind != "multiclass":
+    if not scaled and problem.kind != "multiclass":
         few = [n for n in few if len(columns[n].categories) <= ONE_HOT and not columns[n].others]
     many = [first + n for n in range(len(columns)) if n not in few]
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     clipped = MinMaxScaler(clip=True)  # else a value far out of range decides alone
-    scalers = {
-        "raw": "passthrough",
-        "imputed": imputer,
-        "scaled": make_pipeline(imputer, clipped, StandardScaler()),
-    }
+    scalers = {"raw": "passthrough", "imputed": imputer}
+    scaler = scalers.get(how, make_pipeline(imputer, clipped, StandardScaler()))
     one_hot = OneHotEncoder(
         categories=[["", *columns[n].categories] for n in few],
         handle_unknown="ignore",
@@ -63,20 +67,22 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
     kind = "continuous" if problem.kind == "regression" else problem.kind
     folds = (StratifiedKFold if problem.classes else KFold)(shuffle=True, random_state=seed)
     steps: list[tuple[str, Any, Any]] = [
-        ("numbers", scalers[how], numbers),
+        ("numbers", scaler, numbers),
         ("one_hot", one_hot, [first + n for n in few]),
         ("means", TargetEncoder(target_type=kind, cv=folds), many),
     ]
     steps = [step for step in steps if step[2]]
-    text = text_encoding(problem, how)
+    text = text_encoding(problem, scaled)
     texts = {f"text {n}": first + len(columns) + n for n in range(len(problem.texts))}
     steps += [(name, text, position) for name, position in texts.items()]
-    if how != "scaled":  # trees would take zeros of sparse matrices for missing
-        return ColumnTransformer(steps, sparse_threshold=0)
-    return ColumnTransformer(steps, transformer_weights=dict.fromkeys(texts, WEIGHT))
+    return ColumnTransformer(
+        steps,
+        sparse_threshold=0.3 if how == "sparse" else 0,
+        transformer_weights=dict.fromkeys(texts, WEIGHT) if scaled else None,
+    )
 
 
-def text_encoding(problem: Problem, how: str) -> Any:
+def text_encoding(problem: Problem, scaled: bool) -> Any:
     """Return the encoding of a text: TF-IDF of its words, and for trees counts of the best words.
 
     A graph counts exactly, but rounds TF-IDF and its truncated SVD in another way, and a tree
@@ -84,7 +90,7 @@ def text_encoding(problem: Problem, how: str) -> Any:
     better than 50 components of the SVD, computed exactly; on two they were worse.
     """
     splits = {"lowercase": False, "token_pattern": r"\S+", "dtype": np.float32}
-    if how == "scaled":
+    if scaled:
         return TfidfVectorizer(max_features=VOCABULARY, **splits)
     best = SelectKBest(chi2 if problem.classes else f_regression, k=BEST)
     return make_pipeline(CountVectorizer(**splits), best)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bundle import PARAMS as BUNDLED
 from ..bundle import Bundle
 from ..columns import Columns, length
 from ..contract.training import Figure, Outcome, Training
@@ -16,6 +17,7 @@ from .average import averages
 from .decide_and_explain import DETAILS, Details
 from .fitted import Fitted
 from .importance import importance
+from .lags import before_columns
 from .learning_curve import learning, with_curve
 from .models import candidates, finish
 from .params import TabularParams
@@ -27,7 +29,7 @@ PARAMS = TabularParams
 """The type of the parameters."""
 
 
-def incompatible(problem: Problem, bundle: Bundle) -> str:
+def incompatible(problem: Problem, params: TabularParams, bundle: Bundle) -> str:
     """Return what a bundle predicts or reads that this problem does not have; empty if nothing."""
     trained = Details.model_validate_json(bundle.files[DETAILS]).problem
     if (trained.target, trained.classes) != (problem.target, problem.classes):
@@ -37,6 +39,9 @@ def incompatible(problem: Problem, bundle: Bundle) -> str:
     known = {name: column.type for name, column in problem.table.columns.items()}
     now = {**known, **{name: column.type for name, column in problem.inputs.items()}}
     other = [f"{n} ({c.type})" for n, c in trained.inputs.items() if c.type != now.get(n)]
+    if before_columns(problem.table):
+        gap = PARAMS.model_validate_json(bundle.files[BUNDLED]).split.gap_days
+        other += [f"values {gap:g} days before"] if gap != params.split.gap_days else []
     return f"reads {', '.join(other)}" if other else ""
 
 
@@ -51,7 +56,8 @@ def make_training(params: TabularParams, root: Path) -> Training:
     group = problem.column_of("group")
 
     def finished(params: Any, fitted: Fitted, rows: Columns, validation: Outcome) -> Fitted:
-        return with_curve(search_metric, finish(params, fitted, rows, validation), rows)
+        complete = finish(params, fitted, rows, validation)
+        return with_curve(search_metric, complete, rows, params.split.gap_days)
 
     def importances(rows: Columns, model: Any) -> tuple[Figure, ...]:
         found = importance(problem, goal, rows, model.predict)
@@ -78,5 +84,5 @@ def make_training(params: TabularParams, root: Path) -> Training:
         summary=partial(figures.summary, problem, params),
         figures=partial(figures.figures, problem, params.decide),
         importance=importances,
-        incompatible=partial(incompatible, problem),
+        incompatible=partial(incompatible, problem, params),
     )
