@@ -161,7 +161,7 @@ def test_sql_reads_values_in_other_forms(tmp_path: Path) -> None:
         copied(tmp_path, rows, columns={"amount": "eur"}, read={"eur": "1"})
     with pytest.raises(
         UserError,
-        match=r"cannot be read: Could not parse string .*; data\.read is part of the query\.",
+        match=r"cannot be read: Could not parse .*; data\.read is part of the query\.",
     ):
         copied(
             tmp_path,
