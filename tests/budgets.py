@@ -51,7 +51,7 @@ BUDGETS = {
     "use case inspection": Budget(1_500),
     "use case support": Budget(1_700),
     # 2,000, until lags, texts, monotone answers, weights of classes and two figures came.
-    "use case tabular": Budget(2_380, aim=2_000),
+    "use case tabular": Budget(2_390, aim=2_000),
     "tests / source": Budget(1.4, aim=1.15),
     # Lines of docs for each line of code.
     "docs / code of source": Budget(0.18, at_least=True),

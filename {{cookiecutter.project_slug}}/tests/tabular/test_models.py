@@ -96,6 +96,16 @@ def test_tables_of_one_kind_of_column_are_fitted(without: tuple[str, ...]) -> No
         assert parity(loaded(fitted).predict(TEST), fitted.predict(TEST)).changed_decisions == 0
 
 
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_numbers_far_from_zero_are_predicted_alike(name: str) -> None:
+    one = candidate(name, "spent")
+    large = {**one.start, "n_estimators": 600} if name == "xgboost" else one.start
+    fitted = one.fit({**TRAIN, "spent": TRAIN["spent"] / 1_000 + 2_000}, large, 7)
+    found = loaded(fitted).predict(TEST)["prediction"]
+    assert np.abs(found - fitted.predict(TEST)["prediction"]).max() < 1e-5
+    assert np.abs(found - 2_000).max() < 1
+
+
 def test_trees_after_a_linear_model_follow_a_straight_line() -> None:
     line, new = (t["since"] / 100 + (t["class"] == "plus") for t in (TRAIN, TEST))
     one = candidate("hist_gradient_boosting", "spent")

@@ -99,6 +99,9 @@ def test_number_gets_a_limit_of_coverage_and_a_time_one_fold(
     assert "decide" not in found
     goals = make_training(read_params(TabularParams, root / "params.toml"), root).metrics
     assert "coverage_gap" in [metric.name for metric in goals]
+    run(root, target="left", overwrite=True)
+    found = tomllib.loads((root / "params.toml").read_text(encoding="utf-8"))
+    assert found["promote"] == {"worst": {}}
 
 
 def test_second_run_prints_differences_and_changes_nothing(root: Path) -> None:

@@ -8,8 +8,10 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from tabular.tables import problem, rows
 
+from project_package.data.table_schema import Column, Schema
 from project_package.tabular.dataset import request_values
 from project_package.tabular.date_parts import DAY
+from project_package.tabular.problem import find_problem
 from project_package.tabular.schemas import request_type
 from project_package.tabular.task import to_rows
 
@@ -96,3 +98,12 @@ def test_rows_survive_the_way_through_a_request() -> None:
         else:
             np.testing.assert_array_equal(back[name], table[name])
     assert not any({"customer", "firm"} & {*value} for value in values)
+
+
+def test_category_that_no_row_lacked_is_not_empty() -> None:
+    column = Column(role="feature", type="category", categories=("a",))
+    target = Column(role="target", type="boolean")
+    request = request_type(find_problem(Schema(columns={"kind": column, "left": target}), "left"))
+    with pytest.raises(ValidationError, match="at least 1 character"):
+        request.model_validate_json('{"kind": ""}')
+    read(**{"class": ""})

@@ -58,12 +58,19 @@ def test_search_metric_needs_no_threshold(target: str, metric: str, searched: st
         ({"target": "spent"}, "predicts left (false, true)"),
         ({"positive": "false"}, "predicts left (false, true)"),
         ({"without": ("paid",)}, "reads paid (number)"),
+        ({"roles": {"paid": "outcome"}}, "reads paid (number)"),
+        ({"roles": {"class": "ignored"}}, "reads class (category)"),
     ],
 )
 def test_bundle_of_another_table_is_incompatible(changes: dict[str, Any], reason: str) -> None:
     bundle = bundle_of(Details(problem=problem(), typical={}).files())
     assert not incompatible(problem(), params(), bundle)
     left_out = changes.pop("without", ())
-    columns = {name: column for name, column in COLUMNS.items() if name not in left_out}
+    roles = changes.pop("roles", {})
+    columns = {
+        name: column.model_copy(update={"role": roles.get(name, column.role)})
+        for name, column in COLUMNS.items()
+        if name not in left_out
+    }
     other = find_problem(Schema(columns=columns), **{"target": "left", **changes})
     assert incompatible(other, params(), bundle) == reason

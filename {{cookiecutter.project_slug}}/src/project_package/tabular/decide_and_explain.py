@@ -27,6 +27,8 @@ class Details(Frozen):
     problem: Problem
     typical: dict[str, float | str]
     """The median or the most frequent value of each feature."""
+    offset: float = 0
+    """What is added to the value of the graph: float32 adds many small numbers to it less well."""
     threshold: float = 0.5
     """Of the probability of the positive class, where there are two classes."""
     weights: tuple[float, ...] = ()
@@ -55,7 +57,7 @@ class Details(Frozen):
             if self.problem.kind == "binary":
                 choice = (chances[:, 1] >= np.float32(self.threshold)).astype(np.int64)
             return {"probabilities": chances, "prediction": choice}
-        value = outputs["variable"].reshape(-1).astype(np.float64)
+        value = outputs["variable"].reshape(-1).astype(np.float64) + self.offset
         low = value - np.interp(value, self.centres, self.below)
         return {
             "prediction": value,

@@ -89,7 +89,8 @@ def propose(
     data = data.model_copy(update={"positive": described.positive})
     is_first = before.source == PURCHASES and data.source != PURCHASES
     changes = first_params(described.schema, classes) if is_first else {}
-    write(params, params_text(params.read_text(encoding="utf-8"), data, changes))
+    text = params.read_text(encoding="utf-8")
+    write(params, params_text(text, data, changes, bool(classes)))
     yield from results(described, classes, changes)
 
 
@@ -152,18 +153,20 @@ def lag_advice(schema: Schema, target: str, table: DuckDBPyRelation) -> Iterator
     if schema.of_role("time") and schema.columns[target].type in ("number", "integer"):
         keys = ", ".join(map(quoted, schema.of_role("time", "group")))
         if table.aggregate(f"count(*) = count(DISTINCT ({keys}))").fetchall()[0][0]:
-            yield f"{target} is a series: lags = [1, 7] in [columns.{target}] make features of it"
+            where = f"[columns.{target}]"
+            yield f"{target} is a series: lags = [1, 7] in {where} make features (months: [1, 12])"
 
 
 def varying_parts(table: DuckDBPyRelation, date: str) -> tuple[DatePart, ...]:
     """Return the parts of a date, given as SQL, that say something about rows of other dates."""
     moments = table.project(f"TRY_CAST({date} AS TIMESTAMPTZ) AS m")
-    days, span, hours = moments.aggregate(
-        "count(DISTINCT date_trunc('day', m)), date_diff('day', min(m), max(m)),"
+    days, months, span, hours = moments.aggregate(
+        "count(DISTINCT date_trunc('day', m)), count(DISTINCT date_trunc('month', m)),"
+        "date_diff('day', min(m), max(m)),"
         "count(DISTINCT hour(m))"
     ).fetchall()[0]
     varies: Mapping[DatePart, bool] = {
-        "weekday": days >= FEW_DAYS,
+        "weekday": days >= FEW_DAYS and days > 2 * months,
         "month": span > YEAR,
         "day_of_year": span > YEAR and days >= FEW_DAYS,
         "hour": hours > 1,
@@ -187,7 +190,7 @@ def schema_text(schema: Schema) -> str:
     return tomlkit.dumps(document)
 
 
-def params_text(text: str, data: TabularData, changes: Mapping[str, object]) -> str:
+def params_text(text: str, data: TabularData, changes: Mapping[str, object], is_class: bool) -> str:
     """Return params.toml with source and target of the data, and changes by their dotted names.
 
     Comments stay as they are.
@@ -202,6 +205,8 @@ def params_text(text: str, data: TabularData, changes: Mapping[str, object]) -> 
     for name, change in changes.items():
         place, _, key = name.partition(".")
         document.setdefault(place, tomlkit.table())[key] = change
+    if is_class:  # after a table with a number to predict
+        document.get("promote", {}).get("worst", {}).pop("coverage_gap", None)
     return tomlkit.dumps(document)
 
 

@@ -72,6 +72,8 @@ def request_type(problem: Problem) -> type[BaseModel]:
         known = column.role in ("id", "group")
         kind = Identifier if known else TYPES[column.type]
         optional = known or column.missing > 0
+        if column.type == "category" and not optional:
+            kind = Annotated[kind, Field(min_length=1)]
         described = Field(
             None if optional else ..., alias=name, title=name, description=describe(column)
         )
@@ -79,8 +81,8 @@ def request_type(problem: Problem) -> type[BaseModel]:
     for index, (field, name) in enumerate(before_columns(problem.table).items()):
         longest = problem.table.columns[name].longest
         text = f"values of {name} in the rows before that are known, the newest first"
-        described = Field(None, alias=field, title=field, description=text, max_length=longest)
-        fields[f"before_{index}"] = (tuple[Number | None, ...] | None, described)
+        described = Field(..., alias=field, title=field, description=text, max_length=longest)
+        fields[f"before_{index}"] = (tuple[Number | None, ...], described)
     fields[EXPLAIN] = (bool, Field(default=False, description="return reasons too"))
     title = f"A row of the table, to predict {problem.target}"
     return create_model("Row", __base__=Request, __doc__=title, **fields)

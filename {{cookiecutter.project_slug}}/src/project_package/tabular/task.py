@@ -55,7 +55,7 @@ def to_rows(problem: Problem, requests: Sequence[Any]) -> Columns:
             values[name] = [None if m is None else milliseconds([m])[0] for m in values[name]]
     for index, (field, name) in enumerate(before_columns(problem.table).items()):
         none = [None] * problem.table.columns[name].longest
-        lists = [getattr(request, f"before_{index}") or () for request in requests]
+        lists = [getattr(request, f"before_{index}") for request in requests]
         values[field] = np.array([[*known, *none][: len(none)] for known in lists], np.float64)
     named = {
         name: np.array([value or "" for value in values[name]], object)

@@ -36,8 +36,7 @@ def incompatible(problem: Problem, params: TabularParams, bundle: Bundle) -> str
         return f"predicts {trained.target}" + (
             f" ({', '.join(trained.classes)})" if trained.classes else ""
         )
-    known = {name: column.type for name, column in problem.table.columns.items()}
-    now = {**known, **{name: column.type for name, column in problem.inputs.items()}}
+    now = {name: column.type for name, column in problem.inputs.items()}
     other = [f"{n} ({c.type})" for n, c in trained.inputs.items() if c.type != now.get(n)]
     if before_columns(problem.table):
         gap = PARAMS.model_validate_json(bundle.files[BUNDLED]).split.gap_days
