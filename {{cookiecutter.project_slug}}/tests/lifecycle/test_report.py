@@ -98,7 +98,7 @@ def test_slices_have_every_metric_and_shade_losses() -> None:
 def test_columns_of_the_data_are_listed_up_to_forty() -> None:
     columns = {f"c{n}": ("feature", "number", "2.5%", HOSTILE) for n in range(43)}
     page = render(document(about=replace(ABOUT, columns=columns)))
-    assert page.count('<td data-label="Missing">2.5%</td>') == 40
+    assert page.count('<td data-label="May be missing">2.5%</td>') == 40
     assert '<th scope="row">c39</th><td data-label="Role">feature</td>' in page
     assert "And 3 more." in page
     assert HOSTILE not in page
