@@ -38,7 +38,7 @@ def incompatible(problem: Problem, params: TabularParams, bundle: Bundle) -> str
         )
     now = {name: column.type for name, column in problem.inputs.items()}
     other = [f"{n} ({c.type})" for n, c in trained.inputs.items() if c.type != now.get(n)]
-    if before_columns(problem.table):
+    if before_columns(trained.table):
         gap = PARAMS.model_validate_json(bundle.files[BUNDLED]).split.gap_days
         other += [f"values {gap:g} days before"] if gap != params.split.gap_days else []
     return f"reads {', '.join(other)}" if other else ""
