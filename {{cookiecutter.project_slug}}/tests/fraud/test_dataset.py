@@ -25,16 +25,6 @@ from project_package.fraud.schemas import PastPayment
 from project_package.fraud.split import split
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return loaded(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def splits(folder: Path) -> Splits:
-    return split(params(), folder)
-
-
 def test_no_training_label_is_younger_than_the_delay(splits: Splits) -> None:
     pairs = [(splits.train, splits.test), *((fold.train, fold.valid) for fold in splits.folds)]
     for train, later in pairs:

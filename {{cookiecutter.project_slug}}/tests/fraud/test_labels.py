@@ -21,16 +21,6 @@ from project_package.fraud.simulator import simulate
 from project_package.fraud.split import split
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return loaded(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def splits(folder: Path) -> Splits:
-    return split(params(), folder)
-
-
 @pytest.mark.parametrize("columns", [RAW, [*RAW, "is_fraud"]])
 def test_long_batch_counts_labels_of_file_or_data_set(
     folder: Path, tmp_path: Path, columns: list[str]

@@ -21,8 +21,9 @@ from project_package.tabular.importance import importance
 from project_package.tabular.metrics import find_metrics, slices
 from project_package.tabular.models import candidates, finish
 from project_package.tabular.params import TabularParams
-from project_package.tabular.problem import Problem, find_problem, words
+from project_package.tabular.problem import Problem, find_problem
 from project_package.tabular.task import load, make_task
+from project_package.tabular.texts import words
 
 NOTE = Column(role="feature", type="text")
 ODD = [

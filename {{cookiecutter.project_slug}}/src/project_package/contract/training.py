@@ -13,10 +13,9 @@ from pydantic import BaseModel
 
 from ..bundle import Bundle, Files
 from ..columns import Columns, decisions_differ, length
-from .task import Task
+from .task import Model, Task
 
 Hyperparameters: TypeAlias = Mapping[str, float | int | str]
-Predict: TypeAlias = Callable[[Columns], Columns]
 ComparePredictions: TypeAlias = Callable[[Columns, Columns], NDArray[np.bool_]]
 """Return the rows, (rows,), in which the second predictions answer otherwise than the first."""
 Weights: TypeAlias = NDArray[np.float64]
@@ -235,7 +234,7 @@ class Training:
     """Return sentences, the first for the headline (test rows, predictions of each by name)."""
     figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of the same (test rows, predictions by name)."""
-    importance: Callable[[Columns, Any], tuple[Figure, ...]] = lambda *_: ()
+    importance: Callable[[Columns, Model], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of what matters to the loaded model (test rows, model)."""
     incompatible: Callable[[Bundle], str] = lambda _: ""
     """Return why the model of a bundle cannot predict these rows; empty if it can (bundle)."""

@@ -195,18 +195,16 @@ def about_target(column: Column, counts: SimpleNamespace) -> tuple[str, list[str
     """Return the positive class of two, and warnings about the target."""
     positive = ""
     warnings = []
+    rows = {value["v"]: value["k"] for value in counts.top or ()}
     if counts.different == 2 and column.type in ("boolean", "category"):
-        rows = {value["v"]: value["k"] for value in counts.top}
         rarer = min(rows, key=lambda name: (rows[name], name))
         positive = next((name for name in rows if name.lower() in POSITIVE), rarer)
         if column.type == "boolean":
             positive = "true"
         if rows[rarer] < counts.rows / 20:
             warnings.append(f"only {rows[rarer]:,} of {counts.rows:,} rows have the target {rarer}")
-    listed = {
-        value["v"]: value["k"] for value in counts.top or () if value["v"] in column.categories
-    }
-    if len(listed) > 2 and (rare := sum(rows < RARE for rows in listed.values())):
+    rare = sum(rows[name] < RARE for name in column.categories)
+    if len(column.categories) > 2 and rare:
         warnings.append(
             f"classes with fewer than {RARE} rows: {rare}; --merge-rare {RARE} merges them"
         )

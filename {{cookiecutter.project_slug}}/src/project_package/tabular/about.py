@@ -3,7 +3,6 @@
 from ..contract.training import About
 from ..data.completejourney import PURCHASES
 from ..data.table_rules import used_columns
-from .lags import before_columns
 from .params import AboutParams, TabularParams
 from .problem import Problem
 from .schemas import describe
@@ -34,7 +33,7 @@ def about(problem: Problem, params: TabularParams) -> About:
         question = f"Is {problem.target} = {problem.classes[1]}?"
     missing = "Not described yet: write it under [about] in params.toml."
     constant = "the shares of the classes" if problem.classes else "the median"
-    if problem.target in before_columns(problem.table).values():
+    if problem.target_before:
         constant = "the last known value and the median change"
     return About(
         title=problem.target,

@@ -3,6 +3,7 @@
 The rows before a row are those of its group (of the table, if it has no group) with an earlier time
 and a known value, the newest first; `split.gap_days` leaves out those that are not known in time.
 Rows of the same time come in the order of their values. A row without a group has none before it.
+Polars finds them, which a server does not load: what it needs of lags is in lags.py.
 """
 
 import numpy as np

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from optuna import Trial
 from optuna.study import StudyDirection
+from optuna.trial import TrialState
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -155,7 +156,7 @@ def suggest(
     left = [settings for settings in starts if settings not in known]
     if not left:
         sign = 1 if study.direction == StudyDirection.MINIMIZE else -1
-        complete = [one for one in trials if one.state.name == "COMPLETE"]
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         tried_first = [one for one in complete if one.user_attrs["settings"] in starts]
         best = min(tried_first, key=lambda one: sign * one.values[0]).user_attrs["settings"]
         changed = [{**first[starts.index(best)], **variant} for variant in tried]

@@ -9,7 +9,6 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve
 from ..columns import Columns
 from ..contract.training import Figure
 from ..plot_parts import FITTED, REFERENCE, draw_calibration, draw_interval, label_axes
-from .lags import before_columns
 from .metrics import Values, in_interval
 from .params import Decide, TabularParams
 from .problem import Problem
@@ -48,9 +47,8 @@ def summary(
             f"{inside:.0%} of the values lie in their interval; "
             f"{params.decide.coverage:.0%} should."
         ]
-    is_series = problem.target in before_columns(problem.table).values()
-    errors = np.mean((target - answers[0]) ** 2)
-    if len(target) >= 200 and not is_series and errors < 0.01 * np.var(target):
+    error = np.mean((target - answers[0]) ** 2)
+    if len(target) >= 200 and not problem.target_before and error < 0.01 * np.var(target):
         sentences.append(
             "That is nearly perfect, which is rare: look for a feature that is known only together "
             "with the target, or from which the target is computed."

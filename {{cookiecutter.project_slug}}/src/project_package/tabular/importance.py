@@ -1,15 +1,17 @@
 """What matters to the loaded model, and how its answers depend on it."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..columns import Columns, length, take
-from ..contract.training import Figure, Metric, Predict
+from ..contract.training import Figure, Metric
 from .figures import SLANTED, shortened
 from .metrics import Values
 from .problem import Problem
 
+Predict: TypeAlias = Callable[[Columns], Columns]
 TOP_FEATURES = 12
 SAMPLE = 2_000  # test rows, in which the values of a feature are shuffled
 REPEATS = 3

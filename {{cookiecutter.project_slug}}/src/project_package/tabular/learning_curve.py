@@ -7,9 +7,9 @@ import numpy as np
 
 from ..columns import Columns, length, take
 from ..contract.training import Figure, Metric
-from .date_parts import DAY
 from .decide_and_explain import Curve
 from .fitted import Fitted
+from .split import known_before
 
 SHARES = (0.1, 0.25, 0.5, 1.0)
 LEAST = 100  # rows of a fit
@@ -22,15 +22,15 @@ def with_curve(metric: Metric, fitted: Fitted, rows: Columns, gap_days: float) -
     last before them and before the gap.
     """
     problem = fitted.details.problem
-    gap = gap_days * DAY if problem.column_of("time") else 0
     keys = rows.get(problem.column_of("time"))
     if keys is None:
+        gap_days = 0
         owners = rows.get(problem.column_of("group"), np.arange(length(rows))).astype(str)
         different, codes = np.unique(owners, return_inverse=True)
         keys = np.random.default_rng(0).permutation(len(different))[codes]
     order = np.argsort(keys, kind="stable")
     begin = keys[order[3 * len(keys) // 4]]
-    before = order[(keys[order] < begin) & (keys[order] <= begin - gap)]
+    before = order[known_before(keys[order], begin, gap_days)]
     held_out = take(rows, keys >= begin)
     curve = []
     for count in (int(share * len(before)) for share in SHARES):

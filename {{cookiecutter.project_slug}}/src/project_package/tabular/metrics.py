@@ -18,7 +18,6 @@ from ..contract.training import Metric, Weights
 from ..errors import require_known
 from ..thresholds import break_even
 from .decide_and_explain import Details
-from .lags import before_columns
 from .params import TabularParams
 from .problem import Kind, Problem
 
@@ -175,7 +174,7 @@ def naive(problem: Problem, params: TabularParams, rows: Columns) -> Columns:
         )
     levels = {"prediction": 0.5, "low": params.decide.tail, "high": 1 - params.decide.tail}
     last = np.zeros(len(target))
-    for field in (n for n, name in before_columns(problem.table).items() if name == problem.target):
+    if field := problem.target_before:
         newest = rows[field][:, 0]
         last = np.where(np.isnan(newest), np.median(target), newest)
     return {name: last + np.quantile(target - last, level) for name, level in levels.items()}

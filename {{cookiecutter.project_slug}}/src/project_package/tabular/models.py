@@ -20,7 +20,8 @@ from .fitted import Fitted, to_table
 from .metrics import find_metrics
 from .params import Decide, TabularParams
 from .preprocessing import HARMLESS, coarsen, preprocessing
-from .problem import Problem, words
+from .problem import Problem
+from .texts import words
 
 POWERS = (0, 0.25, 0.5, 0.75, 1)  # of the inverse shares of classes; with 0, all count alike
 BINS = 5  # groups of similar prediction, in which margins of intervals are measured, at most
@@ -42,7 +43,9 @@ def pipelines(
     return [*before, make_pipeline(preprocessing(problem, estimator.preprocessing, seed), model)]
 
 
-def directions(problem: Problem, pipeline: Pipeline, table: Any, target: Any) -> tuple[int, ...]:
+def column_directions(
+    problem: Problem, pipeline: Pipeline, table: Any, target: Any
+) -> tuple[int, ...]:
     """Return 1, 0 or -1 for each column that the pipeline makes of a table, numbers first."""
     columns = pipeline[0]
     width = columns.fit(table, target).transform(table[:1]).shape[1]
@@ -70,7 +73,7 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
             for harmless in HARMLESS:
                 warnings.filterwarnings("ignore", harmless)
             if problem.directions:
-                found = directions(problem, steps[-1], table, target)
+                found = column_directions(problem, steps[-1], table, target)
                 steps[-1][-1].set_params(**{estimator.monotone: found})
             for step in steps:
                 step.fit(table, target)

@@ -1,7 +1,5 @@
 """What is predicted, from which columns of the table, and how their values become rows."""
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -15,14 +13,10 @@ from ..errors import UserError, require_known
 from ..frozen import Frozen
 from .date_parts import DAY, part_column, part_columns, part_values
 from .lags import before_columns, lag_columns, mean_before
+from .texts import words
 
 OTHER = "other"
 """The class of all values of a target that are not listed, if it may have others."""
-WORD = re.compile(r"[\u3040-\u9fff]|[^\s\u3040-\u9fff]+")
-"""A word of a text, or a character of Chinese or Japanese, which have no spaces."""
-OTHER_SIGN = re.compile(r"[^\w\s]|_")
-"""Punctuation, and marks, which many scripts have for vowels."""
-MOST_WORDS = 1_000  # of a text that are read
 Kind: TypeAlias = Literal["binary", "multiclass", "regression"]
 
 
@@ -71,6 +65,12 @@ class Problem(Frozen):
     def features(self) -> tuple[str, ...]:
         """All features: numbers, categories, texts."""
         return (*self.numbers, *self.categories, *self.texts)
+
+    @cached_property
+    def target_before(self) -> str:
+        """The field of earlier values of the target; empty where it has no lags."""
+        fields = before_columns(self.table).items()
+        return next((field for field, name in fields if name == self.target), "")
 
     @cached_property
     def directions(self) -> Mapping[str, int]:
@@ -129,21 +129,6 @@ class Problem(Frozen):
                 known = {"", *column.categories}
                 counts[name] = sum(value not in known for value in rows[name].tolist())
         return {name: count for name, count in counts.items() if count}
-
-
-def words(text: str) -> str:
-    """Return the first words of a text in lower case between two marks, separated by spaces.
-
-    A graph only splits at the spaces, so it counts words as training does. The marks are words too,
-    so that every part of a table has some: the graph of a selection needs two.
-    """
-    lower = unicodedata.normalize("NFKC", text).lower().replace("i\u0307", "i")  # of a Turkish İ
-    found = WORD.findall(OTHER_SIGN.sub(_mark_or_space, lower))
-    return " ".join(["^", *found[:MOST_WORDS], "$"])
-
-
-def _mark_or_space(sign: re.Match[str]) -> str:
-    return sign[0] if unicodedata.category(sign[0])[0] == "M" else " "
 
 
 def find_problem(table: Schema, target: str, positive: str = "") -> Problem:

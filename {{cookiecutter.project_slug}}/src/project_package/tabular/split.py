@@ -60,13 +60,18 @@ def by_time(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[
     for number in (sizes.folds + 1, *range(1, sizes.folds + 1)):
         valid = block == number
         begin = np.min(moments[valid], initial=np.inf)
-        train = (moments < begin) & (moments <= begin - sizes.gap_days * DAY)
+        train = known_before(moments, begin, sizes.gap_days)
         if not (valid.any() and train.any()):
             raise UserError(
                 f"The table has {len(counts)} different times, too few for this split: lower "
                 "split.folds, split.test_share or split.gap_days, or give the column another role."
             )
         yield train, valid
+
+
+def known_before(moments: Values, begin: float, gap_days: float) -> NDArray[np.bool_]:
+    """Return which rows, (rows,), are earlier than a time and not in the gap before it."""
+    return (moments < begin) & (moments <= begin - gap_days * DAY)
 
 
 def at_random(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[Part]:
