@@ -118,6 +118,8 @@ def test_exit_code_says_how_a_stage_failed(
     [
         (["data", "--set", "train.trails=3"], "train.trails is not a parameter: did you mean"),
         (["models", "--set", "seed=-1"], "seed = -1: Input should be greater than or equal to 0"),
+        (["train", "--set", "promote.worst.f1=1"], 'worst or promote.max_loss: "f1" is not a'),
+        (["data", "--set", "promote.max_loss.f1=0"], 'or promote.max_loss: "f1" is not a metric'),
         (["train"], "There is no data yet: run `ml data` first."),
         (["evaluate"], "There is no challenger: run `ml train` first."),
         (["promote"], "There is no challenger: run `ml train` first."),

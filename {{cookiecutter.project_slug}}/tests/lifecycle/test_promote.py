@@ -98,16 +98,6 @@ def test_champion_of_other_rows_is_not_compared(copy: Project) -> None:
         rollback(other)
 
 
-@pytest.mark.parametrize("name", ["worst", "max_loss"])
-def test_unknown_metric_is_refused(candidate: Project, name: str) -> None:
-    with pytest.raises(UserError) as refusal:
-        promote(limited(candidate, **{name: {"roc_aucs": 0.1}}))
-    assert str(refusal.value) == (
-        'promote.worst or promote.max_loss: "roc_aucs" is not a metric; did you mean "roc_auc"?'
-    )
-    assert candidate.store.pointer(CHALLENGER) is not None
-
-
 def test_guarded_slice_needs_some_of_the_rows_but_not_all(candidate: Project) -> None:
     def slices(rows: Columns) -> Mapping[str, Any]:
         months = rows["months"]

@@ -21,15 +21,12 @@ from project_package.tabular.params import Decide
 TRAIN = rows(400)
 
 
-@pytest.mark.parametrize("without", [(), ("month", "since")])
-def test_intervals_have_the_errors_of_the_newest_fold(without: tuple[str, ...]) -> None:
-    times = np.arange(300.0)
-    errors = np.where(times >= 200, 10.0, 1.0)
-    signs = np.where(np.arange(300) % 4, -1, 1)  # one in twelve rows is far above
-    outcome = Outcome({"month": times, "spent": signs * errors}, {"prediction": np.zeros(300)})
-    fitted: Any = candidates(problem("spent", without))[1].fit(TRAIN, {"alpha": 1.0}, 7)
-    details = finish(params(split={"folds": 3}), fitted, TRAIN, outcome).details
-    assert details.above == ((1,) if without else (10,))
+def test_intervals_have_the_errors_of_validation_rows() -> None:
+    target = np.repeat([0.0, 5, 9], [200, 60, 40])
+    outcome = Outcome({"spent": target}, {"prediction": np.full(300, 6.0)})
+    fitted: Any = candidates(problem("spent"))[1].fit(TRAIN, {"alpha": 1.0}, 7)
+    details = finish(params(), fitted, TRAIN, outcome).details
+    assert (details.below, details.above) == ((6,), (3,))
 
 
 @pytest.mark.parametrize(("metric", "rare"), [("", 1), ("accuracy", 0)])

@@ -18,7 +18,7 @@ from ..bundle import EXAMPLES, Bundle, code_of, example_requests, sha256
 from ..contract.call_async_model import to_model
 from ..contract.task import Model, Task, is_async, predict_requests
 from ..contract.training import Training
-from ..errors import ModelError, UserError
+from ..errors import ModelError, UserError, require_known
 from ..model_store import CHAMPION, Store
 from ..params import Params
 from ..read_params import flatten, read_params
@@ -138,6 +138,9 @@ def open_folder(use_case: UseCase, changes: Sequence[str], quiet: bool) -> Itera
     params = read_params(use_case.PARAMS, root / "params.toml", changes)
     try:
         training = use_case.make_training(params, root)
+        limited = (*params.promote.worst, *params.promote.max_loss)
+        names = (metric.name for metric in training.metrics)
+        require_known("promote.worst or promote.max_loss", limited, "a metric", names)
         settings = read_settings(Settings)
         with start_blocking_portal() as portal:
             yield Project(training, params, Workspace(root), settings, Console(quiet), portal)

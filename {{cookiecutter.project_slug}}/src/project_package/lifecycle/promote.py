@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ..errors import GateRefused, require_known
+from ..errors import GateRefused
 from ..model_store import CHALLENGER
 from .apply_rules import apply_rules
 from .evaluate import describe, find_challenger, write_report
@@ -16,13 +16,10 @@ def promote(project: Project) -> int:
     Raises:
         GateRefused: a rule refused; the message has each such rule with its numbers.
         UserError: there is no challenger, it was not evaluated, its test rows are not available,
-            or promote.worst, promote.max_loss or promote.guarded has an unknown name.
+            or promote.guarded has an unknown name.
     """
     registry = project.registry
     console = project.console
-    metrics = (metric.name for metric in project.training.metrics)
-    limited = (*project.params.promote.worst, *project.params.promote.max_loss)
-    require_known("promote.worst or promote.max_loss", limited, "a metric", metrics)
     with project.workspace.lock():  # a second promote waits, and sees the new champion
         version = find_challenger(project)
         champion = registry.champion()

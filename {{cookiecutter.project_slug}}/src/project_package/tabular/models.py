@@ -91,8 +91,10 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
 def candidates(
     problem: Problem, absolute: bool = False, estimators: Sequence[Estimator] = ESTIMATORS
 ) -> tuple[Candidate, ...]:
-    """Return the candidates for a problem; those that can be monotone, if a feature is."""
+    """Return the candidates: those that can be monotone, if a feature is, and are fast enough."""
     possible = [one for one in estimators if one.monotone or not problem.directions]
+    if problem.kind == "multiclass":
+        possible = [one for one in possible if one.many_classes]
     return tuple(candidate(problem, estimator, absolute) for estimator in possible)
 
 
@@ -108,11 +110,7 @@ def finish(params: TabularParams, fitted: Fitted, rows: Columns, validation: Out
     if problem.kind == "multiclass":
         changes["weights"] = class_weights(find_metrics(problem, params)[0], details, validation)
     if problem.kind == "regression":
-        newest = np.ones(len(target), np.bool_)
-        if time := problem.column_of("time"):  # errors of models that had most rows to fit
-            times = validation.rows[time]
-            newest = times >= np.quantile(times, 1 - 1 / params.split.folds)
-        changes |= margins(target[newest], predicted[newest], params.decide.tail)
+        changes |= margins(target, predicted, params.decide.tail)
     return replace(fitted, details=details.model_copy(update=changes))
 
 

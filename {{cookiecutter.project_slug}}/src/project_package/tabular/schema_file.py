@@ -86,11 +86,10 @@ def propose(
         yield f"{SCHEMA} and params.toml stay as they are; --overwrite replaces both."
         return
     write(path, new)
+    is_new = before.source == PURCHASES or before.target != data.target
+    changes = first_params(described.schema, classes) if is_new and data.source != PURCHASES else {}
     data = data.model_copy(update={"positive": described.positive})
-    is_first = before.source == PURCHASES and data.source != PURCHASES
-    changes = first_params(described.schema, classes) if is_first else {}
-    text = params.read_text(encoding="utf-8")
-    write(params, params_text(text, data, changes, bool(classes)))
+    write(params, params_text(params.read_text("utf-8"), data, changes, bool(classes)))
     yield from results(described, classes, changes)
 
 
@@ -211,16 +210,13 @@ def params_text(text: str, data: TabularData, changes: Mapping[str, object], is_
 
 
 def first_params(schema: Schema, classes: Sequence[str]) -> dict[str, object]:
-    """Return parameters for an own table, by their dotted names.
+    """Return parameters for the first own table or another target, by their dotted names.
 
-    Errors cost the same. With a time there is one fold, since a fit on a fraction of the rows says
-    little about new ones. The intervals of a number have a largest error of coverage.
+    Errors cost the same. The intervals of a number have a largest error of coverage.
     """
-    timed = bool(schema.of_role("time"))
-    changes: dict[str, object] = {"split.folds": 1} if timed else {}
     if classes:
-        return changes | {"decide.false_positive": 1.0, "decide.false_negative": 1.0}
-    return changes | {"promote.worst": {"coverage_gap": 0.2 if timed else 0.1}}
+        return {"decide.false_positive": 1.0, "decide.false_negative": 1.0}
+    return {"promote.worst": {"coverage_gap": 0.2 if schema.of_role("time") else 0.1}}
 
 
 def _whole(value: object) -> object:

@@ -46,27 +46,27 @@ def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
 def by_time(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[Part]:
     """Yield the rows to fit on and the later rows to score on: for the test, then for each fold.
 
-    Rows of one time stay together. Each fold fits on all earlier rows but those of the gap, and
-    scores as many as the test has, or fewer, so that all folds together leave some to fit on.
+    Rows of one time stay together. Folds have rolling origins (Tashman 2000): each fits on the rows
+    before its origin and scores all from there to the test, as many as the test has at most. Half
+    of the rows before the test, or more, come before the first origin. Few times give fewer folds.
     """
     sizes = params.split
     moments = rows[problem.column_of("time")]
-    _, code, counts = np.unique(moments, return_inverse=True, return_counts=True)
+    times, code, counts = np.unique(moments, return_inverse=True, return_counts=True)
     earlier = (np.cumsum(counts) - counts) / len(moments)  # share of the rows before each time
-    first = min(int(np.searchsorted(earlier, 1 - sizes.test_share - 1e-9)), len(counts) - 1)
-    length = min(1 - earlier[first], earlier[first] / (sizes.folds + 1))
-    starts = earlier[first] - length * np.arange(sizes.folds, -1, -1)
-    block = np.searchsorted(starts, earlier[code] + 1e-9, side="right")  # the last is the test
-    for number in (sizes.folds + 1, *range(1, sizes.folds + 1)):
-        valid = block == number
-        begin = np.min(moments[valid], initial=np.inf)
-        train = known_before(moments, begin, sizes.gap_days)
-        if not (valid.any() and train.any()):
+    test = min(int(np.searchsorted(earlier, 1 - sizes.test_share - 1e-9)), len(times) - 1)
+    scored = min(1 - earlier[test], earlier[test] / 2)
+    shares = earlier[test] - scored * np.arange(sizes.folds, 0, -1) / sizes.folds
+    origins = np.unique(np.searchsorted(earlier, shares - 1e-9))
+    origins = origins[origins < test]
+    for origin in (test, *origins):
+        train = known_before(moments, times[origin], sizes.gap_days)
+        if not (len(origins) and train.any()):
             raise UserError(
-                f"The table has {len(counts)} different times, too few for this split: lower "
+                f"The table has {len(times)} different times, too few for this split: lower "
                 "split.folds, split.test_share or split.gap_days, or give the column another role."
             )
-        yield train, valid
+        yield train, (code >= origin) & ((code < test) | (origin == test))
 
 
 def known_before(moments: Values, begin: float, gap_days: float) -> NDArray[np.bool_]:
