@@ -1,7 +1,7 @@
 """What others make of the same rows: gradient boosting by hand, tuned LightGBM, and FLAML."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightgbm  # type: ignore[import-not-found]
@@ -17,6 +17,7 @@ from project_package.columns import Columns
 
 TRIALS = 30  # of LightGBM
 PATIENCE = 30  # rounds without a better score, after which LightGBM stops
+CATEGORIES = 254  # of a column, at most, that scikit-learn's boosting can read
 FLAML_METRICS = {"average_precision": "ap", "f1_macro": "macro_f1", "mae": "mae"}
 
 
@@ -59,8 +60,20 @@ def features(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(frame.select_dtypes(exclude="number"), "category"))
 
 
+def merged(problem: Problem) -> Problem:
+    """Leave out all but the most frequent values of categories that have too many."""
+    train, test = problem.train.copy(), problem.test.copy()
+    for name in train.select_dtypes("category"):
+        if len(train[name].cat.categories) > CATEGORIES:
+            frequent = train[name].value_counts().index[:CATEGORIES]
+            train[name] = train[name].cat.set_categories(frequent)
+            test[name] = test[name].cat.set_categories(frequent)
+    return replace(problem, train=train, test=test)
+
+
 def by_hand(problem: Problem, **options: Any) -> Columns:
     """Fit scikit-learn's histogram gradient boosting, with its defaults but for options."""
+    problem = merged(problem)
     kind = HistGradientBoostingClassifier if problem.classes else HistGradientBoostingRegressor
     model = kind(**options, random_state=problem.seed, categorical_features="from_dtype")
     return problem.answers(model.fit(problem.train, problem.target))
