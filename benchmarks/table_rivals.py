@@ -65,7 +65,7 @@ def merged(problem: Problem) -> Problem:
     train, test = problem.train.copy(), problem.test.copy()
     for name in train.select_dtypes("category"):
         if len(train[name].cat.categories) > CATEGORIES:
-            frequent = train[name].value_counts().index[:CATEGORIES]
+            frequent = list(train[name].value_counts().index[:CATEGORIES])
             train[name] = train[name].cat.set_categories(frequent)
             test[name] = test[name].cat.set_categories(frequent)
     return replace(problem, train=train, test=test)

@@ -29,8 +29,6 @@ from project_package.tabular.task import load
 TRAIN = rows(400)
 TEST = rows(300, seed=1)
 NAMES = [estimator.name for estimator in ESTIMATORS]
-TRIED = [(one.name, target) for target in ("left", "plan", "spent")
-         for one in candidates(problem(target))]  # fmt: skip
 
 
 def candidate(
@@ -50,14 +48,8 @@ def error(target: str, predictions: Columns) -> float:
     return float(np.mean(TEST[target] != predictions["prediction"]))
 
 
-def test_slow_estimators_are_not_tried_for_many_classes() -> None:
-    assert [name for name, target in TRIED if target == "left"] == NAMES
-    assert [name for name, target in TRIED if target == "spent"] == NAMES
-    slow = "hist_gradient_boosting"
-    assert [name for name, target in TRIED if target == "plan"] == [n for n in NAMES if n != slow]
-
-
-@pytest.mark.parametrize(("name", "target"), TRIED)
+@pytest.mark.parametrize("target", ["left", "plan", "spent"])
+@pytest.mark.parametrize("name", NAMES)
 def test_graph_predicts_as_the_fitted_model(name: str, target: str) -> None:
     one = candidate(name, target)
     fitted = one.fit(TRAIN, one.start, 7)
@@ -84,7 +76,8 @@ def test_decimals_in_the_middle_of_others_are_split_alike(decimals: int) -> None
     assert parity(loaded(fitted).predict(table), fitted.predict(table)).largest_difference < 1e-5
 
 
-@pytest.mark.parametrize(("name", "target"), TRIED)
+@pytest.mark.parametrize("target", ["left", "plan", "spent"])
+@pytest.mark.parametrize("name", NAMES)
 def test_model_learns_more_than_a_constant(name: str, target: str) -> None:
     one = candidate(name, target)
     predictions = one.fit(TRAIN, one.start, 7).predict(TEST)
@@ -137,7 +130,7 @@ def test_categories_with_many_values_help_trees(target: str, classes: int, other
     for one in candidates(found)[2:]:
         fitted = one.fit(take(table, np.arange(2000)), one.start, 7)
         new = take(table, np.arange(2000, 2400))
-        known = 0.7 if others and target == "plan" else 0.95
+        known = 0.7 if others and target == "plan" else 0.9
         assert np.mean(np.round(fitted.predict(new)["prediction"]) == new[target]) > known
         assert parity(loaded(fitted).predict(new), fitted.predict(new)).changed_decisions == 0
 

@@ -39,8 +39,6 @@ class Estimator:
     """What is changed of the start for tables with noise; then for those with many rows."""
     monotone: str = ""
     """The argument that takes 1, 0 or -1 for each column; without it, monotone is not possible."""
-    many_classes: bool = True
-    """Whether it is tried where there are more than two classes."""
 
 
 def logistic_regression(alpha: float) -> LogisticRegression:
@@ -99,7 +97,6 @@ ESTIMATORS = (
             {"max_iter": 300, "l2_regularization": 10.0},
         ),
         "monotonic_cst",
-        many_classes=False,  # 19,000 rows with 8 classes took 20 minutes, XGBoost 2
     ),
     Estimator(
         "xgboost",

@@ -91,10 +91,8 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
 def candidates(
     problem: Problem, absolute: bool = False, estimators: Sequence[Estimator] = ESTIMATORS
 ) -> tuple[Candidate, ...]:
-    """Return the candidates: those that can be monotone, if a feature is, and are fast enough."""
+    """Return the candidates for a problem; those that can be monotone, if a feature is."""
     possible = [one for one in estimators if one.monotone or not problem.directions]
-    if problem.kind == "multiclass":
-        possible = [one for one in possible if one.many_classes]
     return tuple(candidate(problem, estimator, absolute) for estimator in possible)
 
 

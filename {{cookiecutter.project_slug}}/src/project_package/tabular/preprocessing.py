@@ -10,7 +10,13 @@ from sklearn.feature_selection import SelectKBest, chi2, f_regression
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler, TargetEncoder
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from .date_parts import part_columns
 from .problem import Problem
@@ -41,35 +47,38 @@ def preprocessing(problem: Problem, how: str, seed: int) -> ColumnTransformer:
     """Return the encoding of numbers, categories and texts, by their positions in the table.
 
     Trees get the mean of the target for each value of a category with many values, fitted within
-    folds (Micci-Barreca 2001); a target of more than two classes has none in ONNX. They do not get
-    the time that has passed, of which all new rows have more than those of training.
+    folds (Micci-Barreca 2001), or its position in the schema for a target of more than two classes,
+    whose means ONNX does not have. They do not get the time that has passed, of which all new rows
+    have more than those of training.
     """
     first = len(problem.numbers)
     elapsed = {n for n, (_, part) in part_columns(problem.table).items() if part == "elapsed"}
     columns = [problem.inputs[name] for name in problem.categories]
-    numbers = list(range(first))
-    few = list(range(len(columns)))
     scaled = how in ("scaled", "sparse")
-    if not scaled:
-        numbers = [n for n in numbers if problem.numbers[n] not in elapsed] or numbers
-    if not scaled and problem.kind != "multiclass":
-        few = [n for n in few if len(columns[n].categories) <= ONE_HOT and not columns[n].others]
+    numbers = [n for n, name in enumerate(problem.numbers) if scaled or name not in elapsed]
+    short = [scaled or (len(c.categories) <= ONE_HOT and not c.others) for c in columns]
+    few = np.flatnonzero(short).tolist()
     many = [first + n for n in range(len(columns)) if n not in few]
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     clipped = MinMaxScaler(clip=True)  # else a value far out of range decides alone
     scalers = {"raw": "passthrough", "imputed": imputer}
     scaler = scalers.get(how, make_pipeline(imputer, clipped, StandardScaler()))
+    values = [["", *column.categories] for column in columns]
     one_hot = OneHotEncoder(
-        categories=[["", *columns[n].categories] for n in few],
-        handle_unknown="ignore",
-        dtype=np.float32,
+        categories=[values[n] for n in few], handle_unknown="ignore", dtype=np.float32
     )
     kind = "continuous" if problem.kind == "regression" else problem.kind
     folds = (StratifiedKFold if problem.classes else KFold)(shuffle=True, random_state=seed)
+    means = TargetEncoder(target_type=kind, cv=folds)
+    positions = OrdinalEncoder(
+        categories=[values[n - first] for n in many],
+        handle_unknown="use_encoded_value",
+        unknown_value=-1,
+    )
     steps: list[tuple[str, Any, Any]] = [
-        ("numbers", scaler, numbers),
+        ("numbers", scaler, numbers or list(range(first))),
         ("one_hot", one_hot, [first + n for n in few]),
-        ("means", TargetEncoder(target_type=kind, cv=folds), many),
+        ("many", positions if problem.kind == "multiclass" else means, many),
     ]
     steps = [step for step in steps if step[2]]
     text = text_encoding(problem, scaled)
