@@ -66,8 +66,8 @@ worse. They are level where the interval of a paired bootstrap of the test rows,
 holds with 90 % confidence, contains 0. A seed that was refused counts as worse.
 
 Three choices of the program were made on these tables, in part with these seeds: the settings that
-are tried first on fourteen, the folds of tables with a time on all of those, and the encoding for
-more than two classes on birds and surveys. Loans, restaurants and movies had no part in any.
+are tried first on fourteen of them, the rule of the folds on those with a time, and the encoding
+for more than two classes on birds and surveys. Loans, restaurants and movies had no part in any.
 
 What this misses: tables with thousands of columns and longer work by hand. The tables are well
 known, and most were cleaned by others."""

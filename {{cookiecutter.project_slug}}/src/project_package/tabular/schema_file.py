@@ -87,7 +87,7 @@ def propose(
         return
     write(path, new)
     is_new = before.source == PURCHASES or before.target != data.target
-    changes = first_params(described.schema, classes) if is_new and data.source != PURCHASES else {}
+    changes = own_params(described.schema, classes) if is_new and data.source != PURCHASES else {}
     data = data.model_copy(update={"positive": described.positive})
     write(params, params_text(params.read_text("utf-8"), data, changes, bool(classes)))
     yield from results(described, classes, changes)
@@ -209,7 +209,7 @@ def params_text(text: str, data: TabularData, changes: Mapping[str, object], is_
     return tomlkit.dumps(document)
 
 
-def first_params(schema: Schema, classes: Sequence[str]) -> dict[str, object]:
+def own_params(schema: Schema, classes: Sequence[str]) -> dict[str, object]:
     """Return parameters for the first own table or another target, by their dotted names.
 
     Errors cost the same. The intervals of a number have a largest error of coverage.

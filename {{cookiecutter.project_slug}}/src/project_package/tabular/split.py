@@ -59,14 +59,14 @@ def by_time(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[
     shares = earlier[test] - scored * np.arange(sizes.folds, 0, -1) / sizes.folds
     origins = np.unique(np.searchsorted(earlier, shares - 1e-9))
     origins = origins[origins < test]
-    for origin in (test, *origins):
+    for origin, end in ((test, len(times)), *((origin, test) for origin in origins)):
         train = known_before(moments, times[origin], sizes.gap_days)
         if not (len(origins) and train.any()):
             raise UserError(
                 f"The table has {len(times)} different times, too few for this split: lower "
                 "split.folds, split.test_share or split.gap_days, or give the column another role."
             )
-        yield train, (code >= origin) & ((code < test) | (origin == test))
+        yield train, (code >= origin) & (code < end)
 
 
 def known_before(moments: Values, begin: float, gap_days: float) -> NDArray[np.bool_]:
