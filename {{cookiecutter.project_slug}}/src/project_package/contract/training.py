@@ -23,8 +23,8 @@ Weights: TypeAlias = NDArray[np.float64]
 Progress: TypeAlias = Callable[[float], None]
 """Report the share that is done, from 0 to 1."""
 Report: TypeAlias = Callable[[int, Mapping[str, float]], None]
-"""Report the scores of an epoch, counted from 0, by name; `score` is the metric of the search on
-rows that were held out of the fit: the search prunes trials by it."""
+"""Report the scores of an epoch, counted from 0, by name; the search prunes trials by `score`, if
+there is one: the metric of the search on rows that were held out of the fit."""
 
 
 def ignore(_epoch: int, _scores: Mapping[str, float]) -> None:
@@ -212,7 +212,8 @@ class Training:
     search_metric: Metric | None = None
     """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
     combine: Callable[[Sequence[Fold], Metric, Sequence[Choice]], Iterable[Choice]] = lambda *_: ()
-    """Combine candidates, such as by their mean (folds, metric of the search, best of each)."""
+    """Combine candidates, such as by their mean (folds, metric of the search, best of each: first
+    the simple baseline)."""
     finish: Callable[[Any, Any, Columns, Outcome], Fitted] = lambda _, fitted, *__: fitted
     """Add what decisions need, a profile or a threshold: (params, fitted, training rows, outcome of
     the validation rows of all folds)."""

@@ -90,7 +90,8 @@ class Search:
             epochs.append((number, epoch, dict(epoch_scores)))
             trial.set_user_attr("epochs", epochs)
             self.show(f"{candidate.name} trial {trial.number}, fold {number}", epoch, epoch_scores)
-            _prune(trial, epoch_scores["score"], number * FOLD_STEPS + epoch)
+            if "score" in epoch_scores:
+                _prune(trial, epoch_scores["score"], number * FOLD_STEPS + epoch)
 
         for number, fold in enumerate(self.folds):
             fitted = candidate.fit(fold.train, settings, self.seed, report)

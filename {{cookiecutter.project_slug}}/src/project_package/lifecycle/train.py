@@ -49,13 +49,13 @@ def train(project: Project) -> int:
         # 2. Search settings of each candidate on the folds.
         metric = training.search_metric or training.goal
         try:
-            simple, *choices = search(project, splits, dataset, metric, progress)
+            simple, *choices = tried = search(project, splits, dataset, metric, progress)
         except MissingColumn as error:
             raise UserError(
                 f"The data set {dataset.digest} has no column {error}: when features have changed, "
                 "run `ml data` again."
             ) from error
-        choices += [*training.combine(splits.folds, metric, choices)]
+        choices += training.combine(splits.folds, metric, tried)
         best = max(choices, key=lambda c: metric.gain(c.score, 0.0))
         log_choice(best, metric.name)
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.

@@ -29,6 +29,7 @@ from .features import (
 )
 from .params import SessionsParams
 from .schemas import MAX_ITEMS, SessionsRequest
+from .task import BASKETS_READ
 from .validation import LAYOUT, check_purchases
 
 ROWS = "rows.parquet"
@@ -110,8 +111,8 @@ def between(everyone: Sequence[Bought], start: int, end: int) -> Columns:
 def before(everyone: Sequence[Bought], end: int) -> Columns:
     """Return rows to train on, whose baskets are all up to `end`, each the next one only once.
 
-    The network predicts every basket of a row from those before it. So a household has one row for
-    its newest basket, one for the first basket of that row, and so on.
+    The network predicts every basket that it reads of a row from those before it. So a household
+    has one row for its newest basket, one for the first basket that is read for it, and so on.
     """
 
     def targets() -> Iterator[tuple[Bought, int]]:
@@ -120,7 +121,7 @@ def before(everyone: Sequence[Bought], end: int) -> Columns:
             while index >= 0:
                 yield who, index
                 known = recent(who.times[:index], who.baskets[:index], int(who.times[index]))[0]
-                index -= max(1, len(known))
+                index -= max(1, min(len(known), BASKETS_READ))
 
     return to_rows(targets())
 

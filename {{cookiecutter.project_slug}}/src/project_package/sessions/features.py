@@ -1,8 +1,8 @@
 """Turn the purchases of a household into its recent baskets, for table and server alike.
 
-A row is the moment of a basket. Its features are the baskets of the half year before: `baskets`,
-tuples of items, the oldest first, and `days`, how long before the row each was bought. The model
-looks items up in its catalogue, as a language model does with words; so rows hold names.
+A row is the moment of a basket. Its features are the baskets of the year before: `baskets`, tuples
+of items, the oldest first, and `days`, how long before the row each was bought. The model looks
+items up in its catalogue, as a language model does with words; so rows hold names.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,9 +17,9 @@ from ..contract.history import Entity, HistoryRows
 
 HOUSEHOLD = "household_id"
 ITEM = "item"
-DAYS = 182
+DAYS = 365
 """How far back features look."""
-BASKETS = 50
+BASKETS = 1_000
 """How many baskets they hold, at most: the newest."""
 MILLISECONDS_A_DAY = 86_400_000
 ENTITIES = (Entity(HOUSEHOLD, timedelta(days=DAYS), (ITEM,)),)
@@ -46,7 +46,7 @@ def to_baskets(
 def recent(
     times: NDArray[np.int64], baskets: Sequence[Items], now: int
 ) -> tuple[tuple[Items, ...], tuple[float, ...]]:
-    """Return the baskets of the half year up to `now`, and how many days ago each was bought."""
+    """Return the baskets of the year up to `now`, and how many days ago each was bought."""
     start, end = np.searchsorted(times, [now - DAYS * MILLISECONDS_A_DAY, now], side="right")
     start = max(start, end - BASKETS)
     days = (now - times[start:end]) / MILLISECONDS_A_DAY

@@ -53,7 +53,7 @@ def device_of(name: str) -> torch.device:
 
 
 def fit(settings: Hyperparameters, run: Run) -> Gru:
-    """Train a network; stop when the loss on held-out households improves no more.
+    """Train a network, with a patience until the loss on held-out households improves no more.
 
     A run with the same checkpoint continues after its last epoch, or has finished already.
 
@@ -70,17 +70,21 @@ def fit(settings: Hyperparameters, run: Run) -> Gru:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
     parts: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
     done = resumed(run.checkpoint, parts) or {"epochs": 0, "val_loss": np.inf, "best_epoch": 0}
-    while done["epochs"] < min(options.epochs, done["best_epoch"] + options.patience + 1):
+    patience = options.patience or options.epochs
+    while done["epochs"] < min(options.epochs, done["best_epoch"] + patience + 1):
         epoch = done["epochs"]
-        loss = train_epoch(run, epoch, parts, device)
-        scores = validate(network, run, device)
-        if scores["val_loss"] < done["val_loss"]:
+        scores = {"loss": train_epoch(run, epoch, parts, device)}
+        if options.patience:
+            scores |= validate(network, run, device)
+        if not np.isfinite([*scores.values()]).all():
+            raise UserError("The loss is not a number: search lower rates.")
+        if not options.patience or scores["val_loss"] < done["val_loss"]:
             best = {name: value.clone() for name, value in network.state_dict().items()}
-            done |= {"val_loss": scores["val_loss"], "best_epoch": epoch, "best": best}
+            done |= {"val_loss": scores.get("val_loss"), "best_epoch": epoch, "best": best}
         done["epochs"] = epoch + 1
         state = done | {name: part.state_dict() for name, part in parts.items()}
         write_checkpoint(run.checkpoint, partial(torch.save, state))
-        run.report(epoch, {"loss": loss, **scores})
+        run.report(epoch, scores)
     network.load_state_dict(done["best"])
     return network.to("cpu").eval()
 
@@ -132,7 +136,7 @@ def batches_of(rows: Columns, order: NDArray[np.int64], size: int) -> Iterator[C
 
 def tensors(catalogue: Catalogue, rows: Columns) -> Mapping[str, Tensor]:
     """Return the inputs of rows, and the basket that follows each: (rows, baskets, items)."""
-    inputs = catalogue.encode(rows)
+    inputs = catalogue.sequences(rows)
     items = inputs["items"]
     last = inputs["last"]
     bought = [catalogue.codes_read(basket) for basket in rows["bought"]]
@@ -171,11 +175,10 @@ def validate(network: Gru, run: Run, device: torch.device, count: int = 20) -> d
     for rows in batches_of(run.held_out, np.arange(length(run.held_out)), run.options.batch):
         batch = tensors(run.catalogue, rows)
         losses.append(loss_of(network, batch, device).item())
-        *inputs, following = (value.to(device) for value in batch.values())
-        best = network(*inputs).topk(min(count, network.count)).indices + 1
-        bought = following[torch.arange(len(best)), inputs[2]]
+        items, days, last, following = (value.to(device) for value in batch.values())
+        following_last = network.scores(items, days, last[:, None])[:, 0]
+        best = following_last.topk(min(count, network.count)).indices + 1
+        bought = following[torch.arange(len(best)), last]
         hits = (best[:, :, None] == bought[:, None]).any(2).sum(1)
         recalls.append((hits / (bought > 0).sum(1))[(bought > 0).any(1)])
-    if not np.isfinite(losses).all():
-        raise UserError("The loss is not a number: search lower rates.")
     return {"val_loss": float(np.mean(losses)), "score": float(torch.cat(recalls).mean())}

@@ -1,4 +1,4 @@
-"""The candidates: the household's popular items, items bought together, and a recurrent network."""
+"""The candidates: counts of what the household bought, and a recurrent network."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +18,13 @@ from ..errors import UserError
 from ..onnx_runtime import GRAPH, ROWS_AT_ONCE
 from .features import HOUSEHOLD, Items
 from .params import SessionsParams
-from .task import Catalogue, model_of
+from .task import BASKETS_READ, Catalogue, model_of
 
 LAYERS = "layers.txt"
+COUNTS = "counts"
+NETWORK = "gru"
 HELD_OUT = 0.1
-"""Share of the households on which the network is checked after each epoch."""
+"""Share of the households on which the network is checked after each epoch, with a patience."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Trained:
         """The network in ONNX; the export takes five seconds."""
         from .network import to_onnx  # noqa: PLC0415  PyTorch takes seconds to import
 
-        return to_onnx(self.network)
+        return to_onnx(self.network, len(self.catalogue.items))
 
     def files(self) -> Files:
         """Return graph, catalogue and, to read, the layers."""
@@ -72,15 +74,17 @@ def quantise(trained: Trained, _: Columns) -> Fitted:
 
 
 def baskets_of(rows: Columns) -> Iterator[tuple[str, Items]]:
-    """Yield the baskets in rows, those to predict too, each with its household."""
+    """Yield the baskets that the network reads, and those to predict, each with its household."""
     columns = (rows[name] for name in (HOUSEHOLD, "baskets", "bought"))
     for household, earlier, bought in zip(*columns, strict=True):
-        for basket in (*earlier, bought):
+        for basket in (*earlier[-BASKETS_READ:], bought):
             yield household, basket
 
 
-def catalogue_of(rows: Columns, least: int) -> Catalogue:
+def catalogue_of(rows: Columns, least: int, half_life: float = 90.0) -> Catalogue:
     """Return the items bought by at least `least` households, those of most households first.
+
+    Purchases lose half of their weight in `half_life` days.
 
     Raises:
         UserError: there are none.
@@ -93,7 +97,7 @@ def catalogue_of(rows: Columns, least: int) -> Catalogue:
             "data.min_households, or use more data."
         )
     order = np.argsort(-counts, kind="stable")[: np.sum(counts >= least)]
-    return Catalogue(tuple(names[order].tolist()))
+    return Catalogue(tuple(names[order].tolist()), half_life)
 
 
 def popularity(rows: Columns, catalogue: Catalogue) -> NDArray[np.int64]:
@@ -106,21 +110,12 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; checkpoints of the network are in a folder of the project."""
     least = params.data.min_households
 
-    def fit_popularity(rows: Columns, *_: object) -> Trained:
-        from .network import Popularity  # noqa: PLC0415  PyTorch takes seconds to import
+    def fit_counts(rows: Columns, settings: Hyperparameters, *_: object) -> Trained:
+        from .network import Counts  # noqa: PLC0415  PyTorch takes seconds to import
 
-        catalogue = catalogue_of(rows, least)
-        return Trained(Popularity(popularity(rows, catalogue)), catalogue)
-
-    def fit_cooccurrence(rows: Columns, *_: object) -> Trained:
-        from .network import Cooccurrence  # noqa: PLC0415  PyTorch takes seconds to import
-
-        catalogue = catalogue_of(rows, least)
-        counts = np.zeros((len(catalogue.items),) * 2)
-        for _household, basket in baskets_of(rows):
-            codes = np.array(catalogue.known(basket), np.int64) - 1
-            counts[codes[:, None], codes] += 1
-        return Trained(Cooccurrence(counts), catalogue)
+        catalogue = catalogue_of(rows, least, float(settings["half_life"]))
+        bought = popularity(rows, catalogue)
+        return Trained(Counts(bought, float(settings["prior"])), catalogue)
 
     def fit_network(
         rows: Columns, settings: Hyperparameters, seed: int, report: Report = ignore
@@ -128,10 +123,10 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
         from .fit import Run, fit  # noqa: PLC0415  PyTorch takes seconds to import
 
         catalogue = catalogue_of(rows, least)
-        names = np.unique(rows[HOUSEHOLD].astype(str))
+        names, household = np.unique(rows[HOUSEHOLD].astype(str), return_inverse=True)
         drawn = np.random.default_rng(seed).random(len(names))
-        chosen = names[drawn <= max(HELD_OUT, drawn.min())]  # one at least
-        held_out = np.isin(rows[HOUSEHOLD].astype(str), chosen)
+        stops = params.network.patience is not None
+        held_out = (drawn <= max(HELD_OUT, drawn.min()))[household] & stops  # one at least
         key = cache_key(rows, settings, params, seed)
         run = Run(
             options=params.network,
@@ -147,10 +142,17 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
 
     start = {"width": 64, "dropout": 0.2, "rate": 0.01}
     return (
-        Candidate("popularity", {}, fit_popularity),
-        Candidate("cooccurrence", {}, fit_cooccurrence),
-        Candidate("gru", start, fit_network, network_space, quantise),
+        Candidate(COUNTS, {"half_life": 90.0, "prior": 50.0}, fit_counts, counts_space),
+        Candidate(NETWORK, start, fit_network, network_space, quantise),
     )
+
+
+def counts_space(trial: Trial) -> Hyperparameters:
+    """Suggest settings of the counts."""
+    return {
+        "half_life": trial.suggest_float("half_life", 7, 365, log=True),
+        "prior": trial.suggest_float("prior", 1, 200, log=True),
+    }
 
 
 def network_space(trial: Trial) -> Hyperparameters:

@@ -30,7 +30,9 @@ class Network(Frozen):
     """How the network is trained."""
 
     epochs: int = Field(default=3, ge=1, description="at most")
-    patience: int = Field(default=3, ge=1, description="epochs without progress until it stops")
+    patience: int | None = Field(
+        default=None, ge=1, description="epochs without progress until it stops; none: no early stop"
+    )
     batch: int = Field(default=32, ge=1, description="households of a step")
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$", description="of PyTorch")
 

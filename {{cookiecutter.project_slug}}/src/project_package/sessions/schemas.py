@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from ..fields import Identifier, parse_time
 from ..frozen import Frozen
 from ..time_and_money_fields import EARLIEST, GRACE, Moment, Period
-from .features import DAYS
+from .features import BASKETS, DAYS
 
 MAX_COUNT = 50
 """Items of an answer, at most."""
@@ -46,7 +46,7 @@ class SessionsRequest(Frozen):
     as_of: AsOf
     baskets: list[Basket] | None = Field(
         default=None,
-        max_length=1_000,
+        max_length=BASKETS,
         fail_fast=True,
         description="its recent baskets; without them, the stored ones are used",
     )

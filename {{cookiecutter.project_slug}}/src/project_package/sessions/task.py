@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..bundle import Bundle, Files
 from ..columns import TIMESTAMP, Columns, length, milliseconds
@@ -17,15 +18,19 @@ from .features import ENTITIES, HOUSEHOLD, ITEM, features, objects
 from .schemas import MAX_COUNT, Purchase, Recommended, SessionsRequest, SessionsResponse
 
 CATALOGUE = "items.json"
+BASKETS_READ = 50
+"""Baskets that the network reads, at most: the newest."""
 MAX_ITEMS_READ = 32
 """Items of a basket that the network reads, at most: 96 % of the baskets have fewer."""
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The items that a model knows, the popular ones first."""
+    """The items that a model knows, the popular ones first, and how fast purchases lose weight."""
 
     items: tuple[str, ...]
+    half_life: float = 90.0
+    """Days after which a purchase counts half."""
 
     @cached_property
     def codes(self) -> dict[str, int]:
@@ -33,15 +38,31 @@ class Catalogue:
         return {item: code for code, item in enumerate(self.items, 1)}
 
     def encode(self, rows: Columns) -> Columns:
-        """Return the inputs of a graph, for baskets and days of rows.
+        """Return the inputs of a graph, for baskets and days of rows: `sequences` and `counts`."""
+        return {**self.sequences(rows), "counts": self.counts(rows)}
+
+    def counts(self, rows: Columns) -> NDArray[np.float32]:
+        """Count the purchases of each item, which lose weight over time: (rows, items)."""
+        counts = np.zeros((length(rows), len(self.items)), np.float32)
+        for row, (baskets, days) in enumerate(zip(rows["baskets"], rows["days"], strict=True)):
+            weights = 0.5 ** (np.array(days) / self.half_life)
+            known = [self.known(basket) for basket in baskets]
+            codes = np.fromiter(chain.from_iterable(known), np.int64)
+            each = np.repeat(weights, [*map(len, known)])
+            counts[row] = np.bincount(codes, each, len(self.items) + 1)[1:]
+        return counts
+
+    def sequences(self, rows: Columns) -> Columns:
+        """Return what the network reads: the newest baskets of rows.
 
         Items, (rows, baskets, items) int64; days, (rows, baskets) float32; and last, (rows,) int64:
         the index of the newest basket. Each row starts with an empty basket; unknown items are
         left out.
         """
-        different = {*chain.from_iterable(rows["baskets"])}  # rows share many: each is read once
+        read = [baskets[-BASKETS_READ:] for baskets in rows["baskets"]]
+        different = {*chain.from_iterable(read)}  # rows share many: each is read once
         codes = {basket: self.codes_read(basket) for basket in different}
-        known = [[codes[basket] for basket in baskets] for baskets in rows["baskets"]]
+        known = [[codes[basket] for basket in baskets] for baskets in read]
         longest = 1 + max(map(len, known), default=0)
         most = max([1, *map(len, codes.values())])
         items = np.zeros((len(known), longest, most), np.int64)
@@ -49,7 +70,7 @@ class Catalogue:
         for row, baskets in enumerate(known):
             for index, basket in enumerate(baskets, 1):
                 items[row, index, : len(basket)] = basket
-            days[row, 1 : 1 + len(baskets)] = rows["days"][row]
+            days[row, 1 : 1 + len(baskets)] = rows["days"][row][-BASKETS_READ:]
             days[row, 0] = days[row, 1] if baskets else 0
         return {
             "items": items,
@@ -98,12 +119,13 @@ class Catalogue:
 
     def files(self) -> Files:
         """Return the file for a bundle."""
-        return {CATALOGUE: json.dumps(self.items).encode()}
+        return {CATALOGUE: json.dumps(asdict(self)).encode()}
 
 
 def catalogue(bundle: Bundle) -> Catalogue:
     """Read the catalogue of a bundle."""
-    return Catalogue(tuple(json.loads(bundle.files[CATALOGUE])))
+    values = json.loads(bundle.files[CATALOGUE])
+    return Catalogue(tuple(values["items"]), values["half_life"])
 
 
 def model_of(graph: bytes, known: Catalogue) -> OnnxModel:

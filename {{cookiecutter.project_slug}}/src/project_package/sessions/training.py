@@ -1,5 +1,6 @@
 """Assemble the training of the recommendations: what will this household buy next?"""
 
+from functools import partial
 from pathlib import Path
 
 from ..columns import Columns
@@ -7,6 +8,7 @@ from ..contract.history_training import HistoryTraining
 from . import dataset, figures, metrics
 from .about import about
 from .features import HOUSEHOLD
+from .mixture import mixtures
 from .models import candidates
 from .params import SessionsParams
 from .split import split
@@ -32,6 +34,7 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         load_data=dataset.load_data,
         split=split,
         candidates=candidates(params, root),
+        combine=partial(mixtures, params.seed),
         metrics=metrics.METRICS,
         naive=metrics.naive,
         about=about,

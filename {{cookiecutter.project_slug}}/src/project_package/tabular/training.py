@@ -74,7 +74,9 @@ def make_training(params: TabularParams, root: Path) -> Training:
         batch_table=partial(dataset.batch_table, problem),
         examples=partial(dataset.examples, problem),
         search_metric=search_metric,
-        combine=partial(averages, problem, params.seed),
+        combine=lambda folds, metric, choices: averages(
+            problem, params.seed, folds, metric, choices[1:]
+        ),
         finish=finished,
         periods=partial(metrics.periods, problem),
         pooled=True,
