@@ -38,7 +38,7 @@ from project_package.sessions.dataset import (
 from project_package.sessions.features import DAYS, MILLISECONDS_A_DAY
 from project_package.sessions.params import SessionsParams
 from project_package.sessions.split import split
-from project_package.sessions.task import HISTORY
+from project_package.sessions.task import BASKETS_READ, HISTORY
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,8 @@ def test_each_basket_is_the_next_one_exactly_once(gaps: list[int]) -> None:
     rows = before([who], end) if who.times[0] <= end else before([who], int(who.times[0]))
     predicted: Counter[int] = Counter()
     for now, days in zip(rows["timestamp"].tolist(), rows["days"], strict=True):
-        inside = [now - round(ago * MILLISECONDS_A_DAY) for ago in days[1:]]
+        read = days[-BASKETS_READ:]
+        inside = [now - round(ago * MILLISECONDS_A_DAY) for ago in read[1:]]
         predicted.update([*inside, now])
     expected = [time for time in who.times.tolist() if time <= max(end, who.times[0])]
     assert predicted == Counter(expected)
@@ -174,7 +175,7 @@ def test_batch_adds_its_purchases_to_the_data_set(folder: Path, tmp_path: Path) 
     rows = batch(pl.concat([asked, shop().filter(household_id="H3")]), folder, tmp_path)
     assert rows["household_id"].tolist() == ["H3", "new"]
     assert rows["baskets"][0][-1] == ("Z",)
-    assert len(rows["baskets"][0]) == 1 + DAYS // 7
+    assert len(rows["baskets"][0]) == 1 + WEEKS
     assert rows["days"][0][-1] == 0  # the newest purchase is the moment
     assert (rows["baskets"][1], rows["days"][1]) == ((("A",),), (1.0,))
     assert {path: path.read_bytes() for path in folder.iterdir()} == content

@@ -37,6 +37,8 @@ PREDICTIONS = ranked("XBEH", "BDCE", "ABCD")
         ("mrr", (1 + 1 / 2 + 0) / 3),
         ("recall_repeat", (0 + 1 + 0) / 3),
         ("recall_new", (1 + 2 / 3) / 2),
+        ("novelty", (3 / 4 + 3 / 4 + 1) / 3),
+        ("new_hits", (1 / 3 + 2 / 3 + 0) / 3),
         ("coverage", 7),
     ],
 )
@@ -63,6 +65,13 @@ def test_only_twenty_items_count() -> None:
 
 def test_recall_without_new_items_is_unknown() -> None:
     assert np.isnan(SCORES["recall_new"].score(following(["A", "A"]), ranked("A")))
+
+
+def test_hits_of_a_list_without_new_items_are_unknown() -> None:
+    lists = ranked("AB", "CD")
+    rows = following(["AB", "A"], ["C", "D"])
+    assert SCORES["novelty"].score(rows, lists) == 1 / 4
+    assert SCORES["new_hits"].score(rows, lists) == 1
 
 
 def test_weights_give_the_mean_of_some_rows() -> None:

@@ -16,6 +16,7 @@ from project_package.onnx_runtime import GRAPH
 from project_package.sessions.dataset import before
 from project_package.sessions.fit import device_of
 from project_package.sessions.metrics import recalls
+from project_package.sessions.mixture import mix
 from project_package.sessions.models import (
     Trained,
     cache_key,
@@ -46,17 +47,18 @@ ROWS = shoppers(120)
 
 
 def trained(root: Path, killed_after: int = 99, seed: int = 7, **options: Any) -> tuple[Any, Any]:
-    """Train the network; return it, and the losses on held-out households by epoch."""
+    """Train the network; return it, and the losses by epoch."""
     seen: dict[int, float] = {}
 
     def report(epoch: int, scores: Mapping[str, float]) -> None:
-        assert scores.keys() == {"loss", "val_loss", "score"}
-        seen[epoch] = scores["val_loss"]
+        checked = {"val_loss", "score"} if "patience" in options else set()
+        assert scores.keys() == {"loss", *checked}
+        seen[epoch] = scores["loss"]
         if epoch == killed_after:
             raise Killed
 
     network = {"epochs": 4, "batch": 16, "device": "cpu", **options}
-    candidate = candidates(params(network=network), root)[2]
+    candidate = candidates(params(network=network), root)[1]
     try:
         return candidate.fit(ROWS, SETTINGS, seed, report), seen
     except Killed:
@@ -69,6 +71,13 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return found
 
 
+def counted(root: Path) -> Trained:
+    """Return the simple baseline."""
+    simple = candidates(params(), root)[0]
+    found: Trained = simple.fit(ROWS, simple.start, 7)  # type: ignore[assignment]
+    return found
+
+
 def weights(fitted: Trained) -> list[Any]:
     return [value.numpy() for value in fitted.network.state_dict().values()]
 
@@ -78,8 +87,8 @@ def test_bundle_lists_the_layers_of_the_network(fitted: Trained) -> None:
 
 
 def test_graphs_answer_as_pytorch_for_any_number(tmp_path: Path, fitted: Trained) -> None:
-    small = candidates(params(), tmp_path)[:2]
-    for model in (fitted, *(candidate.fit(ROWS, {}, 7) for candidate in small)):
+    counts = counted(tmp_path)
+    for model in (fitted, counts, mix(counts, fitted, share=0.4)):
         graph = model_of(model.files()[GRAPH], fitted.catalogue)
         for number, baskets in ((1, 1), (1, 12), (3, 2), (40, 7)):
             rows = shoppers(number, baskets)
@@ -88,17 +97,17 @@ def test_graphs_answer_as_pytorch_for_any_number(tmp_path: Path, fitted: Trained
             np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-6)
 
 
-def test_network_learns_what_follows_and_beats_popularity(tmp_path: Path, fitted: Trained) -> None:
+def test_network_learns_what_follows_and_beats_counts(tmp_path: Path, fitted: Trained) -> None:
     rows = take(shoppers(60, 6), np.arange(0, 120, 2))
     assert all(rows["baskets"])
     top = {"items": fitted.predict(rows)["items"][:, :2]}
-    popular = candidates(params(), tmp_path)[0].fit(ROWS, {}, 7).predict(rows)
+    popular = counted(tmp_path).predict(rows)
     assert recalls(rows, top).mean() > 0.95
     assert recalls(rows, {"items": popular["items"][:, :2]}).mean() < 0.6
 
 
 def test_smaller_graph_ranks_nearly_alike(tmp_path: Path, fitted: Trained) -> None:
-    quantise = candidates(params(), tmp_path)[2].quantise
+    quantise = candidates(params(), tmp_path)[1].quantise
     assert quantise
     small: Any = quantise(fitted, ROWS)
     one, two = (model.predict(ROWS)["items"][:, :2] for model in (fitted, small))
@@ -139,7 +148,7 @@ def test_killed_training_continues_as_if_it_had_not_been(tmp_path: Path) -> None
 
 
 def test_stops_when_the_loss_improves_no_more(tmp_path: Path) -> None:
-    candidate = candidates(params(network={"epochs": 40, "patience": 1}), tmp_path)[2]
+    candidate = candidates(params(network={"epochs": 40, "patience": 1}), tmp_path)[1]
     losses: list[float] = []
     wild = {**SETTINGS, "rate": 5.0}
     candidate.fit(ROWS, wild, 7, lambda _, scores: losses.append(scores["val_loss"]))
@@ -153,7 +162,7 @@ def test_unknown_items_alone_leave_the_weights_finite(tmp_path: Path) -> None:
     rare["baskets"], rare["days"] = (np.fromiter([()], object) for _ in range(2))
     rows = {name: np.concatenate([ROWS[name], rare[name]]) for name in ROWS}
     options = {"epochs": 1, "batch": 1, "device": "cpu"}
-    candidate = candidates(params(network=options), tmp_path)[2]
+    candidate = candidates(params(network=options), tmp_path)[1]
     found: Any = candidate.fit(take(rows, np.arange(length(rows) - 20, length(rows))), SETTINGS, 7)
     assert all(np.isfinite(values).all() for values in weights(found))
 
@@ -168,7 +177,7 @@ def test_device_is_the_named_one_or_what_there_is() -> None:
 
 
 def test_a_loss_that_is_not_a_number_is_explained(tmp_path: Path) -> None:
-    candidate = candidates(params(network={"device": "cpu"}), tmp_path)[2]
+    candidate = candidates(params(network={"device": "cpu"}), tmp_path)[1]
     with pytest.raises(UserError, match="The loss is not a number"):
         candidate.fit(ROWS, {**SETTINGS, "rate": 1e30}, 7)
 
@@ -182,10 +191,13 @@ def test_catalogue_has_items_of_enough_households() -> None:
         catalogue_of(rows, 3)
 
 
-def test_items_bought_together_are_recommended(tmp_path: Path) -> None:
-    together = candidates(params(), tmp_path)[1].fit(ROWS, {}, 7)
+def test_counts_add_what_everybody_buys(tmp_path: Path) -> None:
     rows = {**take(ROWS, np.arange(1)), "baskets": np.fromiter([(("C",),)], object)}
-    assert together.predict({**rows, "days": np.fromiter([(1.0,)], object)})["items"][0, 1] == "X"
+    rows["days"] = np.fromiter([(90.0,)], object)
+    found = counted(tmp_path).predict(rows)
+    scores = dict(zip(found["items"][0], found["scores"][0].tolist(), strict=True))
+    assert scores["C"] - scores["D"] == pytest.approx(0.5 / 50.5, abs=1e-3)
+    assert scores["X"] > scores["C"]
 
 
 def test_checkpoints_are_of_rows_settings_and_seed() -> None:
@@ -201,7 +213,7 @@ def test_checkpoints_are_of_rows_settings_and_seed() -> None:
 
 
 def test_search_starts_at_settings_that_it_can_suggest(tmp_path: Path) -> None:
-    candidate = candidates(params(), tmp_path)[2]
-    assert candidate.space
-    trial: Any = FixedTrial(dict(candidate.start))
-    assert candidate.space(trial) == candidate.start
+    for candidate in candidates(params(), tmp_path):
+        assert candidate.space
+        trial: Any = FixedTrial(dict(candidate.start))
+        assert candidate.space(trial) == candidate.start

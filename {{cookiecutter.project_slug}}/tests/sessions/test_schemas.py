@@ -33,7 +33,7 @@ def basket(timestamp: datetime, *items: str) -> dict[str, Any]:
         ({"baskets": [{"timestamp": AS_OF, "items": []}]}, "at least 1 item"),
         ({"baskets": [basket(AS_OF, *["A"] * 501)]}, "at most 500 items"),
         ({"baskets": [basket(AS_OF), basket(AS_OF + LEAST)]}, r"baskets\[1\]\.timestamp is later"),
-        ({"baskets": [basket(AS_OF - timedelta(days=DAYS))]}, "is 182 days before as_of, or more"),
+        ({"baskets": [basket(AS_OF - timedelta(days=DAYS))]}, "is 365 days before as_of, or more"),
         ({"amount": 1}, "Extra inputs are not permitted"),
     ],
 )

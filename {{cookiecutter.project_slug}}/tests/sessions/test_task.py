@@ -12,9 +12,10 @@ from sessions.tables import following
 from project_package.bundle import Bundle
 from project_package.columns import Columns
 from project_package.sessions.models import Trained
-from project_package.sessions.network import Popularity
+from project_package.sessions.network import Counts
 from project_package.sessions.schemas import SessionsRequest, SessionsResponse
 from project_package.sessions.task import (
+    BASKETS_READ,
     HISTORY,
     MAX_ITEMS_READ,
     Catalogue,
@@ -25,12 +26,13 @@ from project_package.sessions.task import (
 
 AS_OF = datetime(2024, 7, 1, tzinfo=UTC)
 ITEMS = tuple(f"I{number:02}" for number in range(80))
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     """Return a bundle that recommends what a household buys most, then items in order."""
-    network = Popularity(np.arange(len(ITEMS), 0, -1.0))
+    network = Counts(np.arange(len(ITEMS), 0, -1.0), prior=1.0)
     return Bundle(dict(Trained(network, Catalogue(ITEMS)).files()), MANIFEST)
 
 
@@ -124,10 +126,25 @@ def test_inputs_start_with_an_empty_basket() -> None:
     assert found["last"].tolist() == [2, 0, 1]
 
 
-def test_large_basket_is_read_in_part(bundle: Bundle) -> None:
-    whole = asked(ITEMS, count=50)
-    part = asked(ITEMS[:MAX_ITEMS_READ], count=50)
-    assert best(bundle, whole) == best(bundle, part)
+def test_network_reads_the_newest_baskets_and_the_popular_items() -> None:
+    rows = following([LETTERS, *["A"] * BASKETS_READ, "B"], [LETTERS, "A"])
+    found = Catalogue((*LETTERS,)).encode(rows)
+    assert found["items"].shape == (2, 1 + BASKETS_READ, MAX_ITEMS_READ)
+    assert found["items"][0].sum(1).tolist() == [0, *[1] * BASKETS_READ]
+    assert found["items"][1, 1].tolist() == [*range(1, MAX_ITEMS_READ + 1)]
+    assert found["days"][0, [1, -1]].tolist() == [BASKETS_READ, 1]
+
+
+def test_purchases_count_half_after_the_half_life() -> None:
+    rows = following(["AAX", "AB", "A"], ["A"])
+    found = Catalogue(("A", "B", "C"), half_life=1).encode(rows)["counts"]
+    assert found.tolist() == [[0.75, 0.5, 0], [0, 0, 0]]
+
+
+def test_all_items_of_all_baskets_are_counted() -> None:
+    baskets = [LETTERS] * (BASKETS_READ + 9)
+    found = Catalogue((*LETTERS,), half_life=1e9).encode(following([*baskets, "A"]))["counts"]
+    np.testing.assert_allclose(found, np.full((1, len(LETTERS)), len(baskets)), rtol=1e-5)
 
 
 def test_model_takes_no_rows(bundle: Bundle) -> None:

@@ -26,6 +26,9 @@ FOLDS = tuple(
     Fold(take(ROWS, np.arange(first)), take(ROWS, np.arange(first, first + 100)))
     for first in (200, 300)
 )
+SIMPLE = Choice(
+    Candidate("simple", {}, lambda *_: pytest.fail("no part of a mean")), {}, (1.0, 1.0)
+)
 
 
 def metric(target: str) -> Metric:
@@ -47,7 +50,7 @@ def scored(target: str) -> list[Choice]:
 @pytest.mark.parametrize("target", ["left", "plan", "spent"])
 def test_means_are_scored_on_the_folds(target: str) -> None:
     goal = metric(target)
-    means = [*averages(problem(target), 7, FOLDS, goal, scored(target)[1:])]
+    means = [*averages(problem(target), 7, FOLDS, goal, scored(target))]
     assert len(means) == 4  # of two and of three candidates
     for mean in means:
         fits = [mean.candidate.fit(fold.train, mean.settings, 7) for fold in FOLDS]
@@ -70,14 +73,14 @@ class Shifted:
 
 def test_errors_of_different_models_cancel_out() -> None:
     fits = {sign: Candidate(f"{sign}", {}, lambda *_, s=sign: Shifted(s)) for sign in (-1, 1)}
-    choices = [Choice(one, {}, (1.0, 1.0)) for one in fits.values()]
+    choices = [SIMPLE, *(Choice(one, {}, (1.0, 1.0)) for one in fits.values())]
     (mean,) = averages(problem("spent"), 7, FOLDS, metric("spent"), choices)
     assert mean.folds == pytest.approx((0.5, 0.5))
 
 
 @pytest.mark.parametrize("target", ["left", "plan", "spent"])
 def test_mean_is_one_graph_that_predicts_alike(target: str) -> None:
-    *_, mean = averages(problem(target), 7, FOLDS, metric(target), scored(target))
+    *_, mean = averages(problem(target), 7, FOLDS, metric(target), [SIMPLE, *scored(target)])
     fitted: Any = mean.candidate.fit(ROWS, mean.settings, 7)
     assert len(fitted.members) == 4
     new = rows(300, seed=1)
@@ -88,20 +91,20 @@ def test_mean_is_one_graph_that_predicts_alike(target: str) -> None:
 
 def test_settings_have_the_names_of_their_candidates() -> None:
     choices = scored("spent")
-    *_, mean = averages(problem("spent"), 7, FOLDS, metric("spent"), choices)
+    *_, mean = averages(problem("spent"), 7, FOLDS, metric("spent"), [SIMPLE, *choices])
     named = {f"{c.candidate.name} {key}": c.settings[key] for c in choices for key in c.settings}
     assert mean.settings == named
 
 
 def test_one_candidate_is_not_fitted_again() -> None:
     one = Candidate("one", {}, lambda *_: pytest.fail("it has no mean"))
-    choices = [Choice(one, {}, (1.0, 1.0))]
+    choices = [SIMPLE, Choice(one, {}, (1.0, 1.0))]
     assert not [*averages(problem("spent"), 7, FOLDS, metric("spent"), choices)]
 
 
 def test_means_of_models_after_a_linear_one_are_added_and_averaged() -> None:
     choices = [replace(c, settings={**c.settings, "after_linear": True}) for c in scored("spent")]
-    *_, mean = averages(problem("spent"), 7, FOLDS, metric("spent"), choices[2:])
+    *_, mean = averages(problem("spent"), 7, FOLDS, metric("spent"), choices[1:])
     fitted: Any = mean.candidate.fit(ROWS, mean.settings, 7)
     assert [len(member) for member in fitted.members] == [2, 2]
     found = parity(load(bundle_of(fitted.files())).predict(ROWS), fitted.predict(ROWS))

@@ -32,7 +32,8 @@ def about(params: SessionsParams) -> About:
         ),
         rows="baskets",
         periods="weeks",
-        baselines="The simple baseline is what the household bought in most baskets of the last "
-        f"{DAYS} days. “No model” recommends to everybody what was in most baskets lately.",
-        terms={"new households": "with fewer than three baskets in the half year before"},
+        baselines=f"The simple baseline counts what the household bought in the last {DAYS} days, "
+        "recent purchases more, and adds what everybody buys. “No model” recommends to everybody "
+        "what was in most baskets lately.",
+        terms={"new households": "with fewer than three baskets in the year before"},
     )

@@ -19,8 +19,8 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
     week = weeks(rows)
     gains = [float(np.mean(gain[week == number])) for number in np.unique(week)]
     return (
-        f"{np.mean(repeated):.0%} of a basket, on average, was bought in the half year before; a "
-        "list of what the household buys most often is therefore hard to beat.",
+        f"{np.mean(repeated):.0%} of a basket, on average, was bought in the year before; a list "
+        "of what the household buys most often is therefore hard to beat.",
         f"The model is better than it in {np.sum(np.array(gains) > 0)} of {len(gains)} weeks, by "
         f"{np.mean(gains):.3f} ± {np.std(gains):.3f} (the lowest {min(gains):+.3f}).",
     )

@@ -65,6 +65,25 @@ def recalls_of(repeated: bool, rows: Columns, predictions: Columns) -> Values:
     return np.array(shares)
 
 
+def is_new(rows: Columns, predictions: Columns) -> Values:
+    """Return which of the best 20 items the household has not bought: (rows, 20) bool."""
+    known = ({*chain.from_iterable(baskets)} for baskets in rows["baskets"])
+    lists = zip(known, predictions["items"][:, :TOP_K].tolist(), strict=True)
+    return np.array([[item not in bought for item in best] for bought, best in lists])
+
+
+def novelty(rows: Columns, predictions: Columns) -> Values:
+    """Return the share of new items in each list: the exploration ratio (Li et al. 2021)."""
+    return np.asarray(is_new(rows, predictions).mean(1))
+
+
+def new_hits(rows: Columns, predictions: Columns) -> Values:
+    """Return the share of the new items of each list that are bought; NaN if it has none."""
+    new = is_new(rows, predictions)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((new & hits(rows, predictions)).sum(1) / new.sum(1))
+
+
 def coverage(_: Columns, predictions: Columns, weights: Weights) -> float:
     """Count the different items that are recommended to someone who has a weight."""
     return float(len({*predictions["items"][weights > 0, :TOP_K].ravel().tolist()}))
@@ -104,14 +123,16 @@ METRICS = (
         partial(recalls_of, True),
         "recall_repeat",
         "Recall@20, bought before",
-        "Recall of the items that the household bought in the half year before.",
+        "Recall of the items that the household bought in the year before.",
     ),
     mean_of(
         partial(recalls_of, False),
         "recall_new",
         "Recall@20, new",
-        "Recall of the items that it did not buy in the half year before.",
+        "Recall of the items that it did not buy in the year before.",
     ),
+    mean_of(novelty, "novelty", "New items", "Share of the list that the household did not buy."),
+    mean_of(new_hits, "new_hits", "New items bought", "Share of the new items that are bought."),
     Metric(
         "coverage",
         "Items recommended",

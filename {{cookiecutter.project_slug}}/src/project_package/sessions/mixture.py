@@ -1,4 +1,4 @@
-"""The mixture of the network and the counts that is best on the folds."""
+"""The mixture of the counts and the network that is best on the folds."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,17 +16,21 @@ def mixtures(
 ) -> Iterator[Choice]:
     """Yield mixtures of the counts and the network, with their scores on the folds.
 
-    They miss different items, so a mixture has a higher recall than each.
+    They miss different items, so a mixture can have a higher recall than both.
     """
     best = {choice.candidate.name: choice for choice in choices}
     if NETWORK not in best:  # `train.candidates` leaves it out
         return
-    parts = [best[COUNTS], best[NETWORK]]
-    fits = [[c.candidate.fit(fold.train, c.settings, seed) for c in parts] for fold in folds]
+    counts, network = best[COUNTS], best[NETWORK]
+    fits = [
+        [one.candidate.fit(fold.train, one.settings, seed) for one in (counts, network)]
+        for fold in folds
+    ]
     for share in SHARES:
-        mixed = [mix(*fit, share) for fit in fits]
-        scores = [metric.score(f.valid, m.predict(f.valid)) for f, m in zip(folds, mixed, strict=True)]
-        candidate = mixture_of(*parts, share)
+        models = [mix(*both, share=share) for both in fits]
+        parts = zip(folds, models, strict=True)
+        scores = [metric.score(fold.valid, model.predict(fold.valid)) for fold, model in parts]
+        candidate = mixture_of(counts, network, share)
         yield Choice(candidate, candidate.start, tuple(scores))
 
 
@@ -36,13 +40,14 @@ def mixture_of(counts: Choice, network: Choice, share: float) -> Candidate:
 
     def fit(rows: Columns, _: Hyperparameters, seed: int, report: Report = ignore) -> Trained:
         simple = counts.candidate.fit(rows, counts.settings, seed)
-        return mix(simple, network.candidate.fit(rows, network.settings, seed, report), share)
+        trained = network.candidate.fit(rows, network.settings, seed, report)
+        return mix(simple, trained, share=share)
 
     return Candidate("mixture", settings, fit, quantise=quantise)
 
 
-def mix(counts: Any, network: Any, share: float) -> Trained:
-    """Return the mixture of two fitted candidates."""
+def mix(counts: Any, network: Any, *, share: float) -> Trained:
+    """Return the weighted mean of two fitted candidates, `share` the weight of the second one."""
     from .network import Mixture  # noqa: PLC0415  PyTorch takes seconds to import
 
     return Trained(Mixture(counts.network, network.network, share), counts.catalogue)

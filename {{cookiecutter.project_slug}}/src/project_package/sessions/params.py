@@ -31,7 +31,7 @@ class Network(Frozen):
 
     epochs: int = Field(default=3, ge=1, description="at most")
     patience: int | None = Field(
-        default=None, ge=1, description="epochs without progress until it stops; none: no early stop"
+        default=None, ge=1, description="epochs without progress until it stops; unset: never"
     )
     batch: int = Field(default=32, ge=1, description="households of a step")
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$", description="of PyTorch")

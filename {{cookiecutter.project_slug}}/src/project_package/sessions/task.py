@@ -45,11 +45,10 @@ class Catalogue:
         """Count the purchases of each item, which lose weight over time: (rows, items)."""
         counts = np.zeros((length(rows), len(self.items)), np.float32)
         for row, (baskets, days) in enumerate(zip(rows["baskets"], rows["days"], strict=True)):
-            weights = 0.5 ** (np.array(days) / self.half_life)
             known = [self.known(basket) for basket in baskets]
             codes = np.fromiter(chain.from_iterable(known), np.int64)
-            each = np.repeat(weights, [*map(len, known)])
-            counts[row] = np.bincount(codes, each, len(self.items) + 1)[1:]
+            weights = np.repeat(0.5 ** (np.array(days) / self.half_life), [*map(len, known)])
+            counts[row] = np.bincount(codes, weights, len(self.items) + 1)[1:]
         return counts
 
     def sequences(self, rows: Columns) -> Columns:

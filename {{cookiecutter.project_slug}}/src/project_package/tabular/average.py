@@ -16,23 +16,23 @@ from .problem import Problem
 def averages(
     problem: Problem, seed: int, folds: Sequence[Fold], metric: Metric, choices: Sequence[Choice]
 ) -> Iterator[Choice]:
-    """Yield the means of two or more candidates, with their scores on the folds.
+    """Yield the means of two or more candidates but the baseline, with their scores on the folds.
 
     Errors of different kinds of models cancel out in part (Perrone and Cooper 1993).
     """
-    several = choices if len(choices) > 1 else []
+    several = choices[1:] if len(choices) > 2 else []
     answer = "probabilities" if problem.classes else "prediction"
     details = Details(problem=problem, typical={})
     fits = [[c.candidate.fit(f.train, c.settings, seed) for f in folds] for c in several]
     predicted = [
         [m.predict(f.valid)[answer] for m, f in zip(one, folds, strict=True)] for one in fits
     ]
-    for count in range(2, len(choices) + 1):
-        for chosen in combinations(range(len(choices)), count):
+    for count in range(2, len(several) + 1):
+        for chosen in combinations(range(len(several)), count):
             parts = zip(*(predicted[number] for number in chosen), strict=True)
             means = [details.decide({output(problem): np.mean(part, axis=0)}) for part in parts]
             scores = [metric.score(f.valid, mean) for f, mean in zip(folds, means, strict=True)]
-            candidate = mean_of([choices[number] for number in chosen])
+            candidate = mean_of([several[number] for number in chosen])
             yield Choice(candidate, candidate.start, tuple(scores))
 
 

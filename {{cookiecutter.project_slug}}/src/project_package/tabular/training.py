@@ -74,9 +74,7 @@ def make_training(params: TabularParams, root: Path) -> Training:
         batch_table=partial(dataset.batch_table, problem),
         examples=partial(dataset.examples, problem),
         search_metric=search_metric,
-        combine=lambda folds, metric, choices: averages(
-            problem, params.seed, folds, metric, choices[1:]
-        ),
+        combine=partial(averages, problem, params.seed),
         finish=finished,
         periods=partial(metrics.periods, problem),
         pooled=True,
