@@ -51,7 +51,7 @@ def trained(root: Path, killed_after: int = 99, seed: int = 7, **options: Any) -
     seen: dict[int, float] = {}
 
     def report(epoch: int, scores: Mapping[str, float]) -> None:
-        checked = {"val_loss", "score"} if "patience" in options else set()
+        checked = {"val_loss", "score"} if "held_out" in options else set()
         assert scores.keys() == {"loss", *checked}
         seen[epoch] = scores["loss"]
         if epoch == killed_after:
@@ -67,7 +67,7 @@ def trained(root: Path, killed_after: int = 99, seed: int = 7, **options: Any) -
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    found: Trained = trained(tmp_path_factory.mktemp("network"), epochs=25, patience=25)[0]
+    found: Trained = trained(tmp_path_factory.mktemp("network"), epochs=25)[0]
     return found
 
 
@@ -147,13 +147,11 @@ def test_killed_training_continues_as_if_it_had_not_been(tmp_path: Path) -> None
     assert all(map(np.array_equal, weights(again), weights(whole)))
 
 
-def test_stops_when_the_loss_improves_no_more(tmp_path: Path) -> None:
-    candidate = candidates(params(network={"epochs": 40, "patience": 1}), tmp_path)[1]
-    losses: list[float] = []
-    wild = {**SETTINGS, "rate": 5.0}
-    candidate.fit(ROWS, wild, 7, lambda _, scores: losses.append(scores["val_loss"]))
-    assert len(losses) < 40
-    assert int(np.argmin(losses)) == len(losses) - 2
+def test_held_out_households_score_each_epoch(tmp_path: Path) -> None:
+    whole, _ = trained(tmp_path / "whole", epochs=1)
+    scored, seen = trained(tmp_path / "scored", epochs=1, held_out=0.2)
+    assert [*seen] == [0]
+    assert not all(map(np.array_equal, weights(whole), weights(scored)))
 
 
 def test_unknown_items_alone_leave_the_weights_finite(tmp_path: Path) -> None:

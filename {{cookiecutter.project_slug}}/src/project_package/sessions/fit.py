@@ -53,7 +53,7 @@ def device_of(name: str) -> torch.device:
 
 
 def fit(settings: Hyperparameters, run: Run) -> Gru:
-    """Train a network, with a patience until the loss on held-out households improves no more.
+    """Train a network for as many epochs as the options say; the learning rate falls to 0.
 
     A run with the same checkpoint continues after its last epoch, or has finished already.
 
@@ -69,23 +69,15 @@ def fit(settings: Hyperparameters, run: Run) -> Gru:
     steps = options.epochs * -(-length(run.rows) // options.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
     parts: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
-    done = resumed(run.checkpoint, parts) or {"epochs": 0, "val_loss": np.inf, "best_epoch": 0}
-    patience = options.patience or options.epochs
-    while done["epochs"] < min(options.epochs, done["best_epoch"] + patience + 1):
-        epoch = done["epochs"]
+    for epoch in range(resumed(run.checkpoint, parts), options.epochs):
         scores = {"loss": train_epoch(run, epoch, parts, device)}
-        if options.patience:
+        if length(run.held_out):
             scores |= validate(network, run, device)
         if not np.isfinite([*scores.values()]).all():
             raise UserError("The loss is not a number: search lower rates.")
-        if not options.patience or scores["val_loss"] < done["val_loss"]:
-            best = {name: value.clone() for name, value in network.state_dict().items()}
-            done |= {"val_loss": scores.get("val_loss"), "best_epoch": epoch, "best": best}
-        done["epochs"] = epoch + 1
-        state = done | {name: part.state_dict() for name, part in parts.items()}
-        write_checkpoint(run.checkpoint, partial(torch.save, state))
+        state = {name: part.state_dict() for name, part in parts.items()}
+        write_checkpoint(run.checkpoint, partial(torch.save, {"epochs": epoch + 1, **state}))
         run.report(epoch, scores)
-    network.load_state_dict(done["best"])
     return network.to("cpu").eval()
 
 
@@ -108,14 +100,14 @@ def train_epoch(run: Run, epoch: int, parts: Mapping[str, Any], device: torch.de
     return float(np.mean(losses))
 
 
-def resumed(checkpoint: Path, parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Load the parts from a checkpoint; return what else it has, nothing if there is none."""
+def resumed(checkpoint: Path, parts: Mapping[str, Any]) -> int:
+    """Load the parts from a checkpoint, if there is one; return how many epochs are done."""
     if not checkpoint.exists():
-        return {}
+        return 0
     saved = torch.load(checkpoint, map_location="cpu")  # tensors and numbers, no code
     for name, part in parts.items():
-        part.load_state_dict(saved.pop(name))
-    return dict(saved)
+        part.load_state_dict(saved[name])
+    return int(saved["epochs"])
 
 
 def batches(run: Run, epoch: int) -> Iterator[Mapping[str, Tensor]]:

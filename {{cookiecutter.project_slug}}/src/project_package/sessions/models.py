@@ -23,8 +23,6 @@ from .task import BASKETS_READ, Catalogue, model_of
 LAYERS = "layers.txt"
 COUNTS = "counts"
 NETWORK = "gru"
-HELD_OUT = 0.1
-"""Share of the households on which the network is checked after each epoch, with a patience."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,8 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
 
         catalogue = catalogue_of(rows, least)
         names, household = np.unique(rows[HOUSEHOLD].astype(str), return_inverse=True)
-        drawn = np.random.default_rng(seed).random(len(names))
-        stops = params.network.patience is not None
-        held_out = (drawn <= max(HELD_OUT, drawn.min()))[household] & stops  # one at least
+        drawn = np.random.default_rng(seed).random(len(names)) < params.network.held_out
+        held_out = drawn[household]
         key = cache_key(rows, settings, params, seed)
         run = Run(
             options=params.network,

@@ -29,9 +29,9 @@ class Split(Frozen):
 class Network(Frozen):
     """How the network is trained."""
 
-    epochs: int = Field(default=3, ge=1, description="at most")
-    patience: int | None = Field(
-        default=None, ge=1, description="epochs without progress until it stops; unset: never"
+    epochs: int = Field(default=3, ge=1)
+    held_out: float = Field(
+        default=0, ge=0, le=0.5, description="share of the households that score each epoch"
     )
     batch: int = Field(default=32, ge=1, description="households of a step")
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$", description="of PyTorch")
