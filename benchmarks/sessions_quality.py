@@ -4,6 +4,7 @@ There are three seeds, which were not used for choices. A seed draws the first w
 network and the order of its batches.
 """
 
+import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -48,20 +49,21 @@ weeks, ± is the standard deviation over the weeks; those with a network are mea
 
 What was chosen where: the half-life and the prior of the counts on the six weeks before the test;
 the weight of the network in the mixture by each seed on its validation weeks, the three before the
-test, as `ml train` does ({shares}); the settings of TIFU-KNN on the same weeks, the best of
-{tried}; the layers of the network on the test weeks, with other seeds."""
+test, as `ml train` does ({shares}); the settings of TIFU-KNN on the same weeks, of
+{tried} that were tried ({settings}); the layers of the network on the test weeks, with other
+seeds."""
 MODELS = """\
 *Popular with everybody* are the items of each household's newest basket before the test. *Counts*
 is the simple baseline of the project: what the household bought in a year, a purchase half as much
 after 90 days, and 50 purchases as everybody makes them. *TIFU-KNN* (Hu et al. 2020) mixes such a
-vector with those of households like it; its best settings were {settings}. The *mixture* of counts
-and network is what `ml train` chooses; *int8* is with int8 embeddings, which the gate takes. *New*
-is what the household did not buy in the year before."""
+vector with those of households like it. The *mixture* of counts and network is what `ml train`
+chooses; *int8* is with int8 embeddings. *New* is what the household did not buy in the year
+before."""
 WEEKS = """\
 Gains of the mixture with int8 over TIFU-KNN, means over the seeds, with a 95 % interval: a
 bootstrap of the households, whose baskets stay together."""
 SLICES = """\
-Means over baskets."""
+Means over baskets. In baskets of fifteen or more items, the counts alone find more."""
 NEW = """\
 Lists without what the household bought in the year before, as a request with `"only_new": true`
 gets, for the baskets that have such items. *Hidden: half a year* leaves out only what was bought in
@@ -233,13 +235,15 @@ def main() -> None:
         "tried": int(np.prod([*map(len, GRID.values())])),
         "settings": ", ".join(f"{name} {value}" for name, value in rival.settings.items()),
     }
+    first, second = PROTOCOL.split("\n\n")
     parts = [
         "# Recommendations: quality",
         report.measured_on(LIBRARIES, "make bench"),
-        PROTOCOL.format(**values),
+        textwrap.fill(first.format(**values), 100),
+        textwrap.fill(second.format(**values), 100),
         "## Compared with simpler lists",
         score_table(rows, found),
-        MODELS.format(**values),
+        MODELS,
         "## Week by week",
         week_table(rows, found),
         WEEKS,
