@@ -79,7 +79,7 @@ def baskets_of(rows: Columns) -> Iterator[tuple[str, Items]]:
             yield household, basket
 
 
-def catalogue_of(rows: Columns, least: int, half_life: float = 90.0) -> Catalogue:
+def catalogue_of(rows: Columns, least: int, half_life: float = Catalogue.half_life) -> Catalogue:
     """Return the items bought by at least `least` households, those of most households first.
 
     Purchases lose half of their weight in `half_life` days.
@@ -137,9 +137,10 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
         )
         return Trained(fit(settings, run), catalogue)
 
+    usual = {"half_life": Catalogue.half_life, "prior": 50.0}
     start = {"width": 64, "dropout": 0.2, "rate": 0.01}
     return (
-        Candidate(COUNTS, {"half_life": 90.0, "prior": 50.0}, fit_counts, counts_space),
+        Candidate(COUNTS, usual, fit_counts, counts_space),
         Candidate(NETWORK, start, fit_network, network_space, quantise),
     )
 
