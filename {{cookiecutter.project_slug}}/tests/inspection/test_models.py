@@ -20,7 +20,6 @@ from project_package.inspection.simulator import Simulated, simulate
 
 ROWS = simulate(Simulated(parts=100, size=32, strength=80, seed=2))
 EXAMPLES = (ROWS["image"][..., None], ROWS["is_defective"].astype(np.float32))
-PATIENCE = 3
 SETTINGS = {"width": 8, "dropout": 0.1, "rate": 0.005}
 
 
@@ -28,47 +27,57 @@ class Killed(Exception):
     """Stands for a kill."""
 
 
-def trained(checkpoints: Path, epochs: int, killed_after: int = 99) -> tuple[Any, dict[int, float]]:
-    """Train a network; return the epochs that it ran with their losses on held-out images."""
+def trained(
+    folder: Path, epochs: int, killed_after: int = 99, held_out: int = 0
+) -> tuple[Any, dict[int, float]]:
+    """Train a network; return it, and the losses of the epochs that it ran."""
     seen: dict[int, float] = {}
 
     def report(epoch: int, scores: Mapping[str, float]) -> None:
-        assert scores.keys() == {"loss", "val_loss", "score"}
-        seen[epoch] = scores["val_loss"]
+        assert scores.keys() == {"loss", *(("val_loss", "score") if held_out else ())}
+        seen[epoch] = scores["loss"]
         if epoch == killed_after:
             raise Killed
 
-    network = cnn.build(32, SETTINGS, 7)
-    run = cnn.Run(Network(epochs=epochs, patience=PATIENCE, batch=16), checkpoints, report)
+    run = cnn.Run(Network(epochs=epochs, batch=16), 7, folder / "epochs.weights.h5", report)
+    others = EXAMPLES[0][:held_out], EXAMPLES[1][:held_out]
     try:
-        cnn.fit(network, SETTINGS["rate"], EXAMPLES, EXAMPLES, run)
+        return cnn.fit(cnn.build(32, SETTINGS, 7), SETTINGS["rate"], EXAMPLES, others, run), seen
     except Killed:
-        return network, seen
-    return network, seen
+        return None, seen
 
 
-def test_killed_training_continues_with_the_next_epoch(tmp_path: Path) -> None:
-    _, before = trained(tmp_path, 4, killed_after=2)
-    _, after = trained(tmp_path, 4)
-    assert [*before] == [0, 1, 2]
-    assert [*after] in ([2, 3], [3])  # the epoch that was killed may not be in the checkpoint
-    network, again = trained(tmp_path, 4)
-    assert not again  # it has finished: its weights are read
-    assert network.predict(EXAMPLES[0], verbose=0).std() > 0
+def test_killed_training_continues_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole, losses = trained(tmp_path / "whole", 4)
+    _, before = trained(tmp_path / "killed", 4, killed_after=1)
+    continued, after = trained(tmp_path / "killed", 4)
+    assert [*before] == [0, 1]
+    assert [*after] == [2, 3]
+    assert before | after == losses
+    assert all(map(np.array_equal, continued.get_weights(), whole.get_weights()))
+    again, seen = trained(tmp_path / "killed", 4)
+    assert not seen  # it has finished: its weights are read
+    assert all(map(np.array_equal, again.get_weights(), whole.get_weights()))
 
 
-@pytest.mark.parametrize("killed_after", [99, 4, 6])
-def test_network_has_the_weights_of_its_best_epoch(tmp_path: Path, killed_after: int) -> None:
-    _, losses = trained(tmp_path, 8, killed_after)
-    network, more = trained(tmp_path, 8)
-    found = cnn.augmented(network, 0.1, 1).evaluate(*EXAMPLES, 16, verbose=0)[0]
-    counted = [loss for epoch, loss in (losses | more).items() if epoch >= PATIENCE]
-    assert found == pytest.approx(min(counted))
+def test_held_out_images_score_each_epoch(tmp_path: Path) -> None:
+    whole, losses = trained(tmp_path / "whole", 2)
+    scored, same = trained(tmp_path / "scored", 2, held_out=50)  # asserts what is reported
+    assert losses == same
+    assert all(map(np.array_equal, scored.get_weights(), whole.get_weights()))
+
+
+def test_answer_is_the_mean_over_flips(tmp_path: Path) -> None:
+    network, _ = trained(tmp_path, 1)
+    pixels = EXAMPLES[0][:5].astype(np.float32)
+    found = network.predict(pixels, verbose=0)
+    for flipped in (pixels[:, ::-1], pixels[:, :, ::-1], pixels[:, ::-1, ::-1]):
+        np.testing.assert_allclose(network.predict(flipped, verbose=0), found, atol=1e-6)
 
 
 def test_a_loss_that_is_not_a_number_is_explained(tmp_path: Path) -> None:
     network = cnn.build(32, SETTINGS, 7)
-    run = cnn.Run(Network(epochs=2, batch=16), tmp_path, ignore)
+    run = cnn.Run(Network(epochs=2, batch=16), 7, tmp_path / "epochs.weights.h5", ignore)
     with pytest.raises(UserError, match="The loss of epoch 0 is not a number"):
         cnn.fit(network, np.inf, EXAMPLES, EXAMPLES, run)
 
@@ -85,51 +94,6 @@ def test_graph_predicts_as_the_network_for_any_number_of_rows(tmp_path: Path) ->
     for count in (1, 7):
         (found,) = session.run(None, {"pixels": pixels[:count]})
         np.testing.assert_allclose(found, network.predict(pixels[:count], verbose=0), atol=1e-6)
-
-
-def save_backbone(path: Path, channels: int, flat: bool = False) -> Any:
-    """Save a small model from images to a feature map, or to their mean; return its weights."""
-    import keras  # noqa: PLC0415  after cnn has set the environment for it
-
-    layers = [
-        keras.Input((None, None, channels)),
-        keras.layers.Rescaling(1 / 128, -1),
-        keras.layers.Normalization(mean=[0.1] * channels, variance=[0.5] * channels),
-        keras.layers.Conv2D(8, 3, 2, activation="relu"),
-    ]
-    model = keras.Sequential(layers + [keras.layers.GlobalAveragePooling2D()] * flat)
-    model.save(path)
-    return model.get_weights()
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_backbone_is_frozen_and_exported(tmp_path: Path, channels: int) -> None:
-    weights = save_backbone(tmp_path / "backbone.keras", channels)
-    options = Network(epochs=2, batch=16, backbone="backbone.keras")
-    _, candidate = candidates(InspectionParams(name="tiny", network=options), tmp_path)
-    fitted: Any = candidate.fit(ROWS, SETTINGS, 7)
-    for before, after in zip(weights, fitted.network.get_weights(), strict=False):
-        np.testing.assert_array_equal(before, after)
-    files = fitted.files()
-    assert b"GlobalAveragePooling2D" in files["layers.txt"]
-    session = onnxruntime.InferenceSession(files["model.onnx"])
-    (found,) = session.run(None, {"pixels": ROWS["image"][..., None].astype(np.float32)})
-    expected = fitted.predict(ROWS)["probability"]
-    np.testing.assert_allclose(found.reshape(-1), expected, atol=1e-5)
-
-
-def test_unusable_backbone_is_explained(tmp_path: Path) -> None:
-    (tmp_path / "text.keras").write_text("no model")
-    save_backbone(tmp_path / "flat.keras", 3, flat=True)
-    save_backbone(tmp_path / "four.keras", 4)
-    for name, reason in (
-        ("missing", "cannot be loaded: File not found"),
-        ("text", "cannot be loaded"),
-        ("flat", r"returns \(None, 8\), not .* include_top=False"),
-        ("four", r"takes \(None, None, None, 4\), not images of 32 pixels"),
-    ):
-        with pytest.raises(UserError, match=reason):
-            cnn.build(32, SETTINGS, 7, tmp_path / f"{name}.keras")
 
 
 def test_baseline_finds_strong_defects() -> None:

@@ -5,6 +5,8 @@ from .params import SIMULATOR, InspectionParams
 
 SIMULATOR_LIMITS = (
     "Simulated defects are simpler than real ones: three kinds, one surface, sharp photos.",
+    "The layers of the network were chosen on such images: its scores are a little too good.",
+    "“Best possible” is the score of an observer who knows place and shape of each defect.",
 )
 
 

@@ -4,33 +4,21 @@ Training writes a checkpoint after every epoch, so that a run that was killed co
 next epoch; a finished network is read again instead of trained again.
 """
 
-import itertools
-import logging
-import os
 import warnings
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hints of TensorFlow on every start
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its results differ between processors
-
-import keras
 import numpy as np
 import onnx
-from keras import layers
 from numpy.typing import NDArray
 
 from ..checkpoints import write_checkpoint
 from ..contract.training import Hyperparameters, Report
 from ..errors import UserError
+from .keras_settings import keras, layers, ops
 from .params import Network
-
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every new network
-
 
 Examples: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
 """Images, (rows, size, size, 1), and 1 for those with a defect."""
@@ -38,27 +26,20 @@ Examples: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Run:
-    """How to train, where to keep checkpoints, and what to call after each epoch."""
+    """How to train, where the checkpoint is kept, and what to call after each epoch."""
 
     options: Network
-    checkpoints: Path
+    seed: int
+    checkpoint: Path
     report: Report
 
 
-def build(
-    size: int, settings: Hyperparameters, seed: int, backbone: Path | None = None
-) -> keras.Model:
-    """Return a network from grey levels (rows, size, size, 1) to probabilities (rows, 1).
-
-    Raises:
-        UserError: the file of the backbone, if there is one, cannot be used.
-    """
+def build(size: int, settings: Hyperparameters, seed: int) -> keras.Model:
+    """Return a network from grey levels (rows, size, size, 1) to probabilities (rows, 1)."""
     keras.utils.clear_session()  # names count from one again
     keras.utils.set_random_seed(seed)
-    width = int(settings["width"])
     pixels = keras.Input((size, size, 1), name="pixels")
-    x = transfer(pixels, width, backbone) if backbone else convolve(pixels, width)
-    x = layers.Dropout(float(settings["dropout"]))(x)
+    x = layers.Dropout(float(settings["dropout"]))(convolve(pixels, int(settings["width"])))
     return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name="probability")(x))
 
 
@@ -70,16 +51,14 @@ def convolve(pixels: keras.KerasTensor, width: int) -> keras.KerasTensor:
     x = layers.Rescaling(1 / 128, -1)(pixels)
     normalised = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False)(x)
     x = layers.Concatenate()([x, normalised])
-    for factor, kernel, strides in ((1, 5, 2), (2, 3, 1), (4, 3, 1)):
-        x = layers.MaxPooling2D()(block(x, factor * width, kernel, strides))
+    for factor, kernel in ((1, 5), (2, 3), (4, 3)):
+        x = layers.MaxPooling2D()(block(x, factor * width, kernel))
     return pool(block(x, 8 * width))
 
 
-def block(
-    x: keras.KerasTensor, filters: int, kernel: int = 3, strides: int = 1
-) -> keras.KerasTensor:
+def block(x: keras.KerasTensor, filters: int, kernel: int = 3) -> keras.KerasTensor:
     """Return a convolution, normalised over the batch and rectified."""
-    x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
+    x = layers.Conv2D(filters, kernel, padding="same", use_bias=False)(x)
     return layers.ReLU()(layers.BatchNormalization()(x))
 
 
@@ -88,44 +67,6 @@ def pool(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Concatenate()(
         [layers.GlobalMaxPooling2D()(x), layers.GlobalAveragePooling2D()(x)]
     )
-
-
-def transfer(pixels: keras.KerasTensor, width: int, backbone: Path) -> keras.KerasTensor:
-    """Return the features of a Keras model that was trained elsewhere, through one trained layer.
-
-    The weights of that model do not change. It gets grey levels from 0 to 255 in each channel: if
-    it expects other values, its first layer must rescale them, as in models of `keras.applications`
-    with `include_preprocessing=True`.
-
-    Raises:
-        UserError: there is no such file, or it is not a model from images to a feature map.
-    """
-    try:
-        model = keras.saving.load_model(backbone, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"network.backbone = {backbone} cannot be loaded: {reason}") from error
-    given = model.input_shape
-    found = model.output_shape
-    size = pixels.shape[1]
-    if given not in itertools.product((None,), (None, size), (None, size), (1, 3)):
-        raise UserError(
-            f"network.backbone = {backbone} takes {given}, not images of {size} pixels with 1 or 3 "
-            "channels: choose another model, or set data.size to the size that it takes."
-        )
-    if not isinstance(found, tuple) or len(found) != 4:
-        raise UserError(
-            f"network.backbone = {backbone} returns {found}, not (rows, height, width, features): "
-            "save it without its last layers, with include_top=False."
-        )
-    for layer in model.layers:
-        if isinstance(layer, layers.Normalization):  # its tensors would be inputs in ONNX
-            layer.mean = np.array(layer.mean)
-            layer.variance = np.array(layer.variance)
-    model.trainable = False
-    x = layers.Concatenate()([pixels] * 3) if given[3] == 3 else pixels
-    x = layers.BatchNormalization()(pool(model(x, training=False)))
-    return layers.Dense(4 * width, activation="relu")(x)
 
 
 def augmented(network: keras.Model, rate: float, steps: int) -> keras.Model:
@@ -148,73 +89,60 @@ def augmented(network: keras.Model, rate: float, steps: int) -> keras.Model:
     return model
 
 
+def over_flips(network: keras.Model) -> keras.Model:
+    """Return a model whose outputs are means over an image and its three flips.
+
+    A defect is one in each direction: the mean finds more, in four times the time.
+    """
+    pixels = keras.Input(network.input_shape[1:], name="pixels")
+    back = np.arange(pixels.shape[1])[::-1]
+    halves = ops.concatenate([pixels, ops.take(pixels, back, axis=1)], axis=0)
+    each = network(ops.concatenate([halves, ops.take(halves, back, axis=2)], axis=0))
+    return keras.Model(pixels, ops.mean(ops.reshape(each, (4, -1, each.shape[1])), axis=0))
+
+
 def fit(
     network: keras.Model, rate: float, examples: Examples, held_out: Examples, run: Run
-) -> None:
-    """Train a network; stop when the loss on held-out images improves no more.
+) -> keras.Model:
+    """Train a network for as many epochs as the options say; return it with flips: `over_flips`.
 
-    The network gets the weights of the epoch with the least such loss. The first epochs, as many as
-    `patience`, do not count, unless there are no more: their loss is small as long as the network
-    cannot tell images apart. A run with the same checkpoints continues after its last epoch, or has
-    finished already.
+    The learning rate falls to 0, so the last epoch is the best.
+
+    A run with the same checkpoint continues after its last epoch, or has finished already: it gives
+    the same weights as one that was not killed.
 
     Raises:
         UserError: the loss is not a number.
     """
-    steps = run.options.epochs * -(-len(examples[0]) // run.options.batch)
-    model = augmented(network, rate, steps)
-    best, finished = (run.checkpoints / f"{name}.weights.h5" for name in ("best", "finished"))
-    if finished.exists():
-        network.load_weights(finished)
-        return
-    run.checkpoints.mkdir(parents=True, exist_ok=True)
-    least = np.inf
-    if best.exists():  # the run was killed
-        network.load_weights(best)
-        least = model.evaluate(*held_out, run.options.batch, verbose=0)[0]
-
-    def on_epoch_end(epoch: int, logs: Mapping[str, float]) -> None:
-        nonlocal least
-        if not np.isfinite(logs["val_loss"]):
+    images, labels = examples
+    batch = run.options.batch
+    steps = -(-len(images) // batch)
+    model = augmented(network, rate, run.options.epochs * steps)
+    if run.checkpoint.exists():
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(run.checkpoint)
+    for epoch in range(int(model.optimizer.iterations) // steps, run.options.epochs):
+        random = np.random.default_rng((run.seed, epoch))
+        for state in model.variables:  # of dropout, flips and the like: no checkpoint has them
+            if state.path.endswith("seed_generator_state"):
+                state.assign(random.integers(2**31, size=2))
+        order = random.permutation(len(images))
+        found = model.fit(images[order], labels[order], batch, shuffle=False, verbose=0)
+        scores = {"loss": float(found.history["loss"][0])}
+        if len(held_out[0]):
+            val_loss, score = model.evaluate(*held_out, batch, verbose=0)
+            scores |= {"val_loss": float(val_loss), "score": float(score)}
+        if not np.isfinite([*scores.values()]).all():
             raise UserError(f"The loss of epoch {epoch} is not a number: search lower rates.")
-        if epoch <= run.options.patience or logs["val_loss"] < least:
-            least = logs["val_loss"]
-            write_checkpoint(best, network.save_weights)
-        scores = {name: float(logs[name]) for name in ("loss", "val_loss")}
-        run.report(epoch, {**scores, "score": float(logs["val_roc_auc"])})
-
-    model.fit(
-        *examples,
-        validation_data=held_out,
-        batch_size=run.options.batch,
-        epochs=run.options.epochs,
-        verbose=0,
-        callbacks=callbacks(run, on_epoch_end, lambda _: best.replace(finished)),
-    )
-    network.load_weights(finished)
-
-
-def callbacks(
-    run: Run,
-    on_epoch_end: Callable[[int, Mapping[str, float]], None],
-    on_train_end: Callable[[object], object],
-) -> list[keras.callbacks.Callback]:
-    """Return what stops training early, calls the functions, and writes checkpoints.
-
-    Checkpoints are last: after a kill before one is written, its epoch is trained again.
-    """
-    patience = run.options.patience
-    return [
-        keras.callbacks.EarlyStopping("val_loss", patience=patience, start_from_epoch=patience),
-        keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end, on_train_end=on_train_end),
-        keras.callbacks.BackupAndRestore(run.checkpoints / "epochs", double_checkpoint=True),
-    ]
+        write_checkpoint(run.checkpoint, model.save_weights)
+        run.report(epoch, scores)
+    return over_flips(network)
 
 
 def describe(network: keras.Model) -> bytes:
     """Return the table of a network's layers, as text."""
     lines: list[str] = []
-    network.summary(120, print_fn=lines.append)
+    network.summary(120, print_fn=lines.append, expand_nested=True)
     return "\n".join(lines).encode()
 
 
@@ -223,7 +151,8 @@ def to_onnx(network: keras.Model) -> bytes:
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of keras about numpy
         path = Path(folder) / "network.onnx"
-        network.export(path, format="onnx", verbose=False)
+        pixels = keras.InputSpec(shape=network.input_shape, dtype="float32", name="pixels")
+        network.export(path, format="onnx", verbose=False, input_signature=[pixels])
         return bytes(renamed(onnx.load(path)).SerializeToString())
 
 

@@ -10,25 +10,22 @@ from optuna import Trial
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from .. import checkpoints
-from ..bundle import Files, code_of, sha256
+from ..bundle import Files, code_of
 from ..columns import Columns
 from ..contract.training import Candidate, Fitted, Hyperparameters, Outcome, Report, ignore
 from ..onnx_runtime import GRAPH
 from ..thresholds import least_cost_threshold
+from . import pretrained
 from .decide_and_explain import Details
 from .features import statistics
 from .params import Decide, InspectionParams
 from .task import model_of
 
 LAYERS = "layers.txt"
-HELD_OUT = 0.15
-"""Share of the parts on which the network is checked after each epoch."""
-
 CALIBRATED = 200  # images by which the ranges of activations are measured
 
 
@@ -121,35 +118,36 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
 
         images = rows["image"][..., None]
         labels = rows["is_defective"].astype(np.float32)
-        splitter = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=seed)
-        fitted_on, checked_on = next(splitter.split(images, groups=rows["part"].astype(str)))
-        examples = images[fitted_on], labels[fitted_on]
-        held_out = images[checked_on], labels[checked_on]
-        path = root / params.network.backbone if params.network.backbone else None
-        network = cnn.build(images.shape[1], settings, seed, path)
-        backbone = path.read_bytes() if path else b""
-        key = cache_key(rows, settings, params, seed, backbone)
-        run = cnn.Run(params.network, checkpoints.run_folder(root, key), report)
-        cnn.fit(network, float(settings["rate"]), examples, held_out, run)
+        parts, part = np.unique(rows["part"].astype(str), return_inverse=True)
+        held_out = (np.random.default_rng(seed).random(len(parts)) < params.network.held_out)[part]
+        run = cnn.Run(
+            options=params.network,
+            seed=seed,
+            checkpoint=checkpoints.run_folder(root, cache_key(rows, settings, params, seed))
+            / "epochs.weights.h5",
+            report=report,
+        )
+        network = cnn.fit(
+            cnn.build(images.shape[1], settings, seed),
+            float(settings["rate"]),
+            (images[~held_out], labels[~held_out]),
+            (images[held_out], labels[held_out]),
+            run,
+        )
         return Trained(network, Details(size=images.shape[1], inputs="pixels"))
 
-    start = {"width": 16, "dropout": 0.3, "rate": 4e-3}
+    start = {"width": 8, "dropout": 0.3, "rate": 4e-3}
     return (
         Candidate("statistics", {"C": 1.0}, fit_baseline),
         Candidate("cnn", start, fit_network, network_space, quantise),
+        *(pretrained.candidates() if params.network.backbone else ()),
     )
 
 
-def cache_key(
-    rows: Columns,
-    settings: Hyperparameters,
-    params: InspectionParams,
-    seed: int,
-    backbone: bytes = b"",
-) -> str:
+def cache_key(rows: Columns, settings: Hyperparameters, params: InspectionParams, seed: int) -> str:
     """Return the cache key of a training run: see `checkpoints`."""
     used = {name: rows[name] for name in ("image", "is_defective", "part")}
-    options = (sorted(settings.items()), params.network, seed, sha256(backbone))
+    options = (sorted(settings.items()), params.network, seed)
     return checkpoints.cache_key(code_of(candidates), used, options)
 
 

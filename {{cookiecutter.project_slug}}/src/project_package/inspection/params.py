@@ -1,5 +1,7 @@
 """The parameters of the inspection: images, the split, the network, and costs."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from ..frozen import Frozen
@@ -31,17 +33,15 @@ class Split(Frozen):
 
 
 class Network(Frozen):
-    """How long the convolutional network is trained."""
+    """How the convolutional network is trained, and the network whose features are tried too."""
 
-    epochs: int = Field(default=30, ge=1, description="at most")
-    patience: int = Field(
-        default=8,
-        ge=1,
-        description="epochs without progress until it stops, counted after as many first epochs",
+    epochs: int = Field(default=45, ge=1)
+    held_out: float = Field(
+        default=0, ge=0, le=0.5, description="share of the parts that score each epoch"
     )
     batch: int = Field(default=32, ge=1, description="images of a step")
-    backbone: str = Field(
-        default="", description="file of a Keras model whose features replace the convolutions"
+    backbone: Literal["", "efficientnet_lite0"] = Field(
+        default="", description="a network trained on photos; none by default"
     )
 
 

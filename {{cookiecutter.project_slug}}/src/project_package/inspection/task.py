@@ -34,7 +34,7 @@ def coding(details: Details) -> tuple[Any, Any]:
         )
     return (
         lambda rows: {"pixels": rows["image"][..., None].astype(np.float32)},
-        lambda _, outputs: {"probability": next(iter(outputs.values())).reshape(-1)},
+        lambda _, outputs: {"probability": next(iter(outputs.values()))[:, -1]},
     )
 
 

