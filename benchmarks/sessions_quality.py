@@ -1,13 +1,10 @@
 """Quality of the recommendations: writes sessions_quality.md beside this file.
 
-There are three seeds, which were not used for choices. A seed draws the first weights of the
-network and the order of its batches.
+There are three seeds, which were not used for choices: see `sessions_models`.
 """
 
 import textwrap
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,30 +13,28 @@ from typing import Any
 import numpy as np
 import report
 from numpy.typing import NDArray
-from tifu_knn import GRID, strongest
+from sessions_models import INT8, TIFU, Fits, fit_all
+from tifu_knn import GRID
 
 from project_package.columns import Columns, length, take
-from project_package.contract.training import Choice, Splits
+from project_package.contract.training import Metric
 from project_package.lifecycle.gate import processor_milliseconds
 from project_package.onnx_runtime import GRAPH
 from project_package.sessions import dataset
 from project_package.sessions.features import HOUSEHOLD, objects
 from project_package.sessions.metrics import METRICS, naive, recalls, slices, weeks
-from project_package.sessions.mixture import mixtures
-from project_package.sessions.models import candidates, quantise
 from project_package.sessions.params import SessionsParams
 from project_package.sessions.split import split
 from project_package.sessions.task import Catalogue, model_of
 
 LIBRARIES = ("numpy", "polars", "duckdb", "scikit-learn", "torch", "onnxruntime")
-SEEDS = (1, 2, 3)
-"""Layers and settings of the network were chosen with seeds 7 and 8."""
-EVERYBODY, COUNTS, TIFU = "popular with everybody", "counts", "TIFU-KNN"
-NETWORK, MIXTURE, INT8 = "network", "mixture", "mixture, int8"
+EVERYBODY = "popular with everybody"
 COMPARED = METRICS[:3]
 """Recall, MRR and NDCG."""
 
 Numbers = NDArray[Any]
+Part = tuple[Columns, Columns]
+"""Rows and predictions."""
 
 PROTOCOL = """\
 The question is what a household puts into its next basket, of {items:,} types of products. The test
@@ -73,31 +68,7 @@ Processor time is of the fit alone, without the search. Latency is of one row wi
 history, without HTTP."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """The models of a seed, and the processor minutes of the network's fit."""
-
-    network: Any
-    mixture: Any
-    small: Any
-    share: float
-    minutes: float
-
-
-def fitted(splits: Splits, params: SessionsParams, seed: int, root: Path) -> Run:
-    """Fit the network and the best mixture on the folds, as `ml train` does."""
-    known = [Choice(one, one.start, ()) for one in candidates(params, root)]
-    network = known[1].candidate
-    start = time.process_time()
-    model = network.fit(splits.train, network.start, seed)
-    minutes = (time.process_time() - start) / 60
-    best = max(mixtures(seed, splits.folds, METRICS[0], known), key=lambda choice: choice.score)
-    mixture: Any = best.candidate.fit(splits.train, best.settings, seed)
-    share = float(best.settings["share"])
-    return Run(model, mixture, quantise(mixture, splits.train), share, minutes)
-
-
-def by_week(rows: Columns, predictions: Columns) -> Iterator[tuple[Columns, Columns]]:
+def by_week(rows: Columns, predictions: Columns) -> Iterator[Part]:
     """Yield rows and predictions of each week."""
     for week in np.unique(weeks(rows)):
         mask = weeks(rows) == week
@@ -135,20 +106,22 @@ def interval(gains: Numbers, households: Numbers) -> tuple[float, float]:
 
 def week_table(rows: Columns, found: Mapping[str, list[Columns]]) -> str:
     """Show the gains of the mixture over TIFU-KNN in each week."""
+    new, old = ([[*by_week(rows, run)] for run in found[name]] for name in (INT8, TIFU))
     lines = []
-    for number, week in enumerate(np.unique(weeks(rows)), 1):
-        mask = weeks(rows) == week
-        part = take(rows, mask)
+    for number, (part, _) in enumerate(by_week(rows, rows)):
         cells = []
         for metric in COMPARED:
-            new, old = (
-                np.mean([metric.prepare(part, take(run, mask))["value"] for run in found[name]], 0)
-                for name in (INT8, TIFU)
-            )
-            low, high = interval(new - old, part[HOUSEHOLD])
-            cells.append(f"{np.mean(new - old):+.4f} ({low:+.4f} to {high:+.4f})")
-        lines.append([str(number), f"{mask.sum():,}", *cells])
+            gains = mean_values(metric, new, number) - mean_values(metric, old, number)
+            low, high = interval(gains, part[HOUSEHOLD])
+            cells.append(f"{np.mean(gains):+.4f} ({low:+.4f} to {high:+.4f})")
+        lines.append([str(number + 1), f"{length(part):,}", *cells])
     return report.table(["week", "baskets", *(metric.label for metric in COMPARED)], lines)
+
+
+def mean_values(metric: Metric, runs: Sequence[Sequence[Part]], week: int) -> Numbers:
+    """Return the value of each basket of a week, (baskets,), the mean over the runs."""
+    values = [metric.prepare(*weekly[week])["value"] for weekly in runs]
+    return np.asarray(np.mean(values, axis=0))
 
 
 def slice_table(rows: Columns, found: Mapping[str, list[Columns]]) -> str:
@@ -201,6 +174,18 @@ def cost_table(models: Mapping[str, tuple[Any, float]], rows: Columns, known: Ca
     return report.table(["", "recall@20", "minutes", "MB", "ms"], lines)
 
 
+def protocol(rows: Columns, fits: Fits) -> list[str]:
+    """Describe the task, and what was chosen where."""
+    values = {
+        "items": len(fits.counts.catalogue.items),
+        "rows": length(rows),
+        "shares": ", ".join(f"{run.share:g}" for run in fits.runs),
+        "tried": int(np.prod([*map(len, GRID.values())])),
+        "settings": ", ".join(f"{name} {value}" for name, value in fits.rival.settings.items()),
+    }
+    return [textwrap.fill(text.format(**values), 100) for text in PROTOCOL.split("\n\n")]
+
+
 def main() -> None:
     """Measure everything and write the report."""
     params = SessionsParams(name="benchmark")
@@ -208,39 +193,14 @@ def main() -> None:
         dataset.load_data(params, Path(folder), lambda _: None)
         splits = split(params, Path(folder))
     rows = splits.test
-    simple = candidates(params, Path())[0]
-    counts: Any = simple.fit(splits.train, simple.start, 0)
-    rival = strongest(splits, params.data.min_households)
-    with TemporaryDirectory() as folder:
-        runs = [fitted(splits, params, seed, Path(folder)) for seed in SEEDS]
-    models: Mapping[str, list[Any]] = {
-        COUNTS: [counts],
-        TIFU: [rival],
-        NETWORK: [run.network for run in runs],
-        MIXTURE: [run.mixture for run in runs],
-        INT8: [run.small for run in runs],
-    }
+    fits = fit_all(splits, params)
+    models = fits.models()
     found = {EVERYBODY: [naive(rows)]}
     found |= {name: [model.predict(rows) for model in each] for name, each in models.items()}
-    costs = {
-        COUNTS: (counts, 0.0),
-        NETWORK: (runs[0].network, runs[0].minutes),
-        MIXTURE: (runs[0].mixture, runs[0].minutes),
-        INT8: (runs[0].small, runs[0].minutes),
-    }
-    values = {
-        "items": len(counts.catalogue.items),
-        "rows": length(rows),
-        "shares": ", ".join(f"{run.share:g}" for run in runs),
-        "tried": int(np.prod([*map(len, GRID.values())])),
-        "settings": ", ".join(f"{name} {value}" for name, value in rival.settings.items()),
-    }
-    first, second = PROTOCOL.split("\n\n")
     parts = [
         "# Recommendations: quality",
         report.measured_on(LIBRARIES, "make bench"),
-        textwrap.fill(first.format(**values), 100),
-        textwrap.fill(second.format(**values), 100),
+        *protocol(rows, fits),
         "## Compared with simpler lists",
         score_table(rows, found),
         MODELS,
@@ -254,7 +214,7 @@ def main() -> None:
         new_table(rows, models),
         NEW,
         "## Time and size",
-        cost_table(costs, rows, counts.catalogue),
+        cost_table(fits.costs(), rows, fits.counts.catalogue),
         COSTS,
     ]
     report.write(Path(__file__).with_suffix(".md"), parts)

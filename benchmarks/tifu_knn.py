@@ -7,7 +7,7 @@ buy is its vector, mixed with the mean vector of the households most like it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, product
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -45,15 +45,12 @@ def weights(baskets: int, groups: int, within: float, between: float) -> Numbers
 
 def vectors(rows: Columns, catalogue: Catalogue, settings: Mapping[str, Any]) -> Numbers:
     """Return what the household of each row bought before, (rows, items)."""
-    found = np.zeros((length(rows), len(catalogue.items) + 1), np.float32)
+    found = np.zeros((length(rows), len(catalogue.items)), np.float32)
     chosen = {name: settings[name] for name in ("groups", "within", "between")}
     for row, baskets in enumerate(rows["baskets"]):
         if baskets:
-            known = [catalogue.known(basket) for basket in baskets]
-            each = np.repeat(weights(len(baskets), **chosen), [*map(len, known)])
-            codes = np.fromiter(chain.from_iterable(known), np.int64)
-            found[row] = np.bincount(codes, each, found.shape[1])
-    return found[:, 1:]
+            found[row] = catalogue.sum_by_item(baskets, weights(len(baskets), **chosen))
+    return found
 
 
 def newest(rows: Columns) -> Columns:

@@ -35,18 +35,30 @@ def unchanged(model: Linear, _: Columns) -> Linear:
 
 
 @dataclass(frozen=True)
-class Weighed(Project):
-    """A project whose models take longer the more bytes they have."""
+class Watched(Project):
+    """A project that calls a function with bundle and rows before each prediction."""
+
+    before: Callable[[Bundle, Columns], object] = lambda *_: None
 
     def load(self, bundle: Bundle) -> Any:
         model = super().load(bundle)
-        count = 300 * len(bundle.files.get(WEIGHTS, b""))
 
         def predict(rows: Columns) -> Columns:
-            sum(range(count))
+            self.before(bundle, rows)
             return model.predict(rows)
 
         return SimpleNamespace(predict=predict)
+
+
+def watched(project: Project, before: Callable[[Bundle, Columns], object], **changes: Any) -> Any:
+    """Return a project that is watched, with changes."""
+    values = {field.name: getattr(project, field.name) for field in fields(project)}
+    return Watched(**{**values, **changes}, before=before)
+
+
+def work_by_size(bundle: Bundle, _: Columns) -> None:
+    """Take longer the more bytes a bundle has."""
+    sum(range(300 * len(bundle.files.get(WEIGHTS, b""))))
 
 
 def trained(project: Project, quantise: Callable[..., Fitted], **changes: Any) -> Bundle:
@@ -54,8 +66,7 @@ def trained(project: Project, quantise: Callable[..., Fitted], **changes: Any) -
     simple, linear, *_ = TRAINING.candidates
     candidates = (simple, replace(linear, quantise=quantise))
     training = replace(TRAINING, candidates=candidates, **changes)
-    values = {field.name: getattr(project, field.name) for field in fields(project)}
-    train(Weighed(**{**values, "training": training, "console": Console()}))
+    train(watched(project, work_by_size, training=training, console=Console()))
     return project_bundle(project)
 
 
@@ -114,24 +125,9 @@ def test_limit_of_the_loss_size_and_time_decide(
 
 def test_times_one_row_as_often_as_the_candidate_says(copy: Project) -> None:
     predicted: list[int] = []
-
-    @dataclass(frozen=True)
-    class Timed(Project):
-        """A project whose models count the rows that they predict."""
-
-        def load(self, bundle: Bundle) -> Any:
-            model = super().load(bundle)
-
-            def predict(rows: Columns) -> Columns:
-                predicted.append(length(rows))
-                return model.predict(rows)
-
-            return SimpleNamespace(predict=predict)
-
     candidates = tuple(replace(c, checks=Checks(latency_calls=7)) for c in TRAINING.candidates)
     training = replace(TRAINING, candidates=candidates)
-    given = {field.name: getattr(copy, field.name) for field in fields(copy)}
-    project = Timed(**{**given, "training": training})
+    project = watched(copy, lambda _, rows: predicted.append(length(rows)), training=training)
     bundle = project_bundle(copy)
     rows = splits_of(copy, bundle).test
     outcome = Outcome(rows, copy.load(bundle).predict(rows))

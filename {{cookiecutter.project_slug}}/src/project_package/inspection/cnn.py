@@ -106,10 +106,9 @@ def fit(
 ) -> keras.Model:
     """Train a network for as many epochs as the options say; return it with flips: `over_flips`.
 
-    The learning rate falls to 0, so the last epoch is the best.
-
-    A run with the same checkpoint continues after its last epoch, or has finished already: it gives
-    the same weights as one that was not killed.
+    The learning rate falls to 0, so the last epoch is the best. A run with the same checkpoint
+    continues after its last epoch, or has finished already: it gives the same weights as one that
+    was not killed.
 
     Raises:
         UserError: the loss is not a number.

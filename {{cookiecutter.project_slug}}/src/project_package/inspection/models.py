@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from optuna import Trial
-from skl2onnx import to_onnx
-from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,6 +20,7 @@ from ..thresholds import least_cost_threshold
 from . import pretrained
 from .decide_and_explain import Details
 from .features import statistics
+from .graphs import export_pipeline
 from .params import Decide, InspectionParams
 from .task import model_of
 
@@ -43,7 +42,9 @@ class Baseline:
 
     def files(self) -> Files:
         """Return graph and details."""
-        return {GRAPH: export_onnx(self.pipeline), **self.details.files()}
+        exported = export_pipeline(self.pipeline, "statistics")
+        exported.graph.name = "baseline"  # the name of the model's type would be the default
+        return {GRAPH: bytes(exported.SerializeToString()), **self.details.files()}
 
 
 @dataclass(frozen=True)
@@ -75,19 +76,6 @@ def quantise(trained: Trained, rows: Columns) -> Fitted:
     files = trained.files()
     graph = static_int8(files[GRAPH], ({"pixels": image[None]} for image in pixels))
     return Quantised(graph, {LAYERS: files[LAYERS]}, trained.details, model_of)
-
-
-def export_onnx(pipeline: Pipeline) -> bytes:
-    """Export the simple baseline to an ONNX graph; see `cnn.to_onnx` for the network."""
-    count = pipeline[0].n_features_in_
-    exported = to_onnx(
-        pipeline,
-        initial_types=[("statistics", FloatTensorType([None, count]))],
-        options={"zipmap": False},
-        target_opset=18,
-    )
-    exported.graph.name = "baseline"  # the name of the model's type would be the default
-    return bytes(exported.SerializeToString())
 
 
 def fit_baseline(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Baseline:

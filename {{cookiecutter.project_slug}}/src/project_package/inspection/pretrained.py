@@ -1,6 +1,5 @@
 """Candidates that classify the features of a network trained on photos: see `backbone`."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -8,11 +7,8 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from optuna import Trial
-from skl2onnx import to_onnx
-from skl2onnx.common.data_types import FloatTensorType
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
@@ -26,6 +22,7 @@ from ..contract.training import Candidate, Hyperparameters
 from ..errors import UserError
 from ..onnx_runtime import GRAPH, OnnxModel
 from .decide_and_explain import Details
+from .graphs import join
 
 Features = NDArray[np.float32]
 CALIBRATIONS = 5
@@ -107,7 +104,7 @@ class Pretrained:
 
     def files(self) -> Files:
         """Return one graph of both, and the details."""
-        graph = joined(self.backbone.graph(self.details.size), self.pipeline)
+        graph = join(self.backbone.graph(self.details.size), self.pipeline)
         return {GRAPH: graph, **self.details.files()}
 
 
@@ -156,29 +153,3 @@ def linear_space(trial: Trial) -> Hyperparameters:
 def machine_space(trial: Trial) -> Hyperparameters:
     """Suggest settings of the support vector machine."""
     return {"C": trial.suggest_float("C", 0.3, 30, log=True)}
-
-
-def joined(backbone: bytes, pipeline: Pipeline) -> bytes:
-    """Return one graph from pixels to probabilities, (rows, 2)."""
-    first = onnx.load_from_string(backbone)
-    opset = next(each.version for each in first.opset_import if not each.domain)
-    count = pipeline[0].n_features_in_
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # skl2onnx reads attributes that will go
-        second = to_onnx(
-            pipeline,
-            initial_types=[("features", FloatTensorType([None, count]))],
-            options={"zipmap": False},
-            target_opset={"": opset, "ai.onnx.ml": 3},
-        )
-    for model in (first, second):  # each may list other versions, or one twice
-        del model.opset_import[:]
-        model.opset_import.extend(
-            [onnx.helper.make_opsetid("", opset), onnx.helper.make_opsetid("ai.onnx.ml", 3)]
-        )
-    second.ir_version = first.ir_version
-    pairs = [(first.graph.output[0].name, "features")]
-    outputs = ["head/probabilities"]
-    merged = onnx.compose.merge_models(first, second, pairs, outputs=outputs, prefix2="head/")
-    merged.graph.name = "pretrained"
-    return bytes(merged.SerializeToString())

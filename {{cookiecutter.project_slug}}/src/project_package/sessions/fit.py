@@ -168,8 +168,8 @@ def validate(network: Gru, run: Run, device: torch.device, count: int = 20) -> d
         batch = tensors(run.catalogue, rows)
         losses.append(loss_of(network, batch, device).item())
         items, days, last, following = (value.to(device) for value in batch.values())
-        following_last = network.scores(items, days, last[:, None])[:, 0]
-        best = following_last.topk(min(count, network.count)).indices + 1
+        scores = network.scores(items, days, last[:, None])[:, 0]
+        best = scores.topk(min(count, network.count)).indices + 1
         bought = following[torch.arange(len(best)), last]
         hits = (best[:, :, None] == bought[:, None]).any(2).sum(1)
         recalls.append((hits / (bought > 0).sum(1))[(bought > 0).any(1)])

@@ -98,10 +98,10 @@ def catalogue_of(rows: Columns, least: int, half_life: float = Catalogue.half_li
     return Catalogue(tuple(names[order].tolist()), half_life)
 
 
-def popularity(rows: Columns, catalogue: Catalogue) -> NDArray[np.int64]:
+def popularity(rows: Columns, catalogue: Catalogue) -> NDArray[Any]:
     """Count how often each item of a catalogue was bought: (items,)."""
-    codes = [code for _, basket in baskets_of(rows) for code in catalogue.known(basket)]
-    return np.bincount(codes)[1:]
+    baskets = [basket for _, basket in baskets_of(rows)]
+    return catalogue.sum_by_item(baskets, np.ones(len(baskets)))
 
 
 def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from ..columns import TIMESTAMP, Columns, length, milliseconds
 from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
 from ..onnx_runtime import GRAPH, OnnxModel
-from .features import ENTITIES, HOUSEHOLD, ITEM, features, objects
+from .features import ENTITIES, HOUSEHOLD, ITEM, Items, features, objects
 from .schemas import MAX_COUNT, Purchase, Recommended, SessionsRequest, SessionsResponse
 
 CATALOGUE = "items.json"
@@ -43,13 +44,15 @@ class Catalogue:
 
     def counts(self, rows: Columns) -> NDArray[np.float32]:
         """Count the purchases of each item, which lose weight over time: (rows, items)."""
-        counts = np.zeros((length(rows), len(self.items)), np.float32)
-        for row, (baskets, days) in enumerate(zip(rows["baskets"], rows["days"], strict=True)):
-            known = [self.known(basket) for basket in baskets]
-            codes = np.fromiter(chain.from_iterable(known), np.int64)
-            weights = np.repeat(0.5 ** (np.array(days) / self.half_life), [*map(len, known)])
-            counts[row] = np.bincount(codes, weights, len(self.items) + 1)[1:]
-        return counts
+        pairs = zip(rows["baskets"], rows["days"], strict=True)
+        counts = [self.sum_by_item(b, 0.5 ** (np.array(d) / self.half_life)) for b, d in pairs]
+        return np.array(counts, np.float32).reshape(-1, len(self.items))
+
+    def sum_by_item(self, baskets: Sequence[Items], weights: NDArray[Any]) -> NDArray[Any]:
+        """Sum the weights of baskets, (baskets,), by item: (items,)."""
+        known = [self.known(basket) for basket in baskets]
+        codes = np.fromiter(chain.from_iterable(known), np.int64)
+        return np.bincount(codes, np.repeat(weights, [*map(len, known)]), len(self.items) + 1)[1:]
 
     def sequences(self, rows: Columns) -> Columns:
         """Return what the network reads: the newest baskets of rows.
