@@ -114,7 +114,7 @@ BROKEN = [
     ("country", "nl", "must match the pattern ^[A-Z]+$"),
 ]
 app = FastAPI()
-app.state.bodies = Bodies(Settings())
+app.state.bodies = Bodies(Settings(), 2)
 
 
 @app.post("/")

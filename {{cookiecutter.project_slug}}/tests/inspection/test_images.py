@@ -85,7 +85,7 @@ def test_damaged_files_are_decoded_or_refused(kind: str) -> None:
     assert all(reason.startswith("must be") for reason in refused)
 
 
-@pytest.mark.parametrize("image", ["!", "a", "ä", 3, None, [1]])
+@pytest.mark.parametrize("image", ["!", "a", "ä", 3, None, [1], "data:text/html;base64,QQ=="])
 def test_what_is_not_base64_is_refused(image: Any) -> None:
     with pytest.raises(ValidationError, match="must be a"):
         InspectionRequest(image=image)
@@ -95,18 +95,19 @@ def test_what_is_not_base64_is_refused(image: Any) -> None:
 def test_request_survives_json(request_of: type[InspectionRequest]) -> None:
     request = request_of(image=to_base64(RAMP), part_id="P")
     again = request_of.model_validate_json(request.model_dump_json(), strict=True)
-    assert np.array_equal(again.image, request.image)
+    assert np.array_equal(again.image.pixels, request.image.pixels)
 
 
 def test_request_keeps_a_small_image_and_names_its_size() -> None:
     request = request_type(16)(image=encode(np.zeros((1000, 1000), np.uint8)))
-    assert request.image.shape == (16, 16)
+    assert (request.image.pixels.shape, request.image.side) == ((16, 16), 1000)
     assert "16 x 16 pixels" in str(request_type(16).model_json_schema()["properties"]["image"])
 
 
-def test_base64_may_have_line_breaks() -> None:
+@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,", " DATA:image/png;base64,\n"])
+def test_base64_may_have_line_breaks_and_be_a_data_url(prefix: str) -> None:
     text = base64.encodebytes(encode(RAMP)).decode()
-    assert np.array_equal(InspectionRequest(image=text).image, RAMP)
+    assert np.array_equal(InspectionRequest(image=prefix + text).image.pixels, RAMP)
 
 
 def test_image_is_scaled_to_a_square() -> None:

@@ -50,6 +50,43 @@ def test_what_is_no_image_is_refused(served: Any, content: bytes, message: str) 
     assert message in error["msg"]
 
 
+@inspection
+def test_unusable_picture_is_counted(served: Any) -> None:
+    (answer,) = served.post("predict", [{"image": to_base64(np.zeros((1, 1), np.uint8))}])[
+        "predictions"
+    ]
+    assert answer == {
+        "probability": None,
+        "decision": "unusable",
+        "unusable": "side",
+        "regions": None,
+    }
+    assert 'unseen_values_total{column="side"}' in served.client.get("/metrics").text
+
+
+@inspection
+def test_explained_image_counts_for_its_predictions(served: Any) -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, (40, 50), np.uint8)
+    instances = [{"image": to_base64(pixels), "explain": True}] * 16
+    few = served.client.post("/v1/predict", json={"instances": instances[:15]})
+    assert len(few.json()["predictions"]) == 15
+    answer = served.client.post("/v1/predict", json={"instances": instances})
+    (error,) = answer.json()["detail"]
+    assert (answer.status_code, error["loc"]) == (422, ["body", "instances"])
+    assert error["msg"] == "count for 1,040 instances: send at most 1,000"
+
+
+@inspection
+def test_photo_of_a_phone_is_answered(served: Any) -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, (1800, 2000), np.uint8)
+    content = encode(pixels)
+    assert 3e6 < len(content) < 4e6
+    headers = {"content-type": "image/png"}
+    assert served.client.post("/v1/predict", content=content, headers=headers).is_success
+    answer = served.client.post("/v1/predict", content=content * 3, headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (413, "The body is larger than 8 MB.")
+
+
 @pytest.fixture
 def published(tmp_path: Path) -> Published:
     """Publish a model without images, whose requests can be made slow."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from project_package.columns import Columns
 from project_package.inspection.decide_and_explain import Details, InspectionModel
+from project_package.inspection.features import Usable
 from project_package.inspection.images import to_base64
 from project_package.inspection.schemas import InspectionRequest, request_type
 from project_package.inspection.task import monitored, to_responses, to_rows
@@ -23,7 +24,10 @@ class Brightest:
         return {"probability": (highest - 100) / 200}
 
 
-MODEL = InspectionModel(Brightest(), Details(size=64, inputs="pixels", threshold=0.5))
+USABLE = Usable(side=32, contrast=2, sharpness=0.5)
+MODEL = InspectionModel(
+    Brightest(), Details(size=64, inputs="pixels", threshold=0.5, usable=USABLE)
+)
 
 
 def test_region_of_the_defect_moves_the_score() -> None:
@@ -35,6 +39,20 @@ def test_region_of_the_defect_moves_the_score() -> None:
     assert {*map(tuple, moved.tolist())} == {(r, c) for r in (4, 5, 6) for c in (0, 1, 2)}
     assert plain.regions is None
     assert explained.decision == "defect"
+
+
+def test_picture_that_shows_nothing_is_unusable() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (2000, 3), np.uint8)
+    slope = np.tile(np.linspace(100, 130, 64).astype(np.uint8), (64, 1))
+    pictures = [SPOT, noise, noise[:1, :1], DARK, slope]
+    read = request_type(64)
+    rows = to_rows([read(image=image, explain=True) for image in pictures])
+    answers = to_responses(rows, MODEL.predict(rows))
+    found = [answer.unusable for answer in answers]
+    assert found == [None, "side", "side", "contrast", "sharpness"]
+    assert [a.decision == "unusable" for a in answers] == [False, True, True, True, True]
+    assert [a.probability is None for a in answers] == [a.regions is None for a in answers]
+    assert answers[1].probability is None
 
 
 def test_images_of_other_sizes_are_scaled() -> None:

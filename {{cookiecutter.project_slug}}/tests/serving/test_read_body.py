@@ -173,7 +173,7 @@ class Text(BaseModel):
 
 @pytest.mark.anyio
 async def test_few_large_bodies_are_answered_at_once() -> None:
-    counted = Counted(Bodies(Settings()))
+    counted = Counted(Bodies(Settings(), 2))
     assert await counted.send(*[100_000] * 20) == [200] * 20
     assert counted.most == LARGE_AT_ONCE
     assert await counted.send(*[100] * 20) == [200] * 20
@@ -182,7 +182,7 @@ async def test_few_large_bodies_are_answered_at_once() -> None:
 
 @pytest.mark.anyio
 async def test_refuses_bodies_that_are_too_large_together() -> None:
-    counted = Counted(Bodies(Settings(), max_bytes=3_000_000))
+    counted = Counted(Bodies(Settings(), 2, max_bytes=3_000_000))
     assert sorted(await counted.send(*[1_000_000] * 5)) == [200] * 2 + [503] * 3
     assert await counted.send(*[1_000_000] * 2) == [200] * 2
 

@@ -86,6 +86,10 @@ class Task:
     """The column of rows that identifies an instance, for labels that come later."""
     slow_requests: bool = False
     """Requests take milliseconds to validate, as images do: a thread validates and answers them."""
+    calls: Callable[[Any], int] = lambda _: 1
+    """How many instances a request counts for in the limit of a body (request)."""
+    max_body_mb: float = 2
+    """The largest body, unless SERVE_MAX_BODY_MB is set."""
     media_types: Mapping[str, str] = field(default_factory=dict)
     """Other content types of POST /v1/predict, each with the field of one request that it fills."""
     routers: Mapping[Scope, MakeRouter] = field(default_factory=dict)

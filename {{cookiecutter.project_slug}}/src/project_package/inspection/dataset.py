@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ..columns import Columns
+from ..columns import Columns, take
 from ..contract.training import Progress
 from ..errors import UserError
 from . import duplicates
@@ -39,15 +39,25 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
     else:
         table = read_labels(Path(data.source)).rename({"path": "name"})
         rows = {column.name: column.to_numpy() for column in table}
-        rows["image"] = read_images([*map(Path, rows["name"])], data.size, progress)
+        rows |= read_images([*map(Path, rows["name"])], data.size, progress)
         rows["is_defective"] = rows["kind"] != GOOD
         rows["visibility"] = np.full(len(table), np.nan)
+        rows = leave_out_unusable(rows, params)
     for name, is_kind in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
         if not is_kind.any():
             kinds = ", ".join(sorted({*rows["kind"].tolist()}))
             raise UserError(f"{data.source} has no image that is {name}: its kinds are {kinds}.")
     files = [to_base64(image) for image in rows["image"]]
     pl.DataFrame({**rows, "image": files}).write_parquet(folder / ROWS)
+
+
+def leave_out_unusable(rows: Columns, params: InspectionParams) -> Columns:
+    """Return the rows with images that the model would answer; warn of others."""
+    unusable = params.usable.lacking(rows) != ""
+    if unusable.any():
+        names = ", ".join(rows["name"][unusable][:3].tolist())
+        log.warning("%d images are left out as unusable, such as %s", unusable.sum(), names)
+    return take(rows, ~unusable)
 
 
 def find_copies(_: InspectionParams, folder: Path, __: Progress) -> None:

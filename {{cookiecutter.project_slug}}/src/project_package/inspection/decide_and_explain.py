@@ -7,17 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Files
-from ..columns import Columns
+from ..columns import Columns, take
 from ..contract.task import Model
 from ..explain import log_odds
 from ..frozen import Frozen
+from .features import Usable
 
 DETAILS = "model.json"
-
-
 REGIONS = 8  # on a side of the map
-
-
 PIXELS_AT_ONCE = 2**21  # the features of a network take a hundred bytes for each
 
 
@@ -29,6 +26,7 @@ class Details(Frozen):
     inputs: Literal["statistics", "pixels"]
     """What the graph takes."""
     threshold: float = 0.5
+    usable: Usable = Usable()
 
     def files(self) -> Files:
         """Return the file for a bundle."""
@@ -47,22 +45,28 @@ class InspectionModel:
     details: Details
 
     def predict(self, rows: Columns) -> Columns:
-        """Return what `Details.decide` does, and regions: (rows, 8, 8) in float32.
+        """Return what `Details.decide` and `Usable.lacking` do, and regions: (rows, 8, 8), float32.
 
         Regions are 0 for rows that do not have 1 in the column `explain`.
         """
         images = rows["image"]
         decided = self.details.decide(self._probability(images))
+        parts = [take(rows, part) for part in self._slices(len(images))]
+        lacking = np.concatenate([self.details.usable.lacking(part) for part in parts])
+        explained = rows.get("explain", np.zeros(len(images), np.bool_)) & (lacking == "")
         regions = np.zeros((len(images), REGIONS, REGIONS), np.float32)
-        for row in np.flatnonzero(rows["explain"]) if "explain" in rows else ():
+        for row in np.flatnonzero(explained):
             regions[row] = self._occlude(images[row], decided["probability"][row])
-        return {**decided, "regions": regions}
+        return {**decided, "lacking": lacking, "regions": regions}
 
     def _probability(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        parts = [images[part] for part in self._slices(len(images))]
+        found = [self.graph.predict({"image": part})["probability"] for part in parts]
+        return np.concatenate(found)
+
+    def _slices(self, count: int) -> list[slice]:
         step = max(1, PIXELS_AT_ONCE // self.details.size**2)
-        slices = np.split(images, range(step, len(images), step))
-        parts = [self.graph.predict({"image": part})["probability"] for part in slices]
-        return np.concatenate(parts)
+        return [slice(start, start + step) for start in range(0, max(count, 1), step)]
 
     def _occlude(self, image: NDArray[np.uint8], probability: float) -> NDArray[np.float64]:
         """Return what the log-odds lose when each region is covered (Zeiler and Fergus 2014).

@@ -2,6 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+from ..columns import Columns
+from ..frozen import Frozen
 
 GRID = 8  # cells on a side, whose means are compared
 QUANTILES = (0.01, 0.05, 0.95, 0.99)
@@ -28,6 +32,28 @@ def statistics(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         *np.quantile(pixels, QUANTILES, axis=both),
     ]
     return np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
+
+
+class Usable(Frozen):
+    """The least that an image must have; the model does not answer others."""
+
+    side: int = Field(default=32, ge=1, description="pixels of the shorter side of the file")
+    contrast: float = Field(default=2, ge=0, description="standard deviation of the grey levels")
+    sharpness: float = Field(default=0.5, ge=0, description="mean squared slope, in grey levels")
+
+    def lacking(self, rows: Columns) -> NDArray[np.str_]:
+        """Return what is below its limit: "side", "contrast", "sharpness" or "", (rows,).
+
+        Contrast and sharpness are those of the scaled image; a row without `side` has enough.
+        """
+        images = rows["image"]
+        figures = {
+            "side": rows.get("side", np.full(len(images), np.inf)),
+            "contrast": images.std((1, 2), dtype=np.float32),
+            "sharpness": sharpness(images),
+        }
+        low = [values < getattr(self, name) for name, values in figures.items()]
+        return np.select(low, [*figures], default="")
 
 
 def sharpness(images: NDArray[np.uint8]) -> NDArray[np.float64]:

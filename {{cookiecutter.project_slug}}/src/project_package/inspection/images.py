@@ -1,9 +1,10 @@
 """Decode PNG and JPEG images within limits, in grey, and scale them to squares of one size."""
 
 import base64
+import re
 import struct
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,21 @@ from PIL import Image, ImageOps
 
 Pixels = NDArray[np.uint8]
 """Grey levels, (height, width)."""
+
+
+class Photo(NamedTuple):
+    """A scaled image."""
+
+    pixels: Pixels
+    side: int
+    """The shorter side before it was scaled, in pixels."""
+
+
 FORMATS = ("PNG", "JPEG")
 MAX_BYTES = 8 * 2**20  # of a file
 MAX_PIXELS = 16_000_000  # a small file can hold many more, and would fill the memory
 PIXELS_A_BYTE = 200  # of images above a megapixel; a JPEG without any contrast has 85
+DATA_URL = re.compile(r"\s*data:image/(png|jpeg);base64,", re.IGNORECASE)
 DAMAGES = (OSError, SyntaxError, EOFError, ValueError, struct.error)
 """What Pillow raises for files that are damaged, or none of its formats."""
 
@@ -49,6 +61,12 @@ def scale(pixels: Pixels, size: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
 
 
+def to_photo(value: Any, size: int = 0) -> Photo:
+    """Decode an image as `to_pixels` does; scale it to a square, or with size 0 leave it."""
+    pixels = to_pixels(value)
+    return Photo(scale(pixels, size) if size else pixels, min(pixels.shape))
+
+
 def encode(pixels: Pixels) -> bytes:
     """Return an image as a PNG file."""
     buffer = BytesIO()
@@ -57,7 +75,7 @@ def encode(pixels: Pixels) -> bytes:
 
 
 def to_pixels(value: Any) -> Pixels:
-    """Decode an image in base64, as in JSON, or a file; an array stays as it is.
+    """Decode an image in base64 or a data URL, as in JSON, or a file; an array stays as it is.
 
     Raises:
         ValueError: it is not base64, or not an image as `decode` says.
@@ -67,7 +85,8 @@ def to_pixels(value: Any) -> Pixels:
     if isinstance(value, bytes):
         return decode(value)
     try:
-        content = base64.b64decode("".join(value.split()), validate=True)
+        text = DATA_URL.sub("", value, count=1)
+        content = base64.b64decode("".join(text.split()), validate=True)
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError("must be a PNG or JPEG image in base64") from error
     return decode(content)

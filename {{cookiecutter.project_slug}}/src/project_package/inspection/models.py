@@ -143,7 +143,10 @@ def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Outcom
     """Choose the threshold of least cost on the validation images."""
     labels = validation.rows["is_defective"]
     probabilities = validation.predictions["probability"]
-    chosen = {"threshold": threshold(labels, probabilities, params.decide)}
+    chosen = {
+        "threshold": threshold(labels, probabilities, params.decide),
+        "usable": params.usable,
+    }
     finished: Fitted = replace(fitted, details=fitted.details.model_copy(update=chosen))
     return finished
 

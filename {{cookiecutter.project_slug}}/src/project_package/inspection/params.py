@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ..frozen import Frozen
 from ..params import Params, Promote
+from .features import Usable
 from .simulator import Simulated
 
 SIMULATOR = "simulator"
@@ -56,6 +57,7 @@ class InspectionParams(Params):
     """All parameters."""
 
     data: Data = Data()
+    usable: Usable = Usable()
     split: Split = Split()
     network: Network = Network()
     decide: Decide = Decide()

@@ -7,10 +7,11 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, cre
 
 from ..fields import Identifier
 from ..frozen import Frozen
-from .images import MAX_BYTES, scale, to_base64, to_pixels
+from .images import MAX_BYTES, to_base64, to_photo
 
-Picture = Annotated[Any, PlainValidator(to_pixels), PlainSerializer(to_base64, return_type=str)]
-"""Grey levels of an image; in JSON a file in base64."""
+ToJson = PlainSerializer(lambda photo: to_base64(photo.pixels), return_type=str)
+Picture = Annotated[Any, PlainValidator(to_photo), ToJson]
+"""A `Photo`; in JSON a file in base64."""
 
 
 class InspectionRequest(Frozen):
@@ -31,14 +32,15 @@ def request_type(size: int) -> type[InspectionRequest]:
         "type": "string",
         "contentEncoding": "base64",
         "contentMediaType": "image/png",
-        "maxLength": MAX_BYTES * 4 // 3 + 4,
+        "maxLength": MAX_BYTES * 4 // 3 + 30,
         "examples": [to_base64(np.full((8, 8), 128, np.uint8))],
-        "description": f"PNG or JPEG in base64; it becomes grey, {size} x {size} pixels",
+        "description": "PNG or JPEG in base64, or a data URL with it; it becomes grey, "
+        f"{size} x {size} pixels",
     }
     picture = Annotated[
         Any,
-        PlainValidator(lambda value: scale(to_pixels(value), size)),
-        PlainSerializer(to_base64, return_type=str),
+        PlainValidator(lambda value: to_photo(value, size)),
+        ToJson,
         WithJsonSchema(schema),
     ]
     return create_model(
@@ -52,8 +54,11 @@ def request_type(size: int) -> type[InspectionRequest]:
 class InspectionResponse(Frozen):
     """The answer for one image."""
 
-    probability: float = Field(description="of a defect")
-    decision: Literal["defect", "good"]
+    probability: float | None = Field(description="of a defect; null for an unusable image")
+    decision: Literal["defect", "good", "unusable"]
+    unusable: Literal["side", "contrast", "sharpness"] | None = Field(
+        default=None, description="what is below its limit, so that a defect could not be seen"
+    )
     regions: list[list[float]] | None = Field(
         default=None,
         description="what the log-odds of a defect lose when a region and its neighbours are "

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from ..columns import Columns
 from ..contract.training import Progress
 from ..errors import UserError, suggest
-from .images import scale, to_pixels
+from .images import to_photo
 
 GOOD = "good"
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -93,24 +92,25 @@ def paths_of(table: pl.DataFrame, source: Path) -> list[Path]:
 
 def read_images(
     files: Sequence[Path | str | bytes], size: int, progress: Progress = lambda _: None
-) -> NDArray[np.uint8]:
-    """Read and scale images, (files, size, size): files at a path, or their content.
+) -> Columns:
+    """Read and scale images, files at a path or their content: image (files, size, size), side.
 
     Raises:
         UserError: one cannot be read, or is not an image.
     """
     images = np.empty((len(files), size, size), np.uint8)
+    sides = np.empty(len(files), np.int64)
     for number, file in enumerate(files):
         name = file if isinstance(file, Path) else f"The image in row {number + 1}"
         try:
             content = file.read_bytes() if isinstance(file, Path) else file
-            images[number] = scale(to_pixels(content), size)
+            images[number], sides[number] = to_photo(content, size)
         except OSError as error:
             raise UserError(f"{name} cannot be read: {error.strerror}.") from error
         except ValueError as error:
             raise UserError(f"{name} {error}.") from error
         progress(number / len(files))
-    return images
+    return {"image": images, "side": sides}
 
 
 def read_unlabelled(source: Path, size: int) -> Columns:
@@ -137,4 +137,4 @@ def read_unlabelled(source: Path, size: int) -> Columns:
     names = [str(f) if isinstance(f, Path) else f"image {n}" for n, f in enumerate(files, 1)]
     columns = (table[n] if n in table.columns else names for n in ("name", "part"))
     name, part = (np.array([*values], object) for values in columns)
-    return {"image": read_images(files, size), "name": name, "part": part}
+    return {**read_images(files, size), "name": name, "part": part}

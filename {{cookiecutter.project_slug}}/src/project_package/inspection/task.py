@@ -1,15 +1,17 @@
 """What the server needs of the inspection use case: images become rows, rows become answers."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..bundle import Bundle
 from ..columns import Columns
 from ..contract.task import Task
 from ..onnx_runtime import GRAPH, OnnxModel
-from .decide_and_explain import DETAILS, Details, InspectionModel
+from .decide_and_explain import DETAILS, REGIONS, Details, InspectionModel
 from .features import sharpness, statistics
 from .schemas import InspectionRequest, InspectionResponse, request_type
 
@@ -41,7 +43,8 @@ def coding(details: Details) -> tuple[Any, Any]:
 def to_rows(requests: Sequence[InspectionRequest]) -> Columns:
     """Turn requests into rows; name and part are empty where they are not given."""
     return {
-        "image": np.stack([request.image for request in requests]),
+        "image": np.stack([request.image.pixels for request in requests]),
+        "side": np.array([request.image.side for request in requests]),
         "name": np.array([request.image_id or "" for request in requests], object),
         "part": np.array([request.part_id or "" for request in requests], object),
         "explain": np.array([request.explain for request in requests]),
@@ -53,18 +56,26 @@ def to_responses(rows: Columns, predictions: Columns) -> list[InspectionResponse
     explained = rows["explain"] if "explain" in rows else np.zeros(len(rows["image"]), np.bool_)
     return [
         InspectionResponse(
-            probability=round(float(probability), 7),
-            decision="defect" if decision else "good",
-            regions=np.round(regions, 4).tolist() if explain else None,
+            probability=None if lacking else round(float(probability), 7),
+            decision=decision,
+            unusable=str(lacking) or None,
+            regions=np.round(regions, 4).tolist() if explain and not lacking else None,
         )
-        for probability, decision, regions, explain in zip(
+        for probability, decision, lacking, regions, explain in zip(
             predictions["probability"],
-            predictions["decision"],
+            decisions(predictions),
+            predictions["lacking"],
             predictions["regions"].astype(np.float64),
             explained,
             strict=True,
         )
     ]
+
+
+def decisions(predictions: Columns) -> NDArray[np.str_]:
+    """Return "defect", "good" or "unusable", (rows,)."""
+    decided = np.where(predictions["decision"], "defect", "good")
+    return np.where(predictions["lacking"] == "", decided, "unusable")
 
 
 def monitored(rows: Columns, predictions: Columns) -> Columns:
@@ -89,8 +100,11 @@ def make_task(bundle: Bundle) -> Task:
         to_rows=to_rows,
         to_responses=to_responses,
         monitored=monitored,
+        unseen=lambda rows: Counter(filter(None, details.usable.lacking(rows).tolist())),
         entity="part",
         id="name",
         slow_requests=True,
+        calls=lambda request: 1 + REGIONS**2 if request.explain else 1,
+        max_body_mb=8,
         media_types={"image/png": "image", "image/jpeg": "image"},
     )

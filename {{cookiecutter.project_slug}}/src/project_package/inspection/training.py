@@ -3,8 +3,6 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from ..bundle import Bundle
 from ..columns import Columns
 from ..contract.training import Training
@@ -14,7 +12,7 @@ from .decide_and_explain import DETAILS, Details
 from .models import candidates, finish
 from .params import SIMULATOR, InspectionParams
 from .split import split
-from .task import make_task
+from .task import decisions, make_task
 
 PARAMS = InspectionParams
 """The type of the parameters."""
@@ -23,8 +21,8 @@ PARAMS = InspectionParams
 def batch_table(rows: Columns, predictions: Columns) -> Columns:
     """Return name, part, probability and decision."""
     identifiers = {name: rows[name] for name in ("name", "part") if name in rows}
-    decision = np.where(predictions["decision"], "defect", "good")
-    return {**identifiers, "probability": predictions["probability"], "decision": decision}
+    probability = predictions["probability"]
+    return {**identifiers, "probability": probability, "decision": decisions(predictions)}
 
 
 def incompatible(params: InspectionParams, bundle: Bundle) -> str:

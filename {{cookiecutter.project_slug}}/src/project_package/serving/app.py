@@ -57,7 +57,8 @@ def create_app(
     app.state.metrics = services.metrics
     app.state.champion = champion
     app.state.keys = services.keys
-    app.state.bodies = Bodies(settings, services.predictions.thread if task.slow_requests else None)
+    thread = services.predictions.thread if task.slow_requests else None
+    app.state.bodies = Bodies(settings, task.max_body_mb, thread)
 
     _add_routes(app, services)
     for kind in (Unavailable, ModelError):

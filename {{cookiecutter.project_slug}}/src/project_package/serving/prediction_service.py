@@ -13,11 +13,12 @@ from pydantic import BaseModel
 
 from ..errors import Unavailable
 from ..settings import Settings
-from .batching import MicroBatcher, split
+from .batching import MAX_BATCH_ROWS, MicroBatcher, split
 from .canary import Canary
 from .model_loader import ServedModel
 from .predicted_batch import Observe, PredictedBatch, Prediction, make_batch
 from .prometheus import Metrics
+from .read_body import invalid
 
 SLOW_SECONDS = 0.005  # a slower batch runs in a thread, so that health checks are answered
 Requests: TypeAlias = Sequence[BaseModel]
@@ -46,12 +47,17 @@ class PredictionService:
         """Predict requests, in their order.
 
         Raises:
+            RequestValidationError: they count for more than a batch.
             Unavailable: too many requests wait, or the answer takes too long.
         """
         served = self.canary.champion.current()
         if served.is_async:
             return await self._await_prediction(served, requests)
-        return await self._batcher.submit(requests, len(requests))
+        rows = sum(map(served.task.calls, requests))
+        if rows > MAX_BATCH_ROWS:
+            message = f"count for {rows:,} instances: send at most {MAX_BATCH_ROWS:,}"
+            raise invalid(message, "body", "instances")
+        return await self._batcher.submit(requests, rows)
 
     async def close(self) -> None:
         """Answer what waits."""

@@ -43,10 +43,18 @@ class Bodies:
     """The limits on the bodies of all requests together; `app.state.bodies`."""
 
     def __init__(
-        self, settings: Settings, thread: Executor | None = None, max_bytes: int = MAX_BYTES
+        self,
+        settings: Settings,
+        max_mb: float,
+        thread: Executor | None = None,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        """Take the thread that validates bodies; the event loop does it without one."""
+        """Take the largest body, unless it is in the settings, and the thread that validates.
+
+        Without a thread, the event loop validates bodies.
+        """
         self.settings = settings
+        self.max_mb = settings.serve_max_body_mb or max_mb
         self.thread = thread
         self.max_bytes = max_bytes
         self.bytes = 0  # that have arrived for requests which are not answered yet
@@ -121,7 +129,7 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
         raise HTTPException(408, "The body took too long to arrive.", CLOSE)
 
     async def _append(self) -> None:
-        megabytes = self.bodies.settings.serve_max_body_mb
+        megabytes = self.bodies.max_mb
         if int(self.request.headers.get("content-length", 0)) <= megabytes * MEGABYTE:
             async for chunk in self.request.stream():
                 self.content += chunk
