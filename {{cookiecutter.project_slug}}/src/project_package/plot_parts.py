@@ -72,6 +72,29 @@ def draw_means(
         axes.plot(x, np.bincount(group, values[name]) / np.bincount(group), marker="o", label=text)
 
 
+def draw_costs(
+    axes: Any, curves: Mapping[str, tuple[Values, Values]], nothing: float, flagged: Values
+) -> None:
+    """Draw the cost of every threshold on a logarithmic axis, beside that of flagging nothing.
+
+    Args:
+        axes: where to draw.
+        curves: thresholds and their costs by name, of model and baseline.
+        nothing: the cost of flagging no row.
+        flagged: scores of the rows that the model flags; the lowest is marked.
+    """
+    for name, text in FITTED.items():
+        axes.plot(*curves[name], label=text)
+    axes.axhline(nothing, **REFERENCE, label="flag nothing")
+    if len(flagged):
+        lowest = flagged.min()
+        axes.axvline(lowest, color="C0", linewidth=1)
+        beside = {"xytext": (6, 3), "textcoords": "offset points", "color": "C0"}
+        axes.annotate(f"flagged from {lowest:.2g}", (lowest, 0), **beside)
+    axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
+    axes.xaxis.set_major_formatter("{x:g}")
+
+
 def draw_interval(axes: Any, x: Values, low: Values, high: Values) -> None:
     """Draw the band between the lower and the upper bounds of the model's interval."""
     axes.fill_between(x, low, high, color="C0", alpha=0.18, linewidth=0)

@@ -14,9 +14,11 @@ from project_package.inspection.figures import (
     mistakes,
     summary,
 )
+from project_package.inspection.params import InspectionParams
 from project_package.inspection.simulator import Simulated, simulate
 
 ROWS = {**simulate(Simulated(parts=100, size=32, seed=5)), "copied": np.zeros(200, np.bool_)}
+PARAMS = InspectionParams(name="figures")
 
 
 def predict(rows: Columns) -> Columns:
@@ -32,8 +34,8 @@ def test_figures_are_drawn_for_few_and_many_images(count: int) -> None:
     first = np.flatnonzero(ROWS["is_defective"])[:1]
     rows = take(ROWS, np.unique(np.concatenate([first, np.arange(count)])))
     both = {"model": predict(rows), "baseline": predict(rows)}
-    found = (*figures(rows, both), *importance(rows, SimpleNamespace(predict=predict)))
-    assert [figure.name for figure in found] == ["roc", "mistakes", "regions"]
+    found = (*figures(PARAMS, rows, both), *importance(rows, SimpleNamespace(predict=predict)))
+    assert [figure.name for figure in found] == ["roc", "cost", "mistakes", "regions"]
     for figure in found:
         axes: Any = Canvas().add_subplot()
         figure.draw(axes)

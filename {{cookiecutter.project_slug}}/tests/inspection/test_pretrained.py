@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from optuna.trial import FixedTrial
 
 from project_package.binary_metrics import roc_auc
 from project_package.contract.training import Candidate
 from project_package.errors import UserError
-from project_package.inspection import backbone, pretrained
+from project_package.inspection import pretrained
 from project_package.inspection.models import candidates
 from project_package.inspection.params import InspectionParams, Network
+from project_package.inspection.pretrained import Backbone
 from project_package.inspection.simulator import Simulated, simulate
 from project_package.inspection.task import model_of
 from project_package.lifecycle.gate import parity
@@ -21,16 +21,9 @@ from project_package.lifecycle.gate import parity
 ROWS = simulate(Simulated(parts=100, size=32, strength=80, seed=2))
 
 
-def random_weights() -> list[NDArray[np.float32]]:
-    """Return weights by chance, of the size that keeps features finite."""
-    random = np.random.default_rng(0)
-    shapes = [weights.shape for weights in backbone.build(32).weights]
-    return [random.normal(0, 0.2, shape) if len(shape) == 4 else np.ones(shape) for shape in shapes]
-
-
 @pytest.fixture(scope="module")
-def classifiers() -> tuple[Candidate, ...]:
-    return pretrained.candidates(random_weights)
+def classifiers(random_backbone: Backbone) -> tuple[Candidate, ...]:
+    return pretrained.candidates(random_backbone)
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -46,12 +39,11 @@ def test_graph_of_both_answers_as_the_classifier(
     assert found.changed_decisions == 0
 
 
-def test_features_do_not_depend_on_other_images_or_flips() -> None:
-    network = pretrained.Backbone(random_weights)
-    together = network.features(ROWS["image"][:4])
-    alone = pretrained.Backbone(random_weights).features(ROWS["image"][3:4])
+def test_features_do_not_depend_on_other_images_or_flips(random_backbone: Backbone) -> None:
+    together = random_backbone.features(ROWS["image"][:4])
+    alone = Backbone(random_backbone.weights).features(ROWS["image"][3:4])
     np.testing.assert_array_equal(alone[0], together[3])
-    turned = network.features(ROWS["image"][:4, ::-1, ::-1])
+    turned = random_backbone.features(ROWS["image"][:4, ::-1, ::-1])
     np.testing.assert_allclose(turned, together, rtol=1e-3, atol=1e-4)
 
 

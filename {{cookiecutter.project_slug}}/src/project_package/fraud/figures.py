@@ -11,7 +11,7 @@ from ..columns import Columns
 from ..contract.training import Figure
 from ..data.violations import SHOWN
 from ..features.windows import MAX_ROWS
-from ..plot_parts import CONTENDERS, FITTED, REFERENCE, draw_calibration, label_axes
+from ..plot_parts import CONTENDERS, FITTED, draw_calibration, draw_costs, label_axes
 from .features import CARD, DESCRIPTIONS, INPUTS, TERMINAL
 from .metrics import Values, cost, costs_by_threshold, weeks
 
@@ -96,16 +96,8 @@ def costs(rows: Columns, scores: Columns, decision: Values) -> Figure:
     nothing = cost(rows, np.zeros_like(decision))
 
     def draw(axes: Any) -> None:
-        for name, text in FITTED.items():
-            axes.plot(*costs_by_threshold(rows, scores[name]), label=text)
-        axes.axhline(nothing, **REFERENCE, label="flag nothing")
-        if decision.any():
-            lowest = scores["model"][decision].min()
-            axes.axvline(lowest, color="C0", linewidth=1)
-            beside = {"xytext": (6, 3), "textcoords": "offset points", "color": "C0"}
-            axes.annotate(f"flagged from {lowest:.2g}", (lowest, 0), **beside)
-        axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
-        axes.xaxis.set_major_formatter("{x:g}")
+        curves = {name: costs_by_threshold(rows, scores[name]) for name in FITTED}
+        draw_costs(axes, curves, nothing, scores["model"][decision])
         label_axes(axes, "threshold of the score", "cost of 1,000 payments")
 
     caption = (

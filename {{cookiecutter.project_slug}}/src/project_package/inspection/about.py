@@ -8,11 +8,18 @@ SIMULATOR_LIMITS = (
     "The layers of the network were chosen on such images: its scores are a little too good.",
     "“Best possible” is the score of an observer who knows place and shape of each defect.",
 )
+GOOD_ONLY_LIMITS = (
+    "The model has seen no defect: whatever is unusual counts as one, and the probability is the "
+    "share of good images that are more usual.",
+    "A source without defects has scratches, dents and stains drawn on a part of its images, for "
+    "the test only: real defects may be harder to see.",
+)
 
 
 def about(params: InspectionParams) -> About:
     """Describe the model for the report and the model card."""
     simulated = params.data.source == SIMULATOR
+    baseline = "the same on" if params.data.good_only else "a logistic regression on"
     return About(
         title="Visual inspection",
         question="Does this image show a defect?",
@@ -24,12 +31,13 @@ def about(params: InspectionParams) -> About:
         else f"Images read from {params.data.source}.",
         limits=(
             *(SIMULATOR_LIMITS if simulated else ()),
+            *(GOOD_ONLY_LIMITS if params.data.good_only else ()),
             "The model knows the light and the camera of its training images only.",
         ),
         rows="images",
         periods="parts",
-        baselines="The simple baseline is a logistic regression on fourteen statistics of the "
-        "image. “No model” gives every image the share of defects.",
+        baselines=f"The simple baseline is {baseline} fourteen statistics of the image. “No model” "
+        "gives every image the share of defects.",
         terms={
             "scratch": "all good images, and those with a scratch",
             "dent": "all good images, and those with a dent",

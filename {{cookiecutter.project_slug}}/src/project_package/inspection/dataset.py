@@ -18,7 +18,7 @@ from . import duplicates
 from .images import to_base64, to_pixels
 from .params import SIMULATOR, InspectionParams
 from .schemas import InspectionRequest
-from .simulator import simulate
+from .simulator import add_defects, simulate
 from .sources import GOOD, read_images, read_labels, read_unlabelled
 
 ROWS = "rows.parquet"
@@ -43,10 +43,15 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         rows["is_defective"] = rows["kind"] != GOOD
         rows["visibility"] = np.full(len(table), np.nan)
         rows = leave_out_unusable(rows, params)
+        if data.good_only and not rows["is_defective"].any():
+            rows = add_defects(rows, data)
     for name, is_kind in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
         if not is_kind.any():
             kinds = ", ".join(sorted({*rows["kind"].tolist()}))
-            raise UserError(f"{data.source} has no image that is {name}: its kinds are {kinds}.")
+            raise UserError(
+                f"{data.source} has no image that is {name}: its kinds are {kinds}. Good images "
+                "are enough with data.good_only = true."
+            )
     files = [to_base64(image) for image in rows["image"]]
     pl.DataFrame({**rows, "image": files}).write_parquet(folder / ROWS)
 

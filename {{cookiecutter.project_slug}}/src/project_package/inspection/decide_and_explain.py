@@ -1,7 +1,7 @@
 """The served model: a probability, the decision by its threshold, and the regions."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,22 @@ REGIONS = 8  # on a side of the map
 PIXELS_AT_ONCE = 2**21  # the features of a network take a hundred bytes for each
 
 
+class Familiar(Frozen):
+    """How usual good images are: what the log-density of features says of an image."""
+
+    densest: float
+    """The highest log-density."""
+    mean: float
+    deviation: float
+    """Of the logarithm of what good images have less."""
+
+    def unusual(self, densities: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the share of good images that are more usual, if their logarithms are logistic."""
+        distances = np.log(np.maximum(self.densest - densities.astype(np.float64), 1e-9))
+        scale = self.deviation * np.sqrt(3) / np.pi
+        return np.asarray(1 / (1 + np.exp((self.mean - distances) / scale)), np.float32)
+
+
 class Details(Frozen):
     """What the served model needs beside its graph."""
 
@@ -27,10 +43,16 @@ class Details(Frozen):
     """What the graph takes."""
     threshold: float = 0.5
     usable: Usable = Usable()
+    familiar: Familiar | None = None
+    """Of a model that learned from good images alone."""
 
     def files(self) -> Files:
         """Return the file for a bundle."""
         return {DETAILS: self.model_dump_json(indent=2).encode()}
+
+    def to_probability(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Turn what the graph returns last, (rows,), into the probability of a defect."""
+        return self.familiar.unusual(values) if self.familiar else values.astype(np.float32)
 
     def decide(self, probability: NDArray[np.float32]) -> Columns:
         """Return probability (float32) and decision (bool), (rows,) each."""

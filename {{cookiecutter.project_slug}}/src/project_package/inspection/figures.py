@@ -10,9 +10,12 @@ from sklearn.metrics import roc_curve
 from ..columns import Columns
 from ..contract.task import Model
 from ..contract.training import Figure
-from ..plot_parts import FITTED, draw_diagonal
+from ..plot_parts import FITTED, draw_costs, draw_diagonal, label_axes
+from ..thresholds import threshold_costs
+from .params import Decide, InspectionParams
 
 ACROSS = 6  # images of a row
+GAP = 2  # between images, in pixels
 
 
 def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
@@ -32,9 +35,12 @@ def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...
     )
 
 
-def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
-    """Return the ROC curve and the gallery of the worst mistakes."""
-    return roc(rows, predictions), mistakes(rows, predictions["model"])
+def figures(
+    params: InspectionParams, rows: Columns, predictions: Mapping[str, Columns]
+) -> tuple[Figure, ...]:
+    """Return the ROC curve, costs where they decide, and the gallery of the worst mistakes."""
+    costs = () if params.data.good_only else (cost(params.decide, rows, predictions),)
+    return roc(rows, predictions), *costs, mistakes(rows, predictions["model"])
 
 
 def roc(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
@@ -52,10 +58,32 @@ def roc(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
     return Figure("roc", "Defects found and good parts rejected", caption, draw)
 
 
+def cost(decide: Decide, rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
+    """Draw the mean cost of the decisions by each threshold."""
+    labels = rows["is_defective"]
+    missed = decide.missed * labels / len(labels)
+    alarms = decide.false_alarm * ~labels / len(labels)
+
+    def draw(axes: Any) -> None:
+        scores = {name: predictions[name]["probability"] for name in FITTED}
+        curves = {name: threshold_costs(scores[name], alarms, missed) for name in FITTED}
+        flagged = scores["model"][predictions["model"]["decision"]]
+        draw_costs(axes, curves, missed.sum(), flagged)
+        label_axes(axes, "threshold of the probability", "mean cost of an image")
+
+    caption = (
+        f"A good part that is rejected costs {decide.false_alarm:g}, and a missed defect "
+        f"{decide.missed:g}. A low threshold rejects too much, a high one misses too much."
+    )
+    return Figure("cost", "What each threshold costs", caption, draw)
+
+
 def show(axes: Any, images: NDArray[Any]) -> None:
-    """Draw grey images side by side, in rows of `ACROSS`, without axes."""
-    size = images.shape[1]
-    grid = images.reshape(-1, ACROSS, size, size).swapaxes(1, 2).reshape(-1, ACROSS * size)
+    """Draw grey images side by side, in rows of `ACROSS`, each with a gap after it."""
+    sides = ((0, 0), (0, GAP), (0, GAP))
+    tiles = np.pad(images.astype(float), sides, constant_values=np.nan)  # NaN is transparent
+    size = tiles.shape[1]
+    grid = tiles.reshape(-1, ACROSS, size, size).swapaxes(1, 2).reshape(-1, ACROSS * size)
     axes.imshow(grid, cmap="gray", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
@@ -65,7 +93,7 @@ def mistakes(rows: Columns, model: Columns) -> Figure:
     """Draw the defects with the lowest and the good parts with the highest probability."""
     probability = model["probability"]
     labels = rows["is_defective"]
-    size = rows["image"].shape[1]
+    size = rows["image"].shape[1] + GAP
     rising = np.argsort(probability, kind="stable")
     missed = rising[labels[rising]]
     false_alarms = rising[~labels[rising]][::-1]
@@ -96,15 +124,18 @@ def importance(rows: Columns, model: Model) -> tuple[Figure, ...]:
     images = defective["image"][chosen]
     regions = model.predict({"image": images, "explain": np.ones(len(chosen), np.bool_)})["regions"]
     size = images.shape[1]
+    step = size + GAP
 
     def draw(axes: Any) -> None:
         show(axes, np.concatenate([images[:ACROSS]] * 2 + [images[ACROSS:]] * 2))
         for number, effects in enumerate(regions):
             line, column = divmod(number, ACROSS)
-            extent = np.array([column, column + 1, 2 * line + 2, 2 * line + 1]) * size
+            left = column * step - 0.5
+            top = (2 * line + 1) * step - 0.5
+            extent = (left, left + size, top + size, top)
             heat = np.clip(effects / max(effects.max(), 1e-9), 0, 1)
             axes.imshow(heat, cmap="inferno", alpha=0.55, extent=extent, vmin=0, vmax=1)
-        axes.set(xlim=(0, ACROSS * size), ylim=(4 * size, 0))
+        axes.set(xlim=(0, ACROSS * step), ylim=(4 * step, 0))
 
     caption = (
         "Defects with a high probability, and below each the regions that it depends on: bright "

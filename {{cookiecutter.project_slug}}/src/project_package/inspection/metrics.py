@@ -50,9 +50,18 @@ def best_roc_auc(rows: Columns) -> float:
     return float(np.mean(norm.cdf(rows["visibility"][rows["is_defective"]] / np.sqrt(2))))
 
 
+def rejected(rows: Columns, predictions: Columns, weights: Weights | None = None) -> float:
+    """Compute the share of good images that are rejected."""
+    good = np.where(rows["is_defective"], 0.0, 1.0 if weights is None else weights)
+    return weighted_mean(predictions["decision"], good)
+
+
 def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
-    """Return the metrics, the one that decides first; `ceiling`: the rows have a visibility."""
-    return (
+    """Return the metrics, the one that decides first; `ceiling`: the rows have a visibility.
+
+    A model that learned from good images alone says how unusual an image is, and weighs no costs.
+    """
+    ranking = (
         Metric(
             "roc_auc",
             "ROC AUC",
@@ -75,6 +84,13 @@ def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
             )
             for percent in (1, 5)
         ),
+    )
+    if params.data.good_only:
+        wanted = f"{params.decide.rejected:.1%} are wanted."
+        meaning = f"Share of the good images that the decision rejects; {wanted}"
+        return *ranking, Metric("rejected", "Good rejected", rejected, None, False, meaning)
+    return (
+        *ranking,
         Metric(
             "cost",
             "Mean cost",

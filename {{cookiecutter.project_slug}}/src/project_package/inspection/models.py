@@ -17,7 +17,7 @@ from ..columns import Columns
 from ..contract.training import Candidate, Fitted, Hyperparameters, Outcome, Report, ignore
 from ..onnx_runtime import GRAPH
 from ..thresholds import least_cost_threshold
-from . import pretrained
+from . import good_only, pretrained
 from .decide_and_explain import Details
 from .features import statistics
 from .graphs import export_pipeline
@@ -42,9 +42,7 @@ class Baseline:
 
     def files(self) -> Files:
         """Return graph and details."""
-        exported = export_pipeline(self.pipeline, "statistics")
-        exported.graph.name = "baseline"  # the name of the model's type would be the default
-        return {GRAPH: bytes(exported.SerializeToString()), **self.details.files()}
+        return {GRAPH: export_pipeline(self.pipeline, "statistics"), **self.details.files()}
 
 
 @dataclass(frozen=True)
@@ -98,6 +96,9 @@ def network_space(trial: Trial) -> Hyperparameters:
 
 def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; checkpoints of the network are in a folder of the project."""
+    backbone = pretrained.Backbone(pretrained.trained_weights)
+    if params.data.good_only:
+        return good_only.candidates(backbone)
 
     def fit_network(
         rows: Columns, settings: Hyperparameters, seed: int, report: Report = ignore
@@ -128,7 +129,7 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     return (
         Candidate("statistics", {"C": 1.0}, fit_baseline),
         Candidate("cnn", start, fit_network, network_space, quantise),
-        *(pretrained.candidates() if params.network.backbone else ()),
+        *(pretrained.candidates(backbone) if params.network.backbone else ()),
     )
 
 
@@ -140,14 +141,16 @@ def cache_key(rows: Columns, settings: Hyperparameters, params: InspectionParams
 
 
 def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Outcome) -> Fitted:
-    """Choose the threshold of least cost on the validation images."""
+    """Choose the threshold on the validation images: of least cost, or of a share of the good."""
     labels = validation.rows["is_defective"]
     probabilities = validation.predictions["probability"]
-    chosen = {
-        "threshold": threshold(labels, probabilities, params.decide),
-        "usable": params.usable,
-    }
-    finished: Fitted = replace(fitted, details=fitted.details.model_copy(update=chosen))
+    if params.data.good_only:
+        allowed = 1 - params.decide.rejected
+        chosen = float(np.quantile(probabilities[~labels], allowed, method="higher"))
+    else:
+        chosen = threshold(labels, probabilities, params.decide)
+    changes = {"threshold": chosen, "usable": params.usable}
+    finished: Fitted = replace(fitted, details=fitted.details.model_copy(update=changes))
     return finished
 
 

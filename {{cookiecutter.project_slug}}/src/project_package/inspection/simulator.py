@@ -16,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..columns import Columns
+from ..columns import Columns, concatenate, length, take
 from ..frozen import Frozen
 from .images import Pixels
 from .sources import GOOD
@@ -59,8 +59,7 @@ def simulate(sizes: Simulated) -> Columns:
         kind = kinds[random.integers(len(kinds))] if random.random() < sizes.defect_rate else GOOD
         defect = np.zeros((size, size))
         if kind != GOOD:
-            strength = random.lognormal(np.log(sizes.strength), 0.5)
-            defect = strength * KINDS[kind](random, size)
+            defect = draw_defect(random, kind, sizes)
         for view in range(VIEWS):
             shown = np.roll(defect, random.integers(-4, 5, 2), (0, 1))
             images.append(photo(random, shown, power))
@@ -69,6 +68,29 @@ def simulate(sizes: Simulated) -> Columns:
             rows.append({**row, "visibility": visibility(shown, power)})
     columns = {column.name: column.to_numpy() for column in pl.DataFrame(rows)}
     return {"image": np.stack(images), **columns, "is_defective": columns["kind"] != GOOD}
+
+
+def draw_defect(random: Generator, kind: str, sizes: Simulated) -> Grey:
+    """Return what a defect adds to the grey levels of an image, (size, size)."""
+    strength = random.lognormal(np.log(sizes.strength), 0.5)
+    defect: Grey = strength * KINDS[kind](random, sizes.size)
+    return defect
+
+
+def add_defects(good: Columns, sizes: Simulated) -> Columns:
+    """Return good images, and copies of some of them on which a defect is drawn."""
+    random = np.random.default_rng(sizes.seed)
+    chosen = np.flatnonzero(random.random(length(good)) < sizes.defect_rate)
+    copied = take(good, chosen)
+    kinds = random.choice([*KINDS], len(chosen)).astype(object)
+    defects = np.stack([draw_defect(random, kind, sizes) for kind in kinds])
+    drawn = {
+        "image": np.clip(copied["image"] + defects, 0, 255).astype(np.uint8),
+        "name": copied["name"] + " with a " + kinds,
+        "kind": kinds,
+        "is_defective": np.ones(len(chosen), np.bool_),
+    }
+    return concatenate([good, {**copied, **drawn}])
 
 
 def spectrum(size: int) -> Grey:

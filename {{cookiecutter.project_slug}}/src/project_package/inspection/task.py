@@ -29,15 +29,17 @@ def model_of(graph: bytes, details: Details) -> InspectionModel:
 
 def coding(details: Details) -> tuple[Any, Any]:
     """Return how rows become inputs of the graph, and its outputs the probability."""
-    if details.inputs == "statistics":
-        return (
-            lambda rows: {"statistics": statistics(rows["image"])},
-            lambda _, outputs: {"probability": outputs["probabilities"][:, 1]},
-        )
-    return (
-        lambda rows: {"pixels": rows["image"][..., None].astype(np.float32)},
-        lambda _, outputs: {"probability": next(iter(outputs.values()))[:, -1]},
-    )
+
+    def encode(rows: Columns) -> Columns:
+        if details.inputs == "statistics":
+            return {"statistics": statistics(rows["image"])}
+        return {"pixels": rows["image"][..., None].astype(np.float32)}
+
+    def decode(_: Columns, outputs: Columns) -> Columns:
+        last = list(outputs.values())[-1]  # before it, a classifier has the labels
+        return {"probability": details.to_probability(last[:, -1])}
+
+    return encode, decode
 
 
 def to_rows(requests: Sequence[InspectionRequest]) -> Columns:

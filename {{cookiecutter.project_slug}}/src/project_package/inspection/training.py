@@ -52,7 +52,7 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         groups=lambda rows: rows["part"].astype(str),
         slices=metrics.slices,
         summary=figures.summary,
-        figures=figures.figures,
+        figures=partial(figures.figures, params),
         importance=figures.importance,
         incompatible=partial(incompatible, params),
     )

@@ -1,0 +1,93 @@
+"""Models that learn from good images alone, and a source without any defect."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from project_package.binary_metrics import roc_auc
+from project_package.columns import take
+from project_package.contract.training import Candidate, Outcome
+from project_package.errors import UserError
+from project_package.inspection import good_only
+from project_package.inspection.dataset import find_copies, load_data
+from project_package.inspection.images import encode
+from project_package.inspection.metrics import metrics
+from project_package.inspection.models import candidates, finish
+from project_package.inspection.params import InspectionParams
+from project_package.inspection.pretrained import Backbone
+from project_package.inspection.simulator import KINDS, Simulated, simulate
+from project_package.inspection.split import split
+from project_package.inspection.task import model_of
+from project_package.lifecycle.gate import parity
+
+ROWS = simulate(Simulated(parts=300, size=32, strength=80, seed=2))
+GOOD = ~ROWS["is_defective"]
+NEW = simulate(Simulated(parts=300, size=32, strength=80, seed=3))
+PARAMS = InspectionParams.model_validate(
+    {"name": "good", "data": {"good_only": True, "size": 32}, "decide": {"rejected": 0.05}}
+)
+
+
+@pytest.fixture(scope="module")
+def learners(random_backbone: Backbone) -> tuple[Candidate, ...]:
+    return good_only.candidates(random_backbone)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_defects_are_unusual_though_training_has_none(
+    learners: tuple[Candidate, ...], index: int
+) -> None:
+    candidate = learners[index]
+    fitted: Any = candidate.fit(ROWS, candidate.start, 7)
+    alone: Any = candidate.fit(take(ROWS, GOOD), candidate.start, 7)
+    expected = fitted.predict(NEW)
+    probability = expected["probability"]
+    assert np.array_equal(alone.predict(NEW)["probability"], probability)
+    assert roc_auc(NEW["is_defective"], probability) > 0.75
+    assert 0.25 < np.median(probability[~NEW["is_defective"]]) < 0.6
+    loaded = model_of(fitted.files()["model.onnx"], fitted.details)
+    found = parity(loaded.predict(NEW), expected)
+    assert found.largest_difference < 1e-4
+    assert found.changed_decisions == 0
+
+
+def test_threshold_rejects_a_share_of_good_images(learners: tuple[Candidate, ...]) -> None:
+    fitted: Any = learners[0].fit(ROWS, learners[0].start, 7)
+    finished = finish(PARAMS, fitted, ROWS, Outcome(NEW, fitted.predict(NEW)))
+    predictions = finished.predict(NEW)
+    rejected = predictions["decision"][~NEW["is_defective"]].mean()
+    assert rejected == pytest.approx(0.05, abs=0.003)
+    by_name = {metric.name: metric for metric in metrics(PARAMS, ceiling=False)}
+    assert by_name["rejected"].score(NEW, predictions) == pytest.approx(rejected)
+    assert not {"cost", "calibration"} & {*by_name}
+
+
+def test_parameter_replaces_the_candidates(tmp_path: Path) -> None:
+    names = [candidate.name for candidate in candidates(PARAMS, tmp_path)]
+    assert names == ["good_statistics", "good_features"]
+
+
+def test_source_without_defects_gets_some_for_the_test(tmp_path: Path) -> None:
+    folder = tmp_path / "photos" / "good"
+    folder.mkdir(parents=True)
+    for name, image in zip(ROWS["name"][GOOD][:80], ROWS["image"][GOOD], strict=False):
+        (folder / f"{name}.png").write_bytes(encode(image))
+    source = {"source": str(tmp_path / "photos"), "defect_rate": 0.5}
+    plain = InspectionParams.model_validate({"name": "plain", "data": {"size": 32, **source}})
+    with pytest.raises(UserError, match="Good images are enough"):
+        load_data(plain, tmp_path, lambda _: None)
+    params = PARAMS.model_copy(update={"data": PARAMS.data.model_copy(update=source)})
+    load_data(params, tmp_path, lambda _: None)
+    find_copies(params, tmp_path, lambda _: None)
+    table = pl.read_parquet(tmp_path / "rows.parquet")
+    assert (table["kind"] == "good").sum() == 80
+    assert {*table["kind"]} == {"good", *KINDS}
+    drawn = table.filter("is_defective")
+    assert 25 < len(drawn) < 55
+    assert {*drawn["part"]} <= {*table.filter(kind="good")["part"]}
+    assert not {*drawn["image"]} & {*table.filter(kind="good")["image"]}
+    splits = split(params, tmp_path)
+    assert not {*splits.train["part"]} & {*splits.test["part"]}
