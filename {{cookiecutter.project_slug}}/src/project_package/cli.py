@@ -167,10 +167,8 @@ class EntryPoint:
     @property
     def open_events(self) -> "OpenEvents | None":
         """The function that opens the event store of a server."""
-        if not self.history:
-            return None
-        function: OpenEvents = resolve_name(f"{__package__}.serving.event_service:open_events")
-        return function
+        function = f"{__package__}.serving.event_service:open_events"
+        return resolve_name(function) if self.history else None
 
     def create_app(self) -> "FastAPI":
         """Create the application; uvicorn calls this in every process."""

@@ -48,15 +48,14 @@ def is_async(model: Model | AsyncModel) -> TypeIs[AsyncModel]:
     return inspect.iscoroutinefunction(model.predict)
 
 
-class Served(Protocol):
+@dataclass(frozen=True)
+class Served:
     """The version that answers now, for the routes that a task adds."""
 
-    @property
-    def model(self) -> Model | AsyncModel:
-        """The model; a route may await it or stream from it."""
-
-    def observe(self, rows: Columns, predictions: Columns) -> list[str]:
-        """Count and log predictions that a route made; return the responses as JSON, (rows,)."""
+    model: Model | AsyncModel
+    """The model; a route may await it or stream from it."""
+    observe: Callable[[Columns, Columns], list[str]]
+    """Count and log predictions that a route made; return the responses as JSON, (rows,)."""
 
 
 MakeRouter: TypeAlias = Callable[[Callable[[], Served]], "APIRouter"]

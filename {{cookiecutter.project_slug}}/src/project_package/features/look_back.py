@@ -36,20 +36,19 @@ def entities(features: Sequence[Feature]) -> tuple[Entity, ...]:
         days[feature.name] = back
         rows[feature.name] = chain
         raw[feature.name] = reads
-    longest = {name: max(part.get(name, 0.0) for part in days.values()) for name in columns}
-    windows = {e: [f for f in features if isinstance(f, Window) and f.entity == e] for e in columns}
     result = []
     for name, reads in columns.items():
-        delays = {window.delay for window in windows[name]}
-        reads_window = any(rows[window.name] > window.rows for window in windows[name])
+        windows = [f for f in features if isinstance(f, Window) and f.entity == name]
+        delays = {window.delay for window in windows}
+        reads_window = any(rows[window.name] > window.rows for window in windows)
         is_limited = delays == {0} or (len(delays) == 1 and not reads_window)
         result.append(
             Entity(
                 name,
-                ttl=timedelta(days=longest[name]),
+                ttl=timedelta(days=max(days[window.name][name] for window in windows)),
                 columns=tuple(column for column in reads if column != "timestamp"),
                 delay=timedelta(days=min(delays)),
-                rows=max(rows[window.name] for window in windows[name]) if is_limited else None,
+                rows=max(rows[window.name] for window in windows) if is_limited else None,
             )
         )
     return tuple(result)

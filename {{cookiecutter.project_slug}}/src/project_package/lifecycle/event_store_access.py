@@ -1,7 +1,6 @@
 """The event store of a project: how commands open, check and erase it."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from ..contract.history import history_of
@@ -16,12 +15,10 @@ def address_of(project: Project) -> str:
     return store_address(project.settings, project.workspace.root)
 
 
-@contextmanager
-def opened_store(project: Project) -> Iterator[EventStore]:
+def opened_store(project: Project) -> closing[EventStore]:
     """Open the event store; raise UserError when there is no champion, or it cannot be opened."""
     history = history_of(project.champion_task())
-    with closing(open_store(address_of(project), history)) as store:
-        yield store
+    return closing(open_store(address_of(project), history))
 
 
 def check_store(project: Project) -> str:

@@ -66,9 +66,7 @@ def gain_by_weights(
         parts.append((mask, new, old))
 
     def gain(weights: Weights) -> float:
-        gains = []
-        for mask, new, old in parts:
-            gains.append(metric.gain(new(weights[mask]), old(weights[mask])))
+        gains = [metric.gain(new(weights[mask]), old(weights[mask])) for mask, new, old in parts]
         return float(np.mean(gains))
 
     return gain

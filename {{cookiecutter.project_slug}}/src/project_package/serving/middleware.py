@@ -102,8 +102,7 @@ class _Client:
         return message
 
     async def send(self, message: Message) -> None:
-        if self._timer:
-            self.stop()
+        self.stop()
         await self._send(message)
 
     def stop(self) -> None:
@@ -112,7 +111,6 @@ class _Client:
             self._timer.cancel()
         if self._watch:
             self._watch.cancel()
-        self._timer = None
 
     def _start(self) -> None:
         self._watch = asyncio.get_running_loop().create_task(self._wait_for_disconnect())

@@ -53,8 +53,7 @@ class ServedModel:
 
     def predict(self, rows: Columns) -> Columns:
         """Return predictions of a model that is not awaited."""
-        predictions: Columns = self.model.predict(rows)  # type: ignore[assignment]
-        return predictions
+        return self.model.predict(rows)  # type: ignore[return-value]
 
 
 class ModelLoader:
@@ -105,7 +104,6 @@ class ModelLoader:
     def update(self) -> None:
         """Read the pointer; when it has moved, load, verify and serve the version it names."""
         pointer = self._seen
-        unreachable = ""
         try:
             pointer = self.store.pointer(self.alias)
             if pointer is None and self.optional:
@@ -113,8 +111,8 @@ class ModelLoader:
             elif pointer is None or pointer != self._seen:
                 self._swap(self._load())
         except (StoreUnreachable, OSError) as error:  # the next update tries again
-            unreachable = str(error)
-            pointer = self._seen
+            self.unreachable = str(error)
+            return
         except Exception as error:  # noqa: BLE001  a bundle's task and model may raise any
             if isinstance(error, UserError):
                 reason = str(error).splitlines()[0]
@@ -122,7 +120,7 @@ class ModelLoader:
                 reason = f"The bundle of the {self.alias} cannot be loaded: {error!r}."
             self.reject(reason + (RESTART if self.running else ""))
         self._seen = pointer
-        self.unreachable = unreachable
+        self.unreachable = ""
 
     def reject(self, reason: str, served: ServedModel | None = None) -> None:
         """Record why the newest version is refused; with `served`, only while it is still that."""

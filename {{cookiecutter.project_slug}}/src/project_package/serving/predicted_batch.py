@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from ..columns import Columns
-from ..contract.task import AsyncModel, Model
 from .model_loader import ServedModel
 
 
@@ -47,22 +46,3 @@ def make_batch(served: ServedModel, rows: Columns, predictions: Columns) -> Pred
     return PredictedBatch(
         served, rows, predictions, [response.model_dump_json() for response in responses]
     )
-
-
-@dataclass(frozen=True)
-class ObservedModel:
-    """A version for the routes of a task, whose predictions are counted and logged."""
-
-    served: ServedModel
-    report: Observe
-
-    @property
-    def model(self) -> Model | AsyncModel:
-        """The model; a route may await it or stream from it."""
-        return self.served.model
-
-    def observe(self, rows: Columns, predictions: Columns) -> list[str]:
-        """Count and log predictions that a route made; return the responses as JSON, (rows,)."""
-        batch = make_batch(self.served, rows, predictions)
-        self.report([batch])
-        return list(batch.responses)

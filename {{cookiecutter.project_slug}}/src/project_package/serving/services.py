@@ -16,6 +16,7 @@ import anyio
 from fastapi import FastAPI
 
 from ..bundle import Bundle
+from ..columns import Columns
 from ..contract.task import Served, Task
 from ..model_store import CHALLENGER, CHAMPION, Store
 from ..prediction_log import open_log
@@ -24,7 +25,7 @@ from .auth import open_keys
 from .canary import Canary
 from .log_writer import LogWriter
 from .model_loader import ModelLoader
-from .predicted_batch import ObservedModel, PredictedBatch, Prediction
+from .predicted_batch import PredictedBatch, Prediction, make_batch
 from .prediction_service import PredictionService, Requests
 from .prometheus import Metrics
 from .routes import Ready
@@ -83,7 +84,14 @@ class Services:
 
     def served(self) -> Served:
         """Return the version that answers now, for the routes of a task."""
-        return ObservedModel(self.champion.current(), self.observe)
+        champion = self.champion.current()
+
+        def observe(rows: Columns, predictions: Columns) -> list[str]:
+            batch = make_batch(champion, rows, predictions)
+            self.observe([batch])
+            return list(batch.responses)
+
+        return Served(champion.model, observe)
 
     def observe(self, batches: Sequence[PredictedBatch]) -> None:
         """Count and log predictions, and queue them for shadow mode; never wait, never raise."""
