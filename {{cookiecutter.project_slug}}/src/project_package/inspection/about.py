@@ -5,14 +5,14 @@ from .params import SIMULATOR, InspectionParams
 
 SIMULATOR_LIMITS = (
     "Simulated defects are simpler than real ones: three kinds, one surface, sharp photos.",
-    "The layers of the network were chosen on such images: its scores are a little too good.",
+    "The layers of the network were chosen for such images, though not on these.",
     "“Best possible” is the score of an observer who knows place and shape of each defect.",
 )
 GOOD_ONLY_LIMITS = (
     "The model has seen no defect: whatever is unusual counts as one, and the probability is the "
     "share of good images that are more usual.",
     "A source without defects has scratches, dents and stains drawn on a part of its images, for "
-    "the test only: real defects may be harder to see.",
+    "the test only: real defects may be harder or easier to see.",
 )
 
 

@@ -4,6 +4,8 @@ What its stages find in a photo also describes other images. Its weights never c
 learns from few images.
 """
 
+from collections.abc import Sequence
+
 from .cnn import over_flips, pool
 from .keras_settings import keras, layers
 
@@ -19,21 +21,43 @@ DESCRIBING = 3
 """Stages whose features are used, the last ones: they had the highest ROC AUC on solar cells."""
 
 
-def build(size: int) -> keras.Model:
-    """Return the network from grey levels (rows, size, size, 1) to features (rows, 768).
+HALF_TURN = ((), (1, 2))
+"""Flips of an image: itself and its half turn had the ROC AUC of all four."""
 
-    They are maximum and mean of each feature of three stages, and means over flips.
+
+def build(size: int, scales: Sequence[int]) -> keras.Model:
+    """Return the network from grey levels (rows, size, size, 1) to features (rows, 768 a scale).
+
+    Scales are sides in pixels to which images are resized. The features are means over flips.
     """
     pixels = keras.Input((size, size, 1))
+    network = describe()
+    network.trainable = False
+    resized = [network(layers.Resizing(scale, scale)(pixels)) for scale in scales]
+    features = layers.Concatenate()(resized) if len(resized) > 1 else resized[0]
+    return over_flips(keras.Model(pixels, features), size, HALF_TURN)
+
+
+def describe() -> keras.Model:
+    """Return the network from grey levels (rows, any, any, 1) to features (rows, 768).
+
+    They are maximum and mean of each feature of three stages.
+    """
+    pixels = keras.Input((None, None, 1))
+    pooled = [pool(stage) for stage in stages(pixels)[-DESCRIBING:]]
+    return keras.Model(pixels, layers.Concatenate()(pooled))
+
+
+def stages(pixels: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """Return what each stage makes of grey levels, (rows, height, width, filters)."""
     x = layers.Rescaling(1 / 128, -127 / 128)(layers.Concatenate()([pixels] * 3))
     x = convolve(x, layers.Conv2D(32, 3, 2, padding="same", use_bias=False))
-    stages = []
+    found = []
     for blocks, kernel, stride, expansion, filters in STAGES:
         for number in range(blocks):
             x = block(x, kernel, 1 if number else stride, expansion, filters)
-        stages.append(x)
-    features = layers.Concatenate()([pool(stage) for stage in stages[-DESCRIBING:]])
-    return over_flips(keras.Model(pixels, features))
+        found.append(x)
+    return found
 
 
 def block(

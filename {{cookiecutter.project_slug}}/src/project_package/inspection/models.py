@@ -96,9 +96,9 @@ def network_space(trial: Trial) -> Hyperparameters:
 
 def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; checkpoints of the network are in a folder of the project."""
-    backbone = pretrained.Backbone(pretrained.trained_weights)
+    weights = pretrained.trained_weights
     if params.data.good_only:
-        return good_only.candidates(backbone)
+        return good_only.candidates(pretrained.Backbone(weights, good_only.SCALES))
 
     def fit_network(
         rows: Columns, settings: Hyperparameters, seed: int, report: Report = ignore
@@ -129,7 +129,7 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     return (
         Candidate("statistics", {"C": 1.0}, fit_baseline),
         Candidate("cnn", start, fit_network, network_space, quantise),
-        *(pretrained.candidates(backbone) if params.network.backbone else ()),
+        *(pretrained.candidates(pretrained.Backbone(weights)) if params.network.backbone else ()),
     )
 
 

@@ -1,6 +1,6 @@
 """Candidates that classify the features of a network trained on photos: see `backbone`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -25,6 +25,8 @@ from .decide_and_explain import Details
 from .graphs import join
 
 Features = NDArray[np.float32]
+SCALES = (128, 224)
+"""Pixels; the photos had 224. Both together find more than either, in solar cells and parts."""
 CALIBRATIONS = 5
 """Parts of the images, each of which calibrates a machine that was fitted on the others."""
 
@@ -35,9 +37,12 @@ class Backbone:
     Folds, trials and the final fit share images, and each takes it milliseconds.
     """
 
-    def __init__(self, weights: Callable[[], Iterable[NDArray[np.float32]]]) -> None:
-        """Take a function that returns the weights of the network."""
+    def __init__(
+        self, weights: Callable[[], Iterable[NDArray[np.float32]]], scales: Sequence[int] = SCALES
+    ) -> None:
+        """Take a function that returns the weights, and the sides to which images are resized."""
         self.weights = weights
+        self.scales = scales
         self._graphs: dict[int, bytes] = {}
         self._known: dict[bytes, Features] = {}
 
@@ -46,7 +51,7 @@ class Backbone:
         from . import backbone, cnn  # noqa: PLC0415  TensorFlow takes seconds to import
 
         if size not in self._graphs:
-            network = backbone.build(size)
+            network = backbone.build(size, self.scales)
             network.set_weights([*self.weights()])
             self._graphs[size] = cnn.to_onnx(network)
         return self._graphs[size]

@@ -8,11 +8,13 @@ import mlflow
 from ..bundle import PARAMS
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
+from ..plot_parts import learning_curves
 from .predicted_test_rows import PredictedVersion, predict_version
 from .project import Project
 from .registry import EVALUATION, Version
 from .report import Document, card, extent, headline, picture, render
 from .scores import Evaluation, assess, number
+from .tracking import read_losses
 from .workspace import replace_text
 
 
@@ -57,12 +59,14 @@ def describe(
     rows = predicted.splits.test
     predictions = predicted.predictions
     about = training.about(type(project.params).model_validate_json(bundle.files[PARAMS]))
-    importance = training.importance(rows, predicted.model)
+    figures = training.figures(rows, predictions)
+    if losses := read_losses(project.registry.client, predicted.version.run):
+        figures += (learning_curves(losses),)
     return Document(
         about=about,
         manifest=bundle.manifest,
         evaluation=evaluation or assess(training, rows, predictions),
-        figures=(*training.figures(rows, predictions), *importance),
+        figures=figures + training.importance(rows, predicted.model),
         summary=training.summary(rows, predictions),
         train=extent(predicted.splits.train, about.rows),
         test=extent(rows, about.rows),

@@ -78,10 +78,23 @@ def fold_scores(metric: str, scores: Sequence[float]) -> dict[str, float]:
     return {f"valid.{metric}.fold_{number}": score for number, score in enumerate(scores)}
 
 
+LOSSES = {"loss": "training rows", "val_loss": "rows held out"}
+"""Scores of an epoch that are losses, and of which rows."""
+
+
 def log_epoch(epoch: int, scores: Mapping[str, float], fold: int | None = None) -> None:
     """Log the scores of an epoch to the open run: MLflow draws the learning curves of a fit."""
     end = "" if fold is None else f".fold_{fold}"
     mlflow.log_metrics({f"epoch.{name}{end}": score for name, score in scores.items()}, epoch)
+
+
+def read_losses(client: MlflowClient, run: str) -> dict[str, list[tuple[int, float]]]:
+    """Return epoch, from 1, and loss of the final fit, by rows; empty where it had no epochs."""
+    losses = {}
+    for name, rows in LOSSES.items():
+        if history := client.get_metric_history(run, f"epoch.{name}"):
+            losses[rows] = [(loss.step + 1, loss.value) for loss in history]
+    return losses
 
 
 def log_files(files: Files, folder: str, run: str | None = None) -> None:
