@@ -19,31 +19,34 @@ KEPT = 10_000
 AT_ONCE = 64  # images
 
 
-def patches(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Describe the patches of images, means over 3 x 3 neighbours: (rows, patches, features)."""
-    pixels = keras.Input((*images.shape[1:], 1))
+def patch_network(size: int) -> keras.Model:
+    """Return the network from images to features of patches, means over 3 x 3 neighbours."""
+    pixels = keras.Input((size, size, 1))
     stages = backbone.stages(pixels)
     smooth = layers.AveragePooling2D(3, 1, padding="same")
     first, *others = (smooth(stages[index]) for index in STAGES)
     larger = [layers.Resizing(*first.shape[1:3])(other) for other in others]
     network = keras.Model(pixels, [layers.Concatenate()([first, *larger]), stages[-1]])
     network.set_weights([*trained_weights()])
-    found, _ = network.predict(images[..., None], batch_size=AT_ONCE, verbose=0)
-    described: NDArray[np.float32] = found.reshape(len(images), -1, found.shape[-1])
-    return described
+    return network
 
 
 def unusual(good: NDArray[np.uint8], images: NDArray[np.uint8], seed: int) -> NDArray[np.float32]:
     """Return the distance of the most unusual patch of each image, (rows,)."""
-    described = patches(good)
-    known = described.reshape(-1, described.shape[-1])
+    network = patch_network(images.shape[1])
+
+    def patches(part: NDArray[np.uint8]) -> NDArray[np.float32]:
+        found, _ = network.predict(part[..., None], batch_size=AT_ONCE, verbose=0)
+        described: NDArray[np.float32] = found.reshape(-1, found.shape[-1])
+        return described
+
+    known = patches(good)
     chosen = np.random.default_rng(seed).choice(len(known), min(KEPT, len(known)), replace=False)
     spread = known.std(0) + 1e-6
     neighbours = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known[chosen] / spread)
-
     farthest = []
     for start in range(0, len(images), AT_ONCE):
-        part = patches(images[start : start + AT_ONCE])
-        distances, _ = neighbours.kneighbors(part.reshape(-1, part.shape[-1]) / spread)
+        part = images[start : start + AT_ONCE]
+        distances, _ = neighbours.kneighbors(patches(part) / spread)
         farthest.append(distances.reshape(len(part), -1).max(1))
     return np.concatenate(farthest).astype(np.float32)

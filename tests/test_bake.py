@@ -51,6 +51,16 @@ def test_no_line_ends_in_blanks(use_case: str, bake: Bake) -> None:
         assert not re.search(r"[ \t]+$", text, re.MULTILINE), path
 
 
+@EACH
+def test_example_of_the_environment_has_the_largest_body(use_case: str, bake: Bake) -> None:
+    project = bake(use_case=use_case)
+    (task,) = project.glob(f"src/*/{use_case}/task.py")
+    own = re.search(r"max_body_mb=(\d+)", task.read_text())
+    shown = re.search(r"SERVE_MAX_BODY_MB=(\d+)", (project / ".env.example").read_text())
+    assert shown
+    assert shown[1] == (own[1] if own else "2")
+
+
 def test_no_empty_folder_is_left(bake: Bake) -> None:
     project = bake()
     folders = [path for path in project.rglob("*") if path.is_dir() and ".git" not in path.parts]

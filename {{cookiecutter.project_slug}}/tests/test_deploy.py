@@ -76,7 +76,7 @@ def test_proxy_refuses_large_heads(proxy: int) -> None:
 
 
 def test_proxy_refuses_large_bodies(proxy: int) -> None:
-    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n" % (3 * MEGABYTE)
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n" % (9 * MEGABYTE)
     assert status(proxy, head) == 413
 
 

@@ -25,6 +25,7 @@ FITTED: Mapping[str, str] = {name: CONTENDERS[name] for name in ("model", "basel
 """Labels of those that were fitted, and whose scores differ from row to row."""
 REFERENCE: Mapping[str, Any] = {"color": "C2", "linestyle": ":"}
 """Style of a line to compare with, such as that of no model."""
+RIGHT = 0.3  # threshold from which there is no room for a text on its right
 GAP = 0.5  # between axes and legend, in sizes of the font: the default of matplotlib
 
 
@@ -88,13 +89,13 @@ def draw_costs(
     for name, text in FITTED.items():
         axes.plot(*curves[name], label=text)
     axes.axhline(nothing, **REFERENCE, label="flag nothing")
+    axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
     if len(flagged):
         lowest = flagged.min()
         axes.axvline(lowest, color="C0", linewidth=1)
-        top = {"xy": (lowest, 1), "xycoords": axes.get_xaxis_transform()}
-        beside = {"xytext": (6, -10), "textcoords": "offset points", "color": "C0"}
-        axes.annotate(f"flagged from {lowest:.2g}", **top, **beside)
-    axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.6 * nothing or 1))
+        text = f" flagged from {lowest:.2g} "
+        side = "right" if lowest > RIGHT else "left"
+        axes.text(lowest, axes.get_ylim()[1], text, color="C0", ha=side, va="top", clip_on=True)
     axes.xaxis.set_major_formatter("{x:g}")
 
 

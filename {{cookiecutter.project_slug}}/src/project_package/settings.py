@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     serve_keys: str = ""
     """File of API keys; empty means `keys.json`; with `off` no request needs one."""
     serve_max_body_mb: float | None = Field(default=None, gt=0, le=1024)
-    """The largest body; empty means that of the use case, `Task.max_body_mb`."""
+    """The largest body; unless set, that of the use case: `Task.max_body_mb`."""
     serve_max_in_flight: int = Field(default=256, ge=1)
     """Requests in flight; further ones are refused before their body is read."""
     serve_body_seconds: float = Field(default=10, gt=0, le=3600)

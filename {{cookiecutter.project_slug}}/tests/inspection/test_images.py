@@ -104,10 +104,21 @@ def test_request_keeps_a_small_image_and_names_its_size() -> None:
     assert "16 x 16 pixels" in str(request_type(16).model_json_schema()["properties"]["image"])
 
 
-@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,", " DATA:image/png;base64,\n"])
+@pytest.mark.parametrize(
+    "prefix",
+    ["", "data:image/png;base64,", " DATA:image/jpg;charset=utf-8;base64,\n", "data:;base64,"],
+)
 def test_base64_may_have_line_breaks_and_be_a_data_url(prefix: str) -> None:
     text = base64.encodebytes(encode(RAMP)).decode()
     assert np.array_equal(InspectionRequest(image=prefix + text).image.pixels, RAMP)
+
+
+def test_data_url_is_read_at_the_start_only() -> None:
+    text = to_base64(RAMP)
+    with pytest.raises(ValidationError, match="in base64"):
+        InspectionRequest(image=text[:20] + "data:image/png;base64," + text[20:])
+    with pytest.raises(ValidationError, match="a complete PNG or JPEG"):
+        InspectionRequest(image=" " * 2**22)  # a search at each space would take hours
 
 
 def test_image_is_scaled_to_a_square() -> None:

@@ -39,7 +39,7 @@ def test_graph_of_both_answers_as_the_classifier(
     assert found.changed_decisions == 0
 
 
-def test_features_do_not_depend_on_other_images_or_flips(random_backbone: Backbone) -> None:
+def test_features_do_not_depend_on_others_or_a_half_turn(random_backbone: Backbone) -> None:
     together = random_backbone.features(ROWS["image"][:4])
     alone = Backbone(random_backbone.weights, random_backbone.scales).features(ROWS["image"][3:4])
     np.testing.assert_array_equal(alone[0], together[3])

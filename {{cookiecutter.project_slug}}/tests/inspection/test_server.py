@@ -73,7 +73,7 @@ def test_explained_image_counts_for_its_predictions(served: Any) -> None:
     answer = served.client.post("/v1/predict", json={"instances": instances})
     (error,) = answer.json()["detail"]
     assert (answer.status_code, error["loc"]) == (422, ["body", "instances"])
-    assert error["msg"] == "count for 1,040 instances: send at most 1,000"
+    assert error["msg"] == "take the time of 1,040 instances: send at most 1,000"
 
 
 @inspection

@@ -19,8 +19,10 @@ from project_package.contract.training import (
     ignore,
 )
 from project_package.lifecycle.console import Console
+from project_package.lifecycle.evaluate import evaluate
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.search import FOLD_STEPS, WARM_UP, Search
+from project_package.lifecycle.tracking import read_losses
 from project_package.lifecycle.train import train
 
 EPOCHS = 10
@@ -86,7 +88,8 @@ def test_learning_curves_are_logged_and_shown(copy: Project, capsys: Any) -> Non
 
     simple, linear, *_ = TRAINING.candidates
     training = replace(TRAINING, candidates=(simple, replace(linear, name="net", fit=fit)))
-    train(replace(copy, training=training, console=Console()))
+    project = replace(copy, training=training, console=Console())
+    train(project)
     lines = capsys.readouterr().out.splitlines()
     for name in ("net trial 0, fold 0", "net, fold 0", "net"):
         assert f"{name}, epoch 2: loss 0.5000, score 0.5000" in lines
@@ -101,3 +104,7 @@ def test_learning_curves_are_logged_and_shown(copy: Project, capsys: Any) -> Non
     ):
         history = client.get_metric_history(run, name)
         assert [(found.step, found.value) for found in history] == [(0, 1.0), (1, 0.5)]
+    assert read_losses(client, version.run) == {"training rows": [(1, 1.0), (2, 0.5)]}
+    evaluate(project)
+    report = (project.workspace.reports / "report.html").read_text()
+    assert "How the network learned" in report

@@ -13,7 +13,7 @@ from project_package.model_store import CHALLENGER
 
 
 def test_unseen_values_that_cannot_be_counted_do_not_fail_a_request(times: Published) -> None:
-    def unseen(_: Columns) -> Mapping[str, int]:
+    def unseen(*_: Columns) -> Mapping[str, int]:
         raise ValueError("x")
 
     times.task = replace(TIMES, unseen=unseen)

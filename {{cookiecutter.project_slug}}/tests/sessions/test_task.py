@@ -161,4 +161,4 @@ def test_monitors_histories_and_counts_unknown_items(bundle: Bundle) -> None:
     assert found["unknown"].tolist() == [0, 0.5, 0]
     assert found["top_item"].tolist() == ["I00", "I03", "I00"]
     assert (found["top_score"] > 0).all()
-    assert task.unseen(rows) == {"item": 2}
+    assert task.unseen(rows, {}) == {"item": 2}

@@ -73,5 +73,5 @@ def test_dates_count_from_1970_in_a_table_without_time() -> None:
 
 def test_unseen_categories_are_counted_but_missing_ones_not() -> None:
     rows = {"class": np.array(["plus", "", "gold", "gold"], object)}
-    assert problem().unseen(rows) == {"class": 2}
-    assert not problem().unseen({"class": rows["class"][:2]})
+    assert problem().unseen(rows, {}) == {"class": 2}
+    assert not problem().unseen({"class": rows["class"][:2]}, {})

@@ -69,7 +69,7 @@ def test_values_that_training_never_saw_are_answered_and_counted() -> None:
     body = json.dumps({**ASKED, "class": "gold", "paid": None, "active": True})
     requests = [task.request.model_validate_json(body)]
     assert predict_requests(task, model, requests)
-    assert task.unseen(task.to_rows(requests)) == {"class": 1}
+    assert task.unseen(task.to_rows(requests), {}) == {"class": 1}
 
 
 def test_identifiers_reach_the_log_and_numbers_are_watched() -> None:

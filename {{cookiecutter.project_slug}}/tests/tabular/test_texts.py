@@ -114,7 +114,7 @@ def test_reasons_compare_with_an_empty_text_and_the_log_has_none() -> None:
     assert json.loads(bundle.files["model.json"])["typical"]["note"] == words("")
     table = task.to_rows(requests)
     assert task.monitored(table, model.predict(table))["note"].tolist() == [5]
-    assert task.unseen(table) == {}
+    assert task.unseen(table, {}) == {}
     assert not any("note" in name for name in slices(found, rows(found)))
 
 

@@ -77,16 +77,17 @@ class Task:
     """Turn rows and their predictions into responses."""
     monitored: Callable[[Columns, Columns], Columns]
     """Select the numbers and categories of rows and predictions that are worth watching."""
-    unseen: Callable[[Columns], Mapping[str, int]] = lambda _: {}
-    """Count the values of rows that training never saw, by column, for the metrics."""
+    unseen: Callable[[Columns, Columns], Mapping[str, int]] = lambda *_: {}
+    """Count values of rows that training never saw, by column, for the metrics; the predictions of
+    the rows may tell."""
     entity: str = ""
     """The column of rows that says whom an answer is about; empty when there is none."""
     id: str = ""
     """The column of rows that identifies an instance, for labels that come later."""
     slow_requests: bool = False
     """Requests take milliseconds to validate, as images do: a thread validates and answers them."""
-    calls: Callable[[Any], int] = lambda _: 1
-    """How many instances a request counts for in the limit of a body (request)."""
+    weight: Callable[[Any], int] = lambda _: 1
+    """Return how many instances a request counts for in the limit of a body (request)."""
     max_body_mb: float = 2
     """The largest body, unless SERVE_MAX_BODY_MB is set."""
     media_types: Mapping[str, str] = field(default_factory=dict)

@@ -19,7 +19,7 @@ GOOD_ONLY_LIMITS = (
 def about(params: InspectionParams) -> About:
     """Describe the model for the report and the model card."""
     simulated = params.data.source == SIMULATOR
-    baseline = "the same on" if params.data.good_only else "a logistic regression on"
+    baseline = "the same distribution of" if params.data.good_only else "a logistic regression on"
     return About(
         title="Visual inspection",
         question="Does this image show a defect?",

@@ -31,14 +31,14 @@ def build(size: int, scales: Sequence[int]) -> keras.Model:
     Scales are sides in pixels to which images are resized. The features are means over flips.
     """
     pixels = keras.Input((size, size, 1))
-    network = describe()
+    network = feature_network()
     network.trainable = False
     resized = [network(layers.Resizing(scale, scale)(pixels)) for scale in scales]
     features = layers.Concatenate()(resized) if len(resized) > 1 else resized[0]
     return over_flips(keras.Model(pixels, features), size, HALF_TURN)
 
 
-def describe() -> keras.Model:
+def feature_network() -> keras.Model:
     """Return the network from grey levels (rows, any, any, 1) to features (rows, 768).
 
     They are maximum and mean of each feature of three stages.

@@ -2,7 +2,8 @@
 
 A data set is one file:
 rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defect, type of part,
-               is_defective, visibility where it is known, and copies: the names of near-duplicates
+               is_defective, side of the file and visibility where they are known, and copies: the
+               names of near-duplicates
 """
 
 import logging
@@ -43,26 +44,28 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         rows["is_defective"] = rows["kind"] != GOOD
         rows["visibility"] = np.full(len(table), np.nan)
         rows = leave_out_unusable(rows, params)
-        if data.good_only and not rows["is_defective"].any():
-            rows = add_defects(rows, data)
-    for name, is_kind in ((GOOD, ~rows["is_defective"]), ("defective", rows["is_defective"])):
-        if not is_kind.any():
+    if rows["is_defective"].all():
+        raise UserError(f"{data.source} has no good image that is usable: see [usable].")
+    if not rows["is_defective"].any():
+        if not data.good_only:
             kinds = ", ".join(sorted({*rows["kind"].tolist()}))
             raise UserError(
-                f"{data.source} has no image that is {name}: its kinds are {kinds}. Good images "
+                f"{data.source} has no image that is defective: its kinds are {kinds}. Good images "
                 "are enough with data.good_only = true."
             )
+        rows = add_defects(rows, data)
     files = [to_base64(image) for image in rows["image"]]
     pl.DataFrame({**rows, "image": files}).write_parquet(folder / ROWS)
 
 
 def leave_out_unusable(rows: Columns, params: InspectionParams) -> Columns:
     """Return the rows with images that the model would answer; warn of others."""
-    unusable = params.usable.lacking(rows) != ""
-    if unusable.any():
-        names = ", ".join(rows["name"][unusable][:3].tolist())
-        log.warning("%d images are left out as unusable, such as %s", unusable.sum(), names)
-    return take(rows, ~unusable)
+    below = params.usable.below(rows)
+    if any(below):
+        few = [f"{name} ({why})" for name, why in zip(rows["name"], below, strict=True) if why][:3]
+        message = "%d images are below a limit of [usable] and left out, such as %s"
+        log.warning(message, np.sum(below != ""), ", ".join(few))
+    return take(rows, below == "")
 
 
 def find_copies(_: InspectionParams, folder: Path, __: Progress) -> None:

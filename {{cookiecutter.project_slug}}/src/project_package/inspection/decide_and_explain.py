@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Files
-from ..columns import Columns, take
+from ..columns import Columns
 from ..contract.task import Model
 from ..explain import log_odds
 from ..frozen import Frozen
@@ -15,23 +15,28 @@ from .features import Usable
 
 DETAILS = "model.json"
 REGIONS = 8  # on a side of the map
+SMALLEST = 1e-9  # distance, whose logarithm is finite
 PIXELS_AT_ONCE = 2**21  # the features of a network take a hundred bytes for each
 
 
-class Familiar(Frozen):
-    """How usual good images are: what the log-density of features says of an image."""
+class GoodDistances(Frozen):
+    """The distances of good images from their mean, whose logarithms have a logistic distribution.
+
+    A distance is by how much the log-density of an image is below the highest.
+    """
 
     densest: float
     """The highest log-density."""
     mean: float
+    """Mean of the log-distances."""
     deviation: float
-    """Of the logarithm of what good images have less."""
+    """Standard deviation of the log-distances."""
 
-    def unusual(self, densities: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the share of good images that are more usual, if their logarithms are logistic."""
-        distances = np.log(np.maximum(self.densest - densities.astype(np.float64), 1e-9))
+    def log_odds(self, densities: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the log-odds of the share of good images that are nearer, by log-densities."""
+        distances = np.maximum(self.densest - densities.astype(np.float64), SMALLEST)
         scale = self.deviation * np.sqrt(3) / np.pi
-        return np.asarray(1 / (1 + np.exp((self.mean - distances) / scale)), np.float32)
+        return np.asarray((np.log(distances) - self.mean) / scale)
 
 
 class Details(Frozen):
@@ -43,16 +48,24 @@ class Details(Frozen):
     """What the graph takes."""
     threshold: float = 0.5
     usable: Usable = Usable()
-    familiar: Familiar | None = None
+    pixels: int | None = None
+    """Pixels that the graph reads of each image, if not size x size."""
+    good: GoodDistances | None = None
     """Of a model that learned from good images alone."""
 
     def files(self) -> Files:
         """Return the file for a bundle."""
         return {DETAILS: self.model_dump_json(indent=2).encode()}
 
-    def to_probability(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """Turn what the graph returns last, (rows,), into the probability of a defect."""
-        return self.familiar.unusual(values) if self.familiar else values.astype(np.float32)
+    def to_log_odds(self, output: NDArray[Any]) -> NDArray[np.float64]:
+        """Turn what the graph returns, (rows,), into the log-odds of a defect."""
+        return self.good.log_odds(output) if self.good else log_odds(output)
+
+    def to_probability(self, output: NDArray[Any]) -> NDArray[np.float32]:
+        """Turn what the graph returns, (rows,), into the probability of a defect."""
+        if self.good is None:
+            return output.astype(np.float32)
+        return np.asarray(1 / (1 + np.exp(-self.good.log_odds(output))), np.float32)
 
     def decide(self, probability: NDArray[np.float32]) -> Columns:
         """Return probability (float32) and decision (bool), (rows,) each."""
@@ -67,30 +80,26 @@ class InspectionModel:
     details: Details
 
     def predict(self, rows: Columns) -> Columns:
-        """Return what `Details.decide` and `Usable.lacking` do, and regions: (rows, 8, 8), float32.
+        """Return what `Details.decide` and `Usable.below` do, and regions: (rows, 8, 8) in float32.
 
-        Regions are 0 for rows that do not have 1 in the column `explain`.
+        Regions are 0 for rows that do not have 1 in the column `explain`, and unusable ones.
         """
         images = rows["image"]
-        decided = self.details.decide(self._probability(images))
-        parts = [take(rows, part) for part in self._slices(len(images))]
-        lacking = np.concatenate([self.details.usable.lacking(part) for part in parts])
-        explained = rows.get("explain", np.zeros(len(images), np.bool_)) & (lacking == "")
+        output = self._run(images)
+        decided = self.details.decide(self.details.to_probability(output))
+        unusable = self.details.usable.below(rows)
+        explained = rows.get("explain", np.zeros(len(images), np.bool_)) & (unusable == "")
         regions = np.zeros((len(images), REGIONS, REGIONS), np.float32)
         for row in np.flatnonzero(explained):
-            regions[row] = self._occlude(images[row], decided["probability"][row])
-        return {**decided, "lacking": lacking, "regions": regions}
+            regions[row] = self._occlude(images[row], output[row])
+        return {**decided, "unusable": unusable, "regions": regions}
 
-    def _probability(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        parts = [images[part] for part in self._slices(len(images))]
-        found = [self.graph.predict({"image": part})["probability"] for part in parts]
-        return np.concatenate(found)
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        step = max(1, PIXELS_AT_ONCE // (self.details.pixels or self.details.size**2))
+        slices = np.split(images, range(step, len(images), step))
+        return np.concatenate([self.graph.predict({"image": part})["output"] for part in slices])
 
-    def _slices(self, count: int) -> list[slice]:
-        step = max(1, PIXELS_AT_ONCE // self.details.size**2)
-        return [slice(start, start + step) for start in range(0, max(count, 1), step)]
-
-    def _occlude(self, image: NDArray[np.uint8], probability: float) -> NDArray[np.float64]:
+    def _occlude(self, image: NDArray[np.uint8], output: float) -> NDArray[np.float64]:
         """Return what the log-odds lose when each region is covered (Zeiler and Fergus 2014).
 
         Its neighbours are covered too: a defect is often larger than a region.
@@ -103,5 +112,5 @@ class InspectionModel:
                 for place in divmod(index, REGIONS)
             )
             covered[index, top:bottom, left:right] = np.median(image)
-        without = log_odds(self._probability(covered))
-        return (log_odds(np.array([probability])) - without).reshape(REGIONS, REGIONS)
+        without = self.details.to_log_odds(self._run(covered))
+        return (self.details.to_log_odds(np.array([output])) - without).reshape(REGIONS, REGIONS)

@@ -1,4 +1,4 @@
-"""Statistics of an image, made by hand: what the simple baseline sees."""
+"""Statistics of an image, made by hand: what the simple baseline sees, and what is unusable."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class Usable(Frozen):
     contrast: float = Field(default=2, ge=0, description="standard deviation of the grey levels")
     sharpness: float = Field(default=0.5, ge=0, description="mean squared slope, in grey levels")
 
-    def lacking(self, rows: Columns) -> NDArray[np.str_]:
+    def below(self, rows: Columns) -> NDArray[np.str_]:
         """Return what is below its limit: "side", "contrast", "sharpness" or "", (rows,).
 
         Contrast and sharpness are those of the scaled image; a row without `side` has enough.
@@ -49,7 +49,7 @@ class Usable(Frozen):
         images = rows["image"]
         figures = {
             "side": rows.get("side", np.full(len(images), np.inf)),
-            "contrast": images.std((1, 2), dtype=np.float32),
+            "contrast": np.array([image.std() for image in images]),  # one by one: it takes memory
             "sharpness": sharpness(images),
         }
         low = [values < getattr(self, name) for name, values in figures.items()]
@@ -57,7 +57,10 @@ class Usable(Frozen):
 
 
 def sharpness(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the mean squared slope of each image: low when it is out of focus."""
-    slopes = np.diff(images.astype(np.float32), axis=2)
-    means: NDArray[np.float64] = np.mean(slopes**2, axis=(1, 2), dtype=np.float64)
-    return means
+    """Return the mean squared slope of each image, across and down: low when it is out of focus."""
+    return np.array([np.mean([np.mean(np.square(s)) for s in slopes(image)]) for image in images])
+
+
+def slopes(image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """Return the differences of neighbouring pixels, across and down."""
+    return [np.diff(image.astype(np.float32), axis=axis) for axis in (1, 0)]

@@ -18,7 +18,7 @@ from ..bundle import Files
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters
 from ..onnx_runtime import GRAPH
-from .decide_and_explain import Details, Familiar
+from .decide_and_explain import SMALLEST, Details, GoodDistances
 from .features import statistics
 from .graphs import export_pipeline, join
 from .pretrained import Backbone
@@ -78,15 +78,18 @@ def fit(
         return pipeline
 
     distances = np.empty(len(features))
-    for others, left_out in GroupKFold(FOLDS).split(features, groups=parts):
+    folds = GroupKFold(min(FOLDS, len(np.unique(parts))))
+    for others, left_out in folds.split(features, groups=parts):
         fitted = distribution(others)
         distances[left_out] = densest(fitted) - fitted.score_samples(features[left_out])
     pipeline = distribution(np.arange(len(features)))
-    logs = np.log(distances)
+    logs = np.log(np.maximum(distances, SMALLEST))
+    deviation = max(logs.std(), SMALLEST)  # 0 if all images are equal
     details = Details(
         size=rows["image"].shape[1],
         inputs="pixels" if backbone else "statistics",
-        familiar=Familiar(densest=densest(pipeline), mean=logs.mean(), deviation=logs.std()),
+        pixels=backbone.pixels if backbone else None,
+        good=GoodDistances(densest=densest(pipeline), mean=logs.mean(), deviation=deviation),
     )
     return GoodOnly(backbone, pipeline, details)
 

@@ -14,19 +14,20 @@ Pixels = NDArray[np.uint8]
 """Grey levels, (height, width)."""
 
 
-class Photo(NamedTuple):
+class Scaled(NamedTuple):
     """A scaled image."""
 
     pixels: Pixels
     side: int
-    """The shorter side before it was scaled, in pixels."""
+    """The shorter side before, in pixels."""
 
 
 FORMATS = ("PNG", "JPEG")
 MAX_BYTES = 8 * 2**20  # of a file
 MAX_PIXELS = 16_000_000  # a small file can hold many more, and would fill the memory
 PIXELS_A_BYTE = 200  # of images above a megapixel; a JPEG without any contrast has 85
-DATA_URL = re.compile(r"\s*data:image/(png|jpeg);base64,", re.IGNORECASE)
+DATA_URL = re.compile(r"data:[^,;]*(;[^,;]*)*;base64,", re.IGNORECASE)
+DATA_URL_HEAD = 100  # characters that are searched for it
 DAMAGES = (OSError, SyntaxError, EOFError, ValueError, struct.error)
 """What Pillow raises for files that are damaged, or none of its formats."""
 
@@ -61,10 +62,10 @@ def scale(pixels: Pixels, size: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
 
 
-def to_photo(value: Any, size: int = 0) -> Photo:
-    """Decode an image as `to_pixels` does; scale it to a square, or with size 0 leave it."""
+def to_scaled(value: Any, size: int | None = None) -> Scaled:
+    """Decode an image as `to_pixels` does, and scale it to a square, if a size is given."""
     pixels = to_pixels(value)
-    return Photo(scale(pixels, size) if size else pixels, min(pixels.shape))
+    return Scaled(scale(pixels, size) if size else pixels, min(pixels.shape))
 
 
 def encode(pixels: Pixels) -> bytes:
@@ -85,8 +86,9 @@ def to_pixels(value: Any) -> Pixels:
     if isinstance(value, bytes):
         return decode(value)
     try:
-        text = DATA_URL.sub("", value, count=1)
-        content = base64.b64decode("".join(text.split()), validate=True)
+        text = "".join(value.split())
+        head = DATA_URL.match(text[:DATA_URL_HEAD])
+        content = base64.b64decode(text[head.end() if head else 0 :], validate=True)
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError("must be a PNG or JPEG image in base64") from error
     return decode(content)

@@ -86,9 +86,15 @@ def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
         ),
     )
     if params.data.good_only:
-        wanted = f"{params.decide.rejected:.1%} are wanted."
-        meaning = f"Share of the good images that the decision rejects; {wanted}"
-        return *ranking, Metric("rejected", "Good rejected", rejected, None, False, meaning)
+        share = f"{params.decide.rejected:.1%}"
+        good_rejected = Metric(
+            "rejected",
+            "Good rejected",
+            rejected,
+            higher_is_better=False,
+            meaning=f"Share of the good images that the decision rejects; the target is {share}.",
+        )
+        return *ranking, good_rejected
     return (
         *ranking,
         Metric(
@@ -112,6 +118,8 @@ def naive(params: InspectionParams, rows: Columns) -> Columns:
     """Predict the share of defects for every image, and the decision that costs least."""
     labels = rows["is_defective"]
     threshold = break_even(params.decide.false_alarm, params.decide.missed)
+    if params.data.good_only:
+        threshold = 2.0  # which none reaches
     constant = Details(size=params.data.size, inputs="pixels", threshold=threshold)
     return constant.decide(np.full(len(labels), np.mean(labels), np.float32))
 

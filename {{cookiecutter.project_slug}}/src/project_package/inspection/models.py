@@ -1,4 +1,7 @@
-"""The candidates: logistic regression on statistics of an image, and a convolutional network."""
+"""The candidates: logistic regression on statistics of an image, and a convolutional network.
+
+Parameters add or replace some: see `pretrained` and `good_only`.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,8 +148,9 @@ def finish(params: InspectionParams, fitted: Any, _: Columns, validation: Outcom
     labels = validation.rows["is_defective"]
     probabilities = validation.predictions["probability"]
     if params.data.good_only:
-        allowed = 1 - params.decide.rejected
-        chosen = float(np.quantile(probabilities[~labels], allowed, method="higher"))
+        falling = np.sort(probabilities[~labels])[::-1]
+        first = int(params.decide.rejected * len(falling))
+        chosen = float(np.mean([1.0, *falling][first : first + 2]))  # midway between two images
     else:
         chosen = threshold(labels, probabilities, params.decide)
     changes = {"threshold": chosen, "usable": params.usable}

@@ -1,8 +1,8 @@
 """The parameters of the inspection: images, the split, the network, and costs."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..frozen import Frozen
 from ..params import Params, Promote
@@ -66,3 +66,9 @@ class InspectionParams(Params):
     network: Network = Network()
     decide: Decide = Decide()
     promote: Promote = Promote(min_parity_rows=100, max_difference=1e-4)
+
+    @model_validator(mode="after")
+    def _check_side(self) -> Self:
+        if self.usable.side > self.data.size:  # examples are scaled images
+            raise ValueError(f"usable.side must be at most data.size, {self.data.size}")
+        return self

@@ -46,6 +46,11 @@ class Backbone:
         self._graphs: dict[int, bytes] = {}
         self._known: dict[bytes, Features] = {}
 
+    @property
+    def pixels(self) -> int:
+        """Pixels that the network reads of each image."""
+        return 2 * sum(scale**2 for scale in self.scales)  # an image and its half turn
+
     def graph(self, size: int) -> bytes:
         """Return the graph for images of a size; raise UserError if a package is missing."""
         from . import backbone, cnn  # noqa: PLC0415  TensorFlow takes seconds to import
@@ -132,7 +137,9 @@ def fit(
     features = backbone.features(rows["image"])
     pipeline = make_pipeline(StandardScaler(), classifier(settings, features, rows))
     pipeline.fit(features, rows["is_defective"])
-    return Pretrained(backbone, pipeline, Details(size=rows["image"].shape[1], inputs="pixels"))
+    size = rows["image"].shape[1]
+    details = Details(size=size, inputs="pixels", pixels=backbone.pixels)
+    return Pretrained(backbone, pipeline, details)
 
 
 def linear(settings: Hyperparameters, *_: object) -> LogisticRegression:
@@ -143,7 +150,8 @@ def linear(settings: Hyperparameters, *_: object) -> LogisticRegression:
 def machine(settings: Hyperparameters, features: Features, rows: Columns) -> CalibratedClassifierCV:
     """Return a support vector machine, whose distances become probabilities (Platt 1999)."""
     groups = rows["part"].astype(str)
-    parts = [*GroupKFold(CALIBRATIONS).split(features, groups=groups)]
+    folds = GroupKFold(min(CALIBRATIONS, len(np.unique(groups))))
+    parts = [*folds.split(features, groups=groups)]
     return CalibratedClassifierCV(SVC(**settings), cv=parts, ensemble=False)
 
 

@@ -7,11 +7,11 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, cre
 
 from ..fields import Identifier
 from ..frozen import Frozen
-from .images import MAX_BYTES, to_base64, to_photo
+from .images import MAX_BYTES, to_base64, to_scaled
 
-ToJson = PlainSerializer(lambda photo: to_base64(photo.pixels), return_type=str)
-Picture = Annotated[Any, PlainValidator(to_photo), ToJson]
-"""A `Photo`; in JSON a file in base64."""
+ToJson = PlainSerializer(lambda image: to_base64(image.pixels), return_type=str)
+Picture = Annotated[Any, PlainValidator(to_scaled), ToJson]
+"""A `Scaled` image; in JSON a file in base64."""
 
 
 class InspectionRequest(Frozen):
@@ -33,13 +33,13 @@ def request_type(size: int) -> type[InspectionRequest]:
         "contentEncoding": "base64",
         "contentMediaType": "image/png",
         "maxLength": MAX_BYTES * 4 // 3 + 30,
-        "examples": [to_base64(np.full((8, 8), 128, np.uint8))],
+        "examples": [to_base64(np.tile(np.arange(32, dtype=np.uint8) * 8, (32, 1)))],
         "description": "PNG or JPEG in base64, or a data URL with it; it becomes grey, "
         f"{size} x {size} pixels",
     }
     picture = Annotated[
         Any,
-        PlainValidator(lambda value: to_photo(value, size)),
+        PlainValidator(lambda value: to_scaled(value, size)),
         ToJson,
         WithJsonSchema(schema),
     ]

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.ndimage import zoom
 
 from ..columns import Columns, concatenate, length, take
 from ..frozen import Frozen
@@ -24,14 +25,21 @@ from .sources import GOOD
 Grey = NDArray[np.float64]
 
 
+SIDE = 64  # pixels of a photo for which the defects have their sizes
+
+
 class Simulated(Frozen):
     """What is simulated."""
 
-    size: int = Field(default=64, ge=32, le=512, description="side of the scaled image, pixels")
+    size: int = Field(default=SIDE, ge=32, le=512, description="side of the scaled image, pixels")
     parts: int = Field(default=1_500, ge=100, description="simulated parts, two photos of each")
-    defect_rate: float = Field(default=0.25, gt=0, lt=1, description="of simulated parts")
-    strength: float = Field(default=20, gt=0, description="of simulated defects, grey levels")
-    seed: int = Field(default=7, ge=0, description="of the simulator")
+    defect_rate: float = Field(
+        default=0.25, gt=0, lt=1, description="of simulated parts; of images with drawn defects"
+    )
+    strength: float = Field(
+        default=20, gt=0, description="of simulated and drawn defects, grey levels"
+    )
+    seed: int = Field(default=7, ge=0, description="of the simulator and of drawn defects")
 
 
 VIEWS = 2  # photos of each part, slightly shifted
@@ -59,7 +67,7 @@ def simulate(sizes: Simulated) -> Columns:
         kind = kinds[random.integers(len(kinds))] if random.random() < sizes.defect_rate else GOOD
         defect = np.zeros((size, size))
         if kind != GOOD:
-            defect = draw_defect(random, kind, sizes)
+            defect = draw_defect(random, kind, sizes.strength, size)
         for view in range(VIEWS):
             shown = np.roll(defect, random.integers(-4, 5, 2), (0, 1))
             images.append(photo(random, shown, power))
@@ -70,22 +78,29 @@ def simulate(sizes: Simulated) -> Columns:
     return {"image": np.stack(images), **columns, "is_defective": columns["kind"] != GOOD}
 
 
-def draw_defect(random: Generator, kind: str, sizes: Simulated) -> Grey:
+def draw_defect(random: Generator, kind: str, strength: float, size: int) -> Grey:
     """Return what a defect adds to the grey levels of an image, (size, size)."""
-    strength = random.lognormal(np.log(sizes.strength), 0.5)
-    defect: Grey = strength * KINDS[kind](random, sizes.size)
+    defect: Grey = random.lognormal(np.log(strength), 0.5) * KINDS[kind](random, size)
     return defect
 
 
 def add_defects(good: Columns, sizes: Simulated) -> Columns:
-    """Return good images, and copies of some of them on which a defect is drawn."""
+    """Return good images, and copies of some of them on which a defect is drawn.
+
+    It is as large and as strong, compared with the image and its contrast, as in a simulated photo
+    of 64 pixels.
+    """
     random = np.random.default_rng(sizes.seed)
-    chosen = np.flatnonzero(random.random(length(good)) < sizes.defect_rate)
+    count = max(1, round(sizes.defect_rate * length(good)))
+    chosen = random.permutation(length(good))[:count]
     copied = take(good, chosen)
     kinds = random.choice([*KINDS], len(chosen)).astype(object)
-    defects = np.stack([draw_defect(random, kind, sizes) for kind in kinds])
+    defects = np.stack([draw_defect(random, kind, sizes.strength, SIDE) for kind in kinds])
+    enlarged = zoom(defects, (1, sizes.size / SIDE, sizes.size / SIDE), order=1)
+    contrast = copied["image"].std((1, 2), dtype=np.float32, keepdims=True)
+    added = enlarged * contrast / np.hypot(TEXTURE, NOISE)
     drawn = {
-        "image": np.clip(copied["image"] + defects, 0, 255).astype(np.uint8),
+        "image": np.clip(copied["image"] + added, 0, 255).astype(np.uint8),
         "name": copied["name"] + " with a " + kinds,
         "kind": kinds,
         "is_defective": np.ones(len(chosen), np.bool_),

@@ -10,7 +10,7 @@ import polars as pl
 from ..columns import Columns
 from ..contract.training import Progress
 from ..errors import UserError, suggest
-from .images import to_photo
+from .images import to_scaled
 
 GOOD = "good"
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -104,7 +104,7 @@ def read_images(
         name = file if isinstance(file, Path) else f"The image in row {number + 1}"
         try:
             content = file.read_bytes() if isinstance(file, Path) else file
-            images[number], sides[number] = to_photo(content, size)
+            images[number], sides[number] = to_scaled(content, size)
         except OSError as error:
             raise UserError(f"{name} cannot be read: {error.strerror}.") from error
         except ValueError as error:

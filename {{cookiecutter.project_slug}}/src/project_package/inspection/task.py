@@ -37,7 +37,7 @@ def coding(details: Details) -> tuple[Any, Any]:
 
     def decode(_: Columns, outputs: Columns) -> Columns:
         last = list(outputs.values())[-1]  # before it, a classifier has the labels
-        return {"probability": details.to_probability(last[:, -1])}
+        return {"output": last[:, -1]}
 
     return encode, decode
 
@@ -58,15 +58,15 @@ def to_responses(rows: Columns, predictions: Columns) -> list[InspectionResponse
     explained = rows["explain"] if "explain" in rows else np.zeros(len(rows["image"]), np.bool_)
     return [
         InspectionResponse(
-            probability=None if lacking else round(float(probability), 7),
+            probability=None if unusable else round(float(probability), 7),
             decision=decision,
-            unusable=str(lacking) or None,
-            regions=np.round(regions, 4).tolist() if explain and not lacking else None,
+            unusable=str(unusable) or None,
+            regions=np.round(regions, 4).tolist() if explain and not unusable else None,
         )
-        for probability, decision, lacking, regions, explain in zip(
+        for probability, decision, unusable, regions, explain in zip(
             predictions["probability"],
             decisions(predictions),
-            predictions["lacking"],
+            predictions["unusable"],
             predictions["regions"].astype(np.float64),
             explained,
             strict=True,
@@ -77,7 +77,12 @@ def to_responses(rows: Columns, predictions: Columns) -> list[InspectionResponse
 def decisions(predictions: Columns) -> NDArray[np.str_]:
     """Return "defect", "good" or "unusable", (rows,)."""
     decided = np.where(predictions["decision"], "defect", "good")
-    return np.where(predictions["lacking"] == "", decided, "unusable")
+    return np.where(predictions["unusable"] == "", decided, "unusable")
+
+
+def probabilities(predictions: Columns) -> NDArray[np.float32]:
+    """Return the probability of a defect, NaN for unusable images, (rows,)."""
+    return np.where(predictions["unusable"] == "", predictions["probability"], np.float32(np.nan))
 
 
 def monitored(rows: Columns, predictions: Columns) -> Columns:
@@ -87,8 +92,13 @@ def monitored(rows: Columns, predictions: Columns) -> Columns:
         "brightness": images.mean((1, 2)),
         "contrast": images.std((1, 2)),
         "sharpness": sharpness(rows["image"]),
-        "probability": predictions["probability"],
+        "probability": probabilities(predictions),
     }
+
+
+def unseen(_: Columns, predictions: Columns) -> Counter[str]:
+    """Count unusable images by what is below its limit."""
+    return Counter(filter(None, predictions["unusable"].tolist()))
 
 
 def make_task(bundle: Bundle) -> Task:
@@ -102,11 +112,11 @@ def make_task(bundle: Bundle) -> Task:
         to_rows=to_rows,
         to_responses=to_responses,
         monitored=monitored,
-        unseen=lambda rows: Counter(filter(None, details.usable.lacking(rows).tolist())),
+        unseen=unseen,
         entity="part",
         id="name",
         slow_requests=True,
-        calls=lambda request: 1 + REGIONS**2 if request.explain else 1,
+        weight=lambda request: 1 + REGIONS**2 if request.explain else 1,
         max_body_mb=8,
         media_types={"image/png": "image", "image/jpeg": "image"},
     )

@@ -12,7 +12,7 @@ from .decide_and_explain import DETAILS, Details
 from .models import candidates, finish
 from .params import SIMULATOR, InspectionParams
 from .split import split
-from .task import decisions, make_task
+from .task import decisions, make_task, probabilities
 
 PARAMS = InspectionParams
 """The type of the parameters."""
@@ -21,8 +21,11 @@ PARAMS = InspectionParams
 def batch_table(rows: Columns, predictions: Columns) -> Columns:
     """Return name, part, probability and decision."""
     identifiers = {name: rows[name] for name in ("name", "part") if name in rows}
-    probability = predictions["probability"]
-    return {**identifiers, "probability": probability, "decision": decisions(predictions)}
+    return {
+        **identifiers,
+        "probability": probabilities(predictions),
+        "decision": decisions(predictions),
+    }
 
 
 def incompatible(params: InspectionParams, bundle: Bundle) -> str:

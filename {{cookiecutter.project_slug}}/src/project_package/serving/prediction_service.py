@@ -53,9 +53,9 @@ class PredictionService:
         served = self.canary.champion.current()
         if served.is_async:
             return await self._await_prediction(served, requests)
-        rows = sum(map(served.task.calls, requests))
+        rows = sum(map(served.task.weight, requests))
         if rows > MAX_BATCH_ROWS:
-            message = f"count for {rows:,} instances: send at most {MAX_BATCH_ROWS:,}"
+            message = f"take the time of {rows:,} instances: send at most {MAX_BATCH_ROWS:,}"
             raise invalid(message, "body", "instances")
         return await self._batcher.submit(requests, rows)
 

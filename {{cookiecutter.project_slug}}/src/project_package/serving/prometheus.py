@@ -42,7 +42,9 @@ class Metrics:
 
         self.predictions = counter("predictions", "Predictions", ["version"])
         self.batch_rows = histogram("batch_rows", "Rows per batch", buckets=ROWS)
-        self.unseen = counter("unseen_values", "Values that training never saw", ["column"])
+        self.unseen = counter(
+            "unseen_values", "Values that training never saw, or unusable", ["column"]
+        )
         self.model_info = gauge("model_info", "1: served now", ["alias", "version"])
         self.model_swaps = counter("model_swaps", "Versions loaded", ["alias"])
         self.model_refusals = counter("model_refusals", "Versions not served", ["alias"])

@@ -107,7 +107,7 @@ class Services:
     def count_unseen(self, batch: PredictedBatch) -> None:
         """Count values that training never saw."""
         try:
-            for column, count in batch.served.task.unseen(batch.rows).items():
+            for column, count in batch.served.task.unseen(batch.rows, batch.predictions).items():
                 self.metrics.unseen.labels(column).inc(count)
         except Exception as error:  # noqa: BLE001  the use case's `unseen` may raise any
             log.warning("unseen values are not counted", extra={"reason": repr(error)})

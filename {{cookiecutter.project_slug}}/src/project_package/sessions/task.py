@@ -103,7 +103,7 @@ class Catalogue:
         names = np.array(self.items, object)
         return {"items": names[best], "scores": np.take_along_axis(scores, best, axis=1)}
 
-    def unseen(self, rows: Columns) -> dict[str, int]:
+    def unseen(self, rows: Columns, _: Columns) -> dict[str, int]:
         """Count the purchases of unknown items."""
         items = (item for row in rows["baskets"] for basket in row for item in basket)
         return {ITEM: sum(item not in self.codes for item in items)}

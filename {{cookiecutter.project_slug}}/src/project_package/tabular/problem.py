@@ -120,7 +120,7 @@ class Problem(Frozen):
                         rows[name] = np.array(values[time], np.float64) / DAY - rows[name]
         return rows
 
-    def unseen(self, rows: Columns) -> Mapping[str, int]:
+    def unseen(self, rows: Columns, _: Columns) -> Mapping[str, int]:
         """Count the values that are not among the categories of a column, by column."""
         counts = {}
         for name in self.categories:
