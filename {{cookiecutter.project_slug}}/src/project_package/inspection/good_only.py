@@ -4,7 +4,6 @@ The features of good images get a normal distribution, and the Mahalanobis dista
 its mean says how unusual it is (Rippel, Mertens and Merhof 2021).
 """
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -14,13 +13,10 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..bundle import Files
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters
-from ..onnx_runtime import GRAPH
-from .decide_and_explain import SMALLEST, Details, GoodDistances
-from .features import statistics
-from .graphs import export_pipeline, join
+from .decide_and_explain import SMALLEST, GoodDistances
+from .feature_models import FeatureModel, details_of, features_of
 from .pretrained import Backbone
 
 FOLDS = 5
@@ -37,36 +33,9 @@ def candidates(backbone: Backbone) -> tuple[Candidate, ...]:
     )
 
 
-@dataclass(frozen=True)
-class GoodOnly:
-    """The distribution of the features of good images; of statistics without a backbone."""
-
-    backbone: Backbone | None
-    pipeline: Pipeline
-    details: Details
-
-    def predict(self, rows: Columns) -> Columns:
-        """Return probability and decision."""
-        densities = self.pipeline.score_samples(features_of(self.backbone, rows["image"]))
-        return self.details.decide(self.details.to_probability(densities))
-
-    def files(self) -> Files:
-        """Return the graph, which ends with the log-density, and the details."""
-        if self.backbone is None:
-            graph = export_pipeline(self.pipeline, "statistics")
-        else:
-            graph = join(self.backbone.graph(self.details.size), self.pipeline, "score_samples")
-        return {GRAPH: graph, **self.details.files()}
-
-
-def features_of(backbone: Backbone | None, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the features of images, (rows, features)."""
-    return backbone.features(images) if backbone else statistics(images)
-
-
 def fit(
     backbone: Backbone | None, rows: Columns, _: Hyperparameters, seed: int, *__: object
-) -> GoodOnly:
+) -> FeatureModel:
     """Fit on the good images; measure how unusual those are that were left out of a fit."""
     good = ~rows["is_defective"]
     features = features_of(backbone, rows["image"][good])
@@ -84,14 +53,11 @@ def fit(
         distances[left_out] = densest(fitted) - fitted.score_samples(features[left_out])
     pipeline = distribution(np.arange(len(features)))
     logs = np.log(np.maximum(distances, SMALLEST))
-    deviation = max(logs.std(), SMALLEST)  # 0 if all images are equal
-    details = Details(
-        size=rows["image"].shape[1],
-        inputs="pixels" if backbone else "statistics",
-        pixels=backbone.pixels if backbone else None,
-        good=GoodDistances(densest=densest(pipeline), mean=logs.mean(), deviation=deviation),
+    good_distances = GoodDistances(
+        densest=densest(pipeline), mean=logs.mean(), deviation=max(logs.std(), SMALLEST)
     )
-    return GoodOnly(backbone, pipeline, details)
+    details = details_of(backbone, rows).model_copy(update={"good": good_distances})
+    return FeatureModel(backbone, pipeline, details)
 
 
 def densest(pipeline: Pipeline) -> float:

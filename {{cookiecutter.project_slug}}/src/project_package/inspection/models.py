@@ -1,6 +1,6 @@
 """The candidates: logistic regression on statistics of an image, and a convolutional network.
 
-Parameters add or replace some: see `pretrained` and `good_only`.
+Parameters add or replace some: see `feature_models` and `good_only`.
 """
 
 from dataclasses import dataclass, replace
@@ -10,9 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from optuna import Trial
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from .. import checkpoints
 from ..bundle import Files, code_of
@@ -20,32 +17,14 @@ from ..columns import Columns
 from ..contract.training import Candidate, Fitted, Hyperparameters, Outcome, Report, ignore
 from ..onnx_runtime import GRAPH
 from ..thresholds import least_cost_threshold
-from . import good_only, pretrained
+from . import feature_models, good_only
 from .decide_and_explain import Details
-from .features import statistics
-from .graphs import export_pipeline
 from .params import Decide, InspectionParams
+from .pretrained import Backbone, trained_weights
 from .task import model_of
 
 LAYERS = "layers.txt"
 CALIBRATED = 200  # images by which the ranges of activations are measured
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A fitted logistic regression."""
-
-    pipeline: Pipeline
-    details: Details
-
-    def predict(self, rows: Columns) -> Columns:
-        """Return probability and decision."""
-        probabilities = self.pipeline.predict_proba(statistics(rows["image"]))[:, 1]
-        return self.details.decide(probabilities.astype(np.float32))
-
-    def files(self) -> Files:
-        """Return graph and details."""
-        return {GRAPH: export_pipeline(self.pipeline, "statistics"), **self.details.files()}
 
 
 @dataclass(frozen=True)
@@ -79,15 +58,6 @@ def quantise(trained: Trained, rows: Columns) -> Fitted:
     return Quantised(graph, {LAYERS: files[LAYERS]}, trained.details, model_of)
 
 
-def fit_baseline(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Baseline:
-    """Fit the simple baseline."""
-    model = LogisticRegression(**settings, max_iter=2_000, random_state=seed)
-    pipeline = make_pipeline(StandardScaler(), model)
-    pipeline.fit(statistics(rows["image"]), rows["is_defective"])
-    size = rows["image"].shape[1]
-    return Baseline(pipeline, Details(size=size, inputs="statistics"))
-
-
 def network_space(trial: Trial) -> Hyperparameters:
     """Suggest settings of the network."""
     return {
@@ -99,9 +69,8 @@ def network_space(trial: Trial) -> Hyperparameters:
 
 def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; checkpoints of the network are in a folder of the project."""
-    weights = pretrained.trained_weights
     if params.data.good_only:
-        return good_only.candidates(pretrained.Backbone(weights, good_only.SCALES))
+        return good_only.candidates(Backbone(trained_weights, good_only.SCALES))
 
     def fit_network(
         rows: Columns, settings: Hyperparameters, seed: int, report: Report = ignore
@@ -130,9 +99,9 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
 
     start = {"width": 8, "dropout": 0.3, "rate": 4e-3}
     return (
-        Candidate("statistics", {"C": 1.0}, fit_baseline),
+        feature_models.BASELINE,
         Candidate("cnn", start, fit_network, network_space, quantise),
-        *(pretrained.candidates(pretrained.Backbone(weights)) if params.network.backbone else ()),
+        *(feature_models.candidates(Backbone(trained_weights)) if params.network.backbone else ()),
     )
 
 

@@ -1,34 +1,17 @@
-"""Candidates that classify the features of a network trained on photos: see `backbone`."""
+"""A network trained on photos, its weights, and the features of images that it has read."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna import Trial
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
-from ..bundle import Files
-from ..columns import Columns
-from ..contract.training import Candidate, Hyperparameters
 from ..errors import UserError
-from ..onnx_runtime import GRAPH, OnnxModel
-from .decide_and_explain import Details
-from .graphs import join
+from ..onnx_runtime import OnnxModel
 
 Features = NDArray[np.float32]
 SCALES = (128, 224)
 """Pixels; the photos had 224. Both together find more than either, in solar cells and parts."""
-CALIBRATIONS = 5
-"""Parts of the images, each of which calibrates a machine that was fitted on the others."""
 
 
 class Backbone:
@@ -97,69 +80,3 @@ def trained_weights() -> Iterator[NDArray[np.float32]]:
             depthwise = "_depthwise_conv" in name
             axes = ((2, 3, 0, 1) if depthwise else (2, 3, 1, 0)) if value.ndim == 4 else (0,)
             yield value.permute(axes).numpy()
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """A classifier of features."""
-
-    backbone: Backbone
-    pipeline: Pipeline
-    details: Details
-
-    def predict(self, rows: Columns) -> Columns:
-        """Return probability and decision."""
-        probabilities = self.pipeline.predict_proba(self.backbone.features(rows["image"]))[:, 1]
-        return self.details.decide(probabilities.astype(np.float32))
-
-    def files(self) -> Files:
-        """Return one graph of both, and the details."""
-        graph = join(self.backbone.graph(self.details.size), self.pipeline)
-        return {GRAPH: graph, **self.details.files()}
-
-
-def candidates(backbone: Backbone) -> tuple[Candidate, ...]:
-    """Return a linear classifier, and one by a support vector machine with a radial kernel."""
-    return (
-        Candidate("pretrained_linear", {"C": 0.01}, partial(fit, backbone, linear), linear_space),
-        Candidate("pretrained_svm", {"C": 3.0}, partial(fit, backbone, machine), machine_space),
-    )
-
-
-def fit(
-    backbone: Backbone,
-    classifier: Callable[[Hyperparameters, Features, Columns], Any],
-    rows: Columns,
-    settings: Hyperparameters,
-    *_: object,
-) -> Pretrained:
-    """Fit a classifier of the features of images."""
-    features = backbone.features(rows["image"])
-    pipeline = make_pipeline(StandardScaler(), classifier(settings, features, rows))
-    pipeline.fit(features, rows["is_defective"])
-    size = rows["image"].shape[1]
-    details = Details(size=size, inputs="pixels", pixels=backbone.pixels)
-    return Pretrained(backbone, pipeline, details)
-
-
-def linear(settings: Hyperparameters, *_: object) -> LogisticRegression:
-    """Return a logistic regression."""
-    return LogisticRegression(**settings, max_iter=2_000)
-
-
-def machine(settings: Hyperparameters, features: Features, rows: Columns) -> CalibratedClassifierCV:
-    """Return a support vector machine, whose distances become probabilities (Platt 1999)."""
-    groups = rows["part"].astype(str)
-    folds = GroupKFold(min(CALIBRATIONS, len(np.unique(groups))))
-    parts = [*folds.split(features, groups=groups)]
-    return CalibratedClassifierCV(SVC(**settings), cv=parts, ensemble=False)
-
-
-def linear_space(trial: Trial) -> Hyperparameters:
-    """Suggest settings of the linear classifier."""
-    return {"C": trial.suggest_float("C", 1e-4, 1, log=True)}
-
-
-def machine_space(trial: Trial) -> Hyperparameters:
-    """Suggest settings of the support vector machine."""
-    return {"C": trial.suggest_float("C", 0.3, 30, log=True)}

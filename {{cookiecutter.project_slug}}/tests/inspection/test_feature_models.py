@@ -10,7 +10,7 @@ from optuna.trial import FixedTrial
 from project_package.binary_metrics import roc_auc
 from project_package.contract.training import Candidate
 from project_package.errors import UserError
-from project_package.inspection import pretrained
+from project_package.inspection import feature_models
 from project_package.inspection.models import candidates
 from project_package.inspection.params import InspectionParams, Network
 from project_package.inspection.pretrained import Backbone, trained_weights
@@ -23,7 +23,7 @@ ROWS = simulate(Simulated(parts=100, size=32, strength=80, seed=2))
 
 @pytest.fixture(scope="module")
 def classifiers(random_backbone: Backbone) -> tuple[Candidate, ...]:
-    return pretrained.candidates(random_backbone)
+    return feature_models.candidates(random_backbone)
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -62,7 +62,7 @@ def test_weights_of_the_package_describe_photos_better(random_backbone: Backbone
     new = simulate(Simulated(parts=200, size=32, strength=40, seed=3))
     scores = {}
     for name, weights in (("real", trained_weights), ("random", random_backbone.weights)):
-        candidate = pretrained.candidates(Backbone(weights, scales=(64,)))[0]
+        candidate = feature_models.candidates(Backbone(weights, scales=(64,)))[0]
         found = candidate.fit(rows, candidate.start, 7).predict(new)
         scores[name] = roc_auc(new["is_defective"], found["probability"])
     assert scores["real"] > max(0.95, scores["random"] + 0.05), scores

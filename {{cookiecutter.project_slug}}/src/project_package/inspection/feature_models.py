@@ -1,0 +1,120 @@
+"""Classifiers of features: statistics of an image, or those of a network trained on photos."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna import Trial
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from ..bundle import Files
+from ..columns import Columns
+from ..contract.training import Candidate, Hyperparameters
+from ..onnx_runtime import GRAPH
+from .decide_and_explain import Details
+from .features import statistics
+from .graphs import export_pipeline, join
+from .pretrained import Backbone, Features
+
+CALIBRATIONS = 5
+"""Parts of the images, each of which calibrates a machine that was fitted on the others."""
+
+
+@dataclass(frozen=True)
+class FeatureModel:
+    """A fitted classifier, or a Gaussian mixture of good images; of statistics without a network.
+
+    `details.good` says which of both.
+    """
+
+    backbone: Backbone | None
+    pipeline: Pipeline
+    details: Details
+
+    def predict(self, rows: Columns) -> Columns:
+        """Return probability and decision."""
+        features = features_of(self.backbone, rows["image"])
+        if self.details.good:
+            output = self.pipeline.score_samples(features)
+        else:
+            output = self.pipeline.predict_proba(features)[:, 1]
+        return self.details.decide(self.details.to_probability(output))
+
+    def files(self) -> Files:
+        """Return one graph, of the network too, and the details."""
+        if self.backbone is None:
+            graph = export_pipeline(self.pipeline, "statistics")
+        else:
+            output = "score_samples" if self.details.good else "probabilities"
+            graph = join(self.backbone.graph(self.details.size), self.pipeline, output)
+        return {GRAPH: graph, **self.details.files()}
+
+
+def features_of(backbone: Backbone | None, images: NDArray[np.uint8]) -> Features:
+    """Return the features of images, (rows, features)."""
+    return backbone.features(images) if backbone else statistics(images)
+
+
+def details_of(backbone: Backbone | None, rows: Columns) -> Details:
+    """Return the details of a model of features."""
+    size = rows["image"].shape[1]
+    if backbone is None:
+        return Details(size=size, inputs="statistics")
+    return Details(size=size, inputs="pixels", pixels=backbone.pixels)
+
+
+def fit(
+    backbone: Backbone | None,
+    classifier: Callable[[Hyperparameters, Features, Columns], Any],
+    rows: Columns,
+    settings: Hyperparameters,
+    *_: object,
+) -> FeatureModel:
+    """Fit a classifier of the features of images."""
+    features = features_of(backbone, rows["image"])
+    pipeline = make_pipeline(StandardScaler(), classifier(settings, features, rows))
+    pipeline.fit(features, rows["is_defective"])
+    return FeatureModel(backbone, pipeline, details_of(backbone, rows))
+
+
+def linear(settings: Hyperparameters, *_: object) -> LogisticRegression:
+    """Return a logistic regression."""
+    return LogisticRegression(**settings, max_iter=2_000)
+
+
+def machine(settings: Hyperparameters, features: Features, rows: Columns) -> CalibratedClassifierCV:
+    """Return a support vector machine, whose distances become probabilities (Platt 1999)."""
+    groups = rows["part"].astype(str)
+    folds = GroupKFold(min(CALIBRATIONS, len(np.unique(groups))))
+    parts = [*folds.split(features, groups=groups)]
+    return CalibratedClassifierCV(SVC(**settings), cv=parts, ensemble=False)
+
+
+def linear_space(trial: Trial) -> Hyperparameters:
+    """Suggest settings of the linear classifier."""
+    return {"C": trial.suggest_float("C", 1e-4, 1, log=True)}
+
+
+def machine_space(trial: Trial) -> Hyperparameters:
+    """Suggest settings of the support vector machine."""
+    return {"C": trial.suggest_float("C", 0.3, 30, log=True)}
+
+
+BASELINE = Candidate("statistics", {"C": 1.0}, partial(fit, None, linear))
+"""The simple baseline."""
+
+
+def candidates(backbone: Backbone) -> tuple[Candidate, ...]:
+    """Return a linear classifier, and one by a support vector machine with a radial kernel."""
+    return (
+        Candidate("pretrained_linear", {"C": 0.01}, partial(fit, backbone, linear), linear_space),
+        Candidate("pretrained_svm", {"C": 3.0}, partial(fit, backbone, machine), machine_space),
+    )
