@@ -38,10 +38,10 @@ BUDGETS = {
     # the lifecycle 1,500 and the event store 400. Rules of fields in tables, kept predictions,
     # models that are awaited and one assignment a line took more; then the limits and checks by
     # which a server withstands busy entities, large bodies, services that do not answer, full
-    # disks and wrong clocks, and erased entities stay erased. These limits hold what there is:
-    # lower them as the code shrinks.
-    "core with history": Budget(5_715, aim=4_500),
-    "core without history": Budget(4_595, aim=3_800),
+    # disks and wrong clocks, and erased entities stay erased; then the losses of epochs and the cost
+    # of thresholds in the report. These limits hold what there is: lower them as the code shrinks.
+    "core with history": Budget(5_750, aim=4_500),
+    "core without history": Budget(4_635, aim=3_800),
     "core: serving with history": Budget(1_700, aim=1_350),
     "core: serving without history": Budget(1_485, aim=1_200),
     "core: lifecycle": Budget(1_640, aim=1_400),
