@@ -38,8 +38,8 @@ BUDGETS = {
     # the lifecycle 1,500 and the event store 400. Rules of fields in tables, kept predictions,
     # models that are awaited and one assignment a line took more; then the limits and checks by
     # which a server withstands busy entities, large bodies, services that do not answer, full
-    # disks and wrong clocks, and erased entities stay erased; then the losses of epochs and the cost
-    # of thresholds in the report. These limits hold what there is: lower them as the code shrinks.
+    # disks and wrong clocks, and erased entities stay erased; then losses of epochs and costs of
+    # thresholds in the report. These limits hold what there is: lower them as the code shrinks.
     "core with history": Budget(5_750, aim=4_500),
     "core without history": Budget(4_635, aim=3_800),
     "core: serving with history": Budget(1_700, aim=1_350),
