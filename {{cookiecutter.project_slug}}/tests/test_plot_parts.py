@@ -9,8 +9,10 @@ from matplotlib.figure import Figure as Canvas
 from project_package.plot_parts import (
     CONTENDERS,
     draw_calibration,
+    draw_costs,
     draw_means,
     label_axes,
+    learning_curves,
 )
 
 LABELS = np.arange(1_000) % 4 == 0
@@ -44,3 +46,24 @@ def test_legend_is_above_the_axes(axes: Any) -> None:
     axes.figure.draw_without_rendering()
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("across", "up")
     assert axes.get_legend().get_window_extent().y0 > axes.get_window_extent().y1
+
+
+@pytest.mark.parametrize(("lowest", "side"), [(0.01, "left"), (0.9, "right")])
+def test_costs_name_the_lowest_flagged_score(axes: Any, lowest: float, side: str) -> None:
+    curve = (np.array([0.9, 0.01]), np.array([3.0, 2.0]))
+    draw_costs(axes, {"model": curve, "baseline": curve}, 5.0, np.array([0.95, lowest]))
+    assert lines(axes)["flag nothing"] == [5, 5]
+    (text,) = axes.texts
+    assert (text.get_text().strip(), text.get_ha()) == (f"flagged from {lowest:g}", side)
+
+
+def test_costs_have_no_mark_where_nothing_is_flagged(axes: Any) -> None:
+    curve = (np.array([0.9, 0.01]), np.array([3.0, 2.0]))
+    draw_costs(axes, {"model": curve, "baseline": curve}, 5.0, np.array([]))
+    assert not axes.texts
+
+
+def test_losses_are_drawn_over_their_epochs(axes: Any) -> None:
+    learning_curves({"training rows": [(3, 0.5), (4, 0.25)]}).draw(axes)
+    assert lines(axes) == {"training rows": [0.5, 0.25]}
+    assert axes.lines[0].get_xdata().tolist() == [3, 4]
