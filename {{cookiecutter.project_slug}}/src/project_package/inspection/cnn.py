@@ -25,6 +25,10 @@ Examples: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
 """Images, (rows, size, size, 1), and 1 for those with a defect."""
 
 
+FIRST = (3, 11)
+"""The first kernel, (down, across). Metal is brushed across: 5 x 5 had a lower ROC AUC by .01."""
+
+
 @dataclass(frozen=True)
 class Run:
     """How to train, where the checkpoint is kept, and what to call after each epoch."""
@@ -52,12 +56,14 @@ def convolve(pixels: keras.KerasTensor, width: int) -> keras.KerasTensor:
     x = layers.Rescaling(1 / 128, -1)(pixels)
     normalised = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False)(x)
     x = layers.Concatenate()([x, normalised])
-    for factor, kernel in ((1, 5), (2, 3), (4, 3)):
+    for factor, kernel in ((1, FIRST), (2, (3, 3)), (4, (3, 3))):
         x = layers.MaxPooling2D()(block(x, factor * width, kernel))
     return pool(block(x, 8 * width))
 
 
-def block(x: keras.KerasTensor, filters: int, kernel: int = 3) -> keras.KerasTensor:
+def block(
+    x: keras.KerasTensor, filters: int, kernel: tuple[int, int] = (3, 3)
+) -> keras.KerasTensor:
     """Return a convolution, normalised over the batch and rectified."""
     x = layers.Conv2D(filters, kernel, padding="same", use_bias=False)(x)
     return layers.ReLU()(layers.BatchNormalization()(x))
