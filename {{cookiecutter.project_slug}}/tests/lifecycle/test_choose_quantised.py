@@ -112,7 +112,7 @@ def test_model_that_loses_much_or_saves_nothing_is_refused(copy: Project, quanti
         (-LIMIT, 1.9, 0.9, True),
         (-LIMIT - 1e-9, 1.9, 0.9, False),
         (0.1, 2.0, 0.9, False),
-        (0.1, 1.9, 1.0, False),
+        (0.1, 1.9, 0.91, False),
     ],
 )
 def test_limit_of_the_loss_size_and_time_decide(

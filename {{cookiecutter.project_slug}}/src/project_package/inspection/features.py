@@ -41,7 +41,7 @@ class Usable(Frozen):
     contrast: float = Field(default=2, ge=0, description="standard deviation of the grey levels")
     sharpness: float = Field(default=0.5, ge=0, description="mean squared slope, in grey levels")
 
-    def below(self, rows: Columns) -> NDArray[np.str_]:
+    def below(self, rows: Columns) -> NDArray[np.object_]:
         """Return what is below its limit: "side", "contrast", "sharpness" or "", (rows,).
 
         Contrast and sharpness are those of the scaled image; a row without `side` has enough.
@@ -53,7 +53,7 @@ class Usable(Frozen):
             "sharpness": sharpness(images),
         }
         low = [values < getattr(self, name) for name, values in figures.items()]
-        return np.select(low, [*figures], default="")
+        return np.select(low, [*figures], default="").astype(object)
 
 
 def sharpness(images: NDArray[np.uint8]) -> NDArray[np.float64]:

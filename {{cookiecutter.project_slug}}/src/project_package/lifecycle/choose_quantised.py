@@ -13,6 +13,10 @@ from ..contract.training import Outcome
 from . import gate
 from .project import Project
 
+FASTER = 0.9
+"""Share of the time that a faster model takes at most. Equal models differ by up to 7 % from run to
+run, and a choice by chance would make different bundles of the same data."""
+
 
 def choose(project: Project, full: tuple[Bundle, Outcome], small: tuple[Bundle, Outcome]) -> Bundle:
     """Return the quantised bundle if the gate allows it, or else the full one; print why.
@@ -47,7 +51,8 @@ def decide_quantisation(
     """
     promote = project.params.promote
     limit = promote.max_quantisation_loss
-    taken = gain.low >= -limit and sizes[1] < sizes[0] and times[1] < times[0]
+    faster = times[1] <= FASTER * times[0]
+    taken = gain.low >= -limit and sizes[1] < sizes[0] and faster
     rival = "the network before quantisation"
     score = gate.describe_gain(project.training.goal, gain, rival, limit, promote)
     reason = (
