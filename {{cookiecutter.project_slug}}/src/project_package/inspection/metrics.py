@@ -57,11 +57,14 @@ def rejected(rows: Columns, predictions: Columns, weights: Weights | None = None
 
 
 def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
-    """Return the metrics, the one that decides first; `ceiling`: the rows have a visibility.
+    """Return the metrics, the one that decides first; `ceiling`: the rows have a visibility."""
+    of_decisions = good_only_metrics if params.data.good_only else cost_metrics
+    return *ranking_metrics(ceiling), *of_decisions(params.decide)
 
-    A model that learned from good images alone says how unusual an image is, and weighs no costs.
-    """
-    ranking = (
+
+def ranking_metrics(ceiling: bool) -> tuple[Metric, ...]:
+    """Return the metrics of the order of probabilities."""
+    return (
         Metric(
             "roc_auc",
             "ROC AUC",
@@ -85,22 +88,22 @@ def metrics(params: InspectionParams, ceiling: bool) -> tuple[Metric, ...]:
             for percent in (1, 5)
         ),
     )
-    if params.data.good_only:
-        share = f"{params.decide.rejected:.1%}"
-        good_rejected = Metric(
-            "rejected",
-            "Good rejected",
-            rejected,
-            higher_is_better=False,
-            meaning=f"Share of the good images that the decision rejects; the target is {share}.",
-        )
-        return *ranking, good_rejected
+
+
+def good_only_metrics(decide: Decide) -> tuple[Metric, ...]:
+    """Return the metric of decisions that weigh no costs, since no defect was learned."""
+    share = f"{decide.rejected:.1%}"
+    meaning = f"Share of the good images that the decision rejects; the target is {share}."
+    return (Metric("rejected", "Good rejected", rejected, higher_is_better=False, meaning=meaning),)
+
+
+def cost_metrics(decide: Decide) -> tuple[Metric, ...]:
+    """Return the metrics of decisions by costs, and of the probabilities that they need."""
     return (
-        *ranking,
         Metric(
             "cost",
             "Mean cost",
-            partial(cost, params.decide),
+            partial(cost, decide),
             higher_is_better=False,
             meaning="What a decision costs on average, by the costs under [decide].",
         ),

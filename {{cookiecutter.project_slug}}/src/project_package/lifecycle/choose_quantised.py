@@ -28,12 +28,11 @@ def choose(project: Project, full: tuple[Bundle, Outcome], small: tuple[Bundle, 
     after, new = small
     contenders = (new.predictions, old.predictions)
     gain = gate.paired_bootstrap(project.training, old.rows, contenders, project.params.promote)
-    row = take(old.rows, np.arange(1))
     decision = decide_quantisation(
         project,
         gain,
         (before.megabytes, after.megabytes),
-        milliseconds(project, (before, after), row),
+        milliseconds(project, (before, after), take(old.rows, np.arange(1))),
     )
     project.console.print(decision.reason)
     # 2. Record the finding, and how the exported graph compares with the network: a quantised graph
@@ -51,8 +50,7 @@ def decide_quantisation(
     """
     promote = project.params.promote
     limit = promote.max_quantisation_loss
-    faster = times[1] <= FASTER * times[0]
-    taken = gain.low >= -limit and sizes[1] < sizes[0] and faster
+    taken = gain.low >= -limit and sizes[1] < sizes[0] and times[1] <= FASTER * times[0]
     rival = "the network before quantisation"
     score = gate.describe_gain(project.training.goal, gain, rival, limit, promote)
     reason = (
