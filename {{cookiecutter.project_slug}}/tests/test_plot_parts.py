@@ -10,9 +10,9 @@ from project_package.plot_parts import (
     CONTENDERS,
     draw_calibration,
     draw_costs,
+    draw_losses,
     draw_means,
     label_axes,
-    learning_curves,
 )
 
 LABELS = np.arange(1_000) % 4 == 0
@@ -64,6 +64,6 @@ def test_costs_have_no_mark_where_nothing_is_flagged(axes: Any) -> None:
 
 
 def test_losses_are_drawn_over_their_epochs(axes: Any) -> None:
-    learning_curves({"training rows": [(3, 0.5), (4, 0.25)]}).draw(axes)
+    draw_losses(axes, {"training rows": [(3, 0.5), (4, 0.25)]})
     assert lines(axes) == {"training rows": [0.5, 0.25]}
     assert axes.lines[0].get_xdata().tolist() == [3, 4]

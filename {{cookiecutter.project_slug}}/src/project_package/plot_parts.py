@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 
-from .contract.training import Figure
-
 Values: TypeAlias = NDArray[Any]
 
 CONTENDERS: Mapping[str, str] = {
@@ -99,16 +97,11 @@ def draw_costs(
     axes.xaxis.set_major_formatter("{x:g}")
 
 
-def learning_curves(losses: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
-    """Return the figure of epoch and loss, by rows."""
-
-    def draw(axes: Any) -> None:
-        for rows, points in losses.items():
-            axes.plot(*np.transpose(points), label=rows)
-        label_axes(axes, "epoch", "loss")
-
-    caption = "The loss after each epoch of the final fit."
-    return Figure("learning_curves", "How the network learned", caption, draw)
+def draw_losses(axes: Any, losses: Mapping[str, Sequence[tuple[int, float]]]) -> None:
+    """Draw the loss of each epoch, (epoch, loss) by the rows that have it."""
+    for rows, points in losses.items():
+        axes.plot(*np.transpose(points), label=rows)
+    label_axes(axes, "epoch", "loss")
 
 
 def draw_interval(axes: Any, x: Values, low: Values, high: Values) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 
 from project_package.columns import Columns
 from project_package.inspection.decide_and_explain import Details, InspectionModel
-from project_package.inspection.features import Usable
 from project_package.inspection.images import to_base64
 from project_package.inspection.schemas import InspectionRequest, request_type
 from project_package.inspection.task import monitored, to_responses, to_rows
+from project_package.inspection.usable import Usable
 
 DARK = np.full((64, 64), 120, np.uint8)
 SPOT = DARK.copy()

@@ -78,8 +78,7 @@ class Task:
     monitored: Callable[[Columns, Columns], Columns]
     """Select the numbers and categories of rows and predictions that are worth watching."""
     unseen: Callable[[Columns, Columns], Mapping[str, int]] = lambda *_: {}
-    """Count values of rows that training never saw, by column, for the metrics; the predictions of
-    the rows may tell."""
+    """Count what training never saw, by column, for the metrics (rows, predictions)."""
     entity: str = ""
     """The column of rows that says whom an answer is about; empty when there is none."""
     id: str = ""

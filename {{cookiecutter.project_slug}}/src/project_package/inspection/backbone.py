@@ -19,8 +19,6 @@ STAGES = (  # blocks, size of the kernel, stride of the first block, expansion, 
 )
 DESCRIBING = 3
 """Stages whose features are used, the last ones: they had the highest ROC AUC on solar cells."""
-
-
 HALF_TURN = ((), (1, 2))
 """Flips of an image: itself and its half turn had the ROC AUC of all four."""
 

@@ -11,7 +11,7 @@ from ..columns import Columns
 from ..contract.task import Model
 from ..explain import log_odds
 from ..frozen import Frozen
-from .features import Usable
+from .usable import Usable
 
 DETAILS = "model.json"
 REGIONS = 8  # on a side of the map

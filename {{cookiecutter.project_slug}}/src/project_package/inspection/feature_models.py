@@ -24,8 +24,7 @@ from .features import statistics
 from .graphs import export_pipeline, join
 from .pretrained import Backbone, Features
 
-CALIBRATIONS = 5
-"""Parts of the images, each of which calibrates a machine that was fitted on the others."""
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -73,16 +72,23 @@ def details_of(backbone: Backbone | None, rows: Columns) -> Details:
 
 def fit(
     backbone: Backbone | None,
-    classifier: Callable[[Hyperparameters, Features, Columns], Any],
+    classifier: Callable[[Hyperparameters, Columns], Any],
     rows: Columns,
     settings: Hyperparameters,
     *_: object,
 ) -> FeatureModel:
     """Fit a classifier of the features of images."""
     features = features_of(backbone, rows["image"])
-    pipeline = make_pipeline(StandardScaler(), classifier(settings, features, rows))
+    pipeline = make_pipeline(StandardScaler(), classifier(settings, rows))
     pipeline.fit(features, rows["is_defective"])
     return FeatureModel(backbone, pipeline, details_of(backbone, rows))
+
+
+def folds_by_part(part: NDArray[Any]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return rows to fit on and rows to measure, for each fold; those of a part stay together."""
+    parts = np.unique(part.astype(str), return_inverse=True)[1]
+    folds = GroupKFold(min(FOLDS, parts.max() + 1))
+    return [*folds.split(parts, groups=parts)]
 
 
 def linear(settings: Hyperparameters, *_: object) -> LogisticRegression:
@@ -90,12 +96,10 @@ def linear(settings: Hyperparameters, *_: object) -> LogisticRegression:
     return LogisticRegression(**settings, max_iter=2_000)
 
 
-def machine(settings: Hyperparameters, features: Features, rows: Columns) -> CalibratedClassifierCV:
+def machine(settings: Hyperparameters, rows: Columns) -> CalibratedClassifierCV:
     """Return a support vector machine, whose distances become probabilities (Platt 1999)."""
-    groups = rows["part"].astype(str)
-    folds = GroupKFold(min(CALIBRATIONS, len(np.unique(groups))))
-    parts = [*folds.split(features, groups=groups)]
-    return CalibratedClassifierCV(SVC(**settings), cv=parts, ensemble=False)
+    folds = folds_by_part(rows["part"])
+    return CalibratedClassifierCV(SVC(**settings), cv=folds, ensemble=False)
 
 
 def linear_space(trial: Trial) -> Hyperparameters:

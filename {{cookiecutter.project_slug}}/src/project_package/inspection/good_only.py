@@ -1,7 +1,7 @@
 """Candidates that learn from good images alone: the less usual an image, the likelier a defect.
 
-The features of good images get a normal distribution, and the Mahalanobis distance of an image to
-its mean says how unusual it is (Rippel, Mertens and Merhof 2021).
+A normal distribution is fitted to the features of good images; the Mahalanobis distance of an image
+to its mean says how unusual it is (Rippel, Mertens and Merhof 2021).
 """
 
 from functools import partial
@@ -9,18 +9,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters
 from .decide_and_explain import SMALLEST, GoodDistances
-from .feature_models import FeatureModel, details_of, features_of
+from .feature_models import FeatureModel, details_of, features_of, folds_by_part
 from .pretrained import Backbone
 
-FOLDS = 5
-"""Parts of the images, each of which is measured by a distribution of the others."""
 SCALES = (128,)  # as good as two, with fewer features
 RIDGE = 0.1  # added to the variances, which are 1; ROC AUC differs by .002 from .01 to 1
 
@@ -39,7 +36,6 @@ def fit(
     """Fit on the good images; measure how unusual those are that were left out of a fit."""
     good = ~rows["is_defective"]
     features = features_of(backbone, rows["image"][good])
-    parts = rows["part"][good].astype(str)
 
     def distribution(chosen: NDArray[np.int64]) -> Pipeline:
         mixture = GaussianMixture(reg_covar=RIDGE, random_state=seed)
@@ -47,8 +43,7 @@ def fit(
         return pipeline
 
     distances = np.empty(len(features))
-    folds = GroupKFold(min(FOLDS, len(np.unique(parts))))
-    for others, left_out in folds.split(features, groups=parts):
+    for others, left_out in folds_by_part(rows["part"][good]):
         fitted = distribution(others)
         distances[left_out] = densest(fitted) - fitted.score_samples(features[left_out])
     pipeline = distribution(np.arange(len(features)))

@@ -12,16 +12,6 @@ from PIL import Image, ImageOps
 
 Pixels = NDArray[np.uint8]
 """Grey levels, (height, width)."""
-
-
-class Scaled(NamedTuple):
-    """A scaled image."""
-
-    pixels: Pixels
-    side: int
-    """The shorter side before, in pixels."""
-
-
 FORMATS = ("PNG", "JPEG")
 MAX_BYTES = 8 * 2**20  # of a file
 MAX_PIXELS = 16_000_000  # a small file can hold many more, and would fill the memory
@@ -30,6 +20,14 @@ DATA_URL = re.compile(r"data:[^,;]*(;[^,;]*)*;base64,", re.IGNORECASE)
 DATA_URL_HEAD = 100  # characters that are searched for it
 DAMAGES = (OSError, SyntaxError, EOFError, ValueError, struct.error)
 """What Pillow raises for files that are damaged, or none of its formats."""
+
+
+class Scaled(NamedTuple):
+    """A scaled image."""
+
+    pixels: Pixels
+    side: int
+    """The shorter side before, in pixels."""
 
 
 def decode(content: bytes) -> Pixels:

@@ -6,8 +6,8 @@ from pydantic import Field, model_validator
 
 from ..frozen import Frozen
 from ..params import Params, Promote
-from .features import Usable
 from .simulator import Simulated
+from .usable import Usable
 
 SIMULATOR = "simulator"
 

@@ -21,6 +21,7 @@ from ..columns import Columns, concatenate, length, take
 from ..frozen import Frozen
 from .images import Pixels
 from .sources import GOOD
+from .usable import contrast
 
 Grey = NDArray[np.float64]
 
@@ -97,8 +98,7 @@ def add_defects(good: Columns, sizes: Simulated) -> Columns:
     kinds = random.choice([*KINDS], len(chosen)).astype(object)
     defects = np.stack([draw_defect(random, kind, sizes.strength, SIDE) for kind in kinds])
     enlarged = zoom(defects, (1, sizes.size / SIDE, sizes.size / SIDE), order=1)
-    contrast = copied["image"].std((1, 2), dtype=np.float32, keepdims=True)
-    added = enlarged * contrast / np.hypot(TEXTURE, NOISE)
+    added = enlarged * contrast(copied["image"])[:, None, None] / np.hypot(TEXTURE, NOISE)
     drawn = {
         "image": np.clip(copied["image"] + added, 0, 255).astype(np.uint8),
         "name": copied["name"] + " with a " + kinds,

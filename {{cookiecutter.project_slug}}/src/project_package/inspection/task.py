@@ -12,8 +12,9 @@ from ..columns import Columns
 from ..contract.task import Task
 from ..onnx_runtime import GRAPH, OnnxModel
 from .decide_and_explain import DETAILS, REGIONS, Details, InspectionModel
-from .features import sharpness, statistics
+from .features import statistics
 from .schemas import InspectionRequest, InspectionResponse, request_type
+from .usable import contrast, sharpness
 
 
 def load(bundle: Bundle) -> InspectionModel:
@@ -87,11 +88,11 @@ def probabilities(predictions: Columns) -> NDArray[np.float32]:
 
 def monitored(rows: Columns, predictions: Columns) -> Columns:
     """Select brightness, contrast and sharpness of the images, and the probability."""
-    images = rows["image"].astype(np.float32)
+    images = rows["image"]
     return {
         "brightness": images.mean((1, 2)),
-        "contrast": images.std((1, 2)),
-        "sharpness": sharpness(rows["image"]),
+        "contrast": contrast(images),
+        "sharpness": sharpness(images),
         "probability": probabilities(predictions),
     }
 

@@ -3,12 +3,15 @@
 The predictions are kept in the run, for `promote`.
 """
 
+from functools import partial
+
 import mlflow
 
 from ..bundle import PARAMS
+from ..contract.training import Figure
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
-from ..plot_parts import learning_curves
+from ..plot_parts import draw_losses
 from .predicted_test_rows import PredictedVersion, predict_version
 from .project import Project
 from .registry import EVALUATION, Version
@@ -61,7 +64,9 @@ def describe(
     about = training.about(type(project.params).model_validate_json(bundle.files[PARAMS]))
     figures = training.figures(rows, predictions)
     if losses := read_losses(project.registry.client, predicted.version.run):
-        figures += (learning_curves(losses),)
+        caption = "The loss after each epoch of the final fit."
+        draw = partial(draw_losses, losses=losses)
+        figures += (Figure("learning_curves", "How the network learned", caption, draw),)
     return Document(
         about=about,
         manifest=bundle.manifest,
