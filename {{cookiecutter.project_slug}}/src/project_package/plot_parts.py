@@ -101,6 +101,7 @@ def draw_losses(axes: Any, losses: Mapping[str, Sequence[tuple[int, float]]]) ->
     """Draw the loss of each epoch, (epoch, loss) by the rows that have it."""
     for rows, points in losses.items():
         axes.plot(*np.transpose(points), label=rows)
+    axes.locator_params(axis="x", integer=True)
     label_axes(axes, "epoch", "loss")
 
 

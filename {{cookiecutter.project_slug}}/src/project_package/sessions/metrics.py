@@ -135,7 +135,7 @@ METRICS = (
     mean_of(new_hits, "new_hits", "New items bought", "Share of the new items that are bought."),
     Metric(
         "coverage",
-        "Items recommended",
+        "Different items",
         coverage,
         meaning="How many different items are recommended to someone in a week.",
     ),
