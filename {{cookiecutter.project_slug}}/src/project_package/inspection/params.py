@@ -37,7 +37,7 @@ class Split(Frozen):
 class Network(Frozen):
     """How the convolutional network is trained, and the network whose features are tried too."""
 
-    epochs: int = Field(default=40, ge=1)
+    epochs: int = Field(default=36, ge=1)
     held_out: float = Field(
         default=0, ge=0, le=0.5, description="share of the parts that score each epoch"
     )
