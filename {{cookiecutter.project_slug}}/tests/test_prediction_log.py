@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from project_package.errors import Unavailable, UserError
-from project_package.prediction_log import PredictionLog, open_log
+from project_package.prediction_log import LABELS, PREDICTIONS, PredictionLog, open_log
 from project_package.settings import Settings
 
 KEY = b"k" * 32
@@ -22,7 +22,14 @@ KEY = b"k" * 32
 
 def row(log: PredictionLog, customer: str = "ann", days: float = 0) -> dict[str, Any]:
     """Return a prediction about a customer, made so many days ago."""
-    texts = {"version": "3", "role": "champion", "event": "", "monitored": "{}", "answer": "{}"}
+    texts = {
+        "version": "3",
+        "role": "champion",
+        "prediction": "",
+        "event": "",
+        "monitored": "{}",
+        "answer": "{}",
+    }
     time = datetime.now(UTC) - timedelta(days=days)
     return {**texts, "time": time, "entity": log.hash(customer)}
 
@@ -123,3 +130,22 @@ def test_processes_that_start_at_once_share_the_key(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir() if "key" in path.name) == [
         "predictions.key"
     ]
+
+
+def test_erases_the_labels_of_an_entity(log: PredictionLog) -> None:
+    named = [{**row(log), "prediction": "p"}, {**row(log), "event": "e"}, row(log, "bob")]
+    log.insert([named])
+    label = {"time": datetime.now(UTC), "label": "{}", "prediction": "", "event": ""}
+    log.insert_labels([label | {"prediction": "p"}, label | {"event": "e"}, label])
+    log.erase("ann")
+    log.erase("bob")
+    (left,) = next(log.read(LABELS, datetime.min, datetime.max))
+    assert (left.prediction, left.event) == ("", "")
+
+
+def test_reads_what_was_logged_in_a_time(log: PredictionLog) -> None:
+    log.insert([[{**row(log, days=days), "version": f"{days}"} for days in (3, 2, 1, 0)]])
+    now = datetime.now(UTC)
+    found = log.read(PREDICTIONS, now - timedelta(days=2.5), now - timedelta(days=0.5))
+    assert [one.version for part in found for one in part] == ["2", "1"]
+    log.erase("ann")

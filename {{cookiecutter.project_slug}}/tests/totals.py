@@ -74,10 +74,11 @@ HISTORY = History(
     features=add_totals,
     request_is_event=True,
     label=Label,
+    outcome=("bad",),
 )
 TOTALS = HistoryTask(
     **vars(TIMES)
-    | {"name": "totals", "request": TotalRequest, "to_rows": HISTORY.to_rows, "id": "payment"},
+    | {"name": "totals", "request": TotalRequest, "to_rows": HISTORY.to_rows, "id": HISTORY.key},
     history=HISTORY,
 )
 

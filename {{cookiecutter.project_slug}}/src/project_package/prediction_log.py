@@ -1,4 +1,4 @@
-"""The prediction log: a table with one row per prediction, in SQLite or PostgreSQL.
+"""The prediction log, in SQLite or PostgreSQL: a table with one row per prediction, one of labels.
 
 Ids of events and entities are keyed hashes: with the key, a known id can be looked up, but no id
 can be recovered.
@@ -13,34 +13,48 @@ from secrets import token_bytes, token_hex
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from .columns import Columns
 from .errors import Unavailable, UserError
 from .settings import Settings
 
 SQLITE = "sqlite:///"
 HASH_BYTES = 8
+READ_ROWS = 5_000
 KEY_BYTES = 32
 CONNECT = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}  # of PostgreSQL: s, ms
+METADATA = sa.MetaData()
 KEEP_ALIVE = {"keepalives_idle": 5, "keepalives_interval": 5, "tcp_user_timeout": 10_000}
 """How PostgreSQL's client notices a host that vanished: after 10 s (s, s, ms)."""
 PREDICTIONS = sa.Table(
     "predictions",
-    sa.MetaData(),
+    METADATA,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("time", sa.DateTime(timezone=True), nullable=False, index=True),  # UTC
     sa.Column("version", sa.String, nullable=False),
     sa.Column("role", sa.String, nullable=False),  # champion, challenger or shadow
+    sa.Column("prediction", sa.String, nullable=False),  # the id that the answer has
     sa.Column("event", sa.String, nullable=False),  # keyed hashes; empty where there is none
     sa.Column("entity", sa.String, nullable=False),
     sa.Column("monitored", sa.JSON, nullable=False),  # both are JSON text: see json_serializer
     sa.Column("answer", sa.JSON, nullable=False),
 )
+LABELS = sa.Table(
+    "labels",
+    METADATA,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("time", sa.DateTime(timezone=True), nullable=False, index=True),  # UTC, of arrival
+    sa.Column("prediction", sa.String, nullable=False),  # of one of the two, the other is empty
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("label", sa.JSON, nullable=False),
+)
 
 
 class PredictionLog:
-    """The table. Methods connect when they are called; they raise Unavailable when they cannot."""
+    """The tables. Methods connect when they are called; they raise Unavailable if they cannot."""
 
     def __init__(self, url: str | sa.URL, key: bytes, retention_days: float) -> None:
         """Take the address, which is opened later; raise UserError if it or its driver is wrong."""
@@ -48,8 +62,8 @@ class PredictionLog:
         self._key = key
         self._retention = timedelta(days=retention_days)
 
-    def create_table(self) -> None:
-        """Create the table if there is none; connects to the database."""
+    def create_tables(self) -> None:
+        """Create the tables if there are none; connects to the database."""
         with self._transaction():
             pass
 
@@ -59,12 +73,33 @@ class PredictionLog:
             for rows in batches:
                 connection.execute(PREDICTIONS.insert(), rows)
 
+    def insert_labels(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert labels in one transaction; of several labels of a prediction, the last counts."""
+        with self._transaction() as connection:
+            connection.execute(LABELS.insert(), rows)
+
+    def read(
+        self, table: sa.Table, since: datetime, until: datetime
+    ) -> Iterator[Sequence[sa.Row[Any]]]:
+        """Yield rows of a table in the order in which they came, some thousands at a time."""
+        time = table.c.time
+        query = sa.select(table).where(time >= since, time < until).order_by(table.c.id)
+        with self._transaction() as connection:
+            found = connection.execution_options(yield_per=READ_ROWS).execute(query)
+            yield from found.partitions()
+
     def erase(self, entity_id: str) -> int:
-        """Delete the predictions about an entity, in SQLite also their bytes; return how many."""
+        """Delete the predictions about an entity and their labels; return how many predictions.
+
+        In SQLite, no bytes of them remain.
+        """
         with self._transaction() as connection:
             if self._engine.dialect.name == "postgresql":  # there is no index: it may take minutes
                 connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             about = PREDICTIONS.c.entity == self.hash(entity_id)
+            for name in ("prediction", "event"):
+                ids = sa.select(PREDICTIONS.c[name]).where(about, PREDICTIONS.c[name] != "")
+                connection.execute(LABELS.delete().where(LABELS.c[name].in_(ids)))
             erased = connection.execute(PREDICTIONS.delete().where(about)).rowcount
         if self._engine.dialect.name == "sqlite":  # whose journal still has the old pages
             with self._transaction() as connection:
@@ -74,12 +109,15 @@ class PredictionLog:
         return erased
 
     def delete_old(self, limit: int = 10_000) -> int:
-        """Delete up to `limit` predictions that are older than the retention; return how many."""
+        """Delete what is older than the retention, up to `limit` of a table; return how many."""
         before = datetime.now(UTC) - self._retention
-        old = sa.select(PREDICTIONS.c.id).where(PREDICTIONS.c.time < before).limit(limit)
-        deletion = PREDICTIONS.delete().where(PREDICTIONS.c.id.in_(old))
+        deleted = 0
         with self._transaction() as connection:
-            return connection.execute(deletion).rowcount
+            for table in (PREDICTIONS, LABELS):
+                old = sa.select(table.c.id).where(table.c.time < before).limit(limit)
+                deletion = table.delete().where(table.c.id.in_(old))
+                deleted += connection.execute(deletion).rowcount
+        return deleted
 
     def hash(self, identifier: object) -> str:
         """Return the keyed hash of an identifier; empty for an empty one."""
@@ -91,20 +129,35 @@ class PredictionLog:
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
-        """Run a transaction, in which the table exists."""
+        """Run a transaction, in which the tables exist."""
         try:
             with self._engine.begin() as connection:
                 if self._engine.dialect.name == "sqlite":
                     connection.exec_driver_sql("PRAGMA journal_mode = WAL")
                     connection.exec_driver_sql("PRAGMA secure_delete = ON")
-                if not sa.inspect(connection).has_table(PREDICTIONS.name):
-                    connection.execute(CreateTable(PREDICTIONS, if_not_exists=True))
-                    for index in PREDICTIONS.indexes:
-                        connection.execute(CreateIndex(index, if_not_exists=True))
+                existing = sa.inspect(connection).get_table_names()
+                for table in METADATA.sorted_tables:
+                    if table.name not in existing:
+                        connection.execute(CreateTable(table, if_not_exists=True))
+                        for index in table.indexes:
+                            connection.execute(CreateIndex(index, if_not_exists=True))
                 yield connection
         except SQLAlchemyError as error:  # its own text would quote the rows
             reason = str(getattr(error, "orig", type(error).__name__)).partition("\n")[0]
             raise Unavailable(f"The prediction log cannot be used: {reason}") from None
+
+
+def instance_keys(rows: Columns, names: Sequence[str]) -> list[str]:
+    """Return the values of the columns that together identify an instance as one text, (rows,)."""
+    values = zip(*(rows[name].tolist() for name in names), strict=True)
+    return [" ".join(map(str, row)) for row in values]
+
+
+def to_json_rows(columns: Columns) -> list[str]:
+    """Return each row as a JSON object; numbers that are not finite become null."""
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    objects = (dict(zip(columns, row, strict=True)) for row in rows)
+    return [to_json(item, inf_nan_mode="null").decode() for item in objects]
 
 
 def keyed_hash(identifier: object, key: bytes) -> str:
@@ -148,7 +201,7 @@ def open_log(settings: Settings, root: Path) -> PredictionLog | None:
     address = sa.URL.create("sqlite", database=str(path)) if is_file else url
     opened = PredictionLog(address, key, settings.log_days)
     if is_file:  # a server may start before its database server
-        opened.create_table()
+        opened.create_tables()
     return opened
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,11 @@ def test_an_answer_keeps_the_version_that_gave_it(totals: Published) -> None:
         both = ask(client, {"payment": "a", "x": 1}, {"payment": "b", "x": 2}).json()
     assert [one["y"] for one in both["predictions"]] == [1, 6]
     assert both["versions"] == ["1", "2"]
+
+
+def test_an_answer_that_is_repeated_has_the_same_id(client: TestClient) -> None:
+    ids = [ask(client, {"payment": "a", "x": 1}).json()["prediction_ids"] for _ in range(2)]
+    assert ids[0] == ids[1]
 
 
 def test_an_event_that_was_stored_before_is_answered(client: TestClient) -> None:
@@ -167,9 +173,9 @@ def test_an_event_that_another_process_answers_is_a_conflict(totals: Published) 
     with TestClient(totals.app()) as client:
         conflict = ask(client, {"payment": "a", "x": 1})
         assert (conflict.status_code, conflict.headers["retry-after"]) == (409, "1")
-        store.answer = '5 {"y":9.0}'
+        store.answer = 'a-0 5 {"y":9.0}'
         found = ask(client, {"payment": "a", "x": 1}).json()
-    assert found == {"model_version": "5", "predictions": [{"y": 9}]}
+    assert found == {"model_version": "5", "predictions": [{"y": 9}], "prediction_ids": ["a-0"]}
 
 
 def test_events_and_labels_are_counted(client: TestClient) -> None:
@@ -178,6 +184,16 @@ def test_events_and_labels_are_counted(client: TestClient) -> None:
     labels = [{"payment": name, "bad": True} for name in "azb"]
     answer = client.post("/v1/labels", json={"labels": labels})
     assert answer.json() == {"set": 2, "unknown": [1]}
+
+
+def test_outcomes_are_labels_in_the_prediction_log_too(totals: Published) -> None:
+    with TestClient(totals.app(log_url="")) as client:
+        ask(client, {"payment": "a", "x": 1})
+        labels = [{"payment": "a", "bad": True}]
+        client.post("/v1/labels", json={"labels": labels})
+    with closing(sqlite3.connect(totals.root / "predictions.db")) as database:
+        joined = "SELECT label FROM labels JOIN predictions USING (event)"
+        assert database.execute(joined).fetchall() == [('{"bad":1.0}',)]
 
 
 def test_there_are_no_labels_without_a_label_schema(totals: Published) -> None:

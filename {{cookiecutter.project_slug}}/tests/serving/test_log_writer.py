@@ -21,6 +21,7 @@ from project_package.serving.prometheus import Metrics
 
 KEY = b"k" * 32
 ROWS = "SELECT version, role, event, entity, monitored, answer FROM predictions ORDER BY id"
+IDS = "SELECT prediction FROM predictions ORDER BY id"
 TABLE = "SELECT to_regclass('predictions') IS NOT NULL"
 
 
@@ -28,9 +29,10 @@ def answered(*customers: str, x: float = 0.5, entity: str = "customer") -> Any:
     """Return what version 3 answered to these customers: a score that is x."""
     events = np.array([f"event-{number}" for number in range(len(customers))], object)
     return SimpleNamespace(
-        served=SimpleNamespace(version="3", task=SimpleNamespace(id="event", entity=entity)),
+        served=SimpleNamespace(version="3", task=SimpleNamespace(id=("event",), entity=entity)),
         rows={"event": events, "customer": np.array(customers, object)},
         predictions={},
+        ids=[f"p-{number}" for number in range(len(customers))],
         monitored={"x": np.full(len(customers), x), "kind": np.full(len(customers), "é")},
         responses=[json.dumps({"score": x})] * len(customers),
     )
@@ -68,6 +70,7 @@ def test_each_prediction_is_a_row(log: LogWriter, file: Path) -> None:
     monitored = [json.loads(row[4]) for row in rows]
     assert monitored == [{"x": 0.5, "kind": "é"}] * 2 + [{"x": None, "kind": "é"}]
     assert json.loads(rows[0][5]) == {"score": 0.5}
+    assert [row[0] for row in run(file, IDS)] == ["p-0", "p-1", "p-0"]
 
 
 def test_answers_that_do_not_fit_are_dropped_alone(log: LogWriter, file: Path) -> None:

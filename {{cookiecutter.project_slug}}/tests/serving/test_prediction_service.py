@@ -88,7 +88,8 @@ def test_the_champion_answers_for_a_challenger_that_fails(times: Published, fail
     times.publish(6, CHALLENGER, **{failure: 5})
     with TestClient(times.app(serve_canary=1)) as client:
         assert ask(client, {"x": 1}).json()["model_version"] == "6"
-        assert ask(client, {"x": 9}).json() == {"model_version": "1", "predictions": [{"y": 9}]}
+        body = ask(client, {"x": 9}).json()
+        assert (body["model_version"], body["predictions"]) == ("1", [{"y": 9}])
         assert client.get("/readyz").json()["degraded"] == ["challenger"]
         assert ask(client, {"x": 1}).json()["model_version"] == "1"
 

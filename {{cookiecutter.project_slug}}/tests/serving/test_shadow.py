@@ -91,7 +91,8 @@ def client(times: Published) -> Iterator[TestClient]:
 def test_clients_get_the_answers_of_the_champion(times: Published, client: TestClient) -> None:
     for x in (1, 2):
         answer = client.post("/v1/predict", json={"instances": [{"x": x}]})
-        assert answer.json() == {"model_version": "1", "predictions": [{"y": x}]}
+        body = answer.json()
+        assert (body["model_version"], body["predictions"]) == ("1", [{"y": x}])
 
     def logged() -> list[Any]:
         query = "SELECT role, version, answer FROM predictions ORDER BY role, answer"
@@ -102,6 +103,9 @@ def test_clients_get_the_answers_of_the_champion(times: Published, client: TestC
     assert logged() == [
         *(("champion", "1", 1), ("champion", "1", 2), ("shadow", "6", 12), ("shadow", "6", 6))
     ]
+    with sqlite3.connect(times.root / "predictions.db") as file:  # a label is one of both
+        ids = file.execute("SELECT count(DISTINCT prediction) FROM predictions")
+        assert ids.fetchone() == (2,)
 
 
 def test_without_a_challenger_nothing_is_compared(times: Published) -> None:

@@ -57,6 +57,8 @@ class History:
     """A request is an event itself: it is stored when it is answered."""
     label: type[BaseModel] | None = None
     """What becomes known of an event later, as POST /v1/labels takes it."""
+    outcome: tuple[str, ...] = ()
+    """The columns of labels, or else of events, that say what was predicted; none if neither."""
 
     def add_features(self, rows: Columns, histories: Sequence[HistoryRows]) -> Columns:
         """Return raw rows with the features of their histories."""

@@ -81,8 +81,11 @@ class Task:
     """Count what training never saw, by column, for the metrics (rows, predictions)."""
     entity: str = ""
     """The column of rows that says whom an answer is about; empty when there is none."""
-    id: str = ""
-    """The column of rows that identifies an instance, for labels that come later."""
+    id: tuple[str, ...] = ()
+    """The columns of rows that together identify an instance, for labels that come later."""
+    label: type[BaseModel] | None = None
+    """What becomes known of an instance later, as POST /v1/labels takes it; None for nothing, and
+    where events say it: `History.outcome`."""
     slow_requests: bool = False
     """Requests take milliseconds to validate, as images do: a thread validates and answers them."""
     weight: Callable[[Any], int] = lambda _: 1

@@ -123,6 +123,7 @@ HISTORY = History(
     from_request=from_request,
     features=features,
     error=history_error,
+    outcome=("units",),
 )
 
 
@@ -137,5 +138,6 @@ def make_task(_: Bundle) -> Task:
         to_responses=to_responses,
         monitored=monitored,
         entity=PRODUCT,
+        id=HISTORY.key,
         history=HISTORY,
     )

@@ -101,6 +101,7 @@ HISTORY = History(
     features=history_features,
     request_is_event=True,
     label=Label,
+    outcome=("is_fraud",),
 )
 
 
@@ -115,6 +116,6 @@ def make_task(_: Bundle) -> Task:
         to_responses=to_responses,
         monitored=monitored,
         entity=CARD,
-        id="transaction_id",
+        id=HISTORY.key,
         history=HISTORY,
     )

@@ -23,6 +23,12 @@ class InspectionRequest(Frozen):
     explain: bool = Field(default=False, description="return the regions that moved the score")
 
 
+class Label(Frozen):
+    """What an inspection of the part found."""
+
+    defect: bool
+
+
 def request_type(size: int) -> type[InspectionRequest]:
     """Return the request of a model that reads squares of `size` pixels a side.
 

@@ -13,7 +13,7 @@ from ..contract.task import Task
 from ..onnx_runtime import GRAPH, OnnxModel
 from .decide_and_explain import DETAILS, REGIONS, Details, InspectionModel
 from .features import statistics
-from .schemas import InspectionRequest, InspectionResponse, request_type
+from .schemas import InspectionRequest, InspectionResponse, Label, request_type
 from .usable import contrast, sharpness
 
 
@@ -115,7 +115,8 @@ def make_task(bundle: Bundle) -> Task:
         monitored=monitored,
         unseen=unseen,
         entity="part",
-        id="name",
+        id=("name",),
+        label=Label,
         slow_requests=True,
         weight=lambda request: 1 + REGIONS**2 if request.explain else 1,
         max_body_mb=8,

@@ -16,6 +16,7 @@ from ..contract.task import Task
 from ..errors import ModelError, Unavailable
 from ..settings import Settings, read_settings
 from . import routes
+from .labels import add_labels
 from .middleware import RETRY, add_middleware
 from .platforms import MLFLOW_HEALTH, add_platforms
 from .read_body import Bodies
@@ -75,7 +76,9 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     conflicts = routes.CONFLICT if services.events else {}
     routes.add_predict(app, task, services.predict, examples, conflicts)
     if services.events:
-        services.events.add_routes(app)
+        services.events.add_routes(app, services.labels)
+    if services.labels and task.label:
+        add_labels(app, task.label, services.labels)
     routes.add_admin(app, services.champion, services.metrics)
     add_platforms(app, task, services.predict, services.champion)
     routes.add_health(app, services.ready)

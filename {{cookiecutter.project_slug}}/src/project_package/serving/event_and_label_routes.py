@@ -6,8 +6,10 @@ from typing import Annotated, Generic, TypeAlias, TypeVar
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field
 
+from ..columns import to_rows
 from ..contract.history import History
 from ..frozen import Frozen
+from .labels import Labels
 from .prediction_service import Requests
 from .read_body import read_body
 from .routes import protected
@@ -46,7 +48,11 @@ class LabelsSet(BaseModel):
 
 
 def add_event_routes(
-    app: FastAPI, history: History, add_events: StoreItems, set_labels: StoreItems
+    app: FastAPI,
+    history: History,
+    add_events: StoreItems,
+    set_labels: StoreItems,
+    labels: Labels | None,
 ) -> None:
     """Add POST /v1/events, and POST /v1/labels where there are labels.
 
@@ -55,7 +61,13 @@ def add_event_routes(
         history: its event and label are the items of the bodies.
         add_events: returns for each event whether it is new.
         set_labels: returns for each label whether its event is stored.
+        labels: writes the outcomes of events to the prediction log; None if that is off.
     """
+
+    async def store_outcomes(items: Requests, kind: type[BaseModel]) -> None:
+        if labels and history.outcome:
+            await labels.store_outcomes(to_rows(items, kind), history.key, history.outcome)
+
     events_type = EventsBody[history.event]  # type: ignore[name-defined]
 
     @app.post("/v1/events", summary="Store events", **protected("labels", events_type))
@@ -63,16 +75,19 @@ def add_event_routes(
         """Store events; one whose key is stored already changes nothing."""
         async with read_body(request, events_type) as body:
             is_new = await add_events(body.events, len(body.events))
+            if history.label is None:
+                await store_outcomes(body.events, history.event)
         return EventsStored(new=sum(is_new), known=len(is_new) - sum(is_new))
 
-    if history.label is None:
+    if (label := history.label) is None:
         return
-    labels_type = LabelsBody[history.label]  # type: ignore[name-defined]
+    labels_type = LabelsBody[label]  # type: ignore[valid-type]
 
     @app.post("/v1/labels", summary="Set labels", **protected("labels", labels_type))
-    async def labels(request: Request) -> LabelsSet:
+    async def set_all(request: Request) -> LabelsSet:
         """Set the labels of stored events."""
         async with read_body(request, labels_type) as body:
             is_known = await set_labels(body.labels, len(body.labels))
+            await store_outcomes(body.labels, label)
         unknown = [index for index, known in enumerate(is_known) if not known]
         return LabelsSet(set=len(is_known) - len(unknown), unknown=unknown)

@@ -23,6 +23,7 @@ from .batching import MicroBatcher
 from .clock import Clock
 from .event_and_label_routes import add_event_routes
 from .event_transactions import EventTransactions
+from .labels import Labels
 from .predicted_batch import Prediction
 from .prediction_service import PredictionService, Requests
 
@@ -77,9 +78,9 @@ class EventService:
             return await self._requests.submit(requests, len(requests))
         return await self._predictions.predict(requests)
 
-    def add_routes(self, app: FastAPI) -> None:
-        """Add the routes that receive events and labels."""
-        add_event_routes(app, self._history, self._events.submit, self._labels.submit)
+    def add_routes(self, app: FastAPI, labels: Labels | None) -> None:
+        """Add the routes that receive events and labels; what they say goes to `labels` too."""
+        add_event_routes(app, self._history, self._events.submit, self._labels.submit, labels)
 
     async def maintain(self, seconds: float) -> None:
         """Delete expired events every minute; retry sooner while the store cannot be used.

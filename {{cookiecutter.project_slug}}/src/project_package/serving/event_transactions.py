@@ -115,7 +115,7 @@ class EventTransactions:
             if not all(_is_equal(values[name][i], same[name]) for name in values):
                 raise invalid(self._conflict, "body", "instances", i)
             if event and event.answer:
-                answers[i] = Prediction(*event.answer.split(" ", 1))
+                answers[i] = Prediction(*event.answer.split(" ", 2))
         return first, answers
 
 

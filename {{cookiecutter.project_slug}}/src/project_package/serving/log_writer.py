@@ -13,11 +13,8 @@ from itertools import chain
 from sys import getsizeof
 from typing import Any
 
-from pydantic_core import to_json
-
-from ..columns import Columns
 from ..errors import Unavailable
-from ..prediction_log import PredictionLog
+from ..prediction_log import PredictionLog, instance_keys, to_json_rows
 from .clock import Clock
 from .predicted_batch import PredictedBatch
 from .prometheus import Metrics
@@ -125,12 +122,12 @@ class LogWriter:
         task = batch.served.task
         rows = batch.rows
         responses = batch.responses
-        monitored = _to_json(batch.monitored) if batch.monitored else ["{}"] * len(responses)
-        events = rows[task.id].tolist() if task.id else [""] * len(responses)
+        monitored = to_json_rows(batch.monitored) if batch.monitored else ["{}"] * len(responses)
+        events = instance_keys(rows, task.id) if task.id else [""] * len(responses)
         entities = rows[task.entity].tolist() if task.entity else [""] * len(responses)
-        names = ("event", "entity", "monitored", "answer")
+        names = ("prediction", "event", "entity", "monitored", "answer")
         hashed = self.prediction_log.hash
-        columns = (map(hashed, events), map(hashed, entities), monitored, responses)
+        columns = (batch.ids, map(hashed, events), map(hashed, entities), monitored, responses)
         return [shared | dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
@@ -140,10 +137,3 @@ def _bytes_of(batch: PredictedBatch) -> int:
     objects = [column.ravel().tolist() for column in columns if column.dtype.hasobject]
     texts = sum(map(getsizeof, chain(batch.responses, *objects)))
     return texts + sum(column.nbytes for column in columns) + ROW_BYTES * len(batch.responses)
-
-
-def _to_json(columns: Columns) -> list[str]:
-    """Return each row as a JSON object; numbers that are not finite become null."""
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    objects = (dict(zip(columns, row, strict=True)) for row in rows)
-    return [to_json(item, inf_nan_mode="null").decode() for item in objects]

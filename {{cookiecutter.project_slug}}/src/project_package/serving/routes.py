@@ -47,6 +47,7 @@ class Predictions(BaseModel, Generic[T]):
 
     model_version: str
     predictions: list[T]
+    prediction_ids: list[str] = Field(description="for labels that become known later")
     versions: list[str] | None = Field(
         default=None, description="of each prediction, when the challenger made some of them"
     )
@@ -190,7 +191,8 @@ def predictions_response(predictions: Sequence[Prediction]) -> Response:
     """Return `Predictions`, put together from the responses, which are JSON already."""
     version = predictions[0].version
     responses = ",".join([prediction.response for prediction in predictions])
-    content = f'{{"model_version":"{version}","predictions":[{responses}]'
+    ids = json.dumps([prediction.id for prediction in predictions])
+    content = f'{{"model_version":"{version}","predictions":[{responses}],"prediction_ids":{ids}'
     if any(prediction.version != version for prediction in predictions):
         content += f',"versions":{json.dumps([prediction.version for prediction in predictions])}'
     return Response(content + "}", media_type=JSON)

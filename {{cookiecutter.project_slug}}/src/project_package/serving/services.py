@@ -23,6 +23,7 @@ from ..prediction_log import open_log
 from ..settings import Settings
 from .auth import open_keys
 from .canary import Canary
+from .labels import Labels
 from .log_writer import LogWriter
 from .model_loader import ModelLoader
 from .predicted_batch import PredictedBatch, Prediction, make_batch
@@ -43,8 +44,8 @@ class EventHandling(Protocol):
     async def predict(self, requests: Requests) -> list[Prediction]:
         """Predict requests, with stored events where they have none."""
 
-    def add_routes(self, app: FastAPI) -> None:
-        """Add the routes that receive events."""
+    def add_routes(self, app: FastAPI, labels: Labels | None) -> None:
+        """Add the routes that receive events; outcomes go to the labels too."""
 
     async def maintain(self, seconds: float) -> None:
         """Delete expired events until cancelled."""
@@ -76,6 +77,7 @@ class Services:
         self.keys = open_keys(settings, root)
         prediction_log = open_log(settings, root)
         self.log = LogWriter(prediction_log, metrics) if prediction_log else None
+        self.labels = Labels(prediction_log) if prediction_log else None
         self.shadow = Shadow(self.challenger, metrics, self.log)
         self.predictions = PredictionService(canary, self.observe, metrics, settings)
         self.events = open_events(self.predictions, settings, root) if open_events else None

@@ -57,7 +57,7 @@ class Shadow:
         self._thread.shutdown(cancel_futures=True)
 
     def _compare(self, champion: PredictedBatch, served: ServedModel) -> None:
-        challenger = make_batch(served, champion.rows, served.predict(champion.rows))
+        challenger = make_batch(served, champion.rows, served.predict(champion.rows), champion.ids)
         for name, values in champion.monitored.items():
             if values.dtype.kind in "fiub":  # numbers: texts have no difference
                 other = challenger.monitored[name]

@@ -69,6 +69,12 @@ class SessionsRequest(Frozen):
         return self
 
 
+class Label(Frozen):
+    """The items of the household's next basket."""
+
+    items: list[Identifier] = Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)
+
+
 class Recommended(Frozen):
     """An item for the next basket."""
 

@@ -16,7 +16,7 @@ from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
 from ..onnx_runtime import GRAPH, OnnxModel
 from .features import ENTITIES, HOUSEHOLD, ITEM, Items, features, objects
-from .schemas import MAX_COUNT, Purchase, Recommended, SessionsRequest, SessionsResponse
+from .schemas import MAX_COUNT, Label, Purchase, Recommended, SessionsRequest, SessionsResponse
 
 CATALOGUE = "items.json"
 BASKETS_READ = 50
@@ -203,5 +203,6 @@ def make_task(bundle: Bundle) -> Task:
         monitored=known.monitored,
         unseen=known.unseen,
         entity=HOUSEHOLD,
+        label=Label,
         history=HISTORY,
     )

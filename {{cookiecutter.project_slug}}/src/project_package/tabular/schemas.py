@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
@@ -86,6 +86,13 @@ def request_type(problem: Problem) -> type[BaseModel]:
     fields[EXPLAIN] = (bool, Field(default=False, description="return reasons too"))
     title = f"A row of the table, to predict {problem.target}"
     return create_model("Row", __base__=Request, __doc__=title, **fields)
+
+
+def label_type(problem: Problem) -> type[BaseModel]:
+    """Build the label of a row: the target, under the name of its column."""
+    kind: Any = Literal[problem.classes] if problem.classes else Number
+    target = (kind, Field(..., alias=problem.target, title=problem.target))
+    return create_model("Label", __base__=Request, __doc__="The target of a row", target=target)
 
 
 class Request(Frozen):

@@ -15,7 +15,7 @@ from ..onnx_runtime import GRAPH, OnnxModel
 from .decide_and_explain import DETAILS, REASONS, Details, TabularModel
 from .lags import before_columns
 from .problem import Problem
-from .schemas import ClassResponse, NumberResponse, Reason, request_type
+from .schemas import ClassResponse, NumberResponse, Reason, label_type, request_type
 
 MONITORED = 20  # features in the prediction log
 LOGGED = 100  # characters of a category there
@@ -115,5 +115,6 @@ def make_task(bundle: Bundle) -> Task:
         monitored=partial(monitored, problem),
         unseen=problem.unseen,
         entity=problem.column_of("group") or problem.column_of("id"),
-        id=problem.column_of("id"),
+        id=problem.table.of_role("id"),
+        label=label_type(problem),
     )
