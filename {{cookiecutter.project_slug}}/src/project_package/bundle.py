@@ -36,7 +36,7 @@ class Parity(Frozen):
 
 
 class Interval(NamedTuple):
-    """A gain of one model over another, positive when it is better: estimate and bounds."""
+    """A score, or a gain that is positive when the first model is better: estimate and bounds."""
 
     estimate: float
     low: float

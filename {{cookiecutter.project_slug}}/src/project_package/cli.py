@@ -1,6 +1,7 @@
 """The command line: `ml <command>`. A command imports its stage when it runs, so help is quick.
 
-Exit codes: 0 done, 1 the gate refused, 2 something that the user can fix, 70 a crash, 130 Ctrl-C.
+Exit codes: 0 done, 1 the gate refused, 2 something that the user can fix, 3 a new model is
+needed, 70 a crash, 130 Ctrl-C.
 """
 
 import os
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .errors import GateRefused, UserError
+from .errors import GateRefused, RetrainNeeded, UserError
 from .settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -62,17 +63,30 @@ def add_stage(name: str, function: str, summary: str) -> None:
 
 
 STAGES = {
-    "data": ("make_dataset:make_dataset", "Read raw rows, validate them and compute features."),
-    "train": ("train:train", "Search, fit and register a challenger."),
-    "evaluate": ("evaluate:evaluate", "Score the challenger and its baselines; write the report."),
-    "promote": ("promote:promote", "Make the challenger the champion if it passes the gate."),
-    "rollback": ("rollback:rollback", "Make the previous champion the champion again."),
-    "pipeline": ("pipeline:pipeline", "Run data, train, evaluate and promote."),
-    "models": ("list_versions:list_versions", "List the registered versions with their scores."),
-    "doctor": ("doctor:doctor", "Check the set-up; exit with 2 when something is broken."),
+    "data": (
+        "lifecycle.make_dataset:make_dataset",
+        "Read raw rows, validate them and compute features.",
+    ),
+    "train": ("lifecycle.train:train", "Search, fit and register a challenger."),
+    "evaluate": (
+        "lifecycle.evaluate:evaluate",
+        "Score the challenger and its baselines; write the report.",
+    ),
+    "promote": (
+        "lifecycle.promote:promote",
+        "Make the challenger the champion if it passes the gate.",
+    ),
+    "rollback": ("lifecycle.rollback:rollback", "Make the previous champion the champion again."),
+    "pipeline": ("lifecycle.pipeline:pipeline", "Run data, train, evaluate and promote."),
+    "models": (
+        "lifecycle.list_versions:list_versions",
+        "List the registered versions with their scores.",
+    ),
+    "doctor": ("lifecycle.doctor:doctor", "Check the set-up; exit with 2 if something is broken."),
+    "monitor": ("monitoring.monitor:monitor", "Look for drift and loss; exit with 3 to retrain."),
 }
 for name, (function, summary) in STAGES.items():
-    add_stage(name, f"lifecycle.{function}", summary)
+    add_stage(name, function, summary)
 
 
 @app.command(epilog="Example: `ml predict today.csv predictions.parquet`")
@@ -88,6 +102,21 @@ def predict(
 
     with context.obj.open_project(changes, quiet) as project:
         stage(project, source, target)
+
+
+@app.command(epilog="Example: `ml simulate --days 3 --damage shift`, while `make serve` runs")
+def simulate(
+    context: typer.Context,
+    days: Annotated[int, typer.Option(min=1, help="How many days of traffic.")] = 1,
+    damage: Annotated[str, typer.Option(help="What changes: see docs/monitor.md.")] = "",
+    changes: Set = None,
+    quiet: Quiet = False,
+) -> None:
+    """Send days of traffic to a running server, with labels that arrive late."""
+    from .monitoring.simulate import simulate as stage
+
+    with context.obj.open_project(changes, quiet) as project:
+        stage(project, days, damage)
 
 
 @app.command(epilog="Example: `ml erase C0001234`")
@@ -200,7 +229,7 @@ class EntryPoint:
             add_stage("backfill", "lifecycle.backfill:backfill", summary)
         try:
             app(obj=self)
-        except (UserError, GateRefused) as error:
+        except (UserError, GateRefused, RetrainNeeded) as error:
             sys.stderr.write(f"{error}\n")
             sys.exit(error.exit_code)
         except Exception as error:  # noqa: BLE001  a scheduler must be able to tell a crash from a refusal

@@ -36,6 +36,12 @@ class GateRefused(Exception):
     exit_code = 1
 
 
+class RetrainNeeded(Exception):
+    """The champion is not as good as it was, or other instances arrive: the message says why."""
+
+    exit_code = 3
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest known name, or list them."""
     names = {other.lower(): other for other in known}

@@ -36,6 +36,31 @@ class Promote(Frozen):
     max_latency_ms: float = Field(default=10.0, gt=0, description="processor time of a request")
 
 
+class Monitor(Frozen):
+    """When `ml monitor` raises an alarm."""
+
+    hours: float = Field(default=24, gt=0, description="of a window")
+    windows: int = Field(default=14, ge=1, description="how many windows are shown")
+    min_rows: int = Field(default=200, ge=1, description="a window with fewer is not judged")
+    max_rows: int = Field(default=50_000, ge=1, description="of a window; more are sampled")
+    psi: float = Field(default=0.2, gt=0, description="stability index of a drifted column")
+    p_value: float = Field(default=0.001, gt=0, lt=1, description="of drift, corrected")
+    broken: float = Field(default=0.05, ge=0, le=1, description="more missing or unexpected values")
+    loss: float = Field(
+        default=0.2, gt=0, description="share of the gain over no model that may be lost"
+    )
+    confidence: float = Field(default=0.99, gt=0.5, lt=1, description="that it is lost")
+    stale_days: float = Field(default=365, gt=0, description="age of the champion")
+
+
+class Simulate(Frozen):
+    """How `ml simulate` sends traffic."""
+
+    url: str = Field(default="http://127.0.0.1:8000", description="of the server")
+    rate: float = Field(default=0, ge=0, description="instances a second; 0 for no limit")
+    strength: float = Field(default=1, ge=0, description="of a damage; 1 is clear")
+
+
 class Params(Frozen):
     """The sections of params.toml that every use case has; a use case adds its own."""
 
@@ -43,3 +68,5 @@ class Params(Frozen):
     seed: int = Field(default=7, ge=0)
     train: Train = Train()
     promote: Promote = Promote()
+    monitor: Monitor = Monitor()
+    simulate: Simulate = Simulate()

@@ -23,6 +23,8 @@ from .settings import Settings
 
 SQLITE = "sqlite:///"
 HASH_BYTES = 8
+SHADOW = "shadow"
+"""The role of the challenger when its predictions are compared only."""
 READ_ROWS = 5_000
 KEY_BYTES = 32
 CONNECT = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}  # of PostgreSQL: s, ms
@@ -35,7 +37,7 @@ PREDICTIONS = sa.Table(
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("time", sa.DateTime(timezone=True), nullable=False, index=True),  # UTC
     sa.Column("version", sa.String, nullable=False),
-    sa.Column("role", sa.String, nullable=False),  # champion, challenger or shadow
+    sa.Column("role", sa.String, nullable=False),  # champion, challenger, shadow
     sa.Column("prediction", sa.String, nullable=False),  # the id that the answer has
     sa.Column("event", sa.String, nullable=False),  # keyed hashes; empty where there is none
     sa.Column("entity", sa.String, nullable=False),
@@ -78,12 +80,22 @@ class PredictionLog:
         with self._transaction() as connection:
             connection.execute(LABELS.insert(), rows)
 
+    def count_answers(self, since: datetime, until: datetime) -> int:
+        """Count the predictions of a time, UTC, that were answers: those of the shadow are not."""
+        of_time = (PREDICTIONS.c.time >= since, PREDICTIONS.c.time < until)
+        answers = sa.select(sa.func.count()).where(*of_time, PREDICTIONS.c.role != SHADOW)
+        with self._transaction() as connection:
+            return int(connection.execute(answers).scalar_one())
+
     def read(
-        self, table: sa.Table, since: datetime, until: datetime
+        self, table: sa.Table, since: datetime, until: datetime, every: int = 1
     ) -> Iterator[Sequence[sa.Row[Any]]]:
-        """Yield rows of a table in the order in which they came, some thousands at a time."""
-        time = table.c.time
-        query = sa.select(table).where(time >= since, time < until).order_by(table.c.id)
+        """Yield rows of a time, UTC, in the order in which they came, some thousands at a time.
+
+        With `every`, only one row in so many.
+        """
+        chosen = (table.c.time >= since, table.c.time < until, table.c.id % every == 0)
+        query = sa.select(table).where(*chosen).order_by(table.c.id)
         with self._transaction() as connection:
             found = connection.execution_options(yield_per=READ_ROWS).execute(query)
             yield from found.partitions()

@@ -76,7 +76,7 @@ def test_identifiers_reach_the_log_and_numbers_are_watched() -> None:
     task, model = served("spent")
     body = json.dumps({**ASKED, "active": True, "customer": "C-1", "firm": "F-1"})
     table = task.to_rows([task.request.model_validate_json(body)])
-    assert (task.id, task.entity) == ("customer", "firm")
+    assert (task.id, task.entity) == (("customer",), "firm")
     assert table["customer"].tolist() == ["C-1"]
     watched = task.monitored(table, model.predict(table))
     assert {"paid", "class", "answer prediction", "answer low"} <= watched.keys()

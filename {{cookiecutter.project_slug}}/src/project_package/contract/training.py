@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from pydantic import BaseModel
 from ..bundle import Bundle, Files
 from ..columns import Columns, decisions_differ, length
 from .task import Model, Task
+
+if TYPE_CHECKING:
+    from .monitoring import Monitoring
+    from .simulation import Simulation
 
 Hyperparameters: TypeAlias = Mapping[str, float | int | str]
 ComparePredictions: TypeAlias = Callable[[Columns, Columns], NDArray[np.bool_]]
@@ -237,6 +241,10 @@ class Training:
     """Return pictures of the same (test rows, predictions by name)."""
     importance: Callable[[Columns, Model], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of what matters to the loaded model (test rows, model)."""
+    monitoring: "Monitoring | None" = None
+    """How the log says how good the answers were; None if nothing but drift can be seen."""
+    simulation: "Simulation | None" = None
+    """How traffic is simulated; None if it cannot be."""
     incompatible: Callable[[Bundle], str] = lambda _: ""
     """Return why the model of a bundle cannot predict these rows; empty if it can (bundle)."""
 

@@ -16,6 +16,7 @@ from .features import INPUTS
 from .figures import figures, summary
 from .metrics import METRICS, naive, slices, threshold, weeks
 from .models import CANDIDATES
+from .monitoring import make_monitoring
 from .params import FraudParams
 from .split import split
 from .task import make_task
@@ -61,8 +62,8 @@ def batch_table(rows: Columns, predictions: Columns) -> Columns:
     }
 
 
-def make_training(_: FraudParams, __: Path) -> HistoryTraining:
-    """Make the training, which is the same for all parameters."""
+def make_training(params: FraudParams, _: Path) -> HistoryTraining:
+    """Make the training."""
     return HistoryTraining(
         make_task=make_task,
         load_data=load_data,
@@ -82,4 +83,5 @@ def make_training(_: FraudParams, __: Path) -> HistoryTraining:
         groups=lambda rows: rows["customer"],
         slices=slices,
         recent_events=recent_events,
+        monitoring=make_monitoring(params),
     )

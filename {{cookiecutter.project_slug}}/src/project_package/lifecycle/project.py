@@ -118,7 +118,7 @@ class Project:
     @property
     def identity(self) -> str:
         """The hash of code and parameters on which predictions depend."""
-        apart = ("promote.", "train.")  # sections that change no model
+        apart = ("monitor.", "promote.", "simulate.", "train.")  # sections that change no model
         used = {k: v for k, v in flatten(self.params).items() if not k.startswith(apart)}
         return sha256(json.dumps(used, sort_keys=True).encode() + code_of(self.training.make_task))
 

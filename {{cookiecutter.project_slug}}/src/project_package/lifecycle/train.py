@@ -18,6 +18,7 @@ from ..errors import GateRefused, MissingColumn, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Promote
 from ..read_params import flatten
+from ..reference import REFERENCE, describe
 from . import gate
 from .project import Project
 from .scores import BASELINE, digest
@@ -61,7 +62,8 @@ def train(project: Project) -> int:
         # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
         baseline = build_bundle(project, splits, dataset, simple)
         bundle = build_bundle(project, splits, dataset, best)
-        # 4. Add a few test rows as requests with their answers.
+        # 4. Add the distribution of the test rows, and a few of them as requests with answers.
+        bundle = add_reference(project, bundle, splits.test)
         bundle = add_examples(project, bundle, dataset, splits.test)
         # 5. Log both bundles, and one as the MLflow model.
         log_files(pack(baseline), BASELINE)
@@ -192,6 +194,14 @@ def parity_rows(splits: Splits, checks: Checks, promote: Promote) -> Columns:
         count = max(PARITY_ROWS, promote.min_parity_rows)
     first = [take(rows, slice(count)) for rows in (splits.test, splits.train)]
     return take(concatenate(first), slice(count))
+
+
+def add_reference(project: Project, bundle: Bundle, rows: Columns) -> Bundle:
+    """Add how the monitored values of rows are distributed, for `ml monitor`."""
+    task = project.training.make_task(bundle)
+    reference = describe(task.monitored(rows, project.load(bundle).predict(rows)))
+    content = reference.model_dump_json(indent=2).encode()
+    return replace(bundle, files={**bundle.files, REFERENCE: content})
 
 
 def add_examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns) -> Bundle:

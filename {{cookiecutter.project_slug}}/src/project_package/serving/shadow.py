@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from ..columns import decisions_differ
+from ..prediction_log import SHADOW
 from .log_writer import LogWriter
 from .model_loader import ModelLoader, ServedModel
 from .predicted_batch import PredictedBatch, make_batch
@@ -67,4 +68,4 @@ class Shadow:
         self.metrics.shadow_rows.labels("changed").inc(changed)
         self.metrics.shadow_rows.labels("compared").inc(len(challenger.responses))
         if self.log_writer:
-            self.log_writer.write(challenger, "shadow")
+            self.log_writer.write(challenger, SHADOW)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
@@ -41,6 +42,16 @@ def split(problem: Problem, params: TabularParams, folder: Path) -> Splits:
                     "split.folds, or merge rare classes: `ml schema --merge-rare`."
                 )
     return Splits(train=test.train, folds=tuple(folds), test=test.valid)
+
+
+def raw_test_rows(problem: Problem, params: TabularParams, folder: Path) -> pl.DataFrame:
+    """Return the test rows as the data set has them."""
+    table = stored_rows(problem, folder)
+    labelled = table.drop_nulls(problem.target)
+    rows = read_columns(problem, labelled, table, params.split.gap_days)
+    parts = by_time if problem.column_of("time") else at_random
+    _, test = next(iter(parts(problem, params, rows)))
+    return labelled[np.flatnonzero(test) if test.dtype == bool else test]
 
 
 def by_time(problem: Problem, params: TabularParams, rows: Columns) -> Iterator[Part]:

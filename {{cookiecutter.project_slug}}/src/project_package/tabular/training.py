@@ -20,8 +20,10 @@ from .importance import importance
 from .lags import before_columns
 from .learning_curve import learning, with_curve
 from .models import candidates, finish
+from .monitoring import make_monitoring
 from .params import TabularParams
 from .problem import Problem, find_problem
+from .simulation import make_simulation
 from .split import split
 from .task import make_task
 
@@ -84,4 +86,6 @@ def make_training(params: TabularParams, root: Path) -> Training:
         figures=partial(figures.figures, problem, params.decide),
         importance=importances,
         incompatible=partial(incompatible, problem, params),
+        monitoring=make_monitoring(problem, scores),
+        simulation=make_simulation(problem, params),
     )

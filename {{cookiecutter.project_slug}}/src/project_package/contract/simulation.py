@@ -1,0 +1,33 @@
+"""What `ml simulate` needs of a use case: days of traffic after the data set, and its damages."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import polars as pl
+
+Damage: TypeAlias = Callable[[pl.DataFrame, float, np.random.Generator], pl.DataFrame]
+"""Change the raw rows of a day (rows, strength, random numbers): 1 is a clear change."""
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """How traffic is simulated. Raw rows have the columns of the data set, with labels."""
+
+    day: Callable[[Path, int], pl.DataFrame]
+    """Return the rows of a day after a data set (its folder, the day from 0), in order of time."""
+    damages: Mapping[str, Damage]
+    """What can change, by name."""
+    requests: Callable[[pl.DataFrame], list[Json]]
+    """Return the instances that a client sends of rows, as JSON objects."""
+    labels: Callable[[pl.DataFrame], list[Json]]
+    """Return what becomes known of rows, as JSON objects: what `Task.label` takes, or else what the
+    event store does."""
+    write_source: Callable[[Path, pl.DataFrame, Path], None]
+    """Write the rows of a data set and others into a file that `data.source` can name (folder, rows
+    of days that are labelled, file)."""
+    label_days: int = 1
+    """After how many days labels are known."""

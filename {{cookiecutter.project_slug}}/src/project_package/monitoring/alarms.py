@@ -1,0 +1,71 @@
+"""Alarms: which findings are a reason to act."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from ..bundle import Interval
+from ..contract.training import Metric
+from ..lifecycle.registry import Version
+from ..lifecycle.scores import Score, number
+from ..params import Monitor
+from .findings import Alarm, WindowResult
+
+
+def find_alarms(
+    windows: Sequence[WindowResult], champion: Version, metric: Metric, test: Score, params: Monitor
+) -> tuple[Alarm, ...]:
+    """Return the reasons to act.
+
+    Args:
+        windows: all of them, the oldest first. Those in which other versions answered, or with too
+            few rows, are not judged.
+        champion: the version that is monitored.
+        metric: the goal.
+        test: the champion's score by it on its test rows.
+        params: the limits.
+    """
+    judged = [w for w in windows if w.version == str(champion.number) and w.rows >= params.min_rows]
+    alarms = [*values_alarms(judged[-1])] if judged else []
+    for reason in ("quality", "estimate"):
+        for window in reversed(judged):  # labels come late: the newest window that has a score
+            if (quality := window.quality(metric.name)) is None:
+                break
+            now = quality.realised if reason == "quality" else quality.estimated
+            if now is not None:
+                if lost := describe_loss(metric, test, now, params.loss):
+                    alarms.append(
+                        Alarm(reason=reason, detail=f"{window.start:%d %b %H:%M}: {lost}")
+                    )
+                break
+    age = datetime.now(UTC) - datetime.fromtimestamp(champion.created / 1000, UTC)
+    if age > timedelta(days=params.stale_days):
+        alarms.append(Alarm(reason="age", detail=f"the champion is {age.days} days old"))
+    return tuple(alarms)
+
+
+def values_alarms(window: WindowResult) -> list[Alarm]:
+    """Return the alarms about the values of a window: broken fields, and fields that drifted."""
+    broken = [
+        f"{d.name} ({d.missing:.0%} missing, {d.unexpected:.0%} unexpected)"
+        for d in window.drifts
+        if d.is_broken
+    ]
+    drifted = [
+        f"{d.name} (PSI {d.psi:.2f})" for d in window.drifts if d.is_drifted and not d.is_broken
+    ]
+    alarms = [Alarm(reason="broken", detail=", ".join(broken))] if broken else []
+    if drifted:
+        alarms.append(Alarm(reason="drift", detail=", ".join(drifted)))
+    return alarms
+
+
+def describe_loss(metric: Metric, test: Score, now: Interval, limit: float) -> str:
+    """Describe a loss beyond the limit, a share of the gain over no model; empty if it is less."""
+    allowed = limit * abs(test.model - test.naive)
+    best = now.high if metric.higher_is_better else now.low
+    if metric.gain(best, test.model) >= -allowed:
+        return ""
+    return (
+        f"{metric.label} is {number(now.estimate)}, at best {number(best)}; it was "
+        f"{number(test.model)} on the test rows, and may be worse by {number(allowed)}"
+    )

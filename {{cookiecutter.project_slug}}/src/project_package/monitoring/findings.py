@@ -1,0 +1,63 @@
+"""What `ml monitor` finds: windows, alarms, and the champion that they are about."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from ..bundle import Interval
+from ..frozen import Frozen
+from .drift import Drift
+
+Reason: TypeAlias = Literal["broken", "drift", "quality", "estimate", "age"]
+
+
+class Quality(Frozen):
+    """One metric of a window."""
+
+    name: str
+    realised: Interval | None
+    """None until labels are known."""
+    estimated: Interval | None
+    """None if answers have no probabilities."""
+
+
+class WindowResult(Frozen):
+    """A window of time."""
+
+    start: datetime
+    end: datetime
+    rows: int
+    """Answers that were logged."""
+    labelled: int
+    """How many of them, or of a sample, have a label."""
+    version: str
+    """The version that answered most; empty without any."""
+    drifts: tuple[Drift, ...]
+    qualities: tuple[Quality, ...]
+
+    def quality(self, name: str) -> Quality | None:
+        """Return the metric of that name; None if it cannot be computed from the log."""
+        return next((quality for quality in self.qualities if quality.name == name), None)
+
+
+class Alarm(Frozen):
+    """A reason to act."""
+
+    reason: Reason
+    detail: str
+
+    @property
+    def retrain(self) -> bool:
+        """Whether a new model is the answer: it is not if a field is broken at its source."""
+        return self.reason != "broken"
+
+
+class Findings(Frozen):
+    """What was found."""
+
+    version: str
+    """The champion."""
+    goal: str
+    """The name of the metric that decides."""
+    windows: tuple[WindowResult, ...]
+    """The oldest first."""
+    alarms: tuple[Alarm, ...]

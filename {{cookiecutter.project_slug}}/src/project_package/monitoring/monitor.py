@@ -1,0 +1,114 @@
+"""monitor: compare what the server answered with what the champion was trained for."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ..errors import RetrainNeeded, UserError
+from ..lifecycle.project import Project
+from ..lifecycle.workspace import replace_text
+from ..params import Monitor
+from ..prediction_log import PredictionLog, open_log
+from ..reference import REFERENCE, Reference
+from .alarms import find_alarms
+from .drift import compare
+from .findings import Findings, Quality, WindowResult
+from .quality import estimated, realised
+from .windows import Times, Window, periods, read_windows
+
+FILE = "monitor.json"
+
+
+def monitor(project: Project) -> None:
+    """Judge the newest windows of the prediction log, and report what was found.
+
+    Raises:
+        RetrainNeeded: there is a reason to train a new model.
+        UserError: there is no champion or no log, or a field is broken at its source.
+    """
+    found = watch(project, periods(datetime.now(UTC), project.params.monitor))
+    show(project, found)
+    reasons = "\n".join(f"  {alarm.reason}: {alarm.detail}" for alarm in found.alarms)
+    if any(alarm.retrain for alarm in found.alarms):
+        raise RetrainNeeded(f"Version {found.version} should be trained again:\n{reasons}")
+    if found.alarms:
+        raise UserError(f"Correct these fields where they come from:\n{reasons}")
+
+
+def watch(project: Project, times: Sequence[Times]) -> Findings:
+    """Judge windows of the prediction log; write reports/monitor.json.
+
+    Raises:
+        UserError: there is no champion, it has no reference, or there is no log.
+    """
+    # 1. Read the champion, what it was trained for, and what the server logged.
+    champion = project.registry.champion()
+    if champion is None:
+        raise UserError("There is no champion: run `ml pipeline` first.")
+    files = project.registry.bundle(champion).files
+    if REFERENCE not in files:
+        raise UserError(f"Version {champion.number} has no {REFERENCE}: train another one.")
+    reference = Reference.model_validate_json(files[REFERENCE])
+    params = project.params.monitor
+    with project.console.step("monitor") as progress:
+        windows = read_windows(find_log(project), reference, times, params.max_rows)
+        progress(0.3)
+        # 2. Compare each window with the reference, and score it.
+        results = []
+        for number, window in enumerate(windows, 1):
+            results.append(judge(project, reference, window))
+            progress(0.3 + 0.7 * number / len(windows))
+        # 3. Decide, and write what was found.
+        goal = project.training.goal
+        score = project.registry.evaluation(champion).score(goal.name)
+        alarms = find_alarms(results, champion, goal, score, params)
+        found = Findings(
+            version=str(champion.number), goal=goal.name, windows=tuple(results), alarms=alarms
+        )
+        text = found.model_dump_json(indent=2)
+        replace_text(project.workspace.reports / FILE, text)
+    return found
+
+
+def find_log(project: Project) -> PredictionLog:
+    """Open the prediction log; raise UserError when it is off."""
+    log = open_log(project.settings, project.workspace.root)
+    if log is None:
+        raise UserError("LOG_URL is off, so there is no prediction log to read: unset it.")
+    return log
+
+
+def judge(project: Project, reference: Reference, window: Window) -> WindowResult:
+    """Compare a window with the reference, and score it by each metric that the log allows."""
+    params: Monitor = project.params.monitor
+    monitoring = project.training.monitoring
+    qualities = []
+    for metric in project.training.metrics:
+        if monitoring and metric.name in monitoring.metrics:
+            now = realised(monitoring, metric, window, params.confidence)
+            expected = estimated(monitoring, metric, window, params.confidence)
+            qualities.append(Quality(name=metric.name, realised=now, estimated=expected))
+    return WindowResult(
+        start=window.start,
+        end=window.end,
+        rows=window.total,
+        labelled=sum(label is not None for label in window.labels),
+        version=window.version,
+        drifts=tuple(compare(reference, window.rows, params)) if window.labels else (),
+        qualities=tuple(qualities),
+    )
+
+
+def show(project: Project, found: Findings) -> None:
+    """Print the windows."""
+    rows = []
+    for window in found.windows:
+        quality = window.quality(found.goal)
+        known = quality.realised if quality else None
+        expected = quality.estimated if quality else None
+        drifted = ", ".join(d.name for d in window.drifts if d.is_drifted) or "-"
+        scores = [f"{score.estimate:.3f}" if score else "-" for score in (known, expected)]
+        counts = [f"{window.rows:,}", f"{window.labelled:,}"]
+        rows.append((f"{window.start:%Y-%m-%d %H:%M}", window.version, *counts, *scores, drifted))
+    goal = project.training.goal.label
+    header = ("since", "version", "answers", "labels", goal, "estimate", "drifted")
+    project.console.table("Windows", header, rows)

@@ -1,0 +1,101 @@
+"""The reference of a model: how the monitored values of its test rows were distributed.
+
+A bundle has it as bins and shares, without rows, so that a job with the bundle alone can compare.
+A bin is a range of numbers between two deciles, or a category; values that are missing have one
+too.
+"""
+
+from collections import Counter
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .columns import Columns, length
+from .frozen import Frozen
+
+REFERENCE = "reference.json"
+BINS = 10
+CATEGORIES = 30
+"""How many categories have a bin of their own: the most frequent."""
+Counts: TypeAlias = NDArray[np.int64]
+
+
+class Numbers(Frozen):
+    """A column of numbers; a bin begins after one edge and ends with the next."""
+
+    edges: tuple[float, ...]
+    low: float
+    high: float
+    """The smallest and the largest value; NaN is missing."""
+    counts: tuple[int, ...]
+
+    def count(self, values: NDArray[Any]) -> Counts:
+        """Count values, (rows,), by bin: between edges, and missing, (edges + 2,)."""
+        numbers = values.astype(np.float64)
+        is_missing = np.isnan(numbers)
+        bins = np.searchsorted(self.edges, numbers[~is_missing])
+        present = np.bincount(bins, minlength=len(self.edges) + 1)
+        return np.append(present, is_missing.sum())
+
+    def unexpected(self, values: NDArray[Any]) -> float:
+        """Return the share of values, (rows,), that are outside the range of the reference."""
+        return float(np.mean((values < self.low) | (values > self.high)))
+
+
+class Categories(Frozen):
+    """A column of categories; one that is empty is missing."""
+
+    names: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    def count(self, values: NDArray[Any]) -> Counts:
+        """Count values, (rows,), by bin: categories, all others, and missing, (names + 2,)."""
+        found = Counter(values.tolist())
+        known = [found[name] for name in self.names]
+        missing = found[""] + found[None]
+        return np.array([*known, len(values) - sum(known) - missing, missing])
+
+    def unexpected(self, values: NDArray[Any]) -> float:
+        """Return how much larger the share of categories without a bin is than in the reference."""
+        before = self.counts[-2] / sum(self.counts)
+        return max(0.0, float(self.count(values)[-2]) / len(values) - before)
+
+
+Column: TypeAlias = Numbers | Categories
+
+
+class Reference(Frozen):
+    """The monitored columns of the test rows."""
+
+    columns: dict[str, Column]
+    rows: int
+
+
+def describe(columns: Columns) -> Reference:
+    """Describe the distribution of monitored columns, (rows,) each."""
+    described = {
+        name: _describe_numbers(values) if values.dtype.kind in "fiub" else _describe_texts(values)
+        for name, values in columns.items()
+    }
+    return Reference(columns=described, rows=length(columns))
+
+
+def _describe_numbers(values: NDArray[Any]) -> Numbers:
+    numbers = values.astype(np.float64)
+    present = numbers[np.isfinite(numbers)]
+    if not len(present):
+        return Numbers(edges=(), low=0, high=0, counts=(0, len(numbers)))
+    # Values between edges are at least as many as a tenth: a frequent one has a bin of its own.
+    inner = np.quantile(present, np.arange(1, BINS) / BINS, method="inverted_cdf")
+    edges = tuple(np.unique(inner).tolist())
+    bins = Numbers(edges=edges, low=present.min(), high=present.max(), counts=())
+    return bins.model_copy(update={"counts": tuple(bins.count(numbers).tolist())})
+
+
+def _describe_texts(values: NDArray[Any]) -> Categories:
+    frequent = Counter(values.tolist())
+    del frequent[""], frequent[None]
+    names = tuple(name for name, _ in frequent.most_common(CATEGORIES))
+    bins = Categories(names=names, counts=())
+    return bins.model_copy(update={"counts": tuple(bins.count(values).tolist())})

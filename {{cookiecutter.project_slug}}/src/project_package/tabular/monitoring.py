@@ -1,0 +1,55 @@
+"""How the quality of a table's model is computed from the prediction log."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..columns import Columns, length
+from ..contract.monitoring import Monitoring
+from ..contract.training import Metric, Outcome
+from .problem import Problem
+
+
+def read_answers(problem: Problem, logged: Columns) -> Outcome:
+    """Return the monitored features, and the predictions as a model makes them."""
+    answers = logged["answer"]
+    rows = {name: values for name, values in logged.items() if name != "answer"}
+    if not problem.classes:
+        names = ("prediction", "low", "high")
+        return Outcome(rows, {n: np.array([a[n] for a in answers], np.float64) for n in names})
+    chances = [[answer["probabilities"][name] for name in problem.classes] for answer in answers]
+    codes = {name: code for code, name in enumerate(problem.classes)}
+    predictions = {
+        "probabilities": np.array(chances, np.float64).reshape(-1, len(codes)),
+        "prediction": np.array([codes[answer["prediction"]] for answer in answers], np.int64),
+    }
+    return Outcome(rows, predictions)
+
+
+def read_labels(problem: Problem, labels: Sequence[Mapping[str, Any]]) -> Columns:
+    """Return the target, as in the rows of training."""
+    values = [label[problem.target] for label in labels]
+    if not problem.classes:
+        return {problem.target: np.array(values, np.float64)}
+    codes = {name: code for code, name in enumerate(problem.classes)}
+    return {problem.target: np.array([codes[value] for value in values], np.int64)}
+
+
+def draw_labels(problem: Problem, predictions: Columns, random: np.random.Generator) -> Columns:
+    """Draw classes with their probabilities."""
+    limits = np.cumsum(predictions["probabilities"], axis=1)
+    limits /= limits[:, -1:]
+    draws = random.random((length(predictions), 1))
+    return {problem.target: (draws > limits).sum(axis=1)}
+
+
+def make_monitoring(problem: Problem, metrics: Sequence[Metric]) -> Monitoring:
+    """Return how a table's model is monitored; values of a number have no probabilities."""
+    return Monitoring(
+        metrics=tuple(metric.name for metric in metrics),
+        read_answers=partial(read_answers, problem),
+        read_labels=partial(read_labels, problem),
+        draw_labels=partial(draw_labels, problem) if problem.classes else None,
+    )
