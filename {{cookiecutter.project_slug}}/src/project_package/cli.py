@@ -21,6 +21,8 @@ from .errors import GateRefused, RetrainNeeded, UserError
 from .settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from fastapi import FastAPI
 
     from .lifecycle.project import Project
@@ -83,6 +85,7 @@ STAGES = {
         "List the registered versions with their scores.",
     ),
     "doctor": ("lifecycle.doctor:doctor", "Check the set-up; exit with 2 if something is broken."),
+    "retrain": ("monitoring.retrain:retrain", "Train and promote a new version if it is needed."),
     "monitor": ("monitoring.monitor:monitor", "Look for drift and loss; exit with 3 to retrain."),
 }
 for name, (function, summary) in STAGES.items():
@@ -117,6 +120,24 @@ def simulate(
 
     with context.obj.open_project(changes, quiet) as project:
         stage(project, days, damage)
+
+
+@app.command(epilog="Example: `ml drill concept`, after `ml pipeline`")
+def drill(
+    context: typer.Context,
+    damage: Annotated[str, typer.Argument(help="What changes: see docs/monitor.md.")],
+    changes: Set = None,
+    quiet: Quiet = False,
+) -> None:
+    """Serve, damage the traffic, wait for the alarm, retrain, and see the quality recover."""
+    from .monitoring.drill import drill as stage
+
+    entry: EntryPoint = context.obj
+
+    def open_project(more: Sequence[str]) -> "AbstractContextManager[Project]":
+        return entry.open_project([*(changes or ()), *more], quiet)
+
+    stage(open_project, entry.package, damage)
 
 
 @app.command(epilog="Example: `ml erase C0001234`")

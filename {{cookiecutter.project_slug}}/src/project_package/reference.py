@@ -70,15 +70,18 @@ class Reference(Frozen):
 
     columns: dict[str, Column]
     rows: int
+    expected: float | None
+    """The score by the goal that the probabilities of the test rows make likely: its difference
+    from the measured one is the bias of such an estimate. None without probabilities."""
 
 
-def describe(columns: Columns) -> Reference:
-    """Describe the distribution of monitored columns, (rows,) each."""
+def describe(columns: Columns, expected: float | None = None) -> Reference:
+    """Describe the distribution of monitored columns, (rows,) each; add the expected score."""
     described = {
         name: _describe_numbers(values) if values.dtype.kind in "fiub" else _describe_texts(values)
         for name, values in columns.items()
     }
-    return Reference(columns=described, rows=length(columns))
+    return Reference(columns=described, rows=length(columns), expected=expected)
 
 
 def _describe_numbers(values: NDArray[Any]) -> Numbers:

@@ -27,7 +27,7 @@ class Simulation:
     """Return what becomes known of rows, as JSON objects: what `Task.label` takes, or else what the
     event store does."""
     write_source: Callable[[Path, pl.DataFrame, Path], None]
-    """Write the rows of a data set and others into a file that `data.source` can name (folder, rows
-    of days that are labelled, file)."""
+    """Write labelled rows of some days, with earlier ones if features or training need them, into a
+    file that `data.source` can name (folder of the data set, rows, file)."""
     label_days: int = 1
     """After how many days labels are known."""

@@ -8,6 +8,7 @@ from itertools import count
 from pkgutil import resolve_name
 
 import mlflow
+import numpy as np
 from optuna.trial import FrozenTrial
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack
@@ -198,8 +199,13 @@ def parity_rows(splits: Splits, checks: Checks, promote: Promote) -> Columns:
 
 def add_reference(project: Project, bundle: Bundle, rows: Columns) -> Bundle:
     """Add how the monitored values of rows are distributed, for `ml monitor`."""
-    task = project.training.make_task(bundle)
-    reference = describe(task.monitored(rows, project.load(bundle).predict(rows)))
+    training = project.training
+    predictions = project.load(bundle).predict(rows)
+    expected = None
+    if training.monitoring:
+        answered = Outcome(rows, predictions)
+        expected = training.monitoring.expected(training.goal, answered, np.ones(length(rows)))
+    reference = describe(training.make_task(bundle).monitored(rows, predictions), expected)
     content = reference.model_dump_json(indent=2).encode()
     return replace(bundle, files={**bundle.files, REFERENCE: content})
 

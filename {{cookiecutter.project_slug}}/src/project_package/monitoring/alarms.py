@@ -28,9 +28,7 @@ def find_alarms(
     alarms = [*values_alarms(judged[-1])] if judged else []
     for reason in ("quality", "estimate"):
         for window in reversed(judged):  # labels come late: the newest window that has a score
-            if (quality := window.quality(metric.name)) is None:
-                break
-            now = quality.realised if reason == "quality" else quality.estimated
+            now = window.realised if reason == "quality" else window.estimated
             if now is not None:
                 if lost := describe_loss(metric, test, now, params.loss):
                     alarms.append(

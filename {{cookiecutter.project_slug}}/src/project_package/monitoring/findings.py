@@ -10,16 +10,6 @@ from .drift import Drift
 Reason: TypeAlias = Literal["broken", "drift", "quality", "estimate", "age"]
 
 
-class Quality(Frozen):
-    """One metric of a window."""
-
-    name: str
-    realised: Interval | None
-    """None until labels are known."""
-    estimated: Interval | None
-    """None if answers have no probabilities."""
-
-
 class WindowResult(Frozen):
     """A window of time."""
 
@@ -32,11 +22,12 @@ class WindowResult(Frozen):
     version: str
     """The version that answered most; empty without any."""
     drifts: tuple[Drift, ...]
-    qualities: tuple[Quality, ...]
-
-    def quality(self, name: str) -> Quality | None:
-        """Return the metric of that name; None if it cannot be computed from the log."""
-        return next((quality for quality in self.qualities if quality.name == name), None)
+    realised: Interval | None
+    """The score by the goal of the answers with a label; None without any."""
+    estimated: Interval | None
+    """The same of all answers, estimated; None if they have no probabilities."""
+    scores: dict[str, float]
+    """All scores of the answers with a label, by metric."""
 
 
 class Alarm(Frozen):

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 from ..errors import RetrainNeeded, UserError
 from ..lifecycle.project import Project
+from ..lifecycle.scores import Evaluation
 from ..lifecycle.workspace import replace_text
-from ..params import Monitor
 from ..prediction_log import PredictionLog, open_log
 from ..reference import REFERENCE, Reference
 from .alarms import find_alarms
 from .drift import compare
-from .findings import Findings, Quality, WindowResult
-from .quality import estimated, realised
+from .findings import Findings, WindowResult
+from .quality import estimated, labelled, realised
 from .windows import Times, Window, periods, read_windows
 
 FILE = "monitor.json"
@@ -53,14 +53,14 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
         windows = read_windows(find_log(project), reference, times, params.max_rows)
         progress(0.3)
         # 2. Compare each window with the reference, and score it.
+        test = project.registry.evaluation(champion)
         results = []
         for number, window in enumerate(windows, 1):
-            results.append(judge(project, reference, window))
+            results.append(judge(project, reference, test, window))
             progress(0.3 + 0.7 * number / len(windows))
         # 3. Decide, and write what was found.
         goal = project.training.goal
-        score = project.registry.evaluation(champion).score(goal.name)
-        alarms = find_alarms(results, champion, goal, score, params)
+        alarms = find_alarms(results, champion, goal, test.score(goal.name), params)
         found = Findings(
             version=str(champion.number), goal=goal.name, windows=tuple(results), alarms=alarms
         )
@@ -77,16 +77,22 @@ def find_log(project: Project) -> PredictionLog:
     return log
 
 
-def judge(project: Project, reference: Reference, window: Window) -> WindowResult:
+def judge(project: Project, reference: Reference, test: Evaluation, window: Window) -> WindowResult:
     """Compare a window with the reference, and score it by each metric that the log allows."""
-    params: Monitor = project.params.monitor
+    params = project.params.monitor
     monitoring = project.training.monitoring
-    qualities = []
-    for metric in project.training.metrics:
-        if monitoring and metric.name in monitoring.metrics:
-            now = realised(monitoring, metric, window, params.confidence)
-            expected = estimated(monitoring, metric, window, params.confidence)
-            qualities.append(Quality(name=metric.name, realised=now, estimated=expected))
+    goal = project.training.goal
+    now = expected = None
+    scores = {}
+    if monitoring and monitoring.metrics:
+        if known := labelled(monitoring, window):
+            outcome, entities = known
+            now = realised(goal, outcome, entities, params.confidence)
+            for metric in project.training.metrics:
+                if metric.name in monitoring.metrics:
+                    scores[metric.name] = metric.score(outcome.rows, outcome.predictions)
+        bias = (reference.expected or 0.0) - test.score(goal.name).model
+        expected = estimated(monitoring, goal, window, bias, params.confidence)
     return WindowResult(
         start=window.start,
         end=window.end,
@@ -94,7 +100,9 @@ def judge(project: Project, reference: Reference, window: Window) -> WindowResul
         labelled=sum(label is not None for label in window.labels),
         version=window.version,
         drifts=tuple(compare(reference, window.rows, params)) if window.labels else (),
-        qualities=tuple(qualities),
+        realised=now,
+        estimated=expected,
+        scores=scores,
     )
 
 
@@ -102,11 +110,11 @@ def show(project: Project, found: Findings) -> None:
     """Print the windows."""
     rows = []
     for window in found.windows:
-        quality = window.quality(found.goal)
-        known = quality.realised if quality else None
-        expected = quality.estimated if quality else None
         drifted = ", ".join(d.name for d in window.drifts if d.is_drifted) or "-"
-        scores = [f"{score.estimate:.3f}" if score else "-" for score in (known, expected)]
+        scores = [
+            f"{score.estimate:.3f}" if score else "-"
+            for score in (window.realised, window.estimated)
+        ]
         counts = [f"{window.rows:,}", f"{window.labelled:,}"]
         rows.append((f"{window.start:%Y-%m-%d %H:%M}", window.version, *counts, *scores, drifted))
     goal = project.training.goal.label

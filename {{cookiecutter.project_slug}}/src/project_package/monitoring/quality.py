@@ -1,10 +1,4 @@
-"""Quality: metrics of a window once labels are known, and an estimate before that.
-
-The estimate draws labels from the probabilities of the model many times: the mean of a metric over
-the draws is its expected value. It is right if the probabilities are, also when other instances
-arrive than before; it cannot see that the same instances turn out otherwise. For decisions it is
-the confidence-based performance estimation of NannyML, and DoC of Guillory et al. (2021) is akin.
-"""
+"""Quality: metrics of a window once labels are known, and an estimate of the goal before that."""
 
 from collections.abc import Callable
 
@@ -13,63 +7,64 @@ from numpy.typing import NDArray
 
 from ..bundle import Interval
 from ..columns import length, take
-from ..contract.monitoring import Monitoring
-from ..contract.training import Metric, Weights
+from ..contract.monitoring import DRAWS, Monitoring
+from ..contract.training import Metric, Outcome, Weights
 from .windows import Window
 
-DRAWS = 20
 RESAMPLES = 100
 
 
-def realised(
-    monitoring: Monitoring, metric: Metric, window: Window, confidence: float
-) -> Interval | None:
-    """Score the rows whose label is known; None if the metric has no value."""
+def labelled(monitoring: Monitoring, window: Window) -> tuple[Outcome, NDArray[np.object_]] | None:
+    """Return the answers whose label is known, and their entities, (rows,); None without any."""
     is_known = np.array([label is not None for label in window.labels], np.bool_)
     if not is_known.any():
         return None
     logged = take(window.rows, is_known)
     answered = monitoring.read_answers(logged)
     labels = monitoring.read_labels([label for label in window.labels if label is not None])
-    score = metric.scorer({**answered.rows, **labels}, answered.predictions)
-    return _interval(score, logged["entity"], confidence, draws=1)
+    outcome = Outcome({**answered.rows, **labels}, answered.predictions)
+    return outcome, logged["entity"]
+
+
+def realised(
+    metric: Metric, outcome: Outcome, entities: NDArray[np.object_], confidence: float
+) -> Interval | None:
+    """Score labelled answers; None if the metric has no value."""
+    return _interval(metric.scorer(outcome.rows, outcome.predictions), entities, confidence, 1)
 
 
 def estimated(
-    monitoring: Monitoring, metric: Metric, window: Window, confidence: float
+    monitoring: Monitoring, metric: Metric, window: Window, bias: float, confidence: float
 ) -> Interval | None:
-    """Estimate the score of all rows; None if answers have no probabilities."""
-    draw_labels = monitoring.draw_labels
-    if draw_labels is None or not length(window.rows):
+    """Estimate the score of all answers: see `Monitoring.draw`; None without probabilities.
+
+    The bias, which such an estimate had on the test rows, is subtracted.
+    """
+    if not length(window.rows):
         return None
-    answered = monitoring.read_answers(window.rows)
-    predictions = answered.predictions
-    random = np.random.default_rng(0)
-
-    def score(weights: Weights) -> float:
-        labels = draw_labels(predictions, random)
-        return metric.score({**answered.rows, **labels}, predictions, weights)
-
-    return _interval(score, window.rows["entity"], confidence, DRAWS)
+    score = monitoring.draw(metric, monitoring.read_answers(window.rows))
+    found = _interval(score, window.rows["entity"], confidence, DRAWS) if score else None
+    return Interval(*(value - bias for value in found)) if found else None
 
 
 def _interval(
-    score: Callable[[Weights], float], entities: NDArray[np.object_], confidence: float, draws: int
+    score: Callable[[Weights], float], entities: NDArray[np.object_], confidence: float, times: int
 ) -> Interval | None:
-    """Return a score and its bounds, each of which holds with a confidence; None without a value.
+    """Return the mean of a score that is computed some times, and bounds; None without a value.
 
-    Entities are drawn with replacement; a row that names none is one of its own.
+    Each bound holds with the confidence: entities are drawn with replacement; a row that names none
+    is one of its own.
     """
     own = [entity or number for number, entity in enumerate(entities.tolist())]
     group = np.unique(np.array(own, str), return_inverse=True)[1]
     count = int(group.max()) + 1
     ones = np.ones(len(group))
+    estimate = float(np.mean([score(ones) for _ in range(times)]))
     random = np.random.default_rng(0)
-    drawn = (
-        np.bincount(random.integers(0, count, count), minlength=count) for _ in range(RESAMPLES)
-    )
-    scores = [score(weights[group].astype(np.float64)) for weights in drawn]
-    estimate = float(np.mean([score(ones) for _ in range(draws)]))
+    scores = []
+    for _ in range(RESAMPLES):
+        drawn = np.bincount(random.integers(0, count, count), minlength=count)
+        scores.append(score(drawn[group].astype(np.float64)))
     if np.isnan(estimate) or np.isnan(scores).all():
         return None
     low, high = np.nanquantile(scores, [1 - confidence, confidence])

@@ -96,10 +96,10 @@ class Stream:
         random = np.random.default_rng((self.project.params.seed, number))
         return self.simulation.damages[day.damage](rows, day.strength, random)
 
-    def write_source(self) -> str:
-        """Write the data set and the days whose labels were sent into a file; return its path."""
+    def write_source(self, first: int) -> str:
+        """Write the days from the first on whose labels were sent into a file; return its path."""
         file = self.project.workspace.root / "simulated.parquet"
-        rows = pl.concat(self.rows(number) for number in range(self.state.labelled))
+        rows = pl.concat(self.rows(number) for number in range(first, self.state.labelled))
         self.simulation.write_source(self.dataset.path, rows, file)
         return str(file)
 

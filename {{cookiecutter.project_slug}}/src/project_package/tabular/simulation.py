@@ -14,7 +14,7 @@ from .params import TabularParams
 from .problem import OTHER, Problem
 from .split import raw_test_rows
 
-ROWS_A_DAY = 500
+ROWS_A_DAY = 350
 
 
 class Traffic:
@@ -26,11 +26,15 @@ class Traffic:
         self.names = problem.table.of_role("feature", "time", "id", "group", "target", "outcome")
 
     def day(self, folder: Path, number: int) -> pl.DataFrame:
-        """Draw rows of the test with replacement, and move their dates to the day."""
+        """Return other rows of the test each day, their dates moved to it.
+
+        When all had their day, they come again.
+        """
         if before_columns(self.problem.table):
             raise UserError("The rows of a table with lags cannot be drawn: send your own.")
         test = raw_test_rows(self.problem, self.params, folder)
-        rows = test.sample(ROWS_A_DAY, with_replacement=True, seed=self.params.seed + number)
+        order = np.random.default_rng(self.params.seed).permutation(len(test))
+        rows = test[np.take(order, number * ROWS_A_DAY + np.arange(ROWS_A_DAY), mode="wrap")]
         for name in self.problem.table.of_role("id"):
             own = pl.format("S{}-{}", pl.lit(number), pl.int_range(pl.len()))
             rows = rows.with_columns(own.alias(name))
@@ -56,9 +60,9 @@ class Traffic:
         return [{self.problem.target: value} for value in target]
 
     def write_source(self, folder: Path, rows: pl.DataFrame, file: Path) -> None:
-        """Write the rows of a data set and others."""
+        """Write the rows alone: they are enough, and older ones follow another pattern."""
         known = stored_rows(self.problem, folder)
-        pl.concat([known, rows.select(known.columns).cast(known.schema)]).write_parquet(file)
+        rows.select(known.columns).cast(known.schema).write_parquet(file)
 
     @property
     def column(self) -> str:
@@ -98,18 +102,18 @@ class Traffic:
     def concept(
         self, rows: pl.DataFrame, strength: float, random: np.random.Generator
     ) -> pl.DataFrame:
-        """Change the target where the column is large: the same instances turn out otherwise."""
-        target = pl.col(self.problem.target)
-        large = rows[self.column].rank("random", seed=0).to_numpy() > len(rows) / 2
-        is_changed = pl.lit(pl.Series(large & (random.random(len(rows)) < strength)))
-        classes = self.problem.classes
-        if not classes:
-            other = target + 2 * target.std()
-        elif rows.schema[self.problem.target] == pl.Boolean:
-            other = ~target
-        else:
-            other = target.replace(dict(zip(classes, classes[1:] + classes[:1], strict=True)))
-        return rows.with_columns(pl.when(is_changed).then(other).otherwise(target))
+        """Reverse how the target depends on the column: the same instances turn out otherwise.
+
+        Rows with the smallest value swap targets with those that have the largest, and so on.
+        """
+        order = np.argsort(rows[self.column].rank("random", seed=0).to_numpy())
+        half = len(order) // 2
+        chosen = np.flatnonzero(random.random(half) < strength)
+        taken = np.arange(len(rows))
+        taken[order[chosen]] = order[::-1][chosen]
+        taken[order[::-1][chosen]] = order[chosen]
+        target = self.problem.target
+        return rows.with_columns(rows[target].gather(taken).alias(target))
 
 
 def make_simulation(problem: Problem, params: TabularParams) -> Simulation:

@@ -1,0 +1,238 @@
+"""drill: show the closed loop on this machine, from normal traffic to a new champion.
+
+A server starts; days of traffic are sent to it, from some day on with a damage; monitoring raises
+an alarm; a new model is trained on the days since, passes the gate, and the server takes it while
+it answers. reports/drill.json has the timeline, drill.svg the quality over time.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from socket import socket
+from typing import Any, TypeAlias
+
+import httpx2
+
+from ..bundle import EXAMPLES
+from ..contract.training import Figure
+from ..errors import UserError
+from ..frozen import Frozen
+from ..lifecycle.project import Project
+from ..lifecycle.report import picture
+from ..lifecycle.workspace import replace_text
+from ..model_store import CHAMPION
+from ..plot_parts import label_axes
+from .findings import WindowResult
+from .monitor import watch
+from .retrain import FILE as ATTEMPT
+from .retrain import retrain
+from .simulate import STATE, Stream
+from .windows import Times
+
+NORMAL = 4
+WAIT = 5
+COLLECT = 4
+AFTER = 3
+"""Days of normal traffic; days of damage in which an alarm is expected; days with labels to train
+on after the alarm; days after the new champion."""
+START_SECONDS = 60
+OpenProject: TypeAlias = Callable[[Sequence[str]], AbstractContextManager[Project]]
+
+
+class Event(Frozen):
+    """Something that happened, after a day from 1."""
+
+    day: int
+    what: str
+
+
+class Timeline(Frozen):
+    """What happened in a drill."""
+
+    damage: str
+    windows: tuple[WindowResult, ...]
+    """The days, each with its final score: that of the last has no labels."""
+    events: tuple[Event, ...]
+    requests: int
+    """Requests that were sent while the new model was trained and taken; none failed."""
+
+
+class Drill:
+    """Traffic to a server, and what monitoring sees of it after each day."""
+
+    def __init__(self, project: Project, client: httpx2.Client) -> None:
+        self.project = project
+        self.client = client
+        self.stream = Stream(project, client)
+        self.times: list[Times] = []
+        self.events: list[Event] = []
+        self.requests = 0
+
+    def day(self, damage: str = "") -> tuple[str, ...]:
+        """Send a day, and monitor all days so far; return the reasons to train."""
+        start = datetime.now(UTC)
+        self.stream.send(damage)
+        time.sleep(0.3)  # the log is written every 100 ms
+        self.times.append((start, datetime.now(UTC)))
+        found = watch(self.project, self.times)
+        return tuple(alarm.reason for alarm in found.alarms if alarm.retrain)
+
+    def note(self, what: str) -> None:
+        """Add an event."""
+        self.events.append(Event(day=len(self.times), what=what))
+        self.project.console.print(f"day {len(self.times)}: {what}")
+
+    def ask(self, stop: threading.Event) -> None:
+        """Send requests until told to stop; raise UserError if one fails."""
+        bundle = self.project.store.load(CHAMPION)[1]
+        requests = [example["request"] for example in json.loads(bundle.files[EXAMPLES])]
+        while not stop.wait(0.02):
+            answer = self.client.post("/v1/predict", json={"instances": requests[:1]})
+            if not answer.is_success:
+                raise UserError(f"A request failed while the model changed: {answer.text[:200]}")
+            self.requests += 1
+
+
+def drill(open_project: OpenProject, package: str, damage: str) -> Timeline:
+    """Run the drill on a project with a champion; `package` is that of the use case.
+
+    Raises:
+        UserError: no alarm was raised, or a request failed.
+        GateRefused: the new model is no better.
+    """
+    with open_project(()) as project, serving(project, package) as client:
+        for name in (project.workspace.root / STATE, project.workspace.reports / ATTEMPT):
+            name.unlink(missing_ok=True)
+        run = Drill(project, client)
+        # 1. Normal traffic: there must be no alarm.
+        for _ in range(NORMAL):
+            if reasons := run.day():
+                run.note(f"a false alarm: {', '.join(reasons)}")
+        # 2. The damage begins; wait for the alarm.
+        run.note(f"{damage} begins")
+        for _ in range(WAIT):
+            if reasons := run.day(damage):
+                run.note(f"alarm: {', '.join(reasons)}")
+                break
+        else:
+            raise UserError(f"No alarm in {WAIT} days of {damage}.")
+        # 3. Collect days with labels, and train on those with the damage.
+        for _ in range(COLLECT):
+            run.day(damage)
+        source = run.stream.write_source(NORMAL)
+        changes = [f"data.source={json.dumps(source)}", "data.columns={}", "data.read={}"]
+        with open_project(changes) as newer, asking(run):
+            retrain(newer, run.times)
+            version = str(newer.store.load(CHAMPION)[0])
+            wait_for(client, version)
+        run.note(f"version {version} answers")
+        # 4. The same traffic, answered by the new version.
+        for _ in range(AFTER):
+            run.day(damage)
+        found = watch(project, run.times)
+        timeline = Timeline(
+            damage=damage,
+            windows=found.windows,
+            events=tuple(run.events),
+            requests=run.requests,
+        )
+        write(project, timeline)
+    return timeline
+
+
+@contextmanager
+def serving(project: Project, package: str) -> Iterator[httpx2.Client]:
+    """Start a server on a free port of this machine, and stop it in the end."""
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", f"{package}.entry_point", "serve", "--port", str(port)]
+    own = {"SERVE_KEYS": "off", "SERVE_POLL_SECONDS": "0.2"}
+    log = project.workspace.root / "drill.log"
+    with log.open("wb") as file:
+        server = subprocess.Popen(command, stderr=file, stdout=file, env=os.environ | own)
+    try:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            wait_for(client)
+            yield client
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wait_for(client: httpx2.Client, version: str = "") -> None:
+    """Wait until the server answers, with a version if one is given; raise UserError if never."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        try:
+            found = client.get("/readyz").json()["model_version"]
+            if found == (version or found):
+                return
+        except (httpx2.HTTPError, KeyError):
+            pass
+        time.sleep(0.1)
+    raise UserError(f"The server does not answer with version {version or 'any'}: see drill.log.")
+
+
+@contextmanager
+def asking(run: Drill) -> Iterator[None]:
+    """Send requests in a thread while the body runs; raise the error of the first that fails."""
+    stop = threading.Event()
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            run.ask(stop)
+        except (UserError, httpx2.HTTPError) as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    if errors:
+        raise UserError(f"A request failed while the model changed: {errors[0]!r}")
+
+
+def write(project: Project, timeline: Timeline) -> None:
+    """Write the timeline and its picture, and print it."""
+    reports = project.workspace.reports
+    replace_text(reports / "drill.json", timeline.model_dump_json(indent=2))
+    label = project.training.goal.label
+    figure = Figure("drill", "Quality by day", "", partial(draw, timeline=timeline, label=label))
+    replace_text(reports / "drill.svg", picture(figure))
+    rows = []
+    for day, window in enumerate(timeline.windows, 1):
+        scores = [f"{s.estimate:.3f}" if s else "-" for s in (window.realised, window.estimated)]
+        events = "; ".join(event.what for event in timeline.events if event.day == day)
+        rows.append((str(day), window.version, f"{window.rows:,}", *scores, events))
+    header = ("day", "version", "answers", label, "estimate", "after this day")
+    project.console.table("Drill", header, rows)
+
+
+def draw(axes: Any, timeline: Timeline, label: str) -> None:
+    """Draw measured and estimated quality by day, with the events."""
+    kinds = (("realised", "measured, with labels"), ("estimated", "estimated, without labels"))
+    for kind, text in kinds:
+        scores = [(day, getattr(w, kind)) for day, w in enumerate(timeline.windows, 1)]
+        points = [(day, score.estimate) for day, score in scores if score]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="o", label=text)
+    for number, event in enumerate(timeline.events):
+        axes.axvline(event.day + 0.5, color="C2", linewidth=1)
+        place = {
+            "xy": (event.day + 0.5, 0.02 + 0.07 * number),
+            "xycoords": ("data", "axes fraction"),
+        }
+        axes.annotate(f" {event.what}", **place, fontsize="small")
+    label_axes(axes, "day", label)
