@@ -31,3 +31,7 @@ class Simulation:
     file that `data.source` can name (folder of the data set, rows, file)."""
     label_days: int = 1
     """After how many days labels are known."""
+    collect_days: int = 4
+    """How many days with labels a new model needs after a damage."""
+    changes: tuple[str, ...] = ()
+    """Parameters, as for `--set`, with which a model can be trained on so few days."""

@@ -18,6 +18,7 @@ from .metrics import METRICS, naive, slices, threshold, weeks
 from .models import CANDIDATES
 from .monitoring import make_monitoring
 from .params import FraudParams
+from .simulation import make_simulation
 from .split import split
 from .task import make_task
 
@@ -84,4 +85,5 @@ def make_training(params: FraudParams, _: Path) -> HistoryTraining:
         slices=slices,
         recent_events=recent_events,
         monitoring=make_monitoring(params),
+        simulation=make_simulation(params.data),
     )

@@ -37,11 +37,10 @@ from .simulate import STATE, Stream
 from .windows import Times
 
 NORMAL = 4
-WAIT = 5
-COLLECT = 4
+WAIT = 3
 AFTER = 3
-"""Days of normal traffic; days of damage in which an alarm is expected; days with labels to train
-on after the alarm; days after the new champion."""
+"""Days of normal traffic; days in which an alarm is expected after the first labels of the damage;
+days with labels after the new champion."""
 START_SECONDS = 60
 OpenProject: TypeAlias = Callable[[Sequence[str]], AbstractContextManager[Project]]
 
@@ -81,7 +80,7 @@ class Drill:
         self.stream.send(damage)
         time.sleep(0.3)  # the log is written every 100 ms
         self.times.append((start, datetime.now(UTC)))
-        found = watch(self.project, self.times)
+        found = watch(self.project, self.times[-self.stream.simulation.label_days - 2 :])
         return tuple(alarm.reason for alarm in found.alarms if alarm.retrain)
 
     def note(self, what: str) -> None:
@@ -116,25 +115,26 @@ def drill(open_project: OpenProject, package: str, damage: str) -> Timeline:
             if reasons := run.day():
                 run.note(f"a false alarm: {', '.join(reasons)}")
         # 2. The damage begins; wait for the alarm.
+        simulation = run.stream.simulation
         run.note(f"{damage} begins")
-        for _ in range(WAIT):
+        for _ in range(simulation.label_days + WAIT):
             if reasons := run.day(damage):
                 run.note(f"alarm: {', '.join(reasons)}")
                 break
         else:
-            raise UserError(f"No alarm in {WAIT} days of {damage}.")
+            raise UserError(f"No alarm in {len(run.times) - NORMAL} days of {damage}.")
         # 3. Collect days with labels, and train on those with the damage.
-        for _ in range(COLLECT):
+        while run.stream.state.labelled < NORMAL + simulation.collect_days:
             run.day(damage)
         source = run.stream.write_source(NORMAL)
         changes = [f"data.source={json.dumps(source)}", "data.columns={}", "data.read={}"]
-        with open_project(changes) as newer, asking(run):
-            retrain(newer, run.times)
+        with open_project([*simulation.changes, *changes]) as newer, asking(run):
+            retrain(newer, run.times[-simulation.label_days - 2 :])
             version = str(newer.store.load(CHAMPION)[0])
             wait_for(client, version)
         run.note(f"version {version} answers")
         # 4. The same traffic, answered by the new version.
-        for _ in range(AFTER):
+        for _ in range(AFTER + simulation.label_days - 1):
             run.day(damage)
         found = watch(project, run.times)
         timeline = Timeline(
