@@ -65,23 +65,37 @@ class Categories(Frozen):
 Column: TypeAlias = Numbers | Categories
 
 
+class Calibration(Frozen):
+    """The share of rows that were of a class by its probability, as points of a line."""
+
+    probabilities: tuple[float, ...]
+    shares: tuple[float, ...]
+
+
 class Reference(Frozen):
-    """The monitored columns of the test rows."""
+    """The test rows."""
 
     columns: dict[str, Column]
+    """The monitored columns."""
     rows: int
-    expected: float | None
-    """The score by the goal that the probabilities of the test rows make likely: its difference
-    from the measured one is the bias of such an estimate. None without probabilities."""
+    calibrations: tuple[Calibration, ...] = ()
+    """Of each class; none if predictions have no probabilities."""
+
+    def calibrate(self, chances: NDArray[Any]) -> NDArray[np.float64]:
+        """Return what probabilities, (rows, classes), were worth on test rows; they sum to 1."""
+        columns = zip(chances.T, self.calibrations, strict=True)
+        shares = np.array([np.interp(c, k.probabilities, k.shares) for c, k in columns]).T
+        total = shares.sum(axis=1, keepdims=True)
+        return np.where(total > 0, shares / np.where(total > 0, total, 1), chances)
 
 
-def describe(columns: Columns, expected: float | None = None) -> Reference:
-    """Describe the distribution of monitored columns, (rows,) each; add the expected score."""
+def describe(columns: Columns, calibrations: tuple[Calibration, ...] = ()) -> Reference:
+    """Describe the distribution of monitored columns, (rows,) each; add the calibrations."""
     described = {
         name: _describe_numbers(values) if values.dtype.kind in "fiub" else _describe_texts(values)
         for name, values in columns.items()
     }
-    return Reference(columns=described, rows=length(columns), expected=expected)
+    return Reference(columns=described, rows=length(columns), calibrations=calibrations)
 
 
 def _describe_numbers(values: NDArray[Any]) -> Numbers:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..columns import Columns, length
 from ..contract.monitoring import Monitoring
@@ -30,9 +31,9 @@ def read_labels(labels: Sequence[Mapping[str, Any]]) -> Columns:
     return {"is_fraud": np.array([label["is_fraud"] for label in labels], np.bool_)}
 
 
-def draw_labels(predictions: Columns, random: np.random.Generator) -> Columns:
-    """Draw frauds with the probability of their score."""
-    return {"is_fraud": random.random(length(predictions)) < predictions["score"]}
+def chances(predictions: Columns) -> NDArray[Any]:
+    """Return the probabilities of a genuine payment and of a fraud."""
+    return np.stack([1 - predictions["score"], predictions["score"]], axis=1)
 
 
 def make_monitoring(params: FraudParams) -> Monitoring:
@@ -41,5 +42,6 @@ def make_monitoring(params: FraudParams) -> Monitoring:
         metrics=("average_precision", "cost", "calibration"),
         read_answers=partial(read_answers, params),
         read_labels=read_labels,
-        draw_labels=draw_labels,
+        target="is_fraud",
+        chances=chances,
     )

@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pkgutil import resolve_name
+from typing import Any
 
 import mlflow
-import numpy as np
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
+from sklearn.isotonic import IsotonicRegression
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack
 from ..columns import Columns, concatenate, length, take
@@ -19,7 +21,7 @@ from ..errors import GateRefused, MissingColumn, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Promote
 from ..read_params import flatten
-from ..reference import REFERENCE, describe
+from ..reference import REFERENCE, Calibration, describe
 from . import gate
 from .project import Project
 from .scores import BASELINE, digest
@@ -201,13 +203,24 @@ def add_reference(project: Project, bundle: Bundle, rows: Columns) -> Bundle:
     """Add how the monitored values of rows are distributed, for `ml monitor`."""
     training = project.training
     predictions = project.load(bundle).predict(rows)
-    expected = None
-    if training.monitoring:
-        answered = Outcome(rows, predictions)
-        expected = training.monitoring.expected(training.goal, answered, np.ones(length(rows)))
-    reference = describe(training.make_task(bundle).monitored(rows, predictions), expected)
+    monitored = training.make_task(bundle).monitored(rows, predictions)
+    monitoring = training.monitoring
+    curves: tuple[Calibration, ...] = ()
+    if monitoring and monitoring.chances:
+        curves = calibrations(monitoring.chances(predictions), rows[monitoring.target])
+    reference = describe(monitored, curves)
     content = reference.model_dump_json(indent=2).encode()
     return replace(bundle, files={**bundle.files, REFERENCE: content})
+
+
+def calibrations(chances: NDArray[Any], codes: NDArray[Any]) -> tuple[Calibration, ...]:
+    """Fit the share of rows that are of a class to its probability, by isotonic regression."""
+    curves = []
+    for code, column in enumerate(chances.T):
+        line = IsotonicRegression(out_of_bounds="clip").fit(column, codes == code)
+        points = (tuple(values.tolist()) for values in (line.X_thresholds_, line.y_thresholds_))
+        curves.append(Calibration(probabilities=next(points), shares=next(points)))
+    return tuple(curves)
 
 
 def add_examples(project: Project, bundle: Bundle, dataset: Dataset, rows: Columns) -> Bundle:

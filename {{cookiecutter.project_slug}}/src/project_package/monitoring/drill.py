@@ -7,14 +7,17 @@ it answers. reports/drill.json has the timeline, drill.svg the quality over time
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, chdir, contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
+from pkgutil import resolve_name
 from socket import socket
 from typing import Any, TypeAlias
 
@@ -24,16 +27,16 @@ from ..bundle import EXAMPLES
 from ..contract.training import Figure
 from ..errors import UserError
 from ..frozen import Frozen
+from ..lifecycle.pipeline import pipeline
 from ..lifecycle.project import Project
 from ..lifecycle.report import picture
-from ..lifecycle.workspace import replace_text
+from ..lifecycle.workspace import Workspace, replace_text
 from ..model_store import CHAMPION
 from ..plot_parts import label_axes
 from .findings import WindowResult
 from .monitor import watch
-from .retrain import FILE as ATTEMPT
 from .retrain import retrain
-from .simulate import STATE, Stream
+from .simulate import Stream
 from .windows import Times
 
 NORMAL = 4
@@ -42,6 +45,9 @@ AFTER = 3
 """Days of normal traffic; days in which an alarm is expected after the first labels of the damage;
 days with labels after the new champion."""
 START_SECONDS = 60
+FOLDER = "build/drill"
+ADDRESSES = ("LOG_URL", "MLFLOW_TRACKING_URI", "MODEL_STORE", "OPTUNA_STORAGE", "STATE_URL")
+LIFECYCLE = pipeline.__module__.rpartition(".")[0]
 OpenProject: TypeAlias = Callable[[Sequence[str]], AbstractContextManager[Project]]
 
 
@@ -80,8 +86,13 @@ class Drill:
         self.stream.send(damage)
         time.sleep(0.3)  # the log is written every 100 ms
         self.times.append((start, datetime.now(UTC)))
-        found = watch(self.project, self.times[-self.stream.simulation.label_days - 2 :])
+        found = watch(self.project, self.newest)
         return tuple(alarm.reason for alarm in found.alarms if alarm.retrain)
+
+    @property
+    def newest(self) -> list[Times]:
+        """The newest days, as many as labels need to arrive, and two."""
+        return self.times[-self.stream.simulation.label_days - 2 :]
 
     def note(self, what: str) -> None:
         """Add an event."""
@@ -99,52 +110,75 @@ class Drill:
             self.requests += 1
 
 
-def drill(open_project: OpenProject, package: str, damage: str) -> Timeline:
-    """Run the drill on a project with a champion; `package` is that of the use case.
+def drill(open_project: OpenProject, package: str, damage: str) -> None:
+    """Run the drill in a folder of its own, so that no model, log or event of the project changes.
+
+    Args:
+        open_project: opens the project of the working folder with changes of its parameters.
+        package: that of the use case.
+        damage: what changes in the traffic.
 
     Raises:
         UserError: no alarm was raised, or a request failed.
         GateRefused: the new model is no better.
     """
-    with open_project(()) as project, serving(project, package) as client:
-        for name in (project.workspace.root / STATE, project.workspace.reports / ATTEMPT):
-            name.unlink(missing_ok=True)
-        run = Drill(project, client)
-        # 1. Normal traffic: there must be no alarm.
-        for _ in range(NORMAL):
-            if reasons := run.day():
-                run.note(f"a false alarm: {', '.join(reasons)}")
-        # 2. The damage begins; wait for the alarm.
-        simulation = run.stream.simulation
-        run.note(f"{damage} begins")
-        for _ in range(simulation.label_days + WAIT):
-            if reasons := run.day(damage):
-                run.note(f"alarm: {', '.join(reasons)}")
-                break
-        else:
-            raise UserError(f"No alarm in {len(run.times) - NORMAL} days of {damage}.")
-        # 3. Collect days with labels, and train on those with the damage.
-        while run.stream.state.labelled < NORMAL + simulation.collect_days:
-            run.day(damage)
-        source = run.stream.write_source(NORMAL)
-        changes = [f"data.source={json.dumps(source)}", "data.columns={}", "data.read={}"]
-        with open_project([*simulation.changes, *changes]) as newer, asking(run):
-            retrain(newer, run.times[-simulation.label_days - 2 :])
-            version = str(newer.store.load(CHAMPION)[0])
-            wait_for(client, version)
-        run.note(f"version {version} answers")
-        # 4. The same traffic, answered by the new version.
-        for _ in range(AFTER + simulation.label_days - 1):
-            run.day(damage)
-        found = watch(project, run.times)
-        timeline = Timeline(
-            damage=damage,
-            windows=found.windows,
-            events=tuple(run.events),
-            requests=run.requests,
-        )
-        write(project, timeline)
-    return timeline
+    home = Path.cwd()
+    with own_folder(home), open_project(()) as project:
+        # 1. Train a first champion; its server knows the recent events.
+        pipeline(project)
+        if project.events:
+            resolve_name(f"{LIFECYCLE}.backfill:backfill")(project)
+        with serving(project, package) as client:
+            timeline = run_days(open_project, Drill(project, client), damage)
+        write(project, home, timeline)
+
+
+@contextmanager
+def own_folder(home: Path) -> Iterator[None]:
+    """Work in an empty folder with the parameters of the project, and none of its addresses."""
+    folder = home / FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for path in home.glob("*.toml"):
+        shutil.copy(path, folder)
+    for name in ADDRESSES:
+        os.environ.pop(name, None)
+    with chdir(folder):
+        yield
+
+
+def run_days(open_project: OpenProject, run: Drill, damage: str) -> Timeline:
+    """Send days of traffic, and train when there is a reason; return what happened."""
+    simulation = run.stream.simulation
+    # 1. Normal traffic: there must be no alarm.
+    for _ in range(NORMAL):
+        if reasons := run.day():
+            run.note(f"a false alarm: {', '.join(reasons)}")
+    # 2. The damage begins; wait for the alarm.
+    run.note(f"{damage} begins")
+    for _ in range(simulation.label_days + WAIT):
+        if reasons := run.day(damage):
+            run.note(f"alarm: {', '.join(reasons)}")
+            break
+    else:
+        raise UserError(f"No alarm in {len(run.times) - NORMAL} days of {damage}.")
+    # 3. Collect days with labels, and train on those with the damage.
+    while run.stream.state.labelled < NORMAL + simulation.collect_days:
+        run.day(damage)
+    source = run.stream.write_source(NORMAL)
+    changes = [f"data.source={json.dumps(source)}", "data.columns={}", "data.read={}"]
+    with open_project([*simulation.changes, *changes]) as newer, asking(run):
+        retrain(newer, run.newest)
+        version = str(newer.store.load(CHAMPION)[0])
+        wait_for(run.client, version)
+    run.note(f"version {version} answers")
+    # 4. The same traffic, answered by the new version.
+    for _ in range(AFTER + simulation.label_days - 1):
+        run.day(damage)
+    found = watch(run.project, run.times)
+    return Timeline(
+        damage=damage, windows=found.windows, events=tuple(run.events), requests=run.requests
+    )
 
 
 @contextmanager
@@ -204,9 +238,9 @@ def asking(run: Drill) -> Iterator[None]:
         raise UserError(f"A request failed while the model changed: {errors[0]!r}")
 
 
-def write(project: Project, timeline: Timeline) -> None:
-    """Write the timeline and its picture, and print it."""
-    reports = project.workspace.reports
+def write(project: Project, home: Path, timeline: Timeline) -> None:
+    """Write the timeline and its picture into the project's reports, and print it."""
+    reports = Workspace(home).reports
     replace_text(reports / "drill.json", timeline.model_dump_json(indent=2))
     label = project.training.goal.label
     figure = Figure("drill", "Quality by day", "", partial(draw, timeline=timeline, label=label))

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from ..errors import RetrainNeeded, UserError
 from ..lifecycle.project import Project
-from ..lifecycle.scores import Evaluation
 from ..lifecycle.workspace import replace_text
 from ..prediction_log import PredictionLog, open_log
 from ..reference import REFERENCE, Reference
@@ -56,7 +55,7 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
         test = project.registry.evaluation(champion)
         results = []
         for number, window in enumerate(windows, 1):
-            results.append(judge(project, reference, test, window))
+            results.append(judge(project, reference, window))
             progress(0.3 + 0.7 * number / len(windows))
         # 3. Decide, and write what was found.
         goal = project.training.goal
@@ -77,7 +76,7 @@ def find_log(project: Project) -> PredictionLog:
     return log
 
 
-def judge(project: Project, reference: Reference, test: Evaluation, window: Window) -> WindowResult:
+def judge(project: Project, reference: Reference, window: Window) -> WindowResult:
     """Compare a window with the reference, and score it by each metric that the log allows."""
     params = project.params.monitor
     monitoring = project.training.monitoring
@@ -91,8 +90,7 @@ def judge(project: Project, reference: Reference, test: Evaluation, window: Wind
             for metric in project.training.metrics:
                 if metric.name in monitoring.metrics:
                     scores[metric.name] = metric.score(outcome.rows, outcome.predictions)
-        bias = (reference.expected or 0.0) - test.score(goal.name).model
-        expected = estimated(monitoring, goal, window, bias, params.confidence)
+        expected = estimated(monitoring, reference, goal, window, params.confidence)
     return WindowResult(
         start=window.start,
         end=window.end,

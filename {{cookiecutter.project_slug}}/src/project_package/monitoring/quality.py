@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 
 from ..bundle import Interval
 from ..columns import length, take
-from ..contract.monitoring import DRAWS, Monitoring
+from ..contract.monitoring import Monitoring
 from ..contract.training import Metric, Outcome, Weights
+from ..reference import Reference
 from .windows import Window
 
+DRAWS = 20
 RESAMPLES = 100
 
 
@@ -34,17 +36,27 @@ def realised(
 
 
 def estimated(
-    monitoring: Monitoring, metric: Metric, window: Window, bias: float, confidence: float
+    monitoring: Monitoring, reference: Reference, metric: Metric, window: Window, confidence: float
 ) -> Interval | None:
-    """Estimate the score of all answers: see `Monitoring.draw`; None without probabilities.
+    """Estimate the score of all answers without labels; None if they have no probabilities.
 
-    The bias, which such an estimate had on the test rows, is subtracted.
+    Labels are drawn from the calibrated probabilities; the mean score over the draws is the
+    expected one. It is right if the probabilities are, also when other instances arrive than
+    before; it cannot see that the same instances turn out otherwise. For decisions it is the
+    confidence-based performance estimation of NannyML; Guillory et al. (2021) is akin.
     """
-    if not length(window.rows):
+    if monitoring.chances is None or not length(window.rows):
         return None
-    score = monitoring.draw(metric, monitoring.read_answers(window.rows))
-    found = _interval(score, window.rows["entity"], confidence, DRAWS) if score else None
-    return Interval(*(value - bias for value in found)) if found else None
+    answered = monitoring.read_answers(window.rows)
+    limits = np.cumsum(reference.calibrate(monitoring.chances(answered.predictions)), axis=1)
+    random = np.random.default_rng(0)
+
+    def score(weights: Weights) -> float:
+        codes = (random.random((len(limits), 1)) > limits[:, :-1]).sum(axis=1)
+        rows = {**answered.rows, monitoring.target: codes}
+        return metric.score(rows, answered.predictions, weights)
+
+    return _interval(score, window.rows["entity"], confidence, DRAWS)
 
 
 def _interval(

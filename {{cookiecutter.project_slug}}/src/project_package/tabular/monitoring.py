@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..columns import Columns, length
+from ..columns import Columns
 from ..contract.monitoring import Monitoring
 from ..contract.training import Metric, Outcome
 from .problem import Problem
@@ -37,19 +37,12 @@ def read_labels(problem: Problem, labels: Sequence[Mapping[str, Any]]) -> Column
     return {problem.target: np.array([codes[value] for value in values], np.int64)}
 
 
-def draw_labels(problem: Problem, predictions: Columns, random: np.random.Generator) -> Columns:
-    """Draw classes with their probabilities."""
-    limits = np.cumsum(predictions["probabilities"], axis=1)
-    limits /= limits[:, -1:]
-    draws = random.random((length(predictions), 1))
-    return {problem.target: (draws > limits).sum(axis=1)}
-
-
 def make_monitoring(problem: Problem, metrics: Sequence[Metric]) -> Monitoring:
     """Return how a table's model is monitored; values of a number have no probabilities."""
     return Monitoring(
         metrics=tuple(metric.name for metric in metrics),
         read_answers=partial(read_answers, problem),
         read_labels=partial(read_labels, problem),
-        draw_labels=partial(draw_labels, problem) if problem.classes else None,
+        target=problem.target,
+        chances=(lambda predictions: predictions["probabilities"]) if problem.classes else None,
     )
