@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 
 from ..errors import RetrainNeeded, UserError
 from ..lifecycle.project import Project
@@ -9,7 +10,7 @@ from ..lifecycle.workspace import replace_text
 from ..prediction_log import PredictionLog, open_log
 from ..reference import REFERENCE, Reference
 from .alarms import find_alarms
-from .drift import compare
+from .drift import Drift, compare
 from .findings import Findings, WindowResult
 from .quality import estimated, labelled, realised
 from .windows import Times, Window, periods, read_windows
@@ -39,23 +40,22 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
     Raises:
         UserError: there is no champion, it has no reference, or there is no log.
     """
-    # 1. Read the champion, what it was trained for, and what the server logged.
+    # 1. Read what the server logged.
     champion = project.registry.champion()
     if champion is None:
         raise UserError("There is no champion: run `ml pipeline` first.")
-    files = project.registry.bundle(champion).files
-    if REFERENCE not in files:
-        raise UserError(f"Version {champion.number} has no {REFERENCE}: train another one.")
-    reference = Reference.model_validate_json(files[REFERENCE])
     params = project.params.monitor
+    find = cache(partial(find_reference, project))
+    if find(str(champion.number)) is None:
+        raise UserError(f"Version {champion.number} has no {REFERENCE}: train another one.")
     with project.console.step("monitor") as progress:
-        windows = read_windows(find_log(project), reference, times, params.max_rows)
+        windows = read_windows(find_log(project), times, find, params.max_rows)
         progress(0.3)
         # 2. Compare each window with the reference, and score it.
         test = project.registry.evaluation(champion)
         results = []
         for number, window in enumerate(windows, 1):
-            results.append(judge(project, reference, window))
+            results.append(judge(project, window))
             progress(0.3 + 0.7 * number / len(windows))
         # 3. Decide, and write what was found.
         goal = project.training.goal
@@ -76,28 +76,38 @@ def find_log(project: Project) -> PredictionLog:
     return log
 
 
-def judge(project: Project, reference: Reference, window: Window) -> WindowResult:
+def find_reference(project: Project, version: str) -> Reference | None:
+    """Return the reference of a version; None if it has none, or is not known here."""
+    known = project.registry.find_version(int(version))
+    files = project.registry.bundle(known).files if known else {}
+    return Reference.model_validate_json(files[REFERENCE]) if REFERENCE in files else None
+
+
+def judge(project: Project, window: Window) -> WindowResult:
     """Compare a window with the reference, and score it by each metric that the log allows."""
     params = project.params.monitor
     monitoring = project.training.monitoring
     goal = project.training.goal
     now = expected = None
     scores = {}
-    if monitoring and monitoring.metrics:
+    drifts: list[Drift] = []
+    if window.labels and window.reference:
+        drifts = compare(window.reference, window.rows, params)
+    if drifts and monitoring and monitoring.metrics:
+        expected = estimated(monitoring, goal, window, params.confidence)
         if known := labelled(monitoring, window):
             outcome, entities = known
             now = realised(goal, outcome, entities, params.confidence)
             for metric in project.training.metrics:
                 if metric.name in monitoring.metrics:
                     scores[metric.name] = metric.score(outcome.rows, outcome.predictions)
-        expected = estimated(monitoring, reference, goal, window, params.confidence)
     return WindowResult(
         start=window.start,
         end=window.end,
         rows=window.total,
         labelled=sum(label is not None for label in window.labels),
         version=window.version,
-        drifts=tuple(compare(reference, window.rows, params)) if window.labels else (),
+        drifts=tuple(drifts),
         realised=now,
         estimated=expected,
         scores=scores,

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Interval
-from ..columns import length, take
+from ..columns import take
 from ..contract.monitoring import Monitoring
 from ..contract.training import Metric, Outcome, Weights
-from ..reference import Reference
 from .windows import Window
 
 DRAWS = 20
@@ -36,7 +35,7 @@ def realised(
 
 
 def estimated(
-    monitoring: Monitoring, reference: Reference, metric: Metric, window: Window, confidence: float
+    monitoring: Monitoring, metric: Metric, window: Window, confidence: float
 ) -> Interval | None:
     """Estimate the score of all answers without labels; None if they have no probabilities.
 
@@ -45,10 +44,10 @@ def estimated(
     before; it cannot see that the same instances turn out otherwise. For decisions it is the
     confidence-based performance estimation of NannyML; Guillory et al. (2021) is akin.
     """
-    if monitoring.chances is None or not length(window.rows):
+    if monitoring.chances is None or window.reference is None:
         return None
     answered = monitoring.read_answers(window.rows)
-    limits = np.cumsum(reference.calibrate(monitoring.chances(answered.predictions)), axis=1)
+    limits = np.cumsum(window.reference.calibrate(monitoring.chances(answered.predictions)), axis=1)
     random = np.random.default_rng(0)
 
     def score(weights: Weights) -> float:

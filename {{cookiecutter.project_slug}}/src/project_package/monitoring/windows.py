@@ -1,7 +1,7 @@
 """Read the prediction log in windows of time, with the labels that have arrived."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -20,18 +20,20 @@ Times: TypeAlias = tuple[datetime, datetime]
 
 @dataclass(frozen=True)
 class Window:
-    """The predictions of a time that were answers, and what became known of them since."""
+    """The answers of a time by the version that gave most of them, and what became known since."""
 
     start: datetime
     end: datetime
     total: int
-    """How many predictions were logged; the rows are a sample if there are many."""
+    """How many answers were logged, of all versions."""
+    version: str
+    """Empty without any answer."""
+    reference: Reference | None
+    """Of the version; None if there is none."""
     rows: Columns
-    """Logged predictions: see `contract.monitoring.Monitoring`."""
+    """Logged predictions, a sample if there are many: see `contract.monitoring.Monitoring`."""
     labels: Sequence[Mapping[str, Any] | None]
     """Of each row; None while it is not known."""
-    version: str
-    """The version that answered most of them; empty without any."""
 
 
 def periods(until: datetime, params: Monitor) -> list[Times]:
@@ -42,37 +44,32 @@ def periods(until: datetime, params: Monitor) -> list[Times]:
 
 def read_windows(
     log: PredictionLog,
-    reference: Reference,
     times: Sequence[Times],
+    find_reference: Callable[[str], Reference | None],
     most: int,
 ) -> list[Window]:
-    """Read the windows of some times, at most so many rows of each."""
+    """Read the windows of some times, at most about so many rows of each."""
     found = log.read(LABELS, times[0][0], datetime.now(UTC))
     labels = {key: row.label for part in found for row in part for key in _keys(row)}
-    return [_read_window(log, reference, labels, time, most) for time in times]
-
-
-def _read_window(
-    log: PredictionLog,
-    reference: Reference,
-    labels: Mapping[tuple[str, str], Mapping[str, Any]],
-    time: Times,
-    most: int,
-) -> Window:
-    total = log.count_answers(*time)
-    parts = log.read(PREDICTIONS, *time, every=-(-total // most) or 1)
-    rows = [row for part in parts for row in part if row.role != SHADOW]
-    known = [next((labels[key] for key in _keys(row) if key in labels), None) for row in rows]
-    versions = Counter(row.version for row in rows)
-    version = versions.most_common(1)[0][0] if rows else ""
-    return Window(*time, total, to_columns(rows, reference), known, version)
+    windows = []
+    for start, end in times:
+        total = log.count_answers(start, end)
+        parts = log.read(PREDICTIONS, start, end, every=-(-total // most) or 1)
+        rows = [row for part in parts for row in part if row.role != SHADOW]
+        versions = Counter(row.version for row in rows)
+        version = max(versions, key=versions.__getitem__, default="")
+        reference = find_reference(version) if version else None
+        rows = [row for row in rows if reference and row.version == version]
+        known = [next((labels[key] for key in _keys(row) if key in labels), None) for row in rows]
+        columns = to_columns(rows, reference) if reference else {}
+        windows.append(Window(start, end, total, version, reference, columns, known))
+    return windows
 
 
 def to_columns(rows: Sequence[sa.Row[Any]], reference: Reference) -> Columns:
     """Return logged predictions as columns, with the monitored columns of the reference."""
     columns: dict[str, Any] = {
         "time": milliseconds([row.time.replace(tzinfo=UTC) for row in rows]),
-        "version": np.array([row.version for row in rows], object),
         "entity": np.array([row.entity for row in rows], object),
         "answer": np.fromiter((row.answer for row in rows), object, len(rows)),
     }
