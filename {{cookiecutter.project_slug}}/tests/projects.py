@@ -55,23 +55,10 @@ def copy_project(root: Path, target: Path) -> Path:
     return target
 
 
-def write_customers(file: Path) -> None:
-    """Write customers of whom those with a high bill leave, and long-standing ones stay."""
-    random = np.random.default_rng(0)
-    months = random.integers(1, 60, 900)
-    bill = random.uniform(0, 100, 900).round(2)
-    left = random.random(900) < 1 / (1 + np.exp(months / 10 - bill / 20))
-    plan = random.choice(["basic", "plus"], 900)
-    rows = zip(months, bill, plan, left, strict=True)
-    file.write_text(
-        "\n".join(["months,bill,plan,left", *(",".join(map(str, r)) for r in rows)]),
-        encoding="utf-8",
-    )
-
-
 def run_plain(root: Path, section: str = "") -> Path:
     """Run the pipeline of the plain use case in a new folder, with a section of parameters."""
-    write_customers(root / "customers.csv")
+    customers = use_case.make_customers(np.random.default_rng(0), 900)
+    customers.write_csv(root / "customers.csv")
     promote = "[promote]\nmin_parity_rows = 500\nmax_latency_ms = 500\n"
     text = f'name = "plain"\ncsv = "{root}/customers.csv"\n{promote}{section}'
     (root / "params.toml").write_text(text)

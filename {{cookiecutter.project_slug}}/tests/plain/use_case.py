@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
@@ -18,6 +19,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from project_package.bundle import Bundle
 from project_package.columns import Columns, length, take, to_rows
+from project_package.contract.monitoring import Monitoring
+from project_package.contract.simulation import Simulation
 from project_package.contract.task import Model, Task
 from project_package.contract.training import (
     About,
@@ -25,6 +28,7 @@ from project_package.contract.training import (
     Fold,
     Hyperparameters,
     Metric,
+    Outcome,
     Progress,
     Splits,
     Training,
@@ -34,6 +38,7 @@ from project_package.onnx_runtime import GRAPH, OnnxModel
 from project_package.params import Params
 
 TABLE = "customers.csv"
+INPUTS = ("months", "bill", "plan")
 WEIGHTS = "weights.json"
 
 
@@ -49,6 +54,10 @@ class PastCustomer(Customer):
 
 class Churn(Frozen):
     probability: float
+
+
+class Label(Frozen):
+    left: bool
 
 
 class PlainParams(Params):
@@ -129,7 +138,8 @@ def make_task(_: Bundle) -> Task:
         load=load,
         to_rows=to_rows,
         to_responses=lambda _, given: [Churn(probability=p) for p in given["probability"].tolist()],
-        monitored=lambda rows, predictions: {"plan": rows["plan"], **predictions},
+        monitored=lambda rows, predictions: {**{n: rows[n] for n in INPUTS}, **predictions},
+        label=Label,
     )
 
 
@@ -137,6 +147,40 @@ def roc_auc(rows: Columns, predictions: Columns, weights: NDArray[np.float64]) -
     return float(roc_auc_score(rows["left"], predictions["probability"], sample_weight=weights))
 
 
+def make_customers(random: np.random.Generator, count: int) -> pl.DataFrame:
+    """Make customers of whom those with a high bill leave, and long-standing ones stay."""
+    months = random.integers(1, 60, count)
+    bill = random.uniform(0, 100, count).round(2)
+    left = random.random(count) < 1 / (1 + np.exp(months / 10 - bill / 20))
+    plan = random.choice(["basic", "plus"], count)
+    return pl.DataFrame({"months": months, "bill": bill, "plan": plan, "left": left})
+
+
+def write_source(_: Path, rows: pl.DataFrame, file: Path) -> tuple[str, ...]:
+    rows.write_csv(file)
+    return (f"csv={file}",)
+
+
+MONITORING = Monitoring(
+    metrics=("roc_auc",),
+    read_answers=lambda logged: Outcome(logged, {"probability": logged["probability"]}),
+    read_labels=lambda labels: {"left": np.array([label["left"] for label in labels])},
+    target="left",
+    chances=lambda predictions: np.stack(
+        [1 - predictions["probability"], predictions["probability"]], axis=1
+    ),
+)
+SIMULATION = Simulation(
+    day=lambda _, number: make_customers(np.random.default_rng((1, number)), 400),
+    damages={
+        "shift": lambda rows, *_: rows.with_columns(pl.col("bill") / 2 + 50),
+        "broken": lambda rows, *_: rows.with_columns(bill=pl.lit(-1.0)),
+        "concept": lambda rows, *_: rows.with_columns(~pl.col("left")),
+    },
+    requests=lambda rows: rows.select(INPUTS).cast({"months": pl.Float64}).to_dicts(),
+    labels=lambda rows: rows.select("left").to_dicts(),
+    write_source=write_source,
+)
 PARAMS = PlainParams
 TRAINING = Training(
     make_task=make_task,
@@ -152,6 +196,8 @@ TRAINING = Training(
     about=lambda _: About("Churn", "Who leaves?", "", "", ""),
     read_batch=lambda _, path, __: read_table(path, Customer),
     batch_table=lambda rows, predictions: {**rows, **predictions},
+    monitoring=MONITORING,
+    simulation=SIMULATION,
     examples=lambda _, rows, count: [
         Customer.model_validate({name: rows[name][n] for name in Customer.model_fields})
         for n in range(min(count, length(rows)))

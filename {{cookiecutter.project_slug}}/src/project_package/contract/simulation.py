@@ -26,12 +26,11 @@ class Simulation:
     labels: Callable[[pl.DataFrame], list[Json]]
     """Return what becomes known of rows, as JSON objects: what `Task.label` takes, or else what the
     event store does."""
-    write_source: Callable[[Path, pl.DataFrame, Path], None]
+    write_source: Callable[[Path, pl.DataFrame, Path], tuple[str, ...]]
     """Write labelled rows of some days, with earlier ones if features or training need them, into a
-    file that `data.source` can name (folder of the data set, rows, file)."""
+    file (folder of the data set, rows, file); return the changes of parameters, as for `--set`, to
+    train on it."""
     label_days: int = 1
     """After how many days labels are known."""
     collect_days: int = 4
     """How many days with labels a new model needs after a damage."""
-    changes: tuple[str, ...] = ()
-    """Parameters, as for `--set`, with which a model can be trained on so few days."""

@@ -1,5 +1,6 @@
 """Simulated traffic: the days after those of the simulated data set, as they are or changed."""
 
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from .simulator import simulate
 
 DAYS = 90
 """How many days there are."""
+FEWER_DAYS = ("split.test_weeks=2", "split.folds=1", "split.train_days=14")
+"""Parameters for training on what `Simulation.collect_days` days show."""
 TESTED = 0.01
 """Share of the payments with a stolen card that test it with small amounts, after `concept`."""
 TESTS = 3
@@ -44,10 +47,11 @@ class Traffic:
         first = self.payments.select(days.min()).item()
         return self.payments.filter(days == first + self.data.days + number)
 
-    def write_source(self, folder: Path, rows: pl.DataFrame, file: Path) -> None:
+    def write_source(self, folder: Path, rows: pl.DataFrame, file: Path) -> tuple[str, ...]:
         """Write the payments of the data set too: features look back on them."""
         known = pl.read_parquet(folder / ROWS_FILE)
         pl.concat([known, rows.select(known.columns)]).write_parquet(file)
+        return (f"data.source={json.dumps(str(file))}", *FEWER_DAYS)
 
 
 def requests(rows: pl.DataFrame) -> list[Json]:
@@ -120,5 +124,4 @@ def make_simulation(data: Data) -> Simulation:
         write_source=traffic.write_source,
         label_days=LABEL_DELAY_DAYS,
         collect_days=28,
-        changes=("split.test_weeks=2", "split.folds=1", "split.train_days=14"),
     )

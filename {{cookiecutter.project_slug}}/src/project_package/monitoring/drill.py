@@ -7,6 +7,7 @@ it answers. reports/drill.json has the timeline, drill.svg the quality over time
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
-from socket import socket
 from typing import Any, TypeAlias
 
 import httpx2
@@ -165,9 +165,8 @@ def run_days(open_project: OpenProject, run: Drill, damage: str) -> Timeline:
     # 3. Collect days with labels, and train on those with the damage.
     while run.stream.state.labelled < NORMAL + simulation.collect_days:
         run.day(damage)
-    source = run.stream.write_source(NORMAL)
-    changes = [f"data.source={json.dumps(source)}", "data.columns={}", "data.read={}"]
-    with open_project([*simulation.changes, *changes]) as newer, asking(run):
+    changes = run.stream.write_source(NORMAL)
+    with open_project(changes) as newer, asking(run):
         retrain(newer, run.newest)
         version = str(newer.store.load(CHAMPION)[0])
         wait_for(run.client, version)
@@ -183,22 +182,23 @@ def run_days(open_project: OpenProject, run: Drill, damage: str) -> Timeline:
 
 @contextmanager
 def serving(project: Project, package: str) -> Iterator[httpx2.Client]:
-    """Start a server on a free port of this machine, and stop it in the end."""
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", f"{package}.entry_point", "serve", "--port", str(port)]
-    own = {"SERVE_KEYS": "off", "SERVE_POLL_SECONDS": "0.2"}
-    log = project.workspace.root / "drill.log"
-    with log.open("wb") as file:
-        server = subprocess.Popen(command, stderr=file, stdout=file, env=os.environ | own)
-    try:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            wait_for(client)
-            yield client
-    finally:
-        server.terminate()
-        server.wait()
+    """Start a server on a free port of this machine; stop it in the end."""
+    command = [sys.executable, "-u", "-m", f"{package}.entry_point", "serve", "--port", "0"]
+    own = os.environ | {"SERVE_KEYS": "off", "SERVE_POLL_SECONDS": "0.2"}
+    path = project.workspace.root / "drill.log"
+    with (
+        path.open("w") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=own) as server,
+    ):
+        try:
+            url = re.search(r"http://[\d.:]+", server.stdout.readline() if server.stdout else "")
+            if url is None:
+                raise UserError(f"The server does not start: {path.read_text()[-500:]}")
+            with httpx2.Client(base_url=url[0], timeout=60) as client:
+                wait_for(client)
+                yield client
+        finally:
+            server.terminate()
 
 
 def wait_for(client: httpx2.Client, version: str = "") -> None:

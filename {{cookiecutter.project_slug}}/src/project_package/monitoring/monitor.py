@@ -31,7 +31,10 @@ def monitor(project: Project) -> None:
     if any(alarm.retrain for alarm in found.alarms):
         raise RetrainNeeded(f"Version {found.version} should be trained again:\n{reasons}")
     if found.alarms:
-        raise UserError(f"Correct these fields where they come from:\n{reasons}")
+        raise UserError(
+            f"Correct these values where they come from:\n{reasons}\nIf they are right, raise "
+            "monitor.broken."
+        )
 
 
 def watch(project: Project, times: Sequence[Times]) -> Findings:

@@ -96,12 +96,11 @@ class Stream:
         random = np.random.default_rng((self.project.params.seed, number))
         return self.simulation.damages[day.damage](rows, day.strength, random)
 
-    def write_source(self, first: int) -> str:
-        """Write the days from the first on whose labels were sent into a file; return its path."""
+    def write_source(self, first: int) -> tuple[str, ...]:
+        """Write the days from the first on whose labels were sent; see `Simulation`."""
         file = self.project.workspace.root / "simulated.parquet"
         rows = pl.concat(self.rows(number) for number in range(first, self.state.labelled))
-        self.simulation.write_source(self.dataset.path, rows, file)
-        return str(file)
+        return self.simulation.write_source(self.dataset.path, rows, file)
 
     def _send_labels(self, number: int) -> None:
         labels: list[Json] = self.simulation.labels(self.rows(number))

@@ -1,5 +1,6 @@
 """Simulated traffic: rows of the test again, a day at a time, as they are or changed."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,11 @@ class Traffic:
             target = target.set(~target.is_in(classes), OTHER)
         return [{self.problem.target: value} for value in target]
 
-    def write_source(self, folder: Path, rows: pl.DataFrame, file: Path) -> None:
+    def write_source(self, folder: Path, rows: pl.DataFrame, file: Path) -> tuple[str, ...]:
         """Write the rows alone: they are enough, and older ones follow another pattern."""
         known = stored_rows(self.problem, folder)
         rows.select(known.columns).cast(known.schema).write_parquet(file)
+        return (f"data.source={json.dumps(str(file))}", "data.columns={}", "data.read={}")
 
     @property
     def column(self) -> str:
