@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     """Key of the hashes that replace identifiers in the log; empty means a file beside it."""
     log_days: float = Field(default=90, gt=0, le=36_500)
     """Days after which a logged prediction is deleted."""
+    monitor_webhook: SecretStr = SecretStr("")
+    """https:// address that `ml monitor` posts alarms to; empty means nowhere."""
     simulate_key: SecretStr = SecretStr("")
     """API key with the scopes predict and labels, for `ml simulate`."""
     serve_host: str = ""

@@ -1,7 +1,6 @@
 """Simulated traffic: the days after those of the simulated data set, as they are or changed."""
 
 import json
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from .schemas import Payment
 from .simulator import simulate
 
 DAYS = 90
-"""How many days there are."""
+"""How many days are simulated at once."""
 FEWER_DAYS = ("split.test_weeks=2", "split.folds=1", "split.train_days=14")
 """Parameters for training on what `Simulation.collect_days` days show."""
 TESTED = 0.01
@@ -30,22 +29,21 @@ class Traffic:
 
     def __init__(self, data: Data) -> None:
         self.data = data
-
-    @cached_property
-    def payments(self) -> pl.DataFrame:
-        """All payments, from the first of the data set on."""
-        if self.data.source != SIMULATOR:
-            raise UserError("Traffic is simulated after simulated payments only: send your own.")
-        data = self.data
-        return simulate(data.customers, data.terminals, data.days + DAYS, data.seed)
+        self._payments = pl.DataFrame()
+        self._days = 0
 
     def day(self, _: Path, number: int) -> pl.DataFrame:
-        """Return the payments of a day; raise UserError after the last."""
-        if number >= DAYS:
-            raise UserError(f"There are {DAYS} days of traffic: delete simulation.json to restart.")
-        days = pl.col("timestamp").dt.epoch("d")
-        first = self.payments.select(days.min()).item()
-        return self.payments.filter(days == first + self.data.days + number)
+        """Return the payments of a day; more days are simulated when they are needed."""
+        data = self.data
+        if data.source != SIMULATOR:
+            raise UserError("Traffic is simulated after simulated payments only: send your own.")
+        if number >= self._days:
+            self._days = number - number % DAYS + DAYS
+            days = data.days + self._days
+            self._payments = simulate(data.customers, data.terminals, days, data.seed)
+        midnight = pl.col("timestamp").dt.epoch("d")
+        first = self._payments.select(midnight.min()).item()
+        return self._payments.filter(midnight == first + data.days + number)
 
     def write_source(self, folder: Path, rows: pl.DataFrame, file: Path) -> tuple[str, ...]:
         """Write the payments of the data set too: features look back on them."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 import matplotlib
 import numpy as np
@@ -31,7 +32,8 @@ COLOURS: Mapping[str, str] = {
     "#e1e4e8": "var(--line)",
     "#fdfdfe": "var(--paper)",
 }
-STYLE = str(resources.files(__package__) / "report.mplstyle")
+TEMPLATES = resources.files(__package__)
+STYLE = str(TEMPLATES / "report.mplstyle")
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -59,35 +61,43 @@ class Document:
 
 def render(document: Document) -> str:
     """Render the report as HTML; the same document gives the same text."""
-    return _fill("report.html", document, figures=[(f, svg(f)) for f in document.figures])
+    figures = [(figure, svg(figure)) for figure in document.figures]
+    return fill(TEMPLATES / "report.html", _context(document) | {"figures": figures})
 
 
 def card(document: Document) -> str:
     """Render the model card as Markdown; the same document gives the same text."""
-    return _fill("card.jinja", document)
+    return fill(TEMPLATES / "card.jinja", _context(document))
 
 
-def _fill(name: str, document: Document, **more: object) -> str:
-    """Render a template; HTML is escaped by Jinja, Markdown by the filter `text`."""
+def fill(template: Traversable, context: Mapping[str, object]) -> str:
+    """Render a template; HTML is escaped by Jinja, Markdown by the filter `text`.
+
+    HTML can have the `style` of the report, CSS.
+    """
     environment = Environment(
-        autoescape=name.endswith(".html"),
+        autoescape=template.name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": number, "text": _text}
-    source = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    source = template.read_text(encoding="utf-8")
+    return environment.from_string(source).render(context, style=style)
+
+
+def _context(document: Document) -> dict[str, object]:
     slices = " ".join(part.name for part in document.evaluation.slices)
-    return environment.from_string(source).render(
-        vars(document) | more,
-        goal=document.goal,
-        headline=headline(document),
-        averaging=averaging(document),
-        terms={term: text for term, text in document.about.terms.items() if term in slices},
-        lost=", ".join(s.label for s in document.evaluation.scores if s.gain < 0),
-        passed=all(rule.passed for rule in document.verdicts),
-    )
+    return vars(document) | {
+        "goal": document.goal,
+        "headline": headline(document),
+        "averaging": averaging(document),
+        "terms": {term: text for term, text in document.about.terms.items() if term in slices},
+        "lost": ", ".join(s.label for s in document.evaluation.scores if s.gain < 0),
+        "passed": all(rule.passed for rule in document.verdicts),
+    }
 
 
 def _text(text: str) -> str:

@@ -33,7 +33,7 @@ from ..lifecycle.report import picture
 from ..lifecycle.workspace import Workspace, replace_text
 from ..model_store import CHAMPION
 from ..plot_parts import label_axes
-from .findings import WindowResult
+from .findings import Findings, WindowResult
 from .monitor import watch
 from .retrain import retrain
 from .simulate import Stream
@@ -79,6 +79,7 @@ class Drill:
         self.times: list[Times] = []
         self.events: list[Event] = []
         self.requests = 0
+        self.found: Findings
 
     def day(self, damage: str = "") -> tuple[str, ...]:
         """Send a day, and monitor all days so far; return the reasons to train."""
@@ -86,13 +87,14 @@ class Drill:
         self.stream.send(damage)
         time.sleep(0.3)  # the log is written every 100 ms
         self.times.append((start, datetime.now(UTC)))
-        found = watch(self.project, self.newest)
-        return tuple(alarm.reason for alarm in found.alarms if alarm.retrain)
+        self.found = watch(self.project, self.newest)
+        return tuple(alarm.reason for alarm in self.found.alarms if alarm.retrain)
 
     @property
     def newest(self) -> list[Times]:
-        """The newest days, as many as labels need to arrive, and two."""
-        return self.times[-self.stream.simulation.label_days - 2 :]
+        """The newest day, and the newest whose labels have arrived."""
+        late = self.stream.simulation.label_days
+        return [*self.times[-late - 1 : -late], self.times[-1]]
 
     def note(self, what: str) -> None:
         """Add an event."""

@@ -12,10 +12,13 @@ from ..reference import REFERENCE, Reference
 from .alarms import find_alarms
 from .drift import Drift, compare
 from .findings import Findings, WindowResult
+from .notify import log_metrics, post_alarms, write_gauges
+from .page import render
 from .quality import estimated, labelled, realised
 from .windows import Times, Window, periods, read_windows
 
 FILE = "monitor.json"
+PAGE = "monitor.html"
 
 
 def monitor(project: Project) -> None:
@@ -27,6 +30,9 @@ def monitor(project: Project) -> None:
     """
     found = watch(project, periods(datetime.now(UTC), project.params.monitor))
     show(project, found)
+    write_gauges(project, found)
+    log_metrics(project, found)
+    post_alarms(project, found)
     reasons = "\n".join(f"  {alarm.reason}: {alarm.detail}" for alarm in found.alarms)
     if any(alarm.retrain for alarm in found.alarms):
         raise RetrainNeeded(f"Version {found.version} should be trained again:\n{reasons}")
@@ -38,7 +44,7 @@ def monitor(project: Project) -> None:
 
 
 def watch(project: Project, times: Sequence[Times]) -> Findings:
-    """Judge windows of the prediction log; write reports/monitor.json.
+    """Judge windows of the prediction log; write reports/monitor.json and monitor.html.
 
     Raises:
         UserError: there is no champion, it has no reference, or there is no log.
@@ -66,8 +72,10 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
         found = Findings(
             version=str(champion.number), goal=goal.name, windows=tuple(results), alarms=alarms
         )
-        text = found.model_dump_json(indent=2)
-        replace_text(project.workspace.reports / FILE, text)
+        reports = project.workspace.reports
+        replace_text(reports / FILE, found.model_dump_json(indent=2))
+        page = render(found, project.training.about(project.params), goal, test.score(goal.name))
+        replace_text(reports / PAGE, page)
     return found
 
 
@@ -131,3 +139,4 @@ def show(project: Project, found: Findings) -> None:
     goal = project.training.goal.label
     header = ("since", "version", "answers", "labels", goal, "estimate", "drifted")
     project.console.table("Windows", header, rows)
+    project.console.print(f"Page: {project.workspace.reports / PAGE}")
