@@ -11,7 +11,8 @@ from plain.use_case import TRAINING, WEIGHTS, Linear
 
 from project_package.bundle import Bundle, Interval
 from project_package.columns import Columns, length
-from project_package.contract.training import Checks, Fitted, Outcome
+from project_package.contract.checks import Checks
+from project_package.contract.training import Fitted, Outcome
 from project_package.lifecycle.choose_quantised import choose, decide_quantisation
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate

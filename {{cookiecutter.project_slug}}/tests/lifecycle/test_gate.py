@@ -9,7 +9,8 @@ import pytest
 
 from project_package.bundle import Interval, Parity
 from project_package.columns import Columns, weighted_mean
-from project_package.contract.training import Checks, Metric
+from project_package.contract.checks import Checks
+from project_package.contract.training import Metric
 from project_package.lifecycle import gate
 from project_package.lifecycle.scores import Evaluation, Score, Slice, number
 from project_package.params import Promote

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from project_package.bundle import EXAMPLES, example_requests
 from project_package.columns import Columns, length
-from project_package.contract.training import Checks, Metric
+from project_package.contract.checks import Checks
+from project_package.contract.training import Metric
 from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.apply_rules import call_to_time
 from project_package.lifecycle.evaluate import evaluate

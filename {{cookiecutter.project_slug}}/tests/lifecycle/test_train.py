@@ -11,10 +11,10 @@ from plain.use_case import TRAINING
 
 from project_package.bundle import Bundle, Files, code_of
 from project_package.columns import Columns, length, stack, take
+from project_package.contract.checks import Checks
 from project_package.contract.task import Model, Task
 from project_package.contract.training import (
     Candidate,
-    Checks,
     Fitted,
     Fold,
     Metric,

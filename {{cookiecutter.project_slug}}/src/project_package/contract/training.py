@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from ..bundle import Bundle, Files
 from ..columns import Columns, decisions_differ, length
+from .checks import Checks
 from .task import Model, Task
 
 if TYPE_CHECKING:
@@ -55,16 +56,6 @@ class Fit(Protocol):
 
 
 @dataclass(frozen=True)
-class Checks:
-    """How much of a candidate is checked: less for a model whose calls are slow or cost money."""
-
-    max_parity_rows: int | None = None
-    """At most how many rows compare bundle and model. None: 20,000, or promote.min_parity_rows."""
-    latency_calls: int = 150
-    """How many calls the gate times."""
-
-
-@dataclass(frozen=True)
 class Candidate:
     """A family of models: how to search and how to fit it."""
 
@@ -75,7 +66,7 @@ class Candidate:
     space: Callable[[Trial], Hyperparameters] | None = None
     quantise: Callable[[Any, Columns], Fitted] | None = None
     """Make a smaller model of a fitted one, calibrated on training rows."""
-    checks: Checks = Checks()
+    checks: Checks = field(default_factory=Checks)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..bundle import Interval, Parity
 from ..columns import Columns, decisions_differ, length, take
-from ..contract.training import Checks, ComparePredictions, Metric, Training, Weights
+from ..contract.checks import Checks
+from ..contract.training import ComparePredictions, Metric, Training, Weights
 from ..params import Promote
 from .scores import Evaluation, Score, Slice, number
 

@@ -15,8 +15,9 @@ from sklearn.isotonic import IsotonicRegression
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack
 from ..columns import Columns, concatenate, length, take
+from ..contract.checks import Checks
 from ..contract.task import predict_requests
-from ..contract.training import Candidate, Checks, Choice, Fitted, Metric, Outcome, Progress, Splits
+from ..contract.training import Candidate, Choice, Fitted, Metric, Outcome, Progress, Splits
 from ..errors import GateRefused, MissingColumn, UserError, require_known
 from ..model_store import BUNDLE
 from ..params import Promote

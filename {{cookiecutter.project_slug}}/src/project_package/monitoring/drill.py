@@ -7,10 +7,7 @@ it answers. reports/drill.json has the timeline, drill.svg the quality over time
 
 import json
 import os
-import re
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +30,7 @@ from ..lifecycle.report import picture
 from ..lifecycle.workspace import Workspace, replace_text
 from ..model_store import CHAMPION
 from ..plot_parts import label_axes
+from .drill_server import serving, wait_for
 from .findings import Findings, WindowResult
 from .monitor import watch
 from .retrain import retrain
@@ -44,7 +42,6 @@ WAIT = 3
 AFTER = 3
 """Days of normal traffic; days in which an alarm is expected after the first labels of the damage;
 days with labels after the new champion."""
-START_SECONDS = 60
 FOLDER = "build/drill"
 ADDRESSES = ("LOG_URL", "MLFLOW_TRACKING_URI", "MODEL_STORE", "OPTUNA_STORAGE", "STATE_URL")
 LIFECYCLE = pipeline.__module__.rpartition(".")[0]
@@ -180,41 +177,6 @@ def run_days(open_project: OpenProject, run: Drill, damage: str) -> Timeline:
     return Timeline(
         damage=damage, windows=found.windows, events=tuple(run.events), requests=run.requests
     )
-
-
-@contextmanager
-def serving(project: Project, package: str) -> Iterator[httpx2.Client]:
-    """Start a server on a free port of this machine; stop it in the end."""
-    command = [sys.executable, "-u", "-m", f"{package}.entry_point", "serve", "--port", "0"]
-    own = os.environ | {"SERVE_KEYS": "off", "SERVE_POLL_SECONDS": "0.2"}
-    path = project.workspace.root / "drill.log"
-    with (
-        path.open("w") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=own) as server,
-    ):
-        try:
-            url = re.search(r"http://[\d.:]+", server.stdout.readline() if server.stdout else "")
-            if url is None:
-                raise UserError(f"The server does not start: {path.read_text()[-500:]}")
-            with httpx2.Client(base_url=url[0], timeout=60) as client:
-                wait_for(client)
-                yield client
-        finally:
-            server.terminate()
-
-
-def wait_for(client: httpx2.Client, version: str = "") -> None:
-    """Wait until the server answers, with a version if one is given; raise UserError if never."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        try:
-            found = client.get("/readyz").json()["model_version"]
-            if found == (version or found):
-                return
-        except (httpx2.HTTPError, KeyError):
-            pass
-        time.sleep(0.1)
-    raise UserError(f"The server does not answer with version {version or 'any'}: see drill.log.")
 
 
 @contextmanager
