@@ -85,10 +85,11 @@ def to_responses(_: Columns, predictions: Columns) -> list[DemandResponse]:
 
 
 def monitored(rows: Columns, predictions: Columns) -> Columns:
-    """Return the level, the forecast over it, and the width of the interval over it."""
+    """Return level and naive forecast, what is planned, and forecast and width over the level."""
     level = rows[LEVEL] + 1
     return {
         "level": rows[LEVEL],
+        **{name: rows[name] for name in ("mean_4w", "ad", "display")},
         "ratio": (predictions["value"] + 1) / level,
         "width": (predictions["high"] - predictions["low"]) / level,
     }

@@ -14,6 +14,7 @@ from .features import PRODUCT
 from .figures import figures, summary
 from .metrics import METRICS, conformal_factors, naive, slices
 from .models import CANDIDATES, Quantiles
+from .monitoring import MONITORING
 from .params import DemandParams
 from .split import split
 from .task import Details, make_task
@@ -61,4 +62,5 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         slices=slices,
         answer_changes=forecasts_differ,
         recent_events=recent_events,
+        monitoring=MONITORING,
     )

@@ -10,6 +10,7 @@ from . import dataset, figures, metrics
 from .about import about
 from .decide_and_explain import DETAILS, Details
 from .models import candidates, finish
+from .monitoring import make_monitoring
 from .params import SIMULATOR, InspectionParams
 from .split import split
 from .task import decisions, make_task, probabilities
@@ -36,6 +37,7 @@ def incompatible(params: InspectionParams, bundle: Bundle) -> str:
 
 def make_training(params: InspectionParams, root: Path) -> Training:
     """Return the training for parameters and a project's folder."""
+    scores = metrics.metrics(params, ceiling=params.data.source == SIMULATOR)
     return Training(
         make_task=make_task,
         libraries=("pillow",),
@@ -43,7 +45,7 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         compute_features=dataset.find_copies,
         split=split,
         candidates=candidates(params, root),
-        metrics=metrics.metrics(params, ceiling=params.data.source == SIMULATOR),
+        metrics=scores,
         naive=partial(metrics.naive, params),
         about=about,
         read_batch=dataset.read_batch,
@@ -58,4 +60,5 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         figures=partial(figures.figures, params),
         importance=figures.importance,
         incompatible=partial(incompatible, params),
+        monitoring=make_monitoring(scores, calibrated=not params.data.good_only),
     )

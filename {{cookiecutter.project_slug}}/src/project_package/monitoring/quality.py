@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Interval
-from ..columns import take
+from ..columns import Columns, length, take
 from ..contract.monitoring import Monitoring
 from ..contract.training import Metric, Outcome, Weights
 from .windows import Window
@@ -23,8 +23,21 @@ def labelled(monitoring: Monitoring, window: Window) -> tuple[Outcome, NDArray[n
     logged = take(window.rows, is_known)
     answered = monitoring.read_answers(logged)
     labels = monitoring.read_labels([label for label in window.labels if label is not None])
-    outcome = Outcome({**answered.rows, **labels}, answered.predictions)
-    return outcome, logged["entity"]
+    rows = {**answered.rows, **labels}
+    is_scored = has_scores(answered.predictions)
+    if not is_scored.any():
+        return None
+    outcome = Outcome(take(rows, is_scored), take(answered.predictions, is_scored))
+    return outcome, logged["entity"][is_scored]
+
+
+def has_scores(predictions: Columns) -> NDArray[np.bool_]:
+    """Return the rows whose predictions are numbers, (rows,): the others are no answers."""
+    numbers = [values for values in predictions.values() if values.dtype.kind == "f"]
+    is_scored = np.ones(length(predictions), np.bool_)
+    for values in numbers:
+        is_scored &= np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    return is_scored
 
 
 def realised(
@@ -47,15 +60,19 @@ def estimated(
     if monitoring.chances is None or window.reference is None:
         return None
     answered = monitoring.read_answers(window.rows)
-    limits = np.cumsum(window.reference.calibrate(monitoring.chances(answered.predictions)), axis=1)
+    is_scored = has_scores(answered.predictions)
+    if not is_scored.any():
+        return None
+    rows = take(answered.rows, is_scored)
+    predictions = take(answered.predictions, is_scored)
+    limits = np.cumsum(window.reference.calibrate(monitoring.chances(predictions)), axis=1)
     random = np.random.default_rng(0)
 
     def score(weights: Weights) -> float:
         codes = (random.random((len(limits), 1)) > limits[:, :-1]).sum(axis=1)
-        rows = {**answered.rows, monitoring.target: codes}
-        return metric.score(rows, answered.predictions, weights)
+        return metric.score({**rows, monitoring.target: codes}, predictions, weights)
 
-    return _interval(score, window.rows["entity"], confidence, DRAWS)
+    return _interval(score, window.rows["entity"][is_scored], confidence, DRAWS)
 
 
 def _interval(

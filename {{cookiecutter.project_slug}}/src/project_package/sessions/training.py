@@ -10,6 +10,7 @@ from .about import about
 from .features import HOUSEHOLD
 from .mixture import mixtures
 from .models import candidates
+from .monitoring import MONITORING
 from .params import SessionsParams
 from .split import split
 from .task import make_task
@@ -49,4 +50,5 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         export_differs=metrics.lists_differ,
         answer_changes=metrics.lists_differ,
         recent_events=dataset.recent_events,
+        monitoring=MONITORING,
     )
