@@ -1,0 +1,85 @@
+"""What the log says of the answers of a use case is what its evaluation says."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from project_package.columns import Columns, length
+from project_package.contract.task import Task
+from project_package.lifecycle.predicted_test_rows import splits_of
+from project_package.lifecycle.project import Project
+from project_package.model_store import CHAMPION
+from project_package.monitoring.quality import has_scores
+from project_package.monitoring.windows import to_columns
+from project_package.prediction_log import to_json_rows
+from project_package.reference import REFERENCE, Reference
+
+
+def table_labels(rows: Columns, task: Task) -> list[dict[str, Any]]:
+    """Return targets as `Task.label` has them."""
+    assert task.label is not None
+    (field,) = task.label.model_fields.values()
+    classes = get_args(field.annotation)
+    values = rows[str(field.alias)].tolist()
+    return [{str(field.alias): classes[value] if classes else value} for value in values]
+
+
+LABELS: Mapping[str, Callable[[Columns, Task], list[dict[str, Any]]]] = {
+    "tabular": table_labels,
+    "fraud": lambda rows, _: [{"is_fraud": float(fraud)} for fraud in rows["is_fraud"]],
+    "demand": lambda rows, _: [{"units": units} for units in rows["units"].tolist()],
+    "inspection": lambda rows, _: [{"defect": bool(one)} for one in rows["is_defective"]],
+    "sessions": lambda rows, _: [{"items": [*bought]} for bought in rows["bought"]],
+}
+"""What becomes known of test rows, as the log has it; `segments` has no labels."""
+ASKED: Mapping[str, Mapping[str, int]] = {"sessions": {"count": 20}}
+"""Columns of requests that test rows do not have, with the value of all."""
+
+
+def logged(task: Task, rows: Columns, predictions: Columns, reference: Reference) -> Columns:
+    """Return rows and predictions as a window of the log has them."""
+    responses = task.to_responses(rows, predictions)
+    monitored = to_json_rows(task.monitored(rows, predictions))
+    time = datetime(2026, 1, 1, tzinfo=UTC)
+    found: list[Any] = [
+        SimpleNamespace(
+            time=time,
+            entity="",
+            answer=json.loads(response.model_dump_json()),
+            monitored=json.loads(values),
+        )
+        for response, values in zip(responses, monitored, strict=True)
+    ]
+    return to_columns(found, reference)
+
+
+def test_scores_from_the_log_are_those_of_the_evaluation(project: Project, use_case: str) -> None:
+    monitoring = project.training.monitoring
+    if monitoring is None:
+        assert use_case not in LABELS
+        return
+    bundle = project.store.load(CHAMPION)[1]
+    task = project.training.make_task(bundle)
+    test = splits_of(project, bundle).test
+    count = length(test)
+    rows = {**test, **{n: np.full(count, v) for n, v in ASKED.get(use_case, {}).items()}}
+    predictions = project.load(bundle).predict(rows)
+    reference = Reference.model_validate_json(bundle.files[REFERENCE])
+    answered = monitoring.read_answers(logged(task, rows, predictions, reference))
+    labels = monitoring.read_labels(LABELS[use_case](rows, task))
+    assert has_scores(answered.predictions).all()
+    for metric in project.training.metrics:
+        if metric.name in monitoring.metrics:
+            found = metric.score({**answered.rows, **labels}, answered.predictions)
+            assert found == pytest.approx(metric.score(rows, predictions), rel=1e-4), metric.name
+    assert project.training.goal.name in monitoring.metrics
+    if monitoring.chances:
+        chances = reference.calibrate(monitoring.chances(answered.predictions))
+        assert chances.sum(axis=1) == pytest.approx(1)
+        shares = [np.mean(labels[monitoring.target] == code) for code in range(chances.shape[1])]
+        assert chances.mean(axis=0) == pytest.approx(np.array(shares), abs=0.05)
