@@ -30,6 +30,8 @@ class Simulation:
     """Write labelled rows of some days, with earlier ones if features or training need them, into a
     file (folder of the data set, rows, file); return the changes of parameters, as for `--set`, to
     train on it."""
+    label_route: str = "/v1/labels"
+    """Where labels are sent; those of `Task.label` always to /v1/labels."""
     label_days: int = 1
     """After how many days labels are known."""
     collect_days: int = 4

@@ -16,6 +16,7 @@ from .metrics import METRICS, conformal_factors, naive, slices
 from .models import CANDIDATES, Quantiles
 from .monitoring import MONITORING
 from .params import DemandParams
+from .simulation import SIMULATION
 from .split import split
 from .task import Details, make_task
 
@@ -63,4 +64,5 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         answer_changes=forecasts_differ,
         recent_events=recent_events,
         monitoring=MONITORING,
+        simulation=SIMULATION,
     )

@@ -12,6 +12,7 @@ from .decide_and_explain import DETAILS, Details
 from .models import candidates, finish
 from .monitoring import make_monitoring
 from .params import SIMULATOR, InspectionParams
+from .simulation import make_simulation
 from .split import split
 from .task import decisions, make_task, probabilities
 
@@ -61,4 +62,5 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         importance=figures.importance,
         incompatible=partial(incompatible, params),
         monitoring=make_monitoring(scores, calibrated=not params.data.good_only),
+        simulation=make_simulation(params.data),
     )

@@ -104,12 +104,13 @@ class Stream:
 
     def _send_labels(self, number: int) -> None:
         labels: list[Json] = self.simulation.labels(self.rows(number))
+        route = self.simulation.label_route
         if self.named:
             ids = self.state.days[number].ids
             pairs = zip(ids, labels, strict=True)
             labels = [{"prediction_id": one, "label": label} for one, label in pairs]
         for first in range(0, len(labels), BODY):
-            self._post("/v1/labels", {"labels": labels[first : first + BODY]})
+            self._post(route, {route.rpartition("/")[2]: labels[first : first + BODY]})
         self._save(labelled=number + 1)
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
