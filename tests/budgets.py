@@ -32,6 +32,8 @@ class Budget:
         return figure >= self.limit if self.at_least else figure <= self.limit
 
 
+WATCHED = ("monitoring", "simulation")
+"""Modules of a use case that monitoring needs; they have a budget of their own."""
 BUDGETS = {
     # Lines of code, so that docs and blank lines cost nothing.
     # The core should have 5,000 with history and 4,300 without, of it the server 1,600 and 1,400,
@@ -39,20 +41,23 @@ BUDGETS = {
     # models that are awaited and one assignment a line took more; then the limits and checks by
     # which a server withstands busy entities, large bodies, services that do not answer, full
     # disks and wrong clocks, and erased entities stay erased; then losses of epochs and costs of
-    # thresholds in the report. These limits hold what there is: lower them as the code shrinks.
-    "core with history": Budget(5_750, aim=4_500),
-    "core without history": Budget(4_635, aim=3_800),
-    "core: serving with history": Budget(1_700, aim=1_350),
-    "core: serving without history": Budget(1_485, aim=1_200),
-    "core: lifecycle": Budget(1_640, aim=1_400),
+    # thresholds in the report; then ids of predictions, labels, the reference in the bundle, the
+    # contract of monitoring and its commands. These limits hold what there is: lower them as the
+    # code shrinks.
+    "core with history": Budget(6_080, aim=4_500),
+    "core without history": Budget(4_950, aim=3_800),
+    "core: serving with history": Budget(1_780, aim=1_350),
+    "core: serving without history": Budget(1_550, aim=1_200),
+    "core: lifecycle": Budget(1_665, aim=1_400),
     "core: state": Budget(485, aim=300),
     "monitoring": Budget(1_200, aim=900),
-    "use case": Budget(1_150),  # for those that have no row of their own
+    "use case: monitoring": Budget(160, aim=100),
+    "use case": Budget(1_155),  # for those that have no row of their own
     # 1,500, until good images alone, unusable pictures and a figure of costs came.
-    "use case inspection": Budget(1_650, aim=1_500),
+    "use case inspection": Budget(1_660, aim=1_500),
     "use case support": Budget(1_700),
     # 2,000, until lags, texts, monotone answers, weights of classes and two figures came.
-    "use case tabular": Budget(2_390, aim=2_000),
+    "use case tabular": Budget(2_410, aim=2_000),
     "tests / source": Budget(1.4, aim=1.15),
     # Lines of docs for each line of code.
     "docs / code of source": Budget(0.18, at_least=True),
@@ -60,7 +65,7 @@ BUDGETS = {
     "parallel assignments of source": Budget(5),
     "parallel assignments of tests": Budget(5),
     # Files of any kind outside tests and `monitoring/`, an empty __init__.py not counted.
-    "core: files": Budget(110),
+    "core: files": Budget(118),
 }
 
 SHARED = 3  # use cases that have a file of the core
@@ -173,7 +178,8 @@ def figures_of(use_case: str, projects: Mapping[str, Files]) -> dict[str, float]
     monitoring = below(f"{SOURCE}monitoring/", files)
     others = files.keys() - tests.keys() - monitoring.keys()
     core = {name: files[name] for name in others if uses[name] >= SHARED}
-    own = {name: files[name] for name in source.keys() & others - core.keys()}
+    watched = {f"{SOURCE}{use_case}/{module}.py" for module in WATCHED} & files.keys()
+    own = {name: files[name] for name in source.keys() & others - core.keys() - watched}
     history = "with history" if below(f"{SOURCE}state/", files) else "without history"
     row = f"use case {use_case}"
     return {
@@ -182,6 +188,7 @@ def figures_of(use_case: str, projects: Mapping[str, Files]) -> dict[str, float]
         "core: lifecycle": code_in(below(f"{SOURCE}lifecycle/", core)),
         "core: state": code_in(below(f"{SOURCE}state/", core)),
         "monitoring": code_in(monitoring),
+        "use case: monitoring": code_in({name: files[name] for name in watched}),
         row if row in BUDGETS else "use case": code_in(own),
         "tests / source": code_in(tests) / code_in(source),
         "docs / code of source": sum(file.docs for file in source.values()) / code_in(source),

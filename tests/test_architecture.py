@@ -109,10 +109,6 @@ def test_imports_point_inward(use_case: str, bake: Bake) -> None:
 def test_monitoring_imports_stages_and_no_stage_imports_it(tmp_path: Path) -> None:
     project = bake_from(TEMPLATE, tmp_path, use_case="fraud", package_name="example")
     source = project / "src" / "example"
-    (source / "monitoring").mkdir()
-    (source / "monitoring" / "__init__.py").touch()
-    retrain = "from ..lifecycle.train import train\nfrom ..model_store import Store\n"
-    (source / "monitoring" / "retrain.py").write_text(retrain, encoding="utf-8")
     assert not broken_contracts(project)
     for folder in ("contract", "lifecycle", "serving"):
         module = source / folder / "odd.py"

@@ -21,7 +21,7 @@ def test_project_keeps_its_budgets(use_case: str, figures: Figures) -> None:
 
 
 def test_each_budget_finds_its_part(figures: Figures) -> None:
-    may_be_empty = {"monitoring", "use case support"}
+    may_be_empty = {"use case support"}
     may_be_empty |= {part for part in BUDGETS if part.startswith("parallel")}
     found = {part for project in figures.values() for part, figure in project.items() if figure}
     assert BUDGETS.keys() - found <= may_be_empty
@@ -121,6 +121,12 @@ def test_monitoring_counts_for_itself_only() -> None:
     assert found["core without history"] == 10
     assert found["core: files"] == 1
     assert found["use case"] == 0
+
+
+def test_what_monitoring_needs_of_a_use_case_counts_for_itself() -> None:
+    paths = tuple(f"{SOURCE}a/{name}.py" for name in ("monitoring", "simulation", "data"))
+    found = figures_of("a", projects_of("a", paths=paths))
+    assert (found["use case: monitoring"], found["use case"]) == (20, 10)
 
 
 def test_use_case_with_a_row_of_its_own_has_that_budget() -> None:

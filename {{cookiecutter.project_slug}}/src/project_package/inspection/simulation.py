@@ -31,7 +31,8 @@ def day(data: Data, _: Path, number: int) -> pl.DataFrame:
     rows = simulate(data.model_copy(update={"parts": PARTS_A_DAY, "seed": seed}))
     images = [to_base64(image) for image in rows["image"]]
     table = pl.DataFrame({n: rows[n] for n in ("name", "part", "kind")} | {"image": images})
-    return table.with_columns(pl.format("day-{}-{}", pl.lit(number), pl.col("name", "part")))
+    named = (pl.format("day-{}-{}", pl.lit(number), n).alias(n) for n in ("name", "part"))
+    return table.with_columns(named)
 
 
 def requests(rows: pl.DataFrame) -> list[Json]:

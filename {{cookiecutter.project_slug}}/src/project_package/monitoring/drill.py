@@ -99,7 +99,7 @@ class Drill:
         self.project.console.print(f"day {len(self.times)}: {what}")
 
     def ask(self, stop: threading.Event) -> None:
-        """Send requests until told to stop; raise UserError if one fails."""
+        """Send requests until the event is set; raise UserError if one fails."""
         bundle = self.project.store.load(CHAMPION)[1]
         requests = [example["request"] for example in json.loads(bundle.files[EXAMPLES])]
         while not stop.wait(0.02):

@@ -62,16 +62,11 @@ class Stream:
 
         A day that was interrupted is finished first, as it was begun.
         """
-        if damage:
-            require_known("--damage", [damage], "a damage", self.simulation.damages)
         days = self.state.days
-        number = len(days) - 1
-        rows = self.rows(number) if days else pl.DataFrame()
-        if not days or days[-1].sent == len(rows):
-            number += 1
-            strength = self.project.params.simulate.strength
-            self._save(days=(*days, Day(damage=damage, strength=strength)))
-            rows = self.rows(number)
+        if not days or days[-1].sent == len(self.rows(len(days) - 1)):
+            self.begin(damage)
+        number = len(self.state.days) - 1
+        rows = self.rows(number)
         while self.state.labelled <= number - self.simulation.label_days:
             self._send_labels(self.state.labelled)
         instances = self.simulation.requests(rows)[self.state.days[-1].sent :]
@@ -86,6 +81,13 @@ class Stream:
             day = day.model_copy(update={"sent": day.sent + len(body), "ids": ids})
             self._save(days=(*self.state.days[:-1], day))
         return len(instances)
+
+    def begin(self, damage: str = "") -> None:
+        """Begin the next day, of which nothing is sent yet."""
+        if damage:
+            require_known("--damage", [damage], "a damage", self.simulation.damages)
+        strength = self.project.params.simulate.strength
+        self._save(days=(*self.state.days, Day(damage=damage, strength=strength)))
 
     def rows(self, number: int) -> pl.DataFrame:
         """Return the raw rows of a day that was begun, with their labels."""

@@ -82,4 +82,5 @@ def to_columns(rows: Sequence[sa.Row[Any]], reference: Reference) -> Columns:
 
 def _keys(row: sa.Row[Any]) -> list[tuple[str, str]]:
     """Return what joins labels and predictions: the id of the prediction, and that of the event."""
-    return [(name, row._mapping[name]) for name in ("prediction", "event") if row._mapping[name]]
+    names = (("prediction", row.prediction), ("event", row.event))
+    return [(kind, name) for kind, name in names if name]

@@ -1,0 +1,87 @@
+"""The simulated traffic of a use case: its server takes it, and a model can be trained on it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from pkgutil import resolve_name
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+import project_package
+from project_package.cli import EntryPoint
+from project_package.contract.simulation import Simulation
+from project_package.lifecycle.make_dataset import make_dataset
+from project_package.lifecycle.project import Project
+from project_package.monitoring.simulate import Stream
+from project_package.read_params import read_params
+from project_package.serving.app import create_app
+
+PACKAGE = project_package.__name__
+
+
+@pytest.fixture
+def copy(trained: Path, clone: Callable[[Path], Project]) -> Project:
+    """Return a copy of the finished project with simulated traffic, to write to."""
+    project = clone(trained)
+    if project.training.simulation is None:
+        pytest.skip("this use case has no simulated traffic")
+    return project
+
+
+@pytest.fixture
+def simulation(copy: Project) -> Simulation:
+    assert copy.training.simulation is not None
+    return copy.training.simulation
+
+
+@pytest.fixture
+def stream(copy: Project, entry: EntryPoint) -> Iterator[Stream]:
+    """Serve the copy, whose event store has the recent events."""
+    opened = copy
+    if entry.history:
+        events = resolve_name(f"{PACKAGE}.lifecycle.event_store_access")
+        opened = replace(copy, events=events)
+        resolve_name(f"{PACKAGE}.lifecycle.backfill:backfill")(opened)
+    settings = copy.settings.model_copy(update={"serve_keys": "off"})
+    make_task = copy.training.make_task
+    app = create_app(make_task, settings, copy.workspace.root, entry.open_events)
+    with TestClient(app) as client:
+        yield Stream(opened, client)
+
+
+def test_the_server_takes_days_and_labels(stream: Stream, simulation: Simulation) -> None:
+    days = simulation.label_days + 1
+    sent = [stream.send() for _ in range(days)]
+    assert min(sent) > 0
+    assert stream.state.labelled == 1
+
+
+def test_days_differ_and_are_the_same_each_time(copy: Project, simulation: Simulation) -> None:
+    folder = copy.workspace.dataset().path
+    first, second, again = (simulation.day(folder, number) for number in (0, 1, 0))
+    assert first.equals(again)
+    assert simulation.requests(first) != simulation.requests(second)
+
+
+def test_each_damage_changes_a_day(copy: Project, simulation: Simulation) -> None:
+    stream = Stream(copy, httpx2.Client())
+    for damage in simulation.damages:
+        stream.begin(damage)
+    for number in range(len(simulation.damages)):
+        rows = stream.rows(number)
+        clean = simulation.day(copy.workspace.dataset().path, number)
+        damaged = (simulation.requests(rows), simulation.labels(rows))
+        assert damaged != (simulation.requests(clean), simulation.labels(clean))
+
+
+def test_a_data_set_is_made_of_the_days(copy: Project, simulation: Simulation) -> None:
+    folder = copy.workspace.dataset().path
+    days = [simulation.day(folder, number) for number in range(simulation.collect_days)]
+    rows = days[0].vstack(days[1])
+    changes = simulation.write_source(folder, rows, copy.workspace.root / "more.parquet")
+    params = read_params(type(copy.params), copy.workspace.root / "params.toml", changes)
+    before = copy.workspace.dataset().digest
+    make_dataset(replace(copy, params=params))
+    assert copy.workspace.dataset().digest != before
