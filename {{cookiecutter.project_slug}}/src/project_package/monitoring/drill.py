@@ -226,11 +226,11 @@ def draw(axes: Any, timeline: Timeline, label: str) -> None:
         points = [(day, score.estimate) for day, score in scores if score]
         if points:
             axes.plot(*zip(*points, strict=True), marker="o", label=text)
+    axes.set_ylim(0, 1.35 * axes.get_ylim()[1])  # with room for the events
     for number, event in enumerate(timeline.events):
         axes.axvline(event.day + 0.5, color="C2", linewidth=1)
-        place = {
-            "xy": (event.day + 0.5, 0.02 + 0.07 * number),
-            "xycoords": ("data", "axes fraction"),
-        }
-        axes.annotate(f" {event.what}", **place, fontsize="small")
+        height = 0.97 - 0.07 * (number % 3)
+        place = axes.get_xaxis_transform()
+        axes.text(event.day + 0.5, height, f" {event.what}", transform=place, va="top")
+    axes.locator_params(axis="x", integer=True)
     label_axes(axes, "day", label)
