@@ -56,8 +56,13 @@ def test_rare_categories_share_a_bin() -> None:
     assert isinstance(column, Categories)
     assert column.names == tuple(names[:CATEGORIES])
     assert column.counts == (*[2] * CATEGORIES, 5, 2)
-    assert column.unexpected(np.array(["n0", "n32"], object)) == pytest.approx(0.5 - 5 / 67)
+    assert column.unexpected(np.array(["n0", "new"], object)) == 0
     assert column.count(np.array([None, "new"], object))[-2:].tolist() == [1, 1]
+
+
+def test_a_new_category_is_unexpected_where_all_have_a_bin() -> None:
+    column = describe({"x": np.array(["a", "b"], object)}).columns["x"]
+    assert column.unexpected(np.array(["a", "new", "", None], object)) == 0.25
 
 
 def test_calibrated_probabilities_are_the_shares_and_sum_to_one() -> None:

@@ -28,7 +28,9 @@ class Numbers(Frozen):
     low: float
     high: float
     """The smallest and the largest value; NaN is missing."""
-    counts: tuple[int, ...]
+    counts: tuple[int, ...] = ()
+    usual: float = 0.0
+    """The largest stability index of a period of the test against all of it."""
 
     def count(self, values: NDArray[Any]) -> Counts:
         """Count values, (rows,), by bin: between edges, and missing, (edges + 2,)."""
@@ -47,7 +49,9 @@ class Categories(Frozen):
     """A column of categories; one that is empty is missing."""
 
     names: tuple[str, ...]
-    counts: tuple[int, ...]
+    counts: tuple[int, ...] = ()
+    usual: float = 0.0
+    """As of numbers."""
 
     def count(self, values: NDArray[Any]) -> Counts:
         """Count values, (rows,), by bin: categories, all others, and missing, (names + 2,)."""
@@ -57,9 +61,8 @@ class Categories(Frozen):
         return np.array([*known, len(values) - sum(known) - missing, missing])
 
     def unexpected(self, values: NDArray[Any]) -> float:
-        """Return how much larger the share of categories without a bin is than in the reference."""
-        before = self.counts[-2] / sum(self.counts)
-        return max(0.0, float(self.count(values)[-2]) / len(values) - before)
+        """Return the share of categories without a bin; 0 if the reference has some too."""
+        return 0.0 if self.counts[-2] else float(self.count(values)[-2] / len(values))
 
 
 Column: TypeAlias = Numbers | Categories
@@ -89,30 +92,50 @@ class Reference(Frozen):
         return np.where(total > 0, shares / np.where(total > 0, total, 1), chances)
 
 
-def describe(columns: Columns, calibrations: tuple[Calibration, ...] = ()) -> Reference:
-    """Describe the distribution of monitored columns, (rows,) each; add the calibrations."""
-    described = {
-        name: _describe_numbers(values) if values.dtype.kind in "fiub" else _describe_texts(values)
-        for name, values in columns.items()
-    }
+def stability_index(expected: Counts, found: Counts) -> float:
+    """Return the population stability index of counts by bin; half a row is added to each bin."""
+    before = (expected + 0.5) / (expected + 0.5).sum()
+    now = (found + 0.5) / (found + 0.5).sum()
+    return float(np.sum((now - before) * np.log(now / before)))
+
+
+def describe(
+    columns: Columns,
+    periods: NDArray[Any] | None = None,
+    calibrations: tuple[Calibration, ...] = (),
+) -> Reference:
+    """Describe the distribution of monitored columns.
+
+    Args:
+        columns: monitored values of the test rows, (rows,) each.
+        periods: the period of each row, such as its week, (rows,): what periods differ in is usual.
+        calibrations: of the probabilities of the predictions.
+    """
+    described: dict[str, Column] = {}
+    for name, values in columns.items():
+        is_number = values.dtype.kind in "fiub"
+        column = _number_bins(values) if is_number else _category_bins(values)
+        counts = column.count(values)
+        usual = 0.0
+        for period in np.unique(periods) if periods is not None else ():
+            usual = max(usual, stability_index(counts, column.count(values[periods == period])))
+        changes = {"counts": tuple(counts.tolist()), "usual": usual}
+        described[name] = column.model_copy(update=changes)
     return Reference(columns=described, rows=length(columns), calibrations=calibrations)
 
 
-def _describe_numbers(values: NDArray[Any]) -> Numbers:
+def _number_bins(values: NDArray[Any]) -> Numbers:
     numbers = values.astype(np.float64)
     present = numbers[np.isfinite(numbers)]
     if not len(present):
-        return Numbers(edges=(), low=0, high=0, counts=(0, len(numbers)))
+        return Numbers(edges=(), low=0, high=0)
     # Values between edges are at least as many as a tenth: a frequent one has a bin of its own.
     inner = np.quantile(present, np.arange(1, BINS) / BINS, method="inverted_cdf")
     edges = tuple(np.unique(inner).tolist())
-    bins = Numbers(edges=edges, low=present.min(), high=present.max(), counts=())
-    return bins.model_copy(update={"counts": tuple(bins.count(numbers).tolist())})
+    return Numbers(edges=edges, low=present.min(), high=present.max())
 
 
-def _describe_texts(values: NDArray[Any]) -> Categories:
+def _category_bins(values: NDArray[Any]) -> Categories:
     frequent = Counter(values.tolist())
     del frequent[""], frequent[None]
-    names = tuple(name for name, _ in frequent.most_common(CATEGORIES))
-    bins = Categories(names=names, counts=())
-    return bins.model_copy(update={"counts": tuple(bins.count(values).tolist())})
+    return Categories(names=tuple(name for name, _ in frequent.most_common(CATEGORIES)))

@@ -28,7 +28,13 @@ def score(model: float, naive: float, higher: bool = True) -> Score:
 
 
 def drift(name: str, *, is_drifted: bool = False, is_broken: bool = False) -> Drift:
-    shared: dict[str, Any] = {"test": "", "p_value": 0, "missing_before": 0, "unexpected": 0}
+    shared: dict[str, Any] = {
+        "test": "",
+        "usual": 0,
+        "p_value": 0,
+        "missing_before": 0,
+        "unexpected": 0,
+    }
     flags = {"is_drifted": is_drifted, "is_broken": is_broken}
     return Drift(name=name, psi=0.5, missing=0.25, **shared, **flags)
 
@@ -90,6 +96,12 @@ def test_windows_of_others_and_small_ones_are_not_judged(apart: dict[str, Any]) 
 def test_a_fifth_of_the_gain_may_be_lost(best: float, expected: list[str]) -> None:
     assert reasons(window(realised=Interval(0.7, 0.6, best))) == expected
     assert reasons(window(estimated=Interval(0.7, 0.6, best))) == ["estimate" for _ in expected]
+
+
+def test_what_periods_of_the_test_differ_in_may_be_lost_too() -> None:
+    test = score(0.9, 0.5).model_copy(update={"spread": 0.1})
+    for best, expected in ((0.63, []), (0.61, ["quality"])):
+        assert reasons(window(realised=Interval(0.5, 0.4, best)), test=test) == expected
 
 
 def test_a_metric_of_which_less_is_better_may_rise() -> None:

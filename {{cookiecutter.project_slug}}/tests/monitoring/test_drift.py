@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from project_package.columns import Columns
-from project_package.monitoring.drift import chi_square, compare, stability_index
+from project_package.monitoring.drift import chi_square, compare
 from project_package.params import Monitor
-from project_package.reference import describe
+from project_package.reference import describe, stability_index
 
 ROWS = 1_000
 KINDS = ("is_drifted", "is_broken")
@@ -47,6 +47,16 @@ def test_a_small_shift_of_many_rows_is_no_drift() -> None:
     shifted = compare(REFERENCE, {**window, "normal": window["normal"] + 0.1}, Monitor())
     (found,) = (one for one in shifted if one.name == "normal")
     assert (found.p_value < 1e-6, found.is_drifted) == (True, False)
+
+
+def test_what_periods_of_the_test_differ_in_is_no_drift() -> None:
+    random = np.random.default_rng(0)
+    weeks = np.repeat(np.arange(4), 2_000)
+    reference = describe({"x": random.normal(weeks, 1)}, weeks)
+    for week, expected in ((0, False), (3, False), (6, True)):
+        (found,) = compare(reference, {"x": random.normal(week, 1, ROWS)}, Monitor())
+        assert found.psi > Monitor().psi
+        assert found.is_drifted == expected
 
 
 def test_another_mix_of_categories_is_drift() -> None:

@@ -30,6 +30,7 @@ SCORE = Interval(0.87, 0.8, 0.93)
 DRIFT = Drift(
     name="<amount>",
     psi=0.31,
+    usual=0,
     test="chi-square",
     p_value=1e-9,
     missing=0.25,

@@ -27,9 +27,11 @@ class Simulation:
     """Return what becomes known of rows, as JSON objects: what `Task.label` takes, or else what the
     event store does."""
     write_source: Callable[[Path, pl.DataFrame, Path], tuple[str, ...]]
-    """Write labelled rows of some days, with earlier ones if features or training need them, into a
+    """Write labelled rows of days, with those of the data set if features look back on them, into a
     file (folder of the data set, rows, file); return the changes of parameters, as for `--set`, to
     train on it."""
+    looks_back: bool = False
+    """Features look back: the rows are those of all days, not only of those after a damage."""
     label_route: str = "/v1/labels"
     """Where labels are sent; those of `Task.label` always to /v1/labels."""
     label_days: int = 1

@@ -86,5 +86,6 @@ SIMULATION = Simulation(
     labels=labels,
     label_route="/v1/events",
     write_source=write_source,
+    looks_back=True,
     collect_days=10,
 )

@@ -120,6 +120,7 @@ def make_simulation(data: Data) -> Simulation:
         requests=requests,
         labels=labels,
         write_source=traffic.write_source,
+        looks_back=True,
         label_days=LABEL_DELAY_DAYS,
         collect_days=28,
     )

@@ -209,7 +209,7 @@ def add_reference(project: Project, bundle: Bundle, rows: Columns) -> Bundle:
     curves: tuple[Calibration, ...] = ()
     if monitoring and monitoring.chances:
         curves = calibrations(monitoring.chances(predictions), rows[monitoring.target])
-    reference = describe(monitored, curves)
+    reference = describe(monitored, training.periods(rows), curves)
     content = reference.model_dump_json(indent=2).encode()
     return replace(bundle, files={**bundle.files, REFERENCE: content})
 

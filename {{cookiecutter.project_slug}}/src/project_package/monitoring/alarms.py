@@ -10,6 +10,9 @@ from ..lifecycle.scores import Score, number
 from ..params import Monitor
 from .findings import Alarm, WindowResult
 
+SPREADS = 2
+"""How many standard deviations over the periods of the test a score may be worse."""
+
 
 def find_alarms(
     windows: Sequence[WindowResult], champion: Version, metric: Metric, test: Score, params: Monitor
@@ -58,8 +61,11 @@ def values_alarms(window: WindowResult) -> list[Alarm]:
 
 
 def describe_loss(metric: Metric, test: Score, now: Interval, limit: float) -> str:
-    """Describe a loss beyond the limit, a share of the gain over no model; empty if it is less."""
-    allowed = limit * abs(test.model - test.naive)
+    """Describe a loss beyond what is allowed; empty if it is less.
+
+    That is the limit, a share of the gain over no model, and what periods of the test differ in.
+    """
+    allowed = limit * abs(test.model - test.naive) + SPREADS * test.spread
     best = now.high if metric.higher_is_better else now.low
     if metric.gain(best, test.model) >= -allowed:
         return ""

@@ -10,7 +10,7 @@ from scipy import stats
 from ..columns import Columns, length
 from ..frozen import Frozen
 from ..params import Monitor
-from ..reference import Column, Counts, Numbers, Reference
+from ..reference import Column, Counts, Numbers, Reference, stability_index
 
 SMALLEST = 5
 """A chi-square test needs so many expected values in a bin: smaller bins are merged."""
@@ -22,6 +22,8 @@ class Drift(Frozen):
     name: str
     psi: float
     """Population stability index: .1 is a small difference, .25 a large one."""
+    usual: float
+    """The largest one of a period of the test rows."""
     test: str
     p_value: float
     """Corrected for the number of columns (Benjamini and Hochberg 1995)."""
@@ -29,7 +31,7 @@ class Drift(Frozen):
     """Share of missing values now, and in the reference."""
     missing_before: float
     unexpected: float
-    """Share of numbers outside the range, or of categories without a bin beyond the usual share."""
+    """Share of numbers outside the range, or of categories that are new: see `Categories`."""
     is_drifted: bool
     is_broken: bool
     """More values are missing or unexpected than the limit allows."""
@@ -54,23 +56,17 @@ def compare(reference: Reference, window: Columns, params: Monitor) -> list[Drif
             Drift(
                 name=name,
                 psi=index,
+                usual=column.usual,
                 test=kind,
                 p_value=float(p),
                 missing=missing,
                 missing_before=before,
                 unexpected=unexpected,
-                is_drifted=bool(index > params.psi and p < params.p_value),
+                is_drifted=bool(index > params.psi + column.usual and p < params.p_value),
                 is_broken=bool(excess > params.broken),
             )
         )
     return drifts
-
-
-def stability_index(expected: Counts, found: Counts) -> float:
-    """Return the population stability index of counts by bin; half a row is added to each bin."""
-    before = (expected + 0.5) / (expected + 0.5).sum()
-    now = (found + 0.5) / (found + 0.5).sum()
-    return float(np.sum((now - before) * np.log(now / before)))
 
 
 def test(column: Column, found: Counts) -> tuple[str, float]:

@@ -99,9 +99,10 @@ class Stream:
         return self.simulation.damages[day.damage](rows, day.strength, random)
 
     def write_source(self, first: int) -> tuple[str, ...]:
-        """Write the days from the first on whose labels were sent; see `Simulation`."""
+        """Write the days from the first on whose labels were sent, or all: see `Simulation`."""
         file = self.project.workspace.root / "simulated.parquet"
-        rows = pl.concat(self.rows(number) for number in range(first, self.state.labelled))
+        since = 0 if self.simulation.looks_back else first
+        rows = pl.concat(self.rows(number) for number in range(since, self.state.labelled))
         return self.simulation.write_source(self.dataset.path, rows, file)
 
     def _send_labels(self, number: int) -> None:
