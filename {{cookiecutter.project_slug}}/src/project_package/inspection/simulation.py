@@ -21,6 +21,9 @@ DAYS_APART = 1_000
 """Added to the seed of the data set: no day has the images of another."""
 DARKER = 60  # grey levels
 BLUR = 1.5  # pixels
+MARKED = 0.3  # share of the good parts with chatter marks, after `concept`
+WAVE = 6  # grey levels
+WAVELENGTH = 5  # pixels
 
 
 def day(data: Data, _: Path, number: int) -> pl.DataFrame:
@@ -93,9 +96,27 @@ def population(rows: pl.DataFrame, strength: float, random: np.random.Generator)
     return rows.filter(~(is_good & pl.Series(random.random(len(rows)) < 0.7 * strength)))
 
 
-def concept(rows: pl.DataFrame, *_: object) -> pl.DataFrame:
-    """Call stains good, as after a change of what customers accept."""
-    return rows.with_columns(kind=pl.col("kind").replace("stain", GOOD))
+def concept(rows: pl.DataFrame, strength: float, random: np.random.Generator) -> pl.DataFrame:
+    """Add a new kind of defect: chatter marks, as a worn tool leaves them, on good parts."""
+    is_marked = random.random(len(rows)) < MARKED
+    is_marked &= rows["kind"].to_numpy() == GOOD
+    images = [
+        to_base64(marked(to_pixels(image), strength, random)) if mark else image
+        for image, mark in zip(rows["image"].to_list(), is_marked, strict=True)
+    ]
+    kinds = pl.when(pl.lit(pl.Series(is_marked))).then(pl.lit("chatter")).otherwise("kind")
+    return rows.with_columns(pl.Series("image", images), kinds.alias("kind"))
+
+
+def marked(image: Pixels, strength: float, random: np.random.Generator) -> Pixels:
+    """Return an image with parallel waves in a random direction."""
+    size = len(image)
+    y, x = np.mgrid[:size, :size]
+    angle = random.uniform(0, np.pi)
+    phase = random.uniform(0, 2 * np.pi)
+    along = x * np.cos(angle) + y * np.sin(angle)
+    wave = WAVE * strength * np.sin(2 * np.pi * along / WAVELENGTH + phase)
+    return np.clip(image + wave, 0, 255).astype(np.uint8)
 
 
 def make_simulation(data: Data) -> Simulation:

@@ -166,10 +166,10 @@ def run_days(open_project: OpenProject, run: Drill, damage: str) -> Timeline:
         run.day(damage)
     changes = run.stream.write_source(NORMAL)
     with open_project(changes) as newer, asking(run):
-        retrain(newer, run.newest)
+        is_needed = retrain(newer, run.newest) is not None
         version = str(newer.store.load(CHAMPION)[0])
         wait_for(run.client, version)
-    run.note(f"version {version} answers")
+    run.note(f"version {version} answers" if is_needed else "no reason to train any more")
     # 4. The same traffic, answered by the new version.
     for _ in range(AFTER + simulation.label_days - 1):
         run.day(damage)
