@@ -14,7 +14,12 @@ import pytest
 from pydantic import SecretStr
 
 from project_package.errors import Unavailable, UserError
-from project_package.prediction_log import LABELS, PREDICTIONS, PredictionLog, open_log
+from project_package.prediction_log import (
+    LABELS,
+    PREDICTIONS,
+    PredictionLog,
+    open_log,
+)
 from project_package.settings import Settings
 
 KEY = b"k" * 32

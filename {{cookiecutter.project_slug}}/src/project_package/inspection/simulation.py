@@ -116,7 +116,8 @@ def marked(image: Pixels, strength: float, random: np.random.Generator) -> Pixel
     phase = random.uniform(0, 2 * np.pi)
     along = x * np.cos(angle) + y * np.sin(angle)
     wave = WAVE * strength * np.sin(2 * np.pi * along / WAVELENGTH + phase)
-    return np.clip(image + wave, 0, 255).astype(np.uint8)
+    found: Pixels = np.clip(image + wave, 0, 255).astype(np.uint8)
+    return found
 
 
 def make_simulation(data: Data) -> Simulation:
