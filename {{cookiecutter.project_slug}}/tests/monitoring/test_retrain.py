@@ -88,6 +88,17 @@ def test_a_model_that_is_no_better_is_refused(changed: Project) -> None:
     assert "worst roc_auc" in attempt(changed)["outcome"]
 
 
+def test_the_data_of_a_refused_attempt_are_not_tried_again(changed: Project) -> None:
+    params = changed.workspace.root / "params.toml"
+    refusing = params.read_text().replace("[promote]", "[promote]\nworst = { roc_auc = 1.0 }")
+    params.write_text(refusing)
+    with pytest.raises(GateRefused):
+        retrain(reopened(changed))
+    refused = attempt(changed)
+    assert retrain(reopened(changed)) is None
+    assert attempt(changed) == refused
+
+
 def test_another_retraining_is_refused(copy: Project) -> None:
     with FileLock(copy.workspace.root / LOCK):
         (copy.workspace.root / ".retrain.owner").write_text("process 7")

@@ -44,7 +44,9 @@ class Retraining(Frozen):
 
 
 def retrain(project: Project, times: Sequence[Times] = ()) -> Retraining | None:
-    """Train and promote a new version if monitoring finds a reason; None if it finds none.
+    """Train and promote a new version if monitoring finds a reason; None if nothing was trained.
+
+    Nothing is if there is no reason, or no other data than at the last attempt, which was refused.
 
     Args:
         project: its data source has the new rows by now.
@@ -56,7 +58,7 @@ def retrain(project: Project, times: Sequence[Times] = ()) -> Retraining | None:
     """
     path = project.workspace.reports / FILE
     with owner(project.workspace.root / LOCK):
-        attempt = _read(path)
+        attempt = before = _read(path)
         if attempt is None or attempt.outcome:
             # 1. Look for a reason.
             found = watch(project, times or periods(datetime.now(UTC), project.params.monitor))
@@ -75,7 +77,12 @@ def retrain(project: Project, times: Sequence[Times] = ()) -> Retraining | None:
         # 2. Read the data with the new rows, and train on it.
         if not attempt.data:
             make_dataset(project)
-            attempt = _update(path, attempt, data=project.workspace.dataset().digest)
+            data = project.workspace.dataset().digest
+            if before and (before.champion, before.data) == (attempt.champion, data):
+                _write(path, before)
+                project.console.print("The data set is that of the last attempt: no new one.")
+                return None
+            attempt = _update(path, attempt, data=data)
         if attempt.version is None:
             attempt = _update(path, attempt, version=train(project))
         # 3. Judge the new version, and promote or refuse it.
