@@ -78,8 +78,8 @@ def test_scores_from_the_log_are_those_of_the_evaluation(project: Project, use_c
             found = metric.score({**answered.rows, **labels}, answered.predictions)
             assert found == pytest.approx(metric.score(rows, predictions), rel=1e-4), metric.name
     assert project.training.goal.name in monitoring.metrics
-    if monitoring.chances:
-        chances = reference.calibrate(monitoring.chances(answered.predictions))
-        assert chances.sum(axis=1) == pytest.approx(1)
-        shares = [np.mean(labels[monitoring.target] == code) for code in range(chances.shape[1])]
-        assert chances.mean(axis=0) == pytest.approx(np.array(shares), abs=0.05)
+    if monitoring.probabilities:
+        shares = reference.calibrate(monitoring.probabilities(answered.predictions))
+        assert shares.sum(axis=1) == pytest.approx(1)
+        true = [np.mean(labels[monitoring.target] == code) for code in range(shares.shape[1])]
+        assert shares.mean(axis=0) == pytest.approx(np.array(true), abs=0.05)

@@ -14,12 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from project_package.errors import Unavailable, UserError
-from project_package.prediction_log import (
-    LABELS,
-    PREDICTIONS,
-    PredictionLog,
-    open_log,
-)
+from project_package.prediction_log import PredictionLog, open_log
 from project_package.settings import Settings
 
 KEY = b"k" * 32
@@ -144,13 +139,13 @@ def test_erases_the_labels_of_an_entity(log: PredictionLog) -> None:
     log.insert_labels([label | {"prediction": "p"}, label | {"event": "e"}, label])
     log.erase("ann")
     log.erase("bob")
-    (left,) = next(log.read(LABELS, datetime.min, datetime.max))
+    (left,) = next(log.read_labels(datetime(2026, 1, 1, tzinfo=UTC)))
     assert (left.prediction, left.event) == ("", "")
 
 
 def test_reads_what_was_logged_in_a_time(log: PredictionLog) -> None:
     log.insert([[{**row(log, days=days), "version": f"{days}"} for days in (3, 2, 1, 0)]])
     now = datetime.now(UTC)
-    found = log.read(PREDICTIONS, now - timedelta(days=2.5), now - timedelta(days=0.5))
+    found = log.read_answers(now - timedelta(days=2.5), now - timedelta(days=0.5))
     assert [one.version for part in found for one in part] == ["2", "1"]
     log.erase("ann")

@@ -69,8 +69,8 @@ def test_calibrated_probabilities_are_the_shares_and_sum_to_one() -> None:
     line = Calibration(probabilities=(0, 0.5, 1), shares=(0, 0.1, 1))
     back = Calibration(probabilities=(0, 0.5, 1), shares=(0, 0.9, 1))
     reference = Reference(columns={}, rows=1, calibrations=(back, line))
-    chances = np.array([[0.5, 0.5], [0, 1], [0.75, 0.25]])
-    found = reference.calibrate(chances)
+    probabilities = np.array([[0.5, 0.5], [0, 1], [0.75, 0.25]])
+    found = reference.calibrate(probabilities)
     assert found[:2] == pytest.approx(np.array([[0.9, 0.1], [0, 1]]))
     assert found.sum(axis=1) == pytest.approx(1)
 

@@ -49,7 +49,7 @@ class Monitor(Frozen):
     loss: float = Field(
         default=0.2, gt=0, description="share of the gain over no model that may be lost"
     )
-    confidence: float = Field(default=0.99, gt=0.5, lt=1, description="that it is lost")
+    confidence: float = Field(default=0.99, gt=0.5, le=0.99, description="that it is lost")
     stale_days: float = Field(default=365, gt=0, description="age of the champion")
 
 

@@ -27,7 +27,7 @@ SHADOW = "shadow"
 """The role of the challenger when its predictions are compared only."""
 READ_ROWS = 5_000
 KEY_BYTES = 32
-CONNECT = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}  # of PostgreSQL: s, ms
+CONNECT = {"connect_timeout": 5, "options": "-c statement_timeout=10000 -c timezone=UTC"}  # s, ms
 METADATA = sa.MetaData()
 KEEP_ALIVE = {"keepalives_idle": 5, "keepalives_interval": 5, "tcp_user_timeout": 10_000}
 """How PostgreSQL's client notices a host that vanished: after 10 s (s, s, ms)."""
@@ -82,21 +82,27 @@ class PredictionLog:
 
     def count_answers(self, since: datetime, until: datetime) -> int:
         """Count the predictions of a time, UTC, that were answers: those of the shadow are not."""
-        of_time = (PREDICTIONS.c.time >= since, PREDICTIONS.c.time < until)
-        answers = sa.select(sa.func.count()).where(*of_time, PREDICTIONS.c.role != SHADOW)
-        with self._transaction() as connection:
+        answers = sa.select(sa.func.count()).where(*_answers(since, until))
+        with self._transaction(slow=True) as connection:
             return int(connection.execute(answers).scalar_one())
 
-    def read(
-        self, table: sa.Table, since: datetime, until: datetime, every: int = 1
+    def read_answers(
+        self, since: datetime, until: datetime, every: int = 1
     ) -> Iterator[Sequence[sa.Row[Any]]]:
-        """Yield rows of a time, UTC, in the order in which they came, some thousands at a time.
+        """Yield the answers of a time, UTC, some thousands at a time, in the order of arrival.
 
-        With `every`, only one row in so many.
+        With `every`, about one in so many, chosen by a hash of its number.
         """
-        chosen = (table.c.time >= since, table.c.time < until, table.c.id % every == 0)
-        query = sa.select(table).where(*chosen).order_by(table.c.id)
-        with self._transaction() as connection:
+        number = PREDICTIONS.c.id * 2_654_435_761 % 2**32 // 2**16  # Knuth's multiplicative hash
+        chosen = (*_answers(since, until), number % every == 0)
+        yield from self._read(sa.select(PREDICTIONS).where(*chosen).order_by(PREDICTIONS.c.id))
+
+    def read_labels(self, since: datetime) -> Iterator[Sequence[sa.Row[Any]]]:
+        """Yield the labels that arrived since a time, UTC, in their order."""
+        yield from self._read(sa.select(LABELS).where(LABELS.c.time >= since).order_by(LABELS.c.id))
+
+    def _read(self, query: "sa.Select[Any]") -> Iterator[Sequence[sa.Row[Any]]]:
+        with self._transaction(slow=True) as connection:
             found = connection.execution_options(yield_per=READ_ROWS).execute(query)
             yield from found.partitions()
 
@@ -105,9 +111,7 @@ class PredictionLog:
 
         In SQLite, no bytes of them remain.
         """
-        with self._transaction() as connection:
-            if self._engine.dialect.name == "postgresql":  # there is no index: it may take minutes
-                connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+        with self._transaction(slow=True) as connection:  # there is no index
             about = PREDICTIONS.c.entity == self.hash(entity_id)
             for name in ("prediction", "event"):
                 ids = sa.select(PREDICTIONS.c[name]).where(about, PREDICTIONS.c[name] != "")
@@ -140,10 +144,12 @@ class PredictionLog:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        """Run a transaction, in which the tables exist."""
+    def _transaction(self, slow: bool = False) -> Iterator[sa.Connection]:
+        """Run a transaction, in which the tables exist; a slow one may take minutes."""
         try:
             with self._engine.begin() as connection:
+                if slow and self._engine.dialect.name == "postgresql":
+                    connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
                 if self._engine.dialect.name == "sqlite":
                     connection.exec_driver_sql("PRAGMA journal_mode = WAL")
                     connection.exec_driver_sql("PRAGMA secure_delete = ON")
@@ -157,6 +163,11 @@ class PredictionLog:
         except SQLAlchemyError as error:  # its own text would quote the rows
             reason = str(getattr(error, "orig", type(error).__name__)).partition("\n")[0]
             raise Unavailable(f"The prediction log cannot be used: {reason}") from None
+
+
+def _answers(since: datetime, until: datetime) -> tuple["sa.ColumnElement[bool]", ...]:
+    time = PREDICTIONS.c.time
+    return (time >= since, time < until, PREDICTIONS.c.role != SHADOW)
 
 
 def instance_keys(rows: Columns, names: Sequence[str]) -> list[str]:

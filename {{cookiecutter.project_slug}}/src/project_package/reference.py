@@ -30,7 +30,7 @@ class Numbers(Frozen):
     """The smallest and the largest value; NaN is missing."""
     counts: tuple[int, ...] = ()
     usual: float = 0.0
-    """The largest stability index of a period of the test against all of it."""
+    """The largest stability index of a period of the test against all of it, less chance."""
 
     def count(self, values: NDArray[Any]) -> Counts:
         """Count values, (rows,), by bin: between edges, and missing, (edges + 2,)."""
@@ -84,12 +84,12 @@ class Reference(Frozen):
     calibrations: tuple[Calibration, ...] = ()
     """Of each class; none if predictions have no probabilities."""
 
-    def calibrate(self, chances: NDArray[Any]) -> NDArray[np.float64]:
-        """Return what probabilities, (rows, classes), were worth on test rows; they sum to 1."""
-        columns = zip(chances.T, self.calibrations, strict=True)
+    def calibrate(self, probabilities: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the shares that test rows with such probabilities had, (rows, classes)."""
+        columns = zip(probabilities.T, self.calibrations, strict=True)
         shares = np.array([np.interp(c, k.probabilities, k.shares) for c, k in columns]).T
         total = shares.sum(axis=1, keepdims=True)
-        return np.where(total > 0, shares / np.where(total > 0, total, 1), chances)
+        return np.where(total > 0, shares / np.where(total > 0, total, 1), probabilities)
 
 
 def stability_index(expected: Counts, found: Counts) -> float:
@@ -118,7 +118,9 @@ def describe(
         counts = column.count(values)
         usual = 0.0
         for period in np.unique(periods) if periods is not None else ():
-            usual = max(usual, stability_index(counts, column.count(values[periods == period])))
+            part = column.count(values[periods == period])
+            chance = (len(part) - 1) / part.sum()  # the expected index of a sample of this size
+            usual = max(usual, stability_index(counts, part) - chance)
         changes = {"counts": tuple(counts.tolist()), "usual": usual}
         described[name] = column.model_copy(update=changes)
     return Reference(columns=described, rows=length(columns), calibrations=calibrations)

@@ -78,7 +78,7 @@ def found(*reasons: str, version: str = "3") -> Findings:
     return Findings(version=version, goal="goal", windows=(window,), alarms=tuple(alarms))
 
 
-def test_an_alarm_is_posted_once_and_again_after_it_was_away(project: Any, chat: Chat) -> None:
+def test_an_alarm_is_posted_once_until_it_was_not_raised(project: Any, chat: Chat) -> None:
     for reasons in (("drift",), ("drift", "quality"), (), ("drift",)):
         post_alarms(project, found(*reasons))
     assert [text.splitlines()[1:] for text in chat.texts] == [

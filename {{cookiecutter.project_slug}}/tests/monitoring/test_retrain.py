@@ -38,16 +38,21 @@ def attempt(project: Project) -> Any:
     return json.loads((project.workspace.reports / "retrain.json").read_text())
 
 
+def wait_for_log(project: Project, answers: int) -> None:
+    """Wait until so many answers are in the log."""
+    log = open_log(project.settings, project.workspace.root)
+    assert log is not None
+    times = (datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=1))
+    wait_until(lambda: log.count_answers(*times) == answers)
+
+
 @pytest.fixture
 def changed(copy: Project, client: TestClient) -> Project:
     """Return a project whose labels say the opposite of before, also in its source."""
     stream = Stream(copy, client)
     for _ in range(2):
         stream.send("concept")
-    log = open_log(copy.settings, copy.workspace.root)
-    assert log is not None
-    times = (datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=1))
-    wait_until(lambda: log.count_answers(*times) == 800)
+    wait_for_log(copy, 800)
     source = make_customers(np.random.default_rng(3), 900)
     source.with_columns(~source["left"]).write_csv(copy.workspace.root / "customers.csv")
     params = copy.workspace.root / "params.toml"
@@ -99,6 +104,35 @@ def test_the_data_of_a_refused_attempt_are_not_tried_again(changed: Project) -> 
     assert attempt(changed) == refused
 
 
+def test_nothing_is_trained_on_broken_values(copy: Project, client: TestClient) -> None:
+    stream = Stream(copy, client)
+    stream.send("broken")
+    wait_for_log(copy, 400)
+    with pytest.raises(UserError, match="Correct these values"):
+        retrain(copy)
+    assert champion(copy) == 1
+
+
+def test_an_attempt_about_another_champion_is_not_continued(changed: Project) -> None:
+    path = changed.workspace.reports / "retrain.json"
+    old = {"champion": "9", "reasons": ["age: x"], "started": "2026-01-01T00:00:00Z"}
+    path.write_text(json.dumps(old))
+    done = retrain(reopened(changed))
+    assert done is not None
+    assert done.champion == "1"
+    assert done.reasons[0].startswith("quality: ")
+
+
+def test_an_attempt_that_fails_is_closed(changed: Project) -> None:
+    params = changed.workspace.root / "params.toml"
+    more = "[promote]\nmin_parity_rows = 100_000"
+    params.write_text(params.read_text().replace("[promote]\nmin_parity_rows = 500", more))
+    with pytest.raises(UserError, match="100,000"):
+        retrain(reopened(changed))
+    assert "100,000" in attempt(changed)["outcome"]
+    assert champion(changed) == 1
+
+
 def test_another_retraining_is_refused(copy: Project) -> None:
     with FileLock(copy.workspace.root / LOCK):
         (copy.workspace.root / ".retrain.owner").write_text("process 7")
@@ -131,4 +165,3 @@ def test_there_is_a_champion_after_each_of_ten_kills(changed: Project) -> None:
         assert champion(changed) >= 1
     subprocess.run(command, cwd=root, env=own, check=True)
     assert champion(changed) > 1
-    assert attempt(changed)["outcome"] == "promoted"

@@ -166,7 +166,7 @@ MONITORING = Monitoring(
     read_answers=lambda logged: Outcome(logged, {"probability": logged["probability"]}),
     read_labels=lambda labels: {"left": np.array([label["left"] for label in labels])},
     target="left",
-    chances=lambda predictions: np.stack(
+    probabilities=lambda predictions: np.stack(
         [1 - predictions["probability"], predictions["probability"]], axis=1
     ),
 )

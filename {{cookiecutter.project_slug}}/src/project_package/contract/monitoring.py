@@ -25,6 +25,6 @@ class Monitoring:
     """Return the columns of rows that labels, JSON objects, say, (rows,) each."""
     target: str = ""
     """Of these the one that is a class, true or false or a code from 0, if there is one."""
-    chances: Callable[[Columns], NDArray[Any]] | None = None
+    probabilities: Callable[[Columns], NDArray[Any]] | None = None
     """Return the probabilities of the classes (predictions): (rows, classes); None if predictions
     have none."""

@@ -31,7 +31,7 @@ def read_labels(labels: Sequence[Mapping[str, Any]]) -> Columns:
     return {"is_fraud": np.array([label["is_fraud"] for label in labels], np.bool_)}
 
 
-def chances(predictions: Columns) -> NDArray[Any]:
+def probabilities(predictions: Columns) -> NDArray[Any]:
     """Return the probabilities of a genuine payment and of a fraud."""
     return np.stack([1 - predictions["score"], predictions["score"]], axis=1)
 
@@ -43,5 +43,5 @@ def make_monitoring(params: FraudParams) -> Monitoring:
         read_answers=partial(read_answers, params),
         read_labels=read_labels,
         target="is_fraud",
-        chances=chances,
+        probabilities=probabilities,
     )

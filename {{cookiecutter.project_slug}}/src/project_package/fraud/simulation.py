@@ -1,6 +1,7 @@
 """Simulated traffic: the days after those of the simulated data set, as they are or changed."""
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from .schemas import Payment
 from .simulator import simulate
 
 DAYS = 90
-"""How many days are simulated at once."""
+"""How many days there are."""
 FEWER_DAYS = ("split.test_weeks=2", "split.folds=1", "split.train_days=14")
 """Parameters for training on what `Simulation.collect_days` days show."""
 TESTED = 0.01
@@ -25,25 +26,30 @@ TESTS = 3
 
 
 class Traffic:
-    """Payments of simulated customers after those of the data set."""
+    """Payments of simulated customers after those of the data set.
+
+    They are simulated in one piece with earlier ones, so cards that are stolen about the last days
+    of the data set are not the same as there.
+    """
 
     def __init__(self, data: Data) -> None:
         self.data = data
-        self._payments = pl.DataFrame()
-        self._days = 0
 
-    def day(self, _: Path, number: int) -> pl.DataFrame:
-        """Return the payments of a day; more days are simulated when they are needed."""
+    @cached_property
+    def payments(self) -> pl.DataFrame:
+        """All payments, from the first of the data set on."""
         data = self.data
         if data.source != SIMULATOR:
             raise UserError("Traffic is simulated after simulated payments only: send your own.")
-        if number >= self._days:
-            self._days = number - number % DAYS + DAYS
-            days = data.days + self._days
-            self._payments = simulate(data.customers, data.terminals, days, data.seed)
+        return simulate(data.customers, data.terminals, data.days + DAYS, data.seed)
+
+    def day(self, _: Path, number: int) -> pl.DataFrame:
+        """Return the payments of a day; raise UserError after the last."""
+        if number >= DAYS:
+            raise UserError(f"There are {DAYS} days of traffic: delete simulation.json to restart.")
         midnight = pl.col("timestamp").dt.epoch("d")
-        first = self._payments.select(midnight.min()).item()
-        return self._payments.filter(midnight == first + data.days + number)
+        first = self.payments.select(midnight.min()).item()
+        return self.payments.filter(midnight == first + self.data.days + number)
 
     def write_source(self, folder: Path, rows: pl.DataFrame, file: Path) -> tuple[str, ...]:
         """Write the payments of the data set too: features look back on them."""

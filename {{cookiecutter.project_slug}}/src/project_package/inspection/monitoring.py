@@ -26,7 +26,7 @@ def read_labels(labels: Sequence[Mapping[str, Any]]) -> Columns:
     return {"is_defective": np.array([label["defect"] for label in labels], np.bool_)}
 
 
-def chances(predictions: Columns) -> NDArray[Any]:
+def probabilities(predictions: Columns) -> NDArray[Any]:
     """Return the probabilities of a good part and of a defect."""
     return np.stack([1 - predictions["probability"], predictions["probability"]], axis=1)
 
@@ -41,5 +41,5 @@ def make_monitoring(metrics: Sequence[Metric], calibrated: bool) -> Monitoring:
         read_answers=read_answers,
         read_labels=read_labels,
         target="is_defective",
-        chances=chances if calibrated else None,
+        probabilities=probabilities if calibrated else None,
     )

@@ -207,17 +207,17 @@ def add_reference(project: Project, bundle: Bundle, rows: Columns) -> Bundle:
     monitored = training.make_task(bundle).monitored(rows, predictions)
     monitoring = training.monitoring
     curves: tuple[Calibration, ...] = ()
-    if monitoring and monitoring.chances:
-        curves = calibrations(monitoring.chances(predictions), rows[monitoring.target])
+    if monitoring and monitoring.probabilities:
+        curves = calibrations(monitoring.probabilities(predictions), rows[monitoring.target])
     reference = describe(monitored, training.periods(rows), curves)
     content = reference.model_dump_json(indent=2).encode()
     return replace(bundle, files={**bundle.files, REFERENCE: content})
 
 
-def calibrations(chances: NDArray[Any], codes: NDArray[Any]) -> tuple[Calibration, ...]:
+def calibrations(probabilities: NDArray[Any], codes: NDArray[Any]) -> tuple[Calibration, ...]:
     """Fit the share of rows that are of a class to its probability, by isotonic regression."""
     curves = []
-    for code, column in enumerate(chances.T):
+    for code, column in enumerate(probabilities.T):
         line = IsotonicRegression(out_of_bounds="clip").fit(column, codes == code)
         points = (tuple(values.tolist()) for values in (line.X_thresholds_, line.y_thresholds_))
         curves.append(Calibration(probabilities=next(points), shares=next(points)))

@@ -42,7 +42,7 @@ def compare(reference: Reference, window: Columns, params: Monitor) -> list[Drif
     names = [name for name in reference.columns if name in window]
     bins = [reference.columns[name] for name in names]
     counts = [column.count(window[name]) for name, column in zip(names, bins, strict=True)]
-    tests = [test(column, found) for column, found in zip(bins, counts, strict=True)]
+    tests = [two_sample_test(column, found) for column, found in zip(bins, counts, strict=True)]
     p_values = stats.false_discovery_control([p for _, p in tests]) if tests else []
     rows = length(window)
     drifts = []
@@ -69,7 +69,7 @@ def compare(reference: Reference, window: Columns, params: Monitor) -> list[Drif
     return drifts
 
 
-def test(column: Column, found: Counts) -> tuple[str, float]:
+def two_sample_test(column: Column, found: Counts) -> tuple[str, float]:
     """Return the name and the p-value of a two-sample test of counts against the reference.
 
     Numbers have the test of Kolmogorov and Smirnov, with the distributions compared at the edges of

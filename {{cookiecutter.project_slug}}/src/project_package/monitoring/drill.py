@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, chdir, contextmanager
 from datetime import UTC, datetime
@@ -122,14 +123,28 @@ def drill(open_project: OpenProject, package: str, damage: str) -> None:
         GateRefused: the new model is no better.
     """
     home = Path.cwd()
-    with own_folder(home), open_project(()) as project:
+    own = own_source(home)
+
+    def opened(changes: Sequence[str]) -> AbstractContextManager[Project]:
+        return open_project([*own, *changes])
+
+    with own_folder(home), opened(()) as project:
         # 1. Train a first champion; its server knows the recent events.
         pipeline(project)
         if project.events:
             resolve_name(f"{LIFECYCLE}.backfill:backfill")(project)
         with serving(project, package) as client:
-            timeline = run_days(open_project, Drill(project, client), damage)
+            timeline = run_days(opened, Drill(project, client), damage)
         write(project, home, timeline)
+
+
+def own_source(home: Path) -> list[str]:
+    """Return the change that names files of the project by their absolute path."""
+    data = tomllib.loads((home / "params.toml").read_text("utf-8")).get("data", {})
+    source = data.get("source", "")
+    if not source or Path(source).is_absolute() or not any(home.glob(source)):
+        return []
+    return [f"data.source={json.dumps(str(home / source))}"]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from ..reference import REFERENCE, Reference
 from .alarms import find_alarms
 from .drift import Drift, compare
 from .findings import Findings, WindowResult
-from .notify import log_metrics, post_alarms, write_gauges
+from .notify import publish
 from .page import render
 from .quality import estimated, labelled, realised
 from .windows import Times, Window, periods, read_windows
@@ -30,17 +30,24 @@ def monitor(project: Project) -> None:
     """
     found = watch(project, periods(datetime.now(UTC), project.params.monitor))
     show(project, found)
-    write_gauges(project, found)
-    log_metrics(project, found)
-    post_alarms(project, found)
-    reasons = "\n".join(f"  {alarm.reason}: {alarm.detail}" for alarm in found.alarms)
-    if any(alarm.retrain for alarm in found.alarms):
-        raise RetrainNeeded(f"Version {found.version} should be trained again:\n{reasons}")
+    publish(project, found)
+    require_sound_values(found)
     if found.alarms:
+        raise RetrainNeeded(f"Version {found.version} should be trained again:\n{describe(found)}")
+
+
+def require_sound_values(found: Findings) -> None:
+    """Raise UserError if values are broken: a model must not be trained on them."""
+    if any(alarm.reason == "broken" for alarm in found.alarms):
         raise UserError(
-            f"Correct these values where they come from:\n{reasons}\nIf they are right, raise "
-            "monitor.broken."
+            f"Correct these values where they come from:\n{describe(found)}\nIf they are right, "
+            "raise monitor.broken."
         )
+
+
+def describe(found: Findings) -> str:
+    """Return the alarms, one a line."""
+    return "\n".join(f"  {alarm.reason}: {alarm.detail}" for alarm in found.alarms)
 
 
 def watch(project: Project, times: Sequence[Times]) -> Findings:
@@ -88,10 +95,12 @@ def find_log(project: Project) -> PredictionLog:
 
 
 def find_reference(project: Project, version: str) -> Reference | None:
-    """Return the reference of a version; None if it has none, or is not known here."""
+    """Return the reference of a version; None if it has none, is not known or predicts another."""
     known = project.registry.find_version(int(version))
-    files = project.registry.bundle(known).files if known else {}
-    return Reference.model_validate_json(files[REFERENCE]) if REFERENCE in files else None
+    bundle = project.registry.bundle(known) if known else None
+    if bundle is None or project.training.incompatible(bundle) or REFERENCE not in bundle.files:
+        return None
+    return Reference.model_validate_json(bundle.files[REFERENCE])
 
 
 def judge(project: Project, window: Window) -> WindowResult:
@@ -102,11 +111,12 @@ def judge(project: Project, window: Window) -> WindowResult:
     now = expected = None
     scores = {}
     drifts: list[Drift] = []
-    if window.labels and window.reference:
+    if window.reference and window.total >= params.min_rows:
         drifts = compare(window.reference, window.rows, params)
     if drifts and monitoring and monitoring.metrics:
         expected = estimated(monitoring, goal, window, params.confidence)
-        if known := labelled(monitoring, window):
+        known = labelled(monitoring, window)
+        if known and len(known[1]) >= params.min_rows:
             outcome, entities = known
             now = realised(goal, outcome, entities, params.confidence)
             for metric in project.training.metrics:

@@ -18,18 +18,30 @@ GAUGES = "monitor.prom"
 SECONDS = 10
 
 
+def publish(project: Project, found: Findings) -> None:
+    """Write gauges, log metrics, and post alarms; print it if the webhook does not accept them."""
+    write_gauges(project, found)
+    log_metrics(project, found)
+    try:
+        post_alarms(project, found)
+    except UserError as error:
+        project.console.print(str(error))
+
+
 def post_alarms(project: Project, found: Findings) -> None:
     """Post alarms to MONITOR_WEBHOOK, in the form that chat services take: `{"text": ...}`.
 
-    An alarm is posted once, and again when it has been away in between.
+    An alarm is posted once, and again if it was not raised in between.
 
     Raises:
         UserError: the webhook does not accept it; the next call tries again.
     """
+    url = project.settings.monitor_webhook.get_secret_value()
+    if not url:
+        return
     path = project.workspace.reports / POSTED
     new = [alarm for alarm in found.alarms if alarm.reason not in _posted(path, found.version)]
-    url = project.settings.monitor_webhook.get_secret_value()
-    if url and new:
+    if new:
         lines = "\n".join(f"- {alarm.reason}: {alarm.detail}" for alarm in new)
         text = f"{project.params.name}, version {found.version}:\n{lines}"
         try:

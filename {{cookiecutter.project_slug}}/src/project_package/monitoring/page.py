@@ -42,12 +42,12 @@ def sentences(found: Findings, metric: Metric, test: Score) -> list[str]:
     """Say what happened and what to do, in at most five sentences; the first says what to do."""
     reasons = {alarm.reason for alarm in found.alarms}
     answered = [window for window in found.windows if window.version == found.version]
-    if not answered:
-        return [f"Version {found.version} answered nothing in this time, so nothing can be said."]
-    if reasons - {"broken"}:
-        first = "Train a new model: `ml retrain` does so, and keeps the old one if it is better."
-    elif reasons:
+    if not any(window.drifts for window in answered):
+        return [f"Version {found.version} gave too few answers to judge it."]
+    if "broken" in reasons:
         first = "Correct the broken values where they come from; the model is not at fault."
+    elif reasons:
+        first = "Train a new model: `ml retrain` does so, and keeps the old one if it is better."
     else:
         first = "Nothing has to be done."
     total = sum(window.rows for window in answered)
@@ -64,7 +64,7 @@ def sentences(found: Findings, metric: Metric, test: Score) -> list[str]:
         texts.append(f"Of the newest answers it is about {now}, estimated without labels.")
     if changed := [a.detail for a in found.alarms if a.reason in ("drift", "broken")]:
         texts.append(f"These values are not as they were in training: {', '.join(changed)}.")
-    elif any(window.drifts for window in answered):
+    else:
         texts.append("All values are distributed as they were in training.")
     return texts[:5]
 
@@ -86,13 +86,13 @@ def draw_figures(windows: Sequence[WindowResult], metric: Metric, test: Score) -
 def draw_quality(axes: Any, windows: Sequence[WindowResult], label: str, test: float) -> None:
     """Draw measured and estimated scores over time, beside the score on the test rows."""
     kinds = (("realised", "measured, with labels"), ("estimated", "estimated, without labels"))
-    for number_, (kind, text) in enumerate(kinds):
+    for colour, (kind, text) in enumerate(kinds):
         found = [(w.start, getattr(w, kind)) for w in windows if getattr(w, kind)]
         if found:
             times = [time for time, _ in found]
             axes.plot(times, [score.estimate for _, score in found], marker="o", label=text)
             bounds = ([score.low for _, score in found], [score.high for _, score in found])
-            axes.fill_between(times, *bounds, color=f"C{number_}", alpha=0.15, linewidth=0)
+            axes.fill_between(times, *bounds, color=f"C{colour}", alpha=0.15, linewidth=0)
     axes.axhline(test, **REFERENCE, label="on the test rows")
     axes.tick_params(axis="x", rotation=30)
     label_axes(axes, "", label)

@@ -55,9 +55,9 @@ def estimated(
     Labels are drawn from the calibrated probabilities; the mean score over the draws is the
     expected one. It is right if the probabilities are, also when other instances arrive than
     before; it cannot see that the same instances turn out otherwise. For decisions it is the
-    confidence-based performance estimation of NannyML; Guillory et al. (2021) is akin.
+    confidence-based performance estimation of NannyML; see also Guillory et al. (2021).
     """
-    if monitoring.chances is None or window.reference is None:
+    if monitoring.probabilities is None or window.reference is None:
         return None
     answered = monitoring.read_answers(window.rows)
     is_scored = has_scores(answered.predictions)
@@ -65,7 +65,7 @@ def estimated(
         return None
     rows = take(answered.rows, is_scored)
     predictions = take(answered.predictions, is_scored)
-    limits = np.cumsum(window.reference.calibrate(monitoring.chances(predictions)), axis=1)
+    limits = np.cumsum(window.reference.calibrate(monitoring.probabilities(predictions)), axis=1)
     random = np.random.default_rng(0)
 
     def score(weights: Weights) -> float:
@@ -87,13 +87,16 @@ def _interval(
     group = np.unique(np.array(own, str), return_inverse=True)[1]
     count = int(group.max()) + 1
     ones = np.ones(len(group))
-    estimate = float(np.mean([score(ones) for _ in range(times)]))
+    drawn_scores = [score(ones) for _ in range(times)]
+    if np.isnan(drawn_scores).mean() > 0.5:
+        return None
+    estimate = float(np.nanmean(drawn_scores))
     random = np.random.default_rng(0)
     scores = []
     for _ in range(RESAMPLES):
         drawn = np.bincount(random.integers(0, count, count), minlength=count)
         scores.append(score(drawn[group].astype(np.float64)))
-    if np.isnan(estimate) or np.isnan(scores).all():
+    if np.isnan(scores).all():
         return None
     low, high = np.nanquantile(scores, [1 - confidence, confidence])
     return Interval(estimate, float(low), float(high))

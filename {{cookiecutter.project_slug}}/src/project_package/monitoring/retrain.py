@@ -21,7 +21,9 @@ from ..lifecycle.project import Project
 from ..lifecycle.promote import promote
 from ..lifecycle.train import train
 from ..lifecycle.workspace import replace_text
-from .monitor import watch
+from ..model_store import CHAMPION
+from .monitor import require_sound_values, watch
+from .notify import publish
 from .windows import Times, periods
 
 FILE = "retrain.json"
@@ -54,57 +56,76 @@ def retrain(project: Project, times: Sequence[Times] = ()) -> Retraining | None:
 
     Raises:
         GateRefused: the new version is no better; the champion stays.
-        UserError: another retraining runs, or there is nothing to monitor.
+        UserError: another retraining runs, there is nothing to monitor, values are broken, or a
+            stage fails.
     """
     path = project.workspace.reports / FILE
     with owner(project.workspace.root / LOCK):
-        attempt = before = _read(path)
-        if attempt is None or attempt.outcome:
+        before = _read(path)
+        attempt = before if before and is_open(project, before) else None
+        if attempt is None:
             # 1. Look for a reason.
             found = watch(project, times or periods(datetime.now(UTC), project.params.monitor))
-            reasons = [f"{a.reason}: {a.detail}" for a in found.alarms if a.retrain]
-            if not reasons:
-                project.console.print(
-                    f"There is no reason to train: version {found.version} stays."
-                )
+            publish(project, found)
+            require_sound_values(found)
+            if not found.alarms:
+                project.console.print(f"There is no reason to train: {found.version} stays.")
                 return None
-            attempt = Retraining(
-                champion=found.version, reasons=tuple(reasons), started=datetime.now(UTC)
-            )
+            reasons = tuple(f"{alarm.reason}: {alarm.detail}" for alarm in found.alarms)
+            now = datetime.now(UTC)
+            attempt = Retraining(champion=found.version, reasons=reasons, started=now)
             _write(path, attempt)
         for reason in attempt.reasons:
             project.console.print(f"Reason: {reason}")
-        # 2. Read the data with the new rows, and train on it.
-        if not attempt.data:
-            make_dataset(project)
-            data = project.workspace.dataset().digest
-            if before and (before.champion, before.data) == (attempt.champion, data):
-                _write(path, before)
-                project.console.print("The data set is that of the last attempt: no new one.")
-                return None
-            attempt = _update(path, attempt, data=data)
-        if attempt.version is None:
-            attempt = _update(path, attempt, version=train(project))
-        # 3. Judge the new version, and promote or refuse it.
-        evaluate(project)
         try:
-            promote(project)
-        except GateRefused as error:
-            _update(path, attempt, outcome=str(error))
+            return run(project, path, attempt, before)
+        except (GateRefused, UserError) as error:
+            _write(path, _read(path) or attempt, outcome=str(error))
             raise
-        return _update(path, attempt, outcome="promoted")
+
+
+def is_open(project: Project, attempt: Retraining) -> bool:
+    """Return whether an attempt was killed before its end, and is still about the champion."""
+    pointer = project.store.pointer(CHAMPION)
+    return not attempt.outcome and pointer is not None and str(pointer.version) == attempt.champion
+
+
+def run(
+    project: Project, path: Path, attempt: Retraining, before: Retraining | None
+) -> Retraining | None:
+    """Run the stages of an attempt that are not done yet; None if there is no other data."""
+    # 2. Read the data with the new rows, and train on it.
+    if not attempt.data:
+        make_dataset(project)
+        data = project.workspace.dataset().digest
+        if before and (before.champion, before.data) == (attempt.champion, data):
+            _write(path, before)
+            project.console.print("The data set is that of the last attempt: no new one.")
+            return None
+        attempt = _write(path, attempt, data=data)
+    if attempt.version is None:
+        attempt = _write(path, attempt, version=train(project))
+    # 3. Judge the new version, and promote it, or refuse it.
+    evaluate(project)
+    promote(project)
+    return _write(path, attempt, outcome="promoted")
 
 
 @contextmanager
 def owner(path: Path) -> Iterator[None]:
-    """Hold a lock and write who has it; raise UserError when another process does."""
+    """Hold a lock, and write who has it; raise UserError when another process does."""
+    lock = FileLock(path)
+    holder = path.with_suffix(".owner")
     try:
-        with FileLock(path, timeout=0):
-            path.with_suffix(".owner").write_text(f"process {os.getpid()}", "utf-8")
-            yield
+        lock.acquire(timeout=0)
     except Timeout:
-        holder = path.with_suffix(".owner").read_text("utf-8")
-        raise UserError(f"Another retraining runs, {holder}: wait until it ends.") from None
+        who = holder.read_text("utf-8") if holder.exists() else "another process"
+        raise UserError(f"Another retraining runs, {who}: wait until it ends.") from None
+    try:
+        holder.write_text(f"process {os.getpid()}", "utf-8")
+        yield
+    finally:
+        lock.release()
 
 
 def _read(path: Path) -> Retraining | None:
@@ -114,11 +135,7 @@ def _read(path: Path) -> Retraining | None:
         return None
 
 
-def _write(path: Path, attempt: Retraining) -> None:
-    replace_text(path, attempt.model_dump_json(indent=2))
-
-
-def _update(path: Path, attempt: Retraining, **changes: object) -> Retraining:
+def _write(path: Path, attempt: Retraining, **changes: object) -> Retraining:
     updated = attempt.model_copy(update=changes)
-    _write(path, updated)
+    replace_text(path, updated.model_dump_json(indent=2))
     return updated

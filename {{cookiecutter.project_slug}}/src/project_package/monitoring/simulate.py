@@ -119,7 +119,7 @@ class Stream:
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
             answer = self.client.post(path, json=body)
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             address = self.client.base_url
             raise UserError(
                 f"No server answers at {address}: {error!r}. Run `ml serve`."

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..columns import Columns, milliseconds
 from ..params import Monitor
-from ..prediction_log import LABELS, PREDICTIONS, SHADOW, PredictionLog
+from ..prediction_log import PredictionLog
 from ..reference import Numbers, Reference
 
 Times: TypeAlias = tuple[datetime, datetime]
@@ -25,14 +25,14 @@ class Window:
     start: datetime
     end: datetime
     total: int
-    """How many answers were logged, of all versions."""
+    """How many answers of the version were logged."""
     version: str
     """Empty without any answer."""
     reference: Reference | None
     """Of the version; None if there is none."""
     rows: Columns
     """Logged predictions, a sample if there are many: see `contract.monitoring.Monitoring`."""
-    labels: Sequence[Mapping[str, Any] | None]
+    labels: Sequence[Mapping[str, Any] | None] = ()
     """Of each row; None while it is not known."""
 
 
@@ -49,21 +49,30 @@ def read_windows(
     most: int,
 ) -> list[Window]:
     """Read the windows of some times, at most about so many rows of each."""
-    found = log.read(LABELS, times[0][0], datetime.now(UTC))
-    labels = {key: row.label for part in found for row in part for key in _keys(row)}
     windows = []
+    keys = []
     for start, end in times:
         total = log.count_answers(start, end)
-        parts = log.read(PREDICTIONS, start, end, every=-(-total // most) or 1)
-        rows = [row for part in parts for row in part if row.role != SHADOW]
+        rows = [
+            row for part in log.read_answers(start, end, -(-total // most) or 1) for row in part
+        ]
         versions = Counter(row.version for row in rows)
         version = max(versions, key=versions.__getitem__, default="")
+        answers = round(total * versions[version] / max(len(rows), 1))
         reference = find_reference(version) if version else None
         rows = [row for row in rows if reference and row.version == version]
-        known = [next((labels[key] for key in _keys(row) if key in labels), None) for row in rows]
         columns = to_columns(rows, reference) if reference else {}
-        windows.append(Window(start, end, total, version, reference, columns, known))
-    return windows
+        windows.append(Window(start, end, answers, version, reference, columns))
+        keys.append([_keys(row) for row in rows])
+    # Labels are read last: of many, only those of the rows are kept.
+    wanted = {key for window in keys for row in window for key in row}
+    known: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for part in log.read_labels(times[0][0]):
+        known |= {key: row.label for row in part for key in _keys(row) if key in wanted}
+    return [
+        replace(window, labels=[next((known[k] for k in row if k in known), None) for row in found])
+        for window, found in zip(windows, keys, strict=True)
+    ]
 
 
 def to_columns(rows: Sequence[sa.Row[Any]], reference: Reference) -> Columns:

@@ -19,10 +19,10 @@ def read_answers(problem: Problem, logged: Columns) -> Outcome:
     if not problem.classes:
         names = ("prediction", "low", "high")
         return Outcome(rows, {n: np.array([a[n] for a in answers], np.float64) for n in names})
-    chances = [[answer["probabilities"][name] for name in problem.classes] for answer in answers]
+    shares = [[answer["probabilities"][name] for name in problem.classes] for answer in answers]
     codes = {name: code for code, name in enumerate(problem.classes)}
     predictions = {
-        "probabilities": np.array(chances, np.float64).reshape(-1, len(codes)),
+        "probabilities": np.array(shares, np.float64).reshape(-1, len(codes)),
         "prediction": np.array([codes[answer["prediction"]] for answer in answers], np.int64),
     }
     return Outcome(rows, predictions)
@@ -44,5 +44,5 @@ def make_monitoring(problem: Problem, metrics: Sequence[Metric]) -> Monitoring:
         read_answers=partial(read_answers, problem),
         read_labels=partial(read_labels, problem),
         target=problem.target,
-        chances=(lambda predictions: predictions["probabilities"]) if problem.classes else None,
+        probabilities=(lambda made: made["probabilities"]) if problem.classes else None,
     )

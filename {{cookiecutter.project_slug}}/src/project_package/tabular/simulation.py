@@ -29,7 +29,7 @@ class Traffic:
     def day(self, folder: Path, number: int) -> pl.DataFrame:
         """Return other rows of the test each day, their dates moved to it.
 
-        When all had their day, they come again.
+        After all of them they come again, so that with a small test a drill trains on later rows.
         """
         if before_columns(self.problem.table):
             raise UserError("The rows of a table with lags cannot be drawn: send your own.")
