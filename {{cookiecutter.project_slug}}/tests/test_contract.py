@@ -192,7 +192,7 @@ def test_requests_have_the_features_of_the_table(
             if history:  # leave out the raw columns: a label is not known yet
                 earlier = [history.from_request(request)]
                 features = history.features(history.to_raw_rows([request]), earlier)
-            shared = features.keys() & own.keys() - {task.entity, task.id}  # pseudonyms
+            shared = features.keys() & own.keys() - {task.entity, *task.id}  # pseudonyms
             assert_same({n: features[n] for n in shared}, {n: own[n] for n in shared})
             compared += len(shared)
     assert compared >= length(sample)

@@ -115,13 +115,17 @@ def test_history_must_have_the_eight_weeks_before_the_plan() -> None:
 
 def test_answers_the_forecast_and_monitors_it(bundle: Bundle) -> None:
     task = make_task(bundle)
-    rows = {LEVEL: np.array([10.0])}
+    plans = {"mean_4w": np.array([9.0]), "ad": np.array([0.5]), "display": np.array([0.0])}
+    rows = {LEVEL: np.array([10.0]), **plans}
     predictions = {"value": np.array([21.0]), "low": np.array([10.0]), "high": np.array([32.0])}
     (response,) = task.to_responses(rows, predictions)
     assert response.model_dump() == {"value": 21, "low": 10, "high": 32}
     found = task.monitored(rows, predictions)
     assert {name: values.tolist() for name, values in found.items()} == {
         "level": [10],
+        "mean_4w": [9],
+        "ad": [0.5],
+        "display": [0],
         "ratio": [2],
         "width": [2],
     }

@@ -88,7 +88,8 @@ def test_what_was_erased_does_not_come_back(
     backfill(calling)
     log = open_log(calling.settings, calling.workspace.root)
     assert log
-    row = dict.fromkeys(("version", "role", "event", "monitored", "answer"), "{}")
+    names = ("version", "role", "prediction", "event", "monitored", "answer")
+    row = dict.fromkeys(names, "{}")
     now = datetime.now(UTC)
     log.insert([[{**row, "time": now, "entity": log.hash(customer)} for customer in "334"]])
     erase(calling, "3")

@@ -67,7 +67,8 @@ def train(project: Project) -> int:
         baseline = build_bundle(project, splits, dataset, simple)
         bundle = build_bundle(project, splits, dataset, best)
         # 4. Add the distribution of the test rows, and a few of them as requests with answers.
-        bundle = add_reference(project, bundle, splits.test)
+        rows = take(splits.test, slice(best.candidate.checks.max_parity_rows))
+        bundle = add_reference(project, bundle, rows)
         bundle = add_examples(project, bundle, dataset, splits.test)
         # 5. Log both bundles, and one as the MLflow model.
         log_files(pack(baseline), BASELINE)
