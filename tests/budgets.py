@@ -44,8 +44,8 @@ BUDGETS = {
     # thresholds in the report; then ids of predictions, labels, the reference in the bundle, the
     # contract of monitoring and its commands. These limits hold what there is: lower them as the
     # code shrinks.
-    "core with history": Budget(6_090, aim=4_500),
-    "core without history": Budget(4_960, aim=3_800),
+    "core with history": Budget(6_100, aim=4_500),
+    "core without history": Budget(4_970, aim=3_800),
     "core: serving with history": Budget(1_780, aim=1_350),
     "core: serving without history": Budget(1_550, aim=1_200),
     "core: lifecycle": Budget(1_665, aim=1_400),
