@@ -100,8 +100,19 @@ def test_the_data_of_a_refused_attempt_are_not_tried_again(changed: Project) -> 
     with pytest.raises(GateRefused):
         retrain(reopened(changed))
     refused = attempt(changed)
-    assert retrain(reopened(changed)) is None
-    assert attempt(changed) == refused
+    for _ in range(2):
+        assert retrain(reopened(changed)) is None
+        assert attempt(changed)["data"] == refused["data"]
+        assert attempt(changed)["version"] is None
+
+
+def test_the_data_of_the_champion_are_not_tried_again(copy: Project, client: TestClient) -> None:
+    stream = Stream(copy, client)
+    stream.send("shift")
+    wait_for_log(copy, 400)
+    assert retrain(copy) is None
+    assert attempt(copy)["outcome"].startswith("The source has no other rows")
+    assert champion(copy) == 1
 
 
 def test_nothing_is_trained_on_broken_values(copy: Project, client: TestClient) -> None:

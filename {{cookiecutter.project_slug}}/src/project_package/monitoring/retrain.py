@@ -28,6 +28,9 @@ from .windows import Times, periods
 
 FILE = "retrain.json"
 LOCK = ".retrain.lock"
+NO_NEW_DATA = (
+    "The source has no other rows than the champion or the refused attempt was trained on."
+)
 
 
 class Retraining(Frozen):
@@ -48,7 +51,7 @@ class Retraining(Frozen):
 def retrain(project: Project, times: Sequence[Times] = ()) -> Retraining | None:
     """Train and promote a new version if monitoring finds a reason; None if nothing was trained.
 
-    Nothing is if there is no reason, or no other data than at the last attempt, which was refused.
+    Nothing is if there is no reason, or the source has no new rows.
 
     Args:
         project: its data source has the new rows by now.
@@ -98,9 +101,10 @@ def run(
     if not attempt.data:
         make_dataset(project)
         data = project.workspace.dataset().digest
-        if before and (before.champion, before.data) == (attempt.champion, data):
-            _write(path, before)
-            project.console.print("The data set is that of the last attempt: no new one.")
+        refused = before.data if before and before.champion == attempt.champion else ""
+        if data in (refused, project.store.load(CHAMPION)[1].manifest.data):
+            _write(path, attempt, data=data, outcome=NO_NEW_DATA)
+            project.console.print(NO_NEW_DATA)
             return None
         attempt = _write(path, attempt, data=data)
     if attempt.version is None:
