@@ -4,6 +4,7 @@ For each use case a champion is trained, and a server answers simulated days. Da
 count false alarms; days with each damage, in streams with other seeds, count what is found.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
 from importlib import import_module
@@ -15,6 +16,7 @@ import numpy as np
 import report
 from fastapi.testclient import TestClient
 
+import project_package
 from project_package.cli import EntryPoint
 from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
@@ -22,7 +24,9 @@ from project_package.monitoring.drill import Drill
 from project_package.monitoring.findings import Findings
 from project_package.serving.app import create_app
 
-PROGRAM = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}"
+PROGRAM = Path(project_package.__file__).parents[2]
+PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
+"""What the template fills in."""
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu")
 USE_CASES: dict[str, tuple[str, ...]] = {
     "tabular": (),
@@ -118,7 +122,7 @@ def main() -> None:
         with TemporaryDirectory() as folder, chdir(folder):
             for kind in ("params", "schema"):
                 if (source := PROGRAM / f"{kind}.{use_case}.toml").exists():
-                    text = source.read_text().replace("{{ cookiecutter.project_slug }}", "bench")
+                    text = PLACEHOLDER.sub("bench", source.read_text(encoding="utf-8"))
                     Path(f"{kind}.toml").write_text(text, encoding="utf-8")
             parts += measure(use_case, changes)
     report.write(Path(__file__).with_suffix(".md"), parts)

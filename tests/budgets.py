@@ -37,13 +37,8 @@ WATCHED = ("monitoring", "simulation")
 BUDGETS = {
     # Lines of code, so that docs and blank lines cost nothing.
     # The core should have 5,000 with history and 4,300 without, of it the server 1,600 and 1,400,
-    # the lifecycle 1,500 and the event store 400. Rules of fields in tables, kept predictions,
-    # models that are awaited and one assignment a line took more; then the limits and checks by
-    # which a server withstands busy entities, large bodies, services that do not answer, full
-    # disks and wrong clocks, and erased entities stay erased; then losses of epochs and costs of
-    # thresholds in the report; then ids of predictions, labels, the reference in the bundle, the
-    # contract of monitoring and its commands. These limits hold what there is: lower them as the
-    # code shrinks.
+    # the lifecycle 1,500, the event store 400. Hostile input, failing services, erased entities and
+    # monitoring took more. These limits hold what there is: lower them as the code shrinks.
     "core with history": Budget(6_100, aim=4_500),
     "core without history": Budget(4_970, aim=3_800),
     "core: serving with history": Budget(1_780, aim=1_350),

@@ -9,14 +9,13 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from project_package.columns import Columns, length
+from project_package.columns import Columns, length, to_json_rows
 from project_package.contract.task import Task
 from project_package.lifecycle.predicted_test_rows import splits_of
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 from project_package.monitoring.quality import has_scores
 from project_package.monitoring.windows import to_columns
-from project_package.prediction_log import to_json_rows
 from project_package.reference import REFERENCE, Reference
 
 

@@ -65,31 +65,19 @@ def add_stage(name: str, function: str, summary: str) -> None:
 
 
 STAGES = {
-    "data": (
-        "lifecycle.make_dataset:make_dataset",
-        "Read raw rows, validate them and compute features.",
-    ),
-    "train": ("lifecycle.train:train", "Search, fit and register a challenger."),
-    "evaluate": (
-        "lifecycle.evaluate:evaluate",
-        "Score the challenger and its baselines; write the report.",
-    ),
-    "promote": (
-        "lifecycle.promote:promote",
-        "Make the challenger the champion if it passes the gate.",
-    ),
-    "rollback": ("lifecycle.rollback:rollback", "Make the previous champion the champion again."),
-    "pipeline": ("lifecycle.pipeline:pipeline", "Run data, train, evaluate and promote."),
-    "models": (
-        "lifecycle.list_versions:list_versions",
-        "List the registered versions with their scores.",
-    ),
-    "doctor": ("lifecycle.doctor:doctor", "Check the set-up; exit with 2 if something is broken."),
-    "retrain": ("monitoring.retrain:retrain", "Train and promote a new version if it is needed."),
-    "monitor": ("monitoring.monitor:monitor", "Look for drift and loss; exit with 3 to retrain."),
+    "data": ("make_dataset:make_dataset", "Read raw rows, validate them and compute features."),
+    "train": ("train:train", "Search, fit and register a challenger."),
+    "evaluate": ("evaluate:evaluate", "Score the challenger and its baselines; write the report."),
+    "promote": ("promote:promote", "Make the challenger the champion if it passes the gate."),
+    "rollback": ("rollback:rollback", "Make the previous champion the champion again."),
+    "pipeline": ("pipeline:pipeline", "Run data, train, evaluate and promote."),
+    "models": ("list_versions:list_versions", "List the registered versions with their scores."),
+    "doctor": ("doctor:doctor", "Check the set-up; exit with 2 when something is broken."),
 }
 for name, (function, summary) in STAGES.items():
-    add_stage(name, function, summary)
+    add_stage(name, f"lifecycle.{function}", summary)
+add_stage("monitor", "monitoring.monitor:monitor", "Find drift and loss; exit with 3 to retrain.")
+add_stage("retrain", "monitoring.retrain:retrain", "Train and promote a version if it is needed.")
 
 
 @app.command(epilog="Example: `ml predict today.csv predictions.parquet`")
@@ -122,7 +110,7 @@ def simulate(
         stage(project, days, damage)
 
 
-@app.command(epilog="Example: `ml drill concept`, after `ml pipeline`")
+@app.command(epilog="Example: `ml drill concept`")
 def drill(
     context: typer.Context,
     damage: Annotated[str, typer.Argument(help="What changes: see docs/monitor.md.")],

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from .errors import MissingColumn
 
@@ -98,6 +99,19 @@ def milliseconds(moments: Sequence[date]) -> NDArray[np.int64]:
         [m.timestamp() if isinstance(m, datetime) else (m - days).days * 86_400.0 for m in moments]
     )
     return np.rint(seconds * 1e6).astype(np.int64) // 1000  # doubles hold microseconds exactly
+
+
+def instance_keys(rows: Columns, names: Sequence[str]) -> list[str]:
+    """Return the values of the columns that together identify an instance as one text, (rows,)."""
+    values = zip(*(rows[name].tolist() for name in names), strict=True)
+    return [" ".join(map(str, row)) for row in values]
+
+
+def to_json_rows(columns: Columns) -> list[str]:
+    """Return each row as a JSON object; numbers that are not finite become null."""
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    objects = (dict(zip(columns, row, strict=True)) for row in rows)
+    return [to_json(item, inf_nan_mode="null").decode() for item in objects]
 
 
 @cache

@@ -13,11 +13,9 @@ from secrets import token_bytes, token_hex
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic_core import to_json
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from .columns import Columns
 from .errors import Unavailable, UserError
 from .settings import Settings
 
@@ -168,19 +166,6 @@ class PredictionLog:
 def _answers(since: datetime, until: datetime) -> tuple["sa.ColumnElement[bool]", ...]:
     time = PREDICTIONS.c.time
     return (time >= since, time < until, PREDICTIONS.c.role != SHADOW)
-
-
-def instance_keys(rows: Columns, names: Sequence[str]) -> list[str]:
-    """Return the values of the columns that together identify an instance as one text, (rows,)."""
-    values = zip(*(rows[name].tolist() for name in names), strict=True)
-    return [" ".join(map(str, row)) for row in values]
-
-
-def to_json_rows(columns: Columns) -> list[str]:
-    """Return each row as a JSON object; numbers that are not finite become null."""
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    objects = (dict(zip(columns, row, strict=True)) for row in rows)
-    return [to_json(item, inf_nan_mode="null").decode() for item in objects]
 
 
 def keyed_hash(identifier: object, key: bytes) -> str:

@@ -66,6 +66,12 @@ def reopened(project: Project) -> Project:
     return open_project(use_case, project.workspace.root)
 
 
+def set_promote(project: Project, line: str) -> None:
+    """Add a line to the section [promote] of the project's parameters."""
+    params = project.workspace.root / "params.toml"
+    params.write_text(params.read_text().replace("[promote]", f"[promote]\n{line}"))
+
+
 def test_without_a_reason_nothing_is_trained(copy: Project, client: TestClient) -> None:
     Stream(copy, client).send()
     assert retrain(copy) is None
@@ -83,10 +89,7 @@ def test_a_better_model_is_promoted(changed: Project) -> None:
 
 
 def test_a_model_that_is_no_better_is_refused(changed: Project) -> None:
-    params = changed.workspace.root / "params.toml"
-    params.write_text(
-        params.read_text().replace("[promote]", "[promote]\nworst = { roc_auc = 1.0 }")
-    )
+    set_promote(changed, "worst = { roc_auc = 1.0 }")
     with pytest.raises(GateRefused):
         retrain(reopened(changed))
     assert champion(changed) == 1
@@ -94,9 +97,7 @@ def test_a_model_that_is_no_better_is_refused(changed: Project) -> None:
 
 
 def test_the_data_of_a_refused_attempt_are_not_tried_again(changed: Project) -> None:
-    params = changed.workspace.root / "params.toml"
-    refusing = params.read_text().replace("[promote]", "[promote]\nworst = { roc_auc = 1.0 }")
-    params.write_text(refusing)
+    set_promote(changed, "worst = { roc_auc = 1.0 }")
     with pytest.raises(GateRefused):
         retrain(reopened(changed))
     refused = attempt(changed)

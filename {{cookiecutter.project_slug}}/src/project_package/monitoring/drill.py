@@ -32,7 +32,7 @@ from ..lifecycle.workspace import Workspace, replace_text
 from ..model_store import CHAMPION
 from ..plot_parts import label_axes
 from .drill_server import serving, wait_for
-from .findings import Findings, WindowResult
+from .findings import KINDS, Findings, WindowResult
 from .monitor import watch
 from .retrain import retrain
 from .simulate import Stream
@@ -100,13 +100,12 @@ class Drill:
         self.project.console.print(f"day {len(self.times)}: {what}")
 
     def ask(self, stop: threading.Event) -> None:
-        """Send requests until the event is set; raise UserError if one fails."""
+        """Send requests until the event is set; raise HTTPError if one fails."""
         bundle = self.project.store.load(CHAMPION)[1]
         requests = [example["request"] for example in json.loads(bundle.files[EXAMPLES])]
         while not stop.wait(0.02):
-            answer = self.client.post("/v1/predict", json={"instances": requests[:1]})
-            if not answer.is_success:
-                raise UserError(f"A request failed while the model changed: {answer.text[:200]}")
+            body = {"instances": requests[:1]}
+            self.client.post("/v1/predict", json=body).raise_for_status()
             self.requests += 1
 
 
@@ -203,7 +202,7 @@ def asking(run: Drill) -> Iterator[None]:
     def ask() -> None:
         try:
             run.ask(stop)
-        except (UserError, httpx2.HTTPError) as error:
+        except httpx2.HTTPError as error:
             errors.append(error)
 
     thread = threading.Thread(target=ask)
@@ -235,8 +234,7 @@ def write(project: Project, home: Path, timeline: Timeline) -> None:
 
 def draw(axes: Any, timeline: Timeline, label: str) -> None:
     """Draw measured and estimated quality by day, with the events."""
-    kinds = (("realised", "measured, with labels"), ("estimated", "estimated, without labels"))
-    for kind, text in kinds:
+    for kind, text in KINDS.items():
         scores = [(day, getattr(w, kind)) for day, w in enumerate(timeline.windows, 1)]
         points = [(day, score.estimate) for day, score in scores if score]
         if points:

@@ -1,5 +1,6 @@
 """What `ml monitor` finds: windows, alarms, and the champion that they are about."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -8,6 +9,13 @@ from ..frozen import Frozen
 from .drift import Drift
 
 Reason: TypeAlias = Literal["broken", "drift", "quality", "estimate", "age"]
+
+
+KINDS: Mapping[str, str] = {
+    "realised": "measured, with labels",
+    "estimated": "estimated, without labels",
+}
+"""How a score of a window is known, with its label in figures."""
 
 
 class WindowResult(Frozen):

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 from ..errors import UserError
 from ..lifecycle.project import Project
 from ..lifecycle.workspace import replace_text
-from .findings import Findings, Reason
+from .findings import KINDS, Findings, Reason
 
 POSTED = "alarms.json"
 GAUGES = "monitor.prom"
@@ -90,7 +90,7 @@ def newest_scores(found: Findings) -> dict[str, float]:
     """Return the newest score of the champion with labels, and without: `realised`, `estimated`."""
     windows = [window for window in found.windows if window.version == found.version]
     scores: dict[str, float] = {}
-    for kind in ("realised", "estimated"):
+    for kind in KINDS:
         known = [score for window in windows if (score := getattr(window, kind))]
         scores |= {kind: known[-1].estimate} if known else {}
     return scores

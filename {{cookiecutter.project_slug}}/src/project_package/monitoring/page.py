@@ -9,7 +9,7 @@ from ..contract.training import About, Figure, Metric
 from ..lifecycle.report import fill, svg
 from ..lifecycle.scores import Score, number
 from ..plot_parts import REFERENCE, label_axes
-from .findings import Findings, WindowResult
+from .findings import KINDS, Findings, WindowResult
 
 SHOWN = 12
 """Values of the figure of drift, at most: those that changed most."""
@@ -85,8 +85,7 @@ def draw_figures(windows: Sequence[WindowResult], metric: Metric, test: Score) -
 
 def draw_quality(axes: Any, windows: Sequence[WindowResult], label: str, test: float) -> None:
     """Draw measured and estimated scores over time, beside the score on the test rows."""
-    kinds = (("realised", "measured, with labels"), ("estimated", "estimated, without labels"))
-    for colour, (kind, text) in enumerate(kinds):
+    for colour, (kind, text) in enumerate(KINDS.items()):
         found = [(w.start, getattr(w, kind)) for w in windows if getattr(w, kind)]
         if found:
             times = [time for time, _ in found]

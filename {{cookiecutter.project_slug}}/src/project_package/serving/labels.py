@@ -13,10 +13,10 @@ import numpy as np
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field, model_validator
 
-from ..columns import Columns, take
+from ..columns import Columns, instance_keys, take, to_json_rows
 from ..fields import Identifier
 from ..frozen import Frozen
-from ..prediction_log import PredictionLog, instance_keys, to_json_rows
+from ..prediction_log import PredictionLog
 from .read_body import read_body
 from .routes import protected
 
@@ -38,7 +38,7 @@ class Labelled(Frozen, Generic[T]):
         return self
 
 
-class LabelsBody(Frozen, Generic[T]):
+class LabelledBody(Frozen, Generic[T]):
     """Labels of predictions."""
 
     labels: Annotated[list[Labelled[T]], Field(min_length=1, max_length=MAX_LABELS, fail_fast=True)]
@@ -89,7 +89,7 @@ class Labels:
 
 def add_labels(app: FastAPI, label: type[BaseModel], labels: Labels) -> None:
     """Add POST /v1/labels."""
-    body_type = LabelsBody[label]  # type: ignore[valid-type]
+    body_type = LabelledBody[label]  # type: ignore[valid-type]
 
     @app.post("/v1/labels", summary="Store labels", **protected("labels", body_type))
     async def store(request: Request) -> LabelsStored:

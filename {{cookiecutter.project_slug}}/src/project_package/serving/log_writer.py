@@ -13,8 +13,9 @@ from itertools import chain
 from sys import getsizeof
 from typing import Any
 
+from ..columns import instance_keys, to_json_rows
 from ..errors import Unavailable
-from ..prediction_log import PredictionLog, instance_keys, to_json_rows
+from ..prediction_log import PredictionLog
 from .clock import Clock
 from .predicted_batch import PredictedBatch
 from .prometheus import Metrics
