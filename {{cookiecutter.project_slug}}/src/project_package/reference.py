@@ -16,6 +16,8 @@ from .frozen import Frozen
 
 REFERENCE = "reference.json"
 BINS = 10
+MARGIN = 0.01
+"""Of the range of numbers: values that are further outside are unexpected."""
 CATEGORIES = 30
 """How many categories have a bin of their own: the most frequent."""
 Counts: TypeAlias = NDArray[np.int64]
@@ -41,8 +43,12 @@ class Numbers(Frozen):
         return np.append(present, is_missing.sum())
 
     def unexpected(self, values: NDArray[Any]) -> float:
-        """Return the share of values, (rows,), that are outside the range of the reference."""
-        return float(np.mean((values < self.low) | (values > self.high)))
+        """Return the share of values, (rows,), that are clearly outside the range of the reference.
+
+        That is by more than a hundredth of the range: new extremes are usual.
+        """
+        margin = MARGIN * (self.high - self.low)
+        return float(np.mean((values < self.low - margin) | (values > self.high + margin)))
 
 
 class Categories(Frozen):
@@ -81,6 +87,8 @@ class Reference(Frozen):
     columns: dict[str, Column]
     """The monitored columns."""
     rows: int
+    outputs: tuple[str, ...] = ()
+    """Those of them that come from predictions: see `Task.outputs`."""
     calibrations: tuple[Calibration, ...] = ()
     """Of each class; none if predictions have no probabilities."""
 

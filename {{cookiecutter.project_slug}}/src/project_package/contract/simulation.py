@@ -11,6 +11,8 @@ import polars as pl
 Damage: TypeAlias = Callable[[pl.DataFrame, float, np.random.Generator], pl.DataFrame]
 """Change the raw rows of a day (rows, strength, random numbers): 1 is a clear change."""
 Json: TypeAlias = dict[str, Any]
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3fZ"
+"""How requests, labels and events write times, for `strftime` of Polars."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +25,17 @@ class Simulation:
     """What can change, by name."""
     requests: Callable[[pl.DataFrame], list[Json]]
     """Return the instances that a client sends of rows, as JSON objects."""
-    labels: Callable[[pl.DataFrame], list[Json]]
-    """Return what becomes known of rows, as JSON objects: what `Task.label` takes, or else what the
-    event store does."""
     write_source: Callable[[Path, pl.DataFrame, Path], tuple[str, ...]]
     """Write labelled rows of days, with those of the data set if features look back on them, into a
     file (folder of the data set, rows, file); return the changes of parameters, as for `--set`, to
     train on it."""
+    labels: Callable[[pl.DataFrame], list[Json]] | None = None
+    """Return what POST /v1/labels takes about the requests of rows; of `Task.label`, without ids."""
+    events: Callable[[pl.DataFrame], list[Json]] | None = None
+    """Return the events of rows, for POST /v1/events."""
     looks_back: bool = False
     """Features look back: the rows are those of all days, not only of those after a damage."""
-    label_route: str = "/v1/labels"
-    """Where labels are sent; those of `Task.label` always to /v1/labels."""
     label_days: int = 1
-    """After how many days labels are known."""
+    """After how many days labels are known, and events are sent."""
     collect_days: int = 4
     """How many days with labels a new model needs after a damage."""

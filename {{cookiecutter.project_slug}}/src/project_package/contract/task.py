@@ -77,6 +77,8 @@ class Task:
     """Turn rows and their predictions into responses."""
     monitored: Callable[[Columns, Columns], Columns]
     """Select the numbers and categories of rows and predictions that are worth watching."""
+    outputs: tuple[str, ...] = ()
+    """The monitored columns that come from predictions, in which no source can be broken."""
     unseen: Callable[[Columns, Columns], Mapping[str, int]] = lambda *_: {}
     """Count what training never saw, by column, for the metrics (rows, predictions)."""
     entity: str = ""

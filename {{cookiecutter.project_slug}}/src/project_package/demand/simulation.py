@@ -39,7 +39,7 @@ def requests(rows: pl.DataFrame) -> list[Json]:
     return [{PRODUCT: product, "plan": plan} for product, plan in pairs]
 
 
-def labels(rows: pl.DataFrame) -> list[Json]:
+def events(rows: pl.DataFrame) -> list[Json]:
     """Return the weeks when they are over, as events."""
     return _with_dates(rows).select(*SoldWeek.model_fields).to_dicts()
 
@@ -83,8 +83,7 @@ SIMULATION = Simulation(
     day=week_after,
     damages={"shift": shift, "broken": broken, "population": population, "concept": concept},
     requests=requests,
-    labels=labels,
-    label_route="/v1/events",
+    events=events,
     write_source=write_source,
     looks_back=True,
     collect_days=10,

@@ -138,6 +138,7 @@ def make_task(_: Bundle) -> Task:
         to_rows=HISTORY.to_rows,
         to_responses=to_responses,
         monitored=monitored,
+        outputs=("ratio", "width"),
         entity=PRODUCT,
         id=HISTORY.key,
         history=HISTORY,

@@ -115,6 +115,7 @@ def make_task(_: Bundle) -> Task:
         to_rows=HISTORY.to_rows,
         to_responses=to_responses,
         monitored=monitored,
+        outputs=("score",),
         entity=CARD,
         id=HISTORY.key,
         history=HISTORY,

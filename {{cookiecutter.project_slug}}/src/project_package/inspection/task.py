@@ -113,6 +113,7 @@ def make_task(bundle: Bundle) -> Task:
         to_rows=to_rows,
         to_responses=to_responses,
         monitored=monitored,
+        outputs=("probability",),
         unseen=unseen,
         entity="part",
         id=("name",),

@@ -205,12 +205,14 @@ def add_reference(project: Project, bundle: Bundle, rows: Columns) -> Bundle:
     """Add how the monitored values of rows are distributed, for `ml monitor`."""
     training = project.training
     predictions = project.load(bundle).predict(rows)
-    monitored = training.make_task(bundle).monitored(rows, predictions)
+    task = training.make_task(bundle)
+    monitored = task.monitored(rows, predictions)
     monitoring = training.monitoring
     curves: tuple[Calibration, ...] = ()
     if monitoring and monitoring.probabilities:
         curves = calibrations(monitoring.probabilities(predictions), rows[monitoring.target])
     reference = describe(monitored, training.periods(rows), curves)
+    reference = reference.model_copy(update={"outputs": task.outputs})
     content = reference.model_dump_json(indent=2).encode()
     return replace(bundle, files={**bundle.files, REFERENCE: content})
 

@@ -226,17 +226,24 @@ def write(project: Project, home: Path, timeline: Timeline) -> None:
     rows = []
     for day, window in enumerate(timeline.windows, 1):
         scores = [f"{s.estimate:.3f}" if s else "-" for s in (window.realised, window.estimated)]
+        scores.append(f"{window.largest_psi:.2f}")
         events = "; ".join(event.what for event in timeline.events if event.day == day)
         rows.append((str(day), window.version, f"{window.rows:,}", *scores, events))
-    header = ("day", "version", "answers", label, "estimate", "after this day")
+    header = ("day", "version", "answers", label, "estimate", "PSI", "after this day")
     project.console.table("Drill", header, rows)
 
 
 def draw(axes: Any, timeline: Timeline, label: str) -> None:
-    """Draw measured and estimated quality by day, with the events."""
-    for kind, text in KINDS.items():
-        scores = [(day, getattr(w, kind)) for day, w in enumerate(timeline.windows, 1)]
-        points = [(day, score.estimate) for day, score in scores if score]
+    """Draw measured and estimated quality by day, or else drift, with the events."""
+    lines = {
+        text: [(day, s.estimate) for day, w in enumerate(timeline.windows, 1) if (s := getattr(w, kind))]
+        for kind, text in KINDS.items()
+    }
+    if not any(lines.values()):
+        label = "stability index (PSI)"
+        values = [(day, w.largest_psi) for day, w in enumerate(timeline.windows, 1)]
+        lines = {"of the value that changed most": values}
+    for text, points in lines.items():
         if points:
             axes.plot(*zip(*points, strict=True), marker="o", label=text)
     axes.set_ylim(0, 1.35 * axes.get_ylim()[1])  # with room for the events

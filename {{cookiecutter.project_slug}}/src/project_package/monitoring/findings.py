@@ -37,6 +37,11 @@ class WindowResult(Frozen):
     scores: dict[str, float]
     """All scores of the answers with a label, by metric."""
 
+    @property
+    def largest_psi(self) -> float:
+        """The stability index of the value that changed most; 0 without any."""
+        return max((drift.psi for drift in self.drifts), default=0.0)
+
 
 class Alarm(Frozen):
     """A reason to act."""

@@ -62,14 +62,11 @@ class Stream:
 
         A day that was interrupted is finished first, as it was begun.
         """
-        days = self.state.days
-        if not days or days[-1].sent == len(self.rows(len(days) - 1)):
+        if not self.state.days or not self._unsent():
             self.begin(damage)
-        number = len(self.state.days) - 1
-        rows = self.rows(number)
-        while self.state.labelled <= number - self.simulation.label_days:
-            self._send_labels(self.state.labelled)
-        instances = self.simulation.requests(rows)[self.state.days[-1].sent :]
+        while self.state.labelled < len(self.state.days) - self.simulation.label_days:
+            self._send_known(self.state.labelled)
+        instances = self._unsent()
         start = monotonic()
         for first in range(0, len(instances), BODY):
             body = instances[first : first + BODY]
@@ -105,16 +102,26 @@ class Stream:
         rows = pl.concat(self.rows(number) for number in range(since, self.state.labelled))
         return self.simulation.write_source(self.dataset.path, rows, file)
 
-    def _send_labels(self, number: int) -> None:
-        labels: list[Json] = self.simulation.labels(self.rows(number))
-        route = self.simulation.label_route
-        if self.named:
-            ids = self.state.days[number].ids
-            pairs = zip(ids, labels, strict=True)
-            labels = [{"prediction_id": one, "label": label} for one, label in pairs]
-        for first in range(0, len(labels), BODY):
-            self._post(route, {route.rpartition("/")[2]: labels[first : first + BODY]})
+    def _unsent(self) -> list[Json]:
+        """Return the instances of the newest day that are not sent yet."""
+        instances = self.simulation.requests(self.rows(len(self.state.days) - 1))
+        return instances[self.state.days[-1].sent :]
+
+    def _send_known(self, number: int) -> None:
+        rows = self.rows(number)
+        if self.simulation.events:
+            self._send_all("events", self.simulation.events(rows))
+        if self.simulation.labels:
+            labels = self.simulation.labels(rows)
+            if self.named:
+                pairs = zip(self.state.days[number].ids, labels, strict=True)
+                labels = [{"prediction_id": one, "label": label} for one, label in pairs]
+            self._send_all("labels", labels)
         self._save(labelled=number + 1)
+
+    def _send_all(self, name: str, values: list[Json]) -> None:
+        for first in range(0, len(values), BODY):
+            self._post(f"/v1/{name}", {name: values[first : first + BODY]})
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:

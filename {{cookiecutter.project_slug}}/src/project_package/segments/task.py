@@ -22,6 +22,7 @@ from .features import (
     DESCRIPTIONS,
     ENTITIES,
     HOUSEHOLD,
+    INPUTS,
     MIN_BASKETS,
     SPENT,
     feature_columns,
@@ -31,6 +32,8 @@ from .schemas import Basket, BoughtBasket, SegmentsRequest, SegmentsResponse, Ty
 
 CLUSTERINGS = "clusterings.json"
 PROFILES = "profiles.json"
+OUTPUTS = ("distance", "certainty", "name")
+"""What is monitored of answers."""
 ARRAYS = ("slopes", "origins", "centres")
 ROWS_AT_ONCE = 10_000
 
@@ -159,9 +162,10 @@ def to_responses(profiles: Profiles, rows: Columns, predictions: Columns) -> lis
     return responses
 
 
-def monitored(_: Columns, predictions: Columns) -> Columns:
-    """Return distance, certainty and segment."""
-    return {name: predictions[name] for name in ("distance", "certainty", "segment")}
+def monitored(rows: Columns, predictions: Columns) -> Columns:
+    """Return the features, distance, certainty and name of the segment."""
+    answers = {name: predictions[name] for name in OUTPUTS}
+    return {**{name: rows[name] for name in INPUTS}, **answers}
 
 
 def from_request(request: SegmentsRequest) -> HistoryRows:
@@ -209,6 +213,7 @@ def make_task(bundle: Bundle) -> Task:
         to_rows=HISTORY.to_rows,
         to_responses=partial(to_responses, profiles),
         monitored=monitored,
+        outputs=OUTPUTS,
         entity=HOUSEHOLD,
         history=HISTORY,
     )

@@ -13,6 +13,7 @@ from .metrics import METRICS, naive, segments_differ, slices
 from .models import CANDIDATES
 from .params import SegmentsParams
 from .profiles import describe
+from .simulation import SIMULATION
 from .split import split
 from .task import Clusterings, SegmentsModel, make_task
 
@@ -55,4 +56,5 @@ def make_training(_: SegmentsParams, __: Path) -> HistoryTraining:
         slices=slices,
         answer_changes=segments_differ,
         recent_events=recent_events,
+        simulation=SIMULATION,
     )

@@ -201,6 +201,7 @@ def make_task(bundle: Bundle) -> Task:
         to_rows=HISTORY.to_rows,
         to_responses=to_responses,
         monitored=known.monitored,
+        outputs=("top_score", "top_item"),
         unseen=known.unseen,
         entity=HOUSEHOLD,
         label=Label,

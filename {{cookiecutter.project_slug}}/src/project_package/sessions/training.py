@@ -12,6 +12,7 @@ from .mixture import mixtures
 from .models import candidates
 from .monitoring import MONITORING
 from .params import SessionsParams
+from .simulation import SIMULATION
 from .split import split
 from .task import make_task
 
@@ -51,4 +52,5 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         answer_changes=metrics.lists_differ,
         recent_events=dataset.recent_events,
         monitoring=MONITORING,
+        simulation=SIMULATION,
     )

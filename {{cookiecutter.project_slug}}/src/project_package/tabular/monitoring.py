@@ -10,6 +10,7 @@ from ..columns import Columns
 from ..contract.monitoring import Monitoring
 from ..contract.training import Metric, Outcome
 from .problem import Problem
+from .task import INTERVAL
 
 
 def read_answers(problem: Problem, logged: Columns) -> Outcome:
@@ -17,8 +18,7 @@ def read_answers(problem: Problem, logged: Columns) -> Outcome:
     answers = logged["answer"]
     rows = {name: values for name, values in logged.items() if name != "answer"}
     if not problem.classes:
-        names = ("prediction", "low", "high")
-        return Outcome(rows, {n: np.array([a[n] for a in answers], np.float64) for n in names})
+        return Outcome(rows, {n: np.array([a[n] for a in answers], np.float64) for n in INTERVAL})
     shares = [[answer["probabilities"][name] for name in problem.classes] for answer in answers]
     codes = {name: code for code, name in enumerate(problem.classes)}
     predictions = {
