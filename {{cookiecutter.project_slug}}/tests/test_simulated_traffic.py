@@ -1,20 +1,29 @@
 """The simulated traffic of a use case: its server takes it, and a model can be trained on it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 
 import httpx2
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from servers import wait_until
 
 import project_package
 from project_package.cli import EntryPoint
 from project_package.contract.simulation import Simulation
 from project_package.lifecycle.make_dataset import make_dataset
 from project_package.lifecycle.project import Project
+from project_package.monitoring.monitor import find_reference
 from project_package.monitoring.simulate import Stream
+from project_package.monitoring.skew import find_skew
+from project_package.monitoring.windows import read_windows
+from project_package.params import Params
+from project_package.prediction_log import open_log
 from project_package.read_params import read_params
 from project_package.serving.app import create_app
 
@@ -76,12 +85,44 @@ def test_each_damage_changes_a_day(copy: Project, simulation: Simulation) -> Non
         assert any(kind(rows) != kind(clean) for kind in kinds if kind)
 
 
+def test_the_server_computes_what_the_data_stage_does(
+    stream: Stream, simulation: Simulation, use_case: str
+) -> None:
+    project = stream.project
+    start = datetime.now(UTC)
+    for _ in range(simulation.label_days + 2):
+        stream.send()
+    changes = stream.write_source(0)
+    make_dataset(replace(project, params=with_changes(project, changes)))
+    log = open_log(project.settings, project.workspace.root)
+    assert log is not None
+    sent = sum(day.sent for day in stream.state.days)
+    wait_until(lambda: log.count_answers(start, datetime.now(UTC)) >= sent)
+    reference = partial(find_reference, project)
+    windows = read_windows(log, [(start, datetime.now(UTC))], reference, 1_000_000)
+    skew = find_skew(project, log, windows)
+    if not project.champion_task().id or use_case == "inspection":  # whose images get other ids
+        assert skew is None
+        return
+    assert skew is not None
+    assert skew.instances > 0
+    assert max(skew.shares.values()) == 0
+    (window,) = windows
+    wrong = {**window.rows, **{name: np.roll(window.rows[name], 1) for name in skew.shares}}
+    skew = find_skew(project, log, [replace(window, rows=wrong)])
+    assert skew is not None
+    assert max(skew.shares.values()) > 0.5
+
+
+def with_changes(project: Project, changes: Sequence[str]) -> Params:
+    return read_params(type(project.params), project.workspace.root / "params.toml", changes)
+
+
 def test_a_data_set_is_made_of_the_days(copy: Project, simulation: Simulation) -> None:
     folder = copy.workspace.dataset().path
     days = [simulation.day(folder, number) for number in range(simulation.collect_days)]
     rows = days[0].vstack(days[1])
     changes = simulation.write_source(folder, rows, copy.workspace.root / "more.parquet")
-    params = read_params(type(copy.params), copy.workspace.root / "params.toml", changes)
     before = copy.workspace.dataset().digest
-    make_dataset(replace(copy, params=params))
+    make_dataset(replace(copy, params=with_changes(copy, changes)))
     assert copy.workspace.dataset().digest != before

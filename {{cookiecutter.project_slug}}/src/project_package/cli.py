@@ -110,6 +110,19 @@ def simulate(
         stage(project, days, damage)
 
 
+@app.command(epilog="Example: `ml labels known.csv`")
+def labels(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="prediction_id or id, and labels: .parquet, .csv.")],
+    quiet: Quiet = False,
+) -> None:
+    """Store what became known of logged predictions."""
+    from .monitoring.read_labels import store_labels as stage
+
+    with context.obj.open_project(None, quiet) as project:
+        stage(project, file)
+
+
 @app.command(epilog="Example: `ml drill concept`")
 def drill(
     context: typer.Context,

@@ -51,6 +51,11 @@ class Monitor(Frozen):
     )
     confidence: float = Field(default=0.99, gt=0.5, le=0.99, description="that it is lost")
     stale_days: float = Field(default=365, gt=0, description="age of the champion")
+    skew: float = Field(default=0.01, ge=0, le=1, description="values that may differ from data")
+    metrics: str = Field(default="", description="URL of the server's /metrics; empty: not read")
+    failed: float = Field(default=0.001, ge=0, le=1, description="requests that may fail")
+    slow_seconds: float = Field(default=0.1, gt=0, description="a slower answer counts as slow")
+    slow: float = Field(default=0.01, ge=0, le=1, description="requests that may be slow")
 
 
 class Simulate(Frozen):

@@ -1,4 +1,4 @@
-"""The prediction log, in SQLite or PostgreSQL: a table with one row per prediction, one of labels.
+"""The prediction log, in SQLite or PostgreSQL: tables of predictions, labels and requests.
 
 Ids of events and entities are keyed hashes: with the key, a known id can be looked up, but no id
 can be recovered.
@@ -51,6 +51,14 @@ LABELS = sa.Table(
     sa.Column("event", sa.String, nullable=False),
     sa.Column("label", sa.JSON, nullable=False),
 )
+REQUESTS = sa.Table(  # empty unless LOG_ROWS is on
+    "requests",
+    METADATA,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("time", sa.DateTime(timezone=True), nullable=False, index=True),  # UTC
+    sa.Column("prediction", sa.String, nullable=False),
+    sa.Column("request", sa.JSON, nullable=False),
+)
 
 
 class PredictionLog:
@@ -67,16 +75,14 @@ class PredictionLog:
         with self._transaction():
             pass
 
-    def insert(self, batches: Iterable[Sequence[Mapping[str, Any]]]) -> None:
-        """Insert rows in one transaction; `batches` is read when the database is connected."""
-        with self._transaction() as connection:
-            for rows in batches:
-                connection.execute(PREDICTIONS.insert(), rows)
+    def insert(self, batches: Iterable[tuple[sa.Table, Sequence[Mapping[str, Any]]]]) -> None:
+        """Insert rows of tables in one transaction; `batches` is read when it has begun.
 
-    def insert_labels(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert labels in one transaction; of several labels of a prediction, the last counts."""
+        Of several labels of a prediction, the last counts.
+        """
         with self._transaction() as connection:
-            connection.execute(LABELS.insert(), rows)
+            for table, rows in batches:
+                connection.execute(table.insert(), rows)
 
     def count_answers(self, since: datetime, until: datetime) -> int:
         """Count the predictions of a time, UTC, that were answers: those of the shadow are not."""
@@ -105,15 +111,16 @@ class PredictionLog:
             yield from found.partitions()
 
     def erase(self, entity_id: str) -> int:
-        """Delete the predictions about an entity and their labels; return how many predictions.
+        """Delete the predictions about an entity, with labels and requests; return how many.
 
         In SQLite, no bytes of them remain.
         """
         with self._transaction(slow=True) as connection:  # there is no index
             about = PREDICTIONS.c.entity == self.hash(entity_id)
-            for name in ("prediction", "event"):
-                ids = sa.select(PREDICTIONS.c[name]).where(about, PREDICTIONS.c[name] != "")
-                connection.execute(LABELS.delete().where(LABELS.c[name].in_(ids)))
+            for column in (LABELS.c.prediction, LABELS.c.event, REQUESTS.c.prediction):
+                own = PREDICTIONS.c[column.name]
+                ids = sa.select(own).where(about, own != "")
+                connection.execute(column.table.delete().where(column.in_(ids)))
             erased = connection.execute(PREDICTIONS.delete().where(about)).rowcount
         if self._engine.dialect.name == "sqlite":  # whose journal still has the old pages
             with self._transaction() as connection:
@@ -127,7 +134,7 @@ class PredictionLog:
         before = datetime.now(UTC) - self._retention
         deleted = 0
         with self._transaction() as connection:
-            for table in (PREDICTIONS, LABELS):
+            for table in METADATA.sorted_tables:
                 old = sa.select(table.c.id).where(table.c.time < before).limit(limit)
                 deletion = table.delete().where(table.c.id.in_(old))
                 deleted += connection.execute(deletion).rowcount

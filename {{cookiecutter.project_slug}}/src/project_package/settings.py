@@ -31,10 +31,14 @@ class Settings(BaseSettings):
     """Prediction log: sqlite:///file, postgresql://... or `off`; empty means `predictions.db`."""
     log_key: SecretStr = SecretStr("")
     """Key of the hashes that replace identifiers in the log; empty means a file beside it."""
+    log_rows: bool = False
+    """Whether requests are logged too, as they were sent: they may have personal data."""
     log_days: float = Field(default=90, gt=0, le=36_500)
     """Days after which a logged prediction is deleted."""
     monitor_webhook: SecretStr = SecretStr("")
     """https:// address that `ml monitor` posts alarms to; empty means nowhere."""
+    monitor_key: SecretStr = SecretStr("")
+    """API key with the scope admin, for `monitor.metrics`."""
     simulate_key: SecretStr = SecretStr("")
     """API key with the scopes predict and labels, for `ml simulate`."""
     serve_host: str = ""

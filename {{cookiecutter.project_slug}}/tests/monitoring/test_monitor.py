@@ -49,6 +49,9 @@ def test_normal_traffic_raises_no_alarm(stream: Stream) -> None:
     newest = found["windows"][-1]
     assert (newest["rows"], newest["labelled"]) == (800, 400)
     assert newest["realised"][0] == pytest.approx(newest["estimated"][0], abs=0.05)
+    scores = [part["score"] for part in newest["slices"]]
+    assert scores == sorted(scores)
+    assert scores[0] < newest["realised"][0]
 
 
 def test_drift_asks_for_training(stream: Stream) -> None:

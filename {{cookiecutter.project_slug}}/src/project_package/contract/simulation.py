@@ -30,7 +30,7 @@ class Simulation:
     file (folder of the data set, rows, file); return the changes of parameters, as for `--set`, to
     train on it."""
     labels: Callable[[pl.DataFrame], list[Json]] | None = None
-    """Return what POST /v1/labels takes about the requests of rows; of `Task.label`, without ids."""
+    """Return what POST /v1/labels takes about the requests of rows, `Task.label` without ids."""
     events: Callable[[pl.DataFrame], list[Json]] | None = None
     """Return the events of rows, for POST /v1/events."""
     looks_back: bool = False

@@ -9,6 +9,8 @@ from ..lifecycle.registry import Version
 from ..lifecycle.scores import Score, number
 from ..params import Monitor
 from .findings import Alarm, WindowResult
+from .service import Service
+from .skew import Skew
 
 SPREADS = 2
 """How many standard deviations over the periods of the test a score may be worse."""
@@ -42,6 +44,24 @@ def find_alarms(
     if age > timedelta(days=params.stale_days):
         alarms.append(Alarm(reason="age", detail=f"the champion is {age.days} days old"))
     return tuple(alarms)
+
+
+def repair_alarms(skew: Skew | None, service: Service | None, params: Monitor) -> list[Alarm]:
+    """Return the alarms about the server: other values than in training, failures, slow answers."""
+    alarms = []
+    if skew and (large := {n: s for n, s in skew.shares.items() if s > params.skew}):
+        shares = ", ".join(f"{name} ({share:.1%})" for name, share in large.items())
+        detail = f"of {skew.instances:,} instances, the data set has other values of {shares}"
+        alarms.append(Alarm(reason="skew", detail=detail))
+    if service and service.error:
+        alarms.append(Alarm(reason="service", detail=service.error))
+    if service and service.failed > params.failed:
+        detail = f"{service.failed:.2%} of {service.requests:,} requests failed"
+        alarms.append(Alarm(reason="service", detail=detail))
+    if service and service.slow > params.slow:
+        detail = f"{service.slow:.1%} of the answers took more than {params.slow_seconds:g} s"
+        alarms.append(Alarm(reason="service", detail=detail))
+    return alarms
 
 
 def values_alarms(window: WindowResult) -> list[Alarm]:

@@ -236,7 +236,11 @@ def write(project: Project, home: Path, timeline: Timeline) -> None:
 def draw(axes: Any, timeline: Timeline, label: str) -> None:
     """Draw measured and estimated quality by day, or else drift, with the events."""
     lines = {
-        text: [(day, s.estimate) for day, w in enumerate(timeline.windows, 1) if (s := getattr(w, kind))]
+        text: [
+            (day, s.estimate)
+            for day, w in enumerate(timeline.windows, 1)
+            if (s := getattr(w, kind))
+        ]
         for kind, text in KINDS.items()
     }
     if not any(lines.values()):

@@ -7,8 +7,13 @@ from typing import Literal, TypeAlias
 from ..bundle import Interval
 from ..frozen import Frozen
 from .drift import Drift
+from .service import Service
+from .skew import Skew
+from .slices import SliceScore
 
-Reason: TypeAlias = Literal["broken", "drift", "quality", "estimate", "age"]
+Reason: TypeAlias = Literal["broken", "skew", "service", "drift", "quality", "estimate", "age"]
+REPAIRS = ("broken", "skew", "service")
+"""Reasons to repair something: a new model is no answer to them."""
 
 
 KINDS: Mapping[str, str] = {
@@ -36,6 +41,8 @@ class WindowResult(Frozen):
     """The same of all answers, estimated; None if they have no probabilities."""
     scores: dict[str, float]
     """All scores of the answers with a label, by metric."""
+    slices: tuple[SliceScore, ...] = ()
+    """Parts of them with the worst scores by the goal, the worst first."""
 
     @property
     def largest_psi(self) -> float:
@@ -51,8 +58,8 @@ class Alarm(Frozen):
 
     @property
     def retrain(self) -> bool:
-        """Whether a new model is the answer: it is not if a field is broken at its source."""
-        return self.reason != "broken"
+        """Whether a new model is the answer."""
+        return self.reason not in REPAIRS
 
 
 class Findings(Frozen):
@@ -65,3 +72,5 @@ class Findings(Frozen):
     windows: tuple[WindowResult, ...]
     """The oldest first."""
     alarms: tuple[Alarm, ...]
+    skew: Skew | None = None
+    service: Service | None = None

@@ -4,17 +4,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 
+from ..columns import length
 from ..errors import RetrainNeeded, UserError
 from ..lifecycle.project import Project
 from ..lifecycle.workspace import replace_text
 from ..prediction_log import PredictionLog, open_log
 from ..reference import REFERENCE, Reference
-from .alarms import find_alarms
+from .alarms import find_alarms, repair_alarms
 from .drift import Drift, compare
 from .findings import Findings, WindowResult
 from .notify import publish
 from .page import render
 from .quality import estimated, labelled, realised
+from .service import read_service
+from .skew import find_skew
+from .slices import SliceScore, worst_slices
 from .windows import Times, Window, periods, read_windows
 
 FILE = "monitor.json"
@@ -26,22 +30,24 @@ def monitor(project: Project) -> None:
 
     Raises:
         RetrainNeeded: there is a reason to train a new model.
-        UserError: there is no champion or no log, or a field is broken at its source.
+        UserError: there is no champion or no log, or something has to be repaired.
     """
     found = watch(project, periods(datetime.now(UTC), project.params.monitor))
     show(project, found)
     publish(project, found)
     require_sound_values(found)
-    if found.alarms:
+    if any(alarm.retrain for alarm in found.alarms):
         raise RetrainNeeded(f"Version {found.version} should be trained again:\n{describe(found)}")
+    if found.alarms:
+        raise UserError(f"The server needs attention:\n{describe(found)}")
 
 
 def require_sound_values(found: Findings) -> None:
-    """Raise UserError if values are broken: a model must not be trained on them."""
-    if any(alarm.reason == "broken" for alarm in found.alarms):
+    """Raise UserError if values are broken or skewed: a model must not be trained on them."""
+    if any(alarm.reason in ("broken", "skew") for alarm in found.alarms):
         raise UserError(
             f"Correct these values where they come from:\n{describe(found)}\nIf they are right, "
-            "raise monitor.broken."
+            "raise monitor.broken or monitor.skew."
         )
 
 
@@ -65,7 +71,10 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
     if find(str(champion.number)) is None:
         raise UserError(f"Version {champion.number} has no {REFERENCE}: train another one.")
     with project.console.step("monitor") as progress:
-        windows = read_windows(find_log(project), times, find, params.max_rows)
+        log = find_log(project)
+        windows = read_windows(log, times, find, params.max_rows)
+        skew = find_skew(project, log, windows)
+        service = read_service(project)
         progress(0.3)
         # 2. Compare each window with the reference, and score it.
         test = project.registry.evaluation(champion)
@@ -75,9 +84,15 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
             progress(0.3 + 0.7 * number / len(windows))
         # 3. Decide, and write what was found.
         goal = project.training.goal
-        alarms = find_alarms(results, champion, goal, test.score(goal.name), params)
+        alarms = repair_alarms(skew, service, params)
+        alarms += find_alarms(results, champion, goal, test.score(goal.name), params)
         found = Findings(
-            version=str(champion.number), goal=goal.name, windows=tuple(results), alarms=alarms
+            version=str(champion.number),
+            goal=goal.name,
+            windows=tuple(results),
+            alarms=tuple(alarms),
+            skew=skew,
+            service=service,
         )
         reports = project.workspace.reports
         replace_text(reports / FILE, found.model_dump_json(indent=2))
@@ -110,15 +125,17 @@ def judge(project: Project, window: Window) -> WindowResult:
     goal = project.training.goal
     now = expected = None
     scores = {}
+    slices: tuple[SliceScore, ...] = ()
     drifts: list[Drift] = []
     if window.reference and window.total >= params.min_rows:
         drifts = compare(window.reference, window.rows, params)
-    if drifts and monitoring and monitoring.metrics:
+    if drifts and window.reference and monitoring and monitoring.metrics:
         expected = estimated(monitoring, goal, window, params.confidence)
         known = labelled(monitoring, window)
-        if known and len(known[1]) >= params.min_rows:
-            outcome, entities = known
-            now = realised(goal, outcome, entities, params.confidence)
+        if known and length(known[1]) >= params.min_rows:
+            outcome, logged = known
+            now = realised(goal, outcome, logged["entity"], params.confidence)
+            slices = worst_slices(window.reference, logged, outcome, goal)
             for metric in project.training.metrics:
                 if metric.name in monitoring.metrics:
                     scores[metric.name] = metric.score(outcome.rows, outcome.predictions)
@@ -132,6 +149,7 @@ def judge(project: Project, window: Window) -> WindowResult:
         realised=now,
         estimated=expected,
         scores=scores,
+        slices=slices,
     )
 
 

@@ -13,6 +13,13 @@ from .findings import KINDS, Findings, WindowResult
 
 SHOWN = 12
 """Values of the figure of drift, at most: those that changed most."""
+TRAIN = "Train a new model: `ml retrain` does so, and keeps the old one if it is better."
+REPAIR = {
+    "broken": "Correct the broken values where they come from; the model is not at fault.",
+    "skew": "Find out why the server computes other values than training; then train again.",
+    "service": "Look at the log of the server: requests fail or are slow.",
+}
+"""What to do first, by the reason of an alarm."""
 
 
 def render(found: Findings, about: About, metric: Metric, test: Score) -> str:
@@ -33,6 +40,7 @@ def render(found: Findings, about: About, metric: Metric, test: Score) -> str:
         "until": f"{found.windows[-1].end:%Y-%m-%d %H:%M} UTC",
         "sentences": sentences(found, metric, test),
         "newest": newest,
+        "scored": next((w for w in reversed(found.windows) if w.slices), None),
         "figures": [(figure, svg(figure)) for figure in figures],
     }
     return fill(resources.files(__package__) / "page.html", context)
@@ -44,12 +52,8 @@ def sentences(found: Findings, metric: Metric, test: Score) -> list[str]:
     answered = [window for window in found.windows if window.version == found.version]
     if not any(window.drifts for window in answered):
         return [f"Version {found.version} gave too few answers to judge it."]
-    if "broken" in reasons:
-        first = "Correct the broken values where they come from; the model is not at fault."
-    elif reasons:
-        first = "Train a new model: `ml retrain` does so, and keeps the old one if it is better."
-    else:
-        first = "Nothing has to be done."
+    otherwise = TRAIN if reasons else "Nothing has to be done."
+    first = next((text for reason, text in REPAIR.items() if reason in reasons), otherwise)
     total = sum(window.rows for window in answered)
     since = f"{answered[0].start:%Y-%m-%d %H:%M}"
     texts = [first, f"Version {found.version} gave {total:,} answers since {since}."]

@@ -15,8 +15,8 @@ DRAWS = 20
 RESAMPLES = 100
 
 
-def labelled(monitoring: Monitoring, window: Window) -> tuple[Outcome, NDArray[np.object_]] | None:
-    """Return the answers whose label is known, and their entities, (rows,); None without any."""
+def labelled(monitoring: Monitoring, window: Window) -> tuple[Outcome, Columns] | None:
+    """Return the answers whose label is known, and the same rows of the log; None without any."""
     is_known = np.array([label is not None for label in window.labels], np.bool_)
     if not is_known.any():
         return None
@@ -28,7 +28,7 @@ def labelled(monitoring: Monitoring, window: Window) -> tuple[Outcome, NDArray[n
     if not is_scored.any():
         return None
     outcome = Outcome(take(rows, is_scored), take(answered.predictions, is_scored))
-    return outcome, logged["entity"][is_scored]
+    return outcome, take(logged, is_scored)
 
 
 def has_scores(predictions: Columns) -> NDArray[np.bool_]:

@@ -71,7 +71,7 @@ def retrain(project: Project, times: Sequence[Times] = ()) -> Retraining | None:
             found = watch(project, times or periods(datetime.now(UTC), project.params.monitor))
             publish(project, found)
             require_sound_values(found)
-            if not found.alarms:
+            if not any(alarm.retrain for alarm in found.alarms):
                 project.console.print(f"There is no reason to train: {found.version} stays.")
                 return None
             reasons = tuple(f"{alarm.reason}: {alarm.detail}" for alarm in found.alarms)

@@ -32,6 +32,8 @@ class Window:
     """Of the version; None if there is none."""
     rows: Columns
     """Logged predictions, a sample if there are many: see `contract.monitoring.Monitoring`."""
+    events: Sequence[str] = ()
+    """Of each row the hash of the instance's own id; empty if it has none."""
     labels: Sequence[Mapping[str, Any] | None] = ()
     """Of each row; None while it is not known."""
 
@@ -62,7 +64,8 @@ def read_windows(
         reference = find_reference(version) if version else None
         rows = [row for row in rows if reference and row.version == version]
         columns = to_columns(rows, reference) if reference else {}
-        windows.append(Window(start, end, answers, version, reference, columns))
+        events = [row.event for row in rows]
+        windows.append(Window(start, end, answers, version, reference, columns, events))
         keys.append([_keys(row) for row in rows])
     # Labels are read last: of many, only those of the rows are kept.
     wanted = {key for window in keys for row in window for key in row}

@@ -1,4 +1,4 @@
-"""Simulated traffic, a month at a time: households are looked at, then they buy as in a month before.
+"""Simulated traffic, a month at a time: households are looked at, then they buy as before.
 
 A month has four weeks. The baskets of the newest six months come again under other dates, so that
 the half year that features look back on stays as it was, unless a damage changes it.

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, model_validator
 from ..columns import Columns, instance_keys, take, to_json_rows
 from ..fields import Identifier
 from ..frozen import Frozen
-from ..prediction_log import PredictionLog
+from ..prediction_log import LABELS, PredictionLog
 from .read_body import read_body
 from .routes import protected
 
@@ -84,7 +84,7 @@ class Labels:
             {"time": now, "prediction": number, "event": self.log.hash(key), "label": label}
             for (number, key), label in zip(names, labels, strict=True)
         ]
-        await asyncio.to_thread(self.log.insert_labels, rows)
+        await asyncio.to_thread(self.log.insert, [(LABELS, rows)])
 
 
 def add_labels(app: FastAPI, label: type[BaseModel], labels: Labels) -> None:

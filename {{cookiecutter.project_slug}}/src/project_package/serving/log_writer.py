@@ -8,16 +8,21 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from sys import getsizeof
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
+
+import sqlalchemy as sa
+from pydantic import BaseModel
 
 from ..columns import instance_keys, to_json_rows
 from ..errors import Unavailable
-from ..prediction_log import PredictionLog
+from ..prediction_log import PREDICTIONS, REQUESTS, PredictionLog
 from .clock import Clock
-from .predicted_batch import PredictedBatch
+from .predicted_batch import PredictedBatch, Prediction
 from .prometheus import Metrics
 
 FLUSH_SECONDS = 0.1
@@ -27,7 +32,17 @@ DELETE_SECONDS = 600
 MAX_BYTES = 64 * 2**20
 """Memory of the rows that wait; further ones are dropped."""
 ROW_BYTES = 1_000  # of a row that is ready to be inserted, without its texts
+Rows: TypeAlias = list[dict[str, Any]]
 log = logging.getLogger(__name__)
+
+
+class _Waiting(NamedTuple):
+    """Rows of a table that are not made yet."""
+
+    table: sa.Table
+    make: Callable[[], Rows]
+    rows: int
+    bytes: int
 
 
 class LogWriter:
@@ -40,8 +55,8 @@ class LogWriter:
         self._flushed = math.inf  # it has not started
         self._lock = threading.Lock()
         self._waiting_bytes = 0
-        self._waiting: list[tuple[dict[str, Any], PredictedBatch, int]] = []
-        self._batches: list[list[dict[str, Any]]] = []
+        self._waiting: list[_Waiting] = []
+        self._batches: list[tuple[sa.Table, Rows]] = []
         self._next_deletion = 0.0
         self._clock = Clock()
         self._stop = threading.Event()
@@ -55,14 +70,29 @@ class LogWriter:
 
     def write(self, batch: PredictedBatch, role: str) -> None:
         """Queue answers; drop and count them when too many wait. Never waits for the database."""
-        size = _bytes_of(batch)
         shared = {"time": datetime.now(UTC), "version": batch.served.version, "role": role}
+        make = partial(self._to_rows, shared, batch)
+        self._queue(_Waiting(PREDICTIONS, make, len(batch.responses), _bytes_of(batch)))
+
+    def write_requests(
+        self, requests: Sequence[BaseModel], predictions: Sequence[Prediction]
+    ) -> None:
+        """Queue requests as they were sent, under the ids of their predictions; as `write`."""
+        now = datetime.now(UTC)
+        rows: Rows = [
+            {"time": now, "prediction": made.id, "request": request.model_dump_json()}
+            for request, made in zip(requests, predictions, strict=True)
+        ]
+        size = sum(getsizeof(row["request"]) + ROW_BYTES for row in rows)
+        self._queue(_Waiting(REQUESTS, lambda: rows, len(rows), size))
+
+    def _queue(self, waiting: _Waiting) -> None:
         with self._lock:
-            if self._waiting_bytes + size > MAX_BYTES:
-                self._metrics.log_dropped.inc(len(batch.responses))
+            if self._waiting_bytes + waiting.bytes > MAX_BYTES:
+                self._metrics.log_dropped.inc(waiting.rows)
             else:
-                self._waiting.append((shared, batch, size))
-                self._waiting_bytes += size
+                self._waiting.append(waiting)
+                self._waiting_bytes += waiting.bytes
 
     def start(self) -> None:
         """Start to write."""
@@ -79,8 +109,8 @@ class LogWriter:
 
     def drop(self) -> None:
         """Count the rows that wait as dropped, and say how many in the server's log."""
-        waiting = [*self._batches, *(batch.responses for _, batch, _ in self._waiting)]
-        if rows := sum(map(len, waiting)):
+        rows = sum(len(rows) for _, rows in self._batches) + sum(w.rows for w in self._waiting)
+        if rows:
             log.warning("predictions are not logged", extra={"rows": rows})
             self._metrics.log_dropped.inc(rows)
 
@@ -107,18 +137,18 @@ class LogWriter:
         with self._lock:
             waiting = self._waiting
             self._waiting = []
-        for shared, batch, _ in waiting:  # at once: a row to predict can be an image
+        for table, make, count, _ in waiting:  # at once: a row to predict can be an image
             try:
-                self._batches.append(self._to_rows(shared, batch))
+                self._batches.append((table, make()))
             except Exception as error:  # noqa: BLE001  the use case's `monitored` may raise any
                 log.warning("predictions are not logged", extra={"reason": repr(error)})
-                self._metrics.log_dropped.inc(len(batch.responses))
+                self._metrics.log_dropped.inc(count)
         self.prediction_log.insert(self._batches)
         self._batches = []
         with self._lock:
-            self._waiting_bytes = sum(size for *_, size in self._waiting)
+            self._waiting_bytes = sum(waiting.bytes for waiting in self._waiting)
 
-    def _to_rows(self, shared: dict[str, Any], batch: PredictedBatch) -> list[dict[str, Any]]:
+    def _to_rows(self, shared: dict[str, Any], batch: PredictedBatch) -> Rows:
         """Return the rows of a batch of answers, each with the columns that all share."""
         task = batch.served.task
         rows = batch.rows

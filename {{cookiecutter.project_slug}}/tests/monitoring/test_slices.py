@@ -1,0 +1,44 @@
+"""Slices of a window by its monitored columns, and their scores."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from project_package.contract.training import Metric, Outcome
+from project_package.monitoring.slices import worst_slices
+from project_package.reference import describe
+
+ACCURACY = Metric(
+    "accuracy",
+    "Accuracy",
+    lambda rows, predictions, weights: float(
+        np.average(rows["true"] == predictions["made"], weights=weights)
+    ),
+)
+PLAN = np.array(["rare"] * 40 + ["basic", "plus"] * 130, object)
+AGE = np.arange(300.0)
+LOGGED = {"plan": PLAN, "age": AGE, "score": AGE}
+REFERENCE = describe(LOGGED).model_copy(update={"outputs": ("score",)})
+
+
+def found(made: NDArray[np.float64]) -> list[tuple[str, int, float]]:
+    outcome = Outcome({"true": np.ones(300)}, {"made": made})
+    slices = worst_slices(REFERENCE, LOGGED, outcome, ACCURACY)
+    return [(part.name, part.rows, part.score) for part in slices]
+
+
+def test_the_worst_slice_is_first() -> None:
+    slices = found((PLAN == "plus").astype(float))
+    assert slices[0] == ("plan basic", 130, 0.0)
+    assert slices[-1] == ("plan plus", 130, 1.0)
+    assert {name.split()[0] for name, *_ in slices} == {"plan", "age"}  # no output
+
+
+def test_numbers_have_three_parts() -> None:
+    slices = found((AGE < 100).astype(float))
+    ages = [part for part in slices if part[0].startswith("age")]
+    assert sum(rows for _, rows, _ in ages) == 300
+    assert [score for *_, score in ages][:2] == [0.0, 0.0]
+
+
+def test_small_slices_are_left_out() -> None:
+    assert "plan rare" not in {name for name, *_ in found(np.ones(300))}
