@@ -30,7 +30,7 @@ from project_package.serving.app import create_app
 PROGRAM = Path(project_package.__file__).parents[2]
 PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
 """What the template fills in."""
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "tensorflow", "torch")
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "keras", "torch")
 STREAMS = range(10)
 WINDOWS = 3
 """Streams with each damage; windows in which it must be found."""

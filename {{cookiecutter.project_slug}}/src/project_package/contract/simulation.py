@@ -11,8 +11,6 @@ import polars as pl
 Damage: TypeAlias = Callable[[pl.DataFrame, float, np.random.Generator], pl.DataFrame]
 """Change the raw rows of a day (rows, strength, random numbers): 1 is a clear change."""
 Json: TypeAlias = dict[str, Any]
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3fZ"
-"""How requests, labels and events write times, for `strftime` of Polars."""
 
 
 @dataclass(frozen=True)

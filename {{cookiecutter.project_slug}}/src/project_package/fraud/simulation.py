@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..contract.simulation import TIME_FORMAT, Json, Simulation
+from ..contract.simulation import Json, Simulation
 from ..errors import UserError
 from .dataset import ROWS_FILE
 from .features import CARD, LABEL_DELAY_DAYS, TERMINAL
@@ -60,7 +60,7 @@ class Traffic:
 
 def requests(rows: pl.DataFrame) -> list[Json]:
     """Return payments as a card network sends them."""
-    texts = pl.col("timestamp").dt.strftime(TIME_FORMAT)
+    texts = pl.col("timestamp").dt.to_string("iso:strict")
     payments = rows.select(*Payment.model_fields).with_columns(texts)
     return [{"transaction": payment} for payment in payments.to_dicts()]
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from ..columns import TIMESTAMP
-from ..contract.simulation import TIME_FORMAT, Json, Simulation
+from ..contract.simulation import Json, Simulation
 from .dataset import ROWS
 from .features import HOUSEHOLD, ITEM
 from .metrics import TOP_K
@@ -64,7 +64,7 @@ def events(rows: pl.DataFrame) -> list[Json]:
 
 
 def _text() -> pl.Expr:
-    return pl.col(TIMESTAMP).dt.strftime(TIME_FORMAT)
+    return pl.col(TIMESTAMP).dt.to_string("iso:strict")
 
 
 def write_source(folder: Path, rows: pl.DataFrame, file: Path) -> tuple[str, ...]:

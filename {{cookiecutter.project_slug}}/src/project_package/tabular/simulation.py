@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..contract.simulation import TIME_FORMAT, Json, Simulation
+from ..contract.simulation import Json, Simulation
 from ..errors import UserError
 from .dataset import stored_rows
 from .lags import before_columns
@@ -48,7 +48,7 @@ class Traffic:
     def requests(self, rows: pl.DataFrame) -> list[Json]:
         """Return the columns of requests, without those that are missing."""
         texts = rows.select(self.problem.requested).with_columns(
-            pl.col(pl.Datetime).dt.strftime(TIME_FORMAT)
+            pl.col(pl.Datetime).dt.to_string("iso:strict")
         )
         return [{n: v for n, v in row.items() if v is not None} for row in texts.to_dicts()]
 
