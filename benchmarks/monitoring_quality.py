@@ -7,7 +7,7 @@ count false alarms; days with each damage, in streams with other seeds, count wh
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import chdir, closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
@@ -33,7 +33,9 @@ PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "keras", "torch")
 STREAMS = range(10)
 WINDOWS = 3
-"""Streams with each damage; windows in which it must be found."""
+NORMAL = 5
+"""Streams with each damage; windows in which it must be found; a stream begins with fewer normal
+days than this."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,9 @@ day `ml monitor` judges it, and the newest day with labels.
 
 *False alarms* are days without a damage that raise any alarm; the goal is under 1 in 20. *Found* is
 in how many of {len(STREAMS)} streams an alarm is raised within {WINDOWS} windows, counted from the
-first labels; the goal is 9. A stream begins with 0 to 9 normal days, of recommendations with 0
-to 2. For the metric that decides, *error of the estimate* is the mean distance, over days, of what
-was estimated without labels from what was measured with them."""
+first labels; the goal is 9. A stream begins with 0 to {NORMAL - 1} normal days. For the metric that
+decides, *error of the estimate* is the mean distance, over days, of what was estimated without
+labels from what was measured with them."""
 
 
 @contextmanager
@@ -105,48 +107,77 @@ def list_counts(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
-def measure(use_case: str, plan: Plan) -> list[str]:
-    """Train champions in the working folder; return the paragraphs of a use case."""
-    entry = import_module(f"project_package.{use_case}.entry_point").ENTRY
-    # 1. Count false alarms, and compare estimates with what was measured.
-    false_alarms = judged = 0
-    reasons: Counter[str] = Counter()
-    errors = []
-    for changes in plan.champions:
-        with entry.open_project(changes, quiet=True) as project:
-            pipeline(project)
-            known = {}
-            for found in islice(days(project, entry, 0, ""), plan.days):
-                judged += 1
-                false_alarms += bool(found.alarms)
-                reasons.update({alarm.reason for alarm in found.alarms})
+@contextmanager
+def folder_of(use_case: str) -> Iterator[EntryPoint]:
+    """Work in an empty folder with the parameters of a use case."""
+    with TemporaryDirectory() as folder, chdir(folder):
+        for kind in ("params", "schema"):
+            if (source := PROGRAM / f"{kind}.{use_case}.toml").exists():
+                text = PLACEHOLDER.sub("bench", source.read_text(encoding="utf-8"))
+                Path(f"{kind}.toml").write_text(text, encoding="utf-8")
+        yield import_module(f"project_package.{use_case}.entry_point").ENTRY
+
+
+def false_alarms(
+    entry: EntryPoint, changes: Sequence[str], count: int
+) -> tuple[Counter[str], list[float]]:
+    """Train a champion; return the alarms of days without a damage, and errors of estimates.
+
+    Of the alarms, `any` counts the days.
+    """
+    alarms: Counter[str] = Counter()
+    known = {}
+    with entry.open_project(changes, quiet=True) as project:
+        pipeline(project)
+        with closing(days(project, entry, 0, "")) as seen:
+            for found in islice(seen, count):
+                reasons = {alarm.reason for alarm in found.alarms}
+                alarms.update([*reasons, "any"] if reasons else [])
                 known |= {window.start: window for window in found.windows}
-            errors += [
-                abs(window.realised.estimate - window.estimated.estimate)
-                for window in known.values()
-                if window.realised and window.estimated
-            ]
-    # 2. Count in how many streams a damage is found; the last champion answers.
-    simulation = project.training.simulation
+    scores = [(window.realised, window.estimated) for window in known.values()]
+    return alarms, [abs(a.estimate - b.estimate) for a, b in scores if a and b]
+
+
+def detections(entry: EntryPoint, changes: Sequence[str], damage: str) -> tuple[int, Counter[str]]:
+    """Return in how many streams a damage is found by the champion, and the first alarms."""
+    found_in = 0
+    firsts: Counter[str] = Counter()
+    for stream in STREAMS:
+        with entry.open_project([*changes, f"seed={100 + stream}"], quiet=True) as project:
+            simulation = project.training.simulation
+            limit = simulation.label_days + WINDOWS
+            with closing(days(project, entry, stream % NORMAL, damage)) as seen:
+                first = next((found for found in islice(seen, limit) if found.alarms), None)
+        if first:
+            found_in += 1
+            firsts.update({alarm.reason for alarm in first.alarms})
+    return found_in, firsts
+
+
+def measure(use_case: str, plan: Plan) -> list[str]:
+    """Return the paragraphs of a use case."""
+    alarms: Counter[str] = Counter()
+    errors: list[float] = []
     rows = []
-    for damage in simulation.damages:
-        firsts = []
-        for stream in STREAMS:
-            normal = stream % 3 if use_case == "sessions" else stream
-            changes = [*plan.champions[-1], f"seed={100 + stream}"]
-            with entry.open_project(changes, quiet=True) as project:
-                seen = islice(days(project, entry, normal, damage), simulation.label_days + WINDOWS)
-                firsts.append(next((found for found in seen if found.alarms), None))
-        first = Counter(alarm.reason for found in firsts if found for alarm in found.alarms)
-        found_in = sum(found is not None for found in firsts)
-        rows.append((f"`{damage}`", f"{found_in} of {len(STREAMS)}", list_counts(first)))
-    summary = f"False alarms: {false_alarms} of {judged} days"
-    summary += f" ({list_counts(reasons)})." if reasons else "."
+    for number, changes in enumerate(plan.champions, 1):
+        with folder_of(use_case) as entry:
+            counted, distances = false_alarms(entry, changes, plan.days)
+            alarms += counted
+            errors += distances
+            if number == len(plan.champions):  # damages are measured with the last one
+                with entry.open_project(changes, quiet=True) as project:
+                    damages = [*project.training.simulation.damages]
+                    label = project.training.goal.label
+                for damage in damages:
+                    found_in, firsts = detections(entry, changes, damage)
+                    share = f"{found_in} of {len(STREAMS)}"
+                    rows.append((f"`{damage}`", share, list_counts(firsts)))
+    total = alarms.pop("any", 0)
+    summary = f"False alarms: {total} of {plan.days * len(plan.champions)} days"
+    summary += f" ({list_counts(alarms)})." if alarms else "."
     if errors:
-        label = project.training.goal.label
-        summary += (
-            f" Error of the estimate of {label}: {np.mean(errors):.3f}, over {len(errors)} days."
-        )
+        mean = np.mean(errors)
+        summary += f" Error of the estimate of {label}: {mean:.3f}, over {len(errors)} days."
     return [f"## {use_case}", summary, report.table(("damage", "found", "first reasons"), rows)]
 
 
@@ -154,12 +185,7 @@ def main() -> None:
     """Measure every use case, and write the report."""
     parts = ["# Monitoring: quality", report.measured_on(LIBRARIES, "make bench"), PROTOCOL]
     for use_case, plan in PLANS.items():
-        with TemporaryDirectory() as folder, chdir(folder):
-            for kind in ("params", "schema"):
-                if (source := PROGRAM / f"{kind}.{use_case}.toml").exists():
-                    text = PLACEHOLDER.sub("bench", source.read_text(encoding="utf-8"))
-                    Path(f"{kind}.toml").write_text(text, encoding="utf-8")
-            parts += measure(use_case, plan)
+        parts += measure(use_case, plan)
     report.write(Path(__file__).with_suffix(".md"), parts)
 
 

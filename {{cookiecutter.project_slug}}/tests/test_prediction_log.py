@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from project_package.errors import Unavailable, UserError
-from project_package.prediction_log import LABELS, PREDICTIONS, PredictionLog, open_log
+from project_package.prediction_log import PredictionLog, open_log
 from project_package.settings import Settings
 
 KEY = b"k" * 32
@@ -46,14 +46,14 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PredictionLo
 
 
 def test_erases_predictions_about_an_entity(log: PredictionLog) -> None:
-    log.insert([(PREDICTIONS, [row(log), row(log, "bob")]), (PREDICTIONS, [row(log)])])
+    log.insert([[row(log), row(log, "bob")], [row(log)]])
     assert [log.erase("ann"), log.erase("ann"), log.erase("bob")] == [2, 0, 1]
 
 
 def test_erase_leaves_no_bytes_even_if_another_process_reads(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'p.db'}?timeout=0"
     with closing(PredictionLog(url, KEY, 9)) as log, closing(PredictionLog(url, KEY, 9)) as server:
-        server.insert([(PREDICTIONS, [row(log), row(log, "bob")])] * 500)
+        server.insert([[row(log), row(log, "bob")] * 500])
         with closing(sqlite3.connect(tmp_path / "p.db", isolation_level=None)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT * FROM predictions").fetchall()
@@ -66,7 +66,7 @@ def test_erase_leaves_no_bytes_even_if_another_process_reads(tmp_path: Path) -> 
 
 
 def test_deletes_old_predictions_part_by_part(log: PredictionLog) -> None:
-    log.insert([(PREDICTIONS, [row(log, days=days) for days in (10, 10, 8, 10)])])
+    log.insert([[row(log, days=days) for days in (10, 10, 8, 10)]])
     assert [log.delete_old(limit=2) for _ in range(3)] == [2, 1, 0]
     assert log.erase("ann") == 1
 
@@ -133,10 +133,10 @@ def test_processes_that_start_at_once_share_the_key(tmp_path: Path) -> None:
 
 
 def test_erases_the_labels_of_an_entity(log: PredictionLog) -> None:
-    named = [{**row(log), "prediction": "p"}, {**row(log), "event": "e"}, row(log, "bob")]
-    log.insert([(PREDICTIONS, named)])
-    label = {"time": datetime.now(UTC), "label": "{}", "prediction": "", "event": ""}
-    log.insert([(LABELS, [label | {"prediction": "p"}, label | {"event": "e"}, label])])
+    event = log.hash("e")
+    named = [{**row(log), "prediction": "p"}, {**row(log), "event": event}, row(log, "bob")]
+    log.insert([named])
+    log.insert_labels([("p", "", "{}"), ("", "e", "{}"), ("", "", "{}")])
     log.erase("ann")
     log.erase("bob")
     (left,) = next(log.read_labels(datetime(2026, 1, 1, tzinfo=UTC)))
@@ -144,9 +144,7 @@ def test_erases_the_labels_of_an_entity(log: PredictionLog) -> None:
 
 
 def test_reads_what_was_logged_in_a_time(log: PredictionLog) -> None:
-    log.insert(
-        [(PREDICTIONS, [{**row(log, days=days), "version": f"{days}"} for days in (3, 2, 1, 0)])]
-    )
+    log.insert([[{**row(log, days=days), "version": f"{days}"} for days in (3, 2, 1, 0)]])
     now = datetime.now(UTC)
     found = log.read_answers(now - timedelta(days=2.5), now - timedelta(days=0.5))
     assert [one.version for part in found for one in part] == ["2", "1"]

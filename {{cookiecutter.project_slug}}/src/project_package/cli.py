@@ -116,8 +116,8 @@ def labels(
     file: Annotated[Path, typer.Argument(help="prediction_id or id, and labels: .parquet, .csv.")],
     quiet: Quiet = False,
 ) -> None:
-    """Store what became known of logged predictions."""
-    from .monitoring.read_labels import store_labels as stage
+    """Store labels of logged predictions, from a file."""
+    from .monitoring.label_file import store_labels as stage
 
     with context.obj.open_project(None, quiet) as project:
         stage(project, file)

@@ -1,4 +1,4 @@
-"""The prediction log, in SQLite or PostgreSQL: tables of predictions, labels and requests.
+"""The prediction log, in SQLite or PostgreSQL: a table with one row per prediction, one of labels.
 
 Ids of events and entities are keyed hashes: with the key, a known id can be looked up, but no id
 can be recovered.
@@ -41,6 +41,7 @@ PREDICTIONS = sa.Table(
     sa.Column("entity", sa.String, nullable=False),
     sa.Column("monitored", sa.JSON, nullable=False),  # both are JSON text: see json_serializer
     sa.Column("answer", sa.JSON, nullable=False),
+    sa.Column("row", sa.JSON(none_as_null=True)),  # only with LOG_ROWS=on
 )
 LABELS = sa.Table(
     "labels",
@@ -50,14 +51,6 @@ LABELS = sa.Table(
     sa.Column("prediction", sa.String, nullable=False),  # of one of the two, the other is empty
     sa.Column("event", sa.String, nullable=False),
     sa.Column("label", sa.JSON, nullable=False),
-)
-REQUESTS = sa.Table(  # empty unless LOG_ROWS is on
-    "requests",
-    METADATA,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    sa.Column("time", sa.DateTime(timezone=True), nullable=False, index=True),  # UTC
-    sa.Column("prediction", sa.String, nullable=False),
-    sa.Column("request", sa.JSON, nullable=False),
 )
 
 
@@ -75,14 +68,24 @@ class PredictionLog:
         with self._transaction():
             pass
 
-    def insert(self, batches: Iterable[tuple[sa.Table, Sequence[Mapping[str, Any]]]]) -> None:
-        """Insert rows of tables in one transaction; `batches` is read when it has begun.
-
-        Of several labels of a prediction, the last counts.
-        """
+    def insert(self, batches: Iterable[Sequence[Mapping[str, Any]]]) -> None:
+        """Insert rows in one transaction; `batches` is read when the database is connected."""
         with self._transaction() as connection:
-            for table, rows in batches:
-                connection.execute(table.insert(), rows)
+            for rows in batches:
+                connection.execute(PREDICTIONS.insert(), rows)
+
+    def insert_labels(self, labels: Iterable[tuple[str, object, str]]) -> None:
+        """Insert labels in one transaction; of several labels of a prediction, the last counts.
+
+        Each has the id of its prediction or the instance's own id, the other one empty, and JSON.
+        """
+        now = datetime.now(UTC)
+        rows = [
+            {"time": now, "prediction": prediction, "event": self.hash(own), "label": label}
+            for prediction, own, label in labels
+        ]
+        with self._transaction() as connection:
+            connection.execute(LABELS.insert(), rows)
 
     def count_answers(self, since: datetime, until: datetime) -> int:
         """Count the predictions of a time, UTC, that were answers: those of the shadow are not."""
@@ -111,16 +114,15 @@ class PredictionLog:
             yield from found.partitions()
 
     def erase(self, entity_id: str) -> int:
-        """Delete the predictions about an entity, with labels and requests; return how many.
+        """Delete the predictions about an entity and their labels; return how many predictions.
 
         In SQLite, no bytes of them remain.
         """
         with self._transaction(slow=True) as connection:  # there is no index
             about = PREDICTIONS.c.entity == self.hash(entity_id)
-            for column in (LABELS.c.prediction, LABELS.c.event, REQUESTS.c.prediction):
-                own = PREDICTIONS.c[column.name]
-                ids = sa.select(own).where(about, own != "")
-                connection.execute(column.table.delete().where(column.in_(ids)))
+            for name in ("prediction", "event"):
+                ids = sa.select(PREDICTIONS.c[name]).where(about, PREDICTIONS.c[name] != "")
+                connection.execute(LABELS.delete().where(LABELS.c[name].in_(ids)))
             erased = connection.execute(PREDICTIONS.delete().where(about)).rowcount
         if self._engine.dialect.name == "sqlite":  # whose journal still has the old pages
             with self._transaction() as connection:
@@ -134,7 +136,7 @@ class PredictionLog:
         before = datetime.now(UTC) - self._retention
         deleted = 0
         with self._transaction() as connection:
-            for table in METADATA.sorted_tables:
+            for table in (PREDICTIONS, LABELS):
                 old = sa.select(table.c.id).where(table.c.time < before).limit(limit)
                 deletion = table.delete().where(table.c.id.in_(old))
                 deleted += connection.execute(deletion).rowcount

@@ -111,6 +111,7 @@ def describe(
     columns: Columns,
     periods: NDArray[Any] | None = None,
     calibrations: tuple[Calibration, ...] = (),
+    outputs: tuple[str, ...] = (),
 ) -> Reference:
     """Describe the distribution of monitored columns.
 
@@ -118,6 +119,7 @@ def describe(
         columns: monitored values of the test rows, (rows,) each.
         periods: the period of each row, such as its week, (rows,): what periods differ in is usual.
         calibrations: of the probabilities of the predictions.
+        outputs: the columns that come from predictions.
     """
     described: dict[str, Column] = {}
     for name, values in columns.items():
@@ -131,7 +133,9 @@ def describe(
             usual = max(usual, stability_index(counts, part) - chance)
         changes = {"counts": tuple(counts.tolist()), "usual": usual}
         described[name] = column.model_copy(update=changes)
-    return Reference(columns=described, rows=length(columns), calibrations=calibrations)
+    return Reference(
+        columns=described, rows=length(columns), calibrations=calibrations, outputs=outputs
+    )
 
 
 def _number_bins(values: NDArray[Any]) -> Numbers:

@@ -32,15 +32,13 @@ class Settings(BaseSettings):
     log_key: SecretStr = SecretStr("")
     """Key of the hashes that replace identifiers in the log; empty means a file beside it."""
     log_rows: bool = False
-    """Whether requests are logged too, as they were sent: they may have personal data."""
+    """Whether the rows that were predicted are logged too: they may be personal data."""
     log_days: float = Field(default=90, gt=0, le=36_500)
     """Days after which a logged prediction is deleted."""
     monitor_webhook: SecretStr = SecretStr("")
     """https:// address that `ml monitor` posts alarms to; empty means nowhere."""
-    monitor_key: SecretStr = SecretStr("")
-    """API key with the scope admin, for `monitor.metrics`."""
-    simulate_key: SecretStr = SecretStr("")
-    """API key with the scopes predict and labels, for `ml simulate`."""
+    client_key: SecretStr = SecretStr("")
+    """API key of `ml simulate` (scopes predict and labels) and of `monitor.metrics` (admin)."""
     serve_host: str = ""
     """Empty means loopback, and every address in a container of Vertex AI."""
     serve_port: int = 8000

@@ -19,7 +19,7 @@ from project_package.lifecycle.console import Console
 from project_package.lifecycle.doctor import doctor
 from project_package.lifecycle.erase import erase
 from project_package.lifecycle.project import Project
-from project_package.prediction_log import PREDICTIONS, open_log
+from project_package.prediction_log import open_log
 from project_package.state.open_store import (
     StateSettings,
     open_store,
@@ -91,9 +91,7 @@ def test_what_was_erased_does_not_come_back(
     names = ("version", "role", "prediction", "event", "monitored", "answer")
     row = dict.fromkeys(names, "{}")
     now = datetime.now(UTC)
-    log.insert(
-        [(PREDICTIONS, [{**row, "time": now, "entity": log.hash(customer)} for customer in "334"])]
-    )
+    log.insert([[{**row, "time": now, "entity": log.hash(customer)} for customer in "334"]])
     erase(calling, "3")
     assert "Deleted 171 events and 2 logged predictions of customer 3. " in capsys.readouterr().out
     assert (log.erase("3"), log.erase("4")) == (0, 1)

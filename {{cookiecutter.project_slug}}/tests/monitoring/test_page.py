@@ -11,6 +11,8 @@ from project_package.lifecycle.scores import Score
 from project_package.monitoring.drift import Drift
 from project_package.monitoring.findings import Alarm, Findings, WindowResult
 from project_package.monitoring.page import render, sentences
+from project_package.monitoring.service import Service
+from project_package.monitoring.skew import Skew
 
 GOAL = Metric("goal", "Recall", lambda *_: 0.0)
 TEST = Score(
@@ -57,7 +59,12 @@ def found(*windows: WindowResult, **alarms: str) -> Findings:
     ("alarms", "first"),
     [
         ({}, "Nothing has to be done."),
-        ({"quality": "x"}, "Train a new model: `ml retrain`"),
+        ({"quality": "x"}, "Train a new model: ml retrain"),
+        (
+            {"service": "x", "quality": "y"},
+            "Look at the log of the server: requests fail or are slow. Train",
+        ),
+        ({"skew": "x"}, "Find out why the server computes other values"),
         ({"broken": "x"}, "Correct the broken values where they come from"),
         ({"broken": "x", "drift": "y"}, "Correct the broken values where they come from"),
     ],
@@ -83,8 +90,9 @@ def test_at_most_five_sentences_are_made_of_the_figures() -> None:
 
 
 def test_without_answers_nothing_is_said_of_the_model() -> None:
-    (only,) = sentences(found(window(version="", rows=0)), GOAL, TEST)
-    assert only == "Version 3 gave too few answers to judge it."
+    texts = sentences(found(window(version="", rows=0), service="x"), GOAL, TEST)
+    assert texts[0].startswith("Look at the log of the server")
+    assert texts[1:] == ["Version 3 gave too few answers to judge it."]
 
 
 def test_the_page_has_figures_and_values_and_escapes_names() -> None:
@@ -96,6 +104,19 @@ def test_the_page_has_figures_and_values_and_escapes_names() -> None:
     assert "Parts &amp; &lt;b&gt;more&lt;/b&gt;" in page
     assert "25.0%" in page
     assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_page_shows_what_is_known_of_the_server() -> None:
+    known = {
+        "skew": Skew(instances=1_200, shares={"<amount>": 0.125}),
+        "recent": Service(requests=5_000, failed=7, slow=12),
+    }
+    page = render(found(window(drifts=(DRIFT,))).model_copy(update=known), ABOUT, GOAL, TEST)
+    assert "Of 5,000 requests since the last time, 7 failed and 12 were slow." in page
+    assert "Of 1,200 instances" in page
+    assert "12.50%" in page
+    failed = found(window()).model_copy(update={"recent": Service(error="<down>")})
+    assert "&lt;down&gt;" in render(failed, ABOUT, GOAL, TEST)
 
 
 def test_a_page_without_answers_is_rendered() -> None:

@@ -35,9 +35,21 @@ def test_the_worst_slice_is_first() -> None:
 
 def test_numbers_have_three_parts() -> None:
     slices = found((AGE < 100).astype(float))
-    ages = [part for part in slices if part[0].startswith("age")]
-    assert sum(rows for _, rows, _ in ages) == 300
-    assert [score for *_, score in ages][:2] == [0.0, 0.0]
+    ages = {name: (rows, score) for name, rows, score in slices if name.startswith("age")}
+    assert sum(rows for rows, _ in ages.values()) == 300
+    assert ages["age above 179"] == (120, 0.0)
+    assert [*ages][-1] == "age up to 89"
+
+
+def test_flags_and_missing_values_have_slices() -> None:
+    flag = np.array([0.0, 1.0, np.nan] * 100)
+    outcome = Outcome({"true": np.ones(300)}, {"made": (flag == 1).astype(float)})
+    slices = worst_slices(describe({"flag": flag}), {"flag": flag}, outcome, ACCURACY)
+    assert {part.name: part.score for part in slices} == {
+        "flag missing": 0.0,
+        "flag up to 0": 0.0,
+        "flag above 0, up to 1": 1.0,
+    }
 
 
 def test_small_slices_are_left_out() -> None:

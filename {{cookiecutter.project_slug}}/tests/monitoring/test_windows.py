@@ -9,7 +9,7 @@ import pytest
 
 from project_package.monitoring.windows import periods, read_windows
 from project_package.params import Monitor
-from project_package.prediction_log import LABELS, PREDICTIONS, PredictionLog
+from project_package.prediction_log import PredictionLog
 from project_package.reference import Reference, describe
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,11 +25,6 @@ def answer(day: float, number: int, **changes: Any) -> dict[str, Any]:
     return {"time": START + day * DAY, **row, **named, **changes}
 
 
-def label(value: int, **names: str) -> dict[str, Any]:
-    row = {"time": datetime.now(UTC), "prediction": "", "event": ""}
-    return {**row, **names, "label": json.dumps({"y": value})}
-
-
 def find(version: str) -> Reference | None:
     return REFERENCE if version in {"1", "2"} else None
 
@@ -40,9 +35,7 @@ def read(log: PredictionLog, days: int = 1, most: int = 100) -> list[Any]:
 
 
 def test_a_window_has_the_answers_from_its_start_to_before_its_end(log: PredictionLog) -> None:
-    log.insert(
-        [(PREDICTIONS, [answer(day, number) for number, day in enumerate((-0.1, 0, 0.9, 1, 1.5))])]
-    )
+    log.insert([[answer(day, number) for number, day in enumerate((-0.1, 0, 0.9, 1, 1.5))]])
     first, second = read(log, days=2)
     assert first.rows["x"].tolist() == [1, 2]
     assert second.rows["x"].tolist() == [3, 4]
@@ -50,60 +43,47 @@ def test_a_window_has_the_answers_from_its_start_to_before_its_end(log: Predicti
 
 
 def test_answers_of_the_shadow_are_left_out(log: PredictionLog) -> None:
-    log.insert(
-        [
-            (
-                PREDICTIONS,
-                [answer(0, 1), answer(0, 2, role="shadow"), answer(0, 3, role="challenger")],
-            )
-        ]
-    )
+    log.insert([[answer(0, 1), answer(0, 2, role="shadow"), answer(0, 3, role="challenger")]])
     (window,) = read(log)
     assert (window.total, window.rows["x"].tolist()) == (2, [1, 3])
 
 
 def test_a_window_is_of_the_version_that_answered_most(log: PredictionLog) -> None:
-    log.insert(
-        [(PREDICTIONS, [answer(0, 1), answer(0, 2, version="2"), answer(0, 3, version="2")])]
-    )
+    log.insert([[answer(0, 1), answer(0, 2, version="2"), answer(0, 3, version="2")]])
     (window,) = read(log)
     assert (window.total, window.version) == (2, "2")
     assert window.rows["x"].tolist() == [2, 3]
 
 
 def test_a_window_of_an_unknown_version_has_no_rows(log: PredictionLog) -> None:
-    log.insert([(PREDICTIONS, [answer(0, 1, version="9")])])
+    log.insert([[answer(0, 1, version="9")]])
     (window,) = read(log)
     assert (window.total, window.version, window.reference, window.labels) == (1, "9", None, [])
 
 
 def test_labels_join_on_prediction_and_event_and_the_last_counts(log: PredictionLog) -> None:
-    log.insert([(PREDICTIONS, [answer(0, 1), answer(0, 2, event="e"), answer(0, 3)])])
-    log.insert(
-        [(LABELS, [label(5, prediction="p-1"), label(6, event="e"), label(7, prediction="p-1")])]
-    )
+    log.insert([[answer(0, 1), answer(0, 2, event=log.hash("e")), answer(0, 3)]])
+    log.insert_labels([("p-1", "", '{"y": 5}'), ("", "e", '{"y": 6}'), ("p-1", "", '{"y": 7}')])
     (window,) = read(log)
     assert window.labels == [{"y": 7}, {"y": 6}, None]
 
 
 def test_a_value_that_is_missing_in_the_log_is_missing(log: PredictionLog) -> None:
-    log.insert([(PREDICTIONS, [answer(0, 1, monitored='{"x": null}')])])
+    log.insert([[answer(0, 1, monitored='{"x": null}')]])
     (window,) = read(log)
     assert np.isnan(window.rows["x"]).tolist() == [True]
     assert window.rows["kind"].tolist() == [None]
 
 
 def test_of_many_answers_a_sample_is_read(log: PredictionLog) -> None:
-    log.insert([(PREDICTIONS, [answer(0, number) for number in range(1_000)])])
+    log.insert([[answer(0, number) for number in range(1_000)]])
     (window,) = read(log, most=100)
     assert window.total == 1_000
     assert len(window.labels) == pytest.approx(100, abs=20)
 
 
 def test_a_sample_does_not_depend_on_the_order_of_versions(log: PredictionLog) -> None:
-    log.insert(
-        [(PREDICTIONS, [answer(0, n, role=("shadow", "champion")[n % 2]) for n in range(1_000)])]
-    )
+    log.insert([[answer(0, n, role=("shadow", "champion")[n % 2]) for n in range(1_000)]])
     (window,) = read(log, most=250)
     assert window.total == 500
     assert len(window.labels) == pytest.approx(250, abs=40)

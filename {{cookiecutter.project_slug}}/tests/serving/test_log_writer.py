@@ -13,22 +13,16 @@ import numpy as np
 import psycopg
 import pytest
 from databases import stopped
-from pydantic import BaseModel
 from servers import wait_until
 
 from project_package.prediction_log import PredictionLog
 from project_package.serving.log_writer import LogWriter
-from project_package.serving.predicted_batch import Prediction
 from project_package.serving.prometheus import Metrics
 
 KEY = b"k" * 32
 ROWS = "SELECT version, role, event, entity, monitored, answer FROM predictions ORDER BY id"
 IDS = "SELECT prediction FROM predictions ORDER BY id"
 TABLE = "SELECT to_regclass('predictions') IS NOT NULL"
-
-
-class Body(BaseModel):
-    customer: str
 
 
 def answered(*customers: str, x: float = 0.5, entity: str = "customer") -> Any:
@@ -79,6 +73,17 @@ def test_each_prediction_is_a_row(log: LogWriter, file: Path) -> None:
     assert [row[0] for row in run(file, IDS)] == ["p-0", "p-1", "p-0"]
 
 
+def test_rows_are_logged_on_demand(file: Path) -> None:
+    for with_rows in (False, True):
+        log = LogWriter(PredictionLog(f"sqlite:///{file}", KEY, 90), Metrics(), with_rows)
+        log.start()
+        log.write(answered("ann"), "champion")
+        log.close()
+    rows = [row for (row,) in run(file, "SELECT row FROM predictions ORDER BY id")]
+    assert rows[0] is None
+    assert json.loads(rows[1]) == {"event": "event-0", "customer": "ann"}
+
+
 def test_answers_that_do_not_fit_are_dropped_alone(log: LogWriter, file: Path) -> None:
     broken = answered("ann")
     broken.monitored["x"] = np.zeros(2)  # of another length
@@ -88,20 +93,6 @@ def test_answers_that_do_not_fit_are_dropped_alone(log: LogWriter, file: Path) -
         log.write(one, "champion")
     log.close()
     assert [row[4] for row in run(file)] == ["{}", '{"x":0.5,"kind":"é"}']
-
-
-def test_requests_are_rows_that_go_with_their_predictions(log: LogWriter, file: Path) -> None:
-    batch = answered("ann", "bob")
-    made = [Prediction(number, "3", "{}") for number in batch.ids]
-    log.write(batch, "champion")
-    log.write_requests([Body(customer="ann"), Body(customer="bob")], made)
-    log.close()
-    requests = "SELECT prediction, request FROM requests ORDER BY id"
-    names = [(number, json.loads(text)) for number, text in run(file, requests)]
-    assert names == [("p-0", {"customer": "ann"}), ("p-1", {"customer": "bob"})]
-    with closing(PredictionLog(f"sqlite:///{file}", KEY, 90)) as opened:
-        opened.erase("ann")
-    assert [number for number, _ in run(file, requests)] == ["p-1"]
 
 
 def test_identifiers_are_keyed_hashes(log: LogWriter, file: Path) -> None:

@@ -21,12 +21,14 @@ PROMOTED = pl.max_horizontal(PLANNED) >= PROMOTED_FROM
 def week_after(folder: Path, number: int) -> pl.DataFrame:
     """Return a week after the data set, which is one of its last weeks under another date.
 
-    Products that do not have each of these weeks are left out.
+    Products that do not have each of these weeks are left out. The column `mean_units` says how
+    many units are sold of a product in them.
     """
     rows = pl.read_parquet(folder / ROWS)
     weeks = rows["week"].unique().sort().tail(WEEKS)
     recent = rows.filter(pl.col("week").is_in(weeks.implode()))
     steady = recent.filter(pl.len().over(PRODUCT) == WEEKS)
+    steady = steady.with_columns(mean_units=pl.col("units").mean().over(PRODUCT))
     chosen = steady.filter(pl.col("week") == weeks[number % WEEKS])
     later = pl.lit(weeks[-1]) + pl.duration(days=WEEK_DAYS * (number + 1))
     return chosen.with_columns(week=later.cast(rows.schema["week"]))
@@ -67,10 +69,9 @@ def broken(rows: pl.DataFrame, strength: float, random: np.random.Generator) -> 
     return rows.with_columns(all_stores.alias("ad_front"))
 
 
-def population(rows: pl.DataFrame, strength: float, random: np.random.Generator) -> pl.DataFrame:
-    """Leave out products of which little is sold."""
-    is_low = rows["units"] < rows["units"].median()
-    return rows.filter(~(is_low & pl.Series(random.random(len(rows)) < strength)))
+def population(rows: pl.DataFrame, strength: float, _: np.random.Generator) -> pl.DataFrame:
+    """Leave out the half of the products of which least is sold."""
+    return rows.filter(pl.col("mean_units") >= rows["mean_units"].quantile(min(1, strength / 2)))
 
 
 def concept(rows: pl.DataFrame, strength: float, _: np.random.Generator) -> pl.DataFrame:

@@ -21,7 +21,7 @@ DAYS_APART = 1_000
 """Added to the seed of the data set: no day has the images of another."""
 DARKER = 60  # grey levels
 BLUR = 1.5  # pixels
-MARKED = 0.3  # share of the good parts with chatter marks, after `concept`
+MARKED = 0.5  # share of the good parts with chatter marks, after `concept`
 WAVE = 6  # grey levels
 WAVELENGTH = 5  # pixels
 

@@ -211,8 +211,7 @@ def add_reference(project: Project, bundle: Bundle, rows: Columns) -> Bundle:
     curves: tuple[Calibration, ...] = ()
     if monitoring and monitoring.probabilities:
         curves = calibrations(monitoring.probabilities(predictions), rows[monitoring.target])
-    reference = describe(monitored, training.periods(rows), curves)
-    reference = reference.model_copy(update={"outputs": task.outputs})
+    reference = describe(monitored, training.periods(rows), curves, task.outputs)
     content = reference.model_dump_json(indent=2).encode()
     return replace(bundle, files={**bundle.files, REFERENCE: content})
 

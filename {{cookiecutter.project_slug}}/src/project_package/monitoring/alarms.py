@@ -46,21 +46,20 @@ def find_alarms(
     return tuple(alarms)
 
 
-def repair_alarms(skew: Skew | None, service: Service | None, params: Monitor) -> list[Alarm]:
-    """Return the alarms about the server: other values than in training, failures, slow answers."""
+def server_alarms(skew: Skew | None, recent: Service | None, params: Monitor) -> list[Alarm]:
+    """Return the alarms about the server: other values than in the data, failures, slow answers."""
     alarms = []
     if skew and (large := {n: s for n, s in skew.shares.items() if s > params.skew}):
         shares = ", ".join(f"{name} ({share:.1%})" for name, share in large.items())
         detail = f"of {skew.instances:,} instances, the data set has other values of {shares}"
         alarms.append(Alarm(reason="skew", detail=detail))
-    if service and service.error:
-        alarms.append(Alarm(reason="service", detail=service.error))
-    if service and service.failed > params.failed:
-        detail = f"{service.failed:.2%} of {service.requests:,} requests failed"
-        alarms.append(Alarm(reason="service", detail=detail))
-    if service and service.slow > params.slow:
-        detail = f"{service.slow:.1%} of the answers took more than {params.slow_seconds:g} s"
-        alarms.append(Alarm(reason="service", detail=detail))
+    if recent is None:
+        return alarms
+    failed, slow = (count / max(recent.requests, 1) for count in (recent.failed, recent.slow))
+    is_bad = recent.requests >= params.min_rows and (failed > params.failed or slow > params.slow)
+    if recent.error or is_bad:
+        counted = f"of {recent.requests:,} requests, {failed:.2%} failed and {slow:.2%} were slow"
+        alarms.append(Alarm(reason="service", detail=recent.error or counted))
     return alarms
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, chdir, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -195,25 +196,16 @@ def run_days(open_project: OpenProject, run: Drill, damage: str) -> Timeline:
 
 @contextmanager
 def asking(run: Drill) -> Iterator[None]:
-    """Send requests in a thread while the body runs; raise the error of the first that fails."""
+    """Send requests in a thread while the body runs; raise UserError if one fails."""
     stop = threading.Event()
-    errors: list[Exception] = []
-
-    def ask() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(run.ask, stop)
         try:
-            run.ask(stop)
-        except httpx2.HTTPError as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    if errors:
-        raise UserError(f"A request failed while the model changed: {errors[0]!r}")
+            yield
+        finally:
+            stop.set()
+    if error := asked.exception():
+        raise UserError(f"A request failed while the model changed: {error!r}")
 
 
 def write(project: Project, home: Path, timeline: Timeline) -> None:
@@ -225,10 +217,8 @@ def write(project: Project, home: Path, timeline: Timeline) -> None:
     replace_text(reports / "drill.svg", picture(figure))
     rows = []
     for day, window in enumerate(timeline.windows, 1):
-        scores = [f"{s.estimate:.3f}" if s else "-" for s in (window.realised, window.estimated)]
-        scores.append(f"{window.largest_psi:.2f}")
         events = "; ".join(event.what for event in timeline.events if event.day == day)
-        rows.append((str(day), window.version, f"{window.rows:,}", *scores, events))
+        rows.append((str(day), window.version, f"{window.rows:,}", *window.texts, events))
     header = ("day", "version", "answers", label, "estimate", "PSI", "after this day")
     project.console.table("Drill", header, rows)
 

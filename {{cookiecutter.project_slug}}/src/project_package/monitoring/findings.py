@@ -12,8 +12,12 @@ from .skew import Skew
 from .slices import SliceScore
 
 Reason: TypeAlias = Literal["broken", "skew", "service", "drift", "quality", "estimate", "age"]
-REPAIRS = ("broken", "skew", "service")
-"""Reasons to repair something: a new model is no answer to them."""
+REPAIR: Mapping[Reason, str] = {
+    "broken": "Correct the broken values where they come from; the model is not at fault.",
+    "skew": "Find out why the server computes other values than training.",
+    "service": "Look at the log of the server: requests fail or are slow.",
+}
+"""What to do for reasons to which a new model is no answer, the most urgent first."""
 
 
 KINDS: Mapping[str, str] = {
@@ -49,6 +53,12 @@ class WindowResult(Frozen):
         """The stability index of the value that changed most; 0 without any."""
         return max((drift.psi for drift in self.drifts), default=0.0)
 
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Both scores and the largest index, for a table."""
+        now, expected = (f"{s.estimate:.3f}" if s else "-" for s in (self.realised, self.estimated))
+        return now, expected, f"{self.largest_psi:.2f}"
+
 
 class Alarm(Frozen):
     """A reason to act."""
@@ -59,7 +69,7 @@ class Alarm(Frozen):
     @property
     def retrain(self) -> bool:
         """Whether a new model is the answer."""
-        return self.reason not in REPAIRS
+        return self.reason not in REPAIR
 
 
 class Findings(Frozen):
@@ -74,3 +84,16 @@ class Findings(Frozen):
     alarms: tuple[Alarm, ...]
     skew: Skew | None = None
     service: Service | None = None
+    recent: Service | None = None
+    """Requests since the last time that `ml monitor` ran."""
+
+    @property
+    def newest_scores(self) -> dict[str, float]:
+        """The champion's newest score of each kind."""
+        windows = [window for window in self.windows if window.version == self.version]
+        return {
+            kind: score.estimate
+            for kind in KINDS
+            for window in windows
+            if (score := getattr(window, kind))
+        }

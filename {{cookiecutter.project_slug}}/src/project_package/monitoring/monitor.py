@@ -4,19 +4,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 
+from pydantic import ValidationError
+
 from ..columns import length
 from ..errors import RetrainNeeded, UserError
 from ..lifecycle.project import Project
 from ..lifecycle.workspace import replace_text
 from ..prediction_log import PredictionLog, open_log
 from ..reference import REFERENCE, Reference
-from .alarms import find_alarms, repair_alarms
+from .alarms import find_alarms, server_alarms
 from .drift import Drift, compare
 from .findings import Findings, WindowResult
 from .notify import publish
 from .page import render
 from .quality import estimated, labelled, realised
-from .service import read_service
+from .service import Service, read_service
 from .skew import find_skew
 from .slices import SliceScore, worst_slices
 from .windows import Times, Window, periods, read_windows
@@ -75,6 +77,7 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
         windows = read_windows(log, times, find, params.max_rows)
         skew = find_skew(project, log, windows)
         service = read_service(project)
+        recent = service.since(read_before(project)) if service else None
         progress(0.3)
         # 2. Compare each window with the reference, and score it.
         test = project.registry.evaluation(champion)
@@ -84,7 +87,7 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
             progress(0.3 + 0.7 * number / len(windows))
         # 3. Decide, and write what was found.
         goal = project.training.goal
-        alarms = repair_alarms(skew, service, params)
+        alarms = server_alarms(skew, recent, params)
         alarms += find_alarms(results, champion, goal, test.score(goal.name), params)
         found = Findings(
             version=str(champion.number),
@@ -93,12 +96,22 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
             alarms=tuple(alarms),
             skew=skew,
             service=service,
+            recent=recent,
         )
         reports = project.workspace.reports
         replace_text(reports / FILE, found.model_dump_json(indent=2))
         page = render(found, project.training.about(project.params), goal, test.score(goal.name))
         replace_text(reports / PAGE, page)
     return found
+
+
+def read_before(project: Project) -> Service | None:
+    """Return what the last `ml monitor` knew about the server; None if it knew nothing."""
+    try:
+        text = (project.workspace.reports / FILE).read_text("utf-8")
+        return Findings.model_validate_json(text).service
+    except (FileNotFoundError, ValidationError):
+        return None
 
 
 def find_log(project: Project) -> PredictionLog:
@@ -158,13 +171,10 @@ def show(project: Project, found: Findings) -> None:
     rows = []
     for window in found.windows:
         drifted = ", ".join(d.name for d in window.drifts if d.is_drifted) or "-"
-        scores = [
-            f"{score.estimate:.3f}" if score else "-"
-            for score in (window.realised, window.estimated)
-        ]
-        counts = [f"{window.rows:,}", f"{window.labelled:,}"]
-        rows.append((f"{window.start:%Y-%m-%d %H:%M}", window.version, *counts, *scores, drifted))
+        counts = (f"{window.rows:,}", f"{window.labelled:,}")
+        start = f"{window.start:%Y-%m-%d %H:%M}"
+        rows.append((start, window.version, *counts, *window.texts, drifted))
     goal = project.training.goal.label
-    header = ("since", "version", "answers", "labels", goal, "estimate", "drifted")
+    header = ("since", "version", "answers", "labels", goal, "estimate", "PSI", "drifted")
     project.console.table("Windows", header, rows)
     project.console.print(f"Page: {project.workspace.reports / PAGE}")

@@ -9,17 +9,10 @@ from ..contract.training import About, Figure, Metric
 from ..lifecycle.report import fill, svg
 from ..lifecycle.scores import Score, number
 from ..plot_parts import REFERENCE, label_axes
-from .findings import KINDS, Findings, WindowResult
+from .findings import KINDS, REPAIR, Findings, WindowResult
 
 SHOWN = 12
 """Values of the figure of drift, at most: those that changed most."""
-TRAIN = "Train a new model: `ml retrain` does so, and keeps the old one if it is better."
-REPAIR = {
-    "broken": "Correct the broken values where they come from; the model is not at fault.",
-    "skew": "Find out why the server computes other values than training; then train again.",
-    "service": "Look at the log of the server: requests fail or are slow.",
-}
-"""What to do first, by the reason of an alarm."""
 
 
 def render(found: Findings, about: About, metric: Metric, test: Score) -> str:
@@ -49,22 +42,23 @@ def render(found: Findings, about: About, metric: Metric, test: Score) -> str:
 def sentences(found: Findings, metric: Metric, test: Score) -> list[str]:
     """Say what happened and what to do, in at most five sentences; the first says what to do."""
     reasons = {alarm.reason for alarm in found.alarms}
+    actions = [text for reason, text in REPAIR.items() if reason in reasons]
+    if any(alarm.retrain for alarm in found.alarms):
+        actions.append(
+            "Train a new model: ml retrain does so, and keeps the old one if it is better."
+        )
+    first = " ".join(actions[:2]) or "Nothing has to be done."
     answered = [window for window in found.windows if window.version == found.version]
     if not any(window.drifts for window in answered):
-        return [f"Version {found.version} gave too few answers to judge it."]
-    otherwise = TRAIN if reasons else "Nothing has to be done."
-    first = next((text for reason, text in REPAIR.items() if reason in reasons), otherwise)
+        return [first, f"Version {found.version} gave too few answers to judge it."]
     total = sum(window.rows for window in answered)
     since = f"{answered[0].start:%Y-%m-%d %H:%M}"
     texts = [first, f"Version {found.version} gave {total:,} answers since {since}."]
-    labelled = [window.realised for window in answered if window.realised]
-    expected = [window.estimated for window in answered if window.estimated]
-    if labelled:
-        now = number(labelled[-1].estimate)
+    scores = {kind: number(score) for kind, score in found.newest_scores.items()}
+    if now := scores.get("realised"):
         was = number(test.model)
         texts.append(f"With labels, {metric.label} was {now} lately; it was {was} on test rows.")
-    if expected:
-        now = number(expected[-1].estimate)
+    if now := scores.get("estimated"):
         texts.append(f"Of the newest answers it is about {now}, estimated without labels.")
     if changed := [a.detail for a in found.alarms if a.reason in ("drift", "broken")]:
         texts.append(f"These values are not as they were in training: {', '.join(changed)}.")

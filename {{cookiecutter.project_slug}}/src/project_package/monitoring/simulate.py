@@ -109,19 +109,15 @@ class Stream:
 
     def _send_known(self, number: int) -> None:
         rows = self.rows(number)
-        if self.simulation.events:
-            self._send_all("events", self.simulation.events(rows))
-        if self.simulation.labels:
-            labels = self.simulation.labels(rows)
-            if self.named:
-                pairs = zip(self.state.days[number].ids, labels, strict=True)
-                labels = [{"prediction_id": one, "label": label} for one, label in pairs]
-            self._send_all("labels", labels)
+        events = self.simulation.events(rows) if self.simulation.events else []
+        labels = self.simulation.labels(rows) if self.simulation.labels else []
+        if self.named:
+            pairs = zip(self.state.days[number].ids, labels, strict=True)
+            labels = [{"prediction_id": one, "label": label} for one, label in pairs]
+        for name, values in (("events", events), ("labels", labels)):
+            for first in range(0, len(values), BODY):
+                self._post(f"/v1/{name}", {name: values[first : first + BODY]})
         self._save(labelled=number + 1)
-
-    def _send_all(self, name: str, values: list[Json]) -> None:
-        for first in range(0, len(values), BODY):
-            self._post(f"/v1/{name}", {name: values[first : first + BODY]})
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -151,7 +147,7 @@ class Stream:
 
 def simulate(project: Project, days: int, damage: str = "") -> None:
     """Send days of traffic to the server at simulate.url, with labels when they are due."""
-    key = project.settings.simulate_key.get_secret_value()
+    key = project.settings.client_key.get_secret_value()
     headers = {"X-API-Key": key} if key else {}
     with (
         httpx2.Client(base_url=project.params.simulate.url, headers=headers, timeout=60) as client,

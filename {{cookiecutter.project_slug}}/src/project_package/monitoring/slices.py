@@ -1,6 +1,7 @@
 """Quality by slice: the goal's score of parts of a window, by its monitored columns."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from ..columns import Columns, take
 from ..contract.training import Metric, Outcome
 from ..frozen import Frozen
-from ..reference import Numbers, Reference
+from ..reference import BINS, Numbers, Reference
 
 SHOWN = 8
 SMALLEST = 50
@@ -47,15 +48,23 @@ def worst_slices(
 def slices(reference: Reference, logged: Columns) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Yield names and rows of the slices by each column that comes from no prediction."""
     for name, column in reference.columns.items():
+        values = logged[name]
         if name in reference.outputs:
             continue
-        values = logged[name]
         if isinstance(column, Numbers):
-            if len(column.edges) > 2:
-                low, high = (column.edges[len(column.edges) * part // 3] for part in (1, 2))
-                yield f"{name} up to {low:.3g}", values <= low
-                yield f"{name} {low:.3g} to {high:.3g}", (values > low) & (values <= high)
-                yield f"{name} above {high:.3g}", values > high
+            yield f"{name} missing", np.isnan(values)
+            edges = column.edges if len(column.edges) < BINS // 2 else column.edges[2:-1:3]
+            bounds = (-np.inf, *edges, np.inf)
+            for low, high in pairwise(bounds):
+                yield f"{name} {describe_range(low, high)}", (values > low) & (values <= high)
         else:
+            yield f"{name} missing", np.array([not value for value in values.tolist()], np.bool_)
             for category in column.names:
                 yield f"{name} {category}", values == category
+
+
+def describe_range(low: float, high: float) -> str:
+    """Return a range without its lower bound as words."""
+    if np.isinf(low):
+        return f"up to {high:.4g}"
+    return f"above {low:.4g}" + ("" if np.isinf(high) else f", up to {high:.4g}")

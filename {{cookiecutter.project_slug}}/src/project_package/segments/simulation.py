@@ -1,4 +1,4 @@
-"""Simulated traffic, a month at a time: households are looked at, then they buy as before.
+"""Simulated traffic: each month, ask for the segment of every household, then send its baskets.
 
 A month has four weeks. The baskets of the newest six months come again under other dates, so that
 the half year that features look back on stays as it was, unless a damage changes it.
@@ -25,7 +25,7 @@ MONTHS = 6
 def month_after(folder: Path, number: int) -> pl.DataFrame:
     """Return a month after the data set.
 
-    Its rows are a moment (`is_now`) of each household, at the begin of the month, and baskets; both
+    Its rows are a moment (`is_now`) of each household, at the start of the month, and baskets; both
     have the number of its baskets in the six months, `frequency`.
     """
     rows = pl.read_parquet(folder / ROWS)
@@ -77,13 +77,13 @@ def shift(rows: pl.DataFrame, strength: float, _: np.random.Generator) -> pl.Dat
 
 
 def broken(rows: pl.DataFrame, strength: float, random: np.random.Generator) -> pl.DataFrame:
-    """Lose what was spent on fresh goods in a share of the baskets."""
+    """Set the amount of fresh goods to 0 in a share of the baskets."""
     is_lost = pl.lit(pl.Series(random.random(len(rows)) < strength))
     return rows.with_columns(pl.when(is_lost).then(0.0).otherwise("fresh").alias("fresh"))
 
 
 def population(rows: pl.DataFrame, strength: float, _: np.random.Generator) -> pl.DataFrame:
-    """Leave out the half of the households that buys most often: they shop elsewhere."""
+    """Leave out the half of the households that buys most often."""
     limit = rows.filter("is_now")["frequency"].quantile(max(0, 1 - strength / 2))
     return rows.filter(pl.col("frequency") <= limit)
 

@@ -6,7 +6,6 @@ this to the log too: see `History.outcome`.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -16,7 +15,7 @@ from pydantic import BaseModel, Field, model_validator
 from ..columns import Columns, instance_keys, take, to_json_rows
 from ..fields import Identifier
 from ..frozen import Frozen
-from ..prediction_log import LABELS, PredictionLog
+from ..prediction_log import PredictionLog
 from .read_body import read_body
 from .routes import protected
 
@@ -61,8 +60,11 @@ class Labels:
 
     async def store(self, labels: Sequence[Labelled[Any]]) -> None:
         """Store labels of predictions or instances."""
-        names = [(label.prediction_id or "", label.id) for label in labels]
-        await self._insert(names, [label.label.model_dump_json(by_alias=True) for label in labels])
+        rows = [
+            (label.prediction_id or "", label.id, label.label.model_dump_json(by_alias=True))
+            for label in labels
+        ]
+        await asyncio.to_thread(self.log.insert_labels, rows)
 
     async def store_outcomes(
         self, rows: Columns, key: Sequence[str], outcome: Sequence[str]
@@ -75,16 +77,9 @@ class Labels:
         is_known = np.all([values == values for values in outcomes.values()], axis=0)  # noqa: PLR0124
         if is_known.any():
             known = take(rows, is_known)
-            names = [("", name) for name in instance_keys(known, key)]
-            await self._insert(names, to_json_rows(take(outcomes, is_known)))
-
-    async def _insert(self, names: Sequence[tuple[str, str | None]], labels: Sequence[str]) -> None:
-        now = datetime.now(UTC)
-        rows = [
-            {"time": now, "prediction": number, "event": self.log.hash(key), "label": label}
-            for (number, key), label in zip(names, labels, strict=True)
-        ]
-        await asyncio.to_thread(self.log.insert, [(LABELS, rows)])
+            texts = to_json_rows(take(outcomes, is_known))
+            pairs = zip(instance_keys(known, key), texts, strict=True)
+            await asyncio.to_thread(self.log.insert_labels, [("", *pair) for pair in pairs])
 
 
 def add_labels(app: FastAPI, label: type[BaseModel], labels: Labels) -> None:

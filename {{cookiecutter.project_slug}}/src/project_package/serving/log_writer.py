@@ -8,21 +8,16 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from itertools import chain
 from sys import getsizeof
-from typing import Any, NamedTuple, TypeAlias
-
-import sqlalchemy as sa
-from pydantic import BaseModel
+from typing import Any
 
 from ..columns import instance_keys, to_json_rows
 from ..errors import Unavailable
-from ..prediction_log import PREDICTIONS, REQUESTS, PredictionLog
+from ..prediction_log import PredictionLog
 from .clock import Clock
-from .predicted_batch import PredictedBatch, Prediction
+from .predicted_batch import PredictedBatch
 from .prometheus import Metrics
 
 FLUSH_SECONDS = 0.1
@@ -32,31 +27,23 @@ DELETE_SECONDS = 600
 MAX_BYTES = 64 * 2**20
 """Memory of the rows that wait; further ones are dropped."""
 ROW_BYTES = 1_000  # of a row that is ready to be inserted, without its texts
-Rows: TypeAlias = list[dict[str, Any]]
 log = logging.getLogger(__name__)
-
-
-class _Waiting(NamedTuple):
-    """Rows of a table that are not made yet."""
-
-    table: sa.Table
-    make: Callable[[], Rows]
-    rows: int
-    bytes: int
 
 
 class LogWriter:
     """Writes predictions to a log from `start` to `close`."""
 
-    def __init__(self, prediction_log: PredictionLog, metrics: Metrics) -> None:
+    def __init__(self, prediction_log: PredictionLog, metrics: Metrics, rows: bool = False) -> None:
+        """Take the log, and whether the rows that were predicted are logged too."""
         self.prediction_log = prediction_log
+        self._with_rows = rows
         self._metrics = metrics
         self._error = ""
         self._flushed = math.inf  # it has not started
         self._lock = threading.Lock()
         self._waiting_bytes = 0
-        self._waiting: list[_Waiting] = []
-        self._batches: list[tuple[sa.Table, Rows]] = []
+        self._waiting: list[tuple[dict[str, Any], PredictedBatch, int]] = []
+        self._batches: list[list[dict[str, Any]]] = []
         self._next_deletion = 0.0
         self._clock = Clock()
         self._stop = threading.Event()
@@ -70,29 +57,14 @@ class LogWriter:
 
     def write(self, batch: PredictedBatch, role: str) -> None:
         """Queue answers; drop and count them when too many wait. Never waits for the database."""
+        size = _bytes_of(batch)
         shared = {"time": datetime.now(UTC), "version": batch.served.version, "role": role}
-        make = partial(self._to_rows, shared, batch)
-        self._queue(_Waiting(PREDICTIONS, make, len(batch.responses), _bytes_of(batch)))
-
-    def write_requests(
-        self, requests: Sequence[BaseModel], predictions: Sequence[Prediction]
-    ) -> None:
-        """Queue requests as they were sent, under the ids of their predictions; as `write`."""
-        now = datetime.now(UTC)
-        rows: Rows = [
-            {"time": now, "prediction": made.id, "request": request.model_dump_json()}
-            for request, made in zip(requests, predictions, strict=True)
-        ]
-        size = sum(getsizeof(row["request"]) + ROW_BYTES for row in rows)
-        self._queue(_Waiting(REQUESTS, lambda: rows, len(rows), size))
-
-    def _queue(self, waiting: _Waiting) -> None:
         with self._lock:
-            if self._waiting_bytes + waiting.bytes > MAX_BYTES:
-                self._metrics.log_dropped.inc(waiting.rows)
+            if self._waiting_bytes + size > MAX_BYTES:
+                self._metrics.log_dropped.inc(len(batch.responses))
             else:
-                self._waiting.append(waiting)
-                self._waiting_bytes += waiting.bytes
+                self._waiting.append((shared, batch, size))
+                self._waiting_bytes += size
 
     def start(self) -> None:
         """Start to write."""
@@ -109,8 +81,8 @@ class LogWriter:
 
     def drop(self) -> None:
         """Count the rows that wait as dropped, and say how many in the server's log."""
-        rows = sum(len(rows) for _, rows in self._batches) + sum(w.rows for w in self._waiting)
-        if rows:
+        waiting = [*self._batches, *(batch.responses for _, batch, _ in self._waiting)]
+        if rows := sum(map(len, waiting)):
             log.warning("predictions are not logged", extra={"rows": rows})
             self._metrics.log_dropped.inc(rows)
 
@@ -137,18 +109,18 @@ class LogWriter:
         with self._lock:
             waiting = self._waiting
             self._waiting = []
-        for table, make, count, _ in waiting:  # at once: a row to predict can be an image
+        for shared, batch, _ in waiting:  # at once: a row to predict can be an image
             try:
-                self._batches.append((table, make()))
+                self._batches.append(self._to_rows(shared, batch))
             except Exception as error:  # noqa: BLE001  the use case's `monitored` may raise any
                 log.warning("predictions are not logged", extra={"reason": repr(error)})
-                self._metrics.log_dropped.inc(count)
+                self._metrics.log_dropped.inc(len(batch.responses))
         self.prediction_log.insert(self._batches)
         self._batches = []
         with self._lock:
-            self._waiting_bytes = sum(waiting.bytes for waiting in self._waiting)
+            self._waiting_bytes = sum(size for *_, size in self._waiting)
 
-    def _to_rows(self, shared: dict[str, Any], batch: PredictedBatch) -> Rows:
+    def _to_rows(self, shared: dict[str, Any], batch: PredictedBatch) -> list[dict[str, Any]]:
         """Return the rows of a batch of answers, each with the columns that all share."""
         task = batch.served.task
         rows = batch.rows
@@ -156,9 +128,11 @@ class LogWriter:
         monitored = to_json_rows(batch.monitored) if batch.monitored else ["{}"] * len(responses)
         events = instance_keys(rows, task.id) if task.id else [""] * len(responses)
         entities = rows[task.entity].tolist() if task.entity else [""] * len(responses)
-        names = ("prediction", "event", "entity", "monitored", "answer")
-        hashed = self.prediction_log.hash
-        columns = (batch.ids, map(hashed, events), map(hashed, entities), monitored, responses)
+        texts = to_json_rows(rows) if self._with_rows else [None] * len(responses)
+        names = ("prediction", "event", "entity", "monitored", "answer", "row")
+        hash_ = self.prediction_log.hash
+        ids = (batch.ids, map(hash_, events), map(hash_, entities))
+        columns = (*ids, monitored, responses, texts)
         return [shared | dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 

@@ -52,7 +52,7 @@ class Metrics:
         self.shadow_difference = counter("shadow_difference", "Sum, absolute", ["signal"])
 
         self.degraded = gauge("degraded", "1: unavailable", ["part"])
-        self.log_dropped = counter("log_dropped", "Predictions, or requests, that were not logged")
+        self.log_dropped = counter("log_dropped", "Predictions that were not logged")
 
     def page(self) -> bytes:
         """Return the metrics of this process, or of all workers, in Prometheus' text format."""

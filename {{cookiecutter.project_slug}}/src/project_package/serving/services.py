@@ -76,19 +76,13 @@ class Services:
         canary = Canary(self.champion, self.challenger, settings.serve_canary)
         self.keys = open_keys(settings, root)
         prediction_log = open_log(settings, root)
-        self.log = LogWriter(prediction_log, metrics) if prediction_log else None
+        self.log = LogWriter(prediction_log, metrics, settings.log_rows) if prediction_log else None
         self.labels = Labels(prediction_log) if prediction_log else None
         self.shadow = Shadow(self.challenger, metrics, self.log)
         self.predictions = PredictionService(canary, self.observe, metrics, settings)
         self.events = open_events(self.predictions, settings, root) if open_events else None
+        self.predict = (self.events or self.predictions).predict
         self.closing = "jobs"
-
-    async def predict(self, requests: Requests) -> list[Prediction]:
-        """Predict requests, with stored events where they have none; log them if LOG_ROWS is on."""
-        predictions = await (self.events or self.predictions).predict(requests)
-        if self.log and self.settings.log_rows:
-            self.log.write_requests(requests, predictions)
-        return predictions
 
     def served(self) -> Served:
         """Return the version that answers now, for the routes of a task."""

@@ -169,14 +169,9 @@ def examples(_: Path, rows: Columns, count: int) -> list[SessionsRequest]:
     requests = []
     for number, index in enumerate(chosen.tolist(), 1):
         now = int(rows[TIMESTAMP][index])
-        pairs = zip(rows["baskets"][index], rows["days"][index], strict=True)
-        baskets = [
-            {
-                "timestamp": moment(now - round(days * MILLISECONDS_A_DAY)),
-                "items": items[:MAX_ITEMS],
-            }
-            for items, days in pairs
-        ]
+        times = [moment(now - round(d * MILLISECONDS_A_DAY)) for d in rows["days"][index]]
+        pairs = zip(times, rows["baskets"][index], strict=True)
+        baskets = [{"timestamp": time, "items": items[:MAX_ITEMS]} for time, items in pairs]
         values = {HOUSEHOLD: f"household-{number}", "as_of": moment(now), "baskets": baskets}
         requests.append(SessionsRequest.model_validate(values))
     return requests

@@ -48,7 +48,7 @@ def baskets(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def requests(rows: pl.DataFrame) -> list[Json]:
-    """Ask for a list just before each basket is bought, as long as those of the metrics."""
+    """Ask for the items of each basket just before it is bought, as many as metrics look at."""
     asked = baskets(rows).select(HOUSEHOLD, _text().alias("as_of"), count=TOP_K)
     return asked.to_dicts()
 

@@ -20,6 +20,7 @@ from .schemas import ClassResponse, NumberResponse, Reason, label_type, request_
 MONITORED = 20  # features in the prediction log
 LOGGED = 100  # characters of a category there
 INTERVAL = ("prediction", "low", "high")  # of a number
+OUTPUTS = ("answer probability", *(f"answer {name}" for name in INTERVAL))
 
 
 def graph_inputs(problem: Problem, rows: Columns) -> Columns:
@@ -89,18 +90,12 @@ def to_responses(problem: Problem, _: Columns, predictions: Columns) -> list[Bas
     return responses
 
 
-def outputs(problem: Problem) -> tuple[str, ...]:
-    """Return the names of the answers among the monitored columns, which no feature has."""
-    return tuple(f"answer {name}" for name in (("probability",) if problem.classes else INTERVAL))
-
-
 def monitored(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
     """Select the first features, of texts the number of words, and the answers under own names."""
     if problem.classes:
-        columns = [predictions["probabilities"][:, -1]]
+        answers = {OUTPUTS[0]: predictions["probabilities"][:, -1]}
     else:
-        columns = [predictions[name] for name in INTERVAL]
-    answers = dict(zip(outputs(problem), columns, strict=True))
+        answers = {f"answer {name}": predictions[name] for name in INTERVAL}
     features = {name: rows[name] for name in problem.features[:MONITORED]}
     for name in features.keys() & problem.categories:
         features[name] = np.array([value[:LOGGED] for value in rows[name]], object)
@@ -120,7 +115,7 @@ def make_task(bundle: Bundle) -> Task:
         to_rows=partial(to_rows, problem),
         to_responses=partial(to_responses, problem),
         monitored=partial(monitored, problem),
-        outputs=outputs(problem),
+        outputs=OUTPUTS,
         unseen=problem.unseen,
         entity=problem.column_of("group") or problem.column_of("id"),
         id=problem.table.of_role("id"),

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +10,7 @@ import pytest
 
 from project_package.errors import UserError
 from project_package.lifecycle.project import Project
-from project_package.monitoring.read_labels import store_labels
+from project_package.monitoring.label_file import store_labels
 from project_package.prediction_log import keyed_hash, read_key
 
 pytestmark = pytest.mark.system
@@ -36,9 +37,11 @@ def test_labels_name_predictions(copy: Project) -> None:
 
 
 def test_labels_name_instances_by_their_hash(copy: Project) -> None:
+    task = replace(copy.champion_task(), id=("name",))
+    training = replace(copy.training, make_task=lambda _: task)
     file = copy.workspace.root / "known.parquet"
     pl.DataFrame({"id": [7], "left": [True]}).write_parquet(file)
-    store_labels(copy, file)
+    store_labels(replace(copy, training=training), file)
     hashed = keyed_hash(7, read_key(copy.settings, copy.workspace.root))
     assert stored(copy) == [("", hashed, '{"left":true}')]
 
@@ -46,11 +49,11 @@ def test_labels_name_instances_by_their_hash(copy: Project) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("left\ntrue\n", "must have one of the columns prediction_id and id"),
-        ("id,prediction_id,left\n1,2,true\n", "must have one of the columns"),
-        ("id,left\n1,true\n2,maybe\n", r"row 2: left: Input should be a valid boolean"),
-        ("id,gone\n1,true\n", "row 1: left: Field required"),
-        ("id,left\n,true\n", "row 1: id is missing"),
+        ("id,left\n1,true\n", "must have rows, and the column prediction_id"),
+        ("prediction_id,left\n", "must have rows"),
+        ("prediction_id,left\np,true\nq,maybe\n", "row 2: left: Input should be a valid boolean"),
+        ("prediction_id,gone\np,true\n", "row 1: left: Field required"),
+        ("prediction_id,left\n,true\n", "row 1: prediction_id is missing"),
         ("", r"known\.csv cannot be read"),
     ],
 )
