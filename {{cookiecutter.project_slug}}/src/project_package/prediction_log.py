@@ -102,7 +102,8 @@ class PredictionLog:
         """
         number = PREDICTIONS.c.id * 2_654_435_761 % 2**32 // 2**16  # Knuth's multiplicative hash
         chosen = (*_answers(since, until), number % every == 0)
-        yield from self._read(sa.select(PREDICTIONS).where(*chosen).order_by(PREDICTIONS.c.id))
+        columns = (column for column in PREDICTIONS.c if column.name != "row")  # it can be large
+        yield from self._read(sa.select(*columns).where(*chosen).order_by(PREDICTIONS.c.id))
 
     def read_labels(self, since: datetime) -> Iterator[Sequence[sa.Row[Any]]]:
         """Yield the labels that arrived since a time, UTC, in their order."""
