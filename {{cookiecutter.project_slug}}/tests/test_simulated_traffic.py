@@ -109,9 +109,13 @@ def test_the_server_computes_what_the_data_stage_does(
     assert max(skew.shares.values()) == 0
     (window,) = windows
     wrong = {**window.rows, **{name: np.roll(window.rows[name], 1) for name in skew.shares}}
-    skew = find_skew(project, log, [replace(window, rows=wrong)])
-    assert skew is not None
-    assert max(skew.shares.values()) > 0.5
+    skewed = replace(window, rows=wrong)
+    for pair, largest in (([window, skewed], 1), ([skewed, window], 0)):  # the newest counts
+        skew = find_skew(project, log, pair)
+        assert skew is not None
+        assert round(max(skew.shares.values())) == largest
+    few = replace(project, params=with_changes(project, ["monitor.min_rows=1000000"]))
+    assert find_skew(few, log, windows) is None
 
 
 def with_changes(project: Project, changes: Sequence[str]) -> Params:

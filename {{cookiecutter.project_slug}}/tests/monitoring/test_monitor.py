@@ -13,9 +13,12 @@ from servers import wait_until
 from project_package.errors import RetrainNeeded, UserError
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
-from project_package.monitoring.monitor import monitor, watch
+from project_package.monitoring.findings import Alarm, Findings
+from project_package.monitoring.monitor import monitor, require_sound_values, watch
+from project_package.monitoring.retrain import retrain
 from project_package.monitoring.simulate import Stream
 from project_package.prediction_log import open_log
+from project_package.read_params import read_params
 
 pytestmark = pytest.mark.system
 
@@ -71,6 +74,24 @@ def test_another_meaning_shows_when_labels_arrive(stream: Stream) -> None:
     assert watched(stream) == []
     send(stream, "concept")
     assert watched(stream) == ["quality"]
+
+
+def test_a_server_that_fails_is_no_reason_to_train(stream: Stream) -> None:
+    send(stream, "", "")
+    changes = ["monitor.metrics=http://127.0.0.1:9/metrics"]
+    path = stream.project.workspace.root / "params.toml"
+    params = read_params(type(stream.project.params), path, changes)
+    project = replace(stream.project, params=params)
+    with pytest.raises(UserError, match=r"(?s)The server needs attention:.*service: .*cannot be"):
+        monitor(project)
+    assert retrain(project) is None
+
+
+def test_nothing_is_trained_on_skewed_values() -> None:
+    alarm = Alarm(reason="skew", detail="of 400 instances ...")
+    found = Findings(version="1", goal="roc_auc", windows=(), alarms=(alarm,))
+    with pytest.raises(UserError, match=r"(?s)Correct these values.*skew: of 400"):
+        require_sound_values(found)
 
 
 def test_without_a_champion_or_a_log_there_is_nothing_to_watch(copy: Project) -> None:
