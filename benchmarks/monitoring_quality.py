@@ -7,13 +7,16 @@ count false alarms; days with each damage, in streams with other seeds, count wh
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import chdir, closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import report
@@ -154,29 +157,48 @@ def detections(entry: EntryPoint, changes: Sequence[str], damage: str) -> tuple[
     return found_in, firsts
 
 
+class Measured(NamedTuple):
+    """What was measured with a champion."""
+
+    alarms: Counter[str]
+    errors: list[float]
+    detections: dict[str, tuple[int, Counter[str]]]
+    """By damage: see `detections`."""
+    label: str
+
+
+def measure_champion(use_case: str, plan: Plan, number: int) -> Measured:
+    """Train a champion, and measure its false alarms; with the last one, also the damages."""
+    changes = plan.champions[number]
+    with folder_of(use_case) as entry:
+        alarms, errors = false_alarms(entry, changes, plan.days)
+        with entry.open_project(changes, quiet=True) as project:
+            is_last = number + 1 == len(plan.champions)
+            damages = [*project.training.simulation.damages] if is_last else []
+            label = project.training.goal.label
+        found = {damage: detections(entry, changes, damage) for damage in damages}
+    return Measured(alarms, errors, found, label)
+
+
 def measure(use_case: str, plan: Plan) -> list[str]:
     """Return the paragraphs of a use case."""
     alarms: Counter[str] = Counter()
     errors: list[float] = []
-    rows = []
-    for number, changes in enumerate(plan.champions, 1):
-        with folder_of(use_case) as entry:
-            counted, distances = false_alarms(entry, changes, plan.days)
-            alarms += counted
-            errors += distances
-            if number == len(plan.champions):  # damages are measured with the last one
-                with entry.open_project(changes, quiet=True) as project:
-                    damages = [*project.training.simulation.damages]
-                    label = project.training.goal.label
-                for damage in damages:
-                    found_in, firsts = detections(entry, changes, damage)
-                    share = f"{found_in} of {len(STREAMS)}"
-                    rows.append((f"`{damage}`", share, list_counts(firsts)))
+    for number in range(len(plan.champions)):
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # MLflow keeps its database open
+            measured = pool.submit(measure_champion, use_case, plan, number).result()
+        alarms += measured.alarms
+        errors += measured.errors
+    rows = [
+        (f"`{damage}`", f"{found_in} of {len(STREAMS)}", list_counts(firsts))
+        for damage, (found_in, firsts) in measured.detections.items()
+    ]
     total = alarms.pop("any", 0)
     summary = f"False alarms: {total} of {plan.days * len(plan.champions)} days"
     summary += f" ({list_counts(alarms)})." if alarms else "."
     if errors:
         mean = np.mean(errors)
+        label = measured.label
         summary += f" Error of the estimate of {label}: {mean:.3f}, over {len(errors)} days."
     return [f"## {use_case}", summary, report.table(("damage", "found", "first reasons"), rows)]
 
