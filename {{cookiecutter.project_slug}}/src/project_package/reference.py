@@ -121,7 +121,7 @@ def describe(
         calibrations: of the probabilities of the predictions.
         outputs: the columns that come from predictions.
     """
-    described: dict[str, Column] = {}
+    bins: dict[str, Column] = {}
     for name, values in columns.items():
         is_number = values.dtype.kind in "fiub"
         column = _number_bins(values) if is_number else _category_bins(values)
@@ -132,10 +132,8 @@ def describe(
             chance = (len(part) - 1) / part.sum()  # the expected index of a sample of this size
             usual = max(usual, stability_index(counts, part) - chance)
         changes = {"counts": tuple(counts.tolist()), "usual": usual}
-        described[name] = column.model_copy(update=changes)
-    return Reference(
-        columns=described, rows=length(columns), calibrations=calibrations, outputs=outputs
-    )
+        bins[name] = column.model_copy(update=changes)
+    return Reference(columns=bins, rows=length(columns), calibrations=calibrations, outputs=outputs)
 
 
 def _number_bins(values: NDArray[Any]) -> Numbers:

@@ -19,7 +19,7 @@ from plain.use_case import make_customers
 from projects import open_project
 from servers import wait_until
 
-from project_package.errors import GateRefused, UserError
+from project_package.errors import GateRefused, RetrainNeeded, UserError
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 from project_package.monitoring.retrain import LOCK, retrain
@@ -102,7 +102,8 @@ def test_the_data_of_a_refused_attempt_are_not_tried_again(changed: Project) -> 
         retrain(reopened(changed))
     refused = attempt(changed)
     for _ in range(2):
-        assert retrain(reopened(changed)) is None
+        with pytest.raises(RetrainNeeded, match="The source has no other rows"):
+            retrain(reopened(changed))
         assert attempt(changed)["data"] == refused["data"]
         assert attempt(changed)["version"] is None
 
@@ -111,7 +112,8 @@ def test_the_data_of_the_champion_are_not_tried_again(copy: Project, client: Tes
     stream = Stream(copy, client)
     stream.send("shift")
     wait_for_log(copy, 400)
-    assert retrain(copy) is None
+    with pytest.raises(RetrainNeeded, match="The source has no other rows"):
+        retrain(copy)
     assert attempt(copy)["outcome"].startswith("The source has no other rows")
     assert champion(copy) == 1
 

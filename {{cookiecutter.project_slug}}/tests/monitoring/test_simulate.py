@@ -42,15 +42,23 @@ def test_labels_are_sent_when_they_are_due(copy: Project, client: TestClient) ->
 
 
 def test_a_stream_that_broke_continues_where_it_was(copy: Project, client: TestClient) -> None:
-    stream = Stream(copy, Breaking(client, 3))
+    stream = Stream(copy, Breaking(client, 5))
     stream.send("concept")
     with pytest.raises(UserError, match=r"No server answers at http://testserver.*`ml serve`"):
         stream.send()
     again = Stream(copy, client)
-    assert [day.sent for day in again.state.days] == [400, 0]
-    assert again.send("shift") == 400  # the day that was begun, without a damage
+    assert [day.sent for day in again.state.days] == [400, 200]
+    assert again.send("shift") == 200  # the rest of the day that was begun, without a damage
     assert [day.damage for day in again.state.days] == ["concept", ""]
     assert [len(day.ids) for day in again.state.days] == [400, 400]
+
+
+def test_a_day_of_which_nothing_was_sent_is_forgotten(copy: Project, client: TestClient) -> None:
+    with pytest.raises(UserError, match="No server answers"):
+        Stream(copy, Breaking(client, 0)).send("concept")
+    again = Stream(copy, client)
+    assert again.send() == 400
+    assert [day.damage for day in again.state.days] == [""]
 
 
 def test_rows_are_those_of_the_day_and_its_damage(copy: Project, client: TestClient) -> None:
@@ -67,7 +75,9 @@ def test_rows_are_those_of_the_day_and_its_damage(copy: Project, client: TestCli
 
 
 def test_unknown_damage_is_refused(copy: Project, client: TestClient) -> None:
-    with pytest.raises(UserError, match=r'"shit" is not a damage; did you mean "shift"'):
+    with pytest.raises(
+        UserError, match=r'The damage: "shit" is not a damage; did you mean "shift"'
+    ):
         Stream(copy, client).send("shit")
 
 

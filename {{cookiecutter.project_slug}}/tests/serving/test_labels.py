@@ -24,7 +24,7 @@ class Sold(Frozen):
 @pytest.fixture
 def served(times: Published) -> Iterator[tuple[Published, TestClient]]:
     """Serve a task of whose instances it becomes known how many were sold."""
-    times.task = replace(times.task, label=Sold)
+    times.task = replace(times.task, label=Sold, id=("x",))
     with TestClient(times.app(log_url="")) as client:
         yield times, client
 
@@ -80,3 +80,11 @@ def test_refuses_a_label_and_stores_none_of_its_body(
 
 def test_a_task_without_labels_has_no_route(client: TestClient) -> None:
     assert send(client, {"prediction_id": "p", "label": {"sold": 5}}).status_code == 404
+
+
+def test_an_id_that_no_instance_has_is_refused(times: Published) -> None:
+    times.task = replace(times.task, label=Sold)
+    with TestClient(times.app(log_url="")) as client:
+        answer = send(client, {"id": "A-1", "label": {"sold": 5}})
+    assert answer.status_code == 422
+    assert "send prediction_id" in answer.text

@@ -76,7 +76,7 @@ def population(rows: pl.DataFrame, strength: float, _: np.random.Generator) -> p
 
 def concept(rows: pl.DataFrame, strength: float, _: np.random.Generator) -> pl.DataFrame:
     """Multiply what is sold of promoted products: promotions work as they never did."""
-    factor = pl.when(PROMOTED).then(1 + 3 * strength).otherwise(1.0)
+    factor = pl.when(PROMOTED).then(1 + 9 * strength).otherwise(1.0)
     return rows.with_columns((pl.col(*SOLD) * factor).round())
 
 

@@ -85,12 +85,12 @@ def to_responses(_: Columns, predictions: Columns) -> list[DemandResponse]:
 
 
 def monitored(rows: Columns, predictions: Columns) -> Columns:
-    """Return level and naive forecast, what is planned, and forecast and width over the level."""
+    """Return level and naive forecast, what is planned, the forecast, and its width by level."""
     level = rows[LEVEL] + 1
     return {
         "level": rows[LEVEL],
         **{name: rows[name] for name in ("mean_4w", "ad", "display")},
-        "ratio": (predictions["value"] + 1) / level,
+        "value": predictions["value"],
         "width": (predictions["high"] - predictions["low"]) / level,
     }
 
@@ -138,7 +138,7 @@ def make_task(_: Bundle) -> Task:
         to_rows=HISTORY.to_rows,
         to_responses=to_responses,
         monitored=monitored,
-        outputs=("ratio", "width"),
+        outputs=("value", "width"),
         entity=PRODUCT,
         id=HISTORY.key,
         history=HISTORY,

@@ -24,7 +24,7 @@ import httpx2
 
 from ..bundle import EXAMPLES
 from ..contract.training import Figure
-from ..errors import UserError
+from ..errors import UserError, require_known
 from ..frozen import Frozen
 from ..lifecycle.pipeline import pipeline
 from ..lifecycle.project import Project
@@ -129,6 +129,8 @@ def drill(open_project: OpenProject, package: str, damage: str) -> None:
         return open_project([*own, *changes])
 
     with own_folder(home), opened(()) as project:
+        damages = project.training.simulation.damages if project.training.simulation else {}
+        require_known("The damage", [damage], "a damage", damages)
         # 1. Train a first champion; its server knows the recent events.
         pipeline(project)
         if project.events:

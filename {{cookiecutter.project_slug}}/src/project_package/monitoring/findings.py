@@ -18,6 +18,8 @@ REPAIR: Mapping[Reason, str] = {
     "service": "Look at the log of the server: requests fail or are slow.",
 }
 """What to do for reasons to which a new model is no answer, the most urgent first."""
+WRONG_VALUES: tuple[Reason, ...] = ("broken", "skew")
+"""Reasons for which nothing must be trained."""
 
 
 KINDS: Mapping[str, str] = {
@@ -57,7 +59,7 @@ class WindowResult(Frozen):
     def texts(self) -> tuple[str, str, str]:
         """Both scores and the largest index, for a table."""
         now, expected = (f"{s.estimate:.3f}" if s else "-" for s in (self.realised, self.estimated))
-        return now, expected, f"{self.largest_psi:.2f}"
+        return now, expected, f"{self.largest_psi:.2f}" if self.drifts else "-"
 
 
 class Alarm(Frozen):

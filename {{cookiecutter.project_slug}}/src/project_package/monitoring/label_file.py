@@ -30,7 +30,10 @@ def store_labels(project: Project, file: Path) -> None:
     allowed = (PREDICTION, OWN) if task.id else (PREDICTION,)
     names = [name for name in allowed if name in table.columns]
     if len(names) != 1 or table.is_empty():
-        raise UserError(f"{file} must have rows, and the column {' or '.join(allowed)}.")
+        has = ", ".join(table.columns)
+        raise UserError(
+            f"{file} must have rows, and the column {' or '.join(allowed)}; it has {has}."
+        )
     labels = []
     for number, row in enumerate(table.to_dicts(), 1):
         key = row.pop(names[0]) or ""
@@ -54,4 +57,5 @@ def read_table(file: Path) -> pl.DataFrame:
             return pl.read_parquet(file).cast({cs.numeric() | cs.boolean(): pl.String})
         return pl.read_csv(file, infer_schema=False)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{file} cannot be read: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{file} cannot be read: {reason}") from error

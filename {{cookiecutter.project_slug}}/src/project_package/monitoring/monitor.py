@@ -14,7 +14,7 @@ from ..prediction_log import PredictionLog, open_log
 from ..reference import REFERENCE, Reference
 from .alarms import find_alarms, server_alarms
 from .drift import Drift, compare
-from .findings import Findings, WindowResult
+from .findings import WRONG_VALUES, Alarm, Findings, WindowResult
 from .notify import publish
 from .page import render
 from .quality import estimated, labelled, realised
@@ -38,24 +38,29 @@ def monitor(project: Project) -> None:
     show(project, found)
     publish(project, found)
     require_sound_values(found)
-    if any(alarm.retrain for alarm in found.alarms):
-        raise RetrainNeeded(f"Version {found.version} should be trained again:\n{describe(found)}")
-    if found.alarms:
-        raise UserError(f"The server needs attention:\n{describe(found)}")
+    reasons = [alarm for alarm in found.alarms if alarm.retrain]
+    others = [alarm for alarm in found.alarms if not alarm.retrain]
+    text = f"The server needs attention:\n{describe(others)}" if others else ""
+    if reasons:
+        again = f"Version {found.version} should be trained again:\n{describe(reasons)}"
+        raise RetrainNeeded(f"{again}\n{text}".rstrip())
+    if text:
+        raise UserError(text)
 
 
 def require_sound_values(found: Findings) -> None:
     """Raise UserError if values are broken or skewed: a model must not be trained on them."""
-    if any(alarm.reason in ("broken", "skew") for alarm in found.alarms):
+    if wrong := [alarm for alarm in found.alarms if alarm.reason in WRONG_VALUES]:
+        limits = " and ".join(f"monitor.{alarm.reason}" for alarm in wrong)
         raise UserError(
-            f"Correct these values where they come from:\n{describe(found)}\nIf they are right, "
-            "raise monitor.broken or monitor.skew."
+            f"Correct these values where they come from:\n{describe(found.alarms)}\n"
+            f"If they are right, raise {limits}."
         )
 
 
-def describe(found: Findings) -> str:
-    """Return the alarms, one a line."""
-    return "\n".join(f"  {alarm.reason}: {alarm.detail}" for alarm in found.alarms)
+def describe(alarms: Sequence[Alarm]) -> str:
+    """Return alarms, one a line."""
+    return "\n".join(f"  {alarm.reason}: {alarm.detail}" for alarm in alarms)
 
 
 def watch(project: Project, times: Sequence[Times]) -> Findings:
@@ -177,4 +182,6 @@ def show(project: Project, found: Findings) -> None:
     goal = project.training.goal.label
     header = ("since", "version", "answers", "labels", goal, "estimate", "PSI", "drifted")
     project.console.table("Windows", header, rows)
+    if not any(window.drifts for window in found.windows):
+        project.console.print("No window has enough answers to be judged: see monitor.min_rows.")
     project.console.print(f"Page: {project.workspace.reports / PAGE}")

@@ -9,7 +9,7 @@ from ..contract.training import About, Figure, Metric
 from ..lifecycle.report import fill, svg
 from ..lifecycle.scores import Score, number
 from ..plot_parts import REFERENCE, label_axes
-from .findings import KINDS, REPAIR, Findings, WindowResult
+from .findings import KINDS, REPAIR, WRONG_VALUES, Findings, WindowResult
 
 SHOWN = 12
 """Values of the figure of drift, at most: those that changed most."""
@@ -43,7 +43,7 @@ def sentences(found: Findings, metric: Metric, test: Score) -> list[str]:
     """Say what happened and what to do, in at most five sentences; the first says what to do."""
     reasons = {alarm.reason for alarm in found.alarms}
     actions = [text for reason, text in REPAIR.items() if reason in reasons]
-    if any(alarm.retrain for alarm in found.alarms):
+    if any(alarm.retrain for alarm in found.alarms) and not reasons & {*WRONG_VALUES}:
         actions.append(
             "Train a new model: ml retrain does so, and keeps the old one if it is better."
         )
@@ -90,6 +90,7 @@ def draw_quality(axes: Any, windows: Sequence[WindowResult], label: str, test: f
             axes.plot(times, [score.estimate for _, score in found], marker="o", label=text)
             bounds = ([score.low for _, score in found], [score.high for _, score in found])
             axes.fill_between(times, *bounds, color=f"C{colour}", alpha=0.15, linewidth=0)
+    axes.set_xlim(windows[0].start, windows[-1].end)
     axes.axhline(test, **REFERENCE, label="on the test rows")
     axes.tick_params(axis="x", rotation=30)
     label_axes(axes, "", label)

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from ..errors import GateRefused, UserError
+from ..errors import GateRefused, RetrainNeeded, UserError
 from ..frozen import Frozen
 from ..lifecycle.evaluate import evaluate
 from ..lifecycle.make_dataset import make_dataset
@@ -49,9 +49,7 @@ class Retraining(Frozen):
 
 
 def retrain(project: Project, times: Sequence[Times] = ()) -> Retraining | None:
-    """Train and promote a new version if monitoring finds a reason; None if nothing was trained.
-
-    Nothing is if there is no reason, or the source has no new rows.
+    """Train and promote a new version if monitoring finds a reason; None if there is none.
 
     Args:
         project: its data source has the new rows by now.
@@ -59,11 +57,12 @@ def retrain(project: Project, times: Sequence[Times] = ()) -> Retraining | None:
 
     Raises:
         GateRefused: the new version is no better; the champion stays.
+        RetrainNeeded: there is a reason, but the source has no other rows.
         UserError: another retraining runs, there is nothing to monitor, values are broken, or a
             stage fails.
     """
     path = project.workspace.reports / FILE
-    with owner(project.workspace.root / LOCK):
+    with owner(project.workspace.root / LOCK, "retraining"):
         before = _read(path)
         attempt = before if before and is_open(project, before) else None
         if attempt is None:
@@ -82,7 +81,7 @@ def retrain(project: Project, times: Sequence[Times] = ()) -> Retraining | None:
             project.console.print(f"Reason: {reason}")
         try:
             return run(project, path, attempt, before)
-        except (GateRefused, UserError) as error:
+        except (GateRefused, RetrainNeeded, UserError) as error:
             _write(path, _read(path) or attempt, outcome=str(error))
             raise
 
@@ -93,19 +92,16 @@ def is_open(project: Project, attempt: Retraining) -> bool:
     return not attempt.outcome and pointer is not None and str(pointer.version) == attempt.champion
 
 
-def run(
-    project: Project, path: Path, attempt: Retraining, before: Retraining | None
-) -> Retraining | None:
-    """Run the stages of an attempt that are not done yet; None if there is no other data."""
+def run(project: Project, path: Path, attempt: Retraining, before: Retraining | None) -> Retraining:
+    """Run the stages of an attempt that are not done yet."""
     # 2. Read the data with the new rows, and train on it.
     if not attempt.data:
         make_dataset(project)
         data = project.workspace.dataset().digest
         refused = before.data if before and before.champion == attempt.champion else ""
         if data in (refused, project.store.load(CHAMPION)[1].manifest.data):
-            _write(path, attempt, data=data, outcome=NO_NEW_DATA)
-            project.console.print(NO_NEW_DATA)
-            return None
+            attempt = _write(path, attempt, data=data)
+            raise RetrainNeeded(NO_NEW_DATA)
         attempt = _write(path, attempt, data=data)
     if attempt.version is None:
         attempt = _write(path, attempt, version=train(project))
@@ -116,7 +112,7 @@ def run(
 
 
 @contextmanager
-def owner(path: Path) -> Iterator[None]:
+def owner(path: Path, what: str) -> Iterator[None]:
     """Hold a lock, and write who has it; raise UserError when another process does."""
     lock = FileLock(path)
     holder = path.with_suffix(".owner")
@@ -124,7 +120,7 @@ def owner(path: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         who = holder.read_text("utf-8") if holder.exists() else "another process"
-        raise UserError(f"Another retraining runs, {who}: wait until it ends.") from None
+        raise UserError(f"Another {what} runs, {who}: wait until it ends.") from None
     try:
         holder.write_text(f"process {os.getpid()}", "utf-8")
         yield

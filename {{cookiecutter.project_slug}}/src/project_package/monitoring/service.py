@@ -48,6 +48,8 @@ def read_service(project: Project) -> Service | None:
         return parse(answer.text, params)
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
+        if "401" in reason or "403" in reason:
+            reason += "; set CLIENT_KEY to a key with the scope admin"
         return Service(error=f"{params.metrics} cannot be read: {reason}")
 
 

@@ -17,6 +17,7 @@ from ..errors import UserError, require_known
 from ..frozen import Frozen
 from ..lifecycle.project import Project
 from ..lifecycle.workspace import replace_text
+from .retrain import owner
 
 STATE = "simulation.json"
 BODY = 200
@@ -60,8 +61,12 @@ class Stream:
     def send(self, damage: str = "") -> int:
         """Send a day: the labels that are due, then instances; return how many instances.
 
-        A day that was interrupted is finished first, as it was begun.
+        A day of which a part was sent before is finished first, as it was begun.
         """
+        if damage:
+            require_known("The damage", [damage], "a damage", self.simulation.damages)
+        if self.state.days and not self.state.days[-1].sent:
+            self._save(days=self.state.days[:-1])
         if not self.state.days or not self._unsent():
             self.begin(damage)
         while self.state.labelled < len(self.state.days) - self.simulation.label_days:
@@ -81,8 +86,6 @@ class Stream:
 
     def begin(self, damage: str = "") -> None:
         """Begin the next day, of which nothing is sent yet."""
-        if damage:
-            require_known("--damage", [damage], "a damage", self.simulation.damages)
         strength = self.project.params.simulate.strength
         self._save(days=(*self.state.days, Day(damage=damage, strength=strength)))
 
@@ -128,7 +131,8 @@ class Stream:
                 f"No server answers at {address}: {error!r}. Run `ml serve`."
             ) from error
         if not answer.is_success:
-            raise UserError(f"The server answers {answer.status_code}: {answer.text[:500]}")
+            key = " Set CLIENT_KEY." if answer.status_code in (401, 403) else ""
+            raise UserError(f"The server answers {answer.status_code}: {answer.text[:500]}{key}")
         found: dict[str, Any] = answer.json()
         return found
 
@@ -150,6 +154,7 @@ def simulate(project: Project, days: int, damage: str = "") -> None:
     key = project.settings.client_key.get_secret_value()
     headers = {"X-API-Key": key} if key else {}
     with (
+        owner(project.workspace.root / ".simulate.lock", "simulation"),
         httpx2.Client(base_url=project.params.simulate.url, headers=headers, timeout=60) as client,
         project.console.step("simulate") as progress,
     ):
@@ -157,4 +162,5 @@ def simulate(project: Project, days: int, damage: str = "") -> None:
         for number in range(1, days + 1):
             sent = stream.send(damage)
             progress(number / days)
-            project.console.print(f"day {len(stream.state.days)}: {sent:,} instances")
+            kind = stream.state.days[-1].damage or "no damage"
+            project.console.print(f"day {len(stream.state.days)}, {kind}: {sent:,} instances")

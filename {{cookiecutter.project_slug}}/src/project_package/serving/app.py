@@ -78,7 +78,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     if services.events:
         services.events.add_routes(app, services.labels)
     if services.labels and task.label:
-        add_labels(app, task.label, services.labels)
+        add_labels(app, task, services.labels)
     routes.add_admin(app, services.champion, services.metrics)
     add_platforms(app, task, services.predict, services.champion)
     routes.add_health(app, services.ready)

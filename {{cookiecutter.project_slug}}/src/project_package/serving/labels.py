@@ -13,10 +13,11 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field, model_validator
 
 from ..columns import Columns, instance_keys, take, to_json_rows
+from ..contract.task import Task
 from ..fields import Identifier
 from ..frozen import Frozen
 from ..prediction_log import PredictionLog
-from .read_body import read_body
+from .read_body import invalid, read_body
 from .routes import protected
 
 MAX_LABELS = 10_000
@@ -82,13 +83,15 @@ class Labels:
             await asyncio.to_thread(self.log.insert_labels, [("", *pair) for pair in pairs])
 
 
-def add_labels(app: FastAPI, label: type[BaseModel], labels: Labels) -> None:
-    """Add POST /v1/labels."""
-    body_type = LabelledBody[label]  # type: ignore[valid-type]
+def add_labels(app: FastAPI, task: Task, labels: Labels) -> None:
+    """Add POST /v1/labels, which takes the labels of a task."""
+    body_type = LabelledBody[task.label]  # type: ignore[name-defined]
 
     @app.post("/v1/labels", summary="Store labels", **protected("labels", body_type))
     async def store(request: Request) -> LabelsStored:
         """Store what became known of instances; of several labels of one, the last counts."""
         async with read_body(request, body_type) as body:
+            if not task.id and any(label.id for label in body.labels):
+                raise invalid("instances have no id here: send prediction_id", "body", "labels")
             await labels.store(body.labels)
         return LabelsStored(stored=len(body.labels))

@@ -130,9 +130,8 @@ class LogWriter:
         entities = rows[task.entity].tolist() if task.entity else [""] * len(responses)
         texts = to_json_rows(rows) if self._with_rows else [None] * len(responses)
         names = ("prediction", "event", "entity", "monitored", "answer", "row")
-        hash_ = self.prediction_log.hash
-        ids = (batch.ids, map(hash_, events), map(hash_, entities))
-        columns = (*ids, monitored, responses, texts)
+        key = self.prediction_log.hash
+        columns = (batch.ids, map(key, events), map(key, entities), monitored, responses, texts)
         return [shared | dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
