@@ -63,11 +63,11 @@ PLANS = {
     "demand": Plan(54),
     "segments": Plan(24),
     "inspection": Plan(200),
-    "sessions": Plan(24, [["data.households=800", "promote.guarded=[]"]]),
+    "sessions": Plan(24, [["data.households=400", "promote.guarded=[]"]]),
 }
 PROTOCOL = f"""\
 Champions are trained with the defaults: four of a table, of other rows each; three of payments, on
-other 2,000 cards and 4,000 terminals each; one of the others, of recommendations for 800
+other 2,000 cards and 4,000 terminals each; one of the others, of recommendations for 400
 households. A server answers simulated days, which are weeks for demand and recommendations, and
 months for segments. What becomes known arrives a day later, of payments a week later. After each
 day `ml monitor` judges it, and the newest day with labels.

@@ -126,6 +126,6 @@ def test_answers_the_forecast_and_monitors_it(bundle: Bundle) -> None:
         "mean_4w": [9],
         "ad": [0.5],
         "display": [0],
-        "ratio": [2],
+        "value": [21],
         "width": [2],
     }
