@@ -7,7 +7,7 @@ count false alarms; days with each damage, in streams with other seeds, count wh
 import gc
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import chdir, closing, contextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from fastapi.testclient import TestClient
 
 import project_package
 from project_package.cli import EntryPoint
+from project_package.contract.simulation import Simulation
 from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
 from project_package.monitoring.drill import Drill
@@ -95,7 +96,15 @@ def serving(project: Project, entry: EntryPoint) -> Iterator[TestClient]:
     gc.unfreeze()  # a server freezes what is loaded, and here many servers share a process
 
 
-def days(project: Project, entry: EntryPoint, normal: int, damage: str) -> Iterator[Findings]:
+def simulation_of(project: Project) -> Simulation:
+    """Return the simulated traffic, which every use case has."""
+    assert project.training.simulation is not None
+    return project.training.simulation
+
+
+def days(
+    project: Project, entry: EntryPoint, normal: int, damage: str
+) -> Generator[Findings, None, None]:
     """Yield what monitoring finds after each day of a stream, once its normal days were sent."""
     with serving(project, entry) as client:
         run = Drill(project, client)
@@ -148,8 +157,7 @@ def detections(entry: EntryPoint, changes: Sequence[str], damage: str) -> tuple[
     firsts: Counter[str] = Counter()
     for stream in STREAMS:
         with entry.open_project([*changes, f"seed={100 + stream}"], quiet=True) as project:
-            simulation = project.training.simulation
-            limit = simulation.label_days + WINDOWS
+            limit = simulation_of(project).label_days + WINDOWS
             with closing(days(project, entry, stream % NORMAL, damage)) as seen:
                 first = next((found for found in islice(seen, limit) if found.alarms), None)
         if first:
@@ -175,7 +183,7 @@ def measure_champion(use_case: str, plan: Plan, number: int) -> Measured:
         alarms, errors = false_alarms(entry, changes, plan.days)
         with entry.open_project(changes, quiet=True) as project:
             is_last = number + 1 == len(plan.champions)
-            damages = [*project.training.simulation.damages] if is_last else []
+            damages = [*simulation_of(project).damages] if is_last else []
             label = project.training.goal.label
         found = {damage: detections(entry, changes, damage) for damage in damages}
     return Measured(alarms, errors, found, label)
