@@ -97,8 +97,9 @@ def serving(project: Project, entry: EntryPoint) -> Iterator[TestClient]:
 
 
 def simulation_of(project: Project) -> Simulation:
-    """Return the simulated traffic, which every use case has."""
-    assert project.training.simulation is not None
+    """Return the simulated traffic of a project."""
+    if project.training.simulation is None:
+        raise ValueError("there is no simulated traffic to measure with")
     return project.training.simulation
 
 
