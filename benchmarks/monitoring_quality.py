@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import chdir, closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
 from itertools import islice
 from multiprocessing import get_context
@@ -29,7 +30,7 @@ from project_package.contract.simulation import Simulation
 from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
 from project_package.monitoring.drill import Drill
-from project_package.monitoring.findings import Findings
+from project_package.monitoring.findings import Findings, WindowResult
 from project_package.serving.app import create_app
 
 PROGRAM = Path(project_package.__file__).parents[2]
@@ -140,7 +141,7 @@ def false_alarms(
     Of the alarms, `any` counts the days.
     """
     alarms: Counter[str] = Counter()
-    known = {}
+    known: dict[datetime, WindowResult] = {}
     with entry.open_project(changes, quiet=True) as project:
         pipeline(project)
         with closing(days(project, entry, 0, "")) as seen:
