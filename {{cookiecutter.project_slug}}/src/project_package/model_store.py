@@ -3,6 +3,7 @@
     versions/<version>/bundle/<file>       immutable; the manifest is written last
     versions/<version>/evidence/<file>     evaluation, model card and report
     <alias>.json                           the pointer: replaced in one atomic write
+    monitor/<file>                         what monitoring found last: replaced each time
 
 The address is a folder or a URL that obstore knows: s3://, gs://, az://. The server needs nothing
 of the training side but this.
@@ -10,7 +11,7 @@ of the training side but this.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -45,6 +46,8 @@ class Pointer(Frozen):
     """Of the evidence; empty for a challenger, since promotion writes its evidence again, and in
     pointers that older code wrote."""
     previous: tuple[int, ...] = ()
+    since: datetime | None = None
+    """When the alias was moved to this version; None in pointers that older code wrote."""
 
 
 class Store:
@@ -104,6 +107,19 @@ class Store:
         if not files:
             raise UserError(f"The store {self.address} has no {folder} of version {version}.")
         return files
+
+    def write_file(self, path: str, content: bytes) -> None:
+        """Write a file that belongs to no version, or replace it."""
+        with self._reached():
+            obstore.put(self._objects, path, content)
+
+    def read_file(self, path: str) -> bytes | None:
+        """Read a file; None when there is none."""
+        with self._reached():
+            try:
+                return self._get(path)
+            except FileNotFoundError:
+                return None
 
     def pointer(self, alias: str) -> Pointer | None:
         """Return what an alias points to, None when it is not set; raise UserError when damaged."""

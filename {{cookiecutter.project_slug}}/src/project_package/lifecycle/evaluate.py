@@ -12,10 +12,11 @@ from ..contract.training import Figure
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
 from ..plot_parts import draw_losses
+from ..summaries import SUMMARY
 from .predicted_test_rows import PredictedVersion, predict_version
 from .project import Project
 from .registry import EVALUATION, Version
-from .report import Document, card, extent, headline, picture, render
+from .report import Document, card, extent, headline, picture, render, summarise
 from .scores import Evaluation, assess, number
 from .tracking import read_losses
 from .workspace import replace_text
@@ -85,7 +86,9 @@ def write_report(project: Project, version: Version, document: Document) -> None
     """
     client = project.registry.client
     scores = document.evaluation.model_dump_json(indent=2)
-    files = {"report.html": render(document), "card.md": card(document), EVALUATION: scores}
+    summary = summarise(document).model_dump_json(indent=2)
+    files = {"report.html": render(document), "card.md": card(document)}
+    files |= {EVALUATION: scores, SUMMARY: summary}
     for name, text in files.items():
         replace_text(project.workspace.reports / name, text)
         client.log_text(version.run, text, f"{EVIDENCE}/{name}")

@@ -7,6 +7,7 @@ last two leaves a new champion with an old alias, which `champion` corrects when
 
 from contextlib import redirect_stderr
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -109,7 +110,8 @@ class Registry:
         previous = old.previous if old else ()
         if old is not None and old.version != version.number:  # it can be, after a killed promote
             previous = (old.version, *previous)
-        self.store.set_alias(CHAMPION, pointer.model_copy(update={"previous": previous}))
+        changes = {"previous": previous, "since": datetime.now(UTC)}
+        self.store.set_alias(CHAMPION, pointer.model_copy(update=changes))
         self.champion()
 
     def champion(self) -> Version | None:

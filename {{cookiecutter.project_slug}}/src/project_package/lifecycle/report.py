@@ -20,6 +20,7 @@ from matplotlib.figure import Figure as Canvas
 from ..bundle import Manifest
 from ..columns import TIMESTAMP, Columns, length
 from ..contract.training import About, Figure
+from ..summaries import Summary
 from .gate import Verdict
 from .scores import Evaluation, Score, number
 
@@ -32,6 +33,7 @@ COLOURS: Mapping[str, str] = {
     "#e1e4e8": "var(--line)",
     "#fdfdfe": "var(--paper)",
 }
+CONTENDERS = {"model": "Model", "baseline": "Simple baseline", "naive": "No model"}
 TEMPLATES = resources.files(__package__)
 STYLE = str(TEMPLATES / "report.mplstyle")
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -70,6 +72,22 @@ def card(document: Document) -> str:
     return fill(TEMPLATES / "card.jinja", _context(document))
 
 
+def summarise(document: Document) -> Summary:
+    """Return what the page of the server says about the model."""
+    about = document.about
+    goal = document.goal
+    better = "Higher" if goal.higher_is_better else "Lower"
+    return Summary(
+        title=about.title,
+        question=about.question,
+        use=about.use,
+        headline=headline(document),
+        findings=document.summary,
+        measure=f"{goal.label}: {goal.meaning} {better} is better.",
+        scores={name: getattr(goal, who) for who, name in CONTENDERS.items()},
+    )
+
+
 def fill(template: Traversable, context: Mapping[str, object]) -> str:
     """Render a template; HTML is escaped by Jinja, Markdown by the filter `text`.
 
@@ -92,6 +110,7 @@ def _context(document: Document) -> dict[str, object]:
     slices = " ".join(part.name for part in document.evaluation.slices)
     return vars(document) | {
         "goal": document.goal,
+        "names": CONTENDERS,
         "headline": headline(document),
         "averaging": averaging(document),
         "terms": {term: text for term, text in document.about.terms.items() if term in slices},

@@ -1,5 +1,7 @@
 """rollback: make the previous champion the champion again."""
 
+from datetime import UTC, datetime
+
 from ..bundle import digest, unpack
 from ..errors import UserError
 from ..model_store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer
@@ -38,8 +40,13 @@ def rollback(project: Project) -> int:
         challenger = registry.find_version(CHALLENGER)
         if challenger is not None and challenger.number == old.version:
             registry.client.delete_registered_model_alias(registry.name, CHALLENGER)
-        previous = tuple(earlier)
-        pointer = Pointer(version=new, digest=bundle.digest, evidence=evidence, previous=previous)
+        pointer = Pointer(
+            version=new,
+            digest=bundle.digest,
+            evidence=evidence,
+            previous=tuple(earlier),
+            since=datetime.now(UTC),
+        )
         store.set_alias(CHAMPION, pointer)
         registry.champion()  # sets the alias in MLflow too
     project.console.print(f"Version {new} is the champion again, instead of version {old.version}.")

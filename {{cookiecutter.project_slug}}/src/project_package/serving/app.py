@@ -18,6 +18,7 @@ from ..settings import Settings, read_settings
 from . import routes
 from .labels import add_labels
 from .middleware import RETRY, add_middleware
+from .page import add_page
 from .platforms import MLFLOW_HEALTH, add_platforms
 from .read_body import Bodies
 from .services import OpenEvents, Services
@@ -83,6 +84,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     add_platforms(app, task, services.predict, services.champion)
     routes.add_health(app, services.ready)
     routes.add_task_routes(app, task, services.served)
+    add_page(app, services.page)
     routes.document(app, task)
 
 

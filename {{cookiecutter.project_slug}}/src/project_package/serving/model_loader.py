@@ -14,9 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from ..bundle import EXAMPLES, Bundle, example_requests
+from ..bundle import EXAMPLES, Bundle, Files, example_requests
 from ..columns import Columns
 from ..contract.task import AsyncModel, Model, Task, is_async
 from ..errors import ModelError, Unavailable, UserError
@@ -42,14 +43,21 @@ class ServedModel:
     bundle: Bundle
     task: Task
     model: Model | AsyncModel
-    card: str
-    """The model card, Markdown."""
+    evidence: Files
+    """Model card, report and summary."""
+    since: datetime | None
+    """When the alias was moved to it; None if that is not known."""
     examples: Sequence[Mapping[str, Any]]
     """Requests with the responses that training recorded."""
     is_async: bool
     """The model is an AsyncModel."""
     seconds_per_row: float = math.inf
     """Measured with the examples; infinite without any."""
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown."""
+        return self.evidence.get(CARD, b"").decode()
 
     def predict(self, rows: Columns) -> Columns:
         """Return predictions of a model that is not awaited."""
@@ -109,7 +117,7 @@ class ModelLoader:
             if pointer is None and self.optional:
                 self._swap(None)
             elif pointer is None or pointer != self._seen:
-                self._swap(self._load())
+                self._swap(self._load(pointer))
         except (StoreUnreachable, OSError) as error:  # the next update tries again
             self.unreachable = str(error)
             return
@@ -134,7 +142,7 @@ class ModelLoader:
                 self._swap(None)
             self.refused = reason
 
-    def _load(self) -> ServedModel:
+    def _load(self, pointer: Pointer | None) -> ServedModel:
         """Load and verify the version that the alias names.
 
         Raises:
@@ -149,7 +157,8 @@ class ModelLoader:
             bundle=bundle,
             task=task,
             model=model,
-            card=evidence.get(CARD, b"").decode(),
+            evidence=evidence,
+            since=pointer.since if pointer else None,
             examples=json.loads(bundle.files.get(EXAMPLES, b"[]")),
             is_async=is_async(model),
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import FastAPI, Request, Response, Security
-from fastapi.responses import PlainTextResponse, RedirectResponse
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
@@ -199,12 +199,8 @@ def predictions_response(predictions: Sequence[Prediction]) -> Response:
 
 
 def document(app: FastAPI, task: Task) -> None:
-    """Introduce the API, complete its OpenAPI document as FastAPI's docs show, and open it at /."""
+    """Introduce the API, and complete its OpenAPI document as FastAPI's docs show."""
     app.description = INTRODUCTION.format(instance=task.request.__doc__ or task.request.__name__)
-
-    @app.get("/", include_in_schema=False)
-    async def home() -> RedirectResponse:
-        return RedirectResponse("docs")
 
     generate = app.openapi
 

@@ -26,6 +26,7 @@ from .canary import Canary
 from .labels import Labels
 from .log_writer import LogWriter
 from .model_loader import ModelLoader
+from .page import Page
 from .predicted_batch import PredictedBatch, Prediction, make_batch
 from .prediction_service import PredictionService, Requests
 from .prometheus import Metrics
@@ -78,6 +79,7 @@ class Services:
         prediction_log = open_log(settings, root)
         self.log = LogWriter(prediction_log, metrics, settings.log_rows) if prediction_log else None
         self.labels = Labels(prediction_log) if prediction_log else None
+        self.page = Page(self.champion, store, prediction_log, self.ready)
         self.shadow = Shadow(self.challenger, metrics, self.log)
         self.predictions = PredictionService(canary, self.observe, metrics, settings)
         self.events = open_events(self.predictions, settings, root) if open_events else None

@@ -1,0 +1,140 @@
+"""The page for people: which model answers, how good it is, and a form to ask it.
+
+GET / and the files in the folder `static` need no key and say nothing of the model. Their script reads
+GET /v1/overview and the documents, which need a key with the scope `predict`.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from fastapi import FastAPI, HTTPException, Response
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, Field
+
+from ..errors import Unavailable
+from ..model_store import Store
+from ..prediction_log import PredictionLog
+from ..reference import REFERENCE, Reference
+from ..summaries import MONITOR_PAGE, NEWS, SUMMARY, News, Summary
+from .model_loader import CARD, ModelLoader
+from .recent_answers import RecentAnswers, read_recent
+from .routes import Ready, protected
+
+REPORT = "report.html"
+MONITOR = "monitor.html"
+FOLDER = Path(str(resources.files(__package__) / "static"))
+REFRESH_SECONDS = 5
+"""How old recent answers and news of the page may be."""
+STRICT = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+PAGE_POLICY = f"default-src 'self'; img-src 'self' data:; object-src 'none'; {STRICT}"
+DOCUMENT_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {STRICT}"
+"""The content security policies of the page, and of reports, whose styles are in the text."""
+
+
+class Overview(BaseModel):
+    """What the page shows."""
+
+    name: str
+    model_version: str
+    trained: str
+    since: datetime | None = Field(description="when this version was promoted")
+    degraded: list[str] = Field(description="the parts that cannot be used")
+    summary: Summary | None = Field(description="None for a version without an evaluation")
+    news: News | None = Field(description="what `ml monitor` found last")
+    recent: RecentAnswers | None = Field(description="null without a prediction log")
+    documents: list[str]
+    example: dict[str, Any] | None = Field(description="a request")
+
+
+class Page:
+    """Reads what the page shows, the log and the store at most every few seconds."""
+
+    def __init__(
+        self,
+        champion: ModelLoader,
+        store: Store,
+        log: PredictionLog | None,
+        ready: Callable[[], Ready],
+    ) -> None:
+        self.champion = champion
+        self.store = store
+        self.log = log
+        self.ready = ready
+        self._lock = threading.Lock()
+        self._read_at = -float(REFRESH_SECONDS)
+        self._recent: RecentAnswers | None = None
+        self._news: News | None = None
+
+    def overview(self) -> Overview:
+        """Return what the page shows now."""
+        served = self.champion.current()
+        evidence = served.evidence
+        manifest = served.bundle.manifest
+        summary = evidence.get(SUMMARY)
+        reference = served.bundle.files.get(REFERENCE)
+        with self._lock:
+            if time.monotonic() - self._read_at >= REFRESH_SECONDS:
+                known = Reference.model_validate_json(reference) if reference else None
+                self._recent = read_recent(self.log, known) if self.log else None
+                self._news = self._read_news()
+                self._read_at = time.monotonic()
+        documents = [name for name in (REPORT, CARD) if name in evidence]
+        documents += [MONITOR] if self._news else []
+        return Overview(
+            name=manifest.name,
+            model_version=served.version,
+            trained=manifest.created,
+            since=served.since,
+            degraded=self.ready().degraded,
+            summary=Summary.model_validate_json(summary) if summary else None,
+            news=self._news,
+            recent=self._recent,
+            documents=documents,
+            example=served.examples[0]["request"] if served.examples else None,
+        )
+
+    def document(self, name: str) -> bytes:
+        """Return a document; raise HTTPException with 404 when there is none."""
+        if name == MONITOR:
+            content = self.store.read_file(MONITOR_PAGE)
+        else:
+            content = self.champion.current().evidence.get(name)
+        if content is None:
+            raise HTTPException(404, f"There is no {name} yet.")
+        return content
+
+    def _read_news(self) -> News | None:
+        try:
+            content = self.store.read_file(NEWS)
+        except Unavailable:
+            return None
+        return News.model_validate_json(content) if content else None
+
+
+def add_page(app: FastAPI, page: Page) -> None:
+    """Add the page, and the routes that its script reads."""
+    home = (FOLDER / "index.html").read_text(encoding="utf-8")
+
+    @app.get("/", include_in_schema=False)
+    async def index() -> HTMLResponse:
+        return HTMLResponse(home, headers={"Content-Security-Policy": PAGE_POLICY})
+
+    app.mount("/static", StaticFiles(directory=FOLDER), "static")
+
+    @app.get("/v1/overview", summary="Describe the model for people", **protected("predict"))
+    def overview() -> Overview:
+        """Return what the page shows: the model, its test, recent answers, and a request."""
+        return page.overview()
+
+    @app.get("/v1/documents/{name}", summary="Documents", **protected("predict"))
+    def document(name: Literal["report.html", "card.md", "monitor.html"]) -> Response:
+        """Return the report or the model card of the champion, or the page of `ml monitor`."""
+        media_type = "text/html" if name.endswith(".html") else "text/plain"
+        headers = {"Content-Security-Policy": DOCUMENT_POLICY}
+        return Response(page.document(name), media_type=media_type, headers=headers)
