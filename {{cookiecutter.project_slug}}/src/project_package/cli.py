@@ -123,6 +123,16 @@ def labels(
         stage(project, file)
 
 
+@app.command(epilog="Example: `ml checklist`")
+def checklist(context: typer.Context, changes: Set = None, quiet: Quiet = False) -> None:
+    """Run the 28 checks of the ML Test Score on the champion; exit with 1 when one fails."""
+    from .checklist.checklist import checklist as stage
+
+    entry: EntryPoint = context.obj
+    with entry.open_project(changes, quiet) as project:
+        stage(project, entry.open_events)
+
+
 @app.command(epilog="Example: `ml drill concept`")
 def drill(
     context: typer.Context,

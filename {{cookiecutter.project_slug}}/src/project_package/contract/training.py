@@ -17,6 +17,7 @@ from .checks import Checks
 from .task import Model, Task
 
 if TYPE_CHECKING:
+    from .checklist import Checklist
     from .monitoring import Monitoring
     from .simulation import Simulation
 
@@ -232,6 +233,8 @@ class Training:
     """Return pictures of the same (test rows, predictions by name)."""
     importance: Callable[[Columns, Model], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of what matters to the loaded model (test rows, model)."""
+    checklist: "Checklist | None" = None
+    """The features, for `ml checklist`."""
     monitoring: "Monitoring | None" = None
     """How the log says how good the answers were; None if nothing but drift can be seen."""
     simulation: "Simulation | None" = None

@@ -84,6 +84,8 @@ class Findings(Frozen):
     windows: tuple[WindowResult, ...]
     """The oldest first."""
     alarms: tuple[Alarm, ...]
+    sentences: tuple[str, ...] = ()
+    """What happened and what to do, for people."""
     skew: Skew | None = None
     service: Service | None = None
     recent: Service | None = None

@@ -12,11 +12,10 @@ from ..lifecycle.project import Project
 from ..lifecycle.workspace import replace_text
 from ..prediction_log import PredictionLog, open_log
 from ..reference import REFERENCE, Reference
-from ..summaries import MONITOR_PAGE, NEWS, News
 from .alarms import find_alarms, server_alarms
 from .drift import Drift, compare
 from .findings import WRONG_VALUES, Alarm, Findings, WindowResult
-from .notify import publish
+from .notify import PAGE, publish
 from .page import render, sentences
 from .quality import estimated, labelled, realised
 from .service import Service, read_service
@@ -25,7 +24,6 @@ from .slices import SliceScore, worst_slices
 from .windows import Times, Window, periods, read_windows
 
 FILE = "monitor.json"
-PAGE = "monitor.html"
 
 
 def monitor(project: Project) -> None:
@@ -104,20 +102,12 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
             service=service,
             recent=recent,
         )
+        texts = sentences(found, goal, test.score(goal.name))
+        found = found.model_copy(update={"sentences": tuple(texts)})
         reports = project.workspace.reports
         replace_text(reports / FILE, found.model_dump_json(indent=2))
-        about = project.training.about(project.params)
-        page = render(found, about, goal, test.score(goal.name))
+        page = render(found, project.training.about(project.params), goal, test.score(goal.name))
         replace_text(reports / PAGE, page)
-        # 4. Let the server show it.
-        news = News(
-            version=found.version,
-            until=found.windows[-1].end,
-            sentences=tuple(sentences(found, goal, test.score(goal.name))),
-            alarms=tuple(f"{alarm.reason}: {alarm.detail}" for alarm in alarms),
-        )
-        project.store.write_file(MONITOR_PAGE, page.encode())
-        project.store.write_file(NEWS, news.model_dump_json(indent=2).encode())
     return found
 
 

@@ -1,4 +1,4 @@
-"""Where findings go beside the page: a webhook, gauges for Prometheus, and metrics in MLflow."""
+"""Where findings go: the server's page, a webhook, gauges for Prometheus, metrics in MLflow."""
 
 import json
 from typing import get_args
@@ -8,18 +8,34 @@ from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from ..lifecycle.project import Project
 from ..lifecycle.workspace import replace_text
+from ..summaries import MONITOR_PAGE, NEWS, News
 from .findings import Findings, Reason
 
+PAGE = "monitor.html"
 POSTED = "alarms.json"
 GAUGES = "monitor.prom"
 SECONDS = 10
 
 
 def publish(project: Project, found: Findings) -> None:
-    """Write gauges, log metrics, and post alarms."""
+    """Let the server show the findings, write gauges, log metrics, and post alarms."""
+    share(project, found)
     write_gauges(project, found)
     log_metrics(project, found)
     post_alarms(project, found)
+
+
+def share(project: Project, found: Findings) -> None:
+    """Copy the page and its sentences into the model store, where the server finds them."""
+    news = News(
+        version=found.version,
+        until=found.windows[-1].end,
+        sentences=found.sentences,
+        alarms=tuple(f"{alarm.reason}: {alarm.detail}" for alarm in found.alarms),
+    )
+    page = (project.workspace.reports / PAGE).read_bytes()
+    project.store.write_file(MONITOR_PAGE, page)
+    project.store.write_file(NEWS, news.model_dump_json(indent=2).encode())
 
 
 def post_alarms(project: Project, found: Findings) -> None:

@@ -1,7 +1,7 @@
 """The page for people: which model answers, how good it is, and a form to ask it.
 
-GET / and the files in the folder `static` need no key and say nothing of the model. Their script reads
-GET /v1/overview and the documents, which need a key with the scope `predict`.
+GET / and the files in the folder `static` need no key, and say nothing about the model. Their
+script reads GET /v1/overview and the documents, which need a key with the scope `predict`.
 """
 
 import threading

@@ -60,10 +60,10 @@ def read_recent(log: PredictionLog, reference: Reference | None) -> RecentAnswer
     minutes = np.bincount([MINUTES - 1 - int(age) for age in ages], minlength=MINUTES)[:MINUTES]
     scale = total / max(len(rows), 1)
     outputs = []
-    for name, column in reference.columns.items() if reference else ():
+    for name in reference.outputs if reference else ():
         values = [row.monitored[name] for row in rows if row.monitored.get(name) is not None]
-        if name in reference.outputs and values:
-            outputs.append(Distribution(name=name, bars=_bars(values, column)))
+        if reference and values:
+            outputs.append(Distribution(name=name, bars=_bars(values, reference.columns[name])))
     return RecentAnswers(
         answers=total,
         minutes=tuple(np.rint(minutes * scale).astype(int).tolist()),

@@ -20,6 +20,7 @@ export function makeField(name, schema, isRequired, definitions) {
     : null;
   const error = element("p", { id: `${id}-error`, className: "error" });
   control.input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
+  control.input.required = isRequired && !isNullable;
   const node = element("div", { className: `field ${kind}` }, label, control.node, help, error);
   const show = (message) => {
     error.textContent = message;

@@ -1,0 +1,95 @@
+"""checklist: the ML Test Score (Breck et al. 2017) of the champion, found by running its checks."""
+
+import time
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from ..errors import GateRefused, UserError
+from ..lifecycle.project import Project
+from ..lifecycle.report import fill
+from ..lifecycle.workspace import replace_text
+from .checks import SECTIONS, Check, Row, Score
+from .data_checks import DATA
+from .infrastructure_checks import INFRASTRUCTURE
+from .model_checks import MODEL
+from .monitoring_checks import MONITORING
+from .subject import Subject
+
+if TYPE_CHECKING:
+    from ..serving.services import OpenEvents
+
+CHECKS = (*DATA, *MODEL, *INFRASTRUCTURE, *MONITORING)
+FILE = "checklist.json"
+PAGE = "checklist.html"
+
+
+def checklist(project: Project, open_events: "OpenEvents | None") -> Score:
+    """Run all checks; write reports/checklist.json and checklist.html, and return the score.
+
+    Raises:
+        GateRefused: a check failed.
+        UserError: there is no champion.
+    """
+    with TemporaryDirectory() as folder, project.console.step("checklist") as progress:
+        subject = Subject(project, open_events, Path(folder))
+        version = str(subject.version.number)
+        rows = []
+        for number, check in enumerate(CHECKS, 1):
+            rows.append(run(check, subject))
+            progress(number / len(CHECKS))
+    score = Score(version=version, rows=tuple(rows))
+    write(project, score)
+    failed = [row for row in rows if not row.passed]
+    if failed:
+        lines = "\n".join(f"  {row.id} {row.test}: {row.detail}" for row in failed)
+        raise GateRefused(f"Checks of version {version} failed:\n{lines}")
+    return score
+
+
+def run(check: Check, subject: Subject) -> Row:
+    """Run a check; one that raises has failed."""
+    start = time.perf_counter()
+    try:
+        passed, detail, by_hand = check.run(subject)
+    except Exception as error:  # noqa: BLE001  a check calls code of the use case, which may raise any
+        reason = str(error) if isinstance(error, UserError) else repr(error)
+        passed, detail, by_hand = False, reason, False
+    return Row(
+        id=check.id,
+        test=check.test,
+        how=check.how,
+        evidence=check.evidence,
+        passed=passed,
+        by_hand=by_hand,
+        detail=detail,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def write(project: Project, score: Score) -> None:
+    """Print the rows, and write them for programs and for people."""
+    names = {True: "passed", False: "failed"}
+    rows = [
+        (
+            row.id,
+            row.test,
+            "by hand" if row.passed and row.by_hand else names[row.passed],
+            row.detail,
+        )
+        for row in score.rows
+    ]
+    project.console.table("ML Test Score", ("", "test", "outcome", "found"), rows)
+    sums = ", ".join(f"{title} {points:g}" for title, points in score.sections.items())
+    project.console.print(f"{sums}; the score is the lowest, {score.total:g} of 7.")
+    reports = project.workspace.reports
+    replace_text(reports / FILE, score.model_dump_json(indent=2))
+    context = {
+        "about": project.training.about(project.params),
+        "score": score,
+        "sections": SECTIONS,
+    }
+    page = fill(resources.files(__package__) / "checklist.html", context)
+    replace_text(reports / PAGE, page)
+    project.console.print(f"Page: {reports / PAGE}")
