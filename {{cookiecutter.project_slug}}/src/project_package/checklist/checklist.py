@@ -80,7 +80,7 @@ def write(project: Project, score: Score) -> None:
         )
         for row in score.rows
     ]
-    project.console.table("ML Test Score", ("", "test", "outcome", "found"), rows)
+    project.console.table("ML Test Score", ("", "test", "points", "found"), rows)
     sums = ", ".join(f"{title} {points:g}" for title, points in score.sections.items())
     project.console.print(f"{sums}; the score is the lowest, {score.total:g} of 7.")
     reports = project.workspace.reports
