@@ -36,7 +36,7 @@ from project_package.serving.app import create_app
 PROGRAM = Path(project_package.__file__).parents[2]
 PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
 """What the template fills in."""
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "keras")
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu")
 STREAMS = range(10)
 WINDOWS = 3
 NORMAL = 5
@@ -65,14 +65,13 @@ PLANS = {
     ),
     "demand": Plan(54),
     "segments": Plan(24),
-    "inspection": Plan(200),
 }
 PROTOCOL = f"""\
 Champions are trained with the defaults: four of a table, of other rows each; three of payments, on
 other 2,000 cards and 4,000 terminals each; one of the others. A server answers simulated days,
 which are weeks for demand, and months for segments. What becomes known arrives a day later, of
 payments a week later. After each day `ml monitor` judges it, and the newest day with labels.
-Recommendations are not measured: a day of them takes a quarter of a minute.
+Images and recommendations are not measured: hundreds of days of them take hours.
 
 *False alarms* are days without a damage that raise any alarm; the goal is under 1 in 20. *Found* is
 in how many of {len(STREAMS)} streams an alarm is raised within {WINDOWS} windows, counted from the

@@ -99,14 +99,6 @@ def test_page_runs_only_scripts_of_its_own_files(client: TestClient) -> None:
     assert "style=" not in home.text
 
 
-def test_page_works_while_the_log_does_not(documented: Published) -> None:
-    with TestClient(documented.app(log_url="")) as client:
-        (documented.root / "predictions.db").write_bytes(b"no database")
-        found = overview(client)
-    assert found["recent"] is None
-    assert found["summary"]["title"] == "Products"
-
-
 def test_news_are_left_out_while_the_store_is_gone(documented: Published) -> None:
     with TestClient(documented.app()) as client:
         (documented.root / "store/monitor").rename(documented.root / "store/other")

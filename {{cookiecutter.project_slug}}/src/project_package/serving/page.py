@@ -24,7 +24,7 @@ from ..reference import REFERENCE, Reference
 from ..summaries import MONITOR_PAGE, NEWS, SUMMARY, News, Summary
 from .model_loader import CARD, ModelLoader
 from .recent_answers import RecentAnswers, read_recent
-from .routes import Ready, protected
+from .routes import BODY_REFUSALS, Ready, Refusal, protected
 
 REPORT = "report.html"
 MONITOR = "monitor.html"
@@ -132,7 +132,11 @@ def add_page(app: FastAPI, page: Page) -> None:
         """Return what the page shows: the model, its test, recent answers, and a request."""
         return page.overview()
 
-    @app.get("/v1/documents/{name}", summary="Documents", **protected("predict"))
+    described = protected("predict")
+    missing = {"model": Refusal, "description": "There is no such document"}
+    described["responses"] = {**described["responses"], 404: missing, 422: BODY_REFUSALS[422]}
+
+    @app.get("/v1/documents/{name}", summary="Documents", **described)
     def document(name: Literal["report.html", "card.md", "monitor.html"]) -> Response:
         """Return the report or the model card of the champion, or the page of `ml monitor`."""
         media_type = "text/html" if name.endswith(".html") else "text/plain"
