@@ -22,7 +22,7 @@ def server(started: Callable[..., Server]) -> Server:
 def open_form(page: Page, server: Server) -> None:
     """Open the page, and give it the key that it asks for."""
     page.goto(server.url)
-    page.get_by_label("Key").fill(server.token)
+    page.get_by_label("Key", exact=True).fill(server.token)
     page.get_by_role("button", name="Use it").click()
     page.locator(ASK).wait_for()
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.system
 def test_wrong_key_is_refused_and_asked_for_again(page: Page, times: Published) -> None:
     with program(times, SERVE_KEYS="keys.json") as (_, url):
         page.goto(url)
-        page.get_by_label("Key").fill("wrong")
+        page.get_by_label("Key", exact=True).fill("wrong")
         page.get_by_role("button", name="Use it").click()
         expect(page.locator("#problems")).to_contain_text("an unknown one")
         expect(page.locator("#key")).to_be_visible()
