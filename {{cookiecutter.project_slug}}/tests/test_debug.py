@@ -1,5 +1,6 @@
 """Every use case predicts a logged prediction again, with the same answer to the last digit."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,6 +14,8 @@ from fastapi.testclient import TestClient
 
 import project_package
 from project_package.cli import EntryPoint
+from project_package.contract.training import Training
+from project_package.errors import UserError
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.debug import debug
 from project_package.lifecycle.predicted_test_rows import splits_of
@@ -73,3 +76,60 @@ def test_logged_rows_have_the_same_answers(
         printed = capsys.readouterr().out
         assert printed.endswith(f"{EQUAL}\n")
         assert "row, from the prediction log" in printed
+
+
+def test_request_files_have_the_same_answers(
+    copy: Project,
+    entry: EntryPoint,
+    requests: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = copy.workspace.root / "request.json"
+    ids = answer(copy, entry, requests, log_rows=False)
+    for number, request in zip(ids, requests, strict=True):
+        file.write_text(json.dumps(request))
+        debug(copy, number, file)
+        printed = capsys.readouterr().out
+        assert printed.endswith(f"{EQUAL}\n")
+        assert "row, from request.json" in printed
+    file.write_text(json.dumps({"instances": requests[-1:], "more": 1}))
+    with pytest.raises(UserError, match=r"request\.json: "):
+        debug(copy, ids[-1], file)
+
+
+def test_changed_answer_in_the_log_is_found(
+    copy: Project, entry: EntryPoint, requests: list[dict[str, Any]], log: sqlite3.Connection
+) -> None:
+    (number,) = answer(copy, entry, requests[:1], log_rows=True)
+    ((logged,),) = log.execute("SELECT answer FROM predictions").fetchall()
+    for name, value in json.loads(logged).items():
+        changed = {**json.loads(logged), name: [value]}
+        log.execute("UPDATE predictions SET answer = ?", [json.dumps(changed)])
+        log.commit()
+        with pytest.raises(
+            UserError, match=rf"not the logged one: {name} is .*, and was \["
+        ) as error:
+            debug(copy, number)
+        assert error.value.exit_code == 2
+
+
+def test_stored_events_are_the_history_of_a_request_without(
+    copy: Project,
+    entry: EntryPoint,
+    training: Training,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if copy.events is None:
+        pytest.skip("this use case has no history")
+    resolve_name(f"{PACKAGE}.lifecycle.backfill:backfill")(copy)
+    simulation = training.simulation
+    assert simulation is not None
+    day = simulation.requests(simulation.day(copy.workspace.dataset().path, 0))[:COUNT]
+    file = copy.workspace.root / "request.json"
+    capsys.readouterr()
+    for number, request in zip(answer(copy, entry, day, log_rows=False), day, strict=True):
+        file.write_text(json.dumps(request))
+        debug(copy, number, file)
+        printed = capsys.readouterr().out
+        assert "row, from request.json and the event store, which may have another" in printed
+        assert printed.endswith(f"{EQUAL}\n")

@@ -123,14 +123,14 @@ def find_row(
 
 
 def restore(row: Any, like: Columns) -> Columns:
-    """Return a logged row with the types of other rows; raise UserError if a column is missing."""
+    """Return a logged row with the types of other rows; raise UserError if it does not fit."""
     try:
         return from_json_rows([row], like)
     except MissingColumn as error:
-        raise UserError(
-            f"The logged row has no column {error}, which the code makes now: use the code that it "
-            "was predicted with."
-        ) from error
+        reason = f"has no column {error}"
+    except (TypeError, ValueError) as error:
+        reason = f"cannot be read: {error}"
+    raise UserError(f"The logged row {reason}: use the code that it was predicted with.")
 
 
 def read_request(task: Task, path: Path) -> BaseModel:
