@@ -53,7 +53,8 @@ def debug(project: Project, prediction: str, request: Path | None = None) -> Non
     raw = [(name, text) for name, text in values.items() if name not in task.meanings]
     features = [(n, values[n], text) for n, text in task.meanings.items() if n in values]
     show_table(f"row, from {source}", ("column", "value"), raw)
-    show_table("features", ("feature", "value", "meaning"), features)
+    if features:
+        show_table("features", ("feature", "value", "meaning"), features)
     # 3. Predict it again, and compare the answers.
     try:
         answer = show_steps(project, task, model, rows)
@@ -73,7 +74,8 @@ def show_steps(project: Project, task: Task, model: Model, rows: Columns) -> dic
     explained = {**rows, EXPLAIN: np.ones(1, np.bool_)} if EXPLAIN in rows else rows
     predictions = model.predict(explained)
     known = {name for columns in steps.values() for name in columns}
-    steps["further predictions"] = {n: v for n, v in predictions.items() if n not in known}
+    if further := {name: v for name, v in predictions.items() if name not in known}:
+        steps["further predictions"] = further
     header = ("name", "shape", "type", "values")
     for step, columns in steps.items():
         arrays = [(n, str(v.shape), str(v.dtype), text_of("", v)) for n, v in columns.items()]
