@@ -17,6 +17,8 @@ Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Named arrays of equal length, one row per instance; text has dtype object."""
 TIMESTAMP = "timestamp"
 """The column of rows with their time: int64, milliseconds since 1970, UTC."""
+EXPLAIN = "explain"
+"""The column of rows, bool, that asks for reasons, and its field of a request."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Files
-from ..columns import Columns, length, take
+from ..columns import EXPLAIN, Columns, length, take
 from ..contract.task import Model
-from ..data.table_schema import EXPLAIN
 from ..explain import effects, log_odds
 from ..frozen import Frozen
 from .problem import Problem
@@ -17,8 +16,6 @@ from .problem import Problem
 DETAILS = "model.json"
 Curve: TypeAlias = tuple[tuple[int, float], ...]
 """Numbers of training rows, and the score that each gives."""
-
-REASONS = 3  # in an answer
 
 
 class Details(Frozen):
