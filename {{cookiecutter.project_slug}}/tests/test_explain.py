@@ -65,7 +65,7 @@ def shapley(model: Model, rows: Columns, medians: Mapping[str, float]) -> NDArra
     """
     score = of(model)
     start = {name: np.full_like(rows[name], median) for name, median in medians.items()}
-    total = dict.fromkeys(medians, 0.0)
+    total = {name: np.zeros((len(column), 1)) for name, column in start.items()}
     orders = list(permutations(medians))
     for order in orders:
         known = dict(start)
@@ -73,7 +73,7 @@ def shapley(model: Model, rows: Columns, medians: Mapping[str, float]) -> NDArra
         for name in order:
             known[name] = rows[name]
             after = score(known)
-            total[name] = total[name] + after - before
+            total[name] += after - before
             before = after
     return np.column_stack([*total.values()]) / len(orders)
 
@@ -120,9 +120,9 @@ def test_first_reasons_of_boosted_trees_are_mostly_the_exact_ones() -> None:
     boosting = GradientBoostingClassifier(n_estimators=50, max_depth=3, random_state=0)
     found, exact = both(Classifier(boosting))
     ranked = [np.argsort(-np.abs(values), axis=1) for values in (found, exact)]
-    assert np.mean(ranked[0][:, 0] == ranked[1][:, 0]) > 0.85
+    assert np.mean(ranked[0][:, 0] == ranked[1][:, 0]) > 0.85  # measured: 0.875
     shared = [len({*one[:3]} & {*two[:3]}) / 3 for one, two in zip(*ranked, strict=True)]
-    assert np.mean(shared) > 0.85
+    assert np.mean(shared) > 0.9  # of the first three, in any order; measured: 0.939
 
 
 def test_strongest_effects_come_first_and_none_is_made_up() -> None:
