@@ -38,8 +38,8 @@ BUDGETS = {
     # Lines of code, so that docs and blank lines cost nothing.
     # The core should have 5,000 with history and 4,300 without, of it the server 1,600 and 1,400,
     # the lifecycle 1,500, the event store 400. Hostile input, failing services, erased entities and
-    # monitoring took more; lately LOG_ROWS, labels of files and `ml debug`. These limits hold what
-    # there is: lower them as the code shrinks.
+    # monitoring took more; lately labels of files, `ml debug`, reasons in demand and sessions, and
+    # the page for people. These limits hold what there is: lower them as the code shrinks.
     "core with history": Budget(6_340, aim=4_500),
     "core without history": Budget(5_185, aim=3_800),
     "core: serving with history": Budget(1_785, aim=1_350),
@@ -52,6 +52,8 @@ BUDGETS = {
     "use case": Budget(1_160),  # for those that have no row of their own
     # 1,500, until good images alone, unusable pictures and a figure of costs came.
     "use case inspection": Budget(1_670, aim=1_500),
+    # 1,155, until reasons for each recommended item came.
+    "use case sessions": Budget(1_245),
     "use case support": Budget(1_700),
     # 2,000, until lags, texts, monotone answers, weights of classes and two figures came.
     "use case tabular": Budget(2_420, aim=2_000),

@@ -14,12 +14,11 @@ OFFERED = {
     "parse_time",  # a step of Moment, and of the times of an own table
     "GRAPH",  # the use case that tests bring along has a model of this kind
     "OnnxModel",
-    "dynamic_int8",  # int8.py and explain.py are of one piece
+    "dynamic_int8",  # int8.py is of one piece
     "static_int8",
-    "effects",
     "weighted_mean",  # for metrics
 }
-OFFERING = {"binary_metrics.py", "plot_parts.py", "thresholds.py"}
+OFFERING = {"binary_metrics.py", "explain.py", "plot_parts.py", "thresholds.py"}
 """Modules from which each use case takes what it needs."""
 
 

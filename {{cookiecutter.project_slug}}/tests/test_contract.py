@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from project_package.bundle import Bundle, unpack
 from project_package.cli import EntryPoint
-from project_package.columns import Columns, length, take
+from project_package.columns import EXPLAIN, Columns, length, take
 from project_package.contract.task import Model, Task, predict_requests
 from project_package.contract.training import Training
 from project_package.lifecycle.evaluate import find_challenger
@@ -225,6 +225,9 @@ def test_batch_file_has_the_answers_of_the_server(
 ) -> None:
     if project.champion_task().name == "sessions":
         pytest.skip("a batch asks for the basket after the newest: see tests/sessions")
+    explain = project.training.file_reasons and ending == "parquet"
+    if explain:
+        sample = {**sample, EXPLAIN: np.ones(length(sample), np.bool_)}
     predictions = model.predict(sample)
     answers = [vars(answer) for answer in project.champion_task().to_responses(sample, predictions)]
     expected = dict(project.training.batch_table(sample, predictions))
@@ -234,7 +237,7 @@ def test_batch_file_has_the_answers_of_the_server(
     source = tmp_path / f"rows.{ending}"
     target = tmp_path / f"answers.{ending}"
     write_raw_rows(project, sample, expected, source)
-    assert predict(project, source, target) == length(sample)
+    assert predict(project, source, target, explain=explain) == length(sample)
     found = read_table(target, expected)
     assert found.columns == list(expected)
     for name, values in expected.items():

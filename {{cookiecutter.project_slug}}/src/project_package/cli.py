@@ -81,10 +81,11 @@ add_stage("retrain", "monitoring.retrain:retrain", "Train and promote a version 
 
 
 @app.command(epilog="Example: `ml predict today.csv predictions.parquet`")
-def predict(
+def predict(  # noqa: PLR0913, PLR0917  options
     context: typer.Context,
     source: Annotated[Path, typer.Argument(help="Raw rows: a .parquet or .csv file.")],
     target: Annotated[Path, typer.Argument(help="The file to write: .parquet or .csv.")],
+    explain: Annotated[bool, typer.Option("--explain", help="Write reasons for each row.")] = False,
     changes: Set = None,
     quiet: Quiet = False,
 ) -> None:
@@ -92,7 +93,7 @@ def predict(
     from .lifecycle.predict import predict as stage
 
     with context.obj.open_project(changes, quiet) as project:
-        stage(project, source, target)
+        stage(project, source, target, explain=explain)
 
 
 @app.command(epilog="Example: `ml simulate --days 3 --damage shift`, while `make serve` runs")

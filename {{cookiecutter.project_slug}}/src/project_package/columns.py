@@ -18,7 +18,7 @@ Columns: TypeAlias = Mapping[str, NDArray[Any]]
 TIMESTAMP = "timestamp"
 """The column of rows with their time: int64, milliseconds since 1970, UTC."""
 EXPLAIN = "explain"
-"""The column of rows that ask for reasons too: bool."""
+"""The column of rows, bool, that asks for reasons, and its field of a request."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -23,6 +23,8 @@ FITTED: Mapping[str, str] = {name: CONTENDERS[name] for name in ("model", "basel
 """Labels of those that were fitted, and whose scores differ from row to row."""
 REFERENCE: Mapping[str, Any] = {"color": "C2", "linestyle": ":"}
 """Style of a line to compare with, such as that of no model."""
+TOP_FEATURES = 12
+"""Features of a figure, at most."""
 RIGHT = 0.3  # threshold from which there is no room for a text on its right
 GAP = 0.5  # between axes and legend, in sizes of the font: the default of matplotlib
 
@@ -103,6 +105,22 @@ def draw_losses(axes: Any, losses: Mapping[str, Sequence[tuple[int, float]]]) ->
         axes.plot(*np.transpose(points), label=rows)
     axes.locator_params(axis="x", integer=True)
     label_axes(axes, "epoch", "loss")
+
+
+def draw_strongest(axes: Any, effects: Values, meanings: Sequence[str]) -> None:
+    """Draw the mean absolute effects of the strongest features, with their meanings.
+
+    Args:
+        axes: where to draw.
+        effects: what each feature changes, (rows, features).
+        meanings: of the features, in the order of the effects.
+    """
+    strength = np.abs(effects).sum(axis=0, dtype=np.float64) / max(len(effects), 1)
+    top = np.argsort(strength, kind="stable")[-TOP_FEATURES:]
+    axes.barh(np.arange(len(top)), strength[top], height=0.26)
+    for row, feature in enumerate(top):  # above its bar, where long descriptions fit
+        axes.text(0, row + 0.31, meanings[feature], fontsize="small")
+    axes.set(yticks=[])
 
 
 def draw_interval(axes: Any, x: Values, low: Values, high: Values) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from project_package.columns import Columns
 from project_package.demand.features import (
+    DESCRIPTIONS,
     INPUTS,
     NAIVE_INPUTS,
     PLANS,
@@ -55,6 +56,11 @@ def test_columns_are_finite_float32() -> None:
     assert set(columns) == {*INPUTS, *NAIVE_INPUTS}
     assert all(column.dtype == np.float32 for column in columns.values())
     assert all(np.isfinite(column).all() for column in columns.values())
+
+
+def test_each_input_has_a_meaning_of_its_own() -> None:
+    assert set(DESCRIPTIONS) == set(INPUTS)
+    assert len({*DESCRIPTIONS.values()}) == len(INPUTS)
 
 
 def test_sales_of_the_week_itself_change_nothing() -> None:

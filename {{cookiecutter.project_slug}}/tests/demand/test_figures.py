@@ -7,7 +7,8 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from project_package.columns import Columns
-from project_package.demand.figures import figures, most_variable, summary
+from project_package.demand.features import DESCRIPTIONS, INPUTS
+from project_package.demand.figures import figures, importance, most_variable, summary
 from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.scores import Score, number
@@ -37,6 +38,22 @@ def test_draws_and_describes_a_test_without_sales() -> None:
         figure.draw(Canvas().add_subplot())
         assert figure.title
         assert figure.caption.endswith(".")
+
+
+def test_shows_what_moved_the_forecasts_most() -> None:
+    class Model:
+        def predict(self, rows: Columns) -> Columns:
+            assert rows["explain"].all()
+            effects = np.zeros((len(rows["explain"]), len(INPUTS)))
+            effects[:, INPUTS.index("display")] = np.where(np.arange(len(effects)) % 2, -3, 5)
+            return {"effects": effects}
+
+    (figure,) = importance(scored()[0], Model())
+    axes: Any = Canvas().add_subplot()
+    figure.draw(axes)
+    assert [bar.get_width() for bar in axes.patches][-2:] == [0, 4]
+    assert axes.texts[-1].get_text() == DESCRIPTIONS["display"]
+    assert "240 test rows" in figure.caption
 
 
 def test_first_line_is_the_error_of_the_model() -> None:

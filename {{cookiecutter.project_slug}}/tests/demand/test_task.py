@@ -1,5 +1,7 @@
 """Rows, features, model and responses: equal for table, batch and requests."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +15,20 @@ from multiplying import MANIFEST
 from project_package.bundle import Bundle
 from project_package.columns import Columns, length
 from project_package.contract.training import Outcome
-from project_package.demand.features import INPUTS, LEVEL
+from project_package.demand.features import DESCRIPTIONS, INPUTS, LEVEL
 from project_package.demand.models import CANDIDATES
 from project_package.demand.schemas import DemandRequest
 from project_package.demand.split import split
 from project_package.demand.task import (
     DETAILS,
     HISTORY,
+    DemandModel,
     Details,
     make_task,
     to_raw_rows,
 )
-from project_package.demand.training import finish
+from project_package.demand.training import batch_table, finish
+from project_package.explain import REASONS
 from project_package.features.windows import MILLISECONDS_A_DAY
 
 POSITIVE = st.floats(0, 1000)
@@ -97,6 +101,46 @@ def test_bounds_are_multiplied_by_their_factors() -> None:
     assert found["high"] == pytest.approx([23])
 
 
+def test_effects_are_units_against_the_training_median(bundle: Bundle, test_rows: Columns) -> None:
+    model = DemandModel(bundle)
+    asked = {**test_rows, "explain": np.arange(length(test_rows)) % 2 == 1}
+    found = model.predict(asked)
+    typical = Details.model_validate_json(bundle.files[DETAILS]).typical
+    assert tuple(typical) == INPUTS
+    for index, name in enumerate(INPUTS):
+        median = np.full_like(test_rows[name], typical[name])
+        moved = found["value"] - model.predict({**test_rows, name: median})["value"]
+        expected = np.where(asked["explain"], moved, 0)
+        assert found["effects"][:, index] == pytest.approx(expected, abs=1e-3)
+
+
+def test_rows_that_do_not_ask_and_old_bundles_have_no_effects(
+    bundle: Bundle, test_rows: Columns
+) -> None:
+    assert not DemandModel(bundle).predict(test_rows)["effects"].any()
+    details = Details.model_validate_json(bundle.files[DETAILS]).model_dump(exclude={"typical"})
+    older = replace(bundle, files={**bundle.files, DETAILS: json.dumps(details).encode()})
+    asked = {**test_rows, "explain": np.ones(length(test_rows), np.bool_)}
+    assert not DemandModel(older).predict(asked)["effects"].any()
+
+
+def test_answer_and_file_have_the_three_strongest_reasons(
+    bundle: Bundle, test_rows: Columns
+) -> None:
+    rows = {**test_rows, "explain": np.ones(length(test_rows), np.bool_)}
+    predictions = DemandModel(bundle).predict(rows)
+    answer: Any = make_task(bundle).to_responses(rows, predictions)[0]
+    largest = np.sort(np.abs(predictions["effects"][0]))[: -1 - REASONS : -1]
+    assert [abs(reason.effect) for reason in answer.reasons] == pytest.approx(largest, abs=0.01)
+    assert answer.reasons[0].meaning == DESCRIPTIONS[answer.reasons[0].feature]
+    file = batch_table(rows, predictions)
+    assert [file[f"reason_{rank}"][0] for rank in (1, 2, 3)] == [r.feature for r in answer.reasons]
+    assert list(batch_table(test_rows, predictions)) == [
+        *("product_id", "week"),
+        *("value", "low", "high"),
+    ]
+
+
 def test_history_must_have_the_eight_weeks_before_the_plan() -> None:
     body = {"product_id": "P", "plan": {"week": "2024-05-06"}}
     request = DemandRequest.model_validate(body)
@@ -118,8 +162,9 @@ def test_answers_the_forecast_and_monitors_it(bundle: Bundle) -> None:
     plans = {"mean_4w": np.array([9.0]), "ad": np.array([0.5]), "display": np.array([0.0])}
     rows = {LEVEL: np.array([10.0]), **plans}
     predictions = {"value": np.array([21.0]), "low": np.array([10.0]), "high": np.array([32.0])}
+    predictions["effects"] = np.zeros((1, len(INPUTS)), np.float32)
     (response,) = task.to_responses(rows, predictions)
-    assert response.model_dump() == {"value": 21, "low": 10, "high": 32}
+    assert response.model_dump() == {"value": 21, "low": 10, "high": 32, "reasons": []}
     found = task.monitored(rows, predictions)
     assert {name: values.tolist() for name, values in found.items()} == {
         "level": [10],

@@ -35,6 +35,12 @@ def test_wrong_target_is_refused_before_reading(
         predict(project, tmp_path / "no-such-file.csv", tmp_path / target)
 
 
+def test_reasons_are_refused_where_a_file_has_none(project: Project, source: Path) -> None:
+    silent = replace(project, training=replace(project.training, file_reasons=False))
+    with pytest.raises(UserError, match="writes no reasons into files: leave out --explain"):
+        predict(silent, source, source.with_name("answers.csv"), explain=True)
+
+
 def test_file_of_the_rows_is_not_replaced(project: Project, source: Path) -> None:
     (link := source.with_name("link.csv")).symlink_to(source)
     for target in (source, link):

@@ -98,3 +98,15 @@ def test_batch_file_has_the_answers_of_the_server(
     assert table[HOUSEHOLD].to_list() == names
     for answer, (_, *items) in zip(answers, table.rows(), strict=True):
         assert items == [item["item"] for item in answer["items"]]
+
+
+@pytest.mark.parametrize("use_case", ["sessions"], indirect=True, scope="session")
+def test_explained_requests_count_for_their_predictions(served: Any) -> None:
+    asked = {HOUSEHOLD: "new", "as_of": "2024-07-01T00:00:00Z", "explain": True}
+    for instance in (asked, {**asked, "baskets": []}):  # with the event store, and without
+        few = served.client.post("/v1/predict", json={"instances": [instance] * 31})
+        assert len(few.json()["predictions"]) == 31
+        answer = served.client.post("/v1/predict", json={"instances": [instance] * 32})
+        (error,) = answer.json()["detail"]
+        assert (answer.status_code, error["loc"]) == (422, ["body", "instances"])
+        assert error["msg"] == "take the time of 1,024 instances: send at most 1,000"

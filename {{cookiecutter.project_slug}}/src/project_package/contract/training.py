@@ -202,6 +202,8 @@ class Training:
     compute_features: Callable[[Any, Path, Progress], None] = lambda *_: None
     """Add to the folder what is computed from several rows (params, folder, progress): it is called
     when the rows of erased entities have been left out."""
+    file_reasons: bool = False
+    """Whether `batch_table` has reasons of rows with the column `explain`."""
     libraries: tuple[str, ...] = ()
     """Distributions that the model imports beside those of every use case: the requirements of the
     MLflow model name them."""

@@ -30,8 +30,16 @@ LEVEL = "mean_13w"
 """The mean of the last 13 weeks: models predict the ratio of units to it."""
 NAIVE_WEEKS = (1, 4, 8, 13)
 """Weeks over which the naive forecasts are means; that of one week is its value."""
-PLANS = ("ad_front", "ad_inside", "display_front", "display_end", "display_other")
+PLANS = {
+    "ad_front": "an advertisement on a cover page",
+    "ad_inside": "an advertisement on another page",
+    "display_front": "a display at the front of the store",
+    "display_end": "a display at the end of an aisle",
+    "display_other": "a display elsewhere",
+}
 """For each kind of promotion, the share of the product's sales made in stores that will have it."""
+_PLANNED = "planned share of sales with"
+_BY_LEVEL = "over the mean of 13 weeks"
 PROMOTED_FROM = 0.3
 """A week counts as promoted when the stores that promote make this share of the sales."""
 
@@ -92,7 +100,7 @@ def _typical(name: str, meaning: str, flag: Derived, weeks: int) -> tuple[Featur
         Derived(units, f"units in weeks {meaning}", np.multiply, ("units", flag.name)),
         _past(count, f"weeks {meaning}", "sum", weeks, flag.name),
         _past(total, f"units in weeks {meaning}", "sum", weeks, units),
-        Derived(name, f"typical ratio {meaning}", typical, (total, count, LEVEL)),
+        Derived(name, f"units in weeks {meaning}, {_BY_LEVEL}", typical, (total, count, LEVEL)),
     )
 
 
@@ -101,10 +109,11 @@ def _promotion(plan: str, what: str) -> tuple[Feature, ...]:
     on = Derived(f"is_{plan}", f"the week has {what}", is_promoted, (plan,))
     off = Derived(f"is_not_{plan}", f"the week has no {what}", np.logical_not, (on.name,))
     both = (on.name, f"with_{plan}", f"without_{plan}")
+    expected = f"units in weeks with {what} if one is planned, else without, {_BY_LEVEL}"
     return (
         *_typical(f"with_{plan}", f"with {what}", on, 26),
         *_typical(f"without_{plan}", f"without {what}", off, 13),
-        Derived(f"expected_{plan}", "typical ratio under the plan", np.where, both),
+        Derived(f"expected_{plan}", expected, np.where, both),
         _past(f"{plan}_1w", f"share of sales with {what}", "mean", 1, plan),
         _past(f"{plan}_4w", f"share of sales with {what}", "mean", 4, plan),
     )
@@ -114,8 +123,13 @@ LEVELS: tuple[Feature, ...] = (
     *(_past(f"mean_{n}w", "mean of units", "mean", n, "units") for n in NAIVE_WEEKS),
     Window("lag_2w", "units of the week before last", PRODUCT, "sum", 7, 14, "units"),
     *(
-        Derived(f"{name}_ratio", f"{name} over the level", over_level, (name, LEVEL))
-        for name in ("mean_1w", "mean_4w", "mean_8w", "lag_2w")
+        Derived(f"{name}_ratio", f"{meaning}, {_BY_LEVEL}", over_level, (name, LEVEL))
+        for name, meaning in (
+            ("mean_1w", "units of last week"),
+            ("mean_4w", "mean of units, last 4 weeks"),
+            ("mean_8w", "mean of units, last 8 weeks"),
+            ("lag_2w", "units of the week before last"),
+        )
     ),
     Derived("units_squared", "units times units", np.multiply, ("units", "units")),
     _past("mean_square_13w", "mean of squared units", "mean", 13, "units_squared"),
@@ -130,13 +144,20 @@ PRICES: tuple[Feature, ...] = (
     Derived("price_13w", "mean price, last 13 weeks", price, ("sales_13w", "units_13w")),
     Derived("price_1w", "latest price", price, ("sales_1w", "units_1w", "price_13w")),
     Derived("price_ratio", "latest over usual price", over_level, ("price_1w", "price_13w")),
-    Derived("discount_share_1w", "discount", discount_share, ("discount_1w", "sales_1w")),
-    Derived("discount_share_13w", "discount", discount_share, ("discount_13w", "sales_13w")),
+    *(
+        Derived(
+            f"discount_share_{n}w",
+            f"discount as a share of the shelf price, {weeks}",
+            discount_share,
+            (f"discount_{n}w", f"sales_{n}w"),
+        )
+        for n, weeks in ((1, "last week"), (13, "last 13 weeks"))
+    ),
 )
 PROMOTIONS: tuple[Feature, ...] = (
-    Derived("ad", "share of sales with an advertisement", np.add, ("ad_front", "ad_inside")),
+    Derived("ad", f"{_PLANNED} an advertisement", np.add, ("ad_front", "ad_inside")),
     Derived("display_far", "displays not at the front", np.add, ("display_end", "display_other")),
-    Derived("display", "share of sales with a display", np.add, ("display_front", "display_far")),
+    Derived("display", f"{_PLANNED} a display", np.add, ("display_front", "display_far")),
     *_promotion("ad", "an advertisement"),
     *_promotion("ad_front", "an advertisement on a cover page"),
     *_promotion("display", "a display"),
@@ -158,6 +179,10 @@ INPUTS: tuple[str, ...] = (
     "first_days",
 )
 """The features that models take, in their order."""
+DESCRIPTIONS = {name: f"{_PLANNED} {what}" for name, what in PLANS.items()} | {
+    feature.name: feature.description for feature in FEATURES if feature.name in INPUTS
+}
+"""What each of them means."""
 NAIVE_INPUTS = (*(f"mean_{weeks}w" for weeks in NAIVE_WEEKS), "deviation_13w")
 """The features that the naive forecasts take."""
 

@@ -6,11 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columns import TIMESTAMP, Columns
+from ..columns import EXPLAIN, TIMESTAMP, Columns, length, take
+from ..contract.task import Model
 from ..contract.training import Figure
-from ..plot_parts import CONTENDERS, draw_interval, draw_means, label_axes
-from .features import LEVEL, PRODUCT
+from ..plot_parts import (
+    CONTENDERS,
+    TOP_FEATURES,
+    draw_interval,
+    draw_means,
+    draw_strongest,
+    label_axes,
+)
+from .features import DESCRIPTIONS, INPUTS, LEVEL, PRODUCT
 from .metrics import COVERAGE, is_covered, mae
+
+SAMPLE = 2_000  # test rows that are explained
 
 
 def summary(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[str, ...]:
@@ -90,6 +100,24 @@ def coverage_by_level(rows: Columns, predictions: Mapping[str, Columns]) -> Figu
 
     caption = f"Products in groups of similar volume; the line is the wanted {COVERAGE:.0%}."
     return Figure("coverage", "Coverage of the interval", caption, draw)
+
+
+def importance(rows: Columns, model: Model) -> tuple[Figure, ...]:
+    """Draw the features that move the forecasts of a sample of test rows most."""
+    random = np.random.default_rng(0)
+    sample = take(rows, np.sort(random.permutation(length(rows))[:SAMPLE]))
+    explained = {**sample, EXPLAIN: np.ones(length(sample), np.bool_)}
+    effects = model.predict(explained)["effects"]
+
+    def draw(axes: Any) -> None:
+        draw_strongest(axes, effects, [DESCRIPTIONS[name] for name in INPUTS])
+        axes.set(xlabel="mean effect on the forecast, units", xscale="symlog")
+
+    caption = (
+        f"How far the {TOP_FEATURES} strongest features move the forecasts of {length(sample):,} "
+        "test rows, up or down, on average: against the median of the feature in training."
+    )
+    return (Figure("features", "What moved the forecasts most", caption, draw),)
 
 
 def _label_weeks(axes: Any, weeks: NDArray[Any], ylabel: str) -> None:

@@ -96,6 +96,7 @@ class DemandRequest(Frozen):
         description="recent weeks, the oldest first; without it, the stored ones are used",
     )
     plan: Plan
+    explain: bool = Field(default=False, description="return reasons for the forecast")
 
     @model_validator(mode="after")
     def _weeks_are_consecutive(self) -> Self:
@@ -108,9 +109,22 @@ class DemandRequest(Frozen):
         return self
 
 
+class Reason(Frozen):
+    """A feature that moved the forecast."""
+
+    feature: str
+    meaning: str
+    effect: float = Field(
+        description="units: the median, less the median with the feature at its training median"
+    )
+
+
 class DemandResponse(Frozen):
     """The forecast for one product: units in the week of the plan."""
 
     value: float = Field(description="the median")
     low: float = Field(description="the 10 % quantile")
     high: float = Field(description="the 90 % quantile")
+    reasons: list[Reason] = Field(
+        description="with explain, the features that moved the median most, largest first"
+    )

@@ -4,17 +4,37 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from ..bundle import Bundle, Files
-from ..columns import TIMESTAMP, Columns, length, milliseconds, stack, to_rows
+from ..columns import EXPLAIN, TIMESTAMP, Columns, length, milliseconds, stack, take, to_rows
 from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
+from ..explain import effects, strongest
 from ..features.merge_history import merge_history
 from ..features.windows import MILLISECONDS_A_DAY, meanings
 from ..frozen import Frozen
 from ..onnx_runtime import OnnxModel
-from .features import ENTITIES, FEATURES, INPUTS, LEVEL, PRODUCT, WEEK_DAYS, feature_columns
-from .schemas import MIN_HISTORY, SOLD, DemandRequest, DemandResponse, PastWeek, Plan, SoldWeek
+from .features import (
+    DESCRIPTIONS,
+    ENTITIES,
+    FEATURES,
+    INPUTS,
+    LEVEL,
+    PRODUCT,
+    WEEK_DAYS,
+    feature_columns,
+)
+from .schemas import (
+    MIN_HISTORY,
+    SOLD,
+    DemandRequest,
+    DemandResponse,
+    PastWeek,
+    Plan,
+    Reason,
+    SoldWeek,
+)
 
 QUANTILES = {"low": 0.1, "value": 0.5, "high": 0.9}
 DETAILS = "model.json"
@@ -28,6 +48,8 @@ class Details(Frozen):
     low_factor: float = 1
     high_factor: float = 1
     """What corrects the bounds, measured on validation weeks; 1 leaves a bound as it is."""
+    typical: Mapping[str, float] = Field(default_factory=dict)
+    """The median of each input over the training rows; empty in a bundle that gives no reasons."""
 
     def files(self) -> Files:
         """Return the file for a bundle."""
@@ -66,8 +88,19 @@ class DemandModel:
         }
 
     def predict(self, rows: Columns) -> Columns:
-        """Return value, low and high in units, (rows,) each."""
-        return self._details.to_units(self._ratios(rows), rows)
+        """Return value, low and high in units, (rows,) each, and effects: (rows, inputs) float32.
+
+        Effects on the value are in units, in the order of `INPUTS`. They are 0 for rows that do not
+        have 1 in the column `explain`, and for inputs that are new.
+        """
+        all_effects = np.zeros((length(rows), len(INPUTS)), np.float32)
+        typical = self._details.typical
+        if EXPLAIN in rows and rows[EXPLAIN].any() and typical:
+            wanted = np.flatnonzero(rows[EXPLAIN])
+            inputs = take({name: rows[name] for name in typical}, wanted)
+            columns = np.array([INPUTS.index(name) for name in typical])
+            all_effects[np.ix_(wanted, columns)] = effects(self._values, inputs, typical)[:, :, 0]
+        return {**self._details.to_units(self._ratios(rows), rows), "effects": all_effects}
 
     def steps(self, rows: Columns) -> Mapping[str, Columns]:
         """Return the input of the graphs and their outputs, and the correction of the bounds."""
@@ -83,18 +116,42 @@ class DemandModel:
         """Return what each graph predicts, (rows,)."""
         return {name: graph.predict(rows)["variable"][:, 0] for name, graph in self._graphs.items()}
 
+    def _values(self, rows: Columns) -> NDArray[np.float64]:
+        """Return the median in units, which needs one graph: (rows, 1)."""
+        ratio = self._graphs["value"].predict(rows)["variable"]
+        return self._details.to_units(dict.fromkeys(QUANTILES, ratio[:, 0]), rows)["value"][:, None]
+
 
 def to_raw_rows(requests: Sequence[DemandRequest]) -> Columns:
     """Turn requests into rows of the weekly table; what will be sold is not known: 0."""
     products = np.array([request.product_id for request in requests], object)
     plans = to_rows([request.plan for request in requests], Plan)
-    return {PRODUCT: products, **plans, **{name: np.zeros(len(requests)) for name in SOLD}}
+    return {
+        PRODUCT: products,
+        **plans,
+        **{name: np.zeros(len(requests)) for name in SOLD},
+        EXPLAIN: np.array([request.explain for request in requests]),
+    }
 
 
 def to_responses(_: Columns, predictions: Columns) -> list[DemandResponse]:
     """Turn predictions into responses."""
-    values = zip(*(predictions[name].tolist() for name in ("value", "low", "high")), strict=True)
-    return [DemandResponse(value=value, low=low, high=high) for value, low, high in values]
+    columns = [predictions[name].tolist() for name in ("value", "low", "high")]
+    effect = predictions["effects"]
+    top = strongest(effect).tolist()
+    responses = []
+    for row, (value, low, high) in enumerate(zip(*columns, strict=True)):
+        reasons = [
+            Reason(
+                feature=INPUTS[index],
+                meaning=DESCRIPTIONS[INPUTS[index]],
+                effect=round(float(effect[row, index]), 2),
+            )
+            for index in top[row]
+            if index >= 0
+        ]
+        responses.append(DemandResponse(value=value, low=low, high=high, reasons=reasons))
+    return responses
 
 
 def monitored(rows: Columns, predictions: Columns) -> Columns:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..columns import TIMESTAMP, Columns
+from ..columns import EXPLAIN, TIMESTAMP, Columns
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
+from ..explain import reason_columns
 from .about import about
 from .dataset import compute_features, examples, load_data, read_batch, recent_events
-from .features import PRODUCT
-from .figures import figures, summary
+from .features import INPUTS, PRODUCT
+from .figures import figures, importance, summary
 from .metrics import METRICS, conformal_factors, naive, slices
 from .models import CANDIDATES, Quantiles
 from .monitoring import MONITORING
@@ -24,15 +25,18 @@ PARAMS = DemandParams
 """The type of the parameters."""
 
 
-def finish(_: DemandParams, fitted: Quantiles, __: Columns, validation: Outcome) -> Quantiles:
-    """Correct the bounds by factors measured on the validation weeks."""
+def finish(_: DemandParams, fitted: Quantiles, rows: Columns, validation: Outcome) -> Quantiles:
+    """Correct the bounds by factors of the validation weeks; compute medians of training."""
     low, high = conformal_factors(validation.rows["units"], validation.predictions)
-    return replace(fitted, details=Details(low_factor=low, high_factor=high))
+    medians = {name: float(np.median(rows[name])) for name in INPUTS}
+    return replace(fitted, details=Details(low_factor=low, high_factor=high, typical=medians))
 
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:
-    """Return product, week and forecast."""
-    return {name: rows[name] for name in (PRODUCT, "week")} | dict(predictions)
+    """Return product, week and forecast; with `--explain`, what moved it most."""
+    forecast = {name: predictions[name] for name in ("value", "low", "high")}
+    reasons = reason_columns(predictions["effects"], INPUTS) if EXPLAIN in rows else {}
+    return {PRODUCT: rows[PRODUCT], "week": rows["week"], **forecast, **reasons}
 
 
 def forecasts_differ(old: Columns, new: Columns) -> np.typing.NDArray[np.bool_]:
@@ -53,6 +57,7 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         about=about,
         summary=summary,
         figures=figures,
+        importance=importance,
         read_batch=read_batch,
         batch_table=batch_table,
         examples=examples,
@@ -63,6 +68,7 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         slices=slices,
         answer_changes=forecasts_differ,
         recent_events=recent_events,
+        file_reasons=True,
         monitoring=MONITORING,
         simulation=SIMULATION,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columns import Columns, take
+from ..columns import EXPLAIN, Columns, take
 from ..contract.task import Model, steps_of
 from ..explain import effects, log_odds
 from ..frozen import Frozen
@@ -43,7 +43,7 @@ class FraudModel:
         score = self.scorer.predict(rows)["score"]
         medians = self.assets.medians
         decision = self.assets.decide(score)
-        wanted = np.flatnonzero(decision | (rows["explain"] > 0) if "explain" in rows else decision)
+        wanted = np.flatnonzero(decision | (rows[EXPLAIN] > 0) if EXPLAIN in rows else decision)
         all_effects = np.zeros((len(score), len(INPUTS)), np.float32)
         if len(wanted):  # few rows are: most requests skip this
             inputs = take({name: rows[name] for name in medians}, wanted)
@@ -59,12 +59,3 @@ class FraudModel:
         decision = self.assets.decide(steps["prediction"]["score"])
         threshold = np.full(len(decision), self.assets.threshold)
         return {**steps, "decision": {"threshold": threshold, "decision": decision}}
-
-
-def top_reasons(effect: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the indices in `INPUTS` of what moved each score most: (rows, 3), largest first.
-
-    -1 stands for no further reason.
-    """
-    top = np.argsort(-np.abs(effect), axis=1, kind="stable")[:, :3]
-    return np.where(np.take_along_axis(effect, top, axis=1) != 0, top, -1)

@@ -11,11 +11,17 @@ from ..columns import Columns
 from ..contract.training import Figure
 from ..data.violations import SHOWN
 from ..features.windows import MAX_ROWS
-from ..plot_parts import CONTENDERS, FITTED, draw_calibration, draw_costs, label_axes
+from ..plot_parts import (
+    CONTENDERS,
+    FITTED,
+    TOP_FEATURES,
+    draw_calibration,
+    draw_costs,
+    draw_strongest,
+    label_axes,
+)
 from .features import CARD, DESCRIPTIONS, INPUTS, TERMINAL
 from .metrics import Values, cost, costs_by_threshold, weeks
-
-TOP_FEATURES = 12
 
 
 def figures(rows: Columns, predictions: Mapping[str, Columns]) -> tuple[Figure, ...]:
@@ -126,12 +132,8 @@ def importance(effects: Values) -> Figure:
     """Draw the features that move the scores of flagged payments most: (flagged rows, features)."""
 
     def draw(axes: Any) -> None:
-        strength = np.abs(effects).sum(axis=0, dtype=np.float64) / max(len(effects), 1)
-        top = np.argsort(strength, kind="stable")[-TOP_FEATURES:]
-        axes.barh(np.arange(len(top)), strength[top], height=0.26)
-        for row, feature in enumerate(top):  # above its bar, where long descriptions fit
-            axes.text(0, row + 0.31, DESCRIPTIONS[INPUTS[feature]], fontsize="small")
-        axes.set(yticks=[], xlabel="mean effect on the log-odds")
+        draw_strongest(axes, effects, [DESCRIPTIONS[name] for name in INPUTS])
+        axes.set_xlabel("mean effect on the log-odds")
 
     caption = (
         f"How far the {TOP_FEATURES} strongest features move the log-odds of the payments that the "

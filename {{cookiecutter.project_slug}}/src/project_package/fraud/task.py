@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..bundle import Bundle
-from ..columns import TIMESTAMP, Columns, take, to_rows
+from ..columns import EXPLAIN, TIMESTAMP, Columns, take, to_rows
 from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
 from ..errors import OTHER_CODE, ModelError
+from ..explain import strongest
 from ..features.merge_history import merge_history
 from ..features.windows import meanings
 from ..onnx_runtime import GRAPH, OnnxModel
-from .decide_and_explain import ASSETS, Assets, FraudModel, top_reasons
+from .decide_and_explain import ASSETS, Assets, FraudModel
 from .features import CARD, DESCRIPTIONS, ENTITIES, FEATURES, INPUTS, RAW, feature_columns, matrix
 from .schemas import FraudRequest, FraudResponse, Label, PastPayment, Payment, Reason
 
@@ -39,7 +40,7 @@ def request_rows(requests: Sequence[FraudRequest]) -> Columns:
     return {
         **to_rows([request.transaction for request in requests], Payment),
         "is_fraud": np.full(len(requests), np.nan),
-        "explain": np.array([request.explain for request in requests]),
+        EXPLAIN: np.array([request.explain for request in requests]),
     }
 
 
@@ -69,7 +70,7 @@ def to_responses(_: Columns, predictions: Columns) -> list[FraudResponse]:
     scores = predictions["score"].tolist()
     effects = predictions["effects"]
     responses = []
-    for row, top in enumerate(top_reasons(effects).tolist()):
+    for row, top in enumerate(strongest(effects).tolist()):
         reasons = [
             Reason(
                 feature=INPUTS[index],

@@ -9,9 +9,10 @@ from ..bundle import Files
 from ..columns import Columns
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Fitted, Outcome
+from ..explain import reason_columns
 from .about import about
 from .dataset import compute_features, examples, load_data, read_batch, recent_events
-from .decide_and_explain import ASSETS, Assets, top_reasons
+from .decide_and_explain import ASSETS, Assets
 from .features import INPUTS
 from .figures import figures, summary
 from .metrics import METRICS, naive, slices, threshold, weeks
@@ -52,14 +53,15 @@ def finish(_: FraudParams, fitted: Fitted, rows: Columns, validation: Outcome) -
 
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:
-    """Return the columns of the file of predictions; reasons of flagged payments only."""
-    names = np.array([*INPUTS, ""], object)
-    reasons = names[top_reasons(predictions["effects"])].T
+    """Return the columns of the file of predictions.
+
+    Without `--explain`, payments that are not flagged have no reasons.
+    """
     return {
         "transaction_id": rows["transaction_id"],
         "score": predictions["score"],
         "decision": np.where(predictions["decision"], "review", "approve"),
-        **{f"reason_{rank}": column for rank, column in enumerate(reasons, 1)},
+        **reason_columns(predictions["effects"], INPUTS),
     }
 
 
@@ -84,6 +86,7 @@ def make_training(params: FraudParams, _: Path) -> HistoryTraining:
         groups=lambda rows: rows["customer"],
         slices=slices,
         recent_events=recent_events,
+        file_reasons=True,
         monitoring=make_monitoring(params),
         simulation=make_simulation(params.data),
     )

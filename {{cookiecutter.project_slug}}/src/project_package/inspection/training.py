@@ -3,12 +3,15 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from ..bundle import Bundle
-from ..columns import Columns
+from ..columns import EXPLAIN, Columns
 from ..contract.training import Training
+from ..explain import strongest
 from . import dataset, figures, metrics
 from .about import about
-from .decide_and_explain import DETAILS, Details
+from .decide_and_explain import DETAILS, REGIONS, Details
 from .models import candidates, finish
 from .monitoring import make_monitoring
 from .params import SIMULATOR, InspectionParams
@@ -21,12 +24,24 @@ PARAMS = InspectionParams
 
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:
-    """Return name, part, probability and decision."""
+    """Return name, part, probability and decision.
+
+    With `--explain`, row and column of the region with the largest effect follow, from 0 at the
+    top left: the first reason only, since its neighbours mostly show the same spot. -1 stands for
+    no region, as of an unusable image.
+    """
     identifiers = {name: rows[name] for name in ("name", "part") if name in rows}
+    region = {}
+    if EXPLAIN in rows:
+        effect = predictions["regions"].reshape(len(predictions["regions"]), -1)
+        first = strongest(effect)[:, 0]
+        region["region_row"] = np.where(first < 0, -1, first // REGIONS)
+        region["region_column"] = np.where(first < 0, -1, first % REGIONS)
     return {
         **identifiers,
         "probability": probabilities(predictions),
         "decision": decisions(predictions),
+        **region,
     }
 
 
@@ -61,6 +76,7 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         figures=partial(figures.figures, params),
         importance=figures.importance,
         incompatible=partial(incompatible, params),
+        file_reasons=True,
         monitoring=make_monitoring(scores, calibrated=not params.data.good_only),
         simulation=make_simulation(params.data),
     )

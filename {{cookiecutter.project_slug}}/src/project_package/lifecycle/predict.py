@@ -3,16 +3,20 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import polars as pl
 
-from ..columns import length
+from ..columns import EXPLAIN, length
 from ..errors import UserError
 from ..model_store import CHAMPION
 from .project import Project
 
 
-def predict(project: Project, source: Path, target: Path) -> int:
-    """Write the raw rows of a file with predictions; return how many, or raise UserError."""
+def predict(project: Project, source: Path, target: Path, *, explain: bool = False) -> int:
+    """Write the raw rows of a file with predictions; return how many, or raise UserError.
+
+    `explain` adds reasons, which take one more prediction of a row for each feature.
+    """
     if target.suffix not in (".parquet", ".csv"):
         raise UserError(f"{target} must end in .parquet or .csv.")
     if not target.absolute().parent.is_dir():
@@ -20,9 +24,13 @@ def predict(project: Project, source: Path, target: Path) -> int:
     if source.resolve() == target.resolve():
         raise UserError(f"{target} has the rows to predict: name another file for the answers.")
     training = project.training
+    if explain and not training.file_reasons:
+        raise UserError("This use case writes no reasons into files: leave out --explain.")
     version, bundle, _ = project.store.load(CHAMPION)
     with project.console.step("predict") as progress:
         rows = training.read_batch(project.params, source, project.workspace.dataset().path)
+        if explain:
+            rows = {**rows, EXPLAIN: np.ones(length(rows), np.bool_)}
         progress(0.7)
         predictions = project.load(bundle).predict(rows)
         table = pl.DataFrame(dict(training.batch_table(rows, predictions)))

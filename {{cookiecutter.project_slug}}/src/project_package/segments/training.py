@@ -28,7 +28,10 @@ def finish(_: SegmentsParams, fitted: Clusterings, rows: Columns, __: Outcome) -
 
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:
-    """Return household, segment, name, distance and certainty."""
+    """Return household, segment, name, distance and certainty.
+
+    What sets a segment apart is the same for all of its households: the report shows it.
+    """
     names = ("segment", "name", "distance", "certainty")
     return {HOUSEHOLD: rows[HOUSEHOLD], **{name: predictions[name] for name in names}}
 

@@ -75,7 +75,7 @@ class EventService:
                 too long.
         """
         if any(map(self._history.needs_store, requests)):
-            return await self._requests.submit(requests, len(requests))
+            return await self._requests.submit(requests, self._predictions.weigh(requests))
         return await self._predictions.predict(requests)
 
     def add_routes(self, app: FastAPI, labels: Labels | None) -> None:

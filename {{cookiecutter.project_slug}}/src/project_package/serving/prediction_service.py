@@ -53,11 +53,19 @@ class PredictionService:
         served = self.canary.champion.current()
         if served.is_async:
             return await self._await_prediction(served, requests)
-        rows = sum(map(served.task.weight, requests))
+        return await self._batcher.submit(requests, self.weigh(requests))
+
+    def weigh(self, requests: Requests) -> int:
+        """Return how many instances requests count for.
+
+        Raises:
+            RequestValidationError: they count for more than a batch.
+        """
+        rows = sum(map(self.canary.champion.current().task.weight, requests))
         if rows > MAX_BATCH_ROWS:
             message = f"take the time of {rows:,} instances: send at most {MAX_BATCH_ROWS:,}"
             raise invalid(message, "body", "instances")
-        return await self._batcher.submit(requests, rows)
+        return rows
 
     async def close(self) -> None:
         """Answer what waits."""
@@ -83,7 +91,8 @@ class PredictionService:
         def predict() -> tuple[list[Prediction], list[PredictedBatch]]:
             return self.canary.predict(task.to_rows(requests))
 
-        if task.slow_requests or self.canary.estimate(len(requests)) > SLOW_SECONDS:
+        rows = sum(map(task.weight, requests))
+        if task.slow_requests or self.canary.estimate(rows) > SLOW_SECONDS:
             loop = asyncio.get_running_loop()
             predictions, batches = await loop.run_in_executor(self.thread, predict)
         else:

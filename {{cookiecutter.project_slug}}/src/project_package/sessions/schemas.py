@@ -58,6 +58,7 @@ class SessionsRequest(Frozen):
         description="items that are not available",
     )
     only_new: bool = Field(default=False, description="leave out what the household has bought")
+    explain: bool = Field(default=False, description="return reasons for each item")
 
     @model_validator(mode="after")
     def _baskets_are_recent(self) -> Self:
@@ -75,12 +76,24 @@ class Label(Frozen):
     items: list[Identifier] = Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)
 
 
+class Reason(Frozen):
+    """An item of the household that moved a score."""
+
+    item: str
+    effect: float = Field(
+        description="logarithm of the score, less that without the item in any basket"
+    )
+
+
 class Recommended(Frozen):
     """An item for the next basket."""
 
     item: str
     score: float = Field(description="share among the scores of all items; they sum to 1")
     bought: bool = Field(description="the household has bought it before")
+    reasons: list[Reason] = Field(
+        description="with explain, the items of the household that moved the score most"
+    )
 
 
 class SessionsResponse(Frozen):

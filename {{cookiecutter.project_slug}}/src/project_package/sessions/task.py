@@ -4,19 +4,28 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Bundle, Files
-from ..columns import TIMESTAMP, Columns, length, milliseconds
+from ..columns import EXPLAIN, TIMESTAMP, Columns, length, milliseconds
 from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
 from ..onnx_runtime import GRAPH, OnnxModel
 from .features import DAYS, ENTITIES, HOUSEHOLD, ITEM, Items, features, objects
-from .schemas import MAX_COUNT, Label, Purchase, Recommended, SessionsRequest, SessionsResponse
+from .recommend_and_explain import ALL_SCORES, LEFT_OUT, SessionsModel
+from .schemas import (
+    MAX_COUNT,
+    Label,
+    Purchase,
+    Reason,
+    Recommended,
+    SessionsRequest,
+    SessionsResponse,
+)
 
 CATALOGUE = "items.json"
 BASKETS_READ = 50
@@ -130,12 +139,16 @@ def catalogue(bundle: Bundle) -> Catalogue:
     return Catalogue(tuple(values["items"]), values["half_life"])
 
 
-def model_of(graph: bytes, known: Catalogue) -> OnnxModel:
-    """Return a graph that ranks the items of a catalogue."""
-    return OnnxModel(graph, known.encode, known.rank)
+def model_of(graph: bytes, known: Catalogue) -> SessionsModel:
+    """Return the served model of a graph, which ranks the items of a catalogue."""
+
+    def decode(rows: Columns, outputs: Columns) -> Columns:
+        return outputs if ALL_SCORES in rows else known.rank(rows, outputs)
+
+    return SessionsModel(OnnxModel(graph, known.encode, decode), known.codes)
 
 
-def load(bundle: Bundle) -> OnnxModel:
+def load(bundle: Bundle) -> SessionsModel:
     """Load the model of a bundle."""
     return model_of(bundle.files[GRAPH], catalogue(bundle))
 
@@ -148,20 +161,29 @@ def to_raw_rows(requests: Sequence[SessionsRequest]) -> Columns:
         "count": np.array([request.count for request in requests]),
         "exclude": objects(request.exclude for request in requests),
         "only_new": np.array([request.only_new for request in requests]),
+        EXPLAIN: np.array([request.explain for request in requests]),
     }
 
 
 def to_responses(rows: Columns, predictions: Columns) -> list[SessionsResponse]:
     """Turn the best items into responses."""
     responses = []
+    reasons = predictions.get("reasons", objects([] for _ in range(length(rows))))
     for row in range(length(rows)):
         baskets = rows["baskets"][row]
         count = int(rows["count"][row])
         bought = {item for basket in baskets for item in basket}
-        best = zip(predictions["items"][row], predictions["scores"][row].tolist(), strict=True)
+        best = zip_longest(
+            predictions["items"][row], predictions["scores"][row].tolist(), reasons[row]
+        )
         items = [
-            Recommended(item=item, score=round(score, 6), bought=item in bought)
-            for item, score in list(best)[:count]
+            Recommended(
+                item=item,
+                score=round(score, 6),
+                bought=item in bought,
+                reasons=[Reason(item=other, effect=effect) for other, effect in why or ()],
+            )
+            for item, score, why in list(best)[:count]
             if score >= 0
         ]
         responses.append(SessionsResponse(items=items, baskets=len(baskets)))
@@ -208,6 +230,7 @@ def make_task(bundle: Bundle) -> Task:
         to_responses=to_responses,
         monitored=known.monitored,
         outputs=("top_score", "top_item"),
+        weight=lambda request: 2 + LEFT_OUT if request.explain else 1,
         unseen=known.unseen,
         entity=HOUSEHOLD,
         label=Label,

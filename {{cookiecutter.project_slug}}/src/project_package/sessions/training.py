@@ -21,7 +21,10 @@ PARAMS = SessionsParams
 
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:
-    """Return the household and its best 20 items, the best first."""
+    """Return the household and its best 20 items, the best first.
+
+    Reasons are left out: each of the 20 items has its own.
+    """
     best = predictions["items"][:, : metrics.TOP_K]
     return {
         HOUSEHOLD: rows[HOUSEHOLD],

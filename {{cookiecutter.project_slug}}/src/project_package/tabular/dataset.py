@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from ..columns import EPOCH, Columns
+from ..columns import EPOCH, EXPLAIN, Columns
 from ..contract.training import Progress
 from ..data.completejourney import PURCHASES, Script, build, package_data
 from ..data.find_violations import find_violations
@@ -25,6 +25,7 @@ from ..data.table_rules import layout, rules, used_columns
 from ..data.table_schema import SCHEMA, Schema
 from ..data.violations import violations_error
 from ..errors import UserError
+from ..explain import reason_columns
 from .date_parts import DAY
 from .earlier_rows import values_before
 from .lags import before_columns
@@ -169,7 +170,10 @@ def examples(problem: Problem, _: Path, rows: Columns, count: int) -> list[BaseM
 
 
 def batch_table(problem: Problem, rows: Columns, predictions: Columns) -> Columns:
-    """Return the columns of the file of predictions: ids, group and time, then the answers."""
+    """Return the columns of the file of predictions: ids, group and time, then the answers.
+
+    With `--explain`, what moved each most follows.
+    """
     identifiers = {n: rows[n] for n in problem.table.of_role("id", "group") if n in rows}
     if (time := problem.column_of("time")) in rows:
         identifiers[time] = rows[time].astype("datetime64[ms]")
@@ -180,4 +184,6 @@ def batch_table(problem: Problem, rows: Columns, predictions: Columns) -> Column
     else:
         answers = {name: predictions[name] for name in ("prediction", "low", "high")}
     renamed = {f"own {n}" if n in answers else n: ids for n, ids in identifiers.items()}
+    if EXPLAIN in rows:
+        answers |= reason_columns(predictions["effects"], problem.features)
     return {**renamed, **answers}

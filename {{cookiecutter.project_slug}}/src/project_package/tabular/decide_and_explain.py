@@ -18,8 +18,6 @@ DETAILS = "model.json"
 Curve: TypeAlias = tuple[tuple[int, float], ...]
 """Numbers of training rows, and the score that each gives."""
 
-REASONS = 3  # in an answer
-
 
 class Details(Frozen):
     """What the served model needs beside its graph."""

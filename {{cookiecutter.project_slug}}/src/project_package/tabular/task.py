@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from ..bundle import Bundle
 from ..columns import EXPLAIN, Columns, milliseconds, stack
 from ..contract.task import Task
+from ..explain import strongest
 from ..onnx_runtime import GRAPH, OnnxModel
-from .decide_and_explain import DETAILS, REASONS, Details, TabularModel
+from .decide_and_explain import DETAILS, Details, TabularModel
 from .lags import before_columns
 from .problem import Problem
 from .schemas import ClassResponse, NumberResponse, Reason, describe, label_type, request_type
@@ -69,13 +70,13 @@ def to_rows(problem: Problem, requests: Sequence[Any]) -> Columns:
 def to_responses(problem: Problem, _: Columns, predictions: Columns) -> list[BaseModel]:
     """Turn predictions into responses."""
     responses: list[BaseModel] = []
-    top = np.argsort(-np.abs(predictions["effects"]), axis=1, kind="stable")[:, :REASONS]
+    top = strongest(predictions["effects"]).tolist()
     for row, value in enumerate(predictions["prediction"].tolist()):
         effects = predictions["effects"][row]
         reasons = tuple(
             Reason(feature=problem.features[index], effect=effects[index])
             for index in top[row]
-            if effects[index]
+            if index >= 0
         )
         if problem.classes:
             shares = zip(problem.classes, predictions["probabilities"][row].tolist(), strict=True)

@@ -86,6 +86,7 @@ def make_training(params: TabularParams, root: Path) -> Training:
         figures=partial(figures.figures, problem, params.decide),
         importance=importances,
         incompatible=partial(incompatible, problem, params),
+        file_reasons=True,
         monitoring=make_monitoring(problem, scores),
         simulation=make_simulation(problem, params),
     )
