@@ -2,7 +2,8 @@
 
 `.venv/bin/python -B tests/budgets.py` prints the figures of all use cases. Lines and statements are
 counted in Python only; SQL, pages and configuration count as files. *Core* is what at least three
-use cases have; what fewer have counts for the use case. `monitoring/` has a budget of its own.
+use cases have; what fewer have counts for the use case. `monitoring/` and `checklist/` have
+budgets of their own.
 """
 
 import ast
@@ -40,31 +41,33 @@ BUDGETS = {
     # the lifecycle 1,500, the event store 400. Hostile input, failing services, erased entities and
     # monitoring took more; lately labels of files, `ml debug`, reasons in demand and sessions, and
     # the page for people. These limits hold what there is: lower them as the code shrinks.
-    "core with history": Budget(6_340, aim=4_500),
-    "core without history": Budget(5_185, aim=3_800),
-    "core: serving with history": Budget(1_785, aim=1_350),
-    "core: serving without history": Budget(1_550, aim=1_200),
-    "core: lifecycle": Budget(1_840, aim=1_400),
+    "core with history": Budget(6_620, aim=4_500),
+    "core without history": Budget(5_465, aim=3_800),
+    "core: serving with history": Budget(1_960, aim=1_350),
+    "core: serving without history": Budget(1_730, aim=1_200),
+    "core: lifecycle": Budget(1_875, aim=1_400),
     "core: state": Budget(485, aim=300),
     # 1,200, until skew, slices, the server's errors and labels of files came.
-    "monitoring": Budget(1_240, aim=900),
+    "monitoring": Budget(1_250, aim=900),
+    "checklist": Budget(900),
     "use case: monitoring": Budget(160, aim=100),
     "use case": Budget(1_160),  # for those that have no row of their own
     # 1,500, until good images alone, unusable pictures and a figure of costs came.
-    "use case inspection": Budget(1_670, aim=1_500),
+    "use case inspection": Budget(1_680, aim=1_500),
     # 1,155, until reasons for each recommended item came.
     "use case sessions": Budget(1_245),
     "use case support": Budget(1_700),
     # 2,000, until lags, texts, monotone answers, weights of classes and two figures came.
-    "use case tabular": Budget(2_420, aim=2_000),
+    "use case tabular": Budget(2_425, aim=2_000),
     "tests / source": Budget(1.4, aim=1.15),
     # Lines of docs for each line of code.
     "docs / code of source": Budget(0.18, at_least=True),
     # Per 1,000 statements: `a, b = x, y` saves lines, not reading.
     "parallel assignments of source": Budget(5),
     "parallel assignments of tests": Budget(5),
-    # Files of any kind outside tests and `monitoring/`, an empty __init__.py not counted.
-    "core: files": Budget(118),
+    # Files of any kind outside tests, `monitoring/` and `checklist/`; no empty __init__.py.
+    # 118, until the page came with six files of HTML, CSS and JavaScript.
+    "core: files": Budget(130),
 }
 
 SHARED = 3  # use cases that have a file of the core
@@ -175,7 +178,8 @@ def figures_of(use_case: str, projects: Mapping[str, Files]) -> dict[str, float]
     source = below(SOURCE, files)
     tests = below(TESTS, files)
     monitoring = below(f"{SOURCE}monitoring/", files)
-    others = files.keys() - tests.keys() - monitoring.keys()
+    checklist = below(f"{SOURCE}checklist/", files)
+    others = files.keys() - tests.keys() - monitoring.keys() - checklist.keys()
     core = {name: files[name] for name in others if uses[name] >= SHARED}
     watched = {f"{SOURCE}{use_case}/{module}.py" for module in WATCHED} & files.keys()
     own = {name: files[name] for name in source.keys() & others - core.keys() - watched}
@@ -187,6 +191,7 @@ def figures_of(use_case: str, projects: Mapping[str, Files]) -> dict[str, float]
         "core: lifecycle": code_in(below(f"{SOURCE}lifecycle/", core)),
         "core: state": code_in(below(f"{SOURCE}state/", core)),
         "monitoring": code_in(monitoring),
+        "checklist": code_in(checklist),
         "use case: monitoring": code_in({name: files[name] for name in watched}),
         row if row in BUDGETS else "use case": code_in(own),
         "tests / source": code_in(tests) / code_in(source),

@@ -112,12 +112,13 @@ def test_core_has_another_budget_with_history() -> None:
     assert not {part for part in found if "without" in part}
 
 
-def test_monitoring_counts_for_itself_only() -> None:
-    paths = (f"{SOURCE}cli.py", f"{SOURCE}monitoring/drift.py")
+@pytest.mark.parametrize("folder", ["monitoring", "checklist"])
+def test_folder_with_a_budget_counts_for_itself_only(folder: str) -> None:
+    paths = (f"{SOURCE}cli.py", f"{SOURCE}{folder}/drift.py")
     projects = projects_of("a", "b", "c", paths=paths)
-    projects["a"][f"{SOURCE}monitoring/own.py"] = FILE
+    projects["a"][f"{SOURCE}{folder}/own.py"] = FILE
     found = figures_of("a", projects)
-    assert found["monitoring"] == 20
+    assert found[folder] == 20
     assert found["core without history"] == 10
     assert found["core: files"] == 1
     assert found["use case"] == 0
