@@ -62,4 +62,4 @@ if shutil.which("git"):
     print("Next, install it, commit it (a model records the commit of its code), train and serve:")
 else:
     print("git is missing, so models will not record the version of the code. Next:")
-print(*(f"  {step}" for step in steps), "Then open http://127.0.0.1:8000/docs.", sep="\n")
+print(*(f"  {step}" for step in steps), "Then open http://127.0.0.1:8000.", sep="\n")

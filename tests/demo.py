@@ -180,7 +180,7 @@ def show(project: Path, seconds: dict[str, float]) -> None:
     console.print(f"The project is in {os.path.relpath(project)}. Try next:")
     console.print(f"  cd {os.path.relpath(project)}")
     console.print("  make install         # downloads uv if you have none")
-    console.print("  make serve           # then open http://127.0.0.1:8000/docs")
+    console.print("  make serve           # then open http://127.0.0.1:8000")
     console.print("  make check test      # style, types, tests")
 
 

@@ -187,7 +187,7 @@ def erase(
         stage(project, entity, kind)
 
 
-@app.command(epilog="Example: `ml serve --port 8080`, then open /docs")
+@app.command(epilog="Example: `ml serve --port 8080`, then open it in a browser")
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address [default: SERVE_HOST, or loopback].")] = "",
