@@ -104,3 +104,11 @@ def test_news_are_left_out_while_the_store_is_gone(documented: Published) -> Non
         (documented.root / "store/monitor").rename(documented.root / "store/other")
         (documented.root / "store/monitor").write_text("no folder")
         assert overview(client)["news"] is None
+
+
+def test_evidence_that_other_code_wrote_is_left_out(documented: Published) -> None:
+    documented.store.write_file(NEWS, b'{"version": "1", "other": 1}')
+    with TestClient(documented.app()) as client:
+        found = overview(client)
+    assert found["news"] is None
+    assert found["summary"]

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from fastapi import FastAPI, HTTPException, Response
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from ..errors import Unavailable
 from ..model_store import Store
@@ -26,6 +26,7 @@ from .model_loader import CARD, ModelLoader
 from .recent_answers import RecentAnswers, read_recent
 from .routes import BODY_REFUSALS, Ready, Refusal, protected
 
+T = TypeVar("T", bound=BaseModel)
 REPORT = "report.html"
 MONITOR = "monitor.html"
 FOLDER = Path(str(resources.files(__package__) / "static"))
@@ -76,12 +77,10 @@ class Page:
         served = self.champion.current()
         evidence = served.evidence
         manifest = served.bundle.manifest
-        summary = evidence.get(SUMMARY)
-        reference = served.bundle.files.get(REFERENCE)
         with self._lock:
             if time.monotonic() - self._read_at >= REFRESH_SECONDS:
-                known = Reference.model_validate_json(reference) if reference else None
-                self._recent = read_recent(self.log, known) if self.log else None
+                reference = read(Reference, served.bundle.files.get(REFERENCE))
+                self._recent = read_recent(self.log, reference) if self.log else None
                 self._news = self._read_news()
                 self._read_at = time.monotonic()
         documents = [name for name in (REPORT, CARD) if name in evidence]
@@ -92,7 +91,7 @@ class Page:
             trained=manifest.created,
             since=served.since,
             degraded=self.ready().degraded,
-            summary=Summary.model_validate_json(summary) if summary else None,
+            summary=read(Summary, evidence.get(SUMMARY)),
             news=self._news,
             recent=self._recent,
             documents=documents,
@@ -111,10 +110,17 @@ class Page:
 
     def _read_news(self) -> News | None:
         try:
-            content = self.store.read_file(NEWS)
+            return read(News, self.store.read_file(NEWS))
         except Unavailable:
             return None
-        return News.model_validate_json(content) if content else None
+
+
+def read(kind: type[T], content: bytes | None) -> T | None:
+    """Read JSON; None if there is none, or if other code wrote it."""
+    try:
+        return kind.model_validate_json(content) if content else None
+    except ValidationError:
+        return None
 
 
 def add_page(app: FastAPI, page: Page) -> None:
