@@ -3,7 +3,7 @@
     versions/<version>/bundle/<file>       immutable; the manifest is written last
     versions/<version>/evidence/<file>     evaluation, model card and report
     <alias>.json                           the pointer: replaced in one atomic write
-    monitor/<file>                         what monitoring found last: replaced each time
+    pages/<file>                           what `ml monitor` and `ml checklist` found last
 
 The address is a folder or a URL that obstore knows: s3://, gs://, az://. The server needs nothing
 of the training side but this.

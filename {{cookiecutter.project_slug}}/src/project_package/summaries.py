@@ -9,9 +9,11 @@ from .frozen import Frozen
 
 SUMMARY = "summary.json"
 """The evidence of a version that is a `Summary`."""
-NEWS = "monitor/news.json"
-MONITOR_PAGE = "monitor/monitor.html"
-"""Files of the model store that `ml monitor` replaces: a `News`, and its page."""
+NEWS = "pages/news.json"
+"""The file of the model store that is a `News`."""
+PAGES = ("monitor.html", "checklist.html")
+PAGE = "pages/{name}"
+"""What `ml monitor` and `ml checklist` found last, as pages in the model store."""
 
 
 class Summary(Frozen):

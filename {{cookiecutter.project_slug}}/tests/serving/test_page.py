@@ -11,7 +11,7 @@ from multiplying import Published
 from project_package.api_keys import add_key
 from project_package.bundle import Files, digest
 from project_package.model_store import CHAMPION, EVIDENCE
-from project_package.summaries import MONITOR_PAGE, NEWS, SUMMARY, News, Summary
+from project_package.summaries import NEWS, PAGE, SUMMARY, News, Summary
 
 SUMMARY_OF_TEST = Summary(
     title="Products",
@@ -37,7 +37,7 @@ def documented(times: Published) -> Published:
     times.store.set_alias(CHAMPION, pointer.model_copy(update=changes))
     news = News(version="1", until=NOW, sentences=("All is well.",), alarms=())
     times.store.write_file(NEWS, news.model_dump_json().encode())
-    times.store.write_file(MONITOR_PAGE, b"<p>Monitor")
+    times.store.write_file(PAGE.format(name="monitor.html"), b"<p>Monitor")
     return times
 
 
@@ -101,8 +101,8 @@ def test_page_runs_only_scripts_of_its_own_files(client: TestClient) -> None:
 
 def test_news_are_left_out_while_the_store_is_gone(documented: Published) -> None:
     with TestClient(documented.app()) as client:
-        (documented.root / "store/monitor").rename(documented.root / "store/other")
-        (documented.root / "store/monitor").write_text("no folder")
+        (documented.root / "store/pages").rename(documented.root / "store/other")
+        (documented.root / "store/pages").write_text("no folder")
         assert overview(client)["news"] is None
 
 

@@ -10,6 +10,7 @@ from ..errors import GateRefused, UserError
 from ..lifecycle.project import Project
 from ..lifecycle.report import fill
 from ..lifecycle.workspace import replace_text
+from ..summaries import PAGE
 from .checks import SECTIONS, Check, Row, Score
 from .data_checks import DATA
 from .infrastructure_checks import INFRASTRUCTURE
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from ..serving.services import OpenEvents
 
 CHECKS = (*DATA, *MODEL, *INFRASTRUCTURE, *MONITORING)
-FILE = "checklist.json"
-PAGE = "checklist.html"
+FILE = "checklist.html"
 
 
 def checklist(project: Project, open_events: "OpenEvents | None") -> Score:
@@ -84,12 +84,13 @@ def write(project: Project, score: Score) -> None:
     sums = ", ".join(f"{title} {points:g}" for title, points in score.sections.items())
     project.console.print(f"{sums}; the score is the lowest, {score.total:g} of 7.")
     reports = project.workspace.reports
-    replace_text(reports / FILE, score.model_dump_json(indent=2))
+    replace_text(reports / "checklist.json", score.model_dump_json(indent=2))
     context = {
         "about": project.training.about(project.params),
         "score": score,
         "sections": SECTIONS,
     }
     page = fill(resources.files(__package__) / "checklist.html", context)
-    replace_text(reports / PAGE, page)
-    project.console.print(f"Page: {reports / PAGE}")
+    replace_text(reports / FILE, page)
+    project.store.write_file(PAGE.format(name=FILE), page.encode())
+    project.console.print(f"Page: {reports / FILE}")

@@ -14,7 +14,8 @@ from ..reference import REFERENCE, Reference
 from .alarms import find_alarms, server_alarms
 from .drift import Drift, compare
 from .findings import WRONG_VALUES, Alarm, Findings, WindowResult
-from .notify import PAGE, publish
+from .notify import FILE as PAGE
+from .notify import publish
 from .page import render, sentences
 from .quality import estimated, labelled, realised
 from .service import Service, read_service

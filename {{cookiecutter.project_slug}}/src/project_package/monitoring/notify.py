@@ -8,10 +8,10 @@ from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from ..lifecycle.project import Project
 from ..lifecycle.workspace import replace_text
-from ..summaries import MONITOR_PAGE, NEWS, News
+from ..summaries import NEWS, PAGE, News
 from .findings import Findings, Reason
 
-PAGE = "monitor.html"
+FILE = "monitor.html"
 POSTED = "alarms.json"
 GAUGES = "monitor.prom"
 SECONDS = 10
@@ -33,8 +33,8 @@ def share(project: Project, found: Findings) -> None:
         sentences=found.sentences,
         alarms=tuple(f"{alarm.reason}: {alarm.detail}" for alarm in found.alarms),
     )
-    page = (project.workspace.reports / PAGE).read_bytes()
-    project.store.write_file(MONITOR_PAGE, page)
+    page = (project.workspace.reports / FILE).read_bytes()
+    project.store.write_file(PAGE.format(name=FILE), page)
     project.store.write_file(NEWS, news.model_dump_json(indent=2).encode())
 
 

@@ -7,6 +7,7 @@ script reads GET /v1/overview and the documents, which need a key with the scope
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -21,14 +22,13 @@ from ..errors import Unavailable
 from ..model_store import Store
 from ..prediction_log import PredictionLog
 from ..reference import REFERENCE, Reference
-from ..summaries import MONITOR_PAGE, NEWS, SUMMARY, News, Summary
+from ..summaries import NEWS, PAGE, PAGES, SUMMARY, News, Summary
 from .model_loader import CARD, ModelLoader
 from .recent_answers import RecentAnswers, read_recent
 from .routes import BODY_REFUSALS, Ready, Refusal, protected
 
 T = TypeVar("T", bound=BaseModel)
 REPORT = "report.html"
-MONITOR = "monitor.html"
 FOLDER = Path(str(resources.files(__package__) / "static"))
 REFRESH_SECONDS = 5
 """How old recent answers and news of the page may be."""
@@ -71,6 +71,7 @@ class Page:
         self._read_at = -float(REFRESH_SECONDS)
         self._recent: RecentAnswers | None = None
         self._news: News | None = None
+        self._pages: list[str] = []
 
     def overview(self) -> Overview:
         """Return what the page shows now."""
@@ -81,10 +82,10 @@ class Page:
             if time.monotonic() - self._read_at >= REFRESH_SECONDS:
                 reference = read(Reference, served.bundle.files.get(REFERENCE))
                 self._recent = read_recent(self.log, reference) if self.log else None
-                self._news = self._read_news()
+                self._read_store()
                 self._read_at = time.monotonic()
         documents = [name for name in (REPORT, CARD) if name in evidence]
-        documents += [MONITOR] if self._news else []
+        documents += self._pages
         return Overview(
             name=manifest.name,
             model_version=served.version,
@@ -100,19 +101,21 @@ class Page:
 
     def document(self, name: str) -> bytes:
         """Return a document; raise HTTPException with 404 when there is none."""
-        if name == MONITOR:
-            content = self.store.read_file(MONITOR_PAGE)
+        if name in PAGES:
+            content = self.store.read_file(PAGE.format(name=name))
         else:
             content = self.champion.current().evidence.get(name)
         if content is None:
             raise HTTPException(404, f"There is no {name} yet.")
         return content
 
-    def _read_news(self) -> News | None:
-        try:
-            return read(News, self.store.read_file(NEWS))
-        except Unavailable:
-            return None
+    def _read_store(self) -> None:
+        """Read the news, and which pages there are; of a store that cannot be reached, nothing."""
+        self._news = None
+        self._pages = []
+        with suppress(Unavailable):
+            self._news = read(News, self.store.read_file(NEWS))
+            self._pages = [name for name in PAGES if self.store.read_file(PAGE.format(name=name))]
 
 
 def read(kind: type[T], content: bytes | None) -> T | None:
@@ -143,8 +146,10 @@ def add_page(app: FastAPI, page: Page) -> None:
     described["responses"] = {**described["responses"], 404: missing, 422: BODY_REFUSALS[422]}
 
     @app.get("/v1/documents/{name}", summary="Documents", **described)
-    def document(name: Literal["report.html", "card.md", "monitor.html"]) -> Response:
-        """Return the report or the model card of the champion, or the page of `ml monitor`."""
+    def document(
+        name: Literal["report.html", "card.md", "monitor.html", "checklist.html"],
+    ) -> Response:
+        """Return the report or model card of the champion, or what monitor and checklist found."""
         media_type = "text/html" if name.endswith(".html") else "text/plain"
         headers = {"Content-Security-Policy": DOCUMENT_POLICY}
         return Response(page.document(name), media_type=media_type, headers=headers)

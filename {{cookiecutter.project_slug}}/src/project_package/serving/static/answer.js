@@ -50,11 +50,12 @@ export function showTable(rows, name) {
   const barred = ofNumbers.length === 1 ? ofNumbers[0] : "";
   const largest = Math.max(...rows.map((row) => Math.abs(row[barred] ?? 0)), 1e-12);
   const isSigned = rows.some((row) => row[barred] < 0) || barred === "effect";
-  const head = columns.map((column) => element("th", { scope: "col" }, words(column)));
+  const kind = (column) => (ofNumbers.includes(column) ? "number" : "");
+  const head = columns.map((column) => element("th", { scope: "col", className: kind(column) }, words(column)));
   if (barred) head.push(element("th", { scope: "col" }, element("span", { className: "unseen" }, "as a bar")));
   const body = rows.map((row) => {
     const cells = columns.map((column) =>
-      element("td", { className: ofNumbers.includes(column) ? "number" : "" }, cell(row[column])),
+      element("td", { className: kind(column) }, cell(row[column])),
     );
     if (barred) cells.push(element("td", { className: "bars" }, bar(row[barred] / largest, isSigned)));
     return element("tr", {}, ...cells);

@@ -103,7 +103,7 @@ function chart(title, bars, text, ends) {
 }
 
 function showDocuments(names) {
-  const titles = { "report.html": "Report on its test", "card.md": "Model card", "monitor.html": "Monitoring" };
+  const titles = { "report.html": "Report on its test", "card.md": "Model card", "monitor.html": "Monitoring", "checklist.html": "ML Test Score" };
   const items = names.map((name) => {
     const link = element("a", { href: `v1/documents/${name}` }, titles[name] ?? name);
     link.addEventListener("click", (event) => token && save(event, name)); // a link cannot send a key
