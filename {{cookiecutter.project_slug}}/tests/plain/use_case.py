@@ -165,6 +165,7 @@ MONITORING = Monitoring(
     metrics=("roc_auc",),
     read_answers=lambda logged: Outcome(logged, {"probability": logged["probability"]}),
     read_labels=lambda labels: {"left": np.array([label["left"] for label in labels])},
+    write_labels=lambda rows: [{"left": bool(left)} for left in rows["left"]],
     target="left",
     probabilities=lambda predictions: np.stack(
         [1 - predictions["probability"], predictions["probability"]], axis=1

@@ -1,7 +1,7 @@
 """What monitoring needs of a use case: how logged answers and labels become rows to score."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ class Monitoring:
     columns and `answer` (JSON objects), (rows,) each."""
     read_labels: Callable[[Sequence[Mapping[str, Any]]], Columns]
     """Return the columns of rows that labels, JSON objects, say, (rows,) each."""
+    write_labels: Callable[[Columns], list[dict[str, Any]]]
+    """Return the labels of test rows, JSON objects, as `read_labels` reads them (rows)."""
+    requested: Mapping[str, int] = field(default_factory=dict)
+    """Columns of requests that test rows do not have, with the value of all of them."""
     target: str = ""
     """Of these the one that is a class, true or false or a code from 0, if there is one."""
     probabilities: Callable[[Columns], NDArray[Any]] | None = None

@@ -24,8 +24,14 @@ def read_labels(labels: Sequence[Mapping[str, Any]]) -> Columns:
     return {"units": np.array([label["units"] for label in labels], np.float64)}
 
 
+def write_labels(rows: Columns) -> list[dict[str, Any]]:
+    """Return what was sold."""
+    return [{"units": units} for units in rows["units"].tolist()]
+
+
 MONITORING = Monitoring(
     metrics=tuple(metric.name for metric in METRICS),
     read_answers=read_answers,
     read_labels=read_labels,
+    write_labels=write_labels,
 )

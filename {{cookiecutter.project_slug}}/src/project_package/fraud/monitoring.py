@@ -31,6 +31,11 @@ def read_labels(labels: Sequence[Mapping[str, Any]]) -> Columns:
     return {"is_fraud": np.array([label["is_fraud"] for label in labels], np.bool_)}
 
 
+def write_labels(rows: Columns) -> list[dict[str, Any]]:
+    """Return whether payments are frauds; the event store has numbers."""
+    return [{"is_fraud": float(is_fraud)} for is_fraud in rows["is_fraud"]]
+
+
 def probabilities(predictions: Columns) -> NDArray[Any]:
     """Return the probabilities of a genuine payment and of a fraud."""
     return np.stack([1 - predictions["score"], predictions["score"]], axis=1)
@@ -42,6 +47,7 @@ def make_monitoring(params: FraudParams) -> Monitoring:
         metrics=("average_precision", "cost", "calibration"),
         read_answers=partial(read_answers, params),
         read_labels=read_labels,
+        write_labels=write_labels,
         target="is_fraud",
         probabilities=probabilities,
     )

@@ -26,6 +26,11 @@ def read_labels(labels: Sequence[Mapping[str, Any]]) -> Columns:
     return {"is_defective": np.array([label["defect"] for label in labels], np.bool_)}
 
 
+def write_labels(rows: Columns) -> list[dict[str, Any]]:
+    """Return which parts are defective."""
+    return [{"defect": bool(is_defective)} for is_defective in rows["is_defective"]]
+
+
 def probabilities(predictions: Columns) -> NDArray[Any]:
     """Return the probabilities of a good part and of a defect."""
     return np.stack([1 - predictions["probability"], predictions["probability"]], axis=1)
@@ -40,6 +45,7 @@ def make_monitoring(metrics: Sequence[Metric], calibrated: bool) -> Monitoring:
         metrics=tuple(metric.name for metric in metrics),
         read_answers=read_answers,
         read_labels=read_labels,
+        write_labels=write_labels,
         target="is_defective",
         probabilities=probabilities if calibrated else None,
     )

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from ..errors import GateRefused
-from ..model_store import CHALLENGER
+from ..model_store import CHALLENGER, EVIDENCE
 from .apply_rules import apply_rules
 from .evaluate import describe, find_challenger, write_report
+from .performance import PERFORMANCE, measure
 from .predicted_test_rows import read_version
 from .project import Project
 
@@ -37,10 +38,13 @@ def promote(project: Project) -> int:
             refused = [verdict for verdict in verdicts if not verdict.passed]
             # 2. Write the outcome into report and card.
             write_report(project, version, replace(document, verdicts=tuple(verdicts)))
-            # 3. Make it the champion, or else no longer the store's challenger.
+            # 3. Make it the champion, with what its answers cost, for `ml checklist` to compare; or
+            # else no longer the store's challenger.
             if refused:
                 registry.store.delete_alias(CHALLENGER)
             else:
+                costs = measure(project, predicted).model_dump_json(indent=2)
+                registry.client.log_text(version.run, costs, f"{EVIDENCE}/{PERFORMANCE}")
                 registry.set_champion(version)
     if refused:
         lines = "\n".join(f"  {verdict}" for verdict in refused)

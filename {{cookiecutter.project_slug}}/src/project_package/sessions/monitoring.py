@@ -32,6 +32,15 @@ def read_labels(labels: Sequence[Mapping[str, Any]]) -> Columns:
     return {"bought": objects(tuple(label["items"]) for label in labels)}
 
 
+def write_labels(rows: Columns) -> list[dict[str, Any]]:
+    """Return the items of the next baskets."""
+    return [{"items": [*bought]} for bought in rows["bought"]]
+
+
 MONITORING = Monitoring(
-    metrics=("recall", "mrr", "ndcg"), read_answers=read_answers, read_labels=read_labels
+    metrics=("recall", "mrr", "ndcg"),
+    read_answers=read_answers,
+    read_labels=read_labels,
+    write_labels=write_labels,
+    requested={"count": TOP_K},
 )

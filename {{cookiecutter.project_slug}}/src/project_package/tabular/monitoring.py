@@ -37,12 +37,19 @@ def read_labels(problem: Problem, labels: Sequence[Mapping[str, Any]]) -> Column
     return {problem.target: np.array([codes[value] for value in values], np.int64)}
 
 
+def write_labels(problem: Problem, rows: Columns) -> list[dict[str, Any]]:
+    """Return targets, classes by their names."""
+    values = rows[problem.target].tolist()
+    return [{problem.target: problem.classes[v] if problem.classes else v} for v in values]
+
+
 def make_monitoring(problem: Problem, metrics: Sequence[Metric]) -> Monitoring:
     """Return how a table's model is monitored; values of a number have no probabilities."""
     return Monitoring(
         metrics=tuple(metric.name for metric in metrics),
         read_answers=partial(read_answers, problem),
         read_labels=partial(read_labels, problem),
+        write_labels=partial(write_labels, problem),
         target=problem.target,
         probabilities=(lambda made: made["probabilities"]) if problem.classes else None,
     )

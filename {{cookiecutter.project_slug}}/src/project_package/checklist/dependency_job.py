@@ -1,0 +1,61 @@
+"""The job in .github/workflows that installs the newest releases and runs the tests, on a schedule.
+
+GitHub sends a message about a scheduled workflow that failed, so a failing step must fail the job.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+WORKFLOWS = Path(".github/workflows")
+PROGRAM = Path(__file__).parents[3]
+"""The folder of the program, where its tests run in another one."""
+NEEDED = {"lock --upgrade": "installs the newest releases", "pytest": "runs the tests"}
+"""What commands must have, in this order."""
+
+
+def dependency_job(root: Path) -> tuple[bool, str]:
+    """Find the job in the workflows of a project; return whether there is one, and what it does."""
+    folder = next((base for base in (root, PROGRAM) if (base / WORKFLOWS).is_dir()), root)
+    problems = []
+    for path in sorted((folder / WORKFLOWS).glob("*.y*ml")):
+        workflow = yaml.safe_load(path.read_text("utf-8"))
+        triggers = workflow.get("on", workflow.get(True))  # YAML 1.1 reads `on` as true
+        schedule = triggers.get("schedule") if isinstance(triggers, Mapping) else None
+        if not schedule:
+            problems.append(f"{path.name} has no schedule")
+            continue
+        for name, job in workflow["jobs"].items():
+            if not (problem := find_problem(job, folder)):
+                return True, f"job {name} of {path.name} runs at {schedule[0]['cron']}"
+            problems.append(f"job {name} of {path.name} {problem}")
+    return False, "; ".join(problems) or f"there is no workflow in {folder / WORKFLOWS}"
+
+
+def find_problem(job: Mapping[str, Any], folder: Path) -> str:
+    """Return why a job does not do what it must; empty if it does."""
+    if "schedule" not in str(job.get("if", "schedule")):
+        return "does not run at the schedule"
+    if any("continue-on-error" in part for part in (job, *job["steps"])):
+        return "goes on after an error, so nobody gets a message"
+    text = "\n".join(commands(job, folder))
+    start = 0
+    for command, purpose in NEEDED.items():
+        start = text.find(command, start)
+        if start < 0:
+            return f"has no command that {purpose}"
+    return ""
+
+
+def commands(job: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """Yield the commands of a job, with the recipes of the Makefile in place of its targets."""
+    makefile = (folder / "Makefile").read_text("utf-8") if (folder / "Makefile").exists() else ""
+    for step in job["steps"]:
+        for line in str(step.get("run", "")).splitlines():
+            target = re.fullmatch(r"make ([\w-]+)", line.strip())
+            rule = rf"^{target[1]}:.*\n((?:\t.*\n)*)" if target else "$^"  # matches nothing
+            recipe = re.search(rule, makefile, re.MULTILINE)
+            yield recipe[1].replace("$(PYTEST)", "pytest") if recipe else line

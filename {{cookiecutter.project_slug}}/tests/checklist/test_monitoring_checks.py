@@ -1,0 +1,198 @@
+"""The checks of monitoring pass on a finished project, and fail when what they check is broken."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from plain import use_case as plain_use_case
+from projects import copy_project, open_project, run_plain
+from pydantic import create_model
+
+from project_package.bundle import Bundle
+from project_package.checklist.checks import Outcome
+from project_package.checklist.monitoring_checks import MONITORING
+from project_package.checklist.subject import Subject
+from project_package.cli import EntryPoint
+from project_package.columns import Columns
+from project_package.contract.task import Task
+from project_package.lifecycle.performance import PERFORMANCE
+from project_package.lifecycle.project import Project
+from project_package.model_store import EVIDENCE
+from project_package.monitoring.findings import Alarm, Findings
+from project_package.params import Monitor
+
+CHECKS = {check.id: check.run for check in MONITORING}
+CHANGES = "jobs:\n  test:\n    steps:\n      - run: make refresh\n      - run: make test\n"
+MAKEFILE = "refresh: uv  ## x\n\tuv lock --upgrade\n\ntest: uv\n\t$(PYTEST)\n"
+ON = "on:\n  schedule:\n    - cron: 0 5 * * 1\n"
+
+
+@pytest.fixture
+def subject(project: Project, entry: EntryPoint, tmp_path: Path) -> Subject:
+    return Subject(project, entry.open_events, tmp_path)
+
+
+def test_all_checks_pass_on_a_finished_project(subject: Subject) -> None:
+    found = {check.id: check.run(subject) for check in MONITORING}
+    assert list(found) == ["O1", "O2", "O3", "O4", "O5", "O6", "O7"]
+    assert {name: result.detail for name, result in found.items() if not result.passed} == {}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a finished project that is made in seconds. Do not write to it."""
+    return run_plain(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture
+def plain(finished: Path, tmp_path: Path) -> Subject:
+    """Return the champion of a copy, to break."""
+    copy = open_project(plain_use_case, copy_project(finished, tmp_path / "copy"))
+    (tmp_path / "written").mkdir()
+    return Subject(copy, None, tmp_path / "written")
+
+
+def with_monitor(subject: Subject, **changes: float) -> Subject:
+    """Return a subject with other limits of monitoring."""
+    params = subject.project.params.model_copy(update={"monitor": Monitor(**changes)})  # type: ignore[arg-type]
+    return replace(subject, project=replace(subject.project, params=params))
+
+
+def with_task(subject: Subject, change: Callable[[Task], dict[str, Any]]) -> Subject:
+    """Return a subject whose code has another task."""
+
+    def make_task(bundle: Bundle) -> Task:
+        task = plain_use_case.make_task(bundle)
+        return replace(task, **change(task))
+
+    training = replace(subject.project.training, make_task=make_task)
+    return replace(subject, project=replace(subject.project, training=training))
+
+
+def assert_fails(name: str, subject: Subject, reason: str) -> None:
+    result: Outcome = CHECKS[name](subject)
+    assert not result.passed
+    assert reason in result.detail
+
+
+def test_another_version_of_a_library_is_noticed(plain: Subject) -> None:
+    assert CHECKS["O1"](plain).passed
+    (file,) = plain.project.workspace.root.glob("mlartifacts/**/requirements.txt")
+    lines = file.read_text("utf-8").splitlines()
+    changed = ["numpy==0.1" if line.startswith("numpy=") else line for line in lines]
+    file.write_text("\n".join([*changed, "no-such-library==1"]), "utf-8")
+    assert_fails("O1", plain, "numpy 0.1, now")
+    assert_fails("O1", plain, "no-such-library 1, now missing")
+
+
+@pytest.mark.parametrize(
+    ("workflow", "reason"),
+    [
+        (f"on: push\n{CHANGES}", "has no schedule"),
+        (ON + CHANGES.replace("make refresh", "make install"), "installs the newest releases"),
+        (ON + CHANGES.replace("make test", "make check"), "runs the tests"),
+        (f"{ON}{CHANGES}        continue-on-error: true\n", "nobody gets a message"),
+        (ON + CHANGES.replace("steps:", "if: github.event_name == 'push'\n    steps:"), "not run"),
+    ],
+)
+def test_a_job_that_finds_no_changes_is_noticed(plain: Subject, workflow: str, reason: str) -> None:
+    root = plain.project.workspace.root
+    (root / ".github/workflows").mkdir(parents=True)
+    (root / "Makefile").write_text(
+        "refresh: uv  ## x\n\tuv lock --upgrade\n\ntest: uv\n\t$(PYTEST)\n"
+    )
+    file = root / ".github/workflows/ci.yml"
+    file.write_text(ON + CHANGES, "utf-8")
+    assert CHECKS["O1"](plain).passed
+    file.write_text(workflow, "utf-8")
+    assert_fails("O1", plain, reason)
+
+
+def test_limits_that_no_value_can_exceed_are_noticed(plain: Subject) -> None:
+    assert CHECKS["O2"](plain).passed
+    assert_fails("O2", with_monitor(plain, broken=1), "months missing")
+
+
+def test_a_server_that_refuses_too_little_is_noticed(plain: Subject) -> None:
+    lax = create_model("Lax", __base__=plain_use_case.Customer, months=(Any, ...))
+    rows = plain_use_case.make_task(plain.bundle).to_rows
+
+    def to_rows(requests: Any) -> Columns:
+        known = [r.months if isinstance(r.months, float) else 0.0 for r in requests]
+        strict = [
+            plain_use_case.Customer(months=months, bill=request.bill, plan=request.plan)
+            for months, request in zip(known, requests, strict=True)
+        ]
+        return rows(strict)
+
+    changed = with_task(plain, lambda _: {"request": lax, "to_rows": to_rows})
+    assert_fails("O2", changed, "not refused")
+
+
+def test_a_skewed_feature_is_named(plain: Subject) -> None:
+    assert CHECKS["O3"](plain).passed
+
+    def skewed(task: Task) -> dict[str, Any]:
+        def to_rows(requests: Any) -> Columns:
+            rows = task.to_rows(requests)
+            return {**rows, "bill": rows["bill"] * 1.001}
+
+        return {"to_rows": to_rows}
+
+    assert_fails("O3", with_task(plain, skewed), "bill differs in 100")
+
+
+def test_an_old_champion_is_noticed(plain: Subject) -> None:
+    assert CHECKS["O4"](plain).passed
+    assert_fails("O4", with_monitor(plain, stale_days=1e-9), "older")
+
+
+def test_predictions_that_are_nan_are_noticed(plain: Subject) -> None:
+    def unstable(_: Task) -> dict[str, Any]:
+        class Model:
+            def predict(self, rows: Columns) -> Columns:
+                return {"probability": rows["bill"] / rows["bill"]}  # NaN of zero
+
+        return {"load": lambda _: Model()}
+
+    with np.errstate(invalid="ignore"):
+        assert_fails("O5", with_task(plain, unstable), '"bill": 0')
+
+
+def test_an_answer_that_costs_more_is_noticed(plain: Subject) -> None:
+    assert CHECKS["O6"](plain).passed
+    client = plain.project.registry.client
+    run = plain.version.run
+    files = plain.project.registry.files(plain.version, EVIDENCE)
+    costs = json.loads(files[PERFORMANCE])
+    client.log_text(run, json.dumps(costs | {"row": costs["row"] / 3}), f"{EVIDENCE}/{PERFORMANCE}")
+    assert_fails("O6", plain, "row 3.")
+
+
+def test_quality_that_cannot_raise_an_alarm_is_noticed(plain: Subject) -> None:
+    assert CHECKS["O7"](plain).passed
+    assert_fails("O7", with_monitor(plain, loss=10), "other rows, they raise no alarm")
+
+
+def test_an_alarm_of_the_last_monitoring_is_noticed(plain: Subject) -> None:
+    now = datetime.now(UTC)
+    alarm = Alarm(reason="quality", detail=f"{now}")
+    for version, is_same in (("1", True), ("2", False)):
+        found = Findings(version=version, goal="roc_auc", windows=(), alarms=(alarm,))
+        report = plain.project.workspace.reports / "monitor.json"
+        report.write_text(found.model_dump_json(), "utf-8")
+        assert CHECKS["O7"](plain).passed is not is_same
+
+
+def test_answers_without_labels_must_drift_with_rows(subject: Subject) -> None:
+    training = subject.project.training
+    if training.monitoring is not None or training.simulation is None:
+        pytest.skip("something becomes known of these instances")
+    harmless = replace(training.simulation, damages={"shift": lambda rows, *_: rows})
+    project = replace(subject.project, training=replace(training, simulation=harmless))
+    assert_fails("O7", replace(subject, project=project), "they raise no alarm")
