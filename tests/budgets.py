@@ -38,23 +38,23 @@ BUDGETS = {
     # Lines of code, so that docs and blank lines cost nothing.
     # The core should have 5,000 with history and 4,300 without, of it the server 1,600 and 1,400,
     # the lifecycle 1,500, the event store 400. Hostile input, failing services, erased entities and
-    # monitoring took more; lately LOG_ROWS and labels of files. These limits hold what there is:
-    # lower them as the code shrinks.
-    "core with history": Budget(6_115, aim=4_500),
-    "core without history": Budget(4_985, aim=3_800),
+    # monitoring took more; lately LOG_ROWS, labels of files and `ml debug`. These limits hold what
+    # there is: lower them as the code shrinks.
+    "core with history": Budget(6_340, aim=4_500),
+    "core without history": Budget(5_185, aim=3_800),
     "core: serving with history": Budget(1_785, aim=1_350),
     "core: serving without history": Budget(1_550, aim=1_200),
-    "core: lifecycle": Budget(1_665, aim=1_400),
+    "core: lifecycle": Budget(1_840, aim=1_400),
     "core: state": Budget(485, aim=300),
     # 1,200, until skew, slices, the server's errors and labels of files came.
     "monitoring": Budget(1_240, aim=900),
     "use case: monitoring": Budget(160, aim=100),
-    "use case": Budget(1_155),  # for those that have no row of their own
+    "use case": Budget(1_160),  # for those that have no row of their own
     # 1,500, until good images alone, unusable pictures and a figure of costs came.
-    "use case inspection": Budget(1_660, aim=1_500),
+    "use case inspection": Budget(1_670, aim=1_500),
     "use case support": Budget(1_700),
     # 2,000, until lags, texts, monotone answers, weights of classes and two figures came.
-    "use case tabular": Budget(2_410, aim=2_000),
+    "use case tabular": Budget(2_420, aim=2_000),
     "tests / source": Budget(1.4, aim=1.15),
     # Lines of docs for each line of code.
     "docs / code of source": Budget(0.18, at_least=True),

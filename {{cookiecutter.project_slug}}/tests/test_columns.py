@@ -1,5 +1,6 @@
-"""Flat models become rows: a column for each field."""
+"""Flat models become rows: a column for each field. Rows in JSON become rows again."""
 
+import json
 from datetime import UTC, date, datetime
 from typing import Literal
 
@@ -7,7 +8,14 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from project_package.columns import columns_of, milliseconds, to_rows
+from project_package.columns import (
+    columns_of,
+    from_json_rows,
+    milliseconds,
+    to_json_rows,
+    to_rows,
+)
+from project_package.errors import MissingColumn
 
 
 class Payment(BaseModel):
@@ -59,3 +67,37 @@ def test_no_requests_become_empty_columns() -> None:
     rows = to_rows([], Payment)
     assert {name: len(values) for name, values in rows.items()} == dict.fromkeys(rows, 0)
     assert rows.keys() == columns_of(Payment).keys()
+
+
+def test_rows_in_json_keep_every_value_and_dtype() -> None:
+    ragged = np.fromiter([(("a", "b"), ("c",)), ()], object)
+    rows = {
+        "timestamp": np.array([1_700_000_000_001, -1]),
+        "single": np.array([0.1, np.nan], np.float32),
+        "double": np.array([0.1 + 0.2, 5e-324]),
+        "lags": np.array([[1.5, np.nan], [np.nan, np.nan]]),
+        "flag": np.array([True, False]),
+        "text": np.array(["é\n", None], object),
+        "word": np.array(["b", "longer"]),
+        "baskets": ragged,
+        "days": np.fromiter([(0.1, 2.0), ()], object),
+        "moment": np.array(["2024-02-29T12:00:00.001", "NaT"], "datetime64[ms]"),
+        "image": np.arange(18, dtype=np.uint8).reshape(2, 3, 3),
+    }
+    like = {name: values[:0].astype(f"{values.dtype.kind}1") if name == "word" else values[:0]
+            for name, values in rows.items()}  # fmt: skip
+    found = from_json_rows([json.loads(row) for row in to_json_rows(rows)], like)
+    assert found.keys() == rows.keys()
+    for name, values in rows.items():
+        np.testing.assert_array_equal(found[name], values, name, strict=True)
+
+
+def test_numbers_that_json_lacks_become_missing() -> None:
+    rows = {"x": np.array([np.inf])}
+    found = from_json_rows([json.loads(row) for row in to_json_rows(rows)], rows)
+    np.testing.assert_array_equal(found["x"], [np.nan])
+
+
+def test_json_row_without_a_column_is_refused() -> None:
+    with pytest.raises(MissingColumn, match="x"):
+        from_json_rows([{"y": 1.0}], {"x": np.zeros(1)})

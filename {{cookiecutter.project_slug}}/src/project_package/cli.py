@@ -151,6 +151,22 @@ def drill(
     stage(open_project, entry.package, damage)
 
 
+@app.command(epilog="Example: `ml debug 6f1c09a2b3d4e5f6-0`")
+def debug(
+    context: typer.Context,
+    prediction: Annotated[str, typer.Argument(metavar="ID", help="One of `prediction_ids`.")],
+    request: Annotated[
+        Path | None, typer.Argument(help="Its request in JSON, if rows are not logged.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Predict a logged prediction again, step by step, and compare the answers."""
+    from .lifecycle.debug import debug as stage
+
+    with context.obj.open_project(None, quiet) as project:
+        stage(project, prediction, request)
+
+
 @app.command(epilog="Example: `ml erase C0001234`")
 def erase(
     context: typer.Context,

@@ -17,6 +17,8 @@ Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Named arrays of equal length, one row per instance; text has dtype object."""
 TIMESTAMP = "timestamp"
 """The column of rows with their time: int64, milliseconds since 1970, UTC."""
+EXPLAIN = "explain"
+"""The column of rows that ask for reasons too: bool."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -112,6 +114,33 @@ def to_json_rows(columns: Columns) -> list[str]:
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     objects = (dict(zip(columns, row, strict=True)) for row in rows)
     return [to_json(item, inf_nan_mode="null").decode() for item in objects]
+
+
+def from_json_rows(objects: Sequence[Mapping[str, Any]], like: Columns) -> Columns:
+    """Return rows that `to_json_rows` wrote, read as JSON objects, with the dtypes of `like`.
+
+    null becomes NaN in numbers and NaT in times, and lists in columns of objects become tuples.
+
+    Raises:
+        MissingColumn: an object lacks a column of `like`.
+    """
+    try:
+        return {
+            name: _from_json([item[name] for item in objects], column.dtype)
+            for name, column in like.items()
+        }
+    except KeyError as error:
+        raise MissingColumn(*error.args) from error
+
+
+def _from_json(values: Sequence[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype.hasobject:
+        return np.fromiter(map(_to_tuples, values), object, len(values))
+    return np.array(values, np.str_ if dtype.kind == "U" else dtype)  # of any length
+
+
+def _to_tuples(value: Any) -> Any:
+    return tuple(map(_to_tuples, value)) if isinstance(value, list) else value
 
 
 @cache

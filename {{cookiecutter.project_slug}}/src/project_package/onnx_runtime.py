@@ -1,6 +1,6 @@
 """A model on ONNX Runtime: encode -> graph -> decode."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import onnxruntime
@@ -54,6 +54,11 @@ class OnnxModel:
             part = {name: values[start : start + ROWS_AT_ONCE] for name, values in rows.items()}
             parts.append(self._decode(part, self._run(part)))
         return parts[0] if len(parts) == 1 else concatenate(parts)
+
+    def steps(self, rows: Columns) -> Mapping[str, Columns]:
+        """Return the inputs and outputs of the graph, and what it predicts."""
+        steps = {"input": self._encode(rows), "output": self._run(rows)}
+        return {**steps, "prediction": self.predict(rows)}
 
     def _run(self, rows: Columns) -> Columns:
         try:

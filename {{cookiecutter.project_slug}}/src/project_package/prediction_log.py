@@ -105,6 +105,12 @@ class PredictionLog:
         columns = (column for column in PREDICTIONS.c if column.name != "row")  # it can be large
         yield from self._read(sa.select(*columns).where(*chosen).order_by(PREDICTIONS.c.id))
 
+    def find(self, prediction: str) -> "sa.Row[Any] | None":
+        """Return the answer with this id, and its row if rows are logged; None without one."""
+        is_answer = (PREDICTIONS.c.prediction == prediction, PREDICTIONS.c.role != SHADOW)
+        with self._transaction(slow=True) as connection:  # there is no index
+            return connection.execute(sa.select(PREDICTIONS).where(*is_answer)).first()
+
     def read_labels(self, since: datetime) -> Iterator[Sequence[sa.Row[Any]]]:
         """Yield the labels that arrived since a time, UTC, in their order."""
         yield from self._read(sa.select(LABELS).where(LABELS.c.time >= since).order_by(LABELS.c.id))

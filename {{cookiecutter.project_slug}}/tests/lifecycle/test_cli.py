@@ -16,7 +16,7 @@ from project_package.errors import GateRefused, UserError
 from project_package.lifecycle.project import Project
 
 COMMANDS = ["data", "train", "evaluate", "promote", "rollback", "pipeline", "predict", "models",
-            "doctor", "erase", "serve", "key"]  # fmt: skip
+            "doctor", "debug", "erase", "serve", "key"]  # fmt: skip
 
 
 class Ml:
@@ -117,6 +117,7 @@ def test_exit_code_says_how_a_stage_failed(
     ("arguments", "sentence"),
     [
         (["data", "--set", "train.trails=3"], "train.trails is not a parameter: did you mean"),
+        (["debug", "6f1c-0"], "The prediction log has no 6f1c-0"),
         (["models", "--set", "seed=-1"], "seed = -1: Input should be greater than or equal to 0"),
         (["train", "--set", "promote.worst.f1=1"], 'worst or promote.max_loss: "f1" is not a'),
         (["data", "--set", "promote.max_loss.f1=0"], 'or promote.max_loss: "f1" is not a metric'),

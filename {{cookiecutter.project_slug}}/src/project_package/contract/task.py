@@ -13,7 +13,7 @@ evaluation, batch and server:
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel
 from pydantic_core import from_json
@@ -34,6 +34,21 @@ class Model(Protocol):
 
     def predict(self, rows: Columns) -> Columns:
         """Return predictions, one row per row; raise ModelError when it cannot answer them."""
+
+
+@runtime_checkable
+class ModelWithSteps(Model, Protocol):
+    """A model that shows how it predicts, for `ml debug`."""
+
+    def steps(self, rows: Columns) -> Mapping[str, Columns]:
+        """Return the steps by name, in their order: inputs and outputs of a graph, a decision."""
+
+
+def steps_of(model: Model, rows: Columns) -> Mapping[str, Columns]:
+    """Return the steps of a prediction; of a model that shows none, only what it predicts."""
+    if isinstance(model, ModelWithSteps):
+        return model.steps(rows)
+    return {"prediction": model.predict(rows)}
 
 
 class AsyncModel(Protocol):
@@ -72,7 +87,8 @@ class Task:
     load: Callable[[Bundle], Model | AsyncModel]
     """Load the model of a bundle, which has passed its hashes."""
     to_rows: Callable[[Sequence[Any]], Columns]
-    """Turn requests into rows as the model takes them, with their features."""
+    """Turn requests into rows as the model takes them, with their features. Where a request may
+    ask for reasons, they have the column `EXPLAIN`."""
     to_responses: Callable[[Columns, Columns], Sequence[BaseModel]]
     """Turn rows and their predictions into responses."""
     monitored: Callable[[Columns, Columns], Columns]
@@ -88,6 +104,8 @@ class Task:
     label: type[BaseModel] | None = None
     """What becomes known of an instance later, as POST /v1/labels takes it; None for nothing, and
     where events say it: `History.outcome`."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """What the features mean, by column of rows: for `ml debug`."""
     slow_requests: bool = False
     """Requests take milliseconds to validate, as images do: a thread validates and answers them."""
     weight: Callable[[Any], int] = lambda _: 1

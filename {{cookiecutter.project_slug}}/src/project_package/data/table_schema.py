@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, ValidationError, model_validator
 
+from ..columns import EXPLAIN
 from ..errors import UserError
 from ..frozen import Frozen
 
@@ -19,8 +20,6 @@ Role: TypeAlias = Literal["feature", "target", "outcome", "id", "group", "time",
 ColumnType: TypeAlias = Literal["number", "integer", "boolean", "category", "date", "text"]
 DatePart: TypeAlias = Literal["weekday", "month", "day_of_year", "hour", "elapsed"]
 EarlierRows: TypeAlias = Annotated[int, Field(ge=1, le=400)]
-EXPLAIN = "explain"
-"""The field of a request that asks for reasons; no column may have its name."""
 PATTERN = re.compile(r"\*|\^.*\$", re.DOTALL)
 """Names that polars takes for several columns."""
 LARGEST = 1e30

@@ -1,19 +1,19 @@
 """What the server needs: requests to rows, features from history, and the served model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Bundle, Files
-from ..columns import TIMESTAMP, Columns, milliseconds, stack, to_rows
+from ..columns import TIMESTAMP, Columns, length, milliseconds, stack, to_rows
 from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
 from ..features.merge_history import merge_history
-from ..features.windows import MILLISECONDS_A_DAY
+from ..features.windows import MILLISECONDS_A_DAY, meanings
 from ..frozen import Frozen
 from ..onnx_runtime import OnnxModel
-from .features import ENTITIES, INPUTS, LEVEL, PRODUCT, WEEK_DAYS, feature_columns
+from .features import ENTITIES, FEATURES, INPUTS, LEVEL, PRODUCT, WEEK_DAYS, feature_columns
 from .schemas import MIN_HISTORY, SOLD, DemandRequest, DemandResponse, PastWeek, Plan, SoldWeek
 
 QUANTILES = {"low": 0.1, "value": 0.5, "high": 0.9}
@@ -67,8 +67,21 @@ class DemandModel:
 
     def predict(self, rows: Columns) -> Columns:
         """Return value, low and high in units, (rows,) each."""
-        ratios = {name: graph.predict(rows)["variable"] for name, graph in self._graphs.items()}
-        return self._details.to_units({name: ratio[:, 0] for name, ratio in ratios.items()}, rows)
+        return self._details.to_units(self._ratios(rows), rows)
+
+    def steps(self, rows: Columns) -> Mapping[str, Columns]:
+        """Return the input of the graphs and their outputs, and the correction of the bounds."""
+        factors = {"low": self._details.low_factor, "high": self._details.high_factor}
+        return {
+            "input": {"X": self._details.stack(rows)},
+            "output": self._ratios(rows),
+            "correction": {name: np.full(length(rows), one) for name, one in factors.items()},
+            "prediction": self.predict(rows),
+        }
+
+    def _ratios(self, rows: Columns) -> Columns:
+        """Return what each graph predicts, (rows,)."""
+        return {name: graph.predict(rows)["variable"][:, 0] for name, graph in self._graphs.items()}
 
 
 def to_raw_rows(requests: Sequence[DemandRequest]) -> Columns:
@@ -141,5 +154,6 @@ def make_task(_: Bundle) -> Task:
         outputs=("value", "width"),
         entity=PRODUCT,
         id=HISTORY.key,
+        meanings=meanings(FEATURES),
         history=HISTORY,
     )

@@ -88,6 +88,19 @@ class Window:
 Feature: TypeAlias = Derived | Window
 
 
+def meanings(features: Sequence[Feature]) -> dict[str, str]:
+    """Return what each feature means; of a window, also what it aggregates."""
+    return {f.name: f"{f.description}{_span(f)}" for f in features}
+
+
+def _span(feature: Feature) -> str:
+    if isinstance(feature, Derived):
+        return ""
+    end = f" ending {feature.delay:g} d before" if feature.delay else ""
+    what = f"{feature.aggregate} of {feature.value}" if feature.value else feature.aggregate
+    return f" ({what} by {feature.entity}, {feature.days:g} d{end})"
+
+
 def stream(
     features: Sequence[Feature], rows: Columns, at: Positions = EVERY_ROW
 ) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -1,12 +1,13 @@
 """The served model: a score, the decision by its threshold, and the reasons for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..columns import Columns, take
-from ..contract.task import Model
+from ..contract.task import Model, steps_of
 from ..explain import effects, log_odds
 from ..frozen import Frozen
 from .features import INPUTS
@@ -51,6 +52,13 @@ class FraudModel:
             effect = effects(lambda r: log_odds(predict(r)["score"])[:, None], inputs, medians)
             all_effects[np.ix_(wanted, columns)] = effect[:, :, 0]
         return {"score": score, "decision": decision, "effects": all_effects}
+
+    def steps(self, rows: Columns) -> Mapping[str, Columns]:
+        """Return those of the scorer, and the decision with its threshold."""
+        steps = steps_of(self.scorer, rows)
+        decision = self.assets.decide(steps["prediction"]["score"])
+        threshold = np.full(len(decision), self.assets.threshold)
+        return {**steps, "decision": {"threshold": threshold, "decision": decision}}
 
 
 def top_reasons(effect: NDArray[np.float32]) -> NDArray[np.int64]:

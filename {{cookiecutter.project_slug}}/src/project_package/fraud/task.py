@@ -10,9 +10,10 @@ from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
 from ..errors import OTHER_CODE, ModelError
 from ..features.merge_history import merge_history
+from ..features.windows import meanings
 from ..onnx_runtime import GRAPH, OnnxModel
 from .decide_and_explain import ASSETS, Assets, FraudModel, top_reasons
-from .features import CARD, DESCRIPTIONS, ENTITIES, INPUTS, RAW, feature_columns, matrix
+from .features import CARD, DESCRIPTIONS, ENTITIES, FEATURES, INPUTS, RAW, feature_columns, matrix
 from .schemas import FraudRequest, FraudResponse, Label, PastPayment, Payment, Reason
 
 
@@ -118,5 +119,6 @@ def make_task(_: Bundle) -> Task:
         outputs=("score",),
         entity=CARD,
         id=HISTORY.key,
+        meanings=meanings(FEATURES),
         history=HISTORY,
     )

@@ -1,5 +1,6 @@
 """The served model: a probability, the decision by its threshold, and the regions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..bundle import Files
 from ..columns import Columns
-from ..contract.task import Model
+from ..contract.task import Model, steps_of
 from ..explain import log_odds
 from ..frozen import Frozen
 from .usable import Usable
@@ -93,6 +94,16 @@ class InspectionModel:
         for row in np.flatnonzero(explained):
             regions[row] = self._occlude(images[row], output[row])
         return {**decided, "unusable": unusable, "regions": regions}
+
+    def steps(self, rows: Columns) -> Mapping[str, Columns]:
+        """Return those of the graph, and the decision with its threshold."""
+        steps = steps_of(self.graph, {"image": rows["image"]})
+        decided = self.details.decide(self.details.to_probability(steps["prediction"]["output"]))
+        threshold = np.full(len(rows["image"]), self.details.threshold)
+        unusable = self.details.usable.below(rows)
+        decision = {"probability": decided["probability"], "threshold": threshold}
+        decision |= {"decision": decided["decision"], "unusable": unusable}
+        return {**steps, "decision": decision}
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         step = max(1, PIXELS_AT_ONCE // (self.details.pixels or self.details.size**2))

@@ -118,6 +118,7 @@ def make_task(bundle: Bundle) -> Task:
         entity="part",
         id=("name",),
         label=Label,
+        meanings={"image": "grey pixels, 0 to 255", "side": "of the picture before it was scaled"},
         slow_requests=True,
         weight=lambda request: 1 + REGIONS**2 if request.explain else 1,
         max_body_mb=8,

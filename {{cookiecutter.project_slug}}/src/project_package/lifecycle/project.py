@@ -15,12 +15,14 @@ from polars.exceptions import ComputeError
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..bundle import EXAMPLES, Bundle, code_of, example_requests, sha256
+from ..columns import Columns
 from ..contract.call_async_model import to_model
 from ..contract.task import Model, Task, is_async, predict_requests
 from ..contract.training import Training
 from ..errors import ModelError, UserError, require_known
 from ..model_store import CHAMPION, Store
 from ..params import Params
+from ..prediction_log import PredictionLog, open_log
 from ..read_params import flatten, read_params
 from ..settings import Settings, read_settings, redacted
 from .console import Console
@@ -51,6 +53,9 @@ class StoredEvents(Protocol):
 
     def erase_events(self, project: "Project", kind: str, entity: str) -> int:
         """Delete the events of an entity of a kind; return how many."""
+
+    def to_rows(self, project: "Project", task: Task, request: Any) -> Columns | None:
+        """Return the row of a request with stored events; None if it needs none."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,14 @@ class Project:
     def champion_task(self) -> Task:
         """Return the task of the champion; raise UserError when there is none."""
         return self.training.make_task(self.store.load(CHAMPION)[1])
+
+
+def find_log(project: Project) -> PredictionLog:
+    """Open the prediction log; raise UserError when it is off."""
+    log = open_log(project.settings, project.workspace.root)
+    if log is None:
+        raise UserError("LOG_URL is off, so there is no prediction log to read: unset it.")
+    return log
 
 
 @contextmanager

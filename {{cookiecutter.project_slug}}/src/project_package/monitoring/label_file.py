@@ -7,8 +7,7 @@ import polars.selectors as cs
 from pydantic import ValidationError
 
 from ..errors import UserError
-from ..lifecycle.project import Project
-from .monitor import find_log
+from ..lifecycle.project import Project, find_log
 
 PREDICTION, OWN = "prediction_id", "id"
 

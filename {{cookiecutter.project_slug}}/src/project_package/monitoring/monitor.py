@@ -8,9 +8,8 @@ from pydantic import ValidationError
 
 from ..columns import length
 from ..errors import RetrainNeeded, UserError
-from ..lifecycle.project import Project
+from ..lifecycle.project import Project, find_log
 from ..lifecycle.workspace import replace_text
-from ..prediction_log import PredictionLog, open_log
 from ..reference import REFERENCE, Reference
 from .alarms import find_alarms, server_alarms
 from .drift import Drift, compare
@@ -118,14 +117,6 @@ def read_before(project: Project) -> Service | None:
         return Findings.model_validate_json(text).service
     except (FileNotFoundError, ValidationError):
         return None
-
-
-def find_log(project: Project) -> PredictionLog:
-    """Open the prediction log; raise UserError when it is off."""
-    log = open_log(project.settings, project.workspace.root)
-    if log is None:
-        raise UserError("LOG_URL is off, so there is no prediction log to read: unset it.")
-    return log
 
 
 def find_reference(project: Project, version: str) -> Reference | None:

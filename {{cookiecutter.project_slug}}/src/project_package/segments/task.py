@@ -1,7 +1,7 @@
 """What the server needs: requests to rows, features from history, and the served model."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,12 +15,13 @@ from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
 from ..errors import OTHER_CODE, ModelError
 from ..features.merge_history import merge_history
-from ..features.windows import MILLISECONDS_A_DAY
+from ..features.windows import MILLISECONDS_A_DAY, meanings
 from ..frozen import Frozen
 from .features import (
     DAYS,
     DESCRIPTIONS,
     ENTITIES,
+    FEATURES,
     HOUSEHOLD,
     INPUTS,
     MIN_BASKETS,
@@ -116,6 +117,11 @@ class SegmentsModel:
         predictions = self.clusterings.predict(rows)
         names = np.array([profile.name for profile in self.profiles.segments], object)
         return {**predictions, "name": names[predictions["segment"]]}
+
+    def steps(self, rows: Columns) -> Mapping[str, Columns]:
+        """Return the positions of households, and what is predicted."""
+        positions = to_positions(rows, self.clusterings.features)
+        return {"input": {"positions": positions}, "prediction": self.predict(rows)}
 
     def files(self) -> Files:
         """Return the files for a bundle."""
@@ -215,5 +221,6 @@ def make_task(bundle: Bundle) -> Task:
         monitored=monitored,
         outputs=OUTPUTS,
         entity=HOUSEHOLD,
+        meanings=meanings(FEATURES),
         history=HISTORY,
     )

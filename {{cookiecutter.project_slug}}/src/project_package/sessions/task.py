@@ -15,7 +15,7 @@ from ..columns import TIMESTAMP, Columns, length, milliseconds
 from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
 from ..onnx_runtime import GRAPH, OnnxModel
-from .features import ENTITIES, HOUSEHOLD, ITEM, Items, features, objects
+from .features import DAYS, ENTITIES, HOUSEHOLD, ITEM, Items, features, objects
 from .schemas import MAX_COUNT, Label, Purchase, Recommended, SessionsRequest, SessionsResponse
 
 CATALOGUE = "items.json"
@@ -190,6 +190,12 @@ HISTORY = History(
 )
 
 
+MEANINGS = {
+    "baskets": f"items of the baskets of the {DAYS} days before, the oldest first",
+    "days": "how many days before each was bought",
+}
+
+
 def make_task(bundle: Bundle) -> Task:
     """Return the task, which counts the items that the bundle does not know."""
     known = catalogue(bundle)
@@ -205,5 +211,6 @@ def make_task(bundle: Bundle) -> Task:
         unseen=known.unseen,
         entity=HOUSEHOLD,
         label=Label,
+        meanings=MEANINGS,
         history=HISTORY,
     )

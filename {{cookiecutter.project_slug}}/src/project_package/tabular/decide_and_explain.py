@@ -1,5 +1,6 @@
 """The served model: a class by its threshold or a value with its interval, and reasons."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -7,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Files
-from ..columns import Columns, length, take
-from ..contract.task import Model
-from ..data.table_schema import EXPLAIN
+from ..columns import EXPLAIN, Columns, length, take
+from ..contract.task import Model, steps_of
 from ..explain import effects, log_odds
 from ..frozen import Frozen
 from .problem import Problem
@@ -88,6 +88,17 @@ class TabularModel:
             chosen = predictions["prediction"][wanted] if problem.classes else 0
             all_effects[wanted] = effect[np.arange(len(wanted)), :, chosen]
         return {**predictions, "effects": all_effects}
+
+    def steps(self, rows: Columns) -> Mapping[str, Columns]:
+        """Return those of the graph, and how it is decided."""
+        details = self.details
+        name, value = {
+            "binary": ("threshold", [details.threshold]),
+            "multiclass": ("weights", [*details.weights]),
+            "regression": ("offset", [details.offset]),
+        }[details.problem.kind]
+        decision = {name: np.tile(value, (length(rows), 1))}
+        return {**steps_of(self.graph, rows), "decision": decision}
 
     def _scores(self, rows: Columns) -> NDArray[np.float64]:
         """Return the log-odds of each class, or the value: (rows, scores)."""

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
-from ..data.table_schema import EXPLAIN, LARGEST, MOST_CHARACTERS, Column
+from ..columns import EXPLAIN
+from ..data.table_schema import LARGEST, MOST_CHARACTERS, Column
 from ..fields import Identifier, parse_time
 from ..frozen import Frozen
 from .lags import before_columns

@@ -8,14 +8,13 @@ import numpy as np
 from pydantic import BaseModel
 
 from ..bundle import Bundle
-from ..columns import Columns, milliseconds, stack
+from ..columns import EXPLAIN, Columns, milliseconds, stack
 from ..contract.task import Task
-from ..data.table_schema import EXPLAIN
 from ..onnx_runtime import GRAPH, OnnxModel
 from .decide_and_explain import DETAILS, REASONS, Details, TabularModel
 from .lags import before_columns
 from .problem import Problem
-from .schemas import ClassResponse, NumberResponse, Reason, label_type, request_type
+from .schemas import ClassResponse, NumberResponse, Reason, describe, label_type, request_type
 
 MONITORED = 20  # features in the prediction log
 LOGGED = 100  # characters of a category there
@@ -120,4 +119,5 @@ def make_task(bundle: Bundle) -> Task:
         entity=problem.column_of("group") or problem.column_of("id"),
         id=problem.table.of_role("id"),
         label=label_type(problem),
+        meanings={name: describe(column) for name, column in problem.inputs.items()},
     )
