@@ -1,5 +1,179 @@
-"""The checks of the infrastructure: I1 to I7."""
+"""The checks of the infrastructure: I1 to I7.
 
-from .checks import Check
+Nothing of the project changes: checks train and publish in the folder of the subject.
+"""
 
-INFRASTRUCTURE: tuple[Check, ...] = ()
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..columns import Columns, length, take
+from ..lifecycle.predicted_test_rows import splits_of
+from ..lifecycle.train import add_examples, add_reference, build_bundle
+from ..model_store import CHAMPION, Store
+from ..monitoring.drill import ADDRESSES
+from ..serving.model_loader import is_close
+from .checks import Check, Outcome
+from .retraining import choice_of, fit_in_two_parts, prepare, search_again
+from .serving_checks import canary, debugged, examples_of, rolled_back, validated
+from .subject import Subject
+
+TESTS = Path(__file__).parents[3] / "tests"
+FEWEST = 200
+MOST = 5_000
+"""Rows of the batch to learn."""
+LEARNED = 0.9
+"""Of the gain on the test that is reached on the batch at least."""
+
+
+def reproducible(subject: Subject) -> Outcome:
+    """Train the champion again, and require the same files."""
+    old = subject.bundle
+    project = prepare(subject, "again")
+    dataset = project.workspace.dataset(old.manifest.data)
+    splits = splits_of(project, old)
+    choice = choice_of(project, old.manifest, splits)
+    fit = choice.candidate.fit
+    # Without a report of the epochs, which would be logged to MLflow.
+    silent = replace(
+        choice.candidate, fit=lambda rows, settings, seed, _: fit(rows, settings, seed)
+    )
+    new = build_bundle(project, splits, dataset, replace(choice, candidate=silent))
+    new = add_reference(project, new, take(splits.test, slice(silent.checks.max_parity_rows)))
+    new = add_examples(project, new, dataset, splits.test)
+    names = sorted(new.files.keys() | old.files.keys())
+    changed = [name for name in names if new.files.get(name) != old.files.get(name)]
+    found = f"other files: {', '.join(changed)}" if changed else f"the same {len(names)} files"
+    detail = f"trained again, {old.manifest.candidate} has {found}, digest {new.digest[:12]}"
+    return Outcome(new.digest == old.digest, detail)
+
+
+def learns(subject: Subject) -> Outcome:
+    """Fit on few rows, which the model must then predict about as well as the champion the test.
+
+    The training of a network is stopped after an epoch and continued; the loss must fall.
+    """
+    manifest = subject.bundle.manifest
+    project = prepare(subject, "batch")
+    splits = subject.predicted.splits
+    search_again(project, manifest, splits)  # raises if a stored trial is repeated
+    rows = some_rows(splits.train)
+    choice = choice_of(project, manifest, splits)
+    fitted, epochs = fit_in_two_parts(choice, rows, project.params.seed)
+    training = project.training
+    metric = training.search_metric or training.goal
+    gains = [
+        metric.gain(metric.score(part, predictions), metric.score(part, training.naive(part)))
+        for part, predictions in ((rows, fitted.predict(rows)), (subject.test, subject.predictions))
+    ]
+    detail = (
+        f"fitted on {length(rows)} rows, {manifest.candidate} gains {gains[0]:.3g} in "
+        f"{metric.label} on them over no model, and the champion {gains[1]:.3g} on the test; the "
+        "search continues from its stored trials"
+    )
+    passed = gains[0] > 0 and gains[0] >= LEARNED * gains[1]
+    if epochs:
+        numbers, losses = zip(*epochs, strict=True)
+        detail += (
+            f"; training was stopped and continued, in epochs {', '.join(map(str, numbers))}, and "
+            f"the loss went from {losses[0]:.3g} to {losses[-1]:.3g}"
+        )
+        passed &= numbers == (*range(1, len(epochs) + 1),) and losses[-1] < losses[0]
+    return Outcome(passed, detail)
+
+
+def some_rows(rows: Columns) -> Columns:
+    """Return a tenth of the rows, at least `FEWEST` and at most `MOST`."""
+    total = length(rows)
+    count = min(total, max(FEWEST, min(total // 10, MOST)))
+    return take(rows, np.linspace(0, total - 1, count).astype(int))
+
+
+def whole_pipeline(subject: Subject) -> Outcome:
+    """Run the pipeline on the tiny data of the tests, and ask a server for its examples."""
+    package = subject.project.training.make_task.__module__.rpartition(".")[0]
+    root = subject.folder / "pipeline"
+    root.mkdir()
+    for path in (TESTS / package.rpartition(".")[2]).glob("*.toml"):
+        shutil.copy(path, root / path.name.replace("tiny", "params"))
+    own = {name: value for name, value in os.environ.items() if name not in ADDRESSES}
+    run = subprocess.run(
+        [sys.executable, "-m", f"{package}.entry_point", "pipeline", "--quiet"],
+        cwd=root,
+        env={**own, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        return Outcome(False, f"`ml pipeline` failed: {run.stderr.strip()[-500:]}")
+    store = Store(str(root / "store"))
+    examples = examples_of(store.load(CHAMPION)[1])
+    body = {"instances": [example["request"] for example in examples]}
+    with replace(subject, folder=root).serve(model_store=store.address) as client:
+        answer = client.post("/v1/predict", json=body).json()
+    expected = [example["response"] for example in examples]
+    detail = f"a model was trained, evaluated, promoted and served; {len(examples)} requests"
+    passed = bool(examples) and is_close(answer["predictions"], expected)
+    return Outcome(passed, f"{detail} got {'the expected' if passed else 'other'} answers")
+
+
+INFRASTRUCTURE = (
+    Check(
+        "I1",
+        "Training is reproducible",
+        "The champion is trained again in an empty folder, and the digests of all files compared.",
+        "the digest of the bundle in store/champion.json",
+        reproducible,
+    ),
+    Check(
+        "I2",
+        "The specification of the model is unit tested",
+        "The champion's candidate must fit a small batch and, if it is a network, continue after "
+        "a stop; the search must continue from the stored trials.",
+        "tests/lifecycle/test_search.py, tests/lifecycle/test_epochs.py",
+        learns,
+    ),
+    Check(
+        "I3",
+        "The whole pipeline is integration tested",
+        "`ml pipeline` runs on the tiny data of the tests, and a server of its model is asked.",
+        "tests/test_contract.py",
+        whole_pipeline,
+    ),
+    Check(
+        "I4",
+        "The quality of a model is validated before it serves",
+        "The gate gets the predictions of no model, and a server a model with other answers than "
+        "its examples; both must refuse.",
+        "tests/lifecycle/test_gate.py, tests/serving/test_model_loader.py",
+        validated,
+    ),
+    Check(
+        "I5",
+        "A single prediction can be debugged step by step",
+        "A server that logs rows is asked, and `ml debug` must find the same answer again.",
+        "`ml debug ID`",
+        debugged,
+    ),
+    Check(
+        "I6",
+        "A canary comes before a new model serves all",
+        "A challenger answers half of the entities, and one with other answers than its examples "
+        "none.",
+        "tests/serving/test_services.py",
+        canary,
+    ),
+    Check(
+        "I7",
+        "Serving can be rolled back",
+        "The champion before becomes the champion again while a server answers requests.",
+        "`ml rollback`, tests/lifecycle/test_rollback.py",
+        rolled_back,
+    ),
+)

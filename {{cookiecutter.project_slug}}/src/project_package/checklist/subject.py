@@ -1,16 +1,18 @@
 """The champion that is checked, with what several checks need, each computed once."""
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from ..bundle import Bundle
 from ..columns import Columns, length, take
@@ -26,6 +28,7 @@ from ..serving.app import create_app
 if TYPE_CHECKING:
     from ..serving.services import OpenEvents
 
+PACKAGE = __package__.rpartition(".")[0]
 ASKED = 100
 """Test rows that are asked as requests."""
 
@@ -106,10 +109,20 @@ class Subject:
 
     @contextmanager
     def serve(self, **settings: Any) -> Iterator[TestClient]:
-        """Serve the model store in this process, without keys; its log is in `folder`."""
-        own = {"serve_keys": "off", "model_store": self.project.store.address, **settings}
+        """Serve the model store in this process, without keys; log and events are in `folder`."""
+        own = {
+            "serve_keys": "off",
+            "model_store": self.project.store.address,
+            "log_url": SecretStr(""),
+            "state_url": "",
+            **settings,
+        }
         changed = self.project.settings.model_copy(update=own)
+        if self.open_events:  # reads STATE_URL unless its settings have it
+            kind = resolve_name(f"{PACKAGE}.state.open_store:StateSettings")
+            changed = kind.model_construct(**dict(changed))
         make_task = self.project.training.make_task
         app = create_app(make_task, changed, self.folder, self.open_events)
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client
+        gc.unfreeze()  # the server froze what was loaded, which DuckDB would report as leaked

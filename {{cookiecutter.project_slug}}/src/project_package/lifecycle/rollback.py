@@ -33,21 +33,27 @@ def rollback(project: Project) -> int:
             return old.version
         if old is None or not old.previous:
             raise UserError("There is no earlier champion to go back to: `ml models` lists all.")
-        new, *earlier = old.previous
-        bundle = unpack(store.fetch(new, BUNDLE))
-        evidence = digest(store.fetch(new, EVIDENCE))
-        project.verify(new, bundle)
+        pointer = earlier_champion(project, old)
         challenger = registry.find_version(CHALLENGER)
         if challenger is not None and challenger.number == old.version:
             registry.client.delete_registered_model_alias(registry.name, CHALLENGER)
-        pointer = Pointer(
-            version=new,
-            digest=bundle.digest,
-            evidence=evidence,
-            previous=tuple(earlier),
-            since=datetime.now(UTC),
-        )
         store.set_alias(CHAMPION, pointer)
         registry.champion()  # sets the alias in MLflow too
+    new = pointer.version
     project.console.print(f"Version {new} is the champion again, instead of version {old.version}.")
     return new
+
+
+def earlier_champion(project: Project, champion: Pointer) -> Pointer:
+    """Return the pointer to the champion before; raise UserError if the code does not fit it."""
+    version, *earlier = champion.previous
+    bundle = unpack(project.store.fetch(version, BUNDLE))
+    evidence = digest(project.store.fetch(version, EVIDENCE))
+    project.verify(version, bundle)
+    return Pointer(
+        version=version,
+        digest=bundle.digest,
+        evidence=evidence,
+        previous=tuple(earlier),
+        since=datetime.now(UTC),
+    )
