@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from ..columns import TIMESTAMP, Columns
+from ..contract.checklist import Checklist
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from .about import about
 from .dataset import compute_features, examples, load_data, read_batch, recent_events
 from .features import PRODUCT
 from .figures import figures, summary
+from .groups import groups
 from .metrics import METRICS, conformal_factors, naive, slices
 from .models import CANDIDATES, Quantiles
 from .monitoring import MONITORING
@@ -65,4 +67,12 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         recent_events=recent_events,
         monitoring=MONITORING,
         simulation=SIMULATION,
+        checklist=Checklist(
+            ablations=lambda _: iter(()),
+            feature_tests="",
+            feature_modules=(),
+            new_feature_test="",
+            groups=groups,
+            time=TIMESTAMP,
+        ),
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ..bundle import Files
-from ..columns import Columns
+from ..columns import TIMESTAMP, Columns
+from ..contract.checklist import Checklist
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Fitted, Outcome
 from .about import about
@@ -14,6 +15,7 @@ from .dataset import compute_features, examples, load_data, read_batch, recent_e
 from .decide_and_explain import ASSETS, Assets, top_reasons
 from .features import INPUTS
 from .figures import figures, summary
+from .groups import groups
 from .metrics import METRICS, naive, slices, threshold, weeks
 from .models import CANDIDATES
 from .monitoring import make_monitoring
@@ -86,4 +88,12 @@ def make_training(params: FraudParams, _: Path) -> HistoryTraining:
         recent_events=recent_events,
         monitoring=make_monitoring(params),
         simulation=make_simulation(params.data),
+        checklist=Checklist(
+            ablations=lambda _: iter(()),
+            feature_tests="",
+            feature_modules=(),
+            new_feature_test="",
+            groups=groups,
+            time=TIMESTAMP,
+        ),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..bundle import Bundle
 from ..columns import Columns
+from ..contract.checklist import Checklist
 from ..contract.training import Training
 from . import dataset, figures, metrics
 from .about import about
@@ -63,4 +64,11 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         incompatible=partial(incompatible, params),
         monitoring=make_monitoring(scores, calibrated=not params.data.good_only),
         simulation=make_simulation(params.data),
+        checklist=Checklist(
+            ablations=lambda _: iter(()),
+            feature_tests="",
+            feature_modules=(),
+            new_feature_test="",
+            groups=metrics.slices,
+        ),
     )
