@@ -1,8 +1,91 @@
 """The checks of the model: M1 to M7."""
 
-from ..lifecycle.gate import beats
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bundle import Interval
+from ..columns import length, take
+from ..contract.training import Candidate, Fold
+from ..contract.training import Outcome as Predicted
+from ..errors import UserError
+from ..lifecycle.gate import beats, paired_bootstrap
+from ..lifecycle.scores import BASELINE, NAIVE
+from ..monitoring.slices import SMALLEST
 from .checks import Check, Outcome
+from .online_checks import online_is_offline
+from .specification_checks import reviewed, stored_trials, tuned
 from .subject import Subject
+
+DAY = 86_400_000
+"""Milliseconds."""
+
+
+def staleness(subject: Subject) -> Outcome:
+    """Compare the champion with a model of the same settings and the oldest rows of training."""
+    project = subject.project
+    training = project.training
+    promote = project.params.promote
+    # 1. Fit the champion's candidate on the rows of the oldest fold.
+    old = oldest(subject)
+    settings = subject.bundle.manifest.settings
+    fitted = find_candidate(subject, old).fit(old.train, settings, project.params.seed)
+    validation = Predicted(old.valid, fitted.predict(old.valid))
+    stale = training.finish(project.params, fitted, old.train, validation).predict(subject.test)
+    # 2. Compare it with the champion, and with no model.
+    rivals = (subject.predictions, stale, subject.predicted.predictions[NAIVE])
+    gain = paired_bootstrap(training, subject.test, rivals[:2], promote)
+    useful = paired_bootstrap(training, subject.test, rivals[1:], promote)
+    detail = (
+        f"{training.goal.label}: fresh data gain {interval(gain)} over {what_is_old(subject, old)}"
+        f"; that model gains {interval(useful)} over none"
+    )
+    return Outcome(gain.high >= -promote.margin and useful.estimate > 0, detail)
+
+
+def oldest(subject: Subject) -> Fold:
+    """Return the fold whose training rows end first, or else that with the fewest."""
+    time = subject.facts.time
+    folds = subject.predicted.splits.folds
+    return min(folds, key=lambda f: f.train[time].max() if time else length(f.train))
+
+
+def what_is_old(subject: Subject, old: Fold) -> str:
+    """Describe the model of the rows of a fold."""
+    time = subject.facts.time
+    train = subject.predicted.splits.train
+    rows = f"{length(old.train):,} of {length(train):,} rows"
+    if not time:
+        return f"a model of {rows} (the split is not by time: fewer rows stand for older ones)"
+    days = (train[time].max() - old.train[time].max()) / DAY
+    return f"a model that is {days:.0f} days older ({rows})"
+
+
+def find_candidate(subject: Subject, fold: Fold) -> Candidate:
+    """Return the champion's candidate; one that combines others is combined again, on a fold.
+
+    Raises:
+        UserError: the code has no such candidate.
+    """
+    training = subject.project.training
+    manifest = subject.bundle.manifest
+    for candidate in training.candidates:
+        if candidate.name == manifest.candidate:
+            return candidate
+    metric = training.search_metric or training.goal
+    best = [one.best for one in stored_trials(subject) if one.best]
+    for choice in training.combine((fold,), metric, best):
+        if dict(choice.settings) == manifest.settings:
+            return choice.candidate
+    raise UserError(f"The code has no candidate {manifest.candidate} with its settings.")
+
+
+def interval(gain: Interval) -> str:
+    """Write a gain with its bounds."""
+    return f"{gain.estimate:+.3g} ({gain.low:+.3g} to {gain.high:+.3g})"
 
 
 def simpler_model(subject: Subject) -> Outcome:
@@ -12,12 +95,117 @@ def simpler_model(subject: Subject) -> Outcome:
     return Outcome(all(verdict.passed for verdict in verdicts), detail)
 
 
+class Part(NamedTuple):
+    """A part of the test, and the gain of the champion over a rival there."""
+
+    name: str
+    rows: int
+    gain: Interval
+
+    def __str__(self) -> str:
+        """Return the gain in words."""
+        return f"{self.name}, {self.rows:,} rows: {interval(self.gain)}"
+
+
+def gains(subject: Subject, parts: Mapping[str, NDArray[np.bool_]], rival: str) -> Iterator[Part]:
+    """Yield the gain over a rival on each part that is large enough to be scored.
+
+    It is that of all rows of a part together: a period may have few of them.
+    """
+    project = subject.project
+    pooled = replace(project.training, pooled=True)
+    for name, mask in parts.items():
+        if mask.sum() < SMALLEST or mask.all():
+            continue
+        rows = take(subject.test, mask)
+        both = (take(subject.predictions, mask), take(subject.predicted.predictions[rival], mask))
+        if np.isfinite([pooled.goal.score(rows, one) for one in both]).all():
+            gain = paired_bootstrap(pooled, rows, both, project.params.promote)
+            yield Part(name, int(mask.sum()), gain)
+
+
+def important_slices(subject: Subject) -> Outcome:
+    """Require that the model is clearly worse than the simple baseline on no slice."""
+    project = subject.project
+    margin = project.params.promote.slice_margin
+    found = list(gains(subject, project.training.slices(subject.test), BASELINE))
+    if not found:
+        return Outcome(False, f"no slice has {SMALLEST} rows that can be scored")
+    worst = min(found, key=lambda part: part.gain.estimate)
+    bad = [part for part in found if part.gain.high < -margin]
+    named = "; ".join(map(str, bad or [worst]))
+    what = f"{len(bad)} of {len(found)} slices are worse than the simple baseline"
+    detail = f"{what} by more than {margin:g} and chance; {'' if bad else 'the worst: '}{named}"
+    return Outcome(not bad, detail)
+
+
+def inclusion(subject: Subject) -> Outcome:
+    """Require that the model helps every group: it is better than no model in each."""
+    found = list(gains(subject, subject.facts.groups(subject.test), NAIVE))
+    if not found:
+        return Outcome(False, f"no group has {SMALLEST} rows that can be scored")
+    bad = [part for part in found if part.gain.estimate <= 0]
+    worst = min(found, key=lambda part: part.gain.estimate)
+    named = "; ".join(map(str, bad or [worst]))
+    who = f"groups of {subject.facts.people}" if subject.facts.people else "groups"
+    what = f"the model is no better than no model in {len(bad)} of {len(found)} {who}"
+    return Outcome(not bad, f"{what}; {'' if bad else 'it gains least in '}{named}")
+
+
 MODEL = (
+    Check(
+        "M1",
+        "Every model specification is reviewed and in version control",
+        "The commit of the champion must be in the repository, with the same code and parameters "
+        "as now, and a pull request template and a workflow must be there to review changes.",
+        ".github/pull_request_template.md, .github/workflows/ci.yml, manifest.json of the bundle",
+        reviewed,
+    ),
+    Check(
+        "M2",
+        "Offline metrics correlate with online ones",
+        "A server answers test rows; its log must have the answers of the evaluation, and the same "
+        "score as `ml monitor` computes it.",
+        "tests/test_logged_quality.py, ml monitor",
+        online_is_offline,
+    ),
+    Check(
+        "M3",
+        "Hyperparameters are tuned",
+        "The trials of the search are counted for each candidate; the champion must have the "
+        "settings of the best one, and no candidate a better score on the folds.",
+        "optuna.db, the runs in MLflow, ml train",
+        tuned,
+    ),
+    Check(
+        "M4",
+        "The effect of staleness is known",
+        "A model with the champion's settings is fitted on the oldest training rows and scored on "
+        "the same test: it must still be better than no model, and not better than the champion "
+        "by more than promote.margin and chance.",
+        "src/project_package/checklist/model_checks.py",
+        staleness,
+    ),
     Check(
         "M5",
         "No simpler model is better",
         "The scores of the test are compared with those of the simple baseline and of no model.",
         "reports/report.html",
         simpler_model,
+    ),
+    Check(
+        "M6",
+        "Quality is sufficient on all important slices",
+        "On each slice with 50 test rows or more, the champion may not be worse than the simple "
+        "baseline by more than promote.slice_margin and chance (paired bootstrap).",
+        "reports/report.html",
+        important_slices,
+    ),
+    Check(
+        "M7",
+        "The model is tested for inclusion",
+        "In each group with 50 test rows or more, the champion must be better than no model.",
+        "Training.checklist of the use case: its groups",
+        inclusion,
     ),
 )

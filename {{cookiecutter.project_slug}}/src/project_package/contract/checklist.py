@@ -28,6 +28,9 @@ class Checklist:
     groups that are easily forgotten, such as products that are rarely sold."""
     people: str = ""
     """Whom the groups are of; empty where the data is about no people."""
+    time: str = ""
+    """The column of rows with their time, in milliseconds since 1970; empty where the split is not
+    by time."""
 
 
 def permuted(rows: Columns, names: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Columns]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..columns import EXPLAIN, TIMESTAMP, Columns
+from ..contract.checklist import Checklist
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from ..explain import reason_columns
@@ -13,6 +14,7 @@ from .about import about
 from .dataset import compute_features, examples, load_data, read_batch, recent_events
 from .features import INPUTS, PRODUCT
 from .figures import figures, importance, summary
+from .groups import groups
 from .metrics import METRICS, conformal_factors, naive, slices
 from .models import CANDIDATES, Quantiles
 from .monitoring import MONITORING
@@ -71,4 +73,12 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         file_reasons=True,
         monitoring=MONITORING,
         simulation=SIMULATION,
+        checklist=Checklist(
+            ablations=lambda _: iter(()),
+            feature_tests="",
+            feature_modules=(),
+            new_feature_test="",
+            groups=groups,
+            time=TIMESTAMP,
+        ),
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ..bundle import Files
-from ..columns import Columns
+from ..columns import TIMESTAMP, Columns
+from ..contract.checklist import Checklist
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Fitted, Outcome
 from ..explain import reason_columns
@@ -15,6 +16,7 @@ from .dataset import compute_features, examples, load_data, read_batch, recent_e
 from .decide_and_explain import ASSETS, Assets
 from .features import INPUTS
 from .figures import figures, summary
+from .groups import groups
 from .metrics import METRICS, naive, slices, threshold, weeks
 from .models import CANDIDATES
 from .monitoring import make_monitoring
@@ -89,4 +91,12 @@ def make_training(params: FraudParams, _: Path) -> HistoryTraining:
         file_reasons=True,
         monitoring=make_monitoring(params),
         simulation=make_simulation(params.data),
+        checklist=Checklist(
+            ablations=lambda _: iter(()),
+            feature_tests="",
+            feature_modules=(),
+            new_feature_test="",
+            groups=groups,
+            time=TIMESTAMP,
+        ),
     )

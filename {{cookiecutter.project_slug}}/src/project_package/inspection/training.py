@@ -7,6 +7,7 @@ import numpy as np
 
 from ..bundle import Bundle
 from ..columns import EXPLAIN, Columns
+from ..contract.checklist import Checklist
 from ..contract.training import Training
 from ..explain import strongest
 from . import dataset, figures, metrics
@@ -79,4 +80,11 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         file_reasons=True,
         monitoring=make_monitoring(scores, calibrated=not params.data.good_only),
         simulation=make_simulation(params.data),
+        checklist=Checklist(
+            ablations=lambda _: iter(()),
+            feature_tests="",
+            feature_modules=(),
+            new_feature_test="",
+            groups=metrics.slices,
+        ),
     )

@@ -49,7 +49,7 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.ERROR)  # a failure is raised
         study = optuna.create_study(
             storage=self.storage,
-            study_name=f"{self.study}/{candidate.name}",
+            study_name=self._name(candidate),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=WARM_UP),
             direction="maximize" if self.metric.higher_is_better else "minimize",
             load_if_exists=True,
@@ -61,18 +61,31 @@ class Search:
                 first = study.ask()
         if first is not None:
             done(candidate, study.tell(first, self._objective(candidate, first)))
-        finished = sum(trial.state in FINISHED for trial in study.trials)
-        wanted = self.trials if candidate.space else 1
+        wanted = self.wanted(candidate)
         study.optimize(
             lambda trial: self._objective(candidate, trial),
-            n_trials=max(0, wanted - finished),
+            n_trials=max(0, wanted - _finished(study)),
             callbacks=[
                 lambda _, trial: done(candidate, trial),
                 optuna.study.MaxTrialsCallback(wanted, FINISHED),
             ],
         )
-        best = study.best_trial.user_attrs
-        return Choice(candidate, best["settings"], tuple(best["folds"]))
+        return _best(candidate, study)
+
+    def wanted(self, candidate: Candidate) -> int:
+        """Return how many trials a candidate gets."""
+        return self.trials if candidate.space else 1
+
+    def stored(self, candidate: Candidate) -> tuple[int, Choice | None]:
+        """Return how many trials of a candidate are finished, and the best; run none."""
+        try:
+            study = optuna.load_study(study_name=self._name(candidate), storage=self.storage)
+        except KeyError:  # there was no search
+            return 0, None
+        return _finished(study), _best(candidate, study)
+
+    def _name(self, candidate: Candidate) -> str:
+        return f"{self.study}/{candidate.name}"
 
     def _objective(self, candidate: Candidate, trial: optuna.Trial) -> float:
         # One sampler for all trials would draw the same settings in every worker and restart.
@@ -104,6 +117,15 @@ class Search:
             trial.set_user_attr("folds", scores)
             _prune(trial, float(np.mean(scores)), (number + 1) * FOLD_STEPS - 1)
         return float(np.mean(scores))
+
+
+def _finished(study: optuna.Study) -> int:
+    return sum(trial.state in FINISHED for trial in study.trials)
+
+
+def _best(candidate: Candidate, study: optuna.Study) -> Choice:
+    best = study.best_trial.user_attrs
+    return Choice(candidate, best["settings"], tuple(best["folds"]))
 
 
 def _prune(trial: optuna.Trial, score: float, step: int) -> None:

@@ -89,14 +89,31 @@ def search(
     project: Project, splits: Splits, dataset: Dataset, metric: Metric, progress: Progress
 ) -> list[Choice]:
     """Search the baseline, then the candidates to try; return the best settings of each."""
-    training = project.training
+    candidates = candidates_to_try(project)
+    searching = open_search(project, splits, dataset, metric)
+    total = sum(map(searching.wanted, candidates)) + 1  # and the final fit
+    done = count(1)
+
+    def finish(candidate: Candidate, trial: FrozenTrial) -> None:
+        log_trial(project.tracking.experiment, candidate.name, trial, metric.name)
+        progress(min(next(done) / total, 1.0))
+
+    return [searching.run(candidate, finish) for candidate in candidates]
+
+
+def candidates_to_try(project: Project) -> list[Candidate]:
+    """Return the simple baseline, then the others that the parameters name, or all of them."""
     chosen = project.params.train.candidates
-    simple, *others = training.candidates
+    simple, *others = project.training.candidates
     require_known("train.candidates", chosen, "a candidate", (c.name for c in others))
-    candidates = [simple, *(c for c in others if not chosen or c.name in chosen)]
+    return [simple, *(c for c in others if not chosen or c.name in chosen)]
+
+
+def open_search(project: Project, splits: Splits, dataset: Dataset, metric: Metric) -> Search:
+    """Open the search of a data set, with the trials that it has already."""
     with project.workspace.lock():
         storage = open_storage(project.settings.studies(project.workspace.root))
-    searching = Search(
+    return Search(
         metric=metric,
         folds=splits.folds,
         seed=project.params.seed,
@@ -106,14 +123,6 @@ def search(
         study=f"{project.params.name}/{dataset.digest}/{metric.name}/{project.identity[:8]}",
         show=project.console.epoch,
     )
-    total = sum(searching.trials if c.space else 1 for c in candidates) + 1  # and the final fit
-    done = count(1)
-
-    def finish(candidate: Candidate, trial: FrozenTrial) -> None:
-        log_trial(project.tracking.experiment, candidate.name, trial, metric.name)
-        progress(min(next(done) / total, 1.0))
-
-    return [searching.run(candidate, finish) for candidate in candidates]
 
 
 def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> Bundle:

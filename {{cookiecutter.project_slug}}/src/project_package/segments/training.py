@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..columns import Columns
+from ..contract.checklist import Checklist
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from .about import about
@@ -60,4 +61,11 @@ def make_training(_: SegmentsParams, __: Path) -> HistoryTraining:
         answer_changes=segments_differ,
         recent_events=recent_events,
         simulation=SIMULATION,
+        checklist=Checklist(
+            ablations=lambda _: iter(()),
+            feature_tests="",
+            feature_modules=(),
+            new_feature_test="",
+            groups=slices,
+        ),
     )

@@ -3,11 +3,13 @@
 from functools import partial
 from pathlib import Path
 
-from ..columns import Columns
+from ..columns import TIMESTAMP, Columns
+from ..contract.checklist import Checklist
 from ..contract.history_training import HistoryTraining
 from . import dataset, figures, metrics
 from .about import about
 from .features import HOUSEHOLD
+from .groups import groups
 from .mixture import mixtures
 from .models import candidates
 from .monitoring import MONITORING
@@ -56,4 +58,12 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         recent_events=dataset.recent_events,
         monitoring=MONITORING,
         simulation=SIMULATION,
+        checklist=Checklist(
+            ablations=lambda _: iter(()),
+            feature_tests="",
+            feature_modules=(),
+            new_feature_test="",
+            groups=groups,
+            time=TIMESTAMP,
+        ),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from ..bundle import PARAMS as BUNDLED
 from ..bundle import Bundle
 from ..columns import Columns, length
+from ..contract.checklist import Checklist
 from ..contract.training import Figure, Outcome, Training
 from ..data.table_schema import SCHEMA, read_schema
 from . import dataset, figures, metrics
@@ -16,6 +17,7 @@ from .about import about
 from .average import averages
 from .decide_and_explain import DETAILS, Details
 from .fitted import Fitted
+from .groups import groups
 from .importance import importance
 from .lags import before_columns
 from .learning_curve import learning, with_curve
@@ -89,4 +91,12 @@ def make_training(params: TabularParams, root: Path) -> Training:
         file_reasons=True,
         monitoring=make_monitoring(problem, scores),
         simulation=make_simulation(problem, params),
+        checklist=Checklist(
+            ablations=lambda _: iter(()),
+            feature_tests="",
+            feature_modules=(),
+            new_feature_test="",
+            groups=partial(groups, problem),
+            time=problem.column_of("time"),
+        ),
     )
