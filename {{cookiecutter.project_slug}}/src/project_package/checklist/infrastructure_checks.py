@@ -19,7 +19,7 @@ from ..model_store import CHAMPION, Store
 from ..monitoring.drill import ADDRESSES
 from ..serving.model_loader import is_close
 from .checks import Check, Outcome
-from .retraining import choice_of, fit_in_two_parts, prepare, search_again
+from .retraining import choice_of, fit_in_two_parts, package_of, prepare, search_again
 from .serving_checks import canary, debugged, examples_of, rolled_back, validated
 from .subject import Subject
 
@@ -27,8 +27,8 @@ TESTS = Path(__file__).parents[3] / "tests"
 FEWEST = 200
 MOST = 5_000
 """Rows of the batch to learn."""
-LEARNED = 0.9
-"""Of the gain on the test that is reached on the batch at least."""
+LEARNED = 0.5
+"""Of the gain on the test that is reached on the batch at least: clusters of few rows vary."""
 
 
 def reproducible(subject: Subject) -> Outcome:
@@ -96,7 +96,7 @@ def some_rows(rows: Columns) -> Columns:
 
 def whole_pipeline(subject: Subject) -> Outcome:
     """Run the pipeline on the tiny data of the tests, and ask a server for its examples."""
-    package = subject.project.training.make_task.__module__.rpartition(".")[0]
+    package = package_of(subject.project)
     root = subject.folder / "pipeline"
     root.mkdir()
     for path in (TESTS / package.rpartition(".")[2]).glob("*.toml"):

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 import optuna
@@ -29,8 +30,9 @@ def prepare(subject: Subject, name: str) -> Project:
     folder.mkdir()
     for path in project.workspace.root.glob("*.toml"):
         shutil.copy(path, folder)
-    package = project.training.make_task.__module__.rpartition(".")[0]
-    use_case: Any = import_module(f"{package}.training")
+    package = package_of(project)
+    entry = resolve_name(f"{package}.entry_point:ENTRY")
+    use_case: Any = import_module(f"{package}.{entry.training}")
     params = use_case.PARAMS.model_validate_json(subject.bundle.files[PARAMS])
     studies = {"optuna_storage": f"sqlite:///{folder / 'optuna.db'}"}
     copy_studies(project, studies["optuna_storage"], subject.bundle.manifest)
@@ -41,6 +43,11 @@ def prepare(subject: Subject, name: str) -> Project:
         settings=project.settings.model_copy(update=studies),
         console=Console(quiet=True),
     )
+
+
+def package_of(project: Project) -> str:
+    """Return the name of the package of the use case."""
+    return project.training.make_task.__module__.rpartition(".")[0]
 
 
 def copy_studies(project: Project, address: str, manifest: Manifest) -> None:
@@ -97,7 +104,7 @@ def choice_of(project: Project, manifest: Manifest, splits: Splits) -> Choice:
     raise UserError(f"The code has no candidate {manifest.candidate} with its settings.")
 
 
-class Stopped(Exception):  # noqa: N818  nothing is wrong
+class Stopped(Exception):
     """Training is stopped after an epoch."""
 
 

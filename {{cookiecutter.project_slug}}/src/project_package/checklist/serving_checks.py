@@ -99,8 +99,8 @@ def canary(subject: Subject) -> Outcome:
 
 def canary_versions(subject: Subject, store: Store, rows: Columns) -> NDArray[np.str_]:
     """Return the version that answers each row in a server with a canary."""
-    own = {"model_store": store.address, "log_url": SecretStr("off"), "serve_canary": SHARE}
-    settings = subject.project.settings.model_copy(update=own)
+    own = {"model_store": store.address, "log_url": SecretStr("off"), "serve_keys": "off"}
+    settings = subject.project.settings.model_copy(update={**own, "serve_canary": SHARE})
     make_task = subject.project.training.make_task
     services = Services(make_task, settings, subject.folder, None)
     predictions, _ = services.predictions.canary.predict(rows)

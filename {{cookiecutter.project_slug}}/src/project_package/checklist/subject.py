@@ -120,9 +120,11 @@ class Subject:
         changed = self.project.settings.model_copy(update=own)
         if self.open_events:  # reads STATE_URL unless its settings have it
             kind = resolve_name(f"{PACKAGE}.state.open_store:StateSettings")
-            changed = kind.model_construct(**dict(changed))
+            changed = kind.model_construct(**changed.model_dump())
         make_task = self.project.training.make_task
         app = create_app(make_task, changed, self.folder, self.open_events)
-        with TestClient(app, raise_server_exceptions=False) as client:
-            yield client
-        gc.unfreeze()  # the server froze what was loaded, which DuckDB would report as leaked
+        try:
+            with TestClient(app, raise_server_exceptions=False) as client:
+                yield client
+        finally:
+            gc.unfreeze()  # the server froze what was loaded, which DuckDB would report as leaked
