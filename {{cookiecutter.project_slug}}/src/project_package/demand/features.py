@@ -158,6 +158,8 @@ INPUTS: tuple[str, ...] = (
     "first_days",
 )
 """The features that models take, in their order."""
+FEATURE_GROUPS = {name: (name,) for name in INPUTS}
+"""Features that belong together, for `ml checklist`."""
 NAIVE_INPUTS = (*(f"mean_{weeks}w" for weeks in NAIVE_WEEKS), "deviation_13w")
 """The features that the naive forecasts take."""
 

@@ -1,16 +1,18 @@
 """Weekly demand: how many units of a product will be sold next week, and how sure is that?"""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..columns import TIMESTAMP, Columns
+from ..contract.checklist import Checklist, permuted
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from .about import about
 from .dataset import compute_features, examples, load_data, read_batch, recent_events
-from .features import PRODUCT
+from .features import FEATURE_GROUPS, PRODUCT
 from .figures import figures, summary
 from .metrics import METRICS, conformal_factors, naive, slices
 from .models import CANDIDATES, Quantiles
@@ -65,4 +67,11 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         recent_events=recent_events,
         monitoring=MONITORING,
         simulation=SIMULATION,
+        checklist=Checklist(
+            ablations=partial(permuted, names=FEATURE_GROUPS),
+            feature_tests="demand/test_features.py",
+            feature_modules=("demand.features",),
+            new_feature_test="demand/test_new_feature.py",
+            groups=slices,
+        ),
     )

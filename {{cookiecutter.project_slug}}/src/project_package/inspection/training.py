@@ -5,8 +5,10 @@ from pathlib import Path
 
 from ..bundle import Bundle
 from ..columns import Columns
+from ..contract.checklist import Checklist
 from ..contract.training import Training
 from . import dataset, figures, metrics
+from .ablations import ablations
 from .about import about
 from .decide_and_explain import DETAILS, Details
 from .models import candidates, finish
@@ -63,4 +65,11 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         incompatible=partial(incompatible, params),
         monitoring=make_monitoring(scores, calibrated=not params.data.good_only),
         simulation=make_simulation(params.data),
+        checklist=Checklist(
+            ablations=ablations,
+            feature_tests="inspection/test_images.py",
+            feature_modules=("inspection.features", "inspection.images"),
+            new_feature_test="inspection/test_new_feature.py",
+            groups=metrics.slices,
+        ),
     )

@@ -4,10 +4,11 @@ from functools import partial
 from pathlib import Path
 
 from ..columns import Columns
+from ..contract.checklist import Checklist
 from ..contract.history_training import HistoryTraining
 from . import dataset, figures, metrics
 from .about import about
-from .features import HOUSEHOLD
+from .features import HOUSEHOLD, ablations
 from .mixture import mixtures
 from .models import candidates
 from .monitoring import MONITORING
@@ -53,4 +54,11 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         recent_events=dataset.recent_events,
         monitoring=MONITORING,
         simulation=SIMULATION,
+        checklist=Checklist(
+            ablations=ablations,
+            feature_tests="sessions/test_features.py",
+            feature_modules=("sessions.features",),
+            new_feature_test="sessions/test_new_feature.py",
+            groups=metrics.slices,
+        ),
     )

@@ -9,9 +9,11 @@ import numpy as np
 from ..bundle import PARAMS as BUNDLED
 from ..bundle import Bundle
 from ..columns import Columns, length
+from ..contract.checklist import Checklist
 from ..contract.training import Figure, Outcome, Training
 from ..data.table_schema import SCHEMA, read_schema
 from . import dataset, figures, metrics
+from .ablations import ablations
 from .about import about
 from .average import averages
 from .decide_and_explain import DETAILS, Details
@@ -88,4 +90,11 @@ def make_training(params: TabularParams, root: Path) -> Training:
         incompatible=partial(incompatible, problem, params),
         monitoring=make_monitoring(problem, scores),
         simulation=make_simulation(problem, params),
+        checklist=Checklist(
+            ablations=partial(ablations, problem),
+            feature_tests="tabular/test_problem.py",
+            feature_modules=("tabular.problem",),
+            new_feature_test="tabular/test_new_feature.py",
+            groups=partial(metrics.slices, problem),
+        ),
     )
