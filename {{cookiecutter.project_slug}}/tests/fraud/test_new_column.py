@@ -3,35 +3,32 @@
 The rules of their fields hold in the table, in a batch file and in a request.
 """
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from edited import run_edited
 
-import project_package
-
-SOURCE = Path(project_package.__file__).parent
-EDITS = {
-    "schemas.py": (
+EDITS = [
+    (
+        "schemas.py",
         "class PastPayment(",
         "    country: Identifier\n    km: float\n\n\nclass PastPayment(",
     ),
-    "simulator.py": (
+    (
+        "simulator.py",
         'scenario="scenario",',
         'scenario="scenario", km=pl.col("second") % 9.0,'
         'country=pl.when(pl.col("second") % 3 == 0).then(pl.lit("BE")).otherwise(pl.lit("NL")),',
     ),
-    "features.py": (
+    (
+        "features.py",
         '    _terminal("terminal_count_1d"',
         '    Derived("is_abroad", "paid abroad", lambda c: c != "NL", ("country",)),\n'
         '    _card("customer_abroad_7d", "payments abroad", "sum", 7, "is_abroad"),\n'
         '    _card("customer_km_7d", "mean distance", "mean", 7, "km"),\n'
         '    _terminal("terminal_count_1d"',
     ),
-}
+]
 SCRIPT = """
 from pathlib import Path
 
@@ -88,10 +85,10 @@ class PastPayment("""
 VALUES = (
     """scenario="scenario", rating=1.5, channel=pl.lit(None, pl.String), country=pl.lit("NL"),"""
 )
-EDITS_WITH_RULES = {
-    "schemas.py": ("class PastPayment(", FIELDS_WITH_RULES),
-    "simulator.py": ('scenario="scenario",', VALUES),
-}
+EDITS_WITH_RULES = [
+    ("schemas.py", "class PastPayment(", FIELDS_WITH_RULES),
+    ("simulator.py", 'scenario="scenario",', VALUES),
+]
 SCRIPT_WITH_RULES = """
 from pathlib import Path
 
@@ -159,25 +156,9 @@ for column, value, rule in BROKEN:
 
 @pytest.mark.system
 def test_text_and_number_are_added_in_three_places(tmp_path: Path) -> None:
-    run_edited(tmp_path, EDITS, SCRIPT)
+    run_edited(tmp_path, "fraud", EDITS, SCRIPT)
 
 
 @pytest.mark.system
 def test_rules_of_a_field_hold_everywhere(tmp_path: Path) -> None:
-    run_edited(tmp_path, EDITS_WITH_RULES, SCRIPT_WITH_RULES)
-
-
-def run_edited(folder: Path, edits: dict[str, tuple[str, str]], script: str) -> None:
-    """Run a script with a copy of the program in which some texts of `fraud` are replaced."""
-    package = folder / "project_package"
-    shutil.copytree(SOURCE, package)
-    for name, (old, new) in edits.items():
-        path = package / "fraud" / name
-        assert path.read_text().count(old) == 1
-        path.write_text(path.read_text().replace(old, new))
-    environment = os.environ | {"PYTHONPATH": str(folder)}
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run_edited(tmp_path, "fraud", EDITS_WITH_RULES, SCRIPT_WITH_RULES)

@@ -183,6 +183,8 @@ DESCRIPTIONS = {name: f"{_PLANNED} {what}" for name, what in PLANS.items()} | {
     feature.name: feature.description for feature in FEATURES if feature.name in INPUTS
 }
 """What each of them means."""
+FEATURE_GROUPS = {name: (name,) for name in INPUTS}
+"""Features that belong together, for `ml checklist`."""
 NAIVE_INPUTS = (*(f"mean_{weeks}w" for weeks in NAIVE_WEEKS), "deviation_13w")
 """The features that the naive forecasts take."""
 

@@ -1,18 +1,19 @@
 """Weekly demand: how many units of a product will be sold next week, and how sure is that?"""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..columns import EXPLAIN, TIMESTAMP, Columns
-from ..contract.checklist import Checklist
+from ..contract.checklist import Checklist, permuted
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from ..explain import reason_columns
 from .about import about
 from .dataset import compute_features, examples, load_data, read_batch, recent_events
-from .features import INPUTS, PRODUCT
+from .features import FEATURE_GROUPS, INPUTS, PRODUCT
 from .figures import figures, importance, summary
 from .groups import groups
 from .metrics import METRICS, conformal_factors, naive, slices
@@ -74,10 +75,10 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         monitoring=MONITORING,
         simulation=SIMULATION,
         checklist=Checklist(
-            ablations=lambda _: iter(()),
-            feature_tests="",
-            feature_modules=(),
-            new_feature_test="",
+            ablations=partial(permuted, names=FEATURE_GROUPS),
+            feature_tests="demand/test_features.py",
+            feature_modules=("demand.features",),
+            new_feature_test="demand/test_new_feature.py",
             groups=groups,
             time=TIMESTAMP,
         ),

@@ -136,6 +136,8 @@ DESCRIPTIONS = {"amount": "amount of the payment"} | {
 }
 """What each input of the model means, in the order in which the model takes them."""
 INPUTS = tuple(DESCRIPTIONS)
+FEATURE_GROUPS = {name: (name,) for name in INPUTS}
+"""Features that belong together, for `ml checklist`."""
 
 
 def matrix(rows: Columns, inputs: Iterable[str] = INPUTS) -> NDArray[np.float32]:

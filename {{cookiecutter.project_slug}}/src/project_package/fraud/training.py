@@ -1,20 +1,21 @@
 """Card fraud: is this payment fraud, and why does it look like it?"""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..bundle import Files
 from ..columns import TIMESTAMP, Columns
-from ..contract.checklist import Checklist
+from ..contract.checklist import Checklist, permuted
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Fitted, Outcome
 from ..explain import reason_columns
 from .about import about
 from .dataset import compute_features, examples, load_data, read_batch, recent_events
 from .decide_and_explain import ASSETS, Assets
-from .features import INPUTS
+from .features import FEATURE_GROUPS, INPUTS
 from .figures import figures, summary
 from .groups import groups
 from .metrics import METRICS, naive, slices, threshold, weeks
@@ -92,10 +93,10 @@ def make_training(params: FraudParams, _: Path) -> HistoryTraining:
         monitoring=make_monitoring(params),
         simulation=make_simulation(params.data),
         checklist=Checklist(
-            ablations=lambda _: iter(()),
-            feature_tests="",
-            feature_modules=(),
-            new_feature_test="",
+            ablations=partial(permuted, names=FEATURE_GROUPS),
+            feature_tests="fraud/test_features.py",
+            feature_modules=("fraud.features",),
+            new_feature_test="fraud/test_new_column.py",
             groups=groups,
             time=TIMESTAMP,
         ),

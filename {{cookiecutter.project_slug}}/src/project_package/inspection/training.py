@@ -11,6 +11,7 @@ from ..contract.checklist import Checklist
 from ..contract.training import Training
 from ..explain import strongest
 from . import dataset, figures, metrics
+from .ablations import ablations
 from .about import about
 from .decide_and_explain import DETAILS, REGIONS, Details
 from .models import candidates, finish
@@ -81,10 +82,10 @@ def make_training(params: InspectionParams, root: Path) -> Training:
         monitoring=make_monitoring(scores, calibrated=not params.data.good_only),
         simulation=make_simulation(params.data),
         checklist=Checklist(
-            ablations=lambda _: iter(()),
-            feature_tests="",
-            feature_modules=(),
-            new_feature_test="",
+            ablations=ablations,
+            feature_tests="inspection/test_images.py",
+            feature_modules=("inspection.features", "inspection.images"),
+            new_feature_test="inspection/test_new_feature.py",
             groups=metrics.slices,
         ),
     )

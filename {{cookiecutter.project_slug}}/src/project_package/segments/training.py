@@ -1,14 +1,15 @@
 """Household segments: which kinds of households shop here, and which kind is this one?"""
 
+from functools import partial
 from pathlib import Path
 
 from ..columns import Columns
-from ..contract.checklist import Checklist
+from ..contract.checklist import Checklist, permuted
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from .about import about
 from .dataset import compute_features, examples, load_data, read_batch, recent_events
-from .features import HOUSEHOLD
+from .features import FEATURE_GROUPS, HOUSEHOLD
 from .figures import figures, summary
 from .metrics import METRICS, naive, segments_differ, slices
 from .models import CANDIDATES
@@ -62,10 +63,10 @@ def make_training(_: SegmentsParams, __: Path) -> HistoryTraining:
         recent_events=recent_events,
         simulation=SIMULATION,
         checklist=Checklist(
-            ablations=lambda _: iter(()),
-            feature_tests="",
-            feature_modules=(),
-            new_feature_test="",
+            ablations=partial(permuted, names=FEATURE_GROUPS),
+            feature_tests="segments/test_features.py",
+            feature_modules=("segments.features",),
+            new_feature_test="segments/test_new_feature.py",
             groups=slices,
         ),
     )

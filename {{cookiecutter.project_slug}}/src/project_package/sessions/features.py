@@ -5,7 +5,7 @@ of items, the oldest first, and `days`, how long before the row each was bought.
 items up in its catalogue, as a language model does with words; so rows hold names.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..columns import TIMESTAMP, Columns
+from ..contract.checklist import permuted
 from ..contract.history import Entity, HistoryRows
 
 HOUSEHOLD = "household_id"
@@ -51,6 +52,14 @@ def recent(
     start = max(start, end - BASKETS)
     days = (now - times[start:end]) / MILLISECONDS_A_DAY
     return tuple(baskets[start:end]), tuple(days.tolist())
+
+
+def ablations(rows: Columns) -> Iterator[tuple[str, Columns]]:
+    """Yield rows without a part of what features say, for `ml checklist`."""
+    yield from permuted(rows, {"baskets": ("baskets", "days")})
+    last = {name: objects(values[-1:] for values in rows[name]) for name in ("baskets", "days")}
+    yield "earlier baskets", {**rows, **last}
+    yield "days", {**rows, "days": objects((1.0,) * len(days) for days in rows["days"])}
 
 
 def features(rows: Columns, histories: Sequence[HistoryRows]) -> Columns:

@@ -8,7 +8,7 @@ from ..contract.checklist import Checklist
 from ..contract.history_training import HistoryTraining
 from . import dataset, figures, metrics
 from .about import about
-from .features import HOUSEHOLD
+from .features import HOUSEHOLD, ablations
 from .groups import groups
 from .mixture import mixtures
 from .models import candidates
@@ -59,10 +59,10 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         monitoring=MONITORING,
         simulation=SIMULATION,
         checklist=Checklist(
-            ablations=lambda _: iter(()),
-            feature_tests="",
-            feature_modules=(),
-            new_feature_test="",
+            ablations=ablations,
+            feature_tests="sessions/test_features.py",
+            feature_modules=("sessions.features",),
+            new_feature_test="sessions/test_new_feature.py",
             groups=groups,
             time=TIMESTAMP,
         ),

@@ -13,6 +13,7 @@ from ..contract.checklist import Checklist
 from ..contract.training import Figure, Outcome, Training
 from ..data.table_schema import SCHEMA, read_schema
 from . import dataset, figures, metrics
+from .ablations import ablations
 from .about import about
 from .average import averages
 from .decide_and_explain import DETAILS, Details
@@ -92,10 +93,10 @@ def make_training(params: TabularParams, root: Path) -> Training:
         monitoring=make_monitoring(problem, scores),
         simulation=make_simulation(problem, params),
         checklist=Checklist(
-            ablations=lambda _: iter(()),
-            feature_tests="",
-            feature_modules=(),
-            new_feature_test="",
+            ablations=partial(ablations, problem),
+            feature_tests="tabular/test_problem.py",
+            feature_modules=("tabular.problem",),
+            new_feature_test="tabular/test_new_feature.py",
             groups=partial(groups, problem),
             time=problem.column_of("time"),
         ),
