@@ -69,6 +69,16 @@ def test_new_household_has_no_reasons(bundle: Bundle, baskets: list[list[str]]) 
     assert not any(found.reasons for found in response.items)
 
 
+def test_items_bought_most_often_are_left_out(bundle: Bundle) -> None:
+    often = ITEMS[50 : 50 + LEFT_OUT - 1]
+    baskets = [often, ["I01"], [*often, "I00", "I49"], ["I49"]]
+    (response,) = answers(bundle, asked(*baskets, count=50, explain=True))
+    first = {found.item: found.reasons[0].item for found in response.items}
+    assert all(first[item] == item for item in (*often, "I49"))
+    named = {reason.item for found in response.items for reason in found.reasons}
+    assert not named & {"I00", "I01"}
+
+
 class Counting:
     """A ranker that counts the rows that it predicts."""
 

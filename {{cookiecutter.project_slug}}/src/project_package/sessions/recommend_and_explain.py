@@ -1,5 +1,6 @@
 """The served model: the best items, and which of the household's own items moved each."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -12,7 +13,9 @@ from ..explain import strongest
 from .features import Items, objects
 
 LEFT_OUT = 30
-"""Items of a household that are left out in turn, at most: each takes a prediction."""
+"""Items of a household that are left out in turn, at most: each takes a prediction. The first
+reason is that of leaving out every item for 94 % of the items recommended to 60 households of the
+tests, and for 73 % if the 30 items bought last are tried."""
 SMALLEST = 1e-12  # score, whose logarithm is finite
 ALL_SCORES = "all_scores"
 """The column of rows that asks for the scores of all items in place of the best ones."""
@@ -53,7 +56,7 @@ class SessionsModel:
         the baskets (explanation by removal: Covert, Lundberg and Lee 2021).
         """
         baskets = household["baskets"][0]
-        items = recent_items(baskets, self.codes)
+        items = most_bought(baskets, self.codes)
         versions = [baskets, *(without(item, baskets) for item in items)]
         rows = {
             "baskets": objects(versions),
@@ -69,10 +72,10 @@ class SessionsModel:
         ]
 
 
-def recent_items(baskets: Sequence[Items], known: Mapping[str, int]) -> list[str]:
-    """Return the known items that were bought last, each once, the newest first."""
-    items = (item for basket in reversed(baskets) for item in basket if item in known)
-    return [*dict.fromkeys(items)][:LEFT_OUT]
+def most_bought(baskets: Sequence[Items], known: Mapping[str, int]) -> list[str]:
+    """Return the known items that are in most baskets, of equals the newest first."""
+    counts = Counter(item for basket in reversed(baskets) for item in basket if item in known)
+    return [item for item, _ in counts.most_common(LEFT_OUT)]
 
 
 def without(item: str, baskets: Sequence[Items]) -> tuple[Items, ...]:
