@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..columns import Columns, length, take
+from ..contract.training import Training
 from ..lifecycle.predicted_test_rows import splits_of
 from ..lifecycle.train import add_examples, add_reference, build_bundle
 from ..model_store import CHAMPION, Store
@@ -62,10 +63,10 @@ def learns(subject: Subject) -> Outcome:
     project = prepare(subject, "batch")
     splits = subject.predicted.splits
     search_again(project, manifest, splits)  # raises if a stored trial is repeated
-    rows = some_rows(splits.train)
+    training = project.training
+    rows = some_rows(training, splits.train)
     choice = choice_of(project, manifest, splits)
     fitted, epochs = fit_in_two_parts(choice, rows, project.params.seed)
-    training = project.training
     metric = training.search_metric or training.goal
     gains = [
         metric.gain(metric.score(part, predictions), metric.score(part, training.naive(part)))
@@ -87,11 +88,22 @@ def learns(subject: Subject) -> Outcome:
     return Outcome(passed, detail)
 
 
-def some_rows(rows: Columns) -> Columns:
-    """Return a tenth of the rows, at least `FEWEST` and at most `MOST`."""
+def some_rows(training: Training, rows: Columns) -> Columns:
+    """Return a tenth of the rows, at least `FEWEST` and at most `MOST`; of classes, as many each.
+
+    Rare classes, such as frauds, would be too few to learn otherwise.
+    """
     total = length(rows)
     count = min(total, max(FEWEST, min(total // 10, MOST)))
-    return take(rows, np.linspace(0, total - 1, count).astype(int))
+    order = np.random.default_rng(0).permutation(total)
+    target = rows.get(training.monitoring.target) if training.monitoring else None
+    if target is not None and target.dtype.kind in "bi":
+        ranks = np.zeros(total)
+        for code in np.unique(target):
+            is_of_class = target[order] == code
+            ranks[is_of_class] = np.arange(is_of_class.sum())
+        order = order[np.argsort(ranks, kind="stable")]
+    return take(rows, np.sort(order[:count]))
 
 
 def whole_pipeline(subject: Subject) -> Outcome:
