@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..columns import Columns, length, take
-from ..contract.training import Training
+from ..contract.training import Fitted, Hyperparameters, Report, Training, ignore
 from ..lifecycle.predicted_test_rows import splits_of
 from ..lifecycle.train import add_examples, add_reference, build_bundle
 from ..model_store import CHAMPION, Store
@@ -25,7 +25,7 @@ from .serving_checks import canary, debugged, examples_of, rolled_back, validate
 from .subject import Subject
 
 TESTS = Path(__file__).parents[3] / "tests"
-FEWEST = 200
+FEWEST = 1_000
 MOST = 5_000
 """Rows of the batch to learn."""
 LEARNED = 0.5
@@ -40,10 +40,13 @@ def reproducible(subject: Subject) -> Outcome:
     splits = splits_of(project, old)
     choice = choice_of(project, old.manifest, splits)
     fit = choice.candidate.fit
-    # Without a report of the epochs, which would be logged to MLflow.
-    silent = replace(
-        choice.candidate, fit=lambda rows, settings, seed, _: fit(rows, settings, seed)
-    )
+
+    def fit_silently(
+        rows: Columns, settings: Hyperparameters, seed: int, _: Report = ignore
+    ) -> Fitted:
+        return fit(rows, settings, seed)  # a report of epochs would be logged to MLflow
+
+    silent = replace(choice.candidate, fit=fit_silently)
     new = build_bundle(project, splits, dataset, replace(choice, candidate=silent))
     new = add_reference(project, new, take(splits.test, slice(silent.checks.max_parity_rows)))
     new = add_examples(project, new, dataset, splits.test)
