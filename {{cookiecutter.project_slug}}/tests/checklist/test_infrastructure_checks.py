@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def loading(subject: Subject, wrap: Callable[[Any], Model]) -> Subject:
     return replace(subject, project=replace(subject.project, training=training))
 
 
-def without_examples(bundle: Bundle) -> Bundle:
+def unanswered(bundle: Bundle) -> Bundle:
+    """Return the bundle with examples whose answers nobody compares."""
     return replace(bundle, files={**bundle.files, EXAMPLES: b"[]"})
 
 
@@ -92,7 +94,7 @@ def test_model_that_cannot_learn_a_batch_fails(subject: Subject) -> None:
     vars(subject)["predicted"] = replace(subject.predicted, splits=replace(splits, train=train))
     row = outcome(subject, "I2")
     assert not row.passed
-    assert "fitted on 200 rows, linear gains 0." in row.detail
+    assert "fitted on 300 rows, linear gains 0." in row.detail
 
 
 def test_search_that_lost_its_trials_fails(subject: Subject) -> None:
@@ -109,20 +111,20 @@ def test_pipeline_without_parameters_fails(subject: Subject) -> None:
 
 
 def test_server_that_cannot_compare_examples_fails(subject: Subject) -> None:
-    row = outcome(with_bundle(subject, without_examples), "I4")
+    row = outcome(with_bundle(subject, unanswered), "I4")
     assert not row.passed
     assert row.detail.endswith("the server says: nothing")
 
 
 def test_answer_that_changes_in_the_last_digit_fails(subject: Subject) -> None:
+    calls = count()
+
     @dataclass
     class Drifting:
         model: Model
-        calls: int = 0
 
         def predict(self, rows: Columns) -> Columns:
-            self.calls += 1
-            return {n: v + 1e-9 * self.calls for n, v in self.model.predict(rows).items()}
+            return {n: v + 1e-9 * next(calls) for n, v in self.model.predict(rows).items()}
 
     assert outcome(subject, "I5").passed
     subject = replace(loading(subject, Drifting), folder=subject.folder / "drifting")
@@ -133,7 +135,7 @@ def test_answer_that_changes_in_the_last_digit_fails(subject: Subject) -> None:
 
 
 def test_canary_that_serves_a_broken_challenger_fails(subject: Subject) -> None:
-    row = outcome(with_bundle(subject, without_examples), "I6")
+    row = outcome(with_bundle(subject, unanswered), "I6")
     assert not row.passed
     assert not row.detail.endswith(" 0%")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..columns import Columns, length, take
+from ..contract.training import Fitted, Hyperparameters, Report, Training, ignore
 from ..lifecycle.predicted_test_rows import splits_of
 from ..lifecycle.train import add_examples, add_reference, build_bundle
 from ..model_store import CHAMPION, Store
@@ -24,7 +25,7 @@ from .serving_checks import canary, debugged, examples_of, rolled_back, validate
 from .subject import Subject
 
 TESTS = Path(__file__).parents[3] / "tests"
-FEWEST = 200
+FEWEST = 1_000
 MOST = 5_000
 """Rows of the batch to learn."""
 LEARNED = 0.5
@@ -39,10 +40,13 @@ def reproducible(subject: Subject) -> Outcome:
     splits = splits_of(project, old)
     choice = choice_of(project, old.manifest, splits)
     fit = choice.candidate.fit
-    # Without a report of the epochs, which would be logged to MLflow.
-    silent = replace(
-        choice.candidate, fit=lambda rows, settings, seed, _: fit(rows, settings, seed)
-    )
+
+    def fit_silently(
+        rows: Columns, settings: Hyperparameters, seed: int, _: Report = ignore
+    ) -> Fitted:
+        return fit(rows, settings, seed)  # a report of epochs would be logged to MLflow
+
+    silent = replace(choice.candidate, fit=fit_silently)
     new = build_bundle(project, splits, dataset, replace(choice, candidate=silent))
     new = add_reference(project, new, take(splits.test, slice(silent.checks.max_parity_rows)))
     new = add_examples(project, new, dataset, splits.test)
@@ -62,10 +66,10 @@ def learns(subject: Subject) -> Outcome:
     project = prepare(subject, "batch")
     splits = subject.predicted.splits
     search_again(project, manifest, splits)  # raises if a stored trial is repeated
-    rows = some_rows(splits.train)
+    training = project.training
+    rows = some_rows(training, splits.train)
     choice = choice_of(project, manifest, splits)
     fitted, epochs = fit_in_two_parts(choice, rows, project.params.seed)
-    training = project.training
     metric = training.search_metric or training.goal
     gains = [
         metric.gain(metric.score(part, predictions), metric.score(part, training.naive(part)))
@@ -87,11 +91,22 @@ def learns(subject: Subject) -> Outcome:
     return Outcome(passed, detail)
 
 
-def some_rows(rows: Columns) -> Columns:
-    """Return a tenth of the rows, at least `FEWEST` and at most `MOST`."""
+def some_rows(training: Training, rows: Columns) -> Columns:
+    """Return a tenth of the rows, at least `FEWEST` and at most `MOST`; of classes, as many each.
+
+    Rare classes, such as frauds, would be too few to learn otherwise.
+    """
     total = length(rows)
     count = min(total, max(FEWEST, min(total // 10, MOST)))
-    return take(rows, np.linspace(0, total - 1, count).astype(int))
+    order = np.random.default_rng(0).permutation(total)
+    target = rows.get(training.monitoring.target) if training.monitoring else None
+    if target is not None and target.dtype.kind in "bi":
+        ranks = np.zeros(total)
+        for code in np.unique(target):
+            is_of_class = target[order] == code
+            ranks[is_of_class] = np.arange(is_of_class.sum())
+        order = order[np.argsort(ranks, kind="stable")]
+    return take(rows, np.sort(order[:count]))
 
 
 def whole_pipeline(subject: Subject) -> Outcome:

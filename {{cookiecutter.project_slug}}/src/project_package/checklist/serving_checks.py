@@ -103,7 +103,11 @@ def canary_versions(subject: Subject, store: Store, rows: Columns) -> NDArray[np
     settings = subject.project.settings.model_copy(update={**own, "serve_canary": SHARE})
     make_task = subject.project.training.make_task
     services = Services(make_task, settings, subject.folder, None)
-    predictions, _ = services.predictions.canary.predict(rows)
+    _, requests = subject.asked
+    asked = subject.task.to_rows(requests[:1])
+    # Requests have more columns than test rows, such as how many items to recommend.
+    more = {n: np.repeat(v[:1], length(rows), axis=0) for n, v in asked.items()}
+    predictions, _ = services.predictions.canary.predict({**more, **rows})
     return np.array([prediction.version for prediction in predictions])
 
 
