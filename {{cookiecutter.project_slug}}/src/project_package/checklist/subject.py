@@ -1,5 +1,7 @@
 """The champion that is checked, with what several checks need, each computed once."""
 
+import gc
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from ..bundle import Bundle
 from ..columns import Columns, length, take
@@ -106,10 +108,25 @@ class Subject:
 
     @contextmanager
     def serve(self, **settings: Any) -> Iterator[TestClient]:
-        """Serve the model store in this process, without keys; its log is in `folder`."""
-        own = {"serve_keys": "off", "model_store": self.project.store.address, **settings}
+        """Serve the model store in this process, without keys; log and events are in `folder`."""
+        own: dict[str, Any] = {"serve_keys": "off", "log_url": SecretStr("")}
+        own |= {"model_store": self.project.store.address, **settings}
         changed = self.project.settings.model_copy(update=own)
         make_task = self.project.training.make_task
         app = create_app(make_task, changed, self.folder, self.open_events)
-        with TestClient(app, raise_server_exceptions=False) as client:
+        with own_event_store(), TestClient(app, raise_server_exceptions=False) as client:
             yield client
+        gc.unfreeze()  # a server calls `gc.freeze`, and DuckDB reports what is left as leaks
+
+
+@contextmanager
+def own_event_store() -> Iterator[None]:
+    """Open no event store that STATE_URL names: the requests of checks are no events."""
+    before = os.environ.get("STATE_URL")
+    os.environ["STATE_URL"] = ""  # also in place of one in .env
+    try:
+        yield
+    finally:
+        del os.environ["STATE_URL"]
+        if before is not None:
+            os.environ["STATE_URL"] = before
