@@ -56,6 +56,8 @@ def commands(job: Mapping[str, Any], folder: Path) -> Iterator[str]:
     for step in job["steps"]:
         for line in str(step.get("run", "")).splitlines():
             target = re.fullmatch(r"make ([\w-]+)", line.strip())
-            rule = rf"^{target[1]}:.*\n((?:\t.*\n)*)" if target else "$^"  # matches nothing
-            recipe = re.search(rule, makefile, re.MULTILINE)
+            recipe = None
+            if target:
+                rule = rf"^{target[1]}:.*\n((?:\t.*\n)*)"
+                recipe = re.search(rule, makefile, re.MULTILINE)
             yield recipe[1].replace("$(PYTEST)", "pytest") if recipe else line

@@ -41,7 +41,7 @@ def invariants(subject: Subject) -> Outcome:
             missed.append(f"{name} {how}")
     taken = []
     requests = [*changed_requests(subject, violations)]
-    with subject.serve(log_url="off") as client:
+    with subject.serve() as client:
         for request in requests:
             answer = client.post("/v1/predict", json={"instances": [request]})
             taken += [] if answer.status_code == 422 else [json.dumps(request)[:80]]
@@ -105,7 +105,7 @@ def skew(subject: Subject) -> Outcome:
 
     training = replace(subject.project.training, make_task=make_task)
     recorded = replace(subject, project=replace(subject.project, training=training))
-    with recorded.serve(log_url="off") as client:
+    with recorded.serve() as client:
         computed.clear()  # of the examples, with which the server starts
         for request in requests:
             body = {"instances": [request.model_dump(mode="json")]}
@@ -145,7 +145,7 @@ def stability(subject: Subject) -> Outcome:
     requests += all_extreme(schema, usual, schema.get("$defs", {}))
     problems = []
     answered = 0
-    with subject.serve(log_url="off") as client:
+    with subject.serve() as client:
         for request in requests:
             answer = client.post("/v1/predict", json={"instances": [request]})
             answered += answer.status_code == 200

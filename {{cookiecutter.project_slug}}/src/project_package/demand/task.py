@@ -10,6 +10,7 @@ from ..bundle import Bundle, Files
 from ..columns import EXPLAIN, TIMESTAMP, Columns, length, milliseconds, stack, take, to_rows
 from ..contract.history import History, HistoryRows, HistoryTask
 from ..contract.task import Task
+from ..errors import ModelError
 from ..explain import effects, strongest
 from ..features.merge_history import merge_history
 from ..features.windows import MILLISECONDS_A_DAY, meanings
@@ -64,7 +65,12 @@ class Details(Frozen):
 
         The correction of the bounds is that of conformal quantile regression, one side at a time
         (Romano, Patterson and Candes 2019, theorem 2), for bounds that are wrong by a factor.
+
+        Raises:
+            ModelError: a level is not a number; the other inputs may be missing.
         """
+        if not np.isfinite(rows[LEVEL]).all():
+            raise ModelError(f"{LEVEL} of a row is not a number")
         level = rows[LEVEL].astype(np.float64) + 1
         raised = {name: np.maximum(np.exp(ratio) * level, 1) for name, ratio in ratios.items()}
         value = raised["value"] - 1

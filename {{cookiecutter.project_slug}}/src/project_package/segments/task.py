@@ -60,12 +60,14 @@ class Clusterings:
         """Return segment, its distance and certainty, (rows,), and resampled: (rows, resamples).
 
         Raises:
-            ModelError: a feature is missing.
+            ModelError: a feature is missing, or is not a number.
         """
         try:
             positions = to_positions(rows, self.features)
         except KeyError as error:
             raise ModelError(f"the rows have no column {error}, {OTHER_CODE}") from error
+        if not np.isfinite(positions).all():
+            raise ModelError("a feature of a row is not a number")
         chunks = np.array_split(positions, len(positions) // ROWS_AT_ONCE + 1)
         nearest = [self._nearest(chunk) for chunk in chunks]
         segments, distances = (np.concatenate(parts) for parts in zip(*nearest, strict=True))
