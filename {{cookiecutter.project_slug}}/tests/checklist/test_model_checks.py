@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from plain import use_case as plain
 from projects import copy_project, open_project
 
-from project_package import columns
 from project_package.bundle import Bundle
 from project_package.checklist.model_checks import MODEL
 from project_package.checklist.subject import Subject
@@ -20,7 +19,7 @@ from project_package.cli import EntryPoint
 from project_package.columns import Columns, length
 from project_package.contract.checklist import Checklist
 from project_package.contract.task import Task
-from project_package.errors import UserError
+from project_package.contract.training import Outcome
 from project_package.lifecycle.pipeline import pipeline
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.scores import MODEL as MODEL_NAME
@@ -160,23 +159,24 @@ def test_changes_that_nobody_reviews_fail(subject: Subject) -> None:
     assert "no workflow" in found
 
 
-def test_server_that_computes_other_features_fails(subject: Subject) -> None:
+def test_server_that_sees_other_values_fails(subject: Subject) -> None:
     def make_task(bundle: Bundle) -> Task:
-        def to_rows(requests: Any) -> Columns:
-            rows = columns.to_rows(requests)
-            return {**rows, "bill": np.zeros(length(rows))}
+        return replace(plain.make_task(bundle), outputs=("probability",))
 
-        return replace(plain.make_task(bundle), to_rows=to_rows, outputs=("probability",))
+    def examples(folder: Path, rows: Columns, count: int) -> list[Any]:
+        found = TRAINING.examples(folder, rows, count)
+        return [request.model_copy(update={"bill": 0.0}) for request in found]
 
-    assert "100 in probability" in failure("M2", trained_by(subject, make_task=make_task))
+    skewed = trained_by(subject, make_task=make_task, examples=examples)
+    assert "100 in probability" in failure("M2", skewed)
 
 
-def test_answers_that_are_not_logged_fail(subject: Subject) -> None:
-    def make_task(bundle: Bundle) -> Task:
-        return replace(plain.make_task(bundle), to_responses=lambda *_: [])
+def test_log_that_is_read_as_other_answers_fails(subject: Subject) -> None:
+    def read_answers(logged: Columns) -> Outcome:
+        return Outcome(logged, {"probability": 1 - logged["probability"]})
 
-    with pytest.raises(UserError, match="The server answers"):
-        CHECKS["M2"](trained_by(subject, make_task=make_task))
+    monitoring = replace(plain.MONITORING, read_answers=read_answers)
+    assert "ROC AUC is 0.1" in failure("M2", trained_by(subject, monitoring=monitoring))
 
 
 def test_search_with_too_few_trials_fails(subject: Subject) -> None:

@@ -22,6 +22,8 @@ from .subject import Subject
 
 DAY = 86_400_000
 """Milliseconds."""
+RESAMPLES = 50
+"""Of the bootstrap of a part of the rows: there are many parts."""
 
 
 def staleness(subject: Subject) -> Outcome:
@@ -114,14 +116,14 @@ def gains(subject: Subject, parts: Mapping[str, NDArray[np.bool_]], rival: str) 
     """
     project = subject.project
     pooled = replace(project.training, pooled=True)
+    promote = project.params.promote.model_copy(update={"resamples": RESAMPLES})
     for name, mask in parts.items():
         if mask.sum() < SMALLEST or mask.all():
             continue
         rows = take(subject.test, mask)
         both = (take(subject.predictions, mask), take(subject.predicted.predictions[rival], mask))
         if np.isfinite([pooled.goal.score(rows, one) for one in both]).all():
-            gain = paired_bootstrap(pooled, rows, both, project.params.promote)
-            yield Part(name, int(mask.sum()), gain)
+            yield Part(name, int(mask.sum()), paired_bootstrap(pooled, rows, both, promote))
 
 
 def important_slices(subject: Subject) -> Outcome:

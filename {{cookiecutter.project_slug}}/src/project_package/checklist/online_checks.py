@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from ..prediction_log import open_log
 from .checks import Outcome
 from .subject import Subject
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-6}
+RELATIVE = 1e-4
+ABSOLUTE = 1e-6
 """Answers are numbers in float32, and a batch can add them up in another order."""
 
 
@@ -34,23 +36,24 @@ def online_is_offline(subject: Subject) -> Outcome:
     outputs = [name for name in subject.task.outputs if name in expected]
     wrong = {name: int(differ(logged[name], expected[name]).sum()) for name in outputs}
     count = sum(wrong.values())
-    counts = ", ".join(f"{number} in {name}" for name, number in wrong.items() if number)
+    counts = ", ".join(f"{n} in {name}" for name, n in wrong.items() if n)
     detail = f"of {length(rows)} test rows, {counts or 'no answers'} differ"
     # 2. Compare the goal, as `ml monitor` computes it from the log.
     scores = goals(subject, rows, logged, predictions)
     if scores is None:
         return Outcome(count == 0, f"{detail}; the goal cannot be computed from a log of them")
     online, offline = scores
+    is_equal = isclose(online, offline, rel_tol=RELATIVE)
     detail += f"; {subject.project.training.goal.label} is {number(online)} online and "
     detail += f"{number(offline)} offline"
-    return Outcome(count == 0 and bool(np.isclose(online, offline, **CLOSE)), detail)
+    return Outcome(count == 0 and is_equal, detail)
 
 
 def answered_online(subject: Subject) -> Columns:
     """Ask a server for the test rows, one request each; return what it logged of its answers."""
     url = SecretStr(f"sqlite:///{subject.folder / 'online.db'}")
     start = datetime.now(UTC)
-    with subject.serve(log_url=url) as client:
+    with subject.serve(log_url=url, serve_canary=0) as client:
         for request in subject.asked[1]:
             body = {"instances": [request.model_dump(mode="json")]}
             answer = client.post("/v1/predict", json=body)
@@ -71,7 +74,7 @@ def answered_online(subject: Subject) -> Columns:
 def differ(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which values of a column differ: (rows,)."""
     if second.dtype.kind in "fiub":
-        return ~np.isclose(first, second.astype(np.float64), **CLOSE, equal_nan=True)
+        return ~np.isclose(first, second.astype(np.float64), RELATIVE, ABSOLUTE, equal_nan=True)
     return np.asarray(first != second)
 
 
