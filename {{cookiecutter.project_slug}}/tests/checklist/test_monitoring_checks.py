@@ -59,7 +59,7 @@ def plain(finished: Path, tmp_path: Path) -> Subject:
 
 def with_monitor(subject: Subject, **changes: float) -> Subject:
     """Return a subject with other limits of monitoring."""
-    params = subject.project.params.model_copy(update={"monitor": Monitor(**changes)})  # type: ignore[arg-type]
+    params = subject.project.params.model_copy(update={"monitor": Monitor(**changes)})
     return replace(subject, project=replace(subject.project, params=params))
 
 

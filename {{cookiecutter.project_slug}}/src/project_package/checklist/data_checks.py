@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -56,7 +57,7 @@ def expectations(subject: Subject) -> Outcome:
 def damages(body: Json, request: type[BaseModel]) -> Iterator[tuple[str, Json]]:
     """Yield what is wrong and the body, for each field and each wrong value of it."""
     for wrong in WRONG:
-        for name, damaged in edited(body, lambda own, name, new=wrong: {**own, name: new}):
+        for name, damaged in edited(body, partial(replaced, value=wrong)):
             yield f"{name} = {wrong}", damaged
     for name, damaged in edited(body, lambda own, name: {**own, f"{name} unknown": 1}):
         yield f"an unknown field beside {name}", damaged
@@ -64,10 +65,15 @@ def damages(body: Json, request: type[BaseModel]) -> Iterator[tuple[str, Json]]:
         if damaged != body:
             yield f"text for the number {name}", damaged
     without = edited(body, lambda own, name: {key: own[key] for key in own if key != name})
-    nulls = edited(body, lambda own, name: {**own, name: None})
+    nulls = edited(body, partial(replaced, value=None))
     for (name, damaged), (_, rest) in zip(nulls, without, strict=True):
         if not is_valid(request, rest):
             yield f"null for {name}, which is required", damaged
+
+
+def replaced(own: Json, name: str, value: Any) -> Json:
+    """Return an object in which a field has another value."""
+    return {**own, name: value}
 
 
 def as_text(own: Json, name: str) -> Json:

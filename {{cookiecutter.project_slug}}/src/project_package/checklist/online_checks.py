@@ -74,7 +74,8 @@ def answered_online(subject: Subject) -> Columns:
 def differ(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which values of a column differ: (rows,)."""
     if second.dtype.kind in "fiub":
-        return ~np.isclose(first, second.astype(np.float64), RELATIVE, ABSOLUTE, equal_nan=True)
+        numbers = second.astype(np.float64)
+        return np.logical_not(np.isclose(first, numbers, RELATIVE, ABSOLUTE, equal_nan=True))
     return np.asarray(first != second)
 
 

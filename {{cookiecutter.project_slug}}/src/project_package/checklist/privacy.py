@@ -43,7 +43,7 @@ def privacy(subject: Subject) -> Outcome:
         return Outcome(False, f"the planted requests were answered with {codes}")
     # 2. Look for them, and for those of the data set, in everything that was written.
     written["the server's log"] = lines.getvalue().encode()
-    written |= log_files(own.folder) | published(subject)
+    written |= {**log_files(own.folder), **published(subject)}
     real = real_identifiers(subject)
     leaks = [f"{name} has one that was planted" for name in find(planted, written)]
     leaks += [f"{name} has one of the data set" for name in find(real, written, words=True)]

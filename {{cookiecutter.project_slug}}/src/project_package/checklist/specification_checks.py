@@ -2,8 +2,8 @@
 
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from ..bundle import PARAMS
 from ..contract.training import Candidate, Choice
@@ -21,7 +21,8 @@ REVIEW = re.compile(r"^ {2,4}pull_request:", re.MULTILINE)
 ROUNDING = 1e-9
 
 
-class Trials(NamedTuple):
+@dataclass(frozen=True)
+class Trials:
     """What a search knows about a candidate."""
 
     candidate: Candidate
@@ -70,7 +71,7 @@ def missing_review(root: Path) -> list[str]:
 
 def git(root: Path, *command: str) -> str | None:
     """Return what a git command prints about a folder; None if it fails."""
-    line = ["git", "-C", root, *command]
+    line = ["git", "-C", str(root), *command]
     try:
         done = subprocess.run(line, capture_output=True, text=True, check=False)
     except FileNotFoundError:  # there is no git
