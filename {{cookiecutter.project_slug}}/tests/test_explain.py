@@ -12,7 +12,13 @@ from sklearn.linear_model import LogisticRegression
 
 from project_package.columns import Columns
 from project_package.contract.task import Model
-from project_package.explain import ROWS_AT_ONCE, effects, log_odds, reason_columns, strongest
+from project_package.explain import (
+    ROWS_AT_ONCE,
+    effects,
+    log_odds,
+    reason_columns,
+    strongest,
+)
 
 
 def of(model: Model) -> Callable[[Columns], NDArray[np.float64]]:

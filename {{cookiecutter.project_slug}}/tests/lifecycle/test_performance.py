@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from project_package.lifecycle.performance import PERFORMANCE, Performance, calibrate, fastest
+from project_package.lifecycle.performance import (
+    PERFORMANCE,
+    Performance,
+    calibrate,
+    fastest,
+)
 from project_package.lifecycle.project import Project
 from project_package.model_store import CHAMPION
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from ..columns import length, take
-from ..contract.history import HistoryTask
 from ..lifecycle.gate import processor_milliseconds
 from .checks import Check, Outcome
 from .feature_tests import COVERED, new_feature, tested_features
@@ -161,8 +160,7 @@ def requirements(subject: Subject) -> Outcome:
     task = subject.task
     monitoring = subject.project.training.monitoring
     labels = {*monitoring.read_labels([])} if monitoring else set()
-    outcome = task.history.outcome if isinstance(task, HistoryTask) else ()
-    forbidden = {*labels, *outcome, *task.id, *task.entities} & subject.test.keys()
+    forbidden = {*labels, *task.id, *task.entities} & subject.test.keys()
     rows = take(subject.test, slice(SAMPLE))
     others = {**rows, **{name: rows[name][::-1] for name in forbidden}}
     before = subject.model.predict(rows)

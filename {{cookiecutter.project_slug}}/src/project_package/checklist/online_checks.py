@@ -75,7 +75,7 @@ def differ(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which values of a column differ: (rows,)."""
     if second.dtype.kind in "fiub":
         numbers = second.astype(np.float64)
-        return np.logical_not(np.isclose(first, numbers, RELATIVE, ABSOLUTE, equal_nan=True))
+        return np.asarray(~np.isclose(first, numbers, RELATIVE, ABSOLUTE, equal_nan=True))
     return np.asarray(first != second)
 
 

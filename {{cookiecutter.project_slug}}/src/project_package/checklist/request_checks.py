@@ -12,7 +12,6 @@ from pydantic import BaseModel, ValidationError
 
 from ..bundle import Bundle
 from ..columns import Columns, concatenate, take
-from ..contract.history import HistoryTask
 from ..contract.task import Task
 from ..monitoring.drift import compare
 from ..monitoring.quality import has_scores
@@ -121,8 +120,8 @@ def skew(subject: Subject) -> Outcome:
 
 def features_of(task: Task, requests: Sequence[BaseModel], rows: Columns) -> set[str]:
     """Return the columns of rows that are features; ids are pseudonyms."""
-    if isinstance(task, HistoryTask):  # the other columns are raw: a label is not known yet
-        history = task.history
+    history = getattr(task, "history", None)  # of a HistoryTask, which not every project has
+    if history:  # the other columns are raw: a label is not known yet
         earlier = [history.from_request(request) for request in requests]
         return {*history.features(history.to_raw_rows(requests), earlier)}
     return {*rows} - {task.entity, *task.id}
