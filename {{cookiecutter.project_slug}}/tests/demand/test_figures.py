@@ -8,7 +8,12 @@ from matplotlib.figure import Figure as Canvas
 
 from project_package.columns import Columns
 from project_package.demand.features import DESCRIPTIONS, INPUTS
-from project_package.demand.figures import figures, importance, most_variable, summary
+from project_package.demand.figures import (
+    figures,
+    importance,
+    most_variable,
+    summary,
+)
 from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.scores import Score, number
