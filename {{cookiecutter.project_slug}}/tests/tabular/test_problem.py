@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tabular.tables import SCHEMA, problem
+from tabular.tables import COLUMNS, SCHEMA, problem
 
+from project_package.data.table_schema import Schema
 from project_package.errors import UserError
 from project_package.tabular.date_parts import DAY
 from project_package.tabular.problem import find_problem
@@ -75,3 +76,31 @@ def test_unseen_categories_are_counted_but_missing_ones_not() -> None:
     rows = {"class": np.array(["plus", "", "gold", "gold"], object)}
     assert problem().unseen(rows, {}) == {"class": 2}
     assert not problem().unseen({"class": rows["class"][:2]}, {})
+
+
+def test_parts_of_dates_lags_and_words_are_features() -> None:
+    changes: dict[str, dict[str, Any]] = {
+        "month": {"parts": ("hour",)},
+        "paid": {"lags": (2,), "monotone": "increasing"},
+        "note": {"role": "feature"},
+    }
+    changed = {name: COLUMNS[name].model_copy(update=new) for name, new in changes.items()}
+    found = find_problem(Schema(columns={**COLUMNS, **changed}), "left")
+    values: dict[str, Any] = {name: [None] for name in ("paid", "家", "active", "class", "since")}
+    values |= {"note": ["Two words"], "month": [DAY / 2], "paid before": np.array([[3.0, 4.0]])}
+    rows = found.encode(values)
+    assert (rows["month hour"][0], rows["paid lag 2"][0], found.target_before) == (12, 4, "")
+    assert rows["note"][0].split() == ["two", "words"]
+    assert found.directions == {"paid": 1}
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({name: COLUMNS[name] for name in ("left", "customer")}, "has no feature"),
+        ({**COLUMNS, "left": COLUMNS["left"].model_copy(update={"type": "date"})}, "is a date"),
+    ],
+)
+def test_table_that_cannot_be_learned_is_refused(columns: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        find_problem(Schema(columns=columns), "left")

@@ -183,8 +183,16 @@ DESCRIPTIONS = {name: f"{_PLANNED} {what}" for name, what in PLANS.items()} | {
     feature.name: feature.description for feature in FEATURES if feature.name in INPUTS
 }
 """What each of them means."""
-FEATURE_GROUPS = {name: (name,) for name in INPUTS}
-"""Features that belong together, for `ml checklist`."""
+FEATURE_GROUPS = {
+    "level": (LEVEL,),
+    "recent weeks": ("mean_1w_ratio", "mean_4w_ratio", "mean_8w_ratio", "lag_2w_ratio"),
+    "prices": ("price_1w", "price_ratio"),
+    "discounts": ("discount_share_1w", "discount_share_13w"),
+    "advertisements": tuple(name for name in INPUTS if "ad" in name.split("_")),
+    "displays": tuple(name for name in INPUTS if "display" in name.split("_")),
+    "days of the month": ("first_days",),
+}
+"""Features that belong together, for `ml checklist`: each group says one thing."""
 NAIVE_INPUTS = (*(f"mean_{weeks}w" for weeks in NAIVE_WEEKS), "deviation_13w")
 """The features that the naive forecasts take."""
 

@@ -136,8 +136,21 @@ DESCRIPTIONS = {"amount": "amount of the payment"} | {
 }
 """What each input of the model means, in the order in which the model takes them."""
 INPUTS = tuple(DESCRIPTIONS)
-FEATURE_GROUPS = {name: (name,) for name in INPUTS}
-"""Features that belong together, for `ml checklist`."""
+_FIRST_WORDS = {
+    "amount": "amount",
+    "time": "is_",
+    "how often the card pays": "customer_count",
+    "how much the card pays": ("customer_mean", "customer_typical"),
+    "excess of the card": "customer_excess",
+    "how often the terminal is used": "terminal_count",
+    "frauds at the terminal": ("terminal_risk", "terminal_run", "terminal_days"),
+    "amounts of these frauds": "terminal_fraud",
+}
+FEATURE_GROUPS = {
+    group: tuple(name for name in INPUTS if name.startswith(words))
+    for group, words in _FIRST_WORDS.items()
+}
+"""Features that belong together, for `ml checklist`: each group says one thing."""
 
 
 def matrix(rows: Columns, inputs: Iterable[str] = INPUTS) -> NDArray[np.float32]:
