@@ -52,7 +52,7 @@ def test_project_passes(subject: Subject) -> None:
 @IN_TABULAR
 def test_request_without_expectations_fails(subject: Subject) -> None:
     request = type(subject.asked[1][0])
-    loose = type("Loose", (request,), {"model_config": {"extra": "ignore"}})
+    loose: Any = type("Loose", (request,), {"model_config": {"extra": "ignore"}})
     bodies = [loose.model_validate(body.model_dump(mode="json")) for body in subject.asked[1]]
     training = replace(subject.project.training, examples=lambda *_: bodies)
     found = fails(replace(subject, project=replace(subject.project, training=training)), "D1")

@@ -9,7 +9,7 @@ fraud is more likely that of a stolen card than of a compromised terminal. A lab
 days after the payment, so no window over labels ends later than that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,7 @@ DESCRIPTIONS = {"amount": "amount of the payment"} | {
 }
 """What each input of the model means, in the order in which the model takes them."""
 INPUTS = tuple(DESCRIPTIONS)
-_FIRST_WORDS = {
+_FIRST_WORDS: Mapping[str, str | tuple[str, ...]] = {
     "amount": "amount",
     "time": "is_",
     "how often the card pays": "customer_count",
