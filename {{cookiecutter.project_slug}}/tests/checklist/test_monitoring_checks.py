@@ -155,15 +155,10 @@ def test_an_old_champion_is_noticed(plain: Subject) -> None:
     assert_fails("O4", with_monitor(plain, stale_days=1e-9), "older")
 
 
-def test_predictions_that_are_nan_are_noticed(plain: Subject) -> None:
-    def unstable(task: Task) -> dict[str, Any]:
-        def to_rows(requests: Any) -> Columns:
-            rows = task.to_rows(requests)
-            return {**rows, "bill": np.where(rows["bill"] == 0, np.nan, rows["bill"])}
-
-        return {"to_rows": to_rows}
-
-    assert_fails("O5", with_task(plain, unstable), '"bill": 0')
+def test_numbers_without_limits_are_noticed(plain: Subject) -> None:
+    """The plain use case allows any number, and its linear model answers NaN with NaN."""
+    assert_fails("O5", plain, 'status 500 of {"months": -1e+308')
+    assert_fails("O5", plain, "predictions that are NaN: months, bill")
 
 
 def test_an_answer_that_costs_more_is_noticed(plain: Subject) -> None:

@@ -112,7 +112,7 @@ def quality(subject: Subject) -> Outcome:
     detail = (
         f"{result.rows:,} test rows served again raise {', '.join(sorted(usual)) or 'no'} alarm; "
         f"{what}, they raise {'an' if is_noticed else 'no'} alarm; the last `ml monitor` "
-        f"{'has' if reported else 'has no'} alarm about the quality of this version"
+        f"{'has an' if reported else 'has no'} alarm about the quality of this version"
     )
     return Outcome(is_noticed and not usual and not reported, detail)
 
