@@ -17,7 +17,7 @@ from project_package.inspection.feature_models import BASELINE
 from project_package.inspection.simulator import Simulated, simulate
 from project_package.inspection.task import model_of
 
-rows = simulate(Simulated(parts=60, size=32, strength=80, seed=2))
+rows = simulate(Simulated(parts=100, size=32, strength=80, seed=2))
 fitted = BASELINE.fit(rows, BASELINE.start, 7)
 loaded = model_of(fitted.files()["model.onnx"], fitted.details)
 assert statistics(rows["image"]).shape[1] == 15
