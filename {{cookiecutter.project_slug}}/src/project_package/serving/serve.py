@@ -44,7 +44,7 @@ def serve(factory: str, host: str, port: int | None, workers: int | None, quiet:
         if not quiet:
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             version = app.state.champion.current().version
-            sys.stdout.write(f"Version {version} is served on {url}: open it in a browser.\n")
+            sys.stdout.write(f"Version {version} is served on {url} for browsers and programs.\n")
             sys.stdout.flush()
         if workers == 1:
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # which exits with 0
