@@ -142,16 +142,16 @@ def important_slices(subject: Subject) -> Outcome:
 
 
 def inclusion(subject: Subject) -> Outcome:
-    """Require that the model helps every group: it is better than no model in each."""
+    """Require that the model helps every group: in each, it is clearly better than no model."""
     found = list(gains(subject, subject.facts.groups(subject.test), NAIVE))
     if not found:
         return Outcome(False, f"no group has {SMALLEST} rows that can be scored")
-    bad = [part for part in found if part.gain.estimate <= 0]
-    worst = min(found, key=lambda part: part.gain.estimate)
+    bad = [part for part in found if not part.gain.low > 0]
+    worst = min(found, key=lambda part: part.gain.low)
     named = "; ".join(map(str, bad or [worst]))
     who = f"groups of {subject.facts.people}" if subject.facts.people else "groups"
-    what = f"the model is no better than no model in {len(bad)} of {len(found)} {who}"
-    return Outcome(not bad, f"{what}; {'' if bad else 'it gains least in '}{named}")
+    what = f"the model is not clearly better than no model in {len(bad)} of {len(found)} {who}"
+    return Outcome(not bad, f"{what}; {'' if bad else 'the least certain: '}{named}")
 
 
 MODEL = (
@@ -206,7 +206,8 @@ MODEL = (
     Check(
         "M7",
         "The model is tested for inclusion",
-        "In each group with 50 test rows or more, the champion must be better than no model.",
+        "In each group with 50 test rows or more, the champion must be better than no model, by "
+        "more than chance (lower bound of the paired bootstrap).",
         "Training.checklist of the use case: its groups",
         inclusion,
     ),
