@@ -37,16 +37,22 @@ USE_CASES = [
 ]
 SYSTEM = {"trained", "started", "postgres", "redis", "start_redis"}
 """Fixtures that train a model or start a program."""
+CHECKED = "tabular"
+"""The use case whose checklist `make test` runs; `make test-all` runs that of each."""
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark the tests that `make test-quick` leaves out."""
+    """Mark the tests that `make test-quick` leaves out; checks of all use cases take minutes."""
     for item in items:
         if SYSTEM & {*item.fixturenames}:
             item.add_marker("system")
+        callspec = getattr(item, "callspec", None)
+        in_another = callspec and callspec.params.get("use_case", CHECKED) != CHECKED
+        if in_another and item.path.parent.name == "checklist":
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -161,7 +161,8 @@ def test_run_has_bundle_baseline_and_evidence(project: Project) -> None:
         files = project.registry.files(version, name)
         assert {"weights.json", "params.json", "manifest.json"} <= files.keys()
     evidence = project.registry.files(version, "evidence")
-    assert evidence.keys() == {"report.html", "card.md", "evaluation.json"}
+    names = {"report.html", "card.md", "evaluation.json", "summary.json", "performance.json"}
+    assert evidence.keys() == names
 
 
 def test_failing_run_is_marked_as_failed(tracking: Tracking) -> None:

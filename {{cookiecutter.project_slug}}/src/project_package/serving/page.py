@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from fastapi import FastAPI, HTTPException, Response
+from fastapi import FastAPI, HTTPException, Response, Security
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field, ValidationError
@@ -23,9 +23,10 @@ from ..model_store import Store
 from ..prediction_log import PredictionLog
 from ..reference import REFERENCE, Reference
 from ..summaries import NEWS, PAGE, PAGES, SUMMARY, News, Summary
+from .auth import require
 from .model_loader import CARD, ModelLoader
 from .recent_answers import RecentAnswers, read_recent
-from .routes import BODY_REFUSALS, Ready, Refusal, protected
+from .routes import Ready, protected
 
 T = TypeVar("T", bound=BaseModel)
 REPORT = "report.html"
@@ -141,11 +142,10 @@ def add_page(app: FastAPI, page: Page) -> None:
         """Return what the page shows: the model, its test, recent answers, and a request."""
         return page.overview()
 
-    described = protected("predict")
-    missing = {"model": Refusal, "description": "There is no such document"}
-    described["responses"] = {**described["responses"], 404: missing, 422: BODY_REFUSALS[422]}
+    # /docs leaves out what is for browsers.
+    admitted = [Security(require("predict"))]
 
-    @app.get("/v1/documents/{name}", summary="Documents", **described)
+    @app.get("/v1/documents/{name}", include_in_schema=False, dependencies=admitted)
     def document(
         name: Literal["report.html", "card.md", "monitor.html", "checklist.html"],
     ) -> Response:
