@@ -1,8 +1,9 @@
 """Budgets: what is counted, and that the project of each use case keeps them."""
 
 import pytest
-from budgets import BUDGETS, SOURCE, Count, count, exceeded, figures_of, generate_all
+from budgets import SOURCE, Count, count, exceeded, figures_of, generate_all
 from conftest import USE_CASES
+from limits import BUDGETS
 
 Figures = dict[str, dict[str, float]]
 

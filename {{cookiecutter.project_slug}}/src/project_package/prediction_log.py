@@ -211,7 +211,7 @@ def _engine(url: str | sa.URL) -> sa.Engine:
 
 def open_log(settings: Settings, root: Path) -> PredictionLog | None:
     """Open the log that LOG_URL names, None when it is off; raise UserError if it is unusable."""
-    url, path = _address(settings, root)
+    url, path = settings.log(root)
     if url.lower() == "off":
         return None
     is_file = url.startswith(SQLITE)
@@ -236,7 +236,7 @@ def read_key(settings: Settings, root: Path) -> bytes:
     """
     if given := settings.log_key.get_secret_value():
         return blake2b(given.encode()).digest()
-    file = _address(settings, root)[1].with_suffix(".key")
+    file = settings.log(root)[1].with_suffix(".key")
     if not file.exists():  # written beside, then linked: another process may do so too
         beside = file.with_suffix(f".{token_hex(4)}")
         beside.touch(mode=0o600)
@@ -247,10 +247,3 @@ def read_key(settings: Settings, root: Path) -> bytes:
     if len(key := file.read_bytes()) < KEY_BYTES:
         raise UserError(f"{file} is damaged: set LOG_KEY, or delete the file to start new hashes.")
     return key
-
-
-def _address(settings: Settings, root: Path) -> tuple[str, Path]:
-    """Return the URL of the log, and its file: `predictions.db` where it is in none."""
-    url = settings.log_url.get_secret_value() or f"{SQLITE}predictions.db"
-    name = url.removeprefix(SQLITE) if url.startswith(SQLITE) else "predictions.db"
-    return url, root.absolute() / name

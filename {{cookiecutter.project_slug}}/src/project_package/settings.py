@@ -93,6 +93,13 @@ class Settings(BaseSettings):
         address = self.model_store or "store"
         return address if "://" in address else str(root / Path(address).expanduser())
 
+    def log(self, root: Path) -> tuple[str, Path]:
+        """Return the address of the prediction log, and its file: `predictions.db` without one."""
+        url = self.log_url.get_secret_value() or "sqlite:///predictions.db"
+        is_file = url.startswith("sqlite:///")
+        name = url.removeprefix("sqlite:///") if is_file else "predictions.db"
+        return url, root.absolute() / name
+
     def keys(self, root: Path) -> Path | None:
         """Return the file of API keys, absolute; None when no request needs one."""
         if self.serve_keys.lower() == "off":

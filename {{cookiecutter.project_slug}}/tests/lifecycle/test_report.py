@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from project_package.bundle import Manifest, Parity
-from project_package.contract.training import About, Figure
+from project_package.contract.about import About, Figure
 from project_package.lifecycle.gate import Verdict
 from project_package.lifecycle.report import (
     COLOURS,

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from project_package.bundle import Interval
-from project_package.contract.training import About, Metric
+from project_package.contract.about import About
+from project_package.contract.training import Metric
 from project_package.lifecycle.scores import Score
 from project_package.monitoring.drift import Drift
 from project_package.monitoring.findings import Alarm, Findings, WindowResult

@@ -19,11 +19,11 @@ from sklearn.tree import DecisionTreeClassifier
 
 from project_package.bundle import Bundle
 from project_package.columns import Columns, length, take, to_rows
+from project_package.contract.about import About
 from project_package.contract.monitoring import Monitoring
 from project_package.contract.simulation import Simulation
 from project_package.contract.task import Model, Task
 from project_package.contract.training import (
-    About,
     Candidate,
     Fold,
     Hyperparameters,

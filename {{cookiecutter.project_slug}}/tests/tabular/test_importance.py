@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 from tabular.tables import params, problem, rows
 
 from project_package.columns import Columns
-from project_package.contract.training import Figure
+from project_package.contract.about import Figure
 from project_package.tabular.importance import dependence, importance
 from project_package.tabular.metrics import find_metrics
 from project_package.tabular.models import candidates

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from ..bundle import Bundle, Files
 from ..columns import Columns, decisions_differ, length
+from .about import About, Figure
 from .checks import Checks
 from .task import Model, Task
 
@@ -138,40 +139,6 @@ class Metric:
     def gain(self, value: float, other: float) -> float:
         """Return by how much `value` is better than `other`; negative when it is worse."""
         return value - other if self.higher_is_better else other - value
-
-
-@dataclass(frozen=True)
-class About:
-    """The texts of report and model card."""
-
-    title: str
-    question: str
-    use: str
-    """What the answer is for, and who acts on it."""
-    misuse: str
-    data: str
-    """Where the rows come from."""
-    limits: tuple[str, ...] = ()
-    rows: str = "rows"
-    """What the rows are, in the plural."""
-    periods: str = "periods"
-    """What the periods of the test are, in the plural."""
-    baselines: str = ""
-    """What the simple baseline is, and how the naive answer is found."""
-    terms: Mapping[str, str] = field(default_factory=dict)
-    """What words in the names of slices mean."""
-    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """What the report lists of each column of the data: role, type, share missing, and values."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture of the report: `draw` gets a matplotlib Axes."""
-
-    name: str
-    title: str
-    caption: str
-    draw: Callable[[Any], None]
 
 
 @dataclass(frozen=True)

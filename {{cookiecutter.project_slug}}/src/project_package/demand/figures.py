@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..columns import EXPLAIN, TIMESTAMP, Columns, length, take
+from ..contract.about import Figure
 from ..contract.task import Model
-from ..contract.training import Figure
 from ..plot_parts import (
     CONTENDERS,
     TOP_FEATURES,

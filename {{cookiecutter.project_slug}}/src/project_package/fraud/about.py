@@ -1,6 +1,6 @@
 """What report and model card say about the fraud model."""
 
-from ..contract.training import About
+from ..contract.about import About
 from .params import SIMULATOR, FraudParams
 
 SIMULATOR_LIMITS = (

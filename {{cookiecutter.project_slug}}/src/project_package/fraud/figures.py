@@ -8,7 +8,7 @@ from sklearn.metrics import precision_recall_curve
 
 from ..binary_metrics import average_precision
 from ..columns import Columns
-from ..contract.training import Figure
+from ..contract.about import Figure
 from ..data.violations import SHOWN
 from ..features.windows import MAX_ROWS
 from ..plot_parts import (

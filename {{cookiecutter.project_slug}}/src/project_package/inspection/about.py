@@ -1,6 +1,6 @@
 """What report and model card say about the inspection."""
 
-from ..contract.training import About
+from ..contract.about import About
 from .params import SIMULATOR, InspectionParams
 
 SIMULATOR_LIMITS = (

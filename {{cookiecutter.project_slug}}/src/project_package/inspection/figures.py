@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
 from ..columns import Columns
+from ..contract.about import Figure
 from ..contract.task import Model
-from ..contract.training import Figure
 from ..plot_parts import FITTED, draw_costs, draw_diagonal, label_axes
 from ..thresholds import threshold_costs
 from .params import Decide, InspectionParams

@@ -8,7 +8,7 @@ from functools import partial
 import mlflow
 
 from ..bundle import PARAMS
-from ..contract.training import Figure
+from ..contract.about import Figure
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
 from ..plot_parts import draw_losses

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure as Canvas
 
 from ..bundle import Manifest
 from ..columns import TIMESTAMP, Columns, length
-from ..contract.training import About, Figure
+from ..contract.about import About, Figure
 from ..summaries import Summary
 from .gate import Verdict
 from .scores import Evaluation, Score, number

@@ -84,7 +84,7 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
         recent = service.since(read_before(project)) if service else None
         progress(0.3)
         # 2. Compare each window with the reference, and score it.
-        test = project.registry.evaluation(champion)
+        test = project.registry.evaluation(champion).score(project.training.goal.name)
         results = []
         for number, window in enumerate(windows, 1):
             results.append(judge(project, window))
@@ -92,7 +92,7 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
         # 3. Decide, and write what was found.
         goal = project.training.goal
         alarms = server_alarms(skew, recent, params)
-        alarms += find_alarms(results, champion, goal, test.score(goal.name), params)
+        alarms += find_alarms(results, champion, goal, test, params)
         found = Findings(
             version=str(champion.number),
             goal=goal.name,
@@ -102,11 +102,10 @@ def watch(project: Project, times: Sequence[Times]) -> Findings:
             service=service,
             recent=recent,
         )
-        texts = sentences(found, goal, test.score(goal.name))
-        found = found.model_copy(update={"sentences": tuple(texts)})
+        found = found.model_copy(update={"sentences": tuple(sentences(found, goal, test))})
         reports = project.workspace.reports
         replace_text(reports / FILE, found.model_dump_json(indent=2))
-        page = render(found, project.training.about(project.params), goal, test.score(goal.name))
+        page = render(found, project.training.about(project.params), goal, test)
         replace_text(reports / PAGE, page)
     return found
 

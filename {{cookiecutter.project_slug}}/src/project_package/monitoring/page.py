@@ -5,7 +5,8 @@ from functools import partial
 from importlib import resources
 from typing import Any
 
-from ..contract.training import About, Figure, Metric
+from ..contract.about import About, Figure
+from ..contract.training import Metric
 from ..lifecycle.report import fill, svg
 from ..lifecycle.scores import Score, number
 from ..plot_parts import REFERENCE, label_axes

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..columns import Columns
-from ..contract.training import Figure
+from ..contract.about import Figure
 from ..plot_parts import label_axes
 from .features import INPUTS
 from .metrics import SILHOUETTE, STABILITY, known, outside, standard

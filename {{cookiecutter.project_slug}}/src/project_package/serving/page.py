@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -31,7 +32,7 @@ from .routes import Ready, protected
 T = TypeVar("T", bound=BaseModel)
 REPORT = "report.html"
 FOLDER = Path(str(resources.files(__package__) / "static"))
-REFRESH_SECONDS = 5
+REFRESH_SECONDS = 5.0
 """How old recent answers and news of the page may be."""
 STRICT = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 PAGE_POLICY = f"default-src 'self'; img-src 'self' data:; object-src 'none'; {STRICT}"
@@ -54,25 +55,19 @@ class Overview(BaseModel):
     example: dict[str, Any] | None = Field(description="a request")
 
 
+@dataclass
 class Page:
     """Reads what the page shows, the log and the store at most every few seconds."""
 
-    def __init__(
-        self,
-        champion: ModelLoader,
-        store: Store,
-        log: PredictionLog | None,
-        ready: Callable[[], Ready],
-    ) -> None:
-        self.champion = champion
-        self.store = store
-        self.log = log
-        self.ready = ready
-        self._lock = threading.Lock()
-        self._read_at = -float(REFRESH_SECONDS)
-        self._recent: RecentAnswers | None = None
-        self._news: News | None = None
-        self._pages: list[str] = []
+    champion: ModelLoader
+    store: Store
+    log: PredictionLog | None
+    ready: Callable[[], Ready]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _read_at: float = -REFRESH_SECONDS
+    _recent: RecentAnswers | None = None
+    _news: News | None = None
+    _pages: list[str] = field(default_factory=list)
 
     def overview(self) -> Overview:
         """Return what the page shows now."""

@@ -1,6 +1,6 @@
 """What report and model card say about the recommendations."""
 
-from ..contract.training import About
+from ..contract.about import About
 from ..data.completejourney import PURCHASES
 from .features import DAYS
 from .params import SessionsParams

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..columns import Columns
-from ..contract.training import Figure
+from ..contract.about import Figure
 from ..plot_parts import CONTENDERS, draw_means
 from .metrics import TOP_K, hits, recalls, weeks
 

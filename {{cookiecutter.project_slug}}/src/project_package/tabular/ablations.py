@@ -26,7 +26,6 @@ def ablations(problem: Problem, rows: Columns) -> Iterator[tuple[str, Columns]]:
     groups = np.ones(1, int)
     if len(ranks) > 1:
         distances = np.clip(1 - np.abs(np.corrcoef(varied)), 0, 1)
-        np.fill_diagonal(distances, 0)
         tree = linkage(squareform(distances, checks=False), "average")
         groups = fcluster(tree, 1 - SIMILAR, "distance")
     names = np.array(problem.features, object)

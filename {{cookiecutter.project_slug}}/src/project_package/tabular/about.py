@@ -1,6 +1,6 @@
 """What report and model card say about the model of a table."""
 
-from ..contract.training import About
+from ..contract.about import About
 from ..data.completejourney import PURCHASES
 from ..data.table_rules import used_columns
 from .params import AboutParams, TabularParams

@@ -95,8 +95,8 @@ class TabularModel:
             "multiclass": ("weights", [*details.weights]),
             "regression": ("offset", [details.offset]),
         }[details.problem.kind]
-        decision = {name: np.tile(value, (length(rows), 1))}
-        return {**steps_of(self.graph, rows), "decision": decision}
+        steps = steps_of(self.graph, rows)
+        return {**steps, "decision": {name: np.tile(value, (length(rows), 1))}}
 
     def _scores(self, rows: Columns) -> NDArray[np.float64]:
         """Return the log-odds of each class, or the value: (rows, scores)."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..cli import EntryPoint, app
+from ..cli import EntryPoint
+from ..commands import app
 from ..errors import UserError
 
 if TYPE_CHECKING:

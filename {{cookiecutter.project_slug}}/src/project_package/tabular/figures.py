@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_curve
 
 from ..columns import Columns
-from ..contract.training import Figure
+from ..contract.about import Figure
 from ..plot_parts import FITTED, REFERENCE, draw_calibration, draw_interval, label_axes
 from .metrics import Values, in_interval
 from .params import Decide, TabularParams

@@ -22,9 +22,8 @@ def groups(problem: Problem, rows: Columns) -> Mapping[str, NDArray[np.bool_]]:
     masks: dict[str, NDArray[np.bool_]] = {}
     for name in PEOPLE:
         if name in problem.categories:
-            values = rows[name]
-            masks |= {f"{name} {one}": values == one for one in sorted({*values.tolist()} - {""})}
-            masks[f"{name} unknown"] = values == ""
+            values = sorted({*rows[name].tolist()})
+            masks |= {f"{name} {one or 'unknown'}": rows[name] == one for one in values}
         elif name in problem.numbers:
             middle = np.nanmedian(rows[name])
             masks[f"{name} up to {middle:g}"] = rows[name] <= middle

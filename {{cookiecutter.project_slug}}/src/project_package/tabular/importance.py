@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..columns import Columns, length, take
-from ..contract.training import Figure, Metric
+from ..contract.about import Figure
+from ..contract.training import Metric
 from .figures import SLANTED, shortened
 from .metrics import Values
 from .problem import Problem

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..columns import Columns, length, take
-from ..contract.training import Figure, Metric
+from ..contract.about import Figure
+from ..contract.training import Metric
 from .decide_and_explain import Curve
 from .fitted import Fitted
 from .split import known_before

@@ -9,8 +9,9 @@ import numpy as np
 from ..bundle import PARAMS as BUNDLED
 from ..bundle import Bundle
 from ..columns import Columns, length
+from ..contract.about import Figure
 from ..contract.checklist import Checklist
-from ..contract.training import Figure, Outcome, Training
+from ..contract.training import Outcome, Training
 from ..data.table_schema import SCHEMA, read_schema
 from . import dataset, figures, metrics
 from .ablations import ablations
@@ -92,12 +93,17 @@ def make_training(params: TabularParams, root: Path) -> Training:
         file_reasons=True,
         monitoring=make_monitoring(problem, scores),
         simulation=make_simulation(problem, params),
-        checklist=Checklist(
-            ablations=partial(ablations, problem),
-            feature_tests="tabular/test_problem.py",
-            feature_modules=("tabular.problem",),
-            new_feature_test="tabular/test_new_feature.py",
-            groups=partial(groups, problem),
-            time=problem.column_of("time"),
-        ),
+        checklist=make_checklist(problem),
+    )
+
+
+def make_checklist(problem: Problem) -> Checklist:
+    """Say what the features are, for `ml checklist`."""
+    return Checklist(
+        ablations=partial(ablations, problem),
+        feature_tests="tabular/test_problem.py",
+        feature_modules=("tabular.problem",),
+        new_feature_test="tabular/test_new_feature.py",
+        groups=partial(groups, problem),
+        time=problem.column_of("time"),
     )
