@@ -22,7 +22,7 @@ from ..serving.model_loader import is_close
 from .checks import Check, Outcome
 from .retraining import choice_of, fit_in_two_parts, package_of, prepare, search_again
 from .serving_checks import canary, debugged, examples_of, rolled_back, validated
-from .subject import Subject
+from .subject import Subject, ask
 
 TESTS = Path(__file__).parents[3] / "tests"
 FEWEST = 1_000
@@ -129,9 +129,8 @@ def whole_pipeline(subject: Subject) -> Outcome:
         return Outcome(False, f"`ml pipeline` failed: {run.stderr.strip()[-500:]}")
     store = Store(str(root / "store"))
     examples = examples_of(store.load(CHAMPION)[1])
-    body = {"instances": [example["request"] for example in examples]}
     with replace(subject, folder=root).serve(model_store=store.address) as client:
-        answer = client.post("/v1/predict", json=body).json()
+        answer = ask(client, *(example["request"] for example in examples)).json()
     expected = [example["response"] for example in examples]
     detail = f"a model was trained, evaluated, promoted and served; {len(examples)} requests"
     passed = bool(examples) and is_close(answer["predictions"], expected)

@@ -18,10 +18,8 @@ from ..monitoring.slices import SMALLEST
 from .checks import Check, Outcome
 from .online_checks import online_is_offline
 from .specification_checks import reviewed, stored_trials, tuned
-from .subject import Subject
+from .subject import DAY, Subject
 
-DAY = 86_400_000
-"""Milliseconds."""
 RESAMPLES = 50
 """Of the bootstrap of a part of the rows: there are many parts."""
 

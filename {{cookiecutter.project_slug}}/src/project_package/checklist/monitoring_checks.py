@@ -23,10 +23,8 @@ from .checks import Check, Outcome
 from .dependency_job import dependency_job
 from .replay import damaged_rows, replay
 from .request_checks import invariants, skew, stability
-from .subject import Subject
+from .subject import DAY, Subject
 
-DAY = 86_400_000
-"""Milliseconds."""
 SLOWER = 1.5
 """What an answer may cost, as a multiple of what it cost when the champion was promoted."""
 TRIES = 3

@@ -17,7 +17,7 @@ from ..monitoring.quality import has_scores
 from ..monitoring.windows import read_windows
 from ..prediction_log import open_log
 from .checks import Outcome
-from .subject import Subject
+from .subject import Subject, ask
 
 RELATIVE = 1e-4
 ABSOLUTE = 1e-6
@@ -55,8 +55,7 @@ def answered_online(subject: Subject) -> Columns:
     start = datetime.now(UTC)
     with subject.serve(log_url=url, serve_canary=0) as client:
         for request in subject.asked[1]:
-            body = {"instances": [request.model_dump(mode="json")]}
-            answer = client.post("/v1/predict", json=body)
+            answer = ask(client, request.model_dump(mode="json"))
             if not answer.is_success:
                 raise UserError(f"The server answers {answer.status_code}: {answer.text[:500]}")
     # The server has closed, and with that written its log.

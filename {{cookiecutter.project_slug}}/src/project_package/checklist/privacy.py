@@ -15,7 +15,7 @@ from ..prediction_log import open_log
 from ..serving.log_config import PACKAGE, JsonFormatter
 from .checks import Outcome
 from .identifiers import find, plant
-from .subject import Subject
+from .subject import Subject, ask
 
 REQUESTS = 5
 REAL = 300
@@ -36,8 +36,7 @@ def privacy(subject: Subject) -> Outcome:
     # 1. Answer requests with planted identifiers, and refuse one.
     refused = {**bodies[0], "unknown field": 1}
     with logged() as lines, own.serve(log_url=LOCAL) as client:
-        codes = [client.post("/v1/predict", json={"instances": [b]}).status_code for b in bodies]
-        codes.append(client.post("/v1/predict", json={"instances": [refused]}).status_code)
+        codes = [ask(client, body).status_code for body in (*bodies, refused)]
         written = {"/metrics": client.get("/metrics").content}
     if codes != [200] * len(bodies) + [422]:
         return Outcome(False, f"the planted requests were answered with {codes}")

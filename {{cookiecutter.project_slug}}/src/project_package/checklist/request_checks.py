@@ -18,7 +18,7 @@ from ..monitoring.quality import has_scores
 from ..reference import REFERENCE, Numbers, Reference
 from .checks import Outcome
 from .extremes import all_extreme, extremes, variants, violations
-from .subject import Subject
+from .subject import Subject, ask
 
 TOLERANCE = 1e-6
 """Relative difference of numbers in float32."""
@@ -42,7 +42,7 @@ def invariants(subject: Subject) -> Outcome:
     requests = [*changed_requests(subject, violations)]
     with subject.serve() as client:
         for request in requests:
-            answer = client.post("/v1/predict", json={"instances": [request]})
+            answer = ask(client, request)
             taken += [] if answer.status_code == 422 else [json.dumps(request)[:80]]
     detail = (
         f"broken on the test rows: {listed(wrong)}; broken inputs that raised no alarm: "
@@ -107,8 +107,7 @@ def skew(subject: Subject) -> Outcome:
     with recorded.serve() as client:
         computed.clear()  # of the examples, with which the server starts
         for request in requests:
-            body = {"instances": [request.model_dump(mode="json")]}
-            client.post("/v1/predict", json=body).raise_for_status()
+            ask(client, request.model_dump(mode="json")).raise_for_status()
     served = concatenate(computed)
     names = features_of(subject.task, requests[:1], served) & rows.keys()
     shares = {name: float(differ(rows[name], served[name]).mean()) for name in sorted(names)}
@@ -146,7 +145,7 @@ def stability(subject: Subject) -> Outcome:
     answered = 0
     with subject.serve() as client:
         for request in requests:
-            answer = client.post("/v1/predict", json={"instances": [request]})
+            answer = ask(client, request)
             answered += answer.status_code == 200
             if problem := find_problem(subject.task, answer):
                 problems.append(f"{problem} of {json.dumps(request)[:80]}")

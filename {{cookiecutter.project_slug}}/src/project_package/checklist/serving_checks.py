@@ -25,7 +25,7 @@ from ..serving.model_loader import ModelLoader
 from ..serving.prometheus import Metrics
 from ..serving.services import Services
 from .checks import Outcome
-from .subject import Subject
+from .subject import Subject, ask
 
 SHARE = 0.5
 """Of the entities that a canary answers."""
@@ -61,9 +61,9 @@ def debugged(subject: Subject) -> Outcome:
     """Ask a server that logs rows, and predict the logged row again, step by step."""
     folder = subject.folder / "debug"
     folder.mkdir()
-    body = {"instances": [examples_of(subject.bundle)[-1]["request"]]}
+    request = examples_of(subject.bundle)[-1]["request"]
     with replace(subject, folder=folder).serve(log_rows=True) as client:
-        (prediction,) = client.post("/v1/predict", json=body).json()["prediction_ids"]
+        (prediction,) = ask(client, request).json()["prediction_ids"]
     project = in_folder(subject.project, folder, subject.project.store)
     debug(project, prediction)  # raises if the answers differ
     return Outcome(True, "the logged row of a request gets the logged answer, to the last digit")
@@ -119,14 +119,14 @@ def rolled_back(subject: Subject) -> Outcome:
     folder = subject.folder / "rollback-server"
     folder.mkdir()
     project = in_folder(subject.project, folder, store)
-    body = {"instances": [examples_of(subject.bundle)[0]["request"]]}
+    request = examples_of(subject.bundle)[0]["request"]
     served: list[str] = []
     failed = 0
     settings = {"model_store": store.address, "serve_poll_seconds": POLL_SECONDS}
     with replace(subject, folder=folder).serve(**settings) as client:
         end = time.monotonic() + SECONDS
         while str(first.version) not in served[-1:] and time.monotonic() < end:
-            failed += client.post("/v1/predict", json=body).is_error
+            failed += ask(client, request).is_error
             served.append(client.get("/readyz").json()["model_version"])
             if len(served) == 1:
                 store.set_alias(CHAMPION, earlier_champion(project, second))

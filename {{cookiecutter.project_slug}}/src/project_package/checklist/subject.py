@@ -1,7 +1,7 @@
 """The champion that is checked, with what several checks need, each computed once."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +9,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import numpy as np
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
 PACKAGE = __package__.rpartition(".")[0]
 ASKED = 100
 """Test rows that are asked as requests."""
+
+
+DAY = 86_400_000
+"""Milliseconds."""
+
+
+def ask(client: TestClient, *instances: Mapping[str, Any]) -> httpx2.Response:
+    """Ask a server to predict instances, JSON objects."""
+    answer: httpx2.Response = client.post("/v1/predict", json={"instances": instances})
+    return answer
 
 
 @dataclass(frozen=True)
