@@ -20,6 +20,7 @@ from matplotlib.figure import Figure as Canvas
 from ..bundle import Manifest
 from ..columns import TIMESTAMP, Columns, length
 from ..contract.about import About, Figure
+from ..plot_parts import CONTENDERS
 from ..summaries import Summary
 from .gate import Verdict
 from .scores import Evaluation, Score, number
@@ -33,7 +34,7 @@ COLOURS: Mapping[str, str] = {
     "#e1e4e8": "var(--line)",
     "#fdfdfe": "var(--paper)",
 }
-CONTENDERS = {"model": "Model", "baseline": "Simple baseline", "naive": "No model"}
+NAMES = {who: text.capitalize() for who, text in CONTENDERS.items()}
 TEMPLATES = resources.files(__package__)
 STYLE = str(TEMPLATES / "report.mplstyle")
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -84,7 +85,7 @@ def summarise(document: Document) -> Summary:
         headline=headline(document),
         findings=document.summary,
         measure=f"{goal.label}: {goal.meaning} {better} is better.",
-        scores={name: getattr(goal, who) for who, name in CONTENDERS.items()},
+        scores={name: getattr(goal, who) for who, name in NAMES.items()},
     )
 
 
@@ -110,7 +111,7 @@ def _context(document: Document) -> dict[str, object]:
     slices = " ".join(part.name for part in document.evaluation.slices)
     return vars(document) | {
         "goal": document.goal,
-        "names": CONTENDERS,
+        "names": NAMES,
         "headline": headline(document),
         "averaging": averaging(document),
         "terms": {term: text for term, text in document.about.terms.items() if term in slices},
