@@ -10,6 +10,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from project_package.inspection import images
+from project_package.inspection.features import QUANTILES, statistics
 from project_package.inspection.images import decode, encode, scale, to_base64
 from project_package.inspection.schemas import InspectionRequest, request_type
 
@@ -125,3 +126,14 @@ def test_image_is_scaled_to_a_square() -> None:
     assert scale(RAMP, 16).shape == (16, 16)
     square = np.full((16, 16), 7, np.uint8)
     assert scale(square, 16) is square
+
+
+def test_statistics_of_a_step_by_hand() -> None:
+    step = np.full((1, 16, 16), 100, np.uint8)
+    step[:, :, 8:] = 140  # the right half, 20 above the mean
+    found = dict(zip(range(14), statistics(step)[0].tolist(), strict=True))
+    assert (found[0], found[3]) == (20, 20)  # contrast, of pixels and of cells
+    assert (found[4], found[5]) == (40, 0)  # the steepest slope, across and down
+    assert [found[n] for n in range(6, 10)] == [-20, -20, 20, 20]  # extremes
+    assert [found[n] for n in range(10, 14)] == [-20, -20, 20, 20]
+    assert len(QUANTILES) == 4

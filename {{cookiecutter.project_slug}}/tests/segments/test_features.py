@@ -16,6 +16,7 @@ from project_package.segments.features import (
     SPENT,
     TRAITS,
     feature_columns,
+    to_positions,
 )
 
 NOW = 400 * MILLISECONDS_A_DAY
@@ -57,3 +58,9 @@ def test_inputs_have_descriptions_and_are_no_traits() -> None:
     assert set(DESCRIPTIONS) == set(INPUTS) == {*LOGARITHMS, *ROOTS}
     assert all(DESCRIPTIONS.values())
     assert not set(TRAITS) & set(INPUTS)
+
+
+def test_positions_are_logarithms_and_roots_in_the_order_of_names() -> None:
+    names = (ROOTS[0], LOGARITHMS[0])
+    rows = {names[0]: np.array([0.25, 0.0]), names[1]: np.array([np.e - 1, 0.0])}
+    assert to_positions(rows, names) == pytest.approx(np.array([[0.5, 1.0], [0.0, 0.0]]))

@@ -9,6 +9,7 @@ from project_package.sessions.features import (
     BASKETS,
     DAYS,
     MILLISECONDS_A_DAY,
+    ablations,
     features,
     objects,
     recent,
@@ -74,3 +75,12 @@ def test_baskets_after_the_moment_change_nothing(ages: list[int], cut: int) -> N
     now = MILLISECONDS_A_DAY * cut
     known = int(np.searchsorted(times, now, side="right"))
     assert recent(times, baskets, now) == recent(times[:known], baskets[:known], now)
+
+
+def test_each_ablation_removes_one_thing() -> None:
+    baskets = objects([(("A",), ("B",)), (("C",),)])
+    rows = {"baskets": baskets, "days": objects([(9.0, 2.0), (4.0,)])}
+    found = {name: (without["baskets"], without["days"]) for name, without in ablations(rows)}
+    assert {*zip(*map(tuple, found["baskets"]), strict=True)} == {*zip(*rows.values(), strict=True)}
+    assert [*map(list, found["earlier baskets"])] == [[(("B",),), (("C",),)], [(2.0,), (4.0,)]]
+    assert [*map(list, found["days"])] == [list(baskets), [(1.0, 1.0), (1.0,)]]
