@@ -15,6 +15,7 @@ from project_package.contract.task import Model, Task
 from project_package.errors import GateRefused
 from project_package.lifecycle.evaluate import evaluate, find_challenger
 from project_package.lifecycle.make_dataset import make_dataset
+from project_package.lifecycle.performance import BATCH
 from project_package.lifecycle.predicted_test_rows import (
     from_parquet,
     kept_predictions,
@@ -79,8 +80,8 @@ def kept_file(project: Project, name: str) -> Path:
 
 def test_each_model_predicts_the_test_rows_once(copy: Project) -> None:
     # Not counted: all 600 rows, on which train compares bundle and fitted model, the examples, and
-    # the row or request that promote times. The plain use case has no `importance`, which predicts
-    # changed or selected test rows.
+    # what promote times: a row or request, and a batch. The plain use case has no `importance`,
+    # which predicts changed or selected test rows.
     project = recording(copy)
     once = [("linear", TEST_ROWS), ("by_months", TEST_ROWS)]
     assert calls_of(make_dataset, project) == []
@@ -88,7 +89,7 @@ def test_each_model_predicts_the_test_rows_once(copy: Project) -> None:
     assert calls_of(evaluate, project) == once
     # The champion is of other code, which may have decided otherwise: it predicts once.
     assert calls_of(promote, project) == [("linear", TEST_ROWS)]
-    assert {rows for _, rows in CALLS} == {1, TEST_ROWS}
+    assert {rows for _, rows in CALLS} == {1, BATCH, TEST_ROWS}
     # From now on, champion and challenger are of one code.
     assert calls_of(train, project) == [("linear", TEST_ROWS)]
     assert calls_of(evaluate, project) == once

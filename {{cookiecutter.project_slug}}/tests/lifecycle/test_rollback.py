@@ -23,7 +23,13 @@ def test_goes_back_to_the_first_champion(candidate: Project) -> None:
     promote(candidate)
     assert rollback(candidate) == 1
     assert champions(candidate) == (1, 1)
-    assert candidate.store.pointer(CHAMPION) == first
+    again = candidate.store.pointer(CHAMPION)
+    assert again is not None
+    assert first is not None
+    assert again.since is not None
+    assert first.since is not None
+    assert again.since > first.since
+    assert again.model_copy(update={"since": first.since}) == first
     assert candidate.registry.find_version(CHALLENGER) is None
     with pytest.raises(UserError, match="There is no earlier champion"):
         rollback(candidate)

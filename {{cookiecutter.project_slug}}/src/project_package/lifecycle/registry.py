@@ -107,10 +107,11 @@ class Registry:
         """Publish a version and make it the champion."""
         pointer = self._publish(version)
         old = self.store.pointer(CHAMPION)
-        previous = old.previous if old else ()
-        if old is not None and old.version != version.number:  # it can be, after a killed promote
-            previous = (old.version, *previous)
-        changes = {"previous": previous, "since": datetime.now(UTC)}
+        if old is not None and old.version == version.number:  # it can be, after a killed promote
+            changes = {"previous": old.previous, "since": old.since}
+        else:
+            previous = (old.version, *old.previous) if old else ()
+            changes = {"previous": previous, "since": datetime.now(UTC)}
         self.store.set_alias(CHAMPION, pointer.model_copy(update=changes))
         self.champion()
 

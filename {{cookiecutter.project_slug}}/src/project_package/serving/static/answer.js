@@ -43,9 +43,11 @@ function isMatrix(value) {
   return Array.isArray(value) && Array.isArray(value[0]) && typeof value[0][0] === "number";
 }
 
-/** Show objects as a table; a single column of numbers gets bars, from zero to both sides. */
+/** Show objects as a table; a single column of numbers gets bars, from zero to both sides, and lists
+ * are below the row of their object. */
 export function showTable(rows, name) {
-  const columns = [...new Set(rows.flatMap(Object.keys))];
+  const names = [...new Set(rows.flatMap(Object.keys))];
+  const columns = names.filter((column) => !rows.some((row) => isNested(row[column])));
   const ofNumbers = columns.filter((column) => rows.every((row) => typeof row[column] === "number"));
   const barred = ofNumbers.length === 1 ? ofNumbers[0] : "";
   const largest = Math.max(...rows.map((row) => Math.abs(row[barred] ?? 0)), 1e-12);
@@ -53,19 +55,20 @@ export function showTable(rows, name) {
   const kind = (column) => (ofNumbers.includes(column) ? "number" : "");
   const head = columns.map((column) => element("th", { scope: "col", className: kind(column) }, words(column)));
   if (barred) head.push(element("th", { scope: "col" }, element("span", { className: "unseen" }, "as a bar")));
-  const body = rows.map((row) => {
-    const cells = columns.map((column) =>
-      element("td", { className: kind(column) }, cell(row[column])),
-    );
+  const body = rows.flatMap((row) => {
+    const cells = columns.map((column) => element("td", { className: kind(column) }, plain(row[column])));
     if (barred) cells.push(element("td", { className: "bars" }, bar(row[barred] / largest, isSigned)));
-    return element("tr", {}, ...cells);
+    const lists = names.filter((column) => isNested(row[column]) && !isEmpty(row[column]));
+    const below = lists.map((column) => `${words(column)}: ${listed(row[column])}`).join(". ");
+    if (!below) return [element("tr", {}, ...cells)];
+    const rest = element("td", { colSpan: head.length, className: "small" }, below);
+    return [element("tr", { className: "joined" }, ...cells), element("tr", {}, rest)];
   });
   const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
   return element("div", { className: "wide", tabIndex: 0, role: "group", ariaLabel: words(name) }, table);
 }
 
-function cell(value) {
-  if (!isNested(value)) return plain(value);
+function listed(value) {
   const items = Array.isArray(value) ? value : [value];
   return items.map((item) => (isNested(item) ? Object.values(item).map(plain).join(" ") : plain(item))).join("; ");
 }
