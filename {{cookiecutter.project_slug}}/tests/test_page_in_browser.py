@@ -48,6 +48,7 @@ def test_example_is_answered_with_its_reasons(page: Page, server: Server) -> Non
     page.locator("#curl summary").click()
     command = page.locator("#curl code").inner_text()
     assert command.endswith("/v1/predict")
+    assert ("@image.png" in command) == page.locator("#request .drop").is_visible()
     assert server.token not in command
 
 

@@ -121,6 +121,15 @@ class Store:
             except FileNotFoundError:
                 return None
 
+    def has_file(self, path: str) -> bool:
+        """Return whether there is a file, without reading it."""
+        with self._reached():
+            try:
+                obstore.head(self._objects, path)
+            except FileNotFoundError:
+                return False
+            return True
+
     def pointer(self, alias: str) -> Pointer | None:
         """Return what an alias points to, None when it is not set; raise UserError when damaged."""
         with self._reached():

@@ -28,7 +28,7 @@ class Summary(Frozen):
     measure: str
     """The metric that decides, and what it says."""
     scores: dict[str, float]
-    """By it: of the model, of the simple baseline, and without a model."""
+    """Scores by that metric: model, simple baseline, no model."""
 
 
 class News(Frozen):

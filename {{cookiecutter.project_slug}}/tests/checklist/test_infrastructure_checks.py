@@ -21,8 +21,6 @@ from project_package.columns import Columns, length
 from project_package.contract.task import Model, Task
 from project_package.lifecycle.project import Project
 
-CHECKS = {check.id: check for check in INFRASTRUCTURE}
-
 
 @pytest.fixture(scope="module")
 def plain_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -38,7 +36,7 @@ def subject(plain_root: Path, tmp_path: Path) -> Subject:
 
 
 def outcome(subject: Subject, name: str) -> Row:
-    return run(CHECKS[name], subject)
+    return run(subject, name)
 
 
 def with_bundle(subject: Subject, change: Callable[[Bundle], Bundle]) -> Subject:
@@ -67,7 +65,7 @@ def unanswered(bundle: Bundle) -> Bundle:
 def test_all_pass_on_a_trained_project(project: Project, entry: EntryPoint, tmp_path: Path) -> None:
     subject = Subject(project, entry.open_events, tmp_path)
     files = {path for path in project.workspace.root.rglob("*") if path.is_file()}
-    rows = [run(check, subject) for check in INFRASTRUCTURE]
+    rows = [run(subject, name) for name in INFRASTRUCTURE]
     assert [row.id for row in rows] == [f"I{number}" for number in range(1, 8)]
     assert {row.id: row.detail for row in rows if not row.passed} == {}
     assert {path for path in project.workspace.root.rglob("*") if path.is_file()} == files

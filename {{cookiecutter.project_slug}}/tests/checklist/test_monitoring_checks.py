@@ -25,7 +25,6 @@ from project_package.model_store import EVIDENCE
 from project_package.monitoring.findings import Alarm, Findings
 from project_package.params import Monitor
 
-CHECKS = {check.id: check.run for check in MONITORING}
 CHANGES = "jobs:\n  test:\n    steps:\n      - run: make refresh\n      - run: make test\n"
 MAKEFILE = "refresh: uv  ## x\n\tuv lock --upgrade\n\ntest: uv\n\t$(PYTEST)\n"
 ON = "on:\n  schedule:\n    - cron: 0 5 * * 1\n"
@@ -37,7 +36,7 @@ def subject(project: Project, entry: EntryPoint, tmp_path: Path) -> Subject:
 
 
 def test_all_checks_pass_on_a_finished_project(subject: Subject) -> None:
-    found = {check.id: check.run(subject) for check in MONITORING}
+    found = {name: check(subject) for name, check in MONITORING.items()}
     assert list(found) == ["O1", "O2", "O3", "O4", "O5", "O6", "O7"]
     failed = {name: result.detail for name, result in found.items() if not result.passed}
     failed.pop("O7", "")  # a model of few rows may be hardly better with the right labels
@@ -76,13 +75,13 @@ def with_task(subject: Subject, change: Callable[[Task], dict[str, Any]]) -> Sub
 
 
 def assert_fails(name: str, subject: Subject, reason: str) -> None:
-    result: Outcome = CHECKS[name](subject)
+    result: Outcome = MONITORING[name](subject)
     assert not result.passed
     assert reason in result.detail
 
 
 def test_another_version_of_a_library_is_noticed(plain: Subject) -> None:
-    assert CHECKS["O1"](plain).passed
+    assert MONITORING["O1"](plain).passed
     (file,) = plain.project.workspace.root.glob("mlartifacts/**/requirements.txt")
     lines = file.read_text("utf-8").splitlines()
     changed = ["numpy==0.1" if line.startswith("numpy=") else line for line in lines]
@@ -109,13 +108,13 @@ def test_a_job_that_finds_no_changes_is_noticed(plain: Subject, workflow: str, r
     )
     file = root / ".github/workflows/ci.yml"
     file.write_text(ON + CHANGES, "utf-8")
-    assert CHECKS["O1"](plain).passed
+    assert MONITORING["O1"](plain).passed
     file.write_text(workflow, "utf-8")
     assert_fails("O1", plain, reason)
 
 
 def test_limits_that_no_value_can_exceed_are_noticed(plain: Subject) -> None:
-    assert CHECKS["O2"](plain).passed
+    assert MONITORING["O2"](plain).passed
     assert_fails("O2", with_monitor(plain, broken=1), "months out of range")
 
 
@@ -136,7 +135,7 @@ def test_a_server_that_refuses_too_little_is_noticed(plain: Subject) -> None:
 
 
 def test_a_skewed_feature_is_named(plain: Subject) -> None:
-    assert CHECKS["O3"](plain).passed
+    assert MONITORING["O3"](plain).passed
 
     examples = json.loads(plain.bundle.files[EXAMPLES])  # the server verifies these itself
     known = [example["request"]["bill"] for example in examples]
@@ -153,7 +152,7 @@ def test_a_skewed_feature_is_named(plain: Subject) -> None:
 
 
 def test_an_old_champion_is_noticed(plain: Subject) -> None:
-    assert CHECKS["O4"](plain).passed
+    assert MONITORING["O4"](plain).passed
     assert_fails("O4", with_monitor(plain, stale_days=1e-9), "older")
 
 
@@ -174,7 +173,7 @@ def test_an_answer_that_costs_more_is_noticed(plain: Subject) -> None:
 
 
 def test_quality_that_cannot_raise_an_alarm_is_noticed(plain: Subject) -> None:
-    assert CHECKS["O7"](plain).passed
+    assert MONITORING["O7"](plain).passed
     assert_fails("O7", with_monitor(plain, loss=10), "other rows, they raise no alarm")
 
 

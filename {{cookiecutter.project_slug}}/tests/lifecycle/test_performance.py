@@ -14,19 +14,16 @@ from project_package.model_store import CHAMPION
 
 
 def test_promotion_stores_what_answers_cost(project: Project) -> None:
-    _, bundle, evidence = project.store.load(CHAMPION)
+    _, _, evidence = project.store.load(CHAMPION)
     stored = Performance.model_validate_json(evidence[PERFORMANCE])
-    assert stored.bundle_mb == bundle.megabytes
     assert 0 < stored.row < stored.request
     assert stored.batch_mb > 0
 
 
 def test_costs_are_compared_as_ratios() -> None:
-    before = Performance(
-        request=1, row=0.5, batch_mb=2, bundle_mb=1, milliseconds=3, microseconds=4
-    )
+    before = Performance(request=1, row=0.5, batch_mb=2, milliseconds=3, microseconds=4)
     now = before.model_copy(update={"row": 1, "batch_mb": 1, "milliseconds": 99})
-    assert now.relative_to(before) == {"request": 1, "row": 2, "batch_mb": 0.5, "bundle_mb": 1}
+    assert now.relative_to(before) == {"request": 1, "row": 2, "batch_mb": 0.5}
 
 
 def test_ratio_to_the_calibration_is_that_of_the_work() -> None:

@@ -58,6 +58,7 @@ def test_numbers_beyond_the_reference_are_in_the_outer_bars(log: PredictionLog) 
     recent = read_recent(log, REFERENCE)
     assert recent
     (output,) = recent.outputs
+    assert output.is_number
     shares = [bar.share for bar in output.bars]
     assert (shares[0], shares[10], shares[-1], sum(shares)) == (0.5, 0.25, 0.25, 1)
     assert output.bars[10].label == "10 to 11"
@@ -68,6 +69,7 @@ def test_categories_are_ordered_by_frequency(log: PredictionLog) -> None:
     recent = read_recent(log, REFERENCE)
     assert recent
     (output,) = recent.outputs
+    assert not output.is_number
     assert [bar.label for bar in output.bars] == ["small", "new"]
 
 

@@ -71,7 +71,7 @@ def test_a_household_has_a_row_for_each_active_month(households: pl.DataFrame) -
 def test_schema_that_comes_with_the_data_is_the_profile_of_it() -> None:
     data = TabularData(source="completejourney", target="lapsed")
     roles: dict[str, Role] = {"month": "time", "household_id": "group", "spend_next_28d": "outcome"}
-    found = look(data, SchemaOptions(data.source, "lapsed", roles, {"last_store": True})).schema
+    found = look(data, SchemaOptions(data.source, "lapsed", roles, {})).schema
     shipped = read_schema(SHIPPED)
     described = {n: c.model_copy(update={"description": ""}) for n, c in shipped.columns.items()}
     assert Schema(columns=described) == found

@@ -1,14 +1,20 @@
-"""A check of the ML Test Score, and its outcome."""
+"""The checks of the ML Test Score, what they found, and the score."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from typing import NamedTuple, TypeAlias
 
+from pydantic import computed_field
+
+from ..bundle import Interval
 from ..frozen import Frozen
 from .subject import Subject
 
 SECTIONS = {"D": "Data", "M": "Model", "I": "Infrastructure", "O": "Monitoring"}
 """By the first letter of a check's id."""
+TEXTS = tomllib.loads((resources.files(__package__) / "checks.toml").read_text("utf-8"))
+"""What the rubric asks, what is done to find out, and where to look, by id."""
 
 
 class Outcome(NamedTuple):
@@ -17,24 +23,20 @@ class Outcome(NamedTuple):
     passed: bool
     detail: str
     """The figures, in a sentence."""
-    by_hand: bool = False
-    """A person has to look: half a point."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One of the 28 tests."""
+Checks: TypeAlias = Mapping[str, Callable[[Subject], Outcome]]
+"""Functions by id, such as D1; an exception is a failure."""
 
-    id: str
-    """Section and number, such as D1."""
-    test: str
-    """What the rubric asks."""
-    how: str
-    """What is done to find out."""
-    evidence: str
-    """Where to look: a file, a test or a command."""
-    run: Callable[[Subject], Outcome]
-    """Find out; an exception is a failure."""
+
+def interval(gain: Interval) -> str:
+    """Write a gain with its bounds."""
+    return f"{gain.estimate:+.3g} ({gain.low:+.3g} to {gain.high:+.3g})"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a sentence, few of them."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "") or "none"
 
 
 class Row(Frozen):
@@ -42,34 +44,33 @@ class Row(Frozen):
 
     id: str
     test: str
+    """What the rubric asks."""
     how: str
+    """What is done to find out."""
     evidence: str
+    """Where to look: a file, a test or a command."""
     passed: bool
-    by_hand: bool
     detail: str
     seconds: float
 
-    @property
-    def points(self) -> float:
-        """1 for a check that passed, half of it by hand, 0 for one that failed."""
-        return (0.5 if self.by_hand else 1.0) if self.passed else 0.0
-
 
 class Score(Frozen):
-    """All rows."""
+    """All rows: a point for each that passed."""
 
     version: str
     rows: tuple[Row, ...]
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
-    def sections(self) -> dict[str, float]:
-        """The sum of the points of each section."""
+    def sections(self) -> dict[str, int]:
+        """The points of each section."""
         return {
-            title: sum(row.points for row in self.rows if row.id.startswith(letter))
+            title: sum(row.passed for row in self.rows if row.id.startswith(letter))
             for letter, title in SECTIONS.items()
         }
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
-    def total(self) -> float:
+    def total(self) -> int:
         """The ML Test Score: the lowest sum."""
         return min(self.sections.values())

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
+from .subject import PROGRAM
+
 WORKFLOWS = Path(".github/workflows")
-PROGRAM = Path(__file__).parents[3]
-"""The folder of the program, where its tests run in another one."""
 NEEDED = {"lock --upgrade": "installs the newest releases", "pytest": "runs the tests"}
 """What commands must have, in this order."""
 
@@ -22,24 +22,33 @@ def dependency_job(root: Path) -> tuple[bool, str]:
     folder = next((base for base in (root, PROGRAM) if (base / WORKFLOWS).is_dir()), root)
     problems = []
     for path in sorted((folder / WORKFLOWS).glob("*.y*ml")):
-        workflow = yaml.safe_load(path.read_text("utf-8"))
-        triggers = workflow.get("on", workflow.get(True))  # YAML 1.1 reads `on` as true
-        schedule = triggers.get("schedule") if isinstance(triggers, Mapping) else None
+        schedule = triggers(path).get("schedule")
         if not schedule:
             problems.append(f"{path.name} has no schedule")
             continue
-        for name, job in workflow["jobs"].items():
+        for name, job in yaml.safe_load(path.read_text("utf-8"))["jobs"].items():
             if not (problem := find_problem(job, folder)):
                 return True, f"job {name} of {path.name} runs at {schedule[0]['cron']}"
             problems.append(f"job {name} of {path.name} {problem}")
     return False, "; ".join(problems) or f"there is no workflow in {folder / WORKFLOWS}"
 
 
+def triggers(workflow: Path) -> Mapping[str, Any]:
+    """Return what starts a workflow, with its options."""
+    content = yaml.safe_load(workflow.read_text("utf-8"))
+    found = content.get("on", content.get(True))  # YAML 1.1 reads `on` as true
+    if isinstance(found, Mapping):
+        return found
+    return dict.fromkeys([found] if isinstance(found, str) else found)
+
+
 def find_problem(job: Mapping[str, Any], folder: Path) -> str:
     """Return why a job does not do what it must; empty if it does."""
-    if "schedule" not in str(job.get("if", "schedule")):
+    events = re.findall(r"event_name\s*(==|!=)\s*'(\w+)'", str(job.get("if", "")))
+    wanted = [name for sign, name in events if sign == "=="]
+    if ("!=", "schedule") in events or (wanted and "schedule" not in wanted):
         return "does not run at the schedule"
-    if any("continue-on-error" in part for part in (job, *job["steps"])):
+    if any(part.get("continue-on-error") for part in (job, *job.get("steps", ()))):
         return "goes on after an error, so nobody gets a message"
     text = "\n".join(commands(job, folder))
     start = 0
@@ -53,7 +62,7 @@ def find_problem(job: Mapping[str, Any], folder: Path) -> str:
 def commands(job: Mapping[str, Any], folder: Path) -> Iterator[str]:
     """Yield the commands of a job, with the recipes of the Makefile in place of its targets."""
     makefile = (folder / "Makefile").read_text("utf-8") if (folder / "Makefile").exists() else ""
-    for step in job["steps"]:
+    for step in job.get("steps", ()):
         for line in str(step.get("run", "")).splitlines():
             target = re.fullmatch(r"make ([\w-]+)", line.strip())
             recipe = None

@@ -41,13 +41,16 @@ def bounds(schema: Schema) -> tuple[float, float]:
 
 def violations(schema: Schema) -> list[Json]:
     """Return values that a schema does not allow: of another type, or too large."""
-    if schema.get("type") == "null":
+    kind = schema.get("type")
+    if kind == "null":
         return []
     found: list[Json] = [{"unknown": []}]
-    if schema.get("type") in ("number", "integer"):
+    if kind in ("number", "integer", "boolean") or "enum" in schema:
+        found.append("a text")
+    if kind in ("number", "integer"):
         found += [2 * abs(limit) + 1 for name, limit in schema.items() if name == "maximum"]
         found += [-2 * abs(limit) - 1 for name, limit in schema.items() if name == "minimum"]
-    if schema.get("type") == "string" and schema.get("maxLength", LONGEST) < LONGEST:
+    if kind == "string" and schema.get("maxLength", LONGEST) < LONGEST:
         found.append("x" * (schema["maxLength"] + 1))
     return found
 
@@ -55,7 +58,7 @@ def violations(schema: Schema) -> list[Json]:
 def variants(
     schema: Schema, value: Json, values_of: ValuesOf, definitions: Schema
 ) -> Iterator[Json]:
-    """Yield a value with one part after the other replaced by each of `values_of` its schema.
+    """Yield copies of a value; in each, one part is another one of `values_of` its schema.
 
     The items of an array are changed together, each in the same way.
     """

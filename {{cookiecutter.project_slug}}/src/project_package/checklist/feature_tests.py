@@ -9,10 +9,8 @@ from xml.etree import ElementTree as ET
 
 from ..errors import UserError
 from .checks import Outcome
-from .subject import Subject
+from .subject import PACKAGE, PROGRAM, Subject
 
-PACKAGE = __name__.partition(".")[0]
-PROGRAM = Path(__file__).parents[3]
 RESULTS = "tests.xml"
 COVERAGE = "coverage.json"
 COVERED = 0.95
@@ -27,7 +25,7 @@ def new_feature(subject: Subject) -> Outcome:
 
 def tested_features(subject: Subject) -> Outcome:
     """Require that the tests of features pass, and run nearly all lines of their code."""
-    passed, detail, _ = results_of(subject, subject.facts.feature_tests)
+    passed, detail = results_of(subject, subject.facts.feature_tests)
     files = json.loads((subject.folder / COVERAGE).read_text("utf-8"))["files"]
     shares = []
     for module in subject.facts.feature_modules:
@@ -37,7 +35,8 @@ def tested_features(subject: Subject) -> Outcome:
         shares.append(sum(count["covered_lines"] for count in counts) / lines if lines else 0.0)
     runs = zip(subject.facts.feature_modules, shares, strict=True)
     covered = ", ".join(f"{share:.0%} of {module}" for module, share in runs)
-    return Outcome(passed and min(shares) >= COVERED, f"{detail}; they run {covered}")
+    detail += f"; they run {covered}, and have to run {COVERED:.0%}"
+    return Outcome(passed and min(shares) >= COVERED, detail)
 
 
 def results_of(subject: Subject, path: str) -> Outcome:

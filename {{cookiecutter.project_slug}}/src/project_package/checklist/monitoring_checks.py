@@ -19,7 +19,7 @@ from ..monitoring.findings import Findings, WindowResult
 from ..monitoring.monitor import FILE
 from ..params import Monitor
 from ..reference import REFERENCE, Reference
-from .checks import Check, Outcome
+from .checks import Checks, Outcome
 from .dependency_job import dependency_job
 from .replay import damaged_rows, replay
 from .request_checks import invariants, skew, stability
@@ -138,61 +138,12 @@ def reported_reasons(subject: Subject) -> list[str]:
     return [alarm.reason for alarm in found.alarms if is_same]
 
 
-MONITORING = (
-    Check(
-        "O1",
-        "Changes of dependencies give notice",
-        "The installed libraries are compared with those of training, and the scheduled job that "
-        "tests the newest releases is read.",
-        ".github/workflows, `make refresh`",
-        dependencies,
-    ),
-    Check(
-        "O2",
-        "Data invariants hold in training and serving inputs",
-        "Each monitored input is broken, and each part of a request: monitoring must raise an "
-        "alarm, and the server must refuse.",
-        "reference.json of the bundle, src/project_package/monitoring/drift.py",
-        invariants,
-    ),
-    Check(
-        "O3",
-        "Training and serving features are not skewed",
-        "A server computes the features of test rows from requests; they are compared with those "
-        "of training, column by column.",
-        "tests/test_contract.py, `ml monitor`",
-        skew,
-    ),
-    Check(
-        "O4",
-        "Models are not too stale",
-        "The age of the champion is compared with monitor.stale_days, and an older one must raise "
-        "an alarm.",
-        "monitor.stale_days in params.toml",
-        staleness,
-    ),
-    Check(
-        "O5",
-        "Models are numerically stable",
-        "The extremes that the request schema allows are sent to a server, and NaN is put into "
-        "each column of the rows.",
-        "tests/serving/test_absurd.py",
-        stability,
-    ),
-    Check(
-        "O6",
-        "Speed, latency, throughput and memory have not regressed",
-        "Time and memory of answers are measured again, as ratios to a fixed calculation, and "
-        "compared with those that `ml promote` stored.",
-        "performance.json in the evidence of the run",
-        speed,
-    ),
-    Check(
-        "O7",
-        "Prediction quality on served data has not regressed",
-        "Test rows are logged and judged as by `ml monitor`, with their labels and with those of "
-        "other rows; its last report is read.",
-        "`ml monitor`, reports/monitor.html",
-        quality,
-    ),
-)
+MONITORING: Checks = {
+    "O1": dependencies,
+    "O2": invariants,
+    "O3": skew,
+    "O4": staleness,
+    "O5": stability,
+    "O6": speed,
+    "O7": quality,
+}

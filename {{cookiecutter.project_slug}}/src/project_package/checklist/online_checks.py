@@ -3,10 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import isclose
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from ..columns import Columns, length
@@ -14,19 +12,19 @@ from ..errors import UserError
 from ..lifecycle.scores import number
 from ..monitoring.monitor import find_reference
 from ..monitoring.quality import has_scores
+from ..monitoring.skew import differ
 from ..monitoring.windows import read_windows
 from ..prediction_log import open_log
 from .checks import Outcome
 from .subject import Subject, ask
 
-RELATIVE = 1e-4
-ABSOLUTE = 1e-6
+TOLERANCE = 1e-5
 """Answers are numbers in float32, and a batch can add them up in another order."""
 
 
 def online_is_offline(subject: Subject) -> Outcome:
     """Require that a server's log has the answers of the evaluation, and the same score of them."""
-    rows, _ = subject.asked
+    rows = subject.requested_rows
     logged = answered_online(subject)
     if length(logged) != length(rows):
         return Outcome(False, f"{length(logged)} of {length(rows)} answers were logged")
@@ -34,7 +32,7 @@ def online_is_offline(subject: Subject) -> Outcome:
     predictions = subject.model.predict(rows)
     expected = subject.task.monitored(rows, predictions)
     outputs = [name for name in subject.task.outputs if name in expected]
-    wrong = {name: int(differ(logged[name], expected[name]).sum()) for name in outputs}
+    wrong = {n: int(differ(expected[n], logged[n], TOLERANCE).sum()) for n in outputs}
     count = sum(wrong.values())
     counts = ", ".join(f"{n} in {name}" for name, n in wrong.items() if n)
     detail = f"of {length(rows)} test rows, {counts or 'no answers'} differ"
@@ -43,7 +41,7 @@ def online_is_offline(subject: Subject) -> Outcome:
     if scores is None:
         return Outcome(count == 0, f"{detail}; the goal cannot be computed from a log of them")
     online, offline = scores
-    is_equal = isclose(online, offline, rel_tol=RELATIVE)
+    is_equal = isclose(online, offline, rel_tol=TOLERANCE)
     detail += f"; {subject.project.training.goal.label} is {number(online)} online and "
     detail += f"{number(offline)} offline"
     return Outcome(count == 0 and is_equal, detail)
@@ -53,8 +51,8 @@ def answered_online(subject: Subject) -> Columns:
     """Ask a server for the test rows, one request each; return what it logged of its answers."""
     url = SecretStr(f"sqlite:///{subject.folder / 'online.db'}")
     start = datetime.now(UTC)
-    with subject.serve(log_url=url, serve_canary=0) as client:
-        for request in subject.asked[1]:
+    with subject.serve(log_url=url) as client:
+        for request in subject.requests:
             answer = ask(client, request.model_dump(mode="json"))
             if not answer.is_success:
                 raise UserError(f"The server answers {answer.status_code}: {answer.text[:500]}")
@@ -65,17 +63,9 @@ def answered_online(subject: Subject) -> Columns:
         return {}
     times = [(start, datetime.now(UTC) + timedelta(seconds=1))]
     find = partial(find_reference, subject.project)
-    (window,) = read_windows(log, times, find, len(subject.asked[1]))
+    (window,) = read_windows(log, times, find, len(subject.asked))
     log.close()
     return window.rows
-
-
-def differ(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which values of a column differ: (rows,)."""
-    if second.dtype.kind in "fiub":
-        numbers = second.astype(np.float64)
-        return np.asarray(~np.isclose(first, numbers, RELATIVE, ABSOLUTE, equal_nan=True))
-    return np.asarray(first != second)
 
 
 def goals(

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import SecretStr
 
+from ..lifecycle.erase import LIST, erase
+from ..lifecycle.project import find_log
 from ..model_store import CHAMPION
-from ..prediction_log import open_log
 from ..serving.log_config import PACKAGE, JsonFormatter
 from .checks import Outcome
 from .identifiers import find, plant
@@ -20,7 +20,6 @@ from .subject import Subject, ask
 REQUESTS = 5
 REAL = 300
 """At most so many identifiers of the data set are looked for, of each kind."""
-LOCAL = SecretStr("")  # a file, whatever log the project has
 
 
 def privacy(subject: Subject) -> Outcome:
@@ -29,13 +28,13 @@ def privacy(subject: Subject) -> Outcome:
     own.folder.mkdir(exist_ok=True)
     planted: set[str] = set()
     bodies = []
-    for request in subject.asked[1][:REQUESTS]:
+    for request in subject.requests[:REQUESTS]:
         body, identifiers = plant(request)
         bodies.append(body)
         planted |= identifiers
     # 1. Answer requests with planted identifiers, and refuse one.
     refused = {**bodies[0], "unknown field": 1}
-    with logged() as lines, own.serve(log_url=LOCAL) as client:
+    with logged() as lines, own.serve() as client:
         codes = [ask(client, body).status_code for body in (*bodies, refused)]
         written = {"/metrics": client.get("/metrics").content}
     if codes != [200] * len(bodies) + [422]:
@@ -47,7 +46,7 @@ def privacy(subject: Subject) -> Outcome:
     leaks = [f"{name} has one that was planted" for name in find(planted, written)]
     leaks += [f"{name} has one of the data set" for name in find(real, written, words=True)]
     # 3. Erase an entity.
-    request = type(subject.asked[1][0]).model_validate(bodies[0])
+    request = type(subject.requests[0]).model_validate(bodies[0])
     entity = subject.task.to_rows([request])[subject.task.entity][0] if subject.task.entity else ""
     if entity and (error := erasure_error(own, entity)):
         leaks.append(error)
@@ -55,7 +54,8 @@ def privacy(subject: Subject) -> Outcome:
         f"{len(planted)} planted identifiers and {len(real)} of the data set were looked for in "
         f"{len(written)} logs and files; a planted {subject.task.entity or 'entity'} was erased"
     )
-    return Outcome(bool(planted) and not leaks, "; ".join(leaks) or found)
+    has_ids = bool(subject.task.id or subject.task.entities)
+    return Outcome(bool(planted) == has_ids and not leaks, "; ".join(leaks) or found)
 
 
 @contextmanager
@@ -99,14 +99,14 @@ def real_identifiers(subject: Subject) -> set[str]:
 
 
 def erasure_error(subject: Subject, entity: str) -> str:
-    """Erase a logged entity; return what is left of it, empty if nothing."""
-    settings = subject.project.settings.model_copy(update={"log_url": LOCAL})
-    log = open_log(settings, subject.folder)
-    if log is None:
-        return "there is no prediction log"
-    with closing(log):
+    """Erase an entity whose requests were answered; return what is left, empty if nothing."""
+    project = subject.in_folder()
+    with closing(find_log(project)) as log:
         pseudonym = [log.hash(entity)]
-        if not any(find(pseudonym, log_files(subject.folder))) or not log.erase(entity):
-            return "the log has no prediction about a planted entity"
-        left = find(pseudonym, log_files(subject.folder))
-        return "".join(f"{name} has an erased entity" for name in left)
+    if not any(find(pseudonym, log_files(subject.folder))):
+        return "the log has no prediction about a planted entity"
+    erase(project, entity)
+    left = [*find(pseudonym, log_files(subject.folder))]
+    if pseudonym[0] not in (subject.folder / LIST).read_text("utf-8"):
+        left.append(f"an empty {LIST}")
+    return f"`ml erase` leaves {', '.join(left)}" if left else ""

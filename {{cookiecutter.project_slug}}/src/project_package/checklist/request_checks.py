@@ -15,8 +15,9 @@ from ..columns import Columns, concatenate, take
 from ..contract.task import Task
 from ..monitoring.drift import compare
 from ..monitoring.quality import has_scores
+from ..monitoring.skew import differ
 from ..reference import REFERENCE, Numbers, Reference
-from .checks import Outcome
+from .checks import Outcome, listed
 from .extremes import all_extreme, extremes, variants, violations
 from .subject import Subject, ask
 
@@ -38,23 +39,18 @@ def invariants(subject: Subject) -> Outcome:
         (drift,) = compare(reference, {name: broken}, limits)
         if not drift.is_broken:
             missed.append(f"{name} {how}")
-    taken = []
+    accepted = []
     requests = [*changed_requests(subject, violations)]
     with subject.serve() as client:
         for request in requests:
             answer = ask(client, request)
-            taken += [] if answer.status_code == 422 else [json.dumps(request)[:80]]
+            accepted += [] if answer.status_code == 422 else [json.dumps(request)[:80]]
     detail = (
         f"broken on the test rows: {listed(wrong)}; broken inputs that raised no alarm: "
         f"{listed(missed)}; of {len(requests)} requests that break a rule, not refused: "
-        f"{listed(taken)}"
+        f"{listed(accepted)}"
     )
-    return Outcome(not (wrong or missed or taken) and bool(requests), detail)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names in a sentence, few of them."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "") or "none"
+    return Outcome(not (wrong or missed or accepted) and bool(requests), detail)
 
 
 def broken_inputs(
@@ -84,13 +80,14 @@ def changed_requests(subject: Subject, values_of: Any) -> Iterator[Any]:
 
 def usual_request(subject: Subject) -> Any:
     """Return a request of a test row, of median length, as JSON."""
-    texts = sorted((request.model_dump_json() for request in subject.asked[1]), key=len)
+    texts = sorted((request.model_dump_json() for request in subject.requests), key=len)
     return json.loads(texts[len(texts) // 2])
 
 
 def skew(subject: Subject) -> Outcome:
     """Compare the features that a server computes of requests with those of the test rows."""
-    rows, requests = subject.asked
+    rows = subject.requested_rows
+    requests = subject.requests
     computed: list[Columns] = []
 
     def make_task(bundle: Bundle) -> Task:
@@ -110,7 +107,7 @@ def skew(subject: Subject) -> Outcome:
             ask(client, request.model_dump(mode="json")).raise_for_status()
     served = concatenate(computed)
     names = features_of(subject.task, requests[:1], served) & rows.keys()
-    shares = {name: float(differ(rows[name], served[name]).mean()) for name in sorted(names)}
+    shares = {n: float(differ(rows[n], served[n], TOLERANCE).mean()) for n in sorted(names)}
     worst = max(shares, key=shares.__getitem__)
     found = f"{worst} differs in {shares[worst]:.1%} of them" if shares[worst] else "all are equal"
     detail = f"{len(shares)} columns of {len(requests)} requests against the test rows: {found}"
@@ -124,15 +121,6 @@ def features_of(task: Task, requests: Sequence[BaseModel], rows: Columns) -> set
         earlier = [history.from_request(request) for request in requests]
         return {*history.features(history.to_raw_rows(requests), earlier)}
     return {*rows} - {task.entity, *task.id}
-
-
-def differ(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return the rows whose values differ, (rows,)."""
-    if one.dtype.kind == "O":
-        pairs = zip(one.tolist(), other.tolist(), strict=True)
-        return np.array([first != second for first, second in pairs], np.bool_)
-    is_equal = np.isclose(one, other, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
-    return np.asarray(~is_equal.reshape(len(one), -1).all(axis=1))
 
 
 def stability(subject: Subject) -> Outcome:
@@ -173,7 +161,7 @@ def find_problem(task: Task, answer: httpx2.Response) -> str:
 
 
 def unstable_columns(subject: Subject) -> Iterator[str]:
-    """Yield the columns of rows without whose numbers predictions are NaN: it may be an error."""
+    """Yield the columns whose NaN or extreme values make predictions NaN; the model may refuse."""
     rows = take(subject.test, slice(ROWS))
     usual = has_scores(subject.model.predict(rows))
     for name, values in rows.items():

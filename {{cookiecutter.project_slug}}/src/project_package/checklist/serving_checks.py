@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,9 @@ from pydantic import SecretStr
 from ..bundle import EXAMPLES, Bundle, pack
 from ..columns import Columns, length, take
 from ..lifecycle.apply_rules import apply_rules
-from ..lifecycle.console import Console
 from ..lifecycle.debug import debug
-from ..lifecycle.project import Project
 from ..lifecycle.rollback import earlier_champion
 from ..lifecycle.scores import MODEL, NAIVE, assess
-from ..lifecycle.workspace import Workspace
 from ..model_store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer, Store
 from ..serving.model_loader import ModelLoader
 from ..serving.prometheus import Metrics
@@ -39,7 +35,7 @@ POLL_SECONDS = 0.05
 
 
 def validated(subject: Subject) -> Outcome:
-    """Require that the gate refuses no model, and the server one that answers otherwise."""
+    """Have the gate refuse naive predictions, and a server a bundle that fails its examples."""
     project = subject.project
     predictions = subject.predicted.predictions
     naive = {**predictions, MODEL: predictions[NAIVE]}
@@ -59,18 +55,17 @@ def validated(subject: Subject) -> Outcome:
 
 def debugged(subject: Subject) -> Outcome:
     """Ask a server that logs rows, and predict the logged row again, step by step."""
-    folder = subject.folder / "debug"
-    folder.mkdir()
-    request = examples_of(subject.bundle)[-1]["request"]
-    with replace(subject, folder=folder).serve(log_rows=True) as client:
+    own = replace(subject, folder=subject.folder / "debug")
+    own.folder.mkdir()
+    request = subject.requests[0].model_dump(mode="json")
+    with own.serve(log_rows=True) as client:
         (prediction,) = ask(client, request).json()["prediction_ids"]
-    project = in_folder(subject.project, folder, subject.project.store)
-    debug(project, prediction)  # raises if the answers differ
+    debug(own.in_folder(), prediction)  # raises if the answers differ
     return Outcome(True, "the logged row of a request gets the logged answer, to the last digit")
 
 
 def canary(subject: Subject) -> Outcome:
-    """Let a challenger answer half of the entities, and one that breaks none."""
+    """Let a challenger answer half of the entities; one that fails its examples answers none."""
     bundles = [subject.bundle, subject.bundle, tampered(subject.bundle)]
     store, (champion, good, broken) = publish(subject, "canary", bundles)
     store.set_alias(CHAMPION, champion)
@@ -99,12 +94,11 @@ def canary(subject: Subject) -> Outcome:
 
 def canary_versions(subject: Subject, store: Store, rows: Columns) -> NDArray[np.str_]:
     """Return the version that answers each row in a server with a canary."""
-    own = {"model_store": store.address, "log_url": SecretStr("off"), "serve_keys": "off"}
-    settings = subject.project.settings.model_copy(update={**own, "serve_canary": SHARE})
+    off = SecretStr("off")
+    settings = subject.settings(model_store=store.address, log_url=off, serve_canary=SHARE)
     make_task = subject.project.training.make_task
     services = Services(make_task, settings, subject.folder, None)
-    _, requests = subject.asked
-    asked = subject.task.to_rows(requests[:1])
+    asked = subject.task.to_rows(subject.requests[:1])
     # Requests have more columns than test rows, such as how many items to recommend.
     more = {n: np.repeat(v[:1], length(rows), axis=0) for n, v in asked.items()}
     predictions, _ = services.predictions.canary.predict({**more, **rows})
@@ -116,14 +110,14 @@ def rolled_back(subject: Subject) -> Outcome:
     store, (first, second) = publish(subject, "rollback", [subject.bundle] * 2)
     second = second.model_copy(update={"previous": (first.version,)})
     store.set_alias(CHAMPION, second)
-    folder = subject.folder / "rollback-server"
-    folder.mkdir()
-    project = in_folder(subject.project, folder, store)
-    request = examples_of(subject.bundle)[0]["request"]
+    own = replace(subject, folder=subject.folder / "rollback-server")
+    own.folder.mkdir()
+    project = own.in_folder(model_store=store.address)
+    request = subject.requests[0].model_dump(mode="json")
     served: list[str] = []
     failed = 0
     settings = {"model_store": store.address, "serve_poll_seconds": POLL_SECONDS}
-    with replace(subject, folder=folder).serve(**settings) as client:
+    with own.serve(**settings) as client:
         end = time.monotonic() + SECONDS
         while str(first.version) not in served[-1:] and time.monotonic() < end:
             failed += ask(client, request).is_error
@@ -158,11 +152,3 @@ def publish(subject: Subject, name: str, bundles: Sequence[Bundle]) -> tuple[Sto
         store.publish(number, BUNDLE, pack(bundle))
         pointers.append(Pointer(version=number, digest=bundle.digest))
     return store, pointers
-
-
-def in_folder(project: Project, folder: Path, store: Store) -> Project:
-    """Return the project with a prediction log in a folder, and a model store."""
-    update = {"model_store": store.address, "log_url": SecretStr("")}
-    settings = project.settings.model_copy(update=update)
-    console = Console(quiet=True)
-    return replace(project, settings=settings, workspace=Workspace(folder), console=console)

@@ -1,6 +1,5 @@
 """Checks of how the model was specified: reviewed code (M1) and tuned settings (M3)."""
 
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,17 @@ from ..contract.training import Candidate, Choice
 from ..lifecycle.scores import number
 from ..lifecycle.train import candidates_to_try, open_search
 from .checks import Outcome
+from .dependency_job import triggers
 from .subject import Subject
 
-SPECIFICATION = ("src", "params.toml", "schema.toml")
-"""What decides what a model is; with the data, which its manifest names by a digest."""
+PACKAGES = ("checklist", "monitoring", "serving")
+"""Code that does not decide what a model is."""
+SPECIFICATION = (
+    *("src", "params.toml", "schema.toml"),
+    *(f":(exclude)src/*/{name}" for name in PACKAGES),
+)
+"""What does; with the data, which the manifest names by a digest."""
 DIRTY = "-dirty"
-REVIEW = re.compile(r"^ {2,4}pull_request:", re.MULTILINE)
-"""The trigger of a workflow, under `on`."""
-
 ROUNDING = 1e-9
 
 
@@ -64,7 +66,7 @@ def missing_review(root: Path) -> list[str]:
     if git(root, "ls-files", "--error-unmatch", ".github/pull_request_template.md") is None:
         missing.append("no pull request template is in the repository")
     workflows = (git(root, "ls-files", ".github/workflows") or "").splitlines()
-    if not any(REVIEW.search((root / path).read_text("utf-8")) for path in workflows):
+    if not any("pull_request" in triggers(root / path) for path in workflows):
         missing.append("no workflow in the repository runs on pull requests")
     return missing
 

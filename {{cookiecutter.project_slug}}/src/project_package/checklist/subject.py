@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from pkgutil import resolve_name
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import numpy as np
 from fastapi.testclient import TestClient
-from numpy.typing import NDArray
 from pydantic import BaseModel, SecretStr
 
 from ..bundle import Bundle
@@ -20,11 +19,14 @@ from ..columns import Columns, length, take
 from ..contract.checklist import Checklist
 from ..contract.task import Model, Task
 from ..errors import UserError
+from ..lifecycle.console import Console
 from ..lifecycle.predicted_test_rows import PredictedVersion, read_version
 from ..lifecycle.project import Project
 from ..lifecycle.registry import Version
 from ..lifecycle.scores import MODEL, Evaluation
+from ..lifecycle.workspace import Workspace
 from ..serving.app import create_app
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from ..serving.services import OpenEvents
@@ -36,6 +38,8 @@ ASKED = 100
 
 DAY = 86_400_000
 """Milliseconds."""
+PROGRAM = Path(__file__).parents[3]
+"""The folder of the program, whose tests may run in another one."""
 
 
 def ask(client: TestClient, *instances: Mapping[str, Any]) -> httpx2.Response:
@@ -105,35 +109,55 @@ class Subject:
         return self.project.registry.evaluation(self.version)
 
     @cached_property
-    def asked(self) -> tuple[Columns, Sequence[BaseModel]]:
-        """Some test rows, and a request for each, without identifiers."""
-        chosen = np.linspace(0, length(self.test) - 1, ASKED).astype(int)
+    def asked(self) -> Sequence[tuple[int, BaseModel]]:
+        """Some test rows, each with a request for it without identifiers."""
+        chosen = np.unique(np.linspace(0, length(self.test) - 1, ASKED).astype(int))
         path = self.project.workspace.dataset(self.bundle.manifest.data).path
-        requests: list[BaseModel] = []
-        found: list[NDArray[Any]] = []
-        for row in np.unique(chosen)[:, None]:
-            made = self.project.training.examples(path, take(self.test, row), 2)
-            if made:  # a request can have too long a history
-                requests.append(made[0])
-                found.append(row)
-        return take(self.test, np.concatenate(found)), requests
+        training = self.project.training
+        own = training.checklist.requests if training.checklist else None
+        make = own or (lambda folder, rows: training.examples(folder, rows, 1))
+        made = ((row, make(path, take(self.test, np.array([row])))) for row in chosen.tolist())
+        return [(row, requests[0]) for row, requests in made if requests]  # a history can be long
 
-    @contextmanager
-    def serve(self, **settings: Any) -> Iterator[TestClient]:
-        """Serve the model store in this process, without keys; log and events are in `folder`."""
+    @property
+    def requests(self) -> list[BaseModel]:
+        """The requests of `asked`."""
+        return [request for _, request in self.asked]
+
+    @property
+    def requested_rows(self) -> Columns:
+        """The test rows of `asked`."""
+        return take(self.test, np.array([row for row, _ in self.asked], np.int64))
+
+    def settings(self, **changes: Any) -> Settings:
+        """Return the settings of the project, without keys; log and events are in `folder`."""
         own = {
             "serve_keys": "off",
+            "serve_canary": 0,
             "model_store": self.project.store.address,
             "log_url": SecretStr(""),
             "state_url": "",
-            **settings,
+            **changes,
         }
         changed = self.project.settings.model_copy(update=own)
         if self.open_events:  # reads STATE_URL unless its settings have it
             kind = resolve_name(f"{PACKAGE}.state.open_store:StateSettings")
             changed = kind.model_construct(**changed.model_dump())
+        return changed
+
+    def in_folder(self, **changes: Any) -> Project:
+        """Return the project with these settings, in `folder`."""
+        settings = self.settings(**changes)
+        workspace = Workspace(self.folder)
+        return replace(
+            self.project, settings=settings, workspace=workspace, console=Console(quiet=True)
+        )
+
+    @contextmanager
+    def serve(self, **changes: Any) -> Iterator[TestClient]:
+        """Serve the model store in this process, with these settings."""
         make_task = self.project.training.make_task
-        app = create_app(make_task, changed, self.folder, self.open_events)
+        app = create_app(make_task, self.settings(**changes), self.folder, self.open_events)
         try:
             with TestClient(app, raise_server_exceptions=False) as client:
                 yield client

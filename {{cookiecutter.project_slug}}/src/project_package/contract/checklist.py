@@ -1,11 +1,13 @@
 """What `ml checklist` needs of a use case."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from ..columns import Columns, length
 
@@ -26,18 +28,23 @@ class Checklist:
     groups: Callable[[Columns], Mapping[str, NDArray[np.bool_]]]
     """Return groups of people by name (test rows), (rows,) each; where the data is about no people,
     groups that are easily forgotten, such as products that are rarely sold."""
-    people: str = ""
-    """Whom the groups are of; empty where the data is about no people."""
+    requests: Callable[[Path, Columns], Sequence[BaseModel]] | None = None
+    """Build requests of test rows (folder, test rows), if `Training.examples` leaves out what the
+    model reads."""
     time: str = ""
     """The column of rows with their time, in milliseconds since 1970; empty where the split is not
     by time."""
 
 
-def permuted(rows: Columns, names: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Columns]]:
-    """Yield rows in which a feature has the values of other rows, in a fixed random order.
+def permuted(
+    rows: Columns, groups: Mapping[str, tuple[str, ...]], inputs: Iterable[str] = ()
+) -> Iterator[tuple[str, Columns]]:
+    """Yield rows in which features have the values of other rows, in a fixed random order.
 
-    `names` has the columns of each feature, which keep belonging together.
+    `groups` has the columns that keep belonging together; each other one of `inputs` is alone.
     """
     order: NDArray[Any] = np.random.default_rng(0).permutation(length(rows))
-    for name, columns in names.items():
+    grouped = {column for columns in groups.values() for column in columns}
+    alone = {name: (name,) for name in inputs if name not in grouped}
+    for name, columns in {**groups, **alone}.items():
         yield name, {**rows, **{column: rows[column][order] for column in columns}}

@@ -75,7 +75,7 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         monitoring=MONITORING,
         simulation=SIMULATION,
         checklist=Checklist(
-            ablations=partial(permuted, names=FEATURE_GROUPS),
+            ablations=partial(permuted, groups=FEATURE_GROUPS, inputs=INPUTS),
             feature_tests="demand/test_features.py",
             feature_modules=("demand.features",),
             new_feature_test="demand/test_new_feature.py",

@@ -93,7 +93,7 @@ def make_training(params: FraudParams, _: Path) -> HistoryTraining:
         monitoring=make_monitoring(params),
         simulation=make_simulation(params.data),
         checklist=Checklist(
-            ablations=partial(permuted, names=FEATURE_GROUPS),
+            ablations=partial(permuted, groups=FEATURE_GROUPS, inputs=INPUTS),
             feature_tests="fraud/test_features.py",
             feature_modules=("fraud.features",),
             new_feature_test="fraud/test_new_column.py",

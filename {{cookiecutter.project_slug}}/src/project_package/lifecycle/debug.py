@@ -190,9 +190,9 @@ def explain(where: str, logged: Any, found: Any, source: str) -> str:
     """Return a difference of answers as the end of a sentence, and what may be the reason."""
     floats = isinstance(logged, float) and isinstance(found, float)
     if floats and isclose(logged, found, rel_tol=CLOSE, abs_tol=CLOSE):
-        reason = "So little can come from the other rows that the server predicted in one batch."
+        reason = "Such a small difference can come from the other rows of the server's batch."
     elif source == LOGGED:
-        reason = "The log was changed, or the code or a library is another one than then."
+        reason = "The log was changed, or the code or a library has changed since."
     else:
-        reason = f"Compare {source} with the request of then."
+        reason = f"Compare {source} with the request that was sent."
     return f"{where} is {found!r}, and was {logged!r}. {reason}"

@@ -32,7 +32,6 @@ class Performance(Frozen):
     """The time of a row in a batch, as the same ratio."""
     batch_mb: float
     """The most memory that Python and numpy allocate during a batch."""
-    bundle_mb: float
     milliseconds: float
     """The time of one request on the machine that measured it."""
     microseconds: float
@@ -40,7 +39,7 @@ class Performance(Frozen):
 
     def relative_to(self, before: "Performance") -> dict[str, float]:
         """Return by how much each cost is a multiple of what it was before."""
-        names = ("request", "row", "batch_mb", "bundle_mb")
+        names = ("request", "row", "batch_mb")
         return {name: getattr(self, name) / getattr(before, name) for name in names}
 
 
@@ -68,7 +67,6 @@ def measure(project: Project, predicted: PredictedVersion) -> Performance:
         request=request_seconds / unit,
         row=row_seconds / again,
         batch_mb=peak / 1e6,
-        bundle_mb=predicted.bundle.megabytes,
         milliseconds=request_seconds * 1e3,
         microseconds=row_seconds * 1e6,
     )

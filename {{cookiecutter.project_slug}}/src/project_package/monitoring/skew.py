@@ -76,12 +76,14 @@ def rows_by_key(keys: Sequence[str]) -> dict[str, int]:
     return {key: row for row, key in enumerate(keys) if key and counts[key] == 1}
 
 
-def differ(computed: NDArray[np.generic], logged: NDArray[np.generic]) -> NDArray[np.bool_]:
+def differ(
+    computed: NDArray[np.generic], logged: NDArray[np.generic], tolerance: float = TOLERANCE
+) -> NDArray[np.bool_]:
     """Return where values differ; what is not finite is missing in the log, and equal."""
     if logged.dtype.kind != "f":
         pairs = zip(computed.tolist(), logged.tolist(), strict=True)
         return np.array([before != now for before, now in pairs], np.bool_)
     numbers = computed.astype(np.float64)
     numbers[np.isinf(numbers)] = np.nan
-    is_equal = np.isclose(numbers, logged, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+    is_equal = np.isclose(numbers, logged, rtol=tolerance, atol=tolerance, equal_nan=True)
     return np.asarray(~is_equal)

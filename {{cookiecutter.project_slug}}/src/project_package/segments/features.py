@@ -76,8 +76,6 @@ LOGARITHMS = ("recency", "baskets", "spending", "basket_size")
 ROOTS = ("discount_share", "store_brand_share", *(f"{kind}_share" for kind in KINDS))
 INPUTS: tuple[str, ...] = (*LOGARITHMS, *ROOTS)
 """The features that models take, in their order."""
-FEATURE_GROUPS: Mapping[str, tuple[str, ...]] = {name: (name,) for name in INPUTS}
-"""Features that belong together, for `ml checklist`: here none do."""
 DESCRIPTIONS: Mapping[str, str] = {f.name: f.description for f in FEATURES if f.name in INPUTS}
 
 

@@ -9,7 +9,7 @@ from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from .about import about
 from .dataset import compute_features, examples, load_data, read_batch, recent_events
-from .features import FEATURE_GROUPS, HOUSEHOLD
+from .features import HOUSEHOLD, INPUTS
 from .figures import figures, summary
 from .metrics import METRICS, naive, segments_differ, slices
 from .models import CANDIDATES
@@ -63,7 +63,7 @@ def make_training(_: SegmentsParams, __: Path) -> HistoryTraining:
         recent_events=recent_events,
         simulation=SIMULATION,
         checklist=Checklist(
-            ablations=partial(permuted, names=FEATURE_GROUPS),
+            ablations=partial(permuted, groups={}, inputs=INPUTS),
             feature_tests="segments/test_features.py",
             feature_modules=("segments.features",),
             new_feature_test="segments/test_new_feature.py",

@@ -50,7 +50,7 @@ class Overview(BaseModel):
     degraded: list[str] = Field(description="the parts that cannot be used")
     summary: Summary | None = Field(description="None for a version without an evaluation")
     news: News | None = Field(description="what `ml monitor` found last")
-    recent: RecentAnswers | None = Field(description="null without a prediction log")
+    recent: RecentAnswers | None = Field(description="null without a log that can be read")
     documents: list[str]
     example: dict[str, Any] | None = Field(description="a request")
 
@@ -111,7 +111,7 @@ class Page:
         self._pages = []
         with suppress(Unavailable):
             self._news = read(News, self.store.read_file(NEWS))
-            self._pages = [name for name in PAGES if self.store.read_file(PAGE.format(name=name))]
+            self._pages = [name for name in PAGES if self.store.has_file(PAGE.format(name=name))]
 
 
 def read(kind: type[T], content: bytes | None) -> T | None:

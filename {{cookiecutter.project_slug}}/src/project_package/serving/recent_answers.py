@@ -31,6 +31,8 @@ class Distribution(Frozen):
     """How a value of the answers is distributed."""
 
     name: str
+    is_number: bool
+    """Bars are ranges of numbers, the lowest first, or else categories, the most frequent first."""
     bars: tuple[Bar, ...]
 
 
@@ -63,7 +65,10 @@ def read_recent(log: PredictionLog, reference: Reference | None) -> RecentAnswer
     for name in reference.outputs if reference else ():
         values = [row.monitored[name] for row in rows if row.monitored.get(name) is not None]
         if reference and values:
-            outputs.append(Distribution(name=name, bars=_bars(values, reference.columns[name])))
+            column = reference.columns[name]
+            bars = _bars(values, column)
+            is_number = isinstance(column, Numbers)
+            outputs.append(Distribution(name=name, is_number=is_number, bars=bars))
     return RecentAnswers(
         answers=total,
         minutes=tuple(np.rint(minutes * scale).astype(int).tolist()),

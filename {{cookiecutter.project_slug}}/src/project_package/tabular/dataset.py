@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from ..columns import EPOCH, EXPLAIN, Columns
+from ..columns import EPOCH, EXPLAIN, Columns, length
 from ..contract.training import Progress
 from ..data.completejourney import PURCHASES, Script, build, package_data
 from ..data.find_violations import find_violations
@@ -137,14 +137,19 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     return read_columns(problem, table, stored, params.split.gap_days)
 
 
-def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
-    """Return a row as a request without identifiers, with empty texts: the reverse of `to_rows`."""
+def request_values(
+    problem: Problem, rows: Columns, row: int, with_texts: bool = False
+) -> dict[str, Any]:
+    """Return a row as a request without identifiers: the reverse of `to_rows`.
+
+    Texts are empty, since they may be personal, or have the words that the model counts.
+    """
     values: dict[str, Any] = {}
     time = problem.column_of("time")
     for name in problem.table.of_role("feature"):
         value = rows[name][row]
-        if name in problem.texts:  # it may be personal
-            value = ""
+        if name in problem.texts:
+            value = " ".join(value.split()[1:-1]) if with_texts else ""
         elif value == "" or value != value:  # noqa: PLR0124  missing
             continue
         if problem.table.columns[name].type == "date":
@@ -156,6 +161,13 @@ def request_values(problem: Problem, rows: Columns, row: int) -> dict[str, Any]:
     if time in problem.requested:
         values[time] = EPOCH + timedelta(milliseconds=float(rows[time][row]))
     return values
+
+
+def requests_of(problem: Problem, _: Path, rows: Columns) -> list[BaseModel]:
+    """Build a request of each row, with its texts, but without identifiers."""
+    request = request_type(problem)
+    values = [request_values(problem, rows, row, True) for row in range(length(rows))]
+    return [request.model_validate(one) for one in values]
 
 
 def examples(problem: Problem, _: Path, rows: Columns, count: int) -> list[BaseModel]:

@@ -1,32 +1,36 @@
 """The groups of people that a table's model must serve alike."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..columns import Columns
-from .metrics import slices
 from .problem import Problem
 
 PEOPLE = ("age", "gender", "sex", "income", "household_size", "household_comp", "marital_status")
-"""Columns about people, as tables name them: add yours."""
+"""Columns about people, as tables name them, in capitals or not: add yours."""
+CODES = 10
+"""Numbers with so many different values at most are names of groups."""
 
 
 def groups(problem: Problem, rows: Columns) -> Mapping[str, NDArray[np.bool_]]:
-    """Group by categories, or below and above the median, of columns about people.
-
-    The columns are those of `PEOPLE` that the table has. Of a table without any, the groups are its
-    slices.
-    """
+    """Group by the columns of `PEOPLE`, or else by all numbers and categories of the table."""
+    known = [name for name in problem.features if name.casefold() in PEOPLE]
     masks: dict[str, NDArray[np.bool_]] = {}
-    for name in PEOPLE:
-        if name in problem.categories:
-            values = sorted({*rows[name].tolist()})
-            masks |= {f"{name} {one or 'unknown'}": rows[name] == one for one in values}
-        elif name in problem.numbers:
-            middle = np.nanmedian(rows[name])
-            masks[f"{name} up to {middle:g}"] = rows[name] <= middle
-            masks[f"{name} above {middle:g}"] = rows[name] > middle
-            masks[f"{name} unknown"] = np.isnan(rows[name])
-    return masks or slices(problem, rows)
+    for name in known or (*problem.numbers, *problem.categories):
+        masks |= {f"{name} {group}": mask for group, mask in by_value(rows[name]).items()}
+    return masks
+
+
+def by_value(values: NDArray[Any]) -> Mapping[str, NDArray[np.bool_]]:
+    """Group by value, of many numbers by whether they are above the median: (rows,) each."""
+    is_missing = values == "" if values.dtype == object else np.isnan(values)
+    known = np.unique(values[~is_missing])
+    if values.dtype == object or len(known) <= CODES:
+        found = {str(value): values == value for value in known.tolist()}
+    else:
+        middle = np.median(values[~is_missing])
+        found = {f"up to {middle:g}": values <= middle, f"above {middle:g}": values > middle}
+    return {**found, "unknown": is_missing}

@@ -11,8 +11,7 @@ SELECT
   basket_id,
   min(transaction_timestamp) AS bought_at,
   sum(CAST(sales_value AS DECIMAL(18, 2))) AS sales,  -- exact, in whatever order rows are added
-  sum(CAST(retail_disc + coupon_disc + coupon_match_disc AS DECIMAL(18, 2))) AS discount,
-  min(store_id) AS store_id
+  sum(CAST(retail_disc + coupon_disc + coupon_match_disc AS DECIMAL(18, 2))) AS discount
 FROM transactions
 GROUP BY household_id, basket_id;
 
@@ -29,10 +28,7 @@ SELECT
   count(*) AS baskets_91d,
   sum(sales) FILTER (bought_at >= month - INTERVAL 28 DAY) AS spend_28d,
   sum(sales) AS spend_91d,
-  CAST(sum(discount) AS DOUBLE) / nullif(sum(sales) + sum(discount), 0) AS discount_share,
-  count(DISTINCT store_id) AS stores,
-  arg_max(store_id, (bought_at, basket_id)) AS last_store,
-  avg(CAST(dayofweek(bought_at) IN (0, 6) AS INTEGER)) AS weekend_share
+  CAST(sum(discount) AS DOUBLE) / nullif(sum(sales) + sum(discount), 0) AS discount_share
 FROM months
 JOIN baskets ON bought_at >= month - INTERVAL 91 DAY AND bought_at < month
 GROUP BY month, household_id;
@@ -59,9 +55,6 @@ SELECT
   CAST(coalesce(spend_28d, 0) AS DOUBLE) AS spend_28d,
   CAST(spend_91d AS DOUBLE) AS spend_91d,
   round(discount_share, 4) AS discount_share,
-  CAST(stores AS DOUBLE) AS stores,
-  CAST(last_store AS VARCHAR) AS last_store,
-  round(weekend_share, 4) AS weekend_share,
   redeemed.household_id IS NOT NULL AS redeemed_coupon,
   age,
   income,

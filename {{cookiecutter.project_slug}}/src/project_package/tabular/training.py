@@ -105,5 +105,6 @@ def make_checklist(problem: Problem) -> Checklist:
         feature_modules=("tabular.problem",),
         new_feature_test="tabular/test_new_feature.py",
         groups=partial(groups, problem),
+        requests=partial(dataset.requests_of, problem),
         time=problem.column_of("time"),
     )

@@ -100,10 +100,12 @@ function showMap(matrix, image) {
   return map;
 }
 
-/** Draw counts as columns, with a text for screen readers. */
+/** Draw counts as columns; for screen readers, a text and the labels of columns that are not empty. */
 export function columnChart(bars, text) {
   const largest = Math.max(...bars.map(({ value }) => value), 1e-12);
-  const chart = svg("svg", { viewBox: `0 0 ${bars.length * 10} 60`, class: "chart", role: "img", "aria-label": text, preserveAspectRatio: "none" });
+  const labels = bars.filter(({ value }) => value).map(({ label }) => label);
+  const description = `${text}: ${labels.join("; ")}`;
+  const chart = svg("svg", { viewBox: `0 0 ${bars.length * 10} 60`, class: "chart", role: "img", "aria-label": description, preserveAspectRatio: "none" });
   bars.forEach(({ label, value }, index) => {
     const height = (58 * value) / largest;
     const column = svg("rect", { x: index * 10 + 1, y: 60 - height, width: 8, height, class: "more" });

@@ -29,6 +29,7 @@ export function makeField(name, schema, isRequired, definitions) {
   };
   const refuse = (message) => {
     show(message);
+    control.input.closest("details")?.setAttribute("open", ""); // what is closed takes no focus
     return control.input;
   };
   return { node, read: control.read, set: control.set, clear: () => show(""), refuse };
@@ -102,7 +103,10 @@ const CONTROLS = {
   },
   number({ schema }, id) {
     const input = element("input", { id, type: "number", step: schema.type === "integer" ? 1 : "any" });
-    const read = () => (input.value === "" ? undefined : Number(input.value));
+    const read = () => {
+      if (input.validity.badInput) return "no number"; // its value is "", and the server refuses this text
+      return input.value === "" ? undefined : Number(input.value);
+    };
     return { input, node: input, read, set: (value) => (input.value = value ?? schema.default ?? "") };
   },
   text({ schema, isRequired, isNullable }, id) {
@@ -110,12 +114,13 @@ const CONTROLS = {
     const read = () => (input.value === "" && !(isRequired && !isNullable) ? undefined : input.value);
     return { input, node: input, read, set: (value) => (input.value = value ?? schema.default ?? "") };
   },
-  json({ schema }, id) {
+  json({ name, schema }, id) {
     const input = element("textarea", { id, rows: 6, spellcheck: false });
-    const summary = element("summary", {});
+    const text = element("span");
+    const summary = element("summary", {}, element("span", { className: "unseen" }, `${words(name)}: `), text);
     const count = () => {
       const value = parsed(input.value);
-      summary.textContent = Array.isArray(value) ? `${value.length} entries, as JSON` : "As JSON";
+      text.textContent = Array.isArray(value) ? `${value.length} entries, as JSON` : "As JSON";
     };
     const set = (value) => {
       const shown = value ?? schema.default;

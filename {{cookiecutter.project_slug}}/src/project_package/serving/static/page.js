@@ -15,7 +15,7 @@ const PROBLEMS = {
 };
 let token = ""; // of the API key; only here
 let field; // the form's root
-let image = ""; // sent with the last request
+const shown = {}; // what each part of the page shows, as JSON
 
 const byId = (id) => document.getElementById(id);
 const headers = (more = {}) => (token ? { ...more, Authorization: `Bearer ${token}` } : more);
@@ -31,7 +31,16 @@ async function ask(route, options = {}) {
   return response;
 }
 
+/** Return whether a part shows something new. Otherwise it is not built again: a focused link would
+ * lose its focus, and screen readers would repeat an alert. */
+function isNew(part, value) {
+  const before = shown[part];
+  shown[part] = JSON.stringify(value);
+  return shown[part] !== before;
+}
+
 function showProblems(...texts) {
+  if (!isNew("problems", texts)) return;
   byId("problems").replaceChildren(...texts.filter(Boolean).map((text) => element("p", { className: "alert" }, text)));
 }
 
@@ -59,6 +68,7 @@ function showHeader({ name, model_version, trained, since, summary }) {
 }
 
 function showQuality({ summary, news, model_version }) {
+  if (!isNew("quality", [summary, news, model_version])) return;
   const texts = [];
   if (summary) {
     texts.push(element("p", { className: "headline" }, summary.headline));
@@ -67,29 +77,35 @@ function showQuality({ summary, news, model_version }) {
     texts.push(element("div", { className: "part" }, element("p", {}, summary.measure), showTable(scores, "Scores")));
     texts.push(element("h3", {}, "What it is for"), element("p", {}, summary.use));
   }
-  texts.push(element("h3", {}, "Lately"));
+  texts.push(element("h3", {}, "Monitoring"));
   if (news) {
     const of = news.version === model_version ? "" : ` of version ${news.version}`;
     texts.push(element("p", { className: "small" }, `What monitoring found${of} until ${news.until.slice(0, 16).replace("T", " ")} UTC.`));
     texts.push(element("ul", { className: news.alarms.length ? "alarms" : "" }, ...news.sentences.map((text) => element("li", {}, text))));
   } else {
-    texts.push(element("p", {}, "Nothing is known yet: ", element("code", {}, "ml monitor"), " has not run."));
+    texts.push(element("p", {}, "There are no findings: ", element("code", {}, "ml monitor"), " has not run, or the model store cannot be reached."));
   }
   byId("quality-text").replaceChildren(...texts);
   byId("quality").hidden = false;
 }
 
 function showRecent(recent) {
+  if (!isNew("recent", recent)) return;
   const text = byId("recent-text");
   byId("recent").hidden = false;
   if (!recent) {
-    text.replaceChildren(element("p", {}, "Answers are not logged, so there is nothing to show."));
+    text.replaceChildren(element("p", {}, "There is nothing to show: answers are not logged, or the log cannot be read."));
     return;
   }
   const total = `${shortened(recent.answers)} ${recent.answers === 1 ? "answer" : "answers"} in the last hour`;
   const minutes = recent.minutes.map((value, index) => ({ label: `${60 - index} min ago: ${shortened(value)}`, value }));
   const figures = [chart("Answers by minute", minutes, total, ["an hour ago", "now"])];
-  for (const { name, bars } of recent.outputs) {
+  for (const { name, is_number, bars } of recent.outputs) {
+    if (!is_number) {
+      const rows = bars.map(({ label, share }) => ({ value: label, share }));
+      figures.push(element("figure", {}, element("h3", {}, words(name)), showTable(rows, name)));
+      continue;
+    }
     const values = bars.map(({ label, share }) => ({ label: `${label}: ${shortened(100 * share)} %`, value: share }));
     const ends = bars.length ? [bars[0].label, bars.at(-1).label] : [];
     if (bars.length) figures.push(chart(words(name), values, `Shares of the values of ${words(name)}`, ends));
@@ -103,6 +119,7 @@ function chart(title, bars, text, ends) {
 }
 
 function showDocuments(names) {
+  if (!isNew("documents", names)) return;
   const titles = { "report.html": "Report on its test", "card.md": "Model card", "monitor.html": "Monitoring", "checklist.html": "ML Test Score" };
   const items = names.map((name) => {
     const link = element("a", { href: `v1/documents/${name}` }, titles[name] ?? name);
@@ -115,10 +132,16 @@ function showDocuments(names) {
 /** Download a document with the key. */
 async function save(event, name) {
   event.preventDefault();
-  const content = await (await ask(`v1/documents/${name}`)).blob();
-  const link = element("a", { href: URL.createObjectURL(content), download: name });
-  link.click();
-  URL.revokeObjectURL(link.href);
+  try {
+    const response = await ask(`v1/documents/${name}`);
+    if (!response.ok) throw new Error((await response.json()).detail);
+    const link = element("a", { href: URL.createObjectURL(await response.blob()), download: name });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  } catch (error) {
+    showProblems(error.message);
+    byId("problems").scrollIntoView();
+  }
 }
 
 /** Make the form from the OpenAPI document, filled in with an example. */
@@ -136,15 +159,15 @@ async function send(event) {
   event.preventDefault();
   field.clear();
   const instance = field.read();
-  image = Object.values(instance).find((value) => typeof value === "string" && value.length > 500) ?? "";
+  const image = byId("request").querySelector(".drop img:not([hidden])")?.src ?? "";
   const button = byId("request").querySelector("button:last-child");
   button.disabled = true;
   try {
     const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ instances: [instance] }) };
     const response = await ask("v1/predict", options);
     const content = await response.json();
-    showCurl(instance);
-    if (response.ok) showPrediction(content);
+    showCurl(instance, image);
+    if (response.ok) showPrediction(content, image);
     else showRefusal(content.detail);
   } catch (error) {
     showRefusal(error.message || "The server needs a key.");
@@ -153,10 +176,9 @@ async function send(event) {
   }
 }
 
-function showPrediction({ predictions, prediction_ids, model_version, versions }) {
-  const shown = image && !image.startsWith("data:") ? `data:image/png;base64,${image}` : image;
+function showPrediction({ predictions, prediction_ids, model_version, versions }, image) {
   const origin = `Version ${versions?.[0] ?? model_version}, prediction ${prediction_ids[0]}`;
-  byId("answer").replaceChildren(...showAnswer(predictions[0], shown), element("p", { className: "small" }, origin));
+  byId("answer").replaceChildren(...showAnswer(predictions[0], image), element("p", { className: "small" }, origin));
   setTimeout(() => refresh().catch(() => {}), LOG_MS);
 }
 
@@ -176,7 +198,7 @@ function showRefusal(detail) {
 }
 
 /** Show a request as a command; the key is a variable, and an image a file. */
-function showCurl(instance) {
+function showCurl(instance, image) {
   const key = token ? ` -H "Authorization: Bearer $KEY"` : "";
   const url = new URL("v1/predict", document.baseURI).href;
   const data = image
@@ -186,6 +208,7 @@ function showCurl(instance) {
   byId("curl").hidden = false;
 }
 
+/** Refresh the page, and make the form if there is none yet. */
 async function start() {
   try {
     const overview = await refresh();
@@ -199,10 +222,11 @@ byId("request").addEventListener("submit", send);
 byId("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   token = byId("token").value.trim();
+  showProblems(); // the same refusal of another key is new
   start();
 });
 byId("curl").querySelector("button").addEventListener("click", () => {
   navigator.clipboard?.writeText(byId("curl").querySelector("code").textContent);
 });
-setInterval(() => !document.hidden && byId("key").hidden && refresh().catch((error) => showProblems(error.message)), REFRESH_MS);
+setInterval(() => !document.hidden && byId("key").hidden && start(), REFRESH_MS);
 await start();
