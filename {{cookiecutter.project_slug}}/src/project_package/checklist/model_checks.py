@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Interval
-from ..columns import length, take
-from ..contract.training import Fold
+from ..columns import length, take, weighted_mean
+from ..contract.training import Fold, Metric
 from ..contract.training import Outcome as Predicted
 from ..lifecycle.gate import beats, paired_bootstrap
 from ..lifecycle.scores import BASELINE, NAIVE
@@ -22,6 +22,10 @@ from .subject import DAY, Subject
 
 RESAMPLES = 50
 """Of the bootstrap of a part of the rows: there are many parts."""
+MEAN = Metric(
+    "mean", "Mean of rows", lambda _, found, weights: weighted_mean(found["score"], weights)
+)
+"""The metric of parts whose rows are scored among all."""
 
 
 def staleness(subject: Subject) -> Outcome:
@@ -90,12 +94,16 @@ def gains(subject: Subject, parts: Mapping[str, NDArray[np.bool_]], rival: str) 
     """
     project = subject.project
     pooled = replace(project.training, pooled=True)
+    predicted = [subject.predictions, subject.predicted.predictions[rival]]
+    if scores := subject.facts.row_scores:
+        pooled = replace(pooled, metrics=(MEAN,))
+        predicted = [{"score": scores(subject.test, one)} for one in predicted]
     promote = project.params.promote.model_copy(update={"resamples": RESAMPLES})
     for name, mask in parts.items():
         if mask.sum() < SMALLEST or mask.all():
             continue
         rows = take(subject.test, mask)
-        both = (take(subject.predictions, mask), take(subject.predicted.predictions[rival], mask))
+        both = (take(predicted[0], mask), take(predicted[1], mask))
         if np.isfinite([pooled.goal.score(rows, one) for one in both]).all():
             yield Part(name, int(mask.sum()), paired_bootstrap(pooled, rows, both, promote))
 

@@ -28,6 +28,9 @@ class Checklist:
     groups: Callable[[Columns], Mapping[str, NDArray[np.bool_]]]
     """Return groups of people by name (test rows), (rows,) each; where the data is about no people,
     groups that are easily forgotten, such as products that are rarely sold."""
+    row_scores: Callable[[Columns, Columns], NDArray[np.float64]] | None = None
+    """Score each row among all (test rows, predictions), (rows,): groups and slices are compared by
+    their mean where the goal of a part of the rows says something else."""
     requests: Callable[[Path, Columns], Sequence[BaseModel]] | None = None
     """Build requests of test rows (folder, test rows), if `Training.examples` leaves out what the
     model reads."""

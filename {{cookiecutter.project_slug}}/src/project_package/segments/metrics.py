@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
+from sklearn.metrics import silhouette_samples
 from sklearn.preprocessing import scale
 
 from ..columns import Columns
@@ -65,6 +66,11 @@ def silhouette(distances: NDArray[Any], segment: NDArray[Any], weights: Weights)
     larger = np.maximum(np.where(alone, 1, inside), nearest)
     values = np.where(alone, 0, (nearest - inside) / np.where(larger > 0, larger, 1))
     return float(np.average(values[counts], weights=weights[counts]))
+
+
+def silhouettes(rows: Columns, predictions: Columns) -> NDArray[np.float64]:
+    """Return the silhouette of each row among all rows: (rows,)."""
+    return np.asarray(silhouette_samples(standard(rows), predictions["segment"]))
 
 
 def agreement(first: NDArray[Any], second: NDArray[Any], weights: Weights) -> float:

@@ -11,7 +11,7 @@ from .about import about
 from .dataset import compute_features, examples, load_data, read_batch, recent_events
 from .features import HOUSEHOLD, INPUTS
 from .figures import figures, summary
-from .metrics import METRICS, naive, segments_differ, slices
+from .metrics import METRICS, naive, segments_differ, silhouettes, slices
 from .models import CANDIDATES
 from .params import SegmentsParams
 from .profiles import describe
@@ -68,5 +68,6 @@ def make_training(_: SegmentsParams, __: Path) -> HistoryTraining:
             feature_modules=("segments.features",),
             new_feature_test="segments/test_new_feature.py",
             groups=slices,
+            row_scores=silhouettes,
         ),
     )
