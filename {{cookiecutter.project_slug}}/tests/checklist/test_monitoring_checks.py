@@ -174,7 +174,7 @@ def test_an_answer_that_costs_more_is_noticed(plain: Subject) -> None:
 
 def test_quality_that_cannot_raise_an_alarm_is_noticed(plain: Subject) -> None:
     assert MONITORING["O7"](plain).passed
-    assert_fails("O7", with_monitor(plain, loss=10), "other rows, they raise no alarm")
+    assert_fails("O7", with_monitor(plain, loss=10), "answers to other rows, they raise no alarm")
 
 
 def test_an_alarm_of_the_last_monitoring_is_noticed(plain: Subject) -> None:

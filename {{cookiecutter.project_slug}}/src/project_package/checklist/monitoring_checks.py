@@ -100,7 +100,7 @@ def quality(subject: Subject) -> Outcome:
     result, limits = replay(subject)
     usual = {*reasons(subject, subject.version, (result,), limits)} - {"age"}
     if monitoring and monitoring.metrics:
-        what = "with the labels of other rows"
+        what = "with the answers to other rows"
         worse, limits = replay(subject, permuted=True)
         is_noticed = "quality" in reasons(subject, subject.version, (worse,), limits)
     else:

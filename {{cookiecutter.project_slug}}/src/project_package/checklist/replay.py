@@ -39,7 +39,7 @@ def replay(subject: Subject, permuted: bool = False) -> tuple[WindowResult, Moni
 
     Args:
         subject: its predictions are logged.
-        permuted: each row gets the label of another.
+        permuted: each row gets the answer to another.
 
     Returns:
         What was found, and the parameters: few rows are judged too.
@@ -50,9 +50,9 @@ def replay(subject: Subject, permuted: bool = False) -> tuple[WindowResult, Moni
     start = datetime.now(UTC)
     path = subject.folder / f"replay-{uuid4().hex}.db"
     with closing(PredictionLog(f"sqlite:///{path}", b"replayed", 90)) as log:
-        ids = write_answers(subject, log, chosen)
+        ids = write_answers(subject, log, chosen, chosen[order])
         if monitoring := subject.project.training.monitoring:
-            labels = monitoring.write_labels(take(subject.test, chosen[order]))
+            labels = monitoring.write_labels(take(subject.test, chosen))
             pairs = zip(ids, labels, strict=True)
             log.insert_labels((own, "", json.dumps(label)) for own, label in pairs)
         limits = subject.project.params.monitor
@@ -65,11 +65,21 @@ def replay(subject: Subject, permuted: bool = False) -> tuple[WindowResult, Moni
         return judge(project, window), limits
 
 
-def write_answers(subject: Subject, log: PredictionLog, chosen: NDArray[np.int64]) -> list[str]:
-    """Log the predictions of test rows as the server does; return their ids."""
+def write_answers(
+    subject: Subject, log: PredictionLog, chosen: NDArray[np.int64], answers: NDArray[np.int64]
+) -> list[str]:
+    """Log test rows with the predictions of `answers` as the server does; return their ids."""
     version = str(subject.version.number)
     served = ServedModel(
-        version, CHAMPION, subject.bundle, subject.task, subject.model, {}, None, (), False
+        version=version,
+        alias=CHAMPION,
+        bundle=subject.bundle,
+        task=subject.task,
+        model=subject.model,
+        evidence={},
+        since=None,
+        examples=(),
+        is_async=False,
     )
     monitoring = subject.project.training.monitoring
     requested = monitoring.requested if monitoring else {}
@@ -77,10 +87,12 @@ def write_answers(subject: Subject, log: PredictionLog, chosen: NDArray[np.int64
     writer = LogWriter(log, Metrics())
     writer.start()
     ids: list[str] = []
-    for part in np.array_split(chosen, -(-len(chosen) // BATCH)):
+    batches = -(-len(chosen) // BATCH)
+    parts = (np.array_split(numbers, batches) for numbers in (chosen, answers))
+    for part, answered in zip(*parts, strict=True):
         rows = take(subject.test, part)
         asked = {name: np.full(len(part), value) for name, value in requested.items()}
-        batch = make_batch(served, {**rows, **asked}, take(subject.predictions, part))
+        batch = make_batch(served, {**rows, **asked}, take(subject.predictions, answered))
         writer.write(batch, CHAMPION)
         ids += batch.ids
     writer.close()
