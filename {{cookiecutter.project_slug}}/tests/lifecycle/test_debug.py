@@ -96,7 +96,7 @@ def test_another_answer_in_the_log_is_found(
 def test_a_difference_in_the_last_digits_names_batches(shown: Project, logged: str) -> None:
     change(shown, "UPDATE predictions SET answer = json_replace(answer, '$.probability', "
            "json_extract(answer, '$.probability') * (1 + 1e-9))")  # fmt: skip
-    with pytest.raises(UserError, match="other rows that the server predicted in one batch"):
+    with pytest.raises(UserError, match="other rows of the server's batch"):
         debug(shown, logged)
 
 
@@ -110,7 +110,7 @@ def test_an_answer_with_other_fields_is_found(shown: Project, logged: str, answe
 def test_a_request_of_another_answer_is_found(shown: Project, logged: str) -> None:
     change(shown, ROW, None)
     other = write(shown, json.dumps({**CUSTOMER, "months": 50.0}))
-    with pytest.raises(UserError, match=r"Compare request.json with the request of then"):
+    with pytest.raises(UserError, match=r"Compare request\.json with the request that was sent"):
         debug(shown, logged, other)
 
 
