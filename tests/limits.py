@@ -30,7 +30,7 @@ BUDGETS = {
     "core: state": Budget(485, aim=300),
     # 1,200, until skew, slices, the server's errors and labels of files came.
     "monitoring": Budget(1_255, aim=900),
-    "checklist": Budget(1_560, aim=1_200),
+    "checklist": Budget(1_565, aim=1_200),
     "use case: monitoring": Budget(160, aim=100),
     "use case": Budget(1_175),  # for those that have no row of their own
     # 1,500, until good images alone, unusable pictures and a figure of costs came.

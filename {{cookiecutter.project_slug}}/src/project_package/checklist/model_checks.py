@@ -1,6 +1,6 @@
 """The checks of the model: M1 to M7."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -110,30 +110,28 @@ def gains(subject: Subject, parts: Mapping[str, NDArray[np.bool_]], rival: str) 
 
 def important_slices(subject: Subject) -> Outcome:
     """Require that the model is clearly worse than the simple baseline on no slice."""
-    project = subject.project
-    margin = project.params.promote.slice_margin
-    slices = project.training.slices(subject.test) or subject.facts.groups(subject.test)
-    found = list(gains(subject, slices, BASELINE))
-    if not found:
-        return Outcome(False, f"no slice has {SMALLEST} rows that can be scored")
-    worst = min(found, key=lambda part: part.gain.estimate)
-    bad = [part for part in found if part.gain.high < -margin]
-    named = "; ".join(map(str, bad or [worst]))
-    what = f"{len(bad)} of {len(found)} slices are worse than the simple baseline"
-    detail = f"{what} by more than {margin:g} and chance; {'' if bad else 'the worst: '}{named}"
-    return Outcome(not bad, detail)
+    margin = subject.project.params.promote.slice_margin
+    slices = subject.project.training.slices(subject.test) or subject.facts.groups(subject.test)
+    what = f"slices are worse than the simple baseline by more than {margin:g} and chance"
+    return judged(gains(subject, slices, BASELINE), lambda gain: gain.high < -margin, what)
 
 
 def inclusion(subject: Subject) -> Outcome:
     """Require that the model helps every group: in each, it is clearly better than no model."""
-    found = list(gains(subject, subject.facts.groups(subject.test), NAIVE))
+    parts = gains(subject, subject.facts.groups(subject.test), NAIVE)
+    what = "groups are not clearly better predicted than without a model"
+    return judged(parts, lambda gain: not gain.low > 0, what)
+
+
+def judged(parts: Iterator[Part], is_bad: Callable[[Interval], bool], what: str) -> Outcome:
+    """Return how many parts are bad, and which; or else the worst."""
+    found = list(parts)
     if not found:
-        return Outcome(False, f"no group has {SMALLEST} rows that can be scored")
-    bad = [part for part in found if not part.gain.low > 0]
+        return Outcome(False, f"no part has {SMALLEST} rows that can be scored")
+    bad = [part for part in found if is_bad(part.gain)]
     worst = min(found, key=lambda part: part.gain.low)
-    named = "; ".join(map(str, bad or [worst]))
-    what = f"the model is not clearly better than no model in {len(bad)} of {len(found)} groups"
-    return Outcome(not bad, f"{what}; {'' if bad else 'the least certain: '}{named}")
+    named = "; ".join(map(str, bad)) or f"the worst: {worst}"
+    return Outcome(not bad, f"{len(bad)} of {len(found)} {what}; {named}")
 
 
 MODEL: Checks = {

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from ..columns import Columns, length, take
 from ..contract.simulation import Simulation
-from ..lifecycle.project import Project
 from ..model_store import CHAMPION
 from ..monitoring.findings import WindowResult
 from ..monitoring.monitor import find_reference, judge
@@ -57,7 +56,8 @@ def replay(subject: Subject, permuted: bool = False) -> tuple[WindowResult, Moni
             log.insert_labels((own, "", json.dumps(label)) for own, label in pairs)
         limits = subject.project.params.monitor
         limits = limits.model_copy(update={"min_rows": min(limits.min_rows, count)})
-        project = with_monitor(subject.project, limits)
+        params = subject.project.params.model_copy(update={"monitor": limits})
+        project = replace(subject.project, params=params)
         find = partial(find_reference, project)
         (window,) = read_windows(log, [(start, datetime.now(UTC))], find, limits.max_rows)
         if window.total != count:
@@ -109,8 +109,3 @@ def damaged_rows(subject: Subject, simulation: Simulation) -> Columns:
     damaged.write_parquet(folder / RAW)
     project.training.compute_features(project.params, folder, lambda _: None)
     return project.training.split(project.params, folder).test
-
-
-def with_monitor(project: Project, limits: Monitor) -> Project:
-    """Return a project with other limits of monitoring."""
-    return replace(project, params=project.params.model_copy(update={"monitor": limits}))
