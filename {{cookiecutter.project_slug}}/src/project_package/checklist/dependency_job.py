@@ -22,24 +22,25 @@ def dependency_job(root: Path) -> tuple[bool, str]:
     folder = next((base for base in (root, PROGRAM) if (base / WORKFLOWS).is_dir()), root)
     problems = []
     for path in sorted((folder / WORKFLOWS).glob("*.y*ml")):
-        schedule = triggers(path).get("schedule")
+        workflow = read_workflow(path)
+        schedule = workflow["on"].get("schedule")
         if not schedule:
             problems.append(f"{path.name} has no schedule")
             continue
-        for name, job in yaml.safe_load(path.read_text("utf-8"))["jobs"].items():
+        for name, job in workflow["jobs"].items():
             if not (problem := find_problem(job, folder)):
                 return True, f"job {name} of {path.name} runs at {schedule[0]['cron']}"
             problems.append(f"job {name} of {path.name} {problem}")
     return False, "; ".join(problems) or f"there is no workflow in {folder / WORKFLOWS}"
 
 
-def triggers(workflow: Path) -> Mapping[str, Any]:
-    """Return what starts a workflow, with its options."""
-    content = yaml.safe_load(workflow.read_text("utf-8"))
+def read_workflow(path: Path) -> Mapping[str, Any]:
+    """Read a workflow; under `on`, options by the name of what starts it."""
+    content = yaml.safe_load(path.read_text("utf-8"))
     found = content.get("on", content.get(True))  # YAML 1.1 reads `on` as true
-    if isinstance(found, Mapping):
-        return found
-    return dict.fromkeys([found] if isinstance(found, str) else found)
+    if not isinstance(found, Mapping):
+        found = dict.fromkeys([found] if isinstance(found, str) else found)
+    return {**content, "on": found}
 
 
 def find_problem(job: Mapping[str, Any], folder: Path) -> str:

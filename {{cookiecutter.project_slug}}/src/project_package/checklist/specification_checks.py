@@ -9,7 +9,7 @@ from ..contract.training import Candidate, Choice
 from ..lifecycle.scores import number
 from ..lifecycle.train import candidates_to_try, open_search
 from .checks import Outcome
-from .dependency_job import triggers
+from .dependency_job import read_workflow
 from .subject import Subject
 
 PACKAGES = ("checklist", "monitoring", "serving")
@@ -66,7 +66,7 @@ def missing_review(root: Path) -> list[str]:
     if git(root, "ls-files", "--error-unmatch", ".github/pull_request_template.md") is None:
         missing.append("no pull request template is in the repository")
     workflows = (git(root, "ls-files", ".github/workflows") or "").splitlines()
-    if not any("pull_request" in triggers(root / path) for path in workflows):
+    if not any("pull_request" in read_workflow(root / path)["on"] for path in workflows):
         missing.append("no workflow in the repository runs on pull requests")
     return missing
 
