@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
@@ -17,17 +18,36 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from project_package.columns import Columns
+from project_package.columns import Columns, stack
 from project_package.contract.training import Candidate
-from project_package.fraud.features import INPUTS
+from project_package.features.windows import (
+    MILLISECONDS_A_DAY,
+    Derived,
+    Feature,
+    Window,
+    stream,
+)
+from project_package.fraud.features import CARD, INPUTS, LABEL_DELAY_DAYS, TERMINAL
 from project_package.fraud.models import CANDIDATES
 
 FIT_SEED = 0
-WINDOWS = ("customer_count", "customer_mean", "terminal_count", "terminal_risk")
-BOOK_INPUTS = (
-    *("amount", "is_weekend", "is_night"),
-    *(f"{window}_{days}d" for days in (1, 7, 30) for window in WINDOWS),
+DAYS = (1, 7, 30)
+BOOK_FEATURES: tuple[Feature, ...] = (
+    Derived("is_weekend", "", lambda t: (t // MILLISECONDS_A_DAY + 3) % 7 >= 5, ("timestamp",)),
+    Derived("is_night", "", lambda t: t // 3_600_000 % 24 <= 6, ("timestamp",)),
+    *(Window(f"customer_count_{days}d", "", CARD, "count", days) for days in DAYS),
+    *(Window(f"customer_mean_{days}d", "", CARD, "mean", days, 0, "amount") for days in DAYS),
+    *(
+        Window(f"terminal_count_{days}d", "", TERMINAL, "count", days, LABEL_DELAY_DAYS)
+        for days in DAYS
+    ),
+    *(
+        Window(f"terminal_risk_{days}d", "", TERMINAL, "mean", days, LABEL_DELAY_DAYS, "is_fraud")
+        for days in DAYS
+    ),
 )
+"""Day 0 of Unix time was a Thursday."""
+BOOK_INPUTS = ("amount", *(feature.name for feature in BOOK_FEATURES))
 BOOK_MODELS = {
     "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
     "tree of depth 2": DecisionTreeClassifier(max_depth=2, random_state=FIT_SEED),
@@ -58,11 +78,24 @@ class Entry:
     fit: Callable[[Columns], Predict]
 
 
+def with_book_features(payments: pl.DataFrame) -> pl.DataFrame:
+    """Add the book's features to payments in order of time."""
+    rows = {
+        "timestamp": payments["timestamp"].dt.epoch("ms").to_numpy(),
+        **{name: payments[name].rank("dense").to_numpy() for name in (CARD, TERMINAL)},
+        "amount": payments["amount"].to_numpy(),
+        "is_fraud": payments["is_fraud"].cast(pl.Float64).to_numpy(),
+    }
+    return payments.with_columns(
+        pl.Series(name, values.astype(np.float32)) for name, values in stream(BOOK_FEATURES, rows)
+    )
+
+
 def of_book(model: Any) -> Callable[[Columns], Predict]:
     """Fit a scikit-learn model on the book's inputs."""
 
     def matrix(rows: Columns) -> Numbers:
-        return np.column_stack([rows[name] for name in BOOK_INPUTS])
+        return stack(rows, BOOK_INPUTS)
 
     def fit(rows: Columns) -> Predict:
         fitted = clone(model).fit(matrix(rows), rows["is_fraud"])

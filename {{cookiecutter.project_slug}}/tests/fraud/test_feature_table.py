@@ -7,7 +7,7 @@ import pytest
 
 from project_package.errors import UserError
 from project_package.fraud.feature_table import build_feature_table
-from project_package.fraud.features import INPUTS, LOOKBACK
+from project_package.fraud.features import COUNTS, INPUTS, LOOKBACK
 from project_package.fraud.simulator import simulate
 
 
@@ -33,7 +33,7 @@ def test_chunks_equal_the_whole_table(payments: pl.DataFrame, tmp_path: Path) ->
 def test_table_keeps_columns_and_adds_features(payments: pl.DataFrame, tmp_path: Path) -> None:
     built = build(payments, tmp_path / "features.parquet")
     assert built.select(payments.columns).equals(payments)
-    assert built.columns == [*payments.columns, *(n for n in INPUTS if n != "amount")]
+    assert {*built.columns} == {*payments.columns, *INPUTS, *COUNTS}
     assert set(built.dtypes[len(payments.columns) :]) == {pl.Float32()}
     assert [path.name for path in tmp_path.iterdir()] == ["features.parquet"]
 

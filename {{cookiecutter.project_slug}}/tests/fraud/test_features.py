@@ -8,6 +8,7 @@ from fraud.payments import rows as payment_rows
 from project_package.columns import Columns, concatenate, take
 from project_package.features.windows import MAX_ROWS, MILLISECONDS_A_DAY
 from project_package.fraud.features import (
+    COUNTS,
     DESCRIPTIONS,
     INPUTS,
     LABEL_DELAY_DAYS,
@@ -42,7 +43,7 @@ def one_card(*amounts: float) -> Columns:
 
 def test_features_are_finite_float32_with_descriptions() -> None:
     columns = feature_columns(payments())
-    assert ("amount", *columns) == INPUTS == tuple(DESCRIPTIONS)
+    assert {"amount", *columns} == {*INPUTS, *COUNTS}
     assert all(column.dtype == np.float32 for column in columns.values())
     assert all(np.isfinite(column).all() for column in columns.values())
     assert all(DESCRIPTIONS.values())
@@ -67,9 +68,7 @@ def test_unknown_label_counts_as_genuine() -> None:
 
 
 def test_outlier_does_not_move_the_typical_amount() -> None:
-    columns = one_card(10, 10, 10, 10, 100, 10, 12)
-    assert columns["customer_typical_amount"][5] == 10
-    assert columns["amount_over_typical"][4] == 10
+    assert one_card(10, 10, 10, 10, 100, 10, 12)["amount_over_typical"][4:6].tolist() == [10, 1]
 
 
 def test_excess_grows_with_the_amount_to_a_limit() -> None:
@@ -79,22 +78,8 @@ def test_excess_grows_with_the_amount_to_a_limit() -> None:
     assert large["customer_excess_3d"].tolist()[7:] == [4] * 2
 
 
-def test_mean_amount_of_frauds_counts_known_frauds_only() -> None:
-    known = {"timestamp": np.arange(11) * DAY, "is_fraud": np.array([0, 1, 1, *[0] * 8])}
-    one = np.zeros(11, np.int32)
-    rows = payment_rows(11, **known, customer_id=one, terminal_id=one, amount=np.arange(11) * 10.0)
-    found = feature_columns(rows)["terminal_fraud_mean_30d"]
-    assert found.tolist() == [0] * 8 + [10, 15, 15]  # the second fraud is known on day 9
-
-
 def test_ratio_is_one_for_a_card_that_only_paid_zero() -> None:
     assert one_card(0, 0)["amount_over_typical"].tolist() == [1, 1]
-
-
-def test_night_and_weekend_are_utc() -> None:
-    columns = one_card(*[1.0] * 7)  # from Thursday 1970-01-01 on, at midnight
-    assert columns["is_weekend"].tolist() == [0, 0, 1, 1, 0, 0, 0]
-    assert columns["is_night"].tolist() == [1] * 7
 
 
 def test_a_busy_terminal_has_the_features_of_the_table(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_strongest_feature_of_flagged_payments_is_on_top() -> None:
     axes: Any = Canvas().add_subplot()
     figures(*scored())[-1].draw(axes)
     texts = [text.get_text() for text in axes.texts]
-    assert len(texts) == 12
+    assert len(texts) == len(INPUTS)
     assert texts[-1] == DESCRIPTIONS["terminal_risk_7d"]
 
 

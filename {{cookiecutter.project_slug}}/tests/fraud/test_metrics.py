@@ -168,7 +168,7 @@ def test_weeks_start_with_the_first_test_day() -> None:
 def test_slices_are_amounts_times_terminals_and_scenarios() -> None:
     rows = {
         "amount": np.array([0, 19.9, 20, 49.9, 50, 99.9, 100, 219.9, 220, 500]),
-        "is_night": np.array([1.0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+        "timestamp": np.array([0, 7, 12, 6.9, 8, 9, 10, 11, 23, 24 + 7]) * 3_600_000,
         "terminal_count_30d": np.array([0.0, 1, 0, 9, 0, 0, 0, 0, 0, 0]),
         "scenario": np.array([0, 1, 2, 3, 0, 0, 0, 0, 0, 0]),
     }

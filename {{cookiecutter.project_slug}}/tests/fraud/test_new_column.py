@@ -22,11 +22,11 @@ EDITS = [
     ),
     (
         "features.py",
-        '    _terminal("terminal_count_1d"',
+        '    _terminal("terminal_count_30d"',
         '    Derived("is_abroad", "paid abroad", lambda c: c != "NL", ("country",)),\n'
         '    _card("customer_abroad_7d", "payments abroad", "sum", 7, "is_abroad"),\n'
         '    _card("customer_km_7d", "mean distance", "mean", 7, "km"),\n'
-        '    _terminal("terminal_count_1d"',
+        '    _terminal("terminal_count_30d"',
     ),
 ]
 SCRIPT = """

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 PACKAGE = __package__.rpartition(".")[0]
 ASKED = 100
 """Test rows that are asked as requests."""
-
-
 DAY = 86_400_000
 """Milliseconds."""
 PROGRAM = Path(__file__).parents[3]

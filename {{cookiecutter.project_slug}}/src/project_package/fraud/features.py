@@ -1,16 +1,14 @@
 """The features of a payment: what they mean, and the one function that computes them.
 
-Fifteen are the inputs of the published baseline (Le Borgne et al. 2022, chapter 3): the amount,
-the time, how often and how much the card paid lately, and how often payments at the terminal
-turned out to be fraud. The others describe behaviour: how the amount compares with what is typical
-of the card, how far recent amounts of the card exceed it, whether the latest known payments at the
-terminal are an unbroken run of frauds, and how large the frauds at the terminal are: a single large
-fraud is more likely that of a stolen card than of a compromised terminal. A label is known seven
-days after the payment, so no window over labels ends later than that.
+Amount and share of frauds at the terminal are inputs of the published baseline (Le Borgne et al.
+2022, chapter 3). The others describe behaviour: how the amount compares with what is typical of the
+card, how far recent amounts of the card exceed it, and whether the latest known payments at the
+terminal are an unbroken run of frauds. The other inputs of the baseline (time, how often and how
+much the card pays, how often the terminal is used) added nothing to these: see the notebook. A
+label is known seven days after the payment, so no window over labels ends later than that.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,6 @@ from ..columns import Columns, stack
 from ..features.look_back import entities
 from ..features.windows import (
     EVERY_ROW,
-    MILLISECONDS_A_DAY,
     Aggregate,
     Derived,
     Feature,
@@ -31,16 +28,6 @@ from ..features.windows import (
 CARD = "customer_id"
 TERMINAL = "terminal_id"
 LABEL_DELAY_DAYS = 7
-
-
-def is_weekend(timestamp: NDArray[Any]) -> NDArray[Any]:
-    """Return True on Saturdays and Sundays (UTC); day 0 of Unix time was a Thursday."""
-    return (timestamp // MILLISECONDS_A_DAY + 3) % 7 >= 5
-
-
-def is_night(timestamp: NDArray[Any]) -> NDArray[Any]:
-    """Return True in the hours 0 to 6 (UTC)."""
-    return timestamp // 3_600_000 % 24 <= 6
 
 
 def _card(
@@ -58,13 +45,8 @@ def _terminal(
 
 
 FEATURES: tuple[Feature, ...] = (
-    Derived("is_weekend", "paid on a Saturday or a Sunday, UTC", is_weekend, ("timestamp",)),
-    Derived("is_night", "paid from 0:00 to 6:59, UTC", is_night, ("timestamp",)),
-    _card("customer_count_1d", "payments of the card", "count", 1),
-    _card("customer_mean_1d", "mean amount of the card", "mean", 1, "amount"),
-    _card("customer_count_7d", "payments of the card", "count", 7),
-    _card("customer_mean_7d", "mean amount of the card", "mean", 7, "amount"),
     _card("customer_count_30d", "payments of the card", "count", 30),
+    _card("customer_mean_7d", "mean amount of the card", "mean", 7, "amount"),
     _card("customer_mean_30d", "mean amount of the card", "mean", 30, "amount"),
     # Two rounds, because frauds raise a plain mean: amounts far above the mean of the last week do
     # not count in the typical amount, and only amounts above twice the typical amount are excess.
@@ -101,24 +83,14 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _card("customer_excess_3d", "how far amounts exceed twice the typical one", "sum", 3, "excess"),
     _card("customer_excess_7d", "how far amounts exceed twice the typical one", "sum", 7, "excess"),
-    _terminal("terminal_count_1d", "payments at the terminal", "count", 1, None),
-    _terminal("terminal_risk_1d", "share of frauds at the terminal", "mean", 1),
-    _terminal("terminal_count_7d", "payments at the terminal", "count", 7, None),
-    _terminal("terminal_risk_7d", "share of frauds at the terminal", "mean", 7),
     _terminal("terminal_count_30d", "payments at the terminal", "count", 30, None),
+    _terminal("terminal_risk_1d", "share of frauds at the terminal", "mean", 1),
+    _terminal("terminal_risk_7d", "share of frauds at the terminal", "mean", 7),
     _terminal("terminal_risk_30d", "share of frauds at the terminal", "mean", 30),
     _terminal("terminal_run_length", "frauds in a row at the terminal", "run_length", 30),
     _terminal("terminal_run_age", "days since the first fraud in a row", "run_age_days", 30),
     _terminal(
         "terminal_days_since_genuine", "days since a genuine payment", "days_since_false", 30
-    ),
-    Derived("fraud_amount", "the amount of a fraud, or 0", np.multiply, ("is_fraud", "amount")),
-    _terminal("fraud_amount_30d", "mean of these amounts", "mean", 30, "fraud_amount"),
-    Derived(
-        "terminal_fraud_mean_30d",
-        f"mean amount of frauds at the terminal, in 30 d ending {LABEL_DELAY_DAYS} d ago",
-        lambda amount, risk: amount / np.where(risk > 0, risk, 1),
-        ("fraud_amount_30d", "terminal_risk_30d"),
     ),
 )
 ENTITIES = entities(FEATURES)
@@ -128,27 +100,21 @@ _NAMES = {feature.name for feature in FEATURES}
 RAW = tuple(dict.fromkeys(name for f in FEATURES for name in f.inputs if name not in _NAMES))
 """The raw columns that features read."""
 
-# Features that only other features read; every other one is an input of the model.
+# Features that only other features read.
 _STEPS = {"is_ordinary", "ordinary_amount", "ordinary_count_30d", "ordinary_sum_30d", "excess"}
-_STEPS |= {"fraud_amount", "fraud_amount_30d"}
+_STEPS |= {"customer_mean_7d", "customer_mean_30d", "customer_typical_amount"}
+COUNTS = ("customer_count_30d", "terminal_count_30d")
+"""Features that only the evaluation reads, to tell busy cards and terminals from others."""
 DESCRIPTIONS = {"amount": "amount of the payment"} | {
-    feature.name: feature.description for feature in FEATURES if feature.name not in _STEPS
+    f.name: f.description for f in FEATURES if f.name not in {*_STEPS, *COUNTS}
 }
 """What each input of the model means, in the order in which the model takes them."""
 INPUTS = tuple(DESCRIPTIONS)
-_FIRST_WORDS: Mapping[str, str | tuple[str, ...]] = {
-    "amount": "amount",
-    "time": "is_",
-    "how often the card pays": "customer_count",
-    "how much the card pays": ("customer_mean", "customer_typical"),
-    "excess of the card": "customer_excess",
-    "how often the terminal is used": "terminal_count",
-    "frauds at the terminal": ("terminal_risk", "terminal_run", "terminal_days"),
-    "amounts of these frauds": "terminal_fraud",
-}
 FEATURE_GROUPS = {
-    group: tuple(name for name in INPUTS if name.startswith(words))
-    for group, words in _FIRST_WORDS.items()
+    "amount": ("amount",),
+    "amount for the card": ("amount_over_typical",),
+    "excess of the card": ("customer_excess_3d", "customer_excess_7d"),
+    "frauds at the terminal": tuple(name for name in INPUTS if name.startswith("terminal")),
 }
 """Features that belong together, for `ml checklist`: each group says one thing."""
 
@@ -159,7 +125,7 @@ def matrix(rows: Columns, inputs: Iterable[str] = INPUTS) -> NDArray[np.float32]
 
 
 def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArray[np.float32]]:
-    """Compute the features of the rows `at`: the inputs of the model without amount, float32.
+    """Compute features of the rows `at`, float32: the inputs of the model, and `COUNTS`.
 
     `rows` are payments in order of time: timestamp (int64, milliseconds UTC), customer_id and
     terminal_id as one integer code each, and the columns `RAW`. The rows that are not in `at` are
@@ -169,4 +135,4 @@ def feature_columns(rows: Columns, at: Positions = EVERY_ROW) -> dict[str, NDArr
     # A payment counts as genuine until its label is known.
     rows = {**rows, "is_fraud": np.nan_to_num(rows["is_fraud"], nan=0.0)}
     computed = stream(FEATURES, rows, at)
-    return {name: values.astype(np.float32) for name, values in computed if name in DESCRIPTIONS}
+    return {name: values.astype(np.float32) for name, values in computed if name not in _STEPS}

@@ -14,7 +14,6 @@ from ..features.windows import MAX_ROWS
 from ..plot_parts import (
     CONTENDERS,
     FITTED,
-    TOP_FEATURES,
     draw_calibration,
     draw_costs,
     draw_strongest,
@@ -136,7 +135,7 @@ def importance(effects: Values) -> Figure:
         axes.set_xlabel("mean effect on the log-odds")
 
     caption = (
-        f"How far the {TOP_FEATURES} strongest features move the log-odds of the payments that the "
+        "How far the strongest features move the log-odds of the payments that the "
         "model flags, up or down, on average: against the median of the feature in training."
     )
     return Figure("features", "Which features make the model flag payments", caption, draw)

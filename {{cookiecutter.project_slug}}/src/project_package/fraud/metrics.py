@@ -1,8 +1,8 @@
 """Metrics, the naive prediction and slices of the fraud project.
 
-Rows have `is_fraud`, `amount`, `review_cost` (both in the same currency), `day` (days since 1970),
-`customer` (one code a card) and the features; predictions have `score`, and `decision` where a
-threshold was chosen. Definitions follow Le Borgne et al. 2022, chapter 4.
+Rows have `timestamp`, `is_fraud`, `amount`, `review_cost` (both in the same currency), `day` (days
+since 1970), `customer` (one code a card) and the features; predictions have `score`, and `decision`
+where a threshold was chosen. Definitions follow Le Borgne et al. 2022, chapter 4.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..binary_metrics import average_precision, calibration_error, roc_auc
-from ..columns import Columns, weighted_mean
+from ..columns import TIMESTAMP, Columns, weighted_mean
 from ..contract.training import Metric, Weights
 from ..thresholds import least_cost_threshold, threshold_costs
 
@@ -130,9 +130,9 @@ def weeks(rows: Columns) -> Values:
 
 
 def slices(rows: Columns) -> Mapping[str, Values]:
-    """Slice by amount, night, history of the terminal, and scenario where it is known."""
+    """Slice by amount, night (0:00 to 6:59 UTC), history of the terminal, and known scenario."""
     amount = rows["amount"]
-    night = rows["is_night"] > 0
+    night = rows[TIMESTAMP] // 3_600_000 % 24 <= 6
     history = rows["terminal_count_30d"] > 0
     masks = {
         f"amount {low}-{high}": (amount >= low) & (amount < high)
