@@ -78,6 +78,14 @@ def test_excess_grows_with_the_amount_to_a_limit() -> None:
     assert large["customer_excess_3d"].tolist()[7:] == [4] * 2
 
 
+def test_mean_amount_of_frauds_counts_known_frauds_only() -> None:
+    known = {"timestamp": np.arange(11) * DAY, "is_fraud": np.array([0, 1, 1, *[0] * 8])}
+    one = np.zeros(11, np.int32)
+    rows = payment_rows(11, **known, customer_id=one, terminal_id=one, amount=np.arange(11) * 10.0)
+    found = feature_columns(rows)["terminal_fraud_mean_30d"]
+    assert found.tolist() == [0] * 8 + [10, 15, 15]  # the second fraud is known on day 9
+
+
 def test_ratio_is_one_for_a_card_that_only_paid_zero() -> None:
     assert one_card(0, 0)["amount_over_typical"].tolist() == [1, 1]
 

@@ -2,10 +2,12 @@
 
 Amount and share of frauds at the terminal are inputs of the published baseline (Le Borgne et al.
 2022, chapter 3). The others describe behaviour: how the amount compares with what is typical of the
-card, how far recent amounts of the card exceed it, and whether the latest known payments at the
-terminal are an unbroken run of frauds. The other inputs of the baseline (time, how often and how
-much the card pays, how often the terminal is used) added nothing to these: see the notebook. A
-label is known seven days after the payment, so no window over labels ends later than that.
+card, how far recent amounts of the card exceed it, whether the latest known payments at the
+terminal are an unbroken run of frauds, and how large the frauds at the terminal are: a single large
+fraud is more likely that of a stolen card than of a compromised terminal. The other inputs of the
+baseline (time, how often and how much the card pays, how often the terminal is used) add nothing to
+these: see the notebook. A label is known seven days after the payment, so no window over labels
+ends later than that.
 """
 
 from collections.abc import Iterable
@@ -92,6 +94,14 @@ FEATURES: tuple[Feature, ...] = (
     _terminal(
         "terminal_days_since_genuine", "days since a genuine payment", "days_since_false", 30
     ),
+    Derived("fraud_amount", "the amount of a fraud, or 0", np.multiply, ("is_fraud", "amount")),
+    _terminal("fraud_amount_30d", "mean of these amounts", "mean", 30, "fraud_amount"),
+    Derived(
+        "terminal_fraud_mean_30d",
+        f"mean amount of frauds at the terminal, in 30 d ending {LABEL_DELAY_DAYS} d ago",
+        lambda amount, risk: amount / np.where(risk > 0, risk, 1),
+        ("fraud_amount_30d", "terminal_risk_30d"),
+    ),
 )
 ENTITIES = entities(FEATURES)
 """Whose earlier payments the features read: card and terminal."""
@@ -103,6 +113,7 @@ RAW = tuple(dict.fromkeys(name for f in FEATURES for name in f.inputs if name no
 # Features that only other features read.
 _STEPS = {"is_ordinary", "ordinary_amount", "ordinary_count_30d", "ordinary_sum_30d", "excess"}
 _STEPS |= {"customer_mean_7d", "customer_mean_30d", "customer_typical_amount"}
+_STEPS |= {"fraud_amount", "fraud_amount_30d"}
 COUNTS = ("customer_count_30d", "terminal_count_30d")
 """Features that only the evaluation reads, to tell busy cards and terminals from others."""
 DESCRIPTIONS = {"amount": "amount of the payment"} | {
