@@ -87,6 +87,13 @@ def run(project: Path, *command: str) -> None:
         raise DemoError(message)
 
 
+def commit(project: Path) -> None:
+    """Commit the project, for `ml checklist` requires that a model is of a commit."""
+    author = ("-c", "user.name=demo", "-c", "user.email=demo@example.com")
+    for words in (("add", "."), ("commit", "--quiet", "--message", "Start the project")):
+        run(project, "git", *author, *words)
+
+
 def free_port() -> int:
     """Return a free loopback port."""
     with socket.socket() as probe:
@@ -181,6 +188,7 @@ def show(project: Path, seconds: dict[str, float]) -> None:
     console.print(f"  cd {os.path.relpath(project)}")
     console.print("  make install         # downloads uv if you have none")
     console.print("  make serve           # then open http://127.0.0.1:8000")
+    console.print("  uv run ml checklist  # the ML Test Score; takes minutes")
     console.print("  make check test      # style, types, tests")
 
 
@@ -202,6 +210,7 @@ def demo(use_case: str, installed: Path | None) -> None:
             project = generate(use_case)
         with step("install"):
             run(project, "make", "install")
+        commit(project)
     with step("pipeline"):
         run(project, "make", "pipeline")
     with step("serve"), serving(project) as url:

@@ -64,7 +64,7 @@ class Manifest(Frozen):
     created: str
     """UTC, ISO 8601."""
     commit: str
-    """Git commit of the code; empty outside a repository."""
+    """Git commit of the code; empty without one."""
     data: str
     """Digest of the data set it was trained on."""
     test: str

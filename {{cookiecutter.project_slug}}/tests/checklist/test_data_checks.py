@@ -111,7 +111,7 @@ def test_logged_identifier_fails(subject: Subject) -> None:
 @IN_TABULAR
 def test_failing_test_of_a_new_feature_fails(subject: Subject) -> None:
     found = fails(changed(subject, new_feature_test="tabular/tables.py"), "D6")
-    assert found == "0 tests of tests/tabular/tables.py ran, and 0 of them failed"
+    assert found == "tests of tests/tabular/tables.py: 0 passed, 0 failed"
 
 
 @IN_TABULAR

@@ -170,7 +170,7 @@ def test_damaged_request_file_is_refused(
 
 def test_missing_request_file_is_refused(shown: Project, logged: str) -> None:
     change(shown, ROW, None)
-    with pytest.raises(UserError, match=r"must have one instance, as JSON: .*No such file"):
+    with pytest.raises(UserError, match=r"cannot be read: No such file"):
         debug(shown, logged, Path("no-such-file.json"))
 
 

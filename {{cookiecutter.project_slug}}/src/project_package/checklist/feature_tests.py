@@ -47,7 +47,7 @@ def results_of(subject: Subject, path: str) -> Outcome:
     cases = ET.parse(subject.folder / RESULTS).iter("testcase")  # noqa: S314  pytest wrote it
     own = [case for case in cases if case.get("classname", "").endswith(name)]
     bad = [case.get("name") for case in own if len(case) and case[0].tag != "properties"]
-    detail = f"{len(own)} tests of tests/{path} ran, and {len(bad)} of them failed"
+    detail = f"tests of tests/{path}: {len(own) - len(bad)} passed, {len(bad)} failed"
     return Outcome(bool(own) and not bad, detail + "".join(f": {test}" for test in bad[:1]))
 
 

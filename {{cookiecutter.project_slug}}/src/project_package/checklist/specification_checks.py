@@ -39,9 +39,8 @@ def reviewed(subject: Subject) -> Outcome:
     root = subject.project.workspace.root
     commit = subject.bundle.manifest.commit
     if not commit or commit.endswith(DIRTY):
-        reason = "from files that were not committed" if commit else "outside a git repository"
-        again = "run `git init`, commit the project and run `ml pipeline` again"
-        return Outcome(False, f"The model was trained {reason}: {again}.")
+        again = "commit the project (first `git init` if it has no repository), and train again"
+        return Outcome(False, f"The model was trained from files without a commit: {again}.")
     faults = [*changes_since(root, commit), *missing_review(root)]
     params = type(subject.project.params).model_validate_json(subject.bundle.files[PARAMS])
     if params != subject.project.params:

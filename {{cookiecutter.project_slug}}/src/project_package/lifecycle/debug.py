@@ -98,7 +98,7 @@ def origin(logged: Any, bundle: Bundle) -> Table:
         ("role", logged.role),
         ("trained", manifest.created),
         ("data", manifest.data),
-        ("commit", manifest.commit or "none: it was trained outside a repository"),
+        ("commit", manifest.commit or "none: the files had no commit"),
     ]
 
 
@@ -145,7 +145,9 @@ def read_request(task: Task, path: Path) -> BaseModel:
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
-    except (OSError, TypeError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except (TypeError, ValueError) as error:
         raise UserError(f"{path} must have one instance, as JSON: {error}.") from error
 
 

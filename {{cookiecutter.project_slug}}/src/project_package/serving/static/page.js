@@ -22,7 +22,9 @@ const headers = (more = {}) => (token ? { ...more, Authorization: `Bearer ${toke
 
 /** Fetch a route; ask for a key when the server wants one. */
 async function ask(route, options = {}) {
-  const response = await fetch(route, { ...options, headers: headers(options.headers) });
+  const response = await fetch(route, { ...options, headers: headers(options.headers) }).catch(() => {
+    throw new Error("The server does not answer.");
+  });
   if (response.status === 401 || response.status === 403) {
     byId("key").hidden = false;
     byId("key").querySelector("input").focus();
@@ -188,9 +190,10 @@ function showRefusal(detail) {
   const others = [];
   let first = null;
   for (const { loc, msg } of errors) {
-    const input = field.refuse(msg, loc.slice(3)); // after body, instances, 0
+    const text = msg.replace("Value error, ", ""); // Pydantic's words
+    const input = field.refuse(text, loc.slice(3)); // after body, instances, 0
     first ??= input;
-    if (!input) others.push(`${loc.slice(3).join(".")} ${msg}`.trim());
+    if (!input) others.push(`${loc.slice(3).join(".")} ${text}`.trim());
   }
   const texts = others.length ? others : ["Correct the fields that are marked."];
   byId("answer").replaceChildren(...texts.map((text) => element("p", { className: "alert" }, text)));
