@@ -51,10 +51,10 @@ CHOICES = f"""\
 The inputs and the settings (`start` in `fraud/models.py`, where each search begins) were chosen on
 other data sets: seeds 1 to 3, test days 80 to 107, and seeds 11 to 13, test days 127 to 182. The
 seeds shown here ({", ".join(map(str, SEEDS))}) were not used for choices. But the behaviour
-features, all but the amount and the shares of frauds, were designed knowing the rules of the
-simulator: a stolen card pays five times its usual amounts, and every payment at a compromised
-terminal is fraud for 28 days. Expect less of these features on real fraud, and more of the other
-inputs of the book.
+features, all but amount, payments of the card and shares of frauds, were designed knowing the rules
+of the simulator: a stolen card pays five times its usual amounts, and every payment at a
+compromised terminal is fraud for 28 days. Expect less of these features on real fraud, and more of
+the other inputs of the book.
 
 The oracle (`benchmarks/fraud_oracle.py`) knows all rules and rates of the simulator and the mean
 amount of each card. It infers which cards and terminals are compromised from earlier payments and

@@ -1,13 +1,13 @@
 """The features of a payment: what they mean, and the one function that computes them.
 
-Amount and share of frauds at the terminal are inputs of the published baseline (Le Borgne et al.
-2022, chapter 3). The others describe behaviour: how the amount compares with what is typical of the
-card, how far recent amounts of the card exceed it, whether the latest known payments at the
-terminal are an unbroken run of frauds, and how large the frauds at the terminal are: a single large
-fraud is more likely that of a stolen card than of a compromised terminal. The other inputs of the
-baseline (time, how often and how much the card pays, how often the terminal is used) add nothing to
-these: see the notebook. A label is known seven days after the payment, so no window over labels
-ends later than that.
+Amount, payments of the card and share of frauds at the terminal are inputs of the published
+baseline (Le Borgne et al. 2022, chapter 3). The others describe behaviour: how the amount compares
+with what is typical of the card, how far recent amounts of the card exceed it, whether the latest
+known payments at the terminal are an unbroken run of frauds, and how large the frauds at the
+terminal are: a single large fraud is more likely that of a stolen card than of a compromised
+terminal. The other inputs of the baseline (time, longer windows of the card, how often the terminal
+is used) add nothing to these: see the notebook. A label is known seven days after the payment, so
+no window over labels ends later than that.
 """
 
 from collections.abc import Iterable
@@ -47,6 +47,9 @@ def _terminal(
 
 
 FEATURES: tuple[Feature, ...] = (
+    # Frauds of the data set do not show in it, but those of a card that is tested with small
+    # amounts: with it, `make drill` ends at an average precision of .84, without at .75.
+    _card("customer_count_1d", "payments of the card", "count", 1),
     _card("customer_count_30d", "payments of the card", "count", 30),
     _card("customer_mean_7d", "mean amount of the card", "mean", 7, "amount"),
     _card("customer_mean_30d", "mean amount of the card", "mean", 30, "amount"),
@@ -124,7 +127,11 @@ INPUTS = tuple(DESCRIPTIONS)
 FEATURE_GROUPS = {
     "amount": ("amount",),
     "amount for the card": ("amount_over_typical",),
-    "excess of the card": ("customer_excess_3d", "customer_excess_7d"),
+    "recent payments of the card": (
+        "customer_count_1d",
+        "customer_excess_3d",
+        "customer_excess_7d",
+    ),
     "frauds at the terminal": tuple(name for name in INPUTS if name.startswith("terminal")),
 }
 """Features that belong together, for `ml checklist`: each group says one thing."""
