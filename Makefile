@@ -17,7 +17,8 @@ check test coverage test-all: export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 check test coverage test-all: export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 PYTEST := '$(TOOLS)/pytest' -n 2 --dist worksteal -o cache_dir='$(CURDIR)/build/pytest'
 # Tests of one class or file share a project. Three processes: two used 5/6 of the time of 2 cores.
-PYTEST_PROJECTS := $(PYTEST) -n 3 --dist loadscope
+# Their order is that of tests/conftest.py.
+PYTEST_PROJECTS := $(PYTEST) -n 3 --dist loadscope --no-loadscope-reorder
 
 help:  ## list the targets
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-9s%s\n", $$1, $$2 }' Makefile

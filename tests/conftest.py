@@ -18,6 +18,8 @@ ANSWERS: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(
 USE_CASES: list[str] = ANSWERS["use_case"]
 
 Bake = Callable[..., Path]
+SLOWEST = ("::TestInspection", "::TestSessions", "/test_own_table", "/test_project")
+"""Parts of the ids of tests that train models, those that take longest first."""
 
 
 def bake_from(template: Path, folder: Path, overwrite: bool = False, **answers: str) -> Path:
@@ -60,6 +62,11 @@ def texts(folder: Path) -> dict[Path, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and ".git" not in path.parts
     }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the slowest tests, so that no process waits for another one at the end."""
+    items.sort(key=lambda item: [part not in item.nodeid for part in SLOWEST])
 
 
 @pytest.fixture(scope="session", autouse=True)
