@@ -33,6 +33,7 @@ from project_package.fraud.models import CANDIDATES
 FIT_SEED = 0
 DAYS = (1, 7, 30)
 BOOK_FEATURES: tuple[Feature, ...] = (
+    # Day 0 of Unix time was a Thursday.
     Derived("is_weekend", "", lambda t: (t // MILLISECONDS_A_DAY + 3) % 7 >= 5, ("timestamp",)),
     Derived("is_night", "", lambda t: t // 3_600_000 % 24 <= 6, ("timestamp",)),
     *(Window(f"customer_count_{days}d", "", CARD, "count", days) for days in DAYS),
@@ -46,7 +47,6 @@ BOOK_FEATURES: tuple[Feature, ...] = (
         for days in DAYS
     ),
 )
-"""Day 0 of Unix time was a Thursday."""
 BOOK_INPUTS = ("amount", *(feature.name for feature in BOOK_FEATURES))
 BOOK_MODELS = {
     "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),

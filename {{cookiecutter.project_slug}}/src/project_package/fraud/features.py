@@ -114,9 +114,11 @@ RAW = tuple(dict.fromkeys(name for f in FEATURES for name in f.inputs if name no
 """The raw columns that features read."""
 
 # Features that only other features read.
-_STEPS = {"is_ordinary", "ordinary_amount", "ordinary_count_30d", "ordinary_sum_30d", "excess"}
-_STEPS |= {"customer_mean_7d", "customer_mean_30d", "customer_typical_amount"}
-_STEPS |= {"fraud_amount", "fraud_amount_30d"}
+_STEPS = {
+    *("customer_mean_7d", "customer_mean_30d", "customer_typical_amount"),
+    *("is_ordinary", "ordinary_amount", "ordinary_count_30d", "ordinary_sum_30d", "excess"),
+    *("fraud_amount", "fraud_amount_30d"),
+}
 COUNTS = ("customer_count_30d", "terminal_count_30d")
 """Features that only the evaluation reads, to tell busy cards and terminals from others."""
 DESCRIPTIONS = {"amount": "amount of the payment"} | {

@@ -135,7 +135,7 @@ def importance(effects: Values) -> Figure:
         axes.set_xlabel("mean effect on the log-odds")
 
     caption = (
-        "How far the strongest features move the log-odds of the payments that the "
-        "model flags, up or down, on average: against the median of the feature in training."
+        "How far the strongest features move the log-odds of the payments that the model flags, "
+        "up or down, on average: against the median of the feature in training."
     )
     return Figure("features", "Which features make the model flag payments", caption, draw)
