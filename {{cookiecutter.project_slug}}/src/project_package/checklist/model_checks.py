@@ -119,7 +119,7 @@ def important_slices(subject: Subject) -> Outcome:
 def inclusion(subject: Subject) -> Outcome:
     """Require that the model helps every group: in each, it is clearly better than no model."""
     parts = gains(subject, subject.facts.groups(subject.test), NAIVE)
-    what = "groups are predicted no better than without a model, beyond chance"
+    what = "groups are not better predicted than without a model by more than chance"
     return judged(parts, lambda gain: not gain.low > 0, what)
 
 
