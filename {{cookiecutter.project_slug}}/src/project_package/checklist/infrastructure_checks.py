@@ -35,7 +35,7 @@ SECONDS = 600
 def reproducible(subject: Subject) -> Outcome:
     """Train the champion again, and require the same files."""
     old = subject.bundle
-    project = prepare(subject, "again")
+    project = prepare(subject)
     dataset = project.workspace.dataset(old.manifest.data)
     splits = splits_of(project, old)
     choice = choice_of(project, old.manifest, splits)
@@ -63,7 +63,7 @@ def learns(subject: Subject) -> Outcome:
     The training of a network is stopped after an epoch and continued; the loss must fall.
     """
     manifest = subject.bundle.manifest
-    project = prepare(subject, "batch")
+    project = prepare(subject)
     splits = subject.predicted.splits
     search_again(project, manifest, splits)  # raises if a stored trial is repeated
     training = project.training

@@ -20,22 +20,24 @@ from ..lifecycle.train import search
 from .subject import Subject
 
 
-def prepare(subject: Subject, name: str) -> Project:
-    """Return the project with the champion's parameters, and its training in a new folder.
+def prepare(subject: Subject) -> Project:
+    """Return the project with the champion's parameters, and its training in a folder of its own.
 
-    The folder of the project has checkpoints of networks, which would not be trained again.
+    The folder of the project has checkpoints of networks, which would not be trained again. Those
+    of this folder are from the same checklist: a network that two checks need is trained once.
     """
     project = subject.project
-    folder = subject.folder / name
-    folder.mkdir()
-    for path in project.workspace.root.glob("*.toml"):
-        shutil.copy(path, folder)
+    folder = subject.folder / "again"
+    studies = {"optuna_storage": f"sqlite:///{folder / 'optuna.db'}"}
+    if not folder.exists():
+        folder.mkdir()
+        for path in project.workspace.root.glob("*.toml"):
+            shutil.copy(path, folder)
+        copy_studies(project, studies["optuna_storage"], subject.bundle.manifest)
     package = package_of(project)
     entry = resolve_name(f"{package}.entry_point:ENTRY")
     use_case: Any = import_module(f"{package}.{entry.training}")
     params = use_case.PARAMS.model_validate_json(subject.bundle.files[PARAMS])
-    studies = {"optuna_storage": f"sqlite:///{folder / 'optuna.db'}"}
-    copy_studies(project, studies["optuna_storage"], subject.bundle.manifest)
     return replace(
         project,
         params=params,
