@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # is read when the librarie
 
 import pytest
 from hypothesis import settings
-from projects import copy_project, open_project, train_again
+from projects import copy_project, open_project, run_plain, train_again
 
 import project_package
 from project_package.cli import EntryPoint
@@ -123,6 +123,12 @@ def retrained(
     root = copy_project(trained, tmp_path_factory.mktemp("retrained") / "project")
     train_again(opened(root))
     return root
+
+
+@pytest.fixture(scope="session")
+def plain_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the pipeline of the plain use case, which takes seconds. Do not write to it."""
+    return run_plain(tmp_path_factory.mktemp("plain"))
 
 
 @pytest.fixture

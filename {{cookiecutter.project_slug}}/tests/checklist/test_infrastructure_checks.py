@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from plain import use_case as plain
-from projects import copy_project, open_project, run_plain
+from projects import copy_project, open_project
 
 from project_package.bundle import EXAMPLES, Bundle
 from project_package.checklist.checklist import run
@@ -20,12 +20,6 @@ from project_package.cli import EntryPoint
 from project_package.columns import Columns, length
 from project_package.contract.task import Model, Task
 from project_package.lifecycle.project import Project
-
-
-@pytest.fixture(scope="module")
-def plain_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a plain project, whose checks take the least time."""
-    return run_plain(tmp_path_factory.mktemp("plain"))
 
 
 @pytest.fixture

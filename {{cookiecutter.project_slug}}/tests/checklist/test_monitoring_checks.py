@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from plain import use_case as plain_use_case
-from projects import copy_project, open_project, run_plain
+from projects import copy_project, open_project
 from pydantic import create_model
 
 from project_package.bundle import EXAMPLES, Bundle
@@ -43,16 +43,10 @@ def test_all_checks_pass_on_a_finished_project(subject: Subject) -> None:
     assert not failed
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished project that is made in seconds. Do not write to it."""
-    return run_plain(tmp_path_factory.mktemp("plain"))
-
-
 @pytest.fixture
-def plain(finished: Path, tmp_path: Path) -> Subject:
+def plain(plain_root: Path, tmp_path: Path) -> Subject:
     """Return the champion of a copy, to break."""
-    copy = open_project(plain_use_case, copy_project(finished, tmp_path / "copy"))
+    copy = open_project(plain_use_case, copy_project(plain_root, tmp_path / "copy"))
     (tmp_path / "written").mkdir()
     return Subject(copy, None, tmp_path / "written")
 

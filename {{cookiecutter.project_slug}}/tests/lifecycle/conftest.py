@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from plain import use_case
-from projects import copy_project, open_project, run_plain, train_again
+from projects import copy_project, open_project, train_again
 
 from project_package.contract.training import Training
 from project_package.lifecycle.project import Project
@@ -26,8 +26,8 @@ def opened() -> Callable[[Path], Project]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run_plain(tmp_path_factory.mktemp("plain"))
+def trained(plain_root: Path) -> Path:
+    return plain_root
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from plain import use_case
-from projects import open_project, run_plain
+from projects import open_project
 
 from project_package.lifecycle.project import Project
 from project_package.prediction_log import PredictionLog
@@ -22,8 +22,8 @@ def opened() -> Callable[[Path], Project]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run_plain(tmp_path_factory.mktemp("plain"))
+def trained(plain_root: Path) -> Path:
+    return plain_root
 
 
 @pytest.fixture
