@@ -82,7 +82,7 @@ Without defects in the source, the test has drawn ones; with these, *features* w
 of {drawn}."""
 COSTS = """\
 The minutes of *int8* are those of the quantisation alone, and the minutes of the features are with
-the first classifier that reads them. TensorFlow's oneDNN was off, as it is by default."""
+the first classifier that reads them."""
 
 
 class Fit(NamedTuple):

@@ -103,12 +103,11 @@ def over_flips(
     A defect is one in each direction: the mean finds more, in a multiple of the time.
     """
     pixels = keras.Input((size, size, 1), name="pixels")
-    back = np.arange(size)[::-1]
     views = []
     for axes in flips:
         view = pixels
         for axis in axes:
-            view = ops.take(view, back, axis=axis)
+            view = ops.take(view, np.arange(size)[::-1], axis=axis)
         views.append(view)
     each = network(ops.concatenate(views, axis=0))
     mean = ops.mean(ops.reshape(each, (len(flips), -1, each.shape[1])), axis=0)
