@@ -1,7 +1,10 @@
 """A model on ONNX Runtime: encode -> graph -> decode."""
 
+import os
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it reports sessions and hashes of graphs
 
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
@@ -35,7 +38,6 @@ class OnnxModel:
         """Load the graph; raise ModelError when ONNX Runtime cannot run it."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # one thread per process: scale by workers
-        options.inter_op_num_threads = 1
         self._encode = encode
         self._decode = decode
         try:
@@ -43,8 +45,7 @@ class OnnxModel:
                 graph, options, providers=["CPUExecutionProvider"]
             )
         except ONNX_ERRORS as error:
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"the graph cannot be loaded: {reason}") from error
+            raise ModelError(f"the graph cannot be loaded: {str(error).splitlines()[0]}") from error
         self._names = [output.name for output in self._session.get_outputs()]
 
     def predict(self, rows: Columns) -> Columns:
