@@ -62,6 +62,8 @@ def test_all_pass_on_a_trained_project(project: Project, entry: EntryPoint, tmp_
     rows = [run(subject, name) for name in INFRASTRUCTURE]
     assert [row.id for row in rows] == [f"I{number}" for number in range(1, 8)]
     assert {row.id: row.detail for row in rows if not row.passed} == {}
+    has_network = (project.workspace.root / "checkpoints").exists()
+    assert ("stopped and continued" in rows[1].detail) is has_network  # though I1 trained it before
     assert {path for path in project.workspace.root.rglob("*") if path.is_file()} == files
 
 

@@ -20,14 +20,14 @@ from ..lifecycle.train import search
 from .subject import Subject
 
 
-def prepare(subject: Subject) -> Project:
-    """Return the project with the champion's parameters, and its training in a folder of its own.
+def prepare(subject: Subject, name: str = "again") -> Project:
+    """Return the project with the champion's parameters, and its training in a folder of that name.
 
-    The folder of the project has checkpoints of networks, which would not be trained again. Those
-    of this folder are from the same checklist: a network that two checks need is trained once.
+    The folder of the project has checkpoints of networks, which would not be trained again. Checks
+    of the same name share a folder: a network that both need is trained once in a checklist.
     """
     project = subject.project
-    folder = subject.folder / "again"
+    folder = subject.folder / name
     studies = {"optuna_storage": f"sqlite:///{folder / 'optuna.db'}"}
     if not folder.exists():
         folder.mkdir()

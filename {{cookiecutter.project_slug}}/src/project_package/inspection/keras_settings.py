@@ -5,7 +5,7 @@ import os
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hints of TensorFlow on every start
-# oneDNN computes differently by the processor; with this, alike on all. AVX-512 is no faster.
+# Unless it is limited, oneDNN chooses by the processor, and weights differ. AVX-512 is no faster.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 
 stderr = os.dup(2)  # TensorFlow says there that oneDNN is on, and no setting prevents it
