@@ -28,12 +28,12 @@ from rich.progress import track
 from table_rivals import RIVALS, Problem, features
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from project_package.bundle import Interval, unpack
+from project_package.bundle import Interval
 from project_package.lifecycle.gate import paired_bootstrap
 from project_package.lifecycle.registry import EVALUATION
 from project_package.lifecycle.scores import Evaluation, Score, number
 from project_package.lifecycle.workspace import Workspace
-from project_package.model_store import BUNDLE, Store
+from project_package.model_store import Store
 from project_package.read_params import read_params
 from project_package.tabular.training import PARAMS, make_training
 
@@ -129,7 +129,7 @@ def fit_rivals(
     params: Any = read_params(PARAMS, folder / "params.toml", [f"seed={seed}"])
     training = make_training(params, folder)
     splits = training.split(params, Workspace(folder).dataset().path)
-    bundle = unpack(Store(str(folder / "store")).fetch(1, BUNDLE))
+    bundle = Store(str(folder / "store")).bundle(1)
     ours: Any = training.make_task(bundle).load(bundle).predict(splits.test)
     frame = pd.read_csv(folder / FILE, parse_dates=[table.date] if table.date else [])
     frame = features(frame.set_index(ROW), table)

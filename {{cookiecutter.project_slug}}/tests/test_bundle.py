@@ -28,7 +28,7 @@ BUNDLE = Bundle(
 
 
 def test_packed_bundle_is_unpacked() -> None:
-    found = unpack(pack(BUNDLE))
+    found = unpack(pack(BUNDLE), Path)
     assert (found.files, found.digest) == (BUNDLE.files, BUNDLE.digest)
     assert found.manifest.settings == {"depth": 3}
     assert pack(found) == pack(BUNDLE)
@@ -49,32 +49,44 @@ def test_digest_covers_names_and_content_but_no_order() -> None:
 
 def test_bundle_without_manifest_is_refused() -> None:
     with pytest.raises(UserError, match="was never finished; train again"):
-        unpack(BUNDLE.files)
+        unpack(BUNDLE.files, Path)
 
 
 @pytest.mark.parametrize("name", sorted(BUNDLE.files))
 def test_changed_file_is_named(name: str) -> None:
     with pytest.raises(UserError, match=f"{name} of this bundle was changed or damaged"):
-        unpack({**pack(BUNDLE), name: b"other"})
+        unpack({**pack(BUNDLE), name: b"other"}, Path)
 
 
 def test_missing_and_unexpected_files_are_named() -> None:
     files = {**pack(BUNDLE), "virus.py": b""}
     with pytest.raises(UserError, match=r"disagree about virus\.py"):
-        unpack(files)
+        unpack(files, Path)
     del files["virus.py"], files["weights.json"]
     with pytest.raises(UserError, match=r"disagree about weights\.json"):
-        unpack(files)
+        unpack(files, Path)
 
 
 @pytest.mark.parametrize("manifest", [b"", b"{", b'{"name": 3}', b"\xff"])
 def test_unreadable_manifest_is_refused(manifest: bytes) -> None:
     with pytest.raises(UserError, match=r"manifest\.json of this bundle cannot be read"):
-        unpack({**pack(BUNDLE), MANIFEST: manifest})
+        unpack({**pack(BUNDLE), MANIFEST: manifest}, Path)
 
 
 def test_folder_is_written_once_and_read(tmp_path: Path) -> None:
     write_files(pack(BUNDLE), tmp_path / "new")
-    assert unpack(read_files(tmp_path / "new")) == unpack(pack(BUNDLE))
+    assert unpack(read_files(tmp_path / "new"), Path) == unpack(pack(BUNDLE), Path)
     with pytest.raises(FileExistsError):
         write_files(pack(BUNDLE), tmp_path / "new")
+
+
+def test_large_file_is_referenced_by_its_hash(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 64)
+    path.write_bytes(b"0" * 3_000_000)
+    bundle = replace(BUNDLE, large={"weights": path})
+    packed = pack(bundle)
+    assert packed.keys() == pack(BUNDLE).keys()
+    assert unpack(packed, tmp_path.joinpath).large == {"weights": path}
+    assert bundle.megabytes == pytest.approx(BUNDLE.megabytes + 3, abs=0.01)
+    other = replace(BUNDLE, large={"weights": path.with_name("b" * 64)})
+    assert len({BUNDLE.digest, bundle.digest, other.digest}) == 3

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from projects import read_table, write_raw_rows
 from pydantic import SecretStr
 
-from project_package.bundle import Bundle, unpack
+from project_package.bundle import Bundle
 from project_package.cli import EntryPoint
 from project_package.columns import EXPLAIN, Columns, length, take
 from project_package.contract.task import Model, Task, predict_requests
@@ -28,7 +28,7 @@ from project_package.lifecycle.predicted_test_rows import (
 )
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.scores import score_rows
-from project_package.model_store import BUNDLE, CHAMPION
+from project_package.model_store import CHAMPION
 from project_package.params import Promote
 from project_package.serving.app import create_app
 
@@ -79,7 +79,7 @@ def test_same_seed_gives_the_same_bundle_and_scores(
 ) -> None:
     registry = opened(retrained).registry
     versions = registry.versions()
-    one, two = (unpack(registry.files(version, BUNDLE)) for version in versions)
+    one, two = (registry.bundle(version) for version in versions)
     assert one.manifest.data == two.manifest.data
     assert one.digest == two.digest
     first, second = (registry.evaluation(version) for version in versions)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from multiplying import MANIFEST
 
-from project_package.bundle import Bundle, digest, pack
+from project_package.bundle import Bundle, digest, pack, sha256
 from project_package.errors import UserError
 from project_package.model_store import Pointer, Store, StoreUnreachable
 
@@ -16,7 +16,8 @@ FILES = {"weights.json": b"{}", "manifest.json": b"{}"}
 
 @pytest.fixture(params=["folder", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "my store") if request.param == "folder" else "memory://")
+    address = str(tmp_path / "my store") if request.param == "folder" else "memory://"
+    return Store(address, tmp_path / "downloads")
 
 
 def pointer(version: int) -> Pointer:
@@ -37,6 +38,30 @@ def test_published_bundle_never_changes(store: Store) -> None:
     with pytest.raises(UserError, match=r"has another versions/1/bundle/weights\.json"):
         store.publish(1, "bundle", {"weights.json": b"other"})
     assert store.fetch(1, "bundle") == FILES
+
+
+def test_large_file_is_stored_once(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "weights.bin"
+    file.write_bytes(b"weights" * 1000)
+    path = store.add_large(file)
+    assert path == store.add_large(file) == store.locate(path.name)
+    assert path.read_bytes() == file.read_bytes()
+    assert path.name == sha256(file.read_bytes())
+    with pytest.raises(UserError, match=f"has no large/{'0' * 64}: train again"):
+        store.locate("0" * 64)
+
+
+def test_damaged_large_file_is_refused(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "weights.bin"
+    file.write_bytes(b"weights")
+    path = store.add_large(file)
+    path.write_bytes(b"weight5")
+    damaged = "was changed or damaged: delete it, and train again"
+    with pytest.raises(UserError, match=damaged):
+        store.locate(path.name)
+    with pytest.raises(UserError, match=damaged):
+        store.add_large(file)
+    assert [*path.parent.iterdir()] == [path]
 
 
 def test_evidence_is_replaced(store: Store) -> None:

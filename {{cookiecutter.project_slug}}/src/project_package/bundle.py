@@ -1,14 +1,15 @@
 """The one artifact: the files of a model and a manifest with their hashes.
 
 A bundle is a flat set of named files. The manifest is written last, so a bundle without one was
-never finished. Readers verify the hashes first.
+never finished. Readers verify the hashes first. A large file, such as a trained network that many
+bundles use, is not copied into each: the manifest has its hash, and the model store has it once.
 """
 
 import hashlib
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,6 +20,10 @@ from .frozen import Frozen
 
 Files: TypeAlias = Mapping[str, bytes]
 """The content of files by name."""
+Contents: TypeAlias = Mapping[str, bytes | Path]
+"""Files by name; a path is that of a large file, which other bundles may have, too."""
+Locate: TypeAlias = Callable[[str], Path]
+"""Return the verified path of the large file with a SHA-256."""
 MANIFEST = "manifest.json"
 EXAMPLES = "examples.json"
 """A few requests with their answers: for /docs, and to verify a bundle before it serves."""
@@ -75,6 +80,8 @@ class Manifest(Frozen):
     """None if the candidate cannot be quantised."""
     files: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of every other file; `pack` fills it."""
+    large: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of every large file; `pack` fills it."""
 
 
 @dataclass(frozen=True)
@@ -83,21 +90,30 @@ class Bundle:
 
     files: Files
     manifest: Manifest
+    large: Mapping[str, Path] = field(default_factory=dict)
+    """Large files by name; on disk, each is called by its SHA-256."""
 
     @property
     def digest(self) -> str:
         """The digest of the files: same data, code and seed, same digest."""
-        return digest(self.files)
+        return digest({**self.files, **{n: path.name.encode() for n, path in self.large.items()}})
 
     @property
     def megabytes(self) -> float:
         """The size of all files, that of the manifest included."""
-        return sum(map(len, pack(self).values())) / 1e6
+        large = sum(path.stat().st_size for path in self.large.values())
+        return (sum(map(len, pack(self).values())) + large) / 1e6
 
 
 def sha256(content: bytes) -> str:
     """Return the SHA-256 of bytes in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal, without reading all of it into memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest(files: Files) -> str:
@@ -121,11 +137,12 @@ def code_of(function: Callable[..., object]) -> bytes:
 def pack(bundle: Bundle) -> Files:
     """Return the files of a bundle, the manifest with their hashes last."""
     hashes = {name: sha256(content) for name, content in bundle.files.items()}
-    manifest = bundle.manifest.model_copy(update={"files": hashes})
+    large = {name: path.name for name, path in bundle.large.items()}
+    manifest = bundle.manifest.model_copy(update={"files": hashes, "large": large})
     return {**bundle.files, MANIFEST: manifest.model_dump_json(indent=2).encode()}
 
 
-def unpack(files: Files) -> Bundle:
+def unpack(files: Files, locate: Locate) -> Bundle:
     """Verify the files of a bundle; raise UserError when they are not what the manifest says."""
     if MANIFEST not in files:
         raise UserError(f"This bundle has no {MANIFEST}: it was never finished; train again.")
@@ -138,7 +155,8 @@ def unpack(files: Files) -> Bundle:
     for name, expected in manifest.files.items():
         if sha256(files[name]) != expected:
             raise UserError(f"{name} of this bundle was changed or damaged: its hash differs.")
-    return Bundle({name: files[name] for name in manifest.files}, manifest)
+    large = {name: locate(expected) for name, expected in manifest.large.items()}
+    return Bundle({name: files[name] for name in manifest.files}, manifest, large)
 
 
 def example_requests(

@@ -3,10 +3,12 @@
     versions/<version>/bundle/<file>       immutable; the manifest is written last
     versions/<version>/evidence/<file>     evaluation, model card and report
     <alias>.json                           the pointer: replaced in one atomic write
+    large/<sha256>                         a large file that several bundles may use
     pages/<file>                           what `ml monitor` and `ml checklist` found last
 
 The address is a folder or a URL that obstore knows: s3://, gs://, az://. The server needs nothing
-of the training side but this.
+of the training side but this. Models read large files where they are in a folder; those of a bucket
+are downloaded once, to another folder.
 """
 
 from collections.abc import Iterator
@@ -14,13 +16,14 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 from pydantic import ValidationError
 
-from .bundle import Bundle, Files, digest, unpack
+from .bundle import Bundle, Files, digest, sha256_of_file, unpack
 from .errors import Unavailable, UserError
 from .frozen import Frozen
 from .settings import redacted
@@ -29,6 +32,8 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 BUNDLE = "bundle"
 EVIDENCE = "evidence"
+LARGE = "large"
+DOWNLOADS = "downloads"
 RETRY_TIMEOUT = timedelta(seconds=10)  # a request may take 30 s, the default of obstore
 
 
@@ -56,8 +61,10 @@ class Store:
     Every method raises StoreUnreachable while the folder or bucket cannot be used.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, downloads: Path = Path(DOWNLOADS)) -> None:
+        """Open the store; large files of a bucket are downloaded to the folder `downloads`."""
         self.address = redacted(address)  # for messages
+        self._downloads = downloads
         with self._reached():
             self._objects = (
                 from_url(address, retry_config={"retry_timeout": RETRY_TIMEOUT})
@@ -89,7 +96,7 @@ class Store:
         pointer = self.pointer(alias)
         if pointer is None:
             raise UserError(f"There is no {alias} in {self.address}: run `ml pipeline` first.")
-        bundle = unpack(self.fetch(pointer.version, BUNDLE))
+        bundle = self.bundle(pointer.version)
         evidence = self.fetch(pointer.version, EVIDENCE)
         if bundle.digest != pointer.digest or pointer.evidence not in ("", digest(evidence)):
             raise UserError(
@@ -97,6 +104,31 @@ class Store:
                 f"{pointer.version}: delete the file and promote again."
             )
         return pointer.version, bundle, evidence
+
+    def bundle(self, version: int) -> Bundle:
+        """Load and verify the bundle of a version; raise UserError when it is damaged."""
+        return unpack(self.fetch(version, BUNDLE), self.locate)
+
+    def add_large(self, file: Path) -> Path:
+        """Store a large file, unless the store has it; return the path that models read."""
+        name = sha256_of_file(file)
+        with self._reached(), suppress(AlreadyExistsError):
+            obstore.put(self._objects, f"{LARGE}/{name}", file, mode="create")
+        return self.locate(name)
+
+    def locate(self, name: str) -> Path:
+        """Return the path of a large file; raise UserError when it is missing or damaged."""
+        with self._reached():
+            try:
+                path = self._path_of(f"{LARGE}/{name}")
+                if path is None:
+                    path = self._download(name)
+                intact = sha256_of_file(path) == name
+            except FileNotFoundError as error:
+                raise UserError(f"{self.address} has no {LARGE}/{name}: train again.") from error
+        if not intact:
+            raise UserError(f"{path} was changed or damaged: delete it, and train again.")
+        return path
 
     def fetch(self, version: int, folder: str) -> Files:
         """Read every file of a version's folder; raise UserError when there is none."""
@@ -153,10 +185,32 @@ class Store:
             obstore.delete(self._objects, f"{alias}.json")
 
     def _get(self, path: str) -> bytes:
-        folder = self._objects.prefix if isinstance(self._objects, LocalStore) else None
-        if folder and (file := folder.resolve() / path).resolve() != file:
-            raise UserError(f"{path} in {self.address} is a symbolic link: replace it by a copy.")
+        self._path_of(path)
         return bytes(obstore.get(self._objects, path).bytes())
+
+    def _path_of(self, path: str) -> Path | None:
+        """Return where a file is, None if that is a bucket; raise UserError for a symbolic link."""
+        folder = self._objects.prefix if isinstance(self._objects, LocalStore) else None
+        if folder is None:
+            return None
+        if (file := folder.resolve() / path).resolve() != file:
+            raise UserError(f"{path} in {self.address} is a symbolic link: replace it by a copy.")
+        return file
+
+    def _download(self, name: str) -> Path:
+        """Download a large file of a bucket, unless it is there; return its path."""
+        path = self._downloads.absolute() / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f"{name}.{uuid4()}")  # of this process
+            try:
+                with part.open("wb") as file:
+                    for chunk in obstore.get(self._objects, f"{LARGE}/{name}").stream():
+                        file.write(chunk)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+        return path
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

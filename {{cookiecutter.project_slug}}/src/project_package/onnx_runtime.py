@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it reports sessions and hashes of graphs
@@ -13,6 +14,7 @@ from .columns import Columns, concatenate, length
 from .errors import OTHER_CODE, ModelError
 
 GRAPH = "model.onnx"  # the file of a bundle that holds the graph
+WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 ROWS_AT_ONCE = 500  # a network takes hundreds of kB for each
 ONNX_ERRORS = (
     onnx_errors.Fail,
@@ -33,11 +35,20 @@ class OnnxModel:
     """A graph, with what comes before and after it."""
 
     def __init__(
-        self, graph: bytes, encode: Encode, decode: Decode = lambda _, outputs: outputs
+        self,
+        graph: bytes,
+        encode: Encode,
+        decode: Decode = lambda _, outputs: outputs,
+        weights: Path | None = None,
     ) -> None:
-        """Load the graph; raise ModelError when ONNX Runtime cannot run it."""
+        """Load the graph; raise ModelError when ONNX Runtime cannot run it.
+
+        Weights may be in another file, which the graph names: it is mapped into memory.
+        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # one thread per process: scale by workers
+        if weights:
+            options.add_session_config_entry(WEIGHTS_FOLDER, str(weights.parent))
         self._encode = encode
         self._decode = decode
         try:

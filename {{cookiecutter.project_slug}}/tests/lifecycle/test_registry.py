@@ -44,7 +44,7 @@ def test_champion_is_published_whole(registry: Registry) -> None:
     assert published == registry.files(find(registry, 2), BUNDLE)
     assert registry.store.fetch(2, "evidence").keys() >= {"card.md", "report.html"}
     evidence = digest(registry.store.fetch(2, "evidence"))
-    bundle = unpack(published).digest
+    bundle = unpack(published, Path).digest
     before = pointer(registry)
     known = Pointer(version=2, digest=bundle, evidence=evidence, previous=(1,), since=before.since)
     assert before == known

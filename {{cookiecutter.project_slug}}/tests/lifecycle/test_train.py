@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from plain.use_case import TRAINING
 
-from project_package.bundle import Bundle, Files, code_of
+from project_package.bundle import Bundle, Contents, code_of
 from project_package.columns import Columns, length, stack, take
 from project_package.contract.checks import Checks
 from project_package.contract.task import Model, Task
@@ -25,6 +25,7 @@ from project_package.errors import GateRefused, MissingColumn, UserError
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import parity_rows, require_parity_rows, train
+from project_package.model_store import BUNDLE
 from project_package.onnx_runtime import GRAPH, OnnxModel
 from project_package.params import Promote
 
@@ -38,8 +39,22 @@ class Shifted:
     def predict(self, rows: Columns) -> Columns:
         return {"probability": self.fitted.predict(rows)["probability"] + 0.001}
 
-    def files(self) -> Files:
+    def files(self) -> Contents:
         return self.fitted.files()
+
+
+@dataclass(frozen=True)
+class WithPhotos:
+    """A fitted model with a large file."""
+
+    fitted: Fitted
+    photos: Path
+
+    def predict(self, rows: Columns) -> Columns:
+        return self.fitted.predict(rows)
+
+    def files(self) -> Contents:
+        return {**self.fitted.files(), "photos": self.photos}
 
 
 def test_bundle_that_predicts_otherwise_is_refused(copy: Project) -> None:
@@ -175,3 +190,17 @@ def test_edited_sql_is_not_scored_by_old_trials(copy: Project, monkeypatch: Any)
     (folder / "rows.sql").write_text("select 2")
     train(copy)
     assert tried() == 3
+
+
+def test_large_file_of_several_bundles_is_stored_once(copy: Project, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.write_bytes(b"photos")
+    training = replace(TRAINING, finish=lambda _, fitted, *__: WithPhotos(fitted, photos))
+    project = replace(copy, training=training)
+    for version in (train(project), train(project)):
+        found = project.registry.find_version(version)
+        assert found
+        (path,) = project.registry.bundle(found).large.values()
+        assert path.read_bytes() == b"photos"
+        assert "photos" not in project.registry.files(found, BUNDLE)
+    assert [*(copy.workspace.root / "store" / "large").iterdir()] == [path]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from project_package.bundle import Bundle, Files, Manifest
+from project_package.bundle import Bundle, Contents, Manifest
 from project_package.columns import Columns
 from project_package.data.table_schema import Column, Schema
 from project_package.tabular.date_parts import DAY
@@ -28,8 +28,9 @@ COLUMNS = {
 SCHEMA = Schema(columns=COLUMNS)
 
 
-def bundle_of(files: Files) -> Bundle:
-    """Return a bundle of files."""
+def bundle_of(contents: Contents) -> Bundle:
+    """Return a bundle of files, none of them large."""
+    files = {name: content for name, content in contents.items() if isinstance(content, bytes)}
     texts = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
     return Bundle(files, Manifest.model_validate({**texts, "settings": {}}))
 

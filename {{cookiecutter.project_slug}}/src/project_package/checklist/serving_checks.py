@@ -149,6 +149,8 @@ def publish(subject: Subject, name: str, bundles: Sequence[Bundle]) -> tuple[Sto
     pointers = []
     for number, bundle in enumerate(bundles, 1):
         store.publish(number, EVIDENCE, evidence)
+        for path in bundle.large.values():
+            store.add_large(path)
         store.publish(number, BUNDLE, pack(bundle))
         pointers.append(Pointer(version=number, digest=bundle.digest))
     return store, pointers

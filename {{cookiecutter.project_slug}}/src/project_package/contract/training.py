@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from optuna import Trial
 from pydantic import BaseModel
 
-from ..bundle import Bundle, Files
+from ..bundle import Bundle, Contents
 from ..columns import Columns, decisions_differ, length
 from .about import About, Figure
 from .checks import Checks
@@ -44,8 +44,12 @@ class Fitted(Protocol):
     def predict(self, rows: Columns) -> Columns:
         """Return predictions; the model loaded from the bundle must return equal columns."""
 
-    def files(self) -> Files:
-        """Return the files from which `Task.load` restores it."""
+    def files(self) -> Contents:
+        """Return the files from which `Task.load` restores it.
+
+        A path is a large file that other models have too, such as the weights of a trained network:
+        the model store has it once, and `Task.load` finds it in `Bundle.large`.
+        """
 
 
 class Fit(Protocol):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bundle import Files
+from ..bundle import Contents
 from ..columns import TIMESTAMP, Columns
 from ..contract.checklist import Checklist, permuted
 from ..contract.history_training import HistoryTraining
@@ -42,7 +42,7 @@ class Finished:
         score = self.fitted.predict(rows)["score"]
         return {"score": score, "decision": self.assets.decide(score)}
 
-    def files(self) -> Files:
+    def files(self) -> Contents:
         """Return the graph and the assets."""
         assets = self.assets.model_dump_json(indent=2).encode()
         return {**self.fitted.files(), ASSETS: assets}

@@ -15,13 +15,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from ..bundle import Files
+from ..bundle import Contents
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters
 from ..onnx_runtime import GRAPH
-from .decide_and_explain import Details
+from .decide_and_explain import WEIGHTS, Details
 from .features import statistics
-from .graphs import export_pipeline, join
+from .graphs import export_pipeline, join, move_weights
 from .pretrained import Backbone, Features
 
 FOLDS = 5
@@ -47,14 +47,16 @@ class FeatureModel:
             output = self.pipeline.predict_proba(features)[:, 1]
         return self.details.decide(self.details.to_probability(output))
 
-    def files(self) -> Files:
-        """Return one graph, of the network too, and the details."""
+    def files(self) -> Contents:
+        """Return one graph, of the network too, its weights, and the details."""
         if self.backbone is None:
             graph = export_pipeline(self.pipeline, "statistics")
-        else:
-            output = "score_samples" if self.details.good else "probabilities"
-            graph = join(self.backbone.graph(self.details.size), self.pipeline, output)
-        return {GRAPH: graph, **self.details.files()}
+            return {GRAPH: graph, **self.details.files()}
+        network = self.backbone.graph(self.details.size)
+        output = "score_samples" if self.details.good else "probabilities"
+        graph, weights = move_weights(join(network, self.pipeline, output), network)
+        path = self.backbone.write_weights(weights)
+        return {GRAPH: graph, WEIGHTS: path, **self.details.files()}
 
 
 def features_of(backbone: Backbone | None, images: NDArray[np.uint8]) -> Features:

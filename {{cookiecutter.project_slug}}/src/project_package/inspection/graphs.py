@@ -9,8 +9,12 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import Pipeline
 
+from ..bundle import sha256
+
 OPSET = 18
 ML_OPSET = 3
+FEW_BYTES = 1_024
+"""Smaller weights stay in the graph."""
 
 
 def export_pipeline(pipeline: Pipeline, inputs: str, opset: int = OPSET) -> bytes:
@@ -53,3 +57,21 @@ def join(network: bytes, pipeline: Pipeline, output: str = "probabilities") -> b
     merged = onnx.compose.merge_models(first, second, pairs, outputs=outputs, prefix2="head/")
     merged.graph.name = "pretrained"
     return bytes(merged.SerializeToString())
+
+
+def move_weights(graph: bytes, network: bytes) -> tuple[bytes, bytes]:
+    """Move the weights of a network out of a graph that contains it; return graph and weights.
+
+    The graph then reads them from a file that is called by their SHA-256.
+    """
+    model = onnx.load_from_string(graph)
+    names = {weights.name for weights in onnx.load_from_string(network).graph.initializer}
+    moved = [w for w in model.graph.initializer if w.name in names and w.ByteSize() > FEW_BYTES]
+    content = b"".join(weights.raw_data for weights in moved)
+    file, offset = sha256(content), 0
+    for weights in moved:
+        size = len(weights.raw_data)
+        onnx.external_data_helper.set_external_data(weights, file, offset, size)
+        weights.ClearField("raw_data")
+        offset += size
+    return bytes(model.SerializeToString()), content

@@ -70,7 +70,7 @@ def network_space(trial: Trial) -> Hyperparameters:
 def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; checkpoints of the network are in a folder of the project."""
     if params.data.good_only:
-        return good_only.candidates(Backbone(trained_weights, good_only.SCALES))
+        return good_only.candidates(Backbone(trained_weights, root, good_only.SCALES))
 
     def fit_network(
         rows: Columns, settings: Hyperparameters, seed: int, report: Report = ignore
@@ -97,11 +97,12 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
         )
         return Trained(network, Details(size=images.shape[1], inputs="pixels"))
 
+    backbone = Backbone(trained_weights, root)
     start = {"width": 8, "dropout": 0.3, "rate": 4e-3}
     return (
         feature_models.BASELINE,
         Candidate("cnn", start, fit_network, network_space, quantise),
-        *(feature_models.candidates(Backbone(trained_weights)) if params.network.backbone else ()),
+        *(feature_models.candidates(backbone) if params.network.backbone else ()),
     )
 
 

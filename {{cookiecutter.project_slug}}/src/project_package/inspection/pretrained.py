@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checkpoints import run_folder, write_checkpoint
 from ..errors import UserError
 from ..onnx_runtime import OnnxModel
 
@@ -21,12 +23,19 @@ class Backbone:
     """
 
     def __init__(
-        self, weights: Callable[[], Iterable[NDArray[np.float32]]], scales: Sequence[int] = SCALES
+        self,
+        weights: Callable[[], Iterable[NDArray[np.float32]]],
+        root: Path,
+        scales: Sequence[int] = SCALES,
     ) -> None:
-        """Take a function that returns the weights, and the sides to which images are resized."""
+        """Take a function that returns the weights, and the sides to which images are resized.
+
+        Files of weights are written to a folder of the project, `root`.
+        """
         self.weights = weights
         self.scales = scales
         self._graphs: dict[int, bytes] = {}
+        self._root = root
         self._known: dict[bytes, Features] = {}
 
     @property
@@ -43,6 +52,12 @@ class Backbone:
             network.set_weights([*self.weights()])
             self._graphs[size] = cnn.to_onnx(network)
         return self._graphs[size]
+
+    def write_weights(self, content: bytes) -> Path:
+        """Write the weights of a graph beside the checkpoints; return the path."""
+        path = run_folder(self._root, sha256(content).hexdigest())
+        write_checkpoint(path, lambda unfinished: unfinished.write_bytes(content))
+        return path
 
     def features(self, images: NDArray[np.uint8]) -> Features:
         """Return the features of images, (rows, features)."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..bundle import Bundle
 from ..columns import Columns
 from ..contract.task import Task
 from ..onnx_runtime import GRAPH, OnnxModel
-from .decide_and_explain import DETAILS, REGIONS, Details, InspectionModel
+from .decide_and_explain import DETAILS, REGIONS, WEIGHTS, Details, InspectionModel
 from .features import statistics
 from .schemas import InspectionRequest, InspectionResponse, Label, request_type
 from .usable import contrast, sharpness
@@ -20,12 +21,12 @@ from .usable import contrast, sharpness
 def load(bundle: Bundle) -> InspectionModel:
     """Load the model of a bundle."""
     details = Details.model_validate_json(bundle.files[DETAILS])
-    return model_of(bundle.files[GRAPH], details)
+    return model_of(bundle.files[GRAPH], details, bundle.large.get(WEIGHTS))
 
 
-def model_of(graph: bytes, details: Details) -> InspectionModel:
-    """Return the served model of a graph and its details."""
-    return InspectionModel(OnnxModel(graph, *coding(details)), details)
+def model_of(graph: bytes, details: Details, weights: Path | None = None) -> InspectionModel:
+    """Return the served model of a graph, its details, and weights that are in another file."""
+    return InspectionModel(OnnxModel(graph, *coding(details), weights=weights), details)
 
 
 def coding(details: Details) -> tuple[Any, Any]:

@@ -14,11 +14,10 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 
-from ..bundle import EXAMPLES, Bundle, example_requests, unpack
+from ..bundle import EXAMPLES, Bundle, example_requests
 from ..columns import EPOCH, EXPLAIN, TIMESTAMP, Columns, from_json_rows
 from ..contract.task import Model, Task, steps_of
 from ..errors import MissingColumn, ModelError, UserError
-from ..model_store import BUNDLE
 from .project import Project, find_log
 
 SHOWN = 6  # values of an array
@@ -42,7 +41,7 @@ def debug(project: Project, prediction: str, request: Path | None = None) -> Non
             "answer, or it was erased, or it is older than LOG_DAYS "
             f"({project.settings.log_days:g} days)."
         )
-    bundle = unpack(project.store.fetch(int(logged.version), BUNDLE))
+    bundle = project.store.bundle(int(logged.version))
     task = project.training.make_task(bundle)
     model = project.load(bundle)
     show_table = project.console.table

@@ -22,6 +22,8 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from project_package.bundle import read_files, unpack
 from project_package.contract.call_async_model import to_model
 from project_package.contract.task import predict_requests
+from project_package.model_store import Store
+from project_package.settings import Settings
 
 
 class BundleModel(PythonModel):
@@ -29,7 +31,7 @@ class BundleModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the bundle."""
-        bundle = unpack(read_files(Path(context.artifacts["bundle"])))
+        bundle = unpack(read_files(Path(context.artifacts["bundle"])), find_large)
         self.task = import_module(context.model_config["task"]).make_task(bundle)
         portal = start_blocking_portal()
         self.model = to_model(self.task.load(bundle), portal.__enter__())
@@ -40,6 +42,11 @@ class BundleModel(PythonModel):
         texts = [json.dumps(instance, default=str) for instance in to_instances(model_input)]
         requests = [self.task.request.model_validate_json(text, strict=True) for text in texts]
         return predict_requests(self.task, self.model, requests)
+
+
+def find_large(name: str) -> Path:
+    """Return a large file of the model store, which MODEL_STORE names."""
+    return Store(Settings().store(Path())).locate(name)
 
 
 def to_instances(data: Any) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from ..contract.call_async_model import to_model
 from ..contract.task import Model, Task, is_async, predict_requests
 from ..contract.training import Training
 from ..errors import ModelError, UserError, require_known
-from ..model_store import CHAMPION, Store
+from ..model_store import CHAMPION, DOWNLOADS, Store
 from ..params import Params
 from ..prediction_log import PredictionLog, open_log
 from ..read_params import flatten, read_params
@@ -87,7 +87,8 @@ class Project:
     @cached_property
     def store(self) -> Store:
         """The model store."""
-        return Store(self.settings.store(self.workspace.root))
+        root = self.workspace.root
+        return Store(self.settings.store(root), root / DOWNLOADS)
 
     @cached_property
     def registry(self) -> Registry:

@@ -71,7 +71,7 @@ class Registry:
 
     def bundle(self, version: Version, folder: str = BUNDLE) -> Bundle:
         """Load and verify the bundle of a version, or of its baseline."""
-        return unpack(self.files(version, folder))
+        return unpack(self.files(version, folder), self.store.locate)
 
     def evaluation(self, version: Version) -> Evaluation:
         """Load the evaluation of a version; raise UserError when there is none."""
@@ -98,7 +98,9 @@ class Registry:
         """Copy a version's files into the store; return a pointer to them."""
         bundle = self.files(version, BUNDLE)
         evidence = self.files(version, EVIDENCE)
-        bundle_digest = unpack(bundle).digest  # first: a damaged bundle is not published
+        bundle_digest = unpack(
+            bundle, self.store.locate
+        ).digest  # first: a damaged bundle is not published
         self.store.publish(version.number, EVIDENCE, evidence)
         self.store.publish(version.number, BUNDLE, bundle)
         return Pointer(version=version.number, digest=bundle_digest, evidence=digest(evidence))

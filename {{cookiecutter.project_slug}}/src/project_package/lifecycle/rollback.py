@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from ..bundle import digest, unpack
+from ..bundle import digest
 from ..errors import UserError
-from ..model_store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer
+from ..model_store import CHALLENGER, CHAMPION, EVIDENCE, Pointer
 from .project import Project
 
 
@@ -47,7 +47,7 @@ def rollback(project: Project) -> int:
 def earlier_champion(project: Project, champion: Pointer) -> Pointer:
     """Return the pointer to the champion before; raise UserError if the code does not fit it."""
     version, *earlier = champion.previous
-    bundle = unpack(project.store.fetch(version, BUNDLE))
+    bundle = project.store.bundle(version)
     evidence = digest(project.store.fetch(version, EVIDENCE))
     project.verify(version, bundle)
     return Pointer(

@@ -169,8 +169,14 @@ def check_bundle(
     """Pack a finished model; raise GateRefused if the loaded bundle predicts something else."""
     params = project.params
     checks = project.training.checks(manifest.candidate)
-    files = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
-    bundle = Bundle(files, manifest)
+    files = {PARAMS: params.model_dump_json(indent=2).encode()}
+    large = {}
+    for name, content in finished.files().items():
+        if isinstance(content, bytes):
+            files[name] = content
+        else:
+            large[name] = project.store.add_large(content)
+    bundle = Bundle(files, manifest, large)
     loaded = project.load(bundle).predict(compared)
     parity = gate.parity(loaded, finished.predict(compared), project.training.export_differs)
     verdict = gate.same_answers(parity, params.promote, checks)

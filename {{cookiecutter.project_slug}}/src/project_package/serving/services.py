@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from ..bundle import Bundle
 from ..columns import Columns
 from ..contract.task import Served, Task
-from ..model_store import CHALLENGER, CHAMPION, Store
+from ..model_store import CHALLENGER, CHAMPION, DOWNLOADS, Store
 from ..prediction_log import open_log
 from ..settings import Settings
 from .auth import open_keys
@@ -70,7 +70,7 @@ class Services:
     ) -> None:
         self.settings = settings
         self.metrics = metrics = Metrics()
-        store = Store(settings.store(root))
+        store = Store(settings.store(root), root / DOWNLOADS)
         self.champion = ModelLoader(make_task, store, CHAMPION, metrics)
         self.task = task = self.champion.current().task
         self.challenger = ModelLoader(make_task, store, CHALLENGER, metrics, running=task)
