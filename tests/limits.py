@@ -20,21 +20,22 @@ BUDGETS = {
     # Lines of code, so that docs and blank lines cost nothing.
     # The core should have 5,000 with history and 4,300 without, of it the server 1,600 and 1,400,
     # the lifecycle 1,500, the event store 400. Hostile input, failing services, erased entities and
-    # monitoring took more; lately labels of files, `ml debug`, reasons in demand and sessions, and
-    # the page for people. These limits hold what there is: lower them as the code shrinks.
-    "core with history": Budget(6_740, aim=4_500),
-    "core without history": Budget(5_580, aim=3_800),
+    # monitoring took more; then labels of files, `ml debug`, reasons in demand and sessions, the
+    # page for people, and lately large files of bundles. These limits hold what there is: lower
+    # them as the code shrinks.
+    "core with history": Budget(6_815, aim=4_500),
+    "core without history": Budget(5_650, aim=3_800),
     "core: serving with history": Budget(1_965, aim=1_350),
     "core: serving without history": Budget(1_735, aim=1_200),
-    "core: lifecycle": Budget(1_955, aim=1_400),
-    "core: state": Budget(485, aim=300),
+    "core: lifecycle": Budget(1_965, aim=1_400),
+    "core: state": Budget(490, aim=300),
     # 1,200, until skew, slices, the server's errors and labels of files came.
     "monitoring": Budget(1_255, aim=900),
-    "checklist": Budget(1_565, aim=1_200),
+    "checklist": Budget(1_570, aim=1_200),
     "use case: monitoring": Budget(160, aim=100),
     "use case": Budget(1_175),  # for those that have no row of their own
-    # 1,500, until good images alone, unusable pictures and a figure of costs came.
-    "use case inspection": Budget(1_705, aim=1_500),
+    # 1,500, until good images alone, unusable pictures, a figure of costs and weights apart came.
+    "use case inspection": Budget(1_735, aim=1_500),
     # 1,155, until reasons for each recommended item came.
     "use case sessions": Budget(1_275),
     "use case support": Budget(1_700),
@@ -47,6 +48,7 @@ BUDGETS = {
     "parallel assignments of source": Budget(5),
     "parallel assignments of tests": Budget(5),
     # Files of any kind outside tests, `monitoring/` and `checklist/`; no empty __init__.py.
-    # 118, until the page came with six files of HTML, CSS and JavaScript.
-    "core: files": Budget(130),
+    # 118, until the page came with six files of HTML, CSS and JavaScript; 130, until images, the
+    # system in containers and two workflows came.
+    "core: files": Budget(145),
 }

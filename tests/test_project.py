@@ -29,8 +29,8 @@ RUN_BEFORE, STAGES = {"make install", "make pipeline"}, ("pipeline", "backfill")
 PUBLIC_ADDRESS = "1.1.1.1"
 
 
-def run(project: Path, *command: str) -> str:
-    """Run a command of the project and return its output; fail with that if it fails."""
+def run(project: Path, *command: str, code: int = 0) -> str:
+    """Run a command of the project and return its output; fail with that on another exit code."""
     done = subprocess.run(
         command,
         cwd=project,
@@ -40,7 +40,7 @@ def run(project: Path, *command: str) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
+    assert done.returncode == code, f"{' '.join(command)}\n{done.stdout}"
     return done.stdout
 
 

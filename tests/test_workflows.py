@@ -1,5 +1,6 @@
 """The workflows of the template and of projects: checked, on each Python, with locked installs."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -73,6 +74,36 @@ def test_actions_have_one_pinned_version_and_runs_do_not_overlap() -> None:
     del versions[""]  # steps that run a command
     for (version,) in versions.values():  # more than one raises
         assert re.fullmatch("[0-9a-f]{40}", version)
+
+
+def test_check_finds_insecure_code() -> None:
+    code = """
+import hashlib, pickle, subprocess, yaml
+
+hashlib.md5(b"")
+pickle.loads(b"")
+subprocess.run("ls", shell=True)
+yaml.load("", yaml.Loader)
+password = "correct horse"
+eval("1")
+"""
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    path = str(PROGRAM / "src" / "project_package" / "new.py")
+    command = [ruff, "check", "--output-format=json", "--stdin-filename", path, "-"]
+    done = subprocess.run(command, input=code, capture_output=True, text=True, check=False)
+    found = {problem["code"] for problem in json.loads(done.stdout)}
+    assert {"S105", "S301", "S307", "S324", "S506", "S602"} <= found
+
+
+def test_audit_fails_if_it_cannot_check_a_package(tmp_path: Path) -> None:
+    makefile = (PROGRAM / "Makefile").read_text(encoding="utf-8")
+    (options,) = re.findall("uvx pip-audit (.*) --requirement", makefile)
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(f"no-such-package==1 --hash=sha256:{'0' * 64}\n", encoding="utf-8")
+    audit = [Path(sys.executable).with_name("pip-audit"), *options.split()]
+    command = [*audit, "--requirement", requirements]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout
 
 
 @pytest.mark.parametrize("locked", [False, True])

@@ -42,8 +42,8 @@ def proxy(tmp_path: Path) -> Iterator[int]:
         threading.Thread(target=serve, args=[server], daemon=True).start()
         text = CONFIGURATION.read_text(encoding="utf-8")
         text = text.replace("rate=100r/s", "rate=1r/m").replace("burst=200", "burst=2")
-        text = text.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
-        text = text.replace("127.0.0.1:8000", f"127.0.0.1:{server.getsockname()[1]}")
+        text = text.replace("listen 8080", f"listen 127.0.0.1:{port}")
+        text = text.replace("api:8000", f"127.0.0.1:{server.getsockname()[1]}")
         (tmp_path / "nginx.conf").write_text(text, encoding="utf-8")
         command = [nginx, "-p", str(tmp_path), "-c", "nginx.conf", "-g", "daemon off;"]
         with subprocess.Popen(command) as process:

@@ -199,9 +199,12 @@ def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
 
 
 def commit() -> str:
-    """Return the git commit of the working folder, with -dirty when files have changed, or ""."""
+    """Return the git commit of the working folder, with -dirty when files have changed.
+
+    Without git or a repository, as in an image, it is GIT_COMMIT, or empty.
+    """
     command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (FileNotFoundError, subprocess.CalledProcessError):
-        return ""
+        return os.environ.get("GIT_COMMIT", "")

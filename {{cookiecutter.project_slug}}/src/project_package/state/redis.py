@@ -49,11 +49,13 @@ ADD = resources.files(__package__).joinpath("add_event.lua").read_text(encoding=
 
 @contextmanager
 def _reported() -> Iterator[None]:
-    """Raise StateUnavailable for an error of Redis, without its text: that may quote events."""
+    """Raise StateUnavailable for an error of Redis, with its code: its text may quote events."""
     try:
         yield
     except RedisError as error:
-        message = f"The event store cannot be used: {type(error).__name__}."
+        code = str(error).partition(" ")[0]  # such as DENIED or OOM
+        reason = f"{type(error).__name__}{f', {code}' if code.isupper() else ''}"
+        message = f"The event store cannot be used: {reason}."
         is_of_key = isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
         raise (EventRefused if is_of_key else StateUnavailable)(message) from None
 

@@ -1,0 +1,59 @@
+"""What Prometheus and Alertmanager say, and the expressions that a project makes them evaluate."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import yaml
+from conftest import PROGRAM
+from demo import get
+
+T = TypeVar("T")
+PROMETHEUS, ALERTMANAGER = "http://127.0.0.1:9090", "http://127.0.0.1:9093"
+
+
+def wait_for(find: Callable[[], T], seconds: float = 120) -> T:
+    """Call a function until it returns something true, and return that."""
+    deadline = time.monotonic() + seconds
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"{found} after {seconds} s"
+        time.sleep(1)
+    return found
+
+
+def is_ready() -> bool:
+    """Return whether Prometheus answers queries."""
+    try:
+        with urlopen(f"{PROMETHEUS}/-/ready", timeout=10):
+            return True
+    except OSError:  # HTTPError is one
+        return False
+
+
+def query(expression: str) -> list[dict[str, Any]]:
+    """Return the values of an expression now; raise HTTPError if it is invalid."""
+    wait_for(is_ready)
+    answer = get(f"{PROMETHEUS}/api/v1/query?query={quote(expression)}")
+    values: list[dict[str, Any]] = answer["data"]["result"]
+    return values
+
+
+def alerts() -> dict[str, dict[str, str]]:
+    """Return the labels of the alerts that reached Alertmanager, by name."""
+    found = get(f"{ALERTMANAGER}/api/v2/alerts")
+    return {alert["labels"]["alertname"]: alert["labels"] for alert in found}
+
+
+def expressions() -> list[str]:
+    """Return the expressions of the dashboard."""
+    dashboard = json.loads((PROGRAM / "deploy" / "grafana" / "dashboard.json").read_text("utf-8"))
+    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+
+
+def rules() -> list[dict[str, Any]]:
+    """Return the rules for alerts."""
+    groups = yaml.safe_load((PROGRAM / "deploy" / "alerts.yml").read_text("utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
