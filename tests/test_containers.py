@@ -204,20 +204,20 @@ class TestImages:
         try:
             health = ("inspect", "--format={{.State.Health.Status}}", "shop")
             wait_for(lambda: docker(*health) == "healthy", seconds=60)
-            assert ask("http://127.0.0.1:8081")[1]["model_version"] == "2"
+            assert ask("http://127.0.0.1:8081")[1]["predictions"]
             docker("stop", "shop")
             end = docker("inspect", "--format={{.State.ExitCode}} {{.State.OOMKilled}}", "shop")
             assert end == "0 false"
         finally:
             docker("rm", "--force", "shop")
 
-    def test_list_of_packages_is_that_of_the_image(self, project: Path) -> None:
+    def test_sbom_has_all_packages_of_the_image(self, project: Path) -> None:
         run(project, "make", "sbom")
         listed = json.loads((project / "build" / "sbom.json").read_text(encoding="utf-8"))
-        code = "from importlib.metadata import distributions as d; print(*(x.name for x in d()))"
-        installed = docker("run", "--rm", "--entrypoint=python", "shop-serve", "-c", code).lower()
         names = {component["name"] for component in listed["components"]}
-        assert names == {*installed.replace("_", "-").split()} - {"shop"}
+        code = "from importlib.metadata import distributions as d; print(*(x.name for x in d()))"
+        packages = docker("run", "--rm", "--entrypoint=python", "shop-serve", "-c", code).split()
+        assert {*packages, "libc6"} <= names
 
     def test_scan_finds_secrets_and_needs_its_database(
         self, project: Path, monkeypatch: pytest.MonkeyPatch
