@@ -70,5 +70,8 @@ def test_files_that_are_named_exist(doc: Path) -> None:
 def test_settings_that_are_named_are_those_of_the_program() -> None:
     known = set(re.findall(r"^# ([A-Z_]+)=", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE))
     known |= {name.upper() for name in Settings.model_fields}
+    configuration = [PROJECT / "compose.yaml", *(PROJECT / ".github").rglob("*.yml")]
+    for path in configuration:
+        known |= {*re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", path.read_text(encoding="utf-8"))}
     docs = "".join(doc.read_text(encoding="utf-8") for doc in DOCS)
     assert set(re.findall(r"`((?!UV_)[A-Z]+(?:_[A-Z]+)+)", docs)) <= known
