@@ -18,7 +18,13 @@ ANSWERS: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(
 USE_CASES: list[str] = ANSWERS["use_case"]
 
 Bake = Callable[..., Path]
-SLOWEST = ("::TestInspection", "::TestSessions", "/test_own_table", "/test_project")
+SLOWEST = (
+    "::TestInspection",
+    "::TestSessions",
+    "/test_containers",
+    "/test_own_table",
+    "/test_project",
+)
 """Parts of the ids of tests that train models, those that take longest first."""
 
 

@@ -55,9 +55,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with running_engine(tmp_path_factory.mktemp("engine")), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
         get_images({image for image in images if not image.startswith("shop-")})
-        run(project, "make", "up")
-        yield project
-        run(project, "docker", "compose", "down", "--volumes")
+        try:
+            run(project, "make", "up")
+            yield project
+        finally:
+            run(project, "docker", "compose", "down", "--volumes")
 
 
 def ml(project: Path, *arguments: str, code: int = 0) -> str:
@@ -84,97 +86,106 @@ def image_of(name: str) -> str:
     return docker("inspect", f"--format={shown}", container or name)
 
 
-class TestSystem:
-    @pytest.mark.usefixtures("project")
-    def test_server_answers_behind_the_proxy(self) -> None:
-        example, answer = ask(SERVER)
-        assert len(answer["predictions"]) == len(example["instances"])
-        assert answer["model_version"] == "1"
+@pytest.mark.usefixtures("project")
+def test_server_answers_behind_the_proxy() -> None:
+    example, answer = ask(SERVER)
+    assert len(answer["predictions"]) == len(example["instances"])
+    assert answer["model_version"] == "1"
 
-    def test_commands_of_the_document_run(self, project: Path) -> None:
-        for command in commands(project)[:-1]:  # the last one needs an image that has the champion
-            run(project, "bash", "-c", command)
 
-    @pytest.mark.usefixtures("project")
-    def test_champion_is_registered_in_mlflow(self) -> None:
-        found = get(f"{MLFLOW}/api/2.0/mlflow/registered-models/get?name=tiny")
-        aliases = found["registered_model"]["aliases"]
-        assert {"alias": "champion", "version": "1"} in aliases
+def test_commands_of_the_document_run(project: Path) -> None:
+    for command in commands(project)[:-1]:  # the last one needs an image that has the champion
+        run(project, "bash", "-c", command)
 
-    def test_new_champion_is_served_without_a_restart(self, project: Path) -> None:
-        state = ("inspect", "--format={{.State.StartedAt}}", "shop-api-1")
-        started = docker(*state)
-        ml(project, "pipeline", "--set", "seed=8", "--set", "promote.margin=1")
-        wait_for(lambda: ask(SERVER)[1]["model_version"] == "2")
-        assert docker(*state) == started
 
-    def test_data_survive_a_stop(self, project: Path) -> None:
-        run(project, "make", "down")
-        assert not docker("ps", "--quiet")
-        run(project, "make", "up")
-        assert ask(SERVER)[1]["model_version"] == "2"
+@pytest.mark.usefixtures("project")
+def test_champion_is_registered_in_mlflow() -> None:
+    found = get(f"{MLFLOW}/api/2.0/mlflow/registered-models/get?name=tiny")
+    aliases = found["registered_model"]["aliases"]
+    assert {"alias": "champion", "version": "1"} in aliases
 
-    def test_image_is_replaced(self, project: Path) -> None:
-        proxy = ("inspect", "--format={{.State.StartedAt}}", "shop-proxy-1")
-        started = docker(*proxy)
-        make_image("FROM shop-serve\nLABEL version=2", "shop-serve:v2")
-        run(project, "make", "replace", "IMAGE=shop-serve:v2")
-        assert image_of("shop-api-1") == image_of("shop-serve:v2")
-        assert docker(*proxy) != started  # the new server may have another address
-        ask(SERVER)
 
-    def test_image_that_is_not_healthy_is_replaced_by_the_one_before(self, project: Path) -> None:
-        before = image_of("shop-api-1")
-        make_image('FROM shop-serve\nENV MODEL_STORE=/nowhere\nCMD ["doctor"]', "shop-serve:v3")
-        output = run(project, "make", "replace", "IMAGE=shop-serve:v3", code=2)
-        assert "the one before answers again" in output
-        assert image_of("shop-api-1") == before
-        wait_for(lambda: ask(SERVER))
+def test_new_champion_is_served_without_a_restart(project: Path) -> None:
+    state = ("inspect", "--format={{.State.StartedAt}}", "shop-api-1")
+    started = docker(*state)
+    ml(project, "pipeline", "--set", "seed=8", "--set", "promote.margin=1")
+    wait_for(lambda: ask(SERVER)[1]["model_version"] == "2")
+    assert docker(*state) == started
 
-    def test_alarm_of_monitor_becomes_an_alert(self, project: Path) -> None:
-        ml(project, "simulate", "--damage", "broken", "--set", "simulate.url=http://api:8000")
-        ml(project, "monitor", code=2)
-        found = wait_for(lambda: alerts().get("ModelNeedsAttention"))
-        assert found
-        assert found["reason"] == "broken"
 
-    @pytest.mark.usefixtures("project")
-    def test_dashboard_has_values(self) -> None:
-        expected = [e for e in expressions() if not NEVER_HAPPENED & {*re.findall(r"\w+", e)}]
-        assert len(expected) >= 15
-        wait_for(lambda: query("min(up) == 1"))
-        for expression in expected:  # a rate needs two readings, with an answer in between
-            wait_for(partial(query_after_an_answer, expression))
+def test_data_survive_a_stop(project: Path) -> None:
+    run(project, "make", "down")
+    assert not docker("ps", "--quiet")
+    run(project, "make", "up")
+    assert ask(SERVER)[1]["model_version"] == "2"
 
-    @pytest.mark.usefixtures("project")
-    def test_metrics_of_alerts_and_dashboard_exist(self) -> None:
-        groups = get(f"{PROMETHEUS}/api/v1/rules")["data"]["groups"]
-        health = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
-        assert health == dict.fromkeys(SERIES, "ok")
-        names = {*get(f"{PROMETHEUS}/api/v1/label/__name__/values")["data"]}
-        text = " ".join([*expressions(), *(rule["expr"] for rule in rules())])
-        text = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^]]*\]|by \([^)]*\)', "", text)
-        used = {*re.findall(r"[a-z]+_[a-z_]+\b(?! *\()", text)}
-        assert used - names == NEVER_HAPPENED
 
-    def test_api_keys_protect_the_server(self, project: Path) -> None:
-        document = (project / "docs" / "deploy.md").read_text(encoding="utf-8")
-        (block,) = re.findall(r"(?s)```text\n(.*?)```", document)
-        first, *others = block.strip().splitlines()
-        with (project / ".env").open("a", encoding="utf-8") as file:
-            file.write("SERVE_KEYS=keys.json\n")
-        key = run(project, "bash", "-c", f"{first} 2> /dev/null").strip()
-        configuration = project / "deploy" / "prometheus.yml"
-        text = configuration.read_text(encoding="utf-8")
-        configuration.write_text(text.replace("# authorization", "authorization"), encoding="utf-8")
-        for command in others:
-            run(project, "bash", "-c", command)
-        with pytest.raises(HTTPError, match="401"):
-            get(f"{SERVER}/v1/predict", {})
-        request = Request(f"{SERVER}/v1/overview", headers={"X-API-Key": key})
-        with urlopen(request, timeout=10) as answer:
-            assert answer.status == 200
-        wait_for(lambda: query('up{job="api"} == 1'))
+def test_image_is_replaced(project: Path) -> None:
+    proxy = ("inspect", "--format={{.State.StartedAt}}", "shop-proxy-1")
+    started = docker(*proxy)
+    make_image("FROM shop-serve\nLABEL version=2", "shop-serve:v2")
+    run(project, "make", "replace", "IMAGE=shop-serve:v2")
+    assert image_of("shop-api-1") == image_of("shop-serve:v2")
+    assert docker(*proxy) != started  # the new server may have another address
+    ask(SERVER)
+
+
+def test_image_that_is_not_healthy_is_replaced_by_the_one_before(project: Path) -> None:
+    before = image_of("shop-api-1")
+    make_image('FROM shop-serve\nENV MODEL_STORE=/nowhere\nCMD ["doctor"]', "shop-serve:v3")
+    output = run(project, "make", "replace", "IMAGE=shop-serve:v3", code=2)
+    assert "the one before answers again" in output
+    assert image_of("shop-api-1") == before
+    wait_for(lambda: ask(SERVER))
+
+
+def test_alarm_of_monitor_becomes_an_alert(project: Path) -> None:
+    ml(project, "simulate", "--damage", "broken", "--set", "simulate.url=http://api:8000")
+    ml(project, "monitor", code=2)
+    found = wait_for(lambda: alerts().get("ModelNeedsAttention"))
+    assert found
+    assert found["reason"] == "broken"
+
+
+@pytest.mark.usefixtures("project")
+def test_dashboard_has_values() -> None:
+    expected = [e for e in expressions() if not NEVER_HAPPENED & {*re.findall(r"\w+", e)}]
+    assert len(expected) >= 15
+    wait_for(lambda: query("min(up) == 1"))
+    for expression in expected:  # a rate needs two readings, with an answer in between
+        wait_for(partial(query_after_an_answer, expression))
+
+
+@pytest.mark.usefixtures("project")
+def test_metrics_of_alerts_and_dashboard_exist() -> None:
+    groups = get(f"{PROMETHEUS}/api/v1/rules")["data"]["groups"]
+    health = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
+    assert health == dict.fromkeys(SERIES, "ok")
+    names = {*get(f"{PROMETHEUS}/api/v1/label/__name__/values")["data"]}
+    text = " ".join([*expressions(), *(rule["expr"] for rule in rules())])
+    text = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^]]*\]|by \([^)]*\)', "", text)
+    used = {*re.findall(r"[a-z]+_[a-z_]+\b(?! *\()", text)}
+    assert used - names == NEVER_HAPPENED
+
+
+def test_api_keys_protect_the_server(project: Path) -> None:
+    document = (project / "docs" / "deploy.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"(?s)```text\n(.*?)```", document)
+    first, *others = block.strip().splitlines()
+    with (project / ".env").open("a", encoding="utf-8") as file:
+        file.write("SERVE_KEYS=keys.json\n")
+    key = run(project, "bash", "-c", f"{first} 2> /dev/null").strip()
+    configuration = project / "deploy" / "prometheus.yml"
+    text = configuration.read_text(encoding="utf-8")
+    configuration.write_text(text.replace("# authorization", "authorization"), encoding="utf-8")
+    for command in others:
+        run(project, "bash", "-c", command)
+    with pytest.raises(HTTPError, match="401"):
+        get(f"{SERVER}/v1/predict", {})
+    request = Request(f"{SERVER}/v1/overview", headers={"X-API-Key": key})
+    with urlopen(request, timeout=10) as answer:
+        assert answer.status == 200
+    wait_for(lambda: query('up{job="api"} == 1'))
 
 
 def test_each_alert_fires_when_it_should(project: Path) -> None:
@@ -185,47 +196,47 @@ def test_each_alert_fires_when_it_should(project: Path) -> None:
     run(project, "docker", "compose", "exec", "--no-TTY", *folder, *promtool)
 
 
-class TestImages:
-    @pytest.mark.usefixtures("project")
-    def test_server_is_small_and_has_no_training_library(self) -> None:
-        sizes = [
-            int(docker("image", "inspect", "--format={{.Size}}", i)) for i in ("shop-serve", BASE)
-        ]
-        assert sizes[0] - sizes[1] < 260e6
-        names = ["fastapi", "mlflow", "polars", "sklearn"]
-        code = f"from importlib.util import find_spec; print(*filter(find_spec, {names}))"
-        assert docker("run", "--rm", "--entrypoint=python", "shop-serve", "-c", code) == "fastapi"
+@pytest.mark.usefixtures("project")
+def test_server_is_small_and_has_no_training_library() -> None:
+    sizes = [int(docker("image", "inspect", "--format={{.Size}}", i)) for i in ("shop-serve", BASE)]
+    assert sizes[0] - sizes[1] < 260e6
+    names = ["fastapi", "mlflow", "polars", "sklearn"]
+    code = f"from importlib.util import find_spec; print(*filter(find_spec, {names}))"
+    assert docker("run", "--rm", "--entrypoint=python", "shop-serve", "-c", code) == "fastapi"
 
-    def test_baked_image_needs_no_rights_and_stops_gracefully(self, project: Path) -> None:
-        run(project, "docker", "compose", "cp", "api:/models", "store")
-        run(project, "make", "image", "MODEL=baked")
-        command = commands(project)[-1]
-        run(project, "bash", "-c", command.replace("docker run", f"docker run {NO_SHELL}"))
-        try:
-            health = ("inspect", "--format={{.State.Health.Status}}", "shop")
-            wait_for(lambda: docker(*health) == "healthy", seconds=60)
-            assert ask("http://127.0.0.1:8081")[1]["predictions"]
-            docker("stop", "shop")
-            end = docker("inspect", "--format={{.State.ExitCode}} {{.State.OOMKilled}}", "shop")
-            assert end == "0 false"
-        finally:
-            docker("rm", "--force", "shop")
 
-    def test_sbom_has_all_packages_of_the_image(self, project: Path) -> None:
-        run(project, "make", "sbom")
-        listed = json.loads((project / "build" / "sbom.json").read_text(encoding="utf-8"))
-        names = {component["name"] for component in listed["components"]}
-        code = "from importlib.metadata import distributions as d; print(*(x.name for x in d()))"
-        packages = docker("run", "--rm", "--entrypoint=python", "shop-serve", "-c", code).split()
-        assert {*packages, "libc6"} <= names
+def test_baked_image_needs_no_rights_and_stops_gracefully(project: Path) -> None:
+    run(project, "docker", "compose", "cp", "api:/models", "store")
+    run(project, "make", "image", "MODEL=baked")
+    command = commands(project)[-1]
+    run(project, "bash", "-c", command.replace("docker run", f"docker run {NO_SHELL}"))
+    try:
+        health = ("inspect", "--format={{.State.Health.Status}}", "shop")
+        wait_for(lambda: docker(*health) == "healthy", seconds=60)
+        assert ask("http://127.0.0.1:8081")[1]["predictions"]
+        docker("stop", "shop")
+        end = docker("inspect", "--format={{.State.ExitCode}} {{.State.OOMKilled}}", "shop")
+        assert end == "0 false"
+    finally:
+        docker("rm", "--force", "shop")
 
-    def test_scan_finds_secrets_and_needs_its_database(
-        self, project: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("TRIVY_DB_REPOSITORY", "127.0.0.1:1/none")
-        assert "failed to download vulnerability DB" in run(project, "make", "scan", code=2)
-        (project / "src" / "leak.py").write_text(f'KEY = "AKIA{"Q2W3" * 4}"', encoding="utf-8")
-        assert "AWS Access Key ID" in run(project, "make", "scan", code=2)
+
+def test_sbom_has_all_packages_of_the_image(project: Path) -> None:
+    run(project, "make", "sbom")
+    listed = json.loads((project / "build" / "sbom.json").read_text(encoding="utf-8"))
+    names = {component["name"] for component in listed["components"]}
+    code = "from importlib.metadata import distributions as d; print(*(x.name for x in d()))"
+    packages = docker("run", "--rm", "--entrypoint=python", "shop-serve", "-c", code).split()
+    assert {*packages, "libc6"} <= names
+
+
+def test_scan_finds_secrets_and_needs_its_database(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIVY_DB_REPOSITORY", "127.0.0.1:1/none")
+    assert "failed to download vulnerability DB" in run(project, "make", "scan", code=2)
+    (project / "src" / "leak.py").write_text(f'KEY = "AKIA{"Q2W3" * 4}"', encoding="utf-8")
+    assert "AWS Access Key ID" in run(project, "make", "scan", code=2)
 
 
 @pytest.mark.parametrize("target", ["image", "up", "down"])
