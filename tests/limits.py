@@ -23,8 +23,8 @@ BUDGETS = {
     # monitoring took more; then labels of files, `ml debug`, reasons in demand and sessions, the
     # page for people, and lately large files of bundles. These limits hold what there is: lower
     # them as the code shrinks.
-    "core with history": Budget(6_815, aim=4_500),
-    "core without history": Budget(5_650, aim=3_800),
+    "core with history": Budget(6_820, aim=4_500),
+    "core without history": Budget(5_655, aim=3_800),
     "core: serving with history": Budget(1_965, aim=1_350),
     "core: serving without history": Budget(1_735, aim=1_200),
     "core: lifecycle": Budget(1_965, aim=1_400),

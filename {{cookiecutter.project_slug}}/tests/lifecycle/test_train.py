@@ -23,6 +23,7 @@ from project_package.contract.training import (
 )
 from project_package.errors import GateRefused, MissingColumn, UserError
 from project_package.lifecycle.console import Console
+from project_package.lifecycle.mlflow_model import find_large
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.train import parity_rows, require_parity_rows, train
 from project_package.model_store import BUNDLE
@@ -192,7 +193,9 @@ def test_edited_sql_is_not_scored_by_old_trials(copy: Project, monkeypatch: Any)
     assert tried() == 3
 
 
-def test_large_file_of_several_bundles_is_stored_once(copy: Project, tmp_path: Path) -> None:
+def test_large_file_of_several_bundles_is_stored_once(
+    copy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     photos = tmp_path / "photos"
     photos.write_bytes(b"photos")
     training = replace(TRAINING, finish=lambda _, fitted, *__: WithPhotos(fitted, photos))
@@ -203,4 +206,7 @@ def test_large_file_of_several_bundles_is_stored_once(copy: Project, tmp_path: P
         (path,) = project.registry.bundle(found).large.values()
         assert path.read_bytes() == b"photos"
         assert "photos" not in project.registry.files(found, BUNDLE)
-    assert [*(copy.workspace.root / "store" / "large").iterdir()] == [path]
+    store = copy.workspace.root / "store"
+    assert [*(store / "large").iterdir()] == [path]
+    monkeypatch.setenv("MODEL_STORE", str(store))
+    assert find_large(path.name) == path  # as MLflow's model does

@@ -31,7 +31,10 @@ from ..errors import UserError
 from ..settings import Settings, redacted
 from .workspace import Dataset, Workspace
 
-LIBRARIES = ("anyio", "mlflow", "numpy", "onnxruntime", "pandas", "pydantic", "typing-extensions")
+LIBRARIES = (
+    *("anyio", "mlflow", "numpy", "obstore", "onnxruntime", "pandas"),
+    *("pydantic", "pydantic-settings", "typing-extensions"),
+)
 """What the registered model of every use case imports; `Training.libraries` adds others."""
 NOTE = "mlflow.note.content"
 """The tag that MLflow shows as the description of a run or an experiment, in Markdown."""
