@@ -1,19 +1,20 @@
 """A Docker Engine, of the machine or started by the tests, and the images that projects need.
 
-Where no registry can be reached, the images are built from packages of Debian: `stand_ins/`.
+In an engine of the tests, images that cannot be pulled are built from packages of Debian:
+`substitutes/`. In the engine of the machine they are not, since other projects would use them.
 """
 
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from machine import missing, require
 
 BASE = "python:3.13-slim"
-STAND_INS = Path(__file__).parent / "stand_ins"
+SUBSTITUTES = Path(__file__).parent / "substitutes"
 PULL_SECONDS = 300
 
 
@@ -34,9 +35,12 @@ def succeeds(*command: str | Path) -> bool:
 
 
 @contextmanager
-def running_engine(folder: Path) -> Iterator[None]:
-    """Use the engine of the machine, or run one with its data in a folder."""
+def running_engine(folder: Path, images: Iterable[str]) -> Iterator[None]:
+    """Use the engine of the machine, or run one with its data in a folder; get images."""
     if succeeds("version"):
+        pulled = {image: pull(image) for image in images}
+        if not all(pulled.values()):
+            missing(f"images cannot be pulled: {pulled}")
         yield
         return
     daemon = require("dockerd", "no Docker Engine answers, and the tests start one")
@@ -64,6 +68,7 @@ def running_engine(folder: Path) -> Iterator[None]:
         while not succeeds("version"):
             assert time.monotonic() < deadline, log.read_text(encoding="utf-8")[-5000:]
             time.sleep(0.5)
+        get_images(images)
         yield
     finally:
         process.terminate()
@@ -71,16 +76,16 @@ def running_engine(folder: Path) -> Iterator[None]:
         del os.environ["DOCKER_HOST"]
 
 
-def get_images(names: set[str]) -> None:
+def get_images(names: Iterable[str]) -> None:
     """Pull images, or build those that cannot be pulled from packages of Debian."""
     for name in sorted({BASE, *names}, key=BASE.__ne__):  # the others are built on the first
-        if succeeds("image", "inspect", name) or pull(name):
+        if pull(name):
             continue
         if name == BASE:
             make_base()
         else:
             target = name.rpartition("/")[2].partition(":")[0]
-            docker("build", "--quiet", "--target", target, "--tag", name, STAND_INS)
+            docker("build", "--quiet", "--target", target, "--tag", name, SUBSTITUTES)
 
 
 def pull(name: str) -> bool:
@@ -96,7 +101,7 @@ def pull(name: str) -> bool:
 
 def make_base() -> None:
     """Make an image of Debian with Python 3.13 and the certificates of this machine."""
-    script = STAND_INS / "make-base"
+    script = SUBSTITUTES / "make-base"
     tools = {"PATH": os.environ.get("TOOLS_PATH", os.environ["PATH"])}
     require("mmdebstrap", "it makes an image of Debian")
     done = subprocess.run(

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 from conftest import PROGRAM, TEMPLATE, git
+from machine import require
 
-PROGRAMS = ("cosign", "docker", "gh", "jq", "make", "sudo", "uv")
-DIGEST = f"ghcr.io/ada/shop@sha256:{'0' * 64}"
+PROGRAMS = ("cosign", "docker", "gh", "git", "jq", "make", "sudo", "uv")
+SERVE, TRAIN = (f"ghcr.io/ada/shop/{name}@sha256:{'0' * 64}" for name in ("serve", "train"))
+INSPECTED = [{"RepoDigests": [f"shop-serve@sha256:{'1' * 64}", SERVE, TRAIN]}]
 RECORD = """#!/bin/sh
 name=$(basename "$0")
 printf '%s\\n' "$name $*" >> "$CALLS"
@@ -57,11 +59,22 @@ def act_command(folder: Path, workflow: str, event: str, *options: str) -> list[
 
 
 @pytest.fixture
+def jq() -> str:
+    """Return the path of jq, before `act` replaces programs on PATH."""
+    return require("jq", "the release reads digests with it")
+
+
+@pytest.fixture
 def act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Act:
     """Return a function that runs a workflow, with recorded programs, and returns the calls.
 
     `answers` are lines of shell that a program runs after it was recorded.
     """
+    project = tmp_path / "shop"
+    project.mkdir()
+    (project / ".github").symlink_to(PROGRAM / ".github")
+    git(project, "init", "--quiet")
+    git(project, "remote", "add", "origin", "https://github.com/Ada/shop")
     calls, folder = tmp_path / "calls", tmp_path / "bin"
     folder.mkdir()
     for name in PROGRAMS:
@@ -70,11 +83,6 @@ def act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Act:
     monkeypatch.setenv("CALLS", str(calls))
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("HOME", str(tmp_path))
-    project = tmp_path / "shop"
-    project.mkdir()
-    (project / ".github").symlink_to(PROGRAM / ".github")
-    git(project, "init", "--quiet")
-    git(project, "remote", "add", "origin", "https://github.com/Ada/shop")
 
     def run(
         workflow: str, event: str, *options: str, fails: bool = False, **answers: str
@@ -104,76 +112,76 @@ def test_ci_builds_and_scans_the_image(act: Act) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_retraining_is_reported_to_people(act: Act, code: int) -> None:
+def test_retraining_is_reported_to_people(act: Act, code: int, tmp_path: Path) -> None:
     calls = act(
         "train.yml",
         "workflow_dispatch",
-        "--var=MLFLOW_TRACKING_URI=https://mlflow.example.com",
+        f"--var=DEPLOY_FOLDER={tmp_path}",
         fails=code == 1,
-        uv=f"echo 'Version 2 does not become the champion'; exit {code}",
+        docker=f'case "$*" in *retrain) echo "Version 2 is refused"; exit {code};; esac',
         gh='case "$*" in "issue list"*) echo 7;; *--body-file*) cat comment.md >> "$CALLS";; esac',
     )
-    assert calls[:2] == ["make install", "uv run ml retrain"]
+    assert calls[0] == "docker compose run --rm --no-TTY train retrain"
+    assert calls[1].startswith("docker compose cp api:/data/reports ")
     assert "gh issue comment 7 --body-file comment.md" in calls
-    assert "Version 2 does not become the champion" in calls
+    assert "Version 2 is refused" in calls
 
 
-def test_first_retraining_opens_an_issue(act: Act) -> None:
-    new = 'case "$*" in "issue create"*) echo https://github.com/ada/shop/issues/3;; esac'
-    variable = "--var=MLFLOW_TRACKING_URI=https://mlflow.example.com"
-    calls = act("train.yml", "workflow_dispatch", variable, gh=new)
-    assert (
-        calls[-1] == "gh issue comment https://github.com/ada/shop/issues/3 --body-file comment.md"
-    )
+def test_first_retraining_opens_an_issue(act: Act, tmp_path: Path) -> None:
+    address = "https://github.com/ada/shop/issues/3"
+    new = f'case "$*" in "issue create"*) echo {address};; esac'
+    folder = f"--var=DEPLOY_FOLDER={tmp_path}"
+    calls = act("train.yml", "workflow_dispatch", folder, gh=new)
+    assert calls[-1] == f"gh issue comment {address} --body-file comment.md"
 
 
-def test_nothing_is_retrained_without_a_server_of_mlflow(act: Act) -> None:
+def test_nothing_is_retrained_without_a_system(act: Act) -> None:
     assert act("train.yml", "workflow_dispatch") == []
 
 
-def test_release_deploys_the_image_that_it_signed(act: Act, tmp_path: Path) -> None:
-    calls = act(
-        "release.yml",
-        "push",
-        f"--eventpath={release_event(tmp_path)}",
-        f"--var=DEPLOY_FOLDER={tmp_path}",
-        jq=f"echo {DIGEST}",
-    )
-    done = [call for call in calls if not call.startswith(("docker", "jq"))]
-    assert done[:4] == [
-        "make image",
-        "make scan",
-        "make sbom",
-        "make push IMAGE=ghcr.io/ada/shop:v1.2.0",
-    ]
-    assert done[4:6] == [
-        f"cosign sign --yes {DIGEST}",
-        f"cosign attest --yes --type cyclonedx --predicate build/sbom.json {DIGEST}",
-    ]
-    verified, replaced = done[-2:]
-    assert verified.startswith(f"cosign verify {DIGEST}")
-    assert replaced == f"make replace IMAGE={DIGEST}"
+def release(act: Act, jq: str, folder: Path, fails: bool = False, **answers: str) -> list[str]:
+    """Run the release of a tag, and return the calls."""
+    event = folder / "event.json"
+    event.write_text(json.dumps({"ref": "refs/tags/v1.2.0"}), encoding="utf-8")
+    options = (f"--eventpath={event}", f"--var=DEPLOY_FOLDER={folder}")
+    usual = {
+        "docker": f"[ \"$1\" != image ] || echo '{json.dumps(INSPECTED)}'",
+        "gh": '[ "$1" != run ] || echo 1',
+        "jq": f'{jq} "$@"',
+    }
+    return act("release.yml", "push", *options, fails=fails, **(usual | answers))
 
 
-@pytest.mark.parametrize("failing", ["make scan", "cosign sign", "cosign verify"])
-def test_release_stops_before_the_deployment(act: Act, failing: str, tmp_path: Path) -> None:
-    program, _, word = failing.partition(" ")
-    calls = act(
-        "release.yml",
-        "push",
-        f"--eventpath={release_event(tmp_path)}",
-        fails=True,
-        **{"jq": f"echo {DIGEST}", program: f'[ "$1" != {word} ]'},
+def test_release_replaces_by_the_images_that_it_signed(jq: str, act: Act, tmp_path: Path) -> None:
+    calls = release(act, jq, tmp_path)
+    done = [call for call in calls if not call.startswith(("docker", "jq", "gh run"))]
+    assert done[:3] == ["make image", "make scan", "make sbom"]
+    assert done[3] == "make push REGISTRY=ghcr.io/ada/shop TAG=v1.2.0"
+    assert done[4] == f"cosign sign --yes {SERVE} {TRAIN}"
+    attest = "cosign attest --yes --type cyclonedx --predicate build"
+    assert done[5:7] == [f"{attest}/serve.json {SERVE}", f"{attest}/train.json {TRAIN}"]
+    verified, replaced = [call for call in done if "verify " in call or "replace" in call]
+    assert verified.startswith(f"cosign verify {SERVE} {TRAIN} ")
+    assert replaced == f"make replace SERVE={SERVE} TRAIN={TRAIN}"
+
+
+FAILURES = {
+    "gh run": 'if [ "$1" = run ]; then echo 0; fi',
+    "make scan": '[ "$1" != scan ]',
+    "cosign sign": '[ "$1" != sign ]',
+    "cosign verify": '[ "$1" != verify ]',
+}
+
+
+@pytest.mark.parametrize("failing", FAILURES)
+def test_release_stops_before_the_deployment(
+    jq: str, act: Act, failing: str, tmp_path: Path
+) -> None:
+    calls = release(
+        act, jq, tmp_path, fails=True, **{failing.split(maxsplit=1)[0]: FAILURES[failing]}
     )
     assert any(call.startswith(failing) for call in calls)
     assert not any(call.startswith("make replace") for call in calls)
-
-
-def release_event(folder: Path) -> Path:
-    """Write the event of a new tag to a file."""
-    path = folder / "event.json"
-    path.write_text(json.dumps({"ref": "refs/tags/v1.2.0"}), encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize("folder", [TEMPLATE, PROGRAM])

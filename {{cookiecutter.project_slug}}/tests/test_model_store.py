@@ -56,7 +56,7 @@ def test_damaged_large_file_is_refused(store: Store, tmp_path: Path) -> None:
     file.write_bytes(b"weights")
     path = store.add_large(file)
     path.write_bytes(b"weight5")
-    damaged = "was changed or damaged: delete it, and train again"
+    damaged = "was changed or damaged: delete it, and try again"
     with pytest.raises(UserError, match=damaged):
         store.locate(path.name)
     with pytest.raises(UserError, match=damaged):

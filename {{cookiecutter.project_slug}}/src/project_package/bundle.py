@@ -139,7 +139,8 @@ def pack(bundle: Bundle) -> Files:
     hashes = {name: sha256(content) for name, content in bundle.files.items()}
     large = {name: path.name for name, path in bundle.large.items()}
     manifest = bundle.manifest.model_copy(update={"files": hashes, "large": large})
-    return {**bundle.files, MANIFEST: manifest.model_dump_json(indent=2).encode()}
+    unused = None if large else {"large"}  # servers of before refuse the field
+    return {**bundle.files, MANIFEST: manifest.model_dump_json(indent=2, exclude=unused).encode()}
 
 
 def unpack(files: Files, locate: Locate) -> Bundle:

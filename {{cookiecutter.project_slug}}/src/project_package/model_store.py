@@ -34,7 +34,7 @@ BUNDLE = "bundle"
 EVIDENCE = "evidence"
 LARGE = "large"
 DOWNLOADS = "downloads"
-RETRY_TIMEOUT = timedelta(seconds=10)  # a request may take 30 s, the default of obstore
+RETRY_TIMEOUT = timedelta(seconds=10)
 
 
 class StoreUnreachable(Unavailable):
@@ -67,7 +67,11 @@ class Store:
         self._downloads = downloads
         with self._reached():
             self._objects = (
-                from_url(address, retry_config={"retry_timeout": RETRY_TIMEOUT})
+                from_url(
+                    address,
+                    client_options={"read_timeout": "30s", "timeout": "1h"},  # of a large file
+                    retry_config={"retry_timeout": RETRY_TIMEOUT},
+                )
                 if "://" in address
                 else LocalStore(Path(address).absolute(), mkdir=True)
             )
@@ -112,8 +116,9 @@ class Store:
     def add_large(self, file: Path) -> Path:
         """Store a large file, unless the store has it; return the path that models read."""
         name = sha256_of_file(file)
-        with self._reached(), suppress(AlreadyExistsError):
-            obstore.put(self._objects, f"{LARGE}/{name}", file, mode="create")
+        if not self.has_file(f"{LARGE}/{name}"):
+            with self._reached():
+                obstore.put(self._objects, f"{LARGE}/{name}", file)
         return self.locate(name)
 
     def locate(self, name: str) -> Path:
@@ -127,7 +132,7 @@ class Store:
             except FileNotFoundError as error:
                 raise UserError(f"{self.address} has no {LARGE}/{name}: train again.") from error
         if not intact:
-            raise UserError(f"{path} was changed or damaged: delete it, and train again.")
+            raise UserError(f"{path} was changed or damaged: delete it, and try again.")
         return path
 
     def fetch(self, version: int, folder: str) -> Files:

@@ -98,9 +98,8 @@ class Registry:
         """Copy a version's files into the store; return a pointer to them."""
         bundle = self.files(version, BUNDLE)
         evidence = self.files(version, EVIDENCE)
-        bundle_digest = unpack(
-            bundle, self.store.locate
-        ).digest  # first: a damaged bundle is not published
+        # First, because a damaged bundle is not published.
+        bundle_digest = unpack(bundle, self.store.locate).digest
         self.store.publish(version.number, EVIDENCE, evidence)
         self.store.publish(version.number, BUNDLE, bundle)
         return Pointer(version=version.number, digest=bundle_digest, evidence=digest(evidence))

@@ -32,8 +32,15 @@ from ..settings import Settings, redacted
 from .workspace import Dataset, Workspace
 
 LIBRARIES = (
-    *("anyio", "mlflow", "numpy", "obstore", "onnxruntime", "pandas"),
-    *("pydantic", "pydantic-settings", "typing-extensions"),
+    "anyio",
+    "mlflow",
+    "numpy",
+    "obstore",
+    "onnxruntime",
+    "pandas",
+    "pydantic",
+    "pydantic-settings",
+    "typing-extensions",
 )
 """What the registered model of every use case imports; `Training.libraries` adds others."""
 NOTE = "mlflow.note.content"
