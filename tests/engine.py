@@ -5,6 +5,7 @@ In an engine of the tests, images that cannot be pulled are built from packages 
 """
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -74,6 +75,10 @@ def running_engine(folder: Path, images: Iterable[str]) -> Iterator[None]:
         process.terminate()
         process.wait(timeout=60)
         del os.environ["DOCKER_HOST"]
+        umount = require("umount", "an engine leaves mounts behind")
+        for mount in (*folder.glob("exec/netns/*"), folder / "data"):
+            subprocess.run([umount, "--lazy", mount], capture_output=True, check=False)
+        shutil.rmtree(folder)  # gigabytes, which pytest would keep
 
 
 def get_images(names: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ set -eu
 serve={{ cookiecutter.project_slug }}-serve train={{ cookiecutter.project_slug }}-train
 
 start() {
-  docker compose up --detach --wait --wait-timeout 120 --no-build --no-deps api proxy
+  docker compose up --detach --wait --wait-timeout 180 --no-build --no-deps api proxy
 }
 
 [ "$#" = 2 ] && [ -n "$1" ] && [ -n "$2" ] || { echo "Say which images: make replace SERVE=... TRAIN=..." >&2; exit 2; }
