@@ -19,26 +19,54 @@ SUBSTITUTES = Path(__file__).parent / "substitutes"
 PULL_SECONDS = 300
 
 
-def docker(*command: str | Path, text: str = "") -> str:
-    """Run docker with a text as its input, and return its output; fail with its errors."""
+def run_docker(
+    *command: str | Path, text: str = "", seconds: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run docker with a text as its input; raise TimeoutExpired if it takes longer."""
     program = require("docker", "the tests build and run images")
-    done = subprocess.run(
-        [program, *command], input=text, capture_output=True, text=True, check=False
+    return subprocess.run(
+        [program, *command],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
     )
+
+
+def docker(*command: str | Path, text: str = "") -> str:
+    """Run docker and return its output; fail with its errors."""
+    done = run_docker(*command, text=text)
     assert done.returncode == 0, f"docker {' '.join(map(str, command))}\n{done.stderr[-5000:]}"
     return done.stdout.strip()
 
 
-def succeeds(*command: str | Path) -> bool:
-    """Return whether a docker command ends with 0."""
-    program = require("docker", "the tests build and run images")
-    return subprocess.run([program, *command], capture_output=True, check=False).returncode == 0
+def answers() -> bool:
+    """Return whether a Docker Engine answers."""
+    return run_docker("version").returncode == 0
+
+
+def tools_environment() -> dict[str, str]:
+    """Return the environment for programs that need others: .ci/run has few on PATH."""
+    return {**os.environ, "PATH": os.environ.get("TOOLS_PATH", os.environ["PATH"])}
+
+
+def make_image(dockerfile: str, name: str) -> None:
+    """Build an image without files."""
+    docker("build", "--quiet", "--tag", name, "-", text=dockerfile)
+
+
+def image_of(name: str) -> str:
+    """Return the id of the image of a container, or of an image with this name."""
+    container = docker("ps", "--all", "--quiet", f"--filter=name=^{name}$")
+    shown = "{{.Image}}" if container else "{{.Id}}"
+    return docker("inspect", f"--format={shown}", container or name)
 
 
 @contextmanager
 def running_engine(folder: Path, images: Iterable[str]) -> Iterator[None]:
     """Use the engine of the machine, or run one with its data in a folder; get images."""
-    if succeeds("version"):
+    if answers():
         pulled = {image: pull(image) for image in images}
         if not all(pulled.values()):
             missing(f"images cannot be pulled: {pulled}")
@@ -48,25 +76,18 @@ def running_engine(folder: Path, images: Iterable[str]) -> Iterator[None]:
     if os.geteuid():
         missing("no Docker Engine answers, and only root can start one")
     os.environ["DOCKER_HOST"] = f"unix://{folder}/docker.sock"
-    log, process_id = folder / "dockerd.log", folder / "pid"
-    paths = (
-        "--data-root",
-        folder / "data",
-        "--exec-root",
-        folder / "exec",
-        "--pidfile",
-        process_id,
-    )
+    log = folder / "dockerd.log"
+    paths = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [daemon, "--host", os.environ["DOCKER_HOST"], *paths],
-            env={**os.environ, "PATH": os.environ.get("TOOLS_PATH", os.environ["PATH"])},
+            env=tools_environment(),
             stdout=output,
             stderr=output,
         )
     try:
         deadline = time.monotonic() + 60
-        while not succeeds("version"):
+        while not answers():
             assert time.monotonic() < deadline, log.read_text(encoding="utf-8")[-5000:]
             time.sleep(0.5)
         get_images(images)
@@ -96,20 +117,19 @@ def get_images(names: Iterable[str]) -> None:
 def pull(name: str) -> bool:
     """Return whether an image could be pulled."""
     try:
-        program = require("docker", "the tests build and run images")
-        command = [program, "pull", "--quiet", name]
-        done = subprocess.run(command, capture_output=True, check=False, timeout=PULL_SECONDS)
+        return run_docker("pull", "--quiet", name, seconds=PULL_SECONDS).returncode == 0
     except subprocess.TimeoutExpired:
         return False
-    return done.returncode == 0
 
 
 def make_base() -> None:
     """Make an image of Debian with Python 3.13 and the certificates of this machine."""
-    script = SUBSTITUTES / "make-base"
-    tools = {"PATH": os.environ.get("TOOLS_PATH", os.environ["PATH"])}
     require("mmdebstrap", "it makes an image of Debian")
     done = subprocess.run(
-        [script, BASE], env={**os.environ, **tools}, capture_output=True, text=True, check=False
+        [SUBSTITUTES / "make-base", BASE],
+        env=tools_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ from alert_tests import CASES, alert_tests
 from conftest import PROGRAM, TEMPLATE, bake_from, git
 from demo import ask, get
 from documents import commands_of
-from engine import BASE, docker, running_engine
+from engine import BASE, docker, image_of, make_image, running_engine
 from machine import require
 from prometheus_api import PROMETHEUS, alerts, expressions, query, rules, wait_for
 from test_project import run
@@ -78,18 +78,6 @@ def query_after_an_answer(expression: str) -> list[dict[str, Any]]:
     """Return the values of an expression, after one more answer of the server."""
     ask(SERVER)
     return query(expression)
-
-
-def make_image(dockerfile: str, name: str) -> None:
-    """Build an image without files."""
-    docker("build", "--quiet", "--tag", name, "-", text=dockerfile)
-
-
-def image_of(name: str) -> str:
-    """Return the id of the image of a container, or of an image with this name."""
-    container = docker("ps", "--all", "--quiet", f"--filter=name=^{name}$")
-    shown = "{{.Image}}" if container else "{{.Id}}"
-    return docker("inspect", f"--format={shown}", container or name)
 
 
 @pytest.mark.usefixtures("project")

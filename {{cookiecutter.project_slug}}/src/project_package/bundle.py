@@ -134,12 +134,21 @@ def code_of(function: Callable[..., object]) -> bytes:
     return b"".join((folder / path).read_bytes() for path in code)
 
 
+def make_bundle(
+    contents: Contents, manifest: Manifest, add_large: Callable[[Path], Path]
+) -> Bundle:
+    """Return a bundle of contents; `add_large` stores a large file and returns its new path."""
+    files = {name: content for name, content in contents.items() if isinstance(content, bytes)}
+    paths = {name: content for name, content in contents.items() if isinstance(content, Path)}
+    return Bundle(files, manifest, {name: add_large(path) for name, path in paths.items()})
+
+
 def pack(bundle: Bundle) -> Files:
     """Return the files of a bundle, the manifest with their hashes last."""
     hashes = {name: sha256(content) for name, content in bundle.files.items()}
     large = {name: path.name for name, path in bundle.large.items()}
     manifest = bundle.manifest.model_copy(update={"files": hashes, "large": large})
-    unused = None if large else {"large"}  # servers of before refuse the field
+    unused = None if large else {"large"}  # older servers refuse the field
     return {**bundle.files, MANIFEST: manifest.model_dump_json(indent=2, exclude=unused).encode()}
 
 

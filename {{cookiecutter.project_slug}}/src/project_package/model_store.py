@@ -190,7 +190,7 @@ class Store:
             obstore.delete(self._objects, f"{alias}.json")
 
     def _get(self, path: str) -> bytes:
-        self._path_of(path)
+        self._path_of(path)  # raises for a symbolic link
         return bytes(obstore.get(self._objects, path).bytes())
 
     def _path_of(self, path: str) -> Path | None:

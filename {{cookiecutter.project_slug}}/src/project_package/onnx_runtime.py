@@ -49,7 +49,7 @@ class OnnxModel:
         options.intra_op_num_threads = 1  # one thread per process: scale by workers
         if weights:
             options.add_session_config_entry(WEIGHTS_FOLDER, str(weights.parent))
-            options.add_session_config_entry("session.disable_prepacking", "1")  # into memory
+            options.add_session_config_entry("session.disable_prepacking", "1")  # no copy
         self._encode = encode
         self._decode = decode
         try:

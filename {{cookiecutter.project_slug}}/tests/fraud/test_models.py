@@ -1,12 +1,14 @@
 """The candidates learn, and their exports give the same scores."""
 
+from pathlib import Path
+
 import numpy as np
 import optuna
 import pytest
 from multiplying import MANIFEST
 
 from project_package.binary_metrics import roc_auc
-from project_package.bundle import Bundle
+from project_package.bundle import make_bundle
 from project_package.columns import Columns, take
 from project_package.contract.training import Candidate, Outcome
 from project_package.fraud.features import INPUTS
@@ -41,8 +43,7 @@ def test_loaded_bundle_equals_fitted_model(candidate: Candidate) -> None:
     fitted = candidate.fit(take(rows, np.arange(400)), candidate.start, 7)
     outcome = Outcome(rows, fitted.predict(rows))
     finished = finish(FraudParams(name="test"), fitted, rows, outcome)
-    files = {name: file for name, file in finished.files().items() if isinstance(file, bytes)}
-    loaded = load(Bundle(files, MANIFEST)).predict(rows)
+    loaded = load(make_bundle(finished.files(), MANIFEST, Path)).predict(rows)
     expected = finished.predict(rows)
     assert np.abs(loaded["score"] - expected["score"]).max() < 1e-5
     assert np.array_equal(loaded["decision"], expected["decision"])

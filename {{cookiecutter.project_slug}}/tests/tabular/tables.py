@@ -1,10 +1,11 @@
 """Problems and rows of small tables, for the tests of the use case."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from project_package.bundle import Bundle, Contents, Manifest
+from project_package.bundle import Bundle, Contents, Manifest, make_bundle
 from project_package.columns import Columns
 from project_package.data.table_schema import Column, Schema
 from project_package.tabular.date_parts import DAY
@@ -30,9 +31,8 @@ SCHEMA = Schema(columns=COLUMNS)
 
 def bundle_of(contents: Contents) -> Bundle:
     """Return a bundle of files, none of them large."""
-    files = {name: content for name, content in contents.items() if isinstance(content, bytes)}
     texts = dict.fromkeys(("name", "candidate", "created", "commit", "data", "test"), "")
-    return Bundle(files, Manifest.model_validate({**texts, "settings": {}}))
+    return make_bundle(contents, Manifest.model_validate({**texts, "settings": {}}), Path)
 
 
 def params(**changes: Any) -> TabularParams:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 from sklearn.isotonic import IsotonicRegression
 
-from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, pack
+from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, make_bundle, pack
 from ..columns import Columns, concatenate, length, take
 from ..contract.checks import Checks
 from ..contract.task import predict_requests
@@ -169,14 +169,8 @@ def check_bundle(
     """Pack a finished model; raise GateRefused if the loaded bundle predicts something else."""
     params = project.params
     checks = project.training.checks(manifest.candidate)
-    files = {PARAMS: params.model_dump_json(indent=2).encode()}
-    large = {}
-    for name, content in finished.files().items():
-        if isinstance(content, bytes):
-            files[name] = content
-        else:
-            large[name] = project.store.add_large(content)
-    bundle = Bundle(files, manifest, large)
+    contents = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
+    bundle = make_bundle(contents, manifest, project.store.add_large)
     loaded = project.load(bundle).predict(compared)
     parity = gate.parity(loaded, finished.predict(compared), project.training.export_differs)
     verdict = gate.same_answers(parity, params.promote, checks)
