@@ -89,8 +89,13 @@ def test_address_of_the_published_template_is_in_one_place() -> None:
     assert re.fullmatch(r"[\w-]+/cookiecutter-ai-engineer", *found[TEMPLATE / "README.md"])
 
 
-@pytest.mark.parametrize("folder", [TEMPLATE, PROGRAM], ids=["template", "program"])
-def test_dependabot_watches_folders_that_exist(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("folder", "more"),
+    [(TEMPLATE, set()), (PROGRAM, {"docker-compose"})],
+    ids=["template", "program"],
+)
+def test_dependabot_watches_folders_that_exist(folder: Path, more: set[str]) -> None:
     updates = read_yaml(folder / ".github" / "dependabot.yml")["updates"]
-    assert {update["package-ecosystem"] for update in updates} == {"github-actions", "uv"}
+    watched = {update["package-ecosystem"] for update in updates}
+    assert watched == {"github-actions", "uv"} | more
     assert all((folder / update["directory"].lstrip("/")).is_dir() for update in updates)

@@ -20,7 +20,7 @@ PROGRAMS = ("cosign", "docker", "gh", "git", "jq", "make", "sudo", "uv")
 SERVE, TRAIN = (f"ghcr.io/ada/shop/{name}@sha256:{'0' * 64}" for name in ("serve", "train"))
 INSPECTED = [{"RepoDigests": [f"shop-serve@sha256:{'1' * 64}", SERVE, TRAIN]}]
 RECORD = """#!/bin/sh
-name=$(basename "$0")
+name=${0##*/}
 printf '%s\\n' "$name $*" >> "$CALLS"
 [ ! -e "$CALLS.$name" ] || . "$CALLS.$name"
 """
