@@ -122,9 +122,12 @@ def test_data_survive_a_stop(project: Path) -> None:
 def test_image_is_replaced(project: Path) -> None:
     proxy = ("inspect", "--format={{.State.StartedAt}}", PROXY)
     started = docker(*proxy)
+    before = image_of(API)
     make_image(f"FROM {SERVE}\nLABEL version=2", f"{SERVE}:v2")
-    run(project, "make", "replace", f"SERVE={SERVE}:v2", f"TRAIN={TRAIN}")
-    assert image_of(API) == image_of(f"{SERVE}:v2")
+    for _ in range(2):
+        run(project, "make", "replace", f"SERVE={SERVE}:v2", f"TRAIN={TRAIN}")
+        assert image_of(API) == image_of(f"{SERVE}:v2")
+        assert image_of(f"{SERVE}:previous") == before
     assert docker(*proxy) != started  # the new server may have another address
     ask(SERVER)
 

@@ -12,8 +12,11 @@ start() {
 for image in "$1" "$2"; do
   docker image inspect "$image" > /dev/null 2>&1 || docker pull "$image"
 done
-docker tag "$serve" "$serve:previous"
-docker tag "$train" "$train:previous"
+# A second run with the same images keeps those before them.
+if [ "$(docker image inspect "$serve" "$train")" != "$(docker image inspect "$1" "$2")" ]; then
+  docker tag "$serve" "$serve:previous"
+  docker tag "$train" "$train:previous"
+fi
 docker tag "$1" "$serve"
 docker tag "$2" "$train"
 if start; then

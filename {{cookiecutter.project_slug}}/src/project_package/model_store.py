@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Literal
 from uuid import uuid4
 
@@ -35,6 +36,8 @@ EVIDENCE = "evidence"
 LARGE = "large"
 DOWNLOADS = "downloads"
 RETRY_TIMEOUT = timedelta(seconds=10)
+PART_BYTES = 2**23
+"""What one request downloads of a large file: requests have a time limit."""
 
 
 class StoreUnreachable(Unavailable):
@@ -67,11 +70,7 @@ class Store:
         self._downloads = downloads
         with self._reached():
             self._objects = (
-                from_url(
-                    address,
-                    client_options={"read_timeout": "30s", "timeout": "1h"},  # of a large file
-                    retry_config={"retry_timeout": RETRY_TIMEOUT},
-                )
+                from_url(address, retry_config={"retry_timeout": RETRY_TIMEOUT})
                 if "://" in address
                 else LocalStore(Path(address).absolute(), mkdir=True)
             )
@@ -209,9 +208,11 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f"{name}.{uuid4()}")  # of this process
             try:
-                with part.open("wb") as file:
-                    for chunk in obstore.get(self._objects, f"{LARGE}/{name}").stream():
-                        file.write(chunk)
+                source = obstore.open_reader(
+                    self._objects, f"{LARGE}/{name}", buffer_size=PART_BYTES
+                )
+                with part.open("wb") as target:
+                    copyfileobj(source, target)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
