@@ -1,7 +1,7 @@
 # `make` lists the targets. uv does the work; it is fetched into .uv when the machine has none.
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help uv install new demo check test coverage test-all platforms bench refresh clean
+.PHONY: help uv install new demo check test test-projects coverage test-all platforms bench refresh clean
 
 USE_CASE ?= tabular
 PROGRAM := {{cookiecutter.project_slug}}
@@ -10,18 +10,18 @@ TEXTS := *.md *.toml cookiecutter.json benchmarks docs hooks tests '$(PROGRAM)'
 
 # Caches are in build/: everything in the program's folder is copied into projects. Bytecode is cached
 # even if the caller forbids it; without a cache, each process compiles all that it imports.
-check test coverage test-all: export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
-check test coverage test-all: export PYTHONDONTWRITEBYTECODE :=
-check test coverage test-all: export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
-check test coverage test-all: export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
-check test coverage test-all: export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
+check test test-projects coverage test-all: export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+check test test-projects coverage test-all: export PYTHONDONTWRITEBYTECODE :=
+check test test-projects coverage test-all: export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
+check test test-projects coverage test-all: export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
+check test test-projects coverage test-all: export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 PYTEST := '$(TOOLS)/pytest' -n 2 --dist worksteal -o cache_dir='$(CURDIR)/build/pytest'
 # Tests of one class or file share a project. Three processes: two used 5/6 of the time of 2 cores.
 # Their order is that of tests/conftest.py.
 PYTEST_PROJECTS := $(PYTEST) -n 3 --dist loadscope --no-loadscope-reorder
 
 help:  ## list the targets
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-9s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 
 uv:
 	@command -v uv >/dev/null || { python3 -m venv .uv && .uv/bin/pip install --quiet 'uv>=0.12'; }
@@ -44,9 +44,12 @@ check: install  ## style, types, spelling, documents and workflows; the program 
 	uv run rumdl check --no-cache *.md benchmarks docs
 	uv run zizmor --offline --quiet --strict-collection .github '$(PROGRAM)/.github'
 
-test: check  ## tests of the program in place, of the template, and of generated projects
+test: check  ## tests of the program in place, of the template, and of a generated project
 	cd '$(PROGRAM)' && $(PYTEST)
 	$(PYTEST_PROJECTS)
+
+test-projects: install  ## tests of a project of each other use case, and of images and the whole system in Docker
+	$(PYTEST_PROJECTS) -m 'projects and not slow'
 
 coverage: check  ## tests of the program in place; fail if they run less of it than it requires
 	cd '$(PROGRAM)' && COVERAGE_FILE='$(CURDIR)/build/coverage' $(PYTEST) --cov --cov-report=term:skip-covered

@@ -26,6 +26,7 @@ from machine import require
 from prometheus_api import PROMETHEUS, alerts, expressions, query, rules, wait_for
 from test_project import run
 
+pytestmark = pytest.mark.projects
 USE_CASE = "fraud"  # it has an event store
 SLUG = "shop-of-tests"  # its volumes are deleted
 API, PROXY, SERVE, TRAIN = (f"{SLUG}-{name}" for name in ("api-1", "proxy-1", "serve", "train"))

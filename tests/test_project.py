@@ -190,23 +190,28 @@ class TestTabular(ProjectTests):
     use_case = "tabular"
 
 
+@pytest.mark.projects
 class TestFraud(ProjectTests):
     use_case = "fraud"
 
 
+@pytest.mark.projects
 class TestDemand(ProjectTests):
     use_case = "demand"
     answers: ClassVar = {"package_name": "weekly_sales"}
 
 
+@pytest.mark.projects
 class TestSegments(ProjectTests):
     use_case = "segments"
 
 
+@pytest.mark.projects
 class TestInspection(ProjectTests):
     use_case = "inspection"
 
 
+@pytest.mark.projects
 class TestSessions(ProjectTests):
     use_case = "sessions"
 

@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # is read when the librarie
 
 import pytest
 from hypothesis import settings
-from projects import copy_project, open_project, run_plain, train_again
+from projects import copy_project, made_once, open_project, run_plain, train_again
 
 import project_package
 from project_package.cli import EntryPoint
@@ -103,25 +103,34 @@ def opened(use_case: str) -> Callable[[Path], Project]:
 
 
 @pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of pytest-xdist share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
 def trained(
-    untrained: Path,
-    opened: Callable[[Path], Project],
-    tmp_path_factory: pytest.TempPathFactory,
+    use_case: str, untrained: Path, opened: Callable[[Path], Project], shared: Path
 ) -> Path:
     """Run the pipeline once on tiny data: version 1 is the champion. Do not write to it."""
-    root = tmp_path_factory.mktemp("trained")
-    shutil.copytree(untrained, root, dirs_exist_ok=True)
-    pipeline(opened(root))
+    root = shared / f"trained-{use_case}"
+    with made_once(root) as is_new:
+        if is_new:
+            shutil.copytree(untrained, root, dirs_exist_ok=True)
+            pipeline(opened(root))
     return root
 
 
 @pytest.fixture(scope="session")
 def retrained(
-    trained: Path, opened: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory
+    use_case: str, trained: Path, opened: Callable[[Path], Project], shared: Path
 ) -> Path:
     """Train again: version 2 is the challenger. Do not write to it."""
-    root = copy_project(trained, tmp_path_factory.mktemp("retrained") / "project")
-    train_again(opened(root))
+    root = shared / f"retrained-{use_case}"
+    with made_once(root) as is_new:
+        if is_new:
+            train_again(opened(copy_project(trained, root)))
     return root
 
 

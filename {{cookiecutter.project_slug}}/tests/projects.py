@@ -2,7 +2,8 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,7 @@ from uuid import uuid4
 import numpy as np
 import polars as pl
 from anyio.from_thread import BlockingPortal
+from filelock import FileLock
 from plain import use_case
 from pydantic import create_model
 
@@ -35,6 +37,15 @@ def open_project(use_case: Any, root: Path) -> Project:
     training = use_case.make_training(params, root)
     portal = cast("BlockingPortal", None)  # none of these models is awaited
     return Project(training, params, Workspace(root), LOCAL, Console(quiet=True), portal)
+
+
+@contextmanager
+def made_once(root: Path) -> Iterator[bool]:
+    """Yield whether a folder has to be made; other processes wait until it is complete."""
+    done = root.with_name(f"{root.name}.done")
+    with FileLock(f"{root}.lock"):
+        yield not done.exists()
+        done.touch()
 
 
 def copy_project(root: Path, target: Path) -> Path:
