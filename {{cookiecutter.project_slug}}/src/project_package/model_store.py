@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from shutil import copyfileobj
 from typing import Literal
 from uuid import uuid4
 
@@ -212,7 +211,8 @@ class Store:
                     self._objects, f"{LARGE}/{name}", buffer_size=PART_BYTES
                 )
                 with part.open("wb") as target:
-                    copyfileobj(source, target)
+                    while chunk := source.read(PART_BYTES):
+                        target.write(chunk)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
