@@ -5,6 +5,7 @@ In an engine of the tests, images that cannot be pulled are built from packages 
 """
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from machine import missing, require
 
 BASE = "python:3.13-slim"
@@ -61,6 +63,14 @@ def image_of(name: str) -> str:
     container = docker("ps", "--all", "--quiet", f"--filter=name=^{name}$")
     shown = "{{.Image}}" if container else "{{.Id}}"
     return docker("inspect", f"--format={shown}", container or name)
+
+
+def images_named_in(project: Path) -> set[str]:
+    """Return the images that compose.yaml and the Makefile of a project name, but its own."""
+    compose = yaml.safe_load((project / "compose.yaml").read_text(encoding="utf-8"))
+    images = {service["image"] for service in compose["services"].values()}
+    images |= {*re.findall(r"aquasec/trivy:\S+", (project / "Makefile").read_text("utf-8"))}
+    return {image for image in images if not image.startswith(project.name)}
 
 
 @contextmanager

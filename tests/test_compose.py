@@ -1,6 +1,7 @@
 """The system of each use case, without an engine, and the message where Docker is missing."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,12 @@ def test_make_reports_a_missing_docker(
     project, make = bake(), require("make", "it builds images")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "Docker with its compose plugin is missing" in run(project, make, target, code=2)
+
+
+@pytest.mark.parametrize(("target", "said"), [("push", "Say where"), ("replace", "Say which")])
+def test_make_says_which_images_it_needs(
+    target: str, said: str, bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docker").symlink_to(require("docker", "make looks for it"))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert said in run(bake(), "make", target, code=2)

@@ -16,12 +16,11 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-import yaml
 from alert_tests import CASES, alert_tests
 from conftest import PROGRAM, TEMPLATE, bake_from, git
 from demo import ask, get
 from documents import commands_of
-from engine import BASE, docker, image_of, make_image, running_engine
+from engine import BASE, docker, image_of, images_named_in, make_image, running_engine
 from machine import require
 from prometheus_api import PROMETHEUS, alerts, expressions, query, rules, wait_for
 from test_project import run
@@ -52,11 +51,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copy(PROGRAM / "tests" / USE_CASE / "tiny.toml", project / "params.toml")
     for program in ("docker", "curl"):
         (folder / program).symlink_to(require(program, "commands of docs/deploy.md run it"))
-    compose = yaml.safe_load((project / "compose.yaml").read_text(encoding="utf-8"))
-    images = {service["image"] for service in compose["services"].values()}
-    images |= {*re.findall(r"aquasec/trivy:\S+", (project / "Makefile").read_text("utf-8"))}
-    images = {image for image in images if not image.startswith(SLUG)}
-    engine = running_engine(tmp_path_factory.mktemp("engine"), images)
+    engine = running_engine(tmp_path_factory.mktemp("engine"), images_named_in(project))
     git(project, "add", ".")
     author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
     git(project, *author, "commit", "--quiet", "--message", "Start")
@@ -116,6 +111,11 @@ def test_new_champion_is_served_without_a_restart(project: Path) -> None:
 def test_data_survive_a_stop(project: Path) -> None:
     run(project, "make", "down")
     assert not run(project, "docker", "compose", "ps", "--quiet")
+    refused = run(project, "make", "replace", f"SERVE={SERVE}", f"TRAIN={TRAIN}", code=2)
+    assert "not running: make up" in refused
+    settings = (project / ".env").rename(project / "own" / ".env")
+    assert "restore .env" in run(project, "make", "up", code=2)
+    settings.rename(project / ".env")
     run(project, "make", "up")
     assert ask(SERVER)[1]["model_version"] == "2"
 
@@ -129,6 +129,8 @@ def test_image_is_replaced(project: Path) -> None:
         run(project, "make", "replace", f"SERVE={SERVE}:v2", f"TRAIN={TRAIN}")
         assert image_of(API) == image_of(f"{SERVE}:v2")
         assert image_of(f"{SERVE}:previous") == before
+    run(project, "make", "replace", f"SERVE={SERVE}:previous", f"TRAIN={TRAIN}:previous")
+    assert image_of(API) == before
     assert docker(*proxy) != started  # the new server may have another address
     ask(SERVER)
 
@@ -138,7 +140,7 @@ def test_image_that_is_not_healthy_is_replaced_by_the_one_before(project: Path) 
     check = "HEALTHCHECK --interval=1s --retries=2 --start-period=1s CMD false"
     make_image(f"FROM {SERVE}\n{check}", f"{SERVE}:v3")
     output = run(project, "make", "replace", f"SERVE={SERVE}:v3", f"TRAIN={TRAIN}", code=2)
-    assert "the previous image answers again" in output
+    assert "the previous images answer again" in output
     assert image_of(API) == before
     run(project, "make", "up")  # keeps it, too
     assert image_of(API) == before

@@ -65,7 +65,7 @@ def open_keys(settings: Settings, root: Path) -> KeyStore | None:
         return None
     store = KeyStore(path, settings.serve_poll_seconds)
     if not store.keys:
-        log.warning("there is no API key: create one with `ml key NAME --scope predict`")
+        log.warning("there is no API key in %s: create one with `ml key`", path)
     return store
 
 
