@@ -210,7 +210,7 @@ def test_each_alert_fires_when_it_should(project: Path) -> None:
 @pytest.mark.usefixtures("project")
 def test_server_is_small_and_has_no_training_library() -> None:
     sizes = [int(docker("image", "inspect", "--format={{.Size}}", i)) for i in (SERVE, BASE)]
-    assert sizes[0] - sizes[1] < 260e6
+    assert sizes[0] - sizes[1] < 240e6  # `inspection`, which adds Pillow, has 16 MB more
     names = ["fastapi", "mlflow", "polars", "sklearn"]
     code = f"from importlib.util import find_spec; print(*filter(find_spec, {names}))"
     assert docker("run", "--rm", "--entrypoint=python", SERVE, "-c", code) == "fastapi"
