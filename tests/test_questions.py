@@ -138,14 +138,20 @@ def test_each_use_case_has_a_row_a_choice_and_a_folder() -> None:
     assert {path.parent.name for path in package.glob("*/entry_point.py")} == set(ROWS)
 
 
-def test_paths_of_each_part_exist() -> None:
+def test_paths_of_each_part_and_option_exist() -> None:
     package = PROGRAM / "src" / "project_package"
-    for path in itertools.chain(*ANSWERS["_parts"].values()):
+    options = [row["files"] for choices in ANSWERS["_options"].values() for row in choices.values()]
+    for path in itertools.chain(*ANSWERS["_parts"].values(), *options):
         module = Path(path)
         test = PROGRAM / "tests" / module.with_name(f"test_{module.name}.py")
         code = [folder / module for folder in (package, PROGRAM / "tests", PROGRAM)]
         paths = [test, *code, *(one.with_name(f"{one.name}.py") for one in code)]
         assert any(one.exists() for one in paths), module
+
+
+def test_each_choice_of_an_option_but_the_default_has_files() -> None:
+    for option, choices in ANSWERS["_options"].items():
+        assert list(choices) == ANSWERS[option][1:]
 
 
 def test_use_cases_name_parts_that_exist() -> None:

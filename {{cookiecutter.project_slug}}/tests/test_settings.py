@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_example_lists_every_setting_and_its_default() -> None:
     example = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
-    names = {name.upper() for name in Settings.model_fields if not name.startswith("aip_")}
+    names = {name.upper() for name in Settings.model_fields}
     assert example.keys() - {"STATE_URL"} == names  # which only projects with history have
     assert (example["SERVE_WORKERS"], example["SERVE_MAX_IN_FLIGHT"]) == ("1", "256")
 
@@ -56,6 +56,7 @@ def test_unknown_name_in_env_file_is_refused(folder: Path, name: str, nearest: s
     ("line", "sentence"),
     [
         (b"SERVE_CANARY=some", "SERVE_CANARY=some: Input should be a valid number.*Correct it in"),
+        (b"SERVE_HOST=", "SERVE_HOST=: .*at least 1 character"),
         (b"SERVE_MAX_IN_FLIGHT=0", "SERVE_MAX_IN_FLIGHT=0: .*greater than or equal to 1"),
         (b"LOG_DAYS=\xff", ".env is not UTF-8"),
     ],
@@ -88,9 +89,3 @@ def test_paths_are_absolute_and_urls_stay(folder: Path) -> None:
 )
 def test_shows_an_address_without_its_password(text: str, shown: str) -> None:
     assert redacted(text) == shown
-
-
-def test_vertex_ai_chooses_address_and_port() -> None:
-    assert (Settings().host, Settings().port) == ("127.0.0.1", 8000)
-    vertex = Settings(aip_http_port=9000)
-    assert (vertex.host, vertex.port) == ("0.0.0.0", 9000)  # noqa: S104

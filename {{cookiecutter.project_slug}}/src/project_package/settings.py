@@ -39,8 +39,7 @@ class Settings(BaseSettings):
     """https:// address that `ml monitor` posts alarms to; empty means nowhere."""
     client_key: SecretStr = SecretStr("")
     """API key of `ml simulate` (scopes predict and labels) and of `monitor.metrics` (admin)."""
-    serve_host: str = ""
-    """Empty means loopback, and every address in a container of Vertex AI."""
+    serve_host: str = Field(default="127.0.0.1", min_length=1)
     serve_port: int = 8000
     serve_workers: int = Field(default=1, ge=1)
     """Processes that answer."""
@@ -60,20 +59,6 @@ class Settings(BaseSettings):
     """How long an answer may take after the body has arrived."""
     serve_cors_origins: str = ""
     """Origins, separated by commas, whose pages may call the server; empty means none."""
-    aip_http_port: int = 0
-    """Vertex AI sets it, and the two routes, in its containers."""
-    aip_predict_route: str = ""
-    aip_health_route: str = ""
-
-    @property
-    def host(self) -> str:
-        """The address that the server listens on."""
-        return self.serve_host or ("0.0.0.0" if self.aip_http_port else "127.0.0.1")  # noqa: S104
-
-    @property
-    def port(self) -> int:
-        """The port that the server listens on."""
-        return self.aip_http_port or self.serve_port
 
     @property
     def cors_origins(self) -> list[str]:

@@ -19,7 +19,7 @@ from . import routes
 from .labels import add_labels
 from .middleware import RETRY, add_middleware
 from .page import add_page
-from .platforms import MLFLOW_HEALTH, add_platforms
+from .platforms import add_platforms
 from .read_body import Bodies
 from .services import OpenEvents, Services
 
@@ -65,7 +65,7 @@ def create_app(
     _add_routes(app, services)
     for kind in (Unavailable, ModelError):
         app.add_exception_handler(kind, error_response)
-    exempt = {*routes.HEALTH_PATHS, *MLFLOW_HEALTH, settings.aip_health_route, "/metrics"}
+    exempt = {*routes.HEALTH_PATHS, *routes.PLATFORM_HEALTH, "/metrics"}
     add_middleware(app, settings, services.metrics, exempt)
     return app
 

@@ -29,10 +29,11 @@ InstanceList = Annotated[list[T], Field(min_length=1, max_length=MAX_INSTANCES, 
 TAGS: dict[Scope, str] = {"predict": "predictions", "labels": "events", "admin": "model"}
 HEALTH = "health"
 HEALTH_PATHS = ("/healthz", "/readyz")
+PLATFORM_HEALTH = ("/ping", "/health", "/version")
 INTRODUCTION = """**POST /v1/predict** takes a list of instances. One instance: *{instance}*
 
 Open the route, choose *Try it out* and *Execute*. Where API keys are on, choose *Authorize* first.
-Clients of MLflow, KServe, SageMaker and Vertex AI can use their own routes.
+Clients of serving platforms, such as MLflow, can use their own routes.
 """
 
 

@@ -38,7 +38,8 @@ def serve(factory: str, host: str, port: int | None, workers: int | None, quiet:
         "timeout_graceful_shutdown": ceil(settings.serve_answer_seconds),
     }
     logging.config.dictConfig(options["log_config"])
-    with listen(host or settings.host, settings.port if port is None else port) as listening:
+    port = settings.serve_port if port is None else port
+    with listen(host or settings.serve_host, port) as listening:
         app = resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
         host, port = listening.getsockname()[:2]
         if not quiet:

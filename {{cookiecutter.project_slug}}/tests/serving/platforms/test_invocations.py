@@ -11,7 +11,6 @@ from fastapi.testclient import TestClient
 from multiplying import Published
 from servers import running
 
-ROUTES = {"aip_predict_route": "/vertex/predict", "aip_health_route": "/vertex/health"}
 ROWS = [{"x": 2, "who": "ann"}, {"x": 3, "who": "bob"}]
 COLUMNS = {"x": [2, 3], "who": ["ann", "bob"]}
 SPLIT = {"columns": ["x", "who"], "data": [[2, "ann"], [3, "bob"]]}
@@ -20,7 +19,7 @@ ANSWERS = [{"y": 2}, {"y": 3}]
 
 @pytest.fixture
 def client(times: Published) -> Iterator[TestClient]:
-    with TestClient(times.app(**ROUTES)) as opened:
+    with TestClient(times.app()) as opened:
         yield opened
 
 
@@ -107,26 +106,15 @@ def test_refuses_a_body_that_has_none_of_the_formats(
     assert rule in answer.text
 
 
-def test_answers_the_documented_requests_of_kserve(client: TestClient) -> None:
-    assert client.get("/v1/models").json() == {"models": ["t"]}
-    assert client.get("/v1/models/t").json() == {"name": "t", "ready": True}
-    for body in ({"instances": ROWS}, {"inputs": ROWS}):
-        answer = client.post("/v1/models/t:predict", json=body)
-        assert answer.json()["predictions"] == ANSWERS
-    for unknown in (client.get("/v1/models/u"), client.post("/v1/models/u:predict", json={})):
-        assert unknown.status_code == 404
-        assert "there is t" in unknown.json()["detail"]
-
-
 @pytest.mark.parametrize("parameters", [{}, {"parameters": {"top": 3}}])
 def test_answers_the_documented_requests_of_vertex_ai(client: TestClient, parameters: Any) -> None:
-    answer = client.post("/vertex/predict", json={"instances": ROWS, **parameters})
+    answer = client.post("/invocations", json={"instances": ROWS, **parameters})
     assert answer.json()["predictions"] == ANSWERS
 
 
-@pytest.mark.parametrize("path", ["/ping", "/health", "/version", "/vertex/health"])
+@pytest.mark.parametrize("path", ["/ping", "/health", "/version"])
 def test_health_routes_need_no_key(times: Published, path: str) -> None:
-    with TestClient(times.app(serve_keys="keys.json", **ROUTES)) as client:
+    with TestClient(times.app(serve_keys="keys.json")) as client:
         assert client.get(path).status_code == client.head(path).status_code == 200
         assert client.post("/invocations", json={"inputs": ROWS}).status_code == 401
         assert client.get("/version").text == "1"

@@ -1,29 +1,23 @@
-"""The formats of serving platforms, as routes to the same answers.
+"""The bodies that serving platforms send, and the endpoint that answers them.
 
-MLflow, SageMaker  POST /invocations, GET /ping, /health and /version
-KServe V1          POST /v1/models/<name>:predict, GET /v1/models/<name> and /v1/models
-Vertex AI          the routes that AIP_PREDICT_ROUTE and AIP_HEALTH_ROUTE name
-
-`<name>` is the name of the registered model. SageMaker starts a container as `docker run <image>
-serve` and uses port 8080: an image whose entry point is `ml` needs SERVE_HOST=0.0.0.0 and
-SERVE_PORT=8080. All take the same body; refusals are those of /v1/predict.
+MLflow, SageMaker, KServe and Vertex AI send instances in one of four formats.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Self
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import to_json
 
 from ..contract.task import Task
 from ..frozen import Frozen
-from .model_loader import ModelLoader
 from .prediction_service import Predict
 from .read_body import invalid, list_errors, read_body, validate
-from .routes import MAX_INSTANCES, InstanceList, predictions_response, protected
+from .routes import MAX_INSTANCES, InstanceList, predictions_response
 
-MLFLOW_HEALTH = ("/ping", "/health", "/version")
+Endpoint = Callable[[Request], Awaitable[Response]]
 FORMATS = ("instances", "inputs", "dataframe_records", "dataframe_split")
 
 
@@ -80,39 +74,13 @@ def read_instances(body: PlatformBody, adapter: TypeAdapter[list[BaseModel]]) ->
         raise invalid("must have a value of each column in every row", "body", name) from None
 
 
-async def _ping(request: Request) -> Response:
-    version = request.app.state.champion.current().version
-    return Response(version if request.url.path == "/version" else "\n")
-
-
-def add_platforms(app: FastAPI, task: Task, predict: Predict, champion: ModelLoader) -> None:
-    """Add the routes of all platforms, without documentation; those of health need no key."""
+def make_endpoint(task: Task, predict: Predict) -> Endpoint:
+    """Return an endpoint that answers the instances of a body, in any format."""
     adapter = TypeAdapter[list[BaseModel]](InstanceList[task.request])  # type: ignore[name-defined]
-    options = {**protected("predict"), "include_in_schema": False}
 
-    async def predict_instances(request: Request) -> Response:
+    async def endpoint(request: Request) -> Response:
         async with read_body(request, PlatformBody) as body:
             instances = await validate(request, read_instances, body, adapter)
             return predictions_response(await predict(instances))
 
-    for path in filter(None, ("/invocations", app.state.settings.aip_predict_route)):
-        app.add_api_route(path, predict_instances, methods=["POST"], **options)
-
-    @app.post("/v1/models/{name}:predict", **options)
-    async def predict_by_name(name: str, request: Request) -> Response:
-        await ready(name)
-        return await predict_instances(request)
-
-    @app.get("/v1/models/{name}", **options)
-    async def ready(name: str) -> dict[str, str | bool]:
-        served = champion.current().bundle.manifest.name
-        if name != served:
-            raise HTTPException(404, f"There is no model of this name; there is {served}.")
-        return {"name": name, "ready": True}
-
-    @app.get("/v1/models", **options)
-    async def models() -> dict[str, list[str]]:
-        return {"models": [champion.current().bundle.manifest.name]}
-
-    for path in filter(None, (*MLFLOW_HEALTH, app.state.settings.aip_health_route)):
-        app.add_api_route(path, _ping, methods=["GET", "HEAD"], include_in_schema=False)
+    return endpoint

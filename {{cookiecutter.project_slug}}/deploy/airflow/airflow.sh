@@ -1,0 +1,10 @@
+# The program `airflow`, which `make airflow` installs, with its settings for this folder.
+cd "$(dirname "$0")/../.." || exit 2
+export AIRFLOW_HOME="$PWD/build/airflow"
+export AIRFLOW__CORE__DAGS_FOLDER="$PWD/deploy/airflow"
+export AIRFLOW__CORE__LOAD_EXAMPLES=false
+export AIRFLOW__CORE__PARALLELISM=2
+export AIRFLOW__API__HOST=127.0.0.1
+export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=false
+export PROJECT_FOLDER="$PWD"
+exec build/airflow/venv/bin/airflow "$@"
