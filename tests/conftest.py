@@ -66,7 +66,7 @@ def texts(folder: Path) -> dict[Path, str]:
     return {
         path.relative_to(folder): path.read_text(encoding="utf-8")
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".git" not in path.parts
+        if path.is_file() and ".git" not in path.parts and path.suffix != ".png"
     }
 
 

@@ -2,18 +2,20 @@
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import threading
 import time
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
 from conftest import PROGRAM, TEMPLATE, bake_from
-from demo import environment, running_python
+from demo import environment, get, running_python
 from documents import commands_of
+from emulators import free_port, listens
+from prometheus_api import wait_for
 from test_project import run
 
 pytestmark = pytest.mark.projects
@@ -88,10 +90,16 @@ def run_dag(project: Path, *changes: str) -> dict[str, str]:
 
 def states(project: Path) -> dict[str, str]:
     """Return the state of each task of the last run."""
-    runs = json.loads(airflow(project, "dags", "list-runs", "retrain", "--output", "json").stdout)
-    last = max(runs, key=lambda one: str(one["start_date"]))["run_id"]
-    listed = airflow(project, "tasks", "states-for-dag-run", "retrain", last, "--output", "json")
-    return {task["task_id"]: task["state"] for task in json.loads(listed.stdout)}
+    last = max(listed(project, "dags", "list-runs", "retrain"), key=itemgetter("start_date"))
+    tasks = listed(project, "tasks", "states-for-dag-run", "retrain", last["run_id"])
+    return {task["task_id"]: task["state"] for task in tasks}
+
+
+def listed(project: Path, *arguments: str) -> list[dict[str, str]]:
+    """Return what a command of Airflow lists; warnings come before it."""
+    output = airflow(project, *arguments, "--output", "json").stdout
+    rows: list[dict[str, str]] = json.loads(output[output.index("[{") :])
+    return rows
 
 
 def champion(project: Path) -> str:
@@ -128,8 +136,30 @@ def test_refused_version_takes_the_other_branch(project: Path) -> None:
 
 @pytest.mark.usefixtures("first_run")
 def test_what_a_person_has_to_do_is_not_tried_again(project: Path) -> None:
-    found = run_dag(project, "monitor.stale_days=0.00001", "data.customers=0")
-    assert found["data"] == "failed"
-    assert found["train"] == "upstream_failed"
-    (log,) = (project / "build" / "airflow" / "logs").rglob("*task_id=data/attempt=*.log")
-    assert re.search("customers", log.read_text(encoding="utf-8"))
+    done = airflow(
+        project, "dags", "test", "retrain", "--conf", '{"changes": ["data.customers=0"]}'
+    )
+    assert done.stdout.count("`ml monitor` ended with 2") == 1
+    assert states(project)["monitor"] == "failed"
+
+
+@pytest.mark.usefixtures("first_run")
+def test_scheduler_of_the_page_runs_the_dag(project: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["sh", "deploy/airflow/airflow.sh", "standalone"],
+            cwd=project,
+            env={**environment(), "AIRFLOW_PORT": str(port)},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        health = f"http://127.0.0.1:{port}/api/v2/monitor/health"
+        wait_for(lambda: listens(port) and get(health)["scheduler"]["status"] == "healthy")
+        airflow(project, "dags", "unpause", "retrain")
+        wait_for(lambda: {*states(project).values()} == {"success", "skipped"})
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -156,6 +157,26 @@ def test_pods_have_the_rights_of_the_manifest(podman: Podman, manifests: list[Ma
     assert found["HostConfig"]["Memory"] == 512 * 2**20
     assert found["Config"]["User"] == "10001:10001"
     podman.run("pod", "rm", "--force", "rights-pod")
+
+
+def test_image_answers_the_requests_of_platforms(podman: Podman) -> None:
+    # SageMaker starts it as `docker run <image> serve`, on port 8080. Others use the same routes:
+    # Azure ML those of its deployment.yml, Vertex AI those of its command.
+    options = ("--env=SERVE_PORT=8080", "--env=SERVE_KEYS=off", "--env=MODEL_STORE=/data/store")
+    run = ("run", "--detach", "--name=sagemaker", "--network=podman-default-kube-network")
+    podman.run(*run, "--volume=project:/data", *options, "pods-serve", "serve")
+    (network,) = podman.inspect("sagemaker")["NetworkSettings"]["Networks"].values()
+    address = f"http://{network['IPAddress']}:8080"
+    wait_for(lambda: is_ready(address))
+    with urlopen(f"{address}/ping", timeout=10) as answer:
+        assert answer.status == 200
+    instances = ask(address)[0]["instances"]
+    for parameters in ({}, {"parameters": {"top": 1}}):  # of Vertex AI
+        body = {"instances": instances, **parameters}
+        assert len(get(f"{address}/invocations", body)["predictions"]) == len(instances)
+    name = get(f"{address}/v1/models")["models"][0]  # of KServe
+    assert get(f"{address}/v1/models/{name}:predict", {"instances": instances})["predictions"]
+    podman.run("rm", "--force", "--time=0", "sagemaker")
 
 
 def test_killed_server_comes_back(podman: Podman, manifests: list[Manifest]) -> None:
