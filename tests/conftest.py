@@ -22,6 +22,10 @@ SLOWEST = (
     "::TestInspection",
     "::TestSessions",
     "/test_containers",
+    "/test_matrix",
+    "/test_airflow",
+    "/test_kubernetes_pods",
+    "/test_cloud_storage",
     "/test_own_table",
     "/test_project",
 )

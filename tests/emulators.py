@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 
 from azure.storage.blob import BlobServiceClient
 from conftest import TEMPLATE
+from demo import free_port
 from engine import tools_environment
 from filelock import FileLock
 from machine import require
@@ -43,13 +44,6 @@ class Cloud:
     """An address for the model store."""
     artifacts: str
     """An address for the files of MLflow."""
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def listens(port: int) -> bool:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from conftest import PROGRAM, TEMPLATE, bake_from
-from demo import environment, get, running_python
+from demo import environment, free_port, get, running_python
 from documents import commands_of
-from emulators import free_port, listens
+from emulators import listens
 from prometheus_api import wait_for
 from test_project import run
 

@@ -10,8 +10,8 @@ from urllib.request import urlopen
 
 import pytest
 from conftest import PROGRAM
-from demo import ask, environment, get
-from emulators import EMULATORS, free_port, started
+from demo import ask, environment, free_port, get
+from emulators import EMULATORS, started
 from prometheus_api import wait_for
 
 pytestmark = pytest.mark.projects

@@ -22,6 +22,7 @@ from conftest import ANSWERS, TEMPLATE, USE_CASES, bake_from
 from demo import ask, environment, get, running_python, serving
 from documents import SERVES, commands_of, is_shown, script_of
 from machine import offline, require, why_not_offline
+from matrix import RUNS
 
 DOCUMENTS = [Path("README.md"), Path("docs", "task.md"), Path("docs", "serve.md")]
 RUN_BEFORE, STAGES = {"make install", "make pipeline"}, ("pipeline", "backfill")
@@ -187,32 +188,37 @@ class ProjectTests:
 
 class TestTabular(ProjectTests):
     use_case = "tabular"
+    answers = RUNS["tabular"]
 
 
 @pytest.mark.projects
 class TestFraud(ProjectTests):
     use_case = "fraud"
+    answers = RUNS["fraud"]
 
 
 @pytest.mark.projects
 class TestDemand(ProjectTests):
     use_case = "demand"
-    answers: ClassVar = {"package_name": "weekly_sales"}
+    answers: ClassVar = {"package_name": "weekly_sales", **RUNS["demand"]}
 
 
 @pytest.mark.projects
 class TestSegments(ProjectTests):
     use_case = "segments"
+    answers = RUNS["segments"]
 
 
 @pytest.mark.projects
 class TestInspection(ProjectTests):
     use_case = "inspection"
+    answers = RUNS["inspection"]
 
 
 @pytest.mark.projects
 class TestSessions(ProjectTests):
     use_case = "sessions"
+    answers = RUNS["sessions"]
 
 
 def test_each_use_case_has_a_class() -> None:
@@ -223,7 +229,7 @@ def test_each_use_case_has_a_class() -> None:
 def test_commands_of_the_template_readme_run_without_uv(copied_template: Path) -> None:
     commands = commands_of((copied_template / "README.md").read_text())
     commands.remove("make test")  # runs this test
-    commands[commands.index("make new")] = r"printf '\n\n\n\n\n\n\n\n' | make new"
+    commands[commands.index("make new")] = "yes '' | head -n 11 | make new"
     folders = [
         folder for folder in os.environ["PATH"].split(":") if not Path(folder, "uv").exists()
     ]
