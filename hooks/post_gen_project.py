@@ -11,18 +11,11 @@ from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 CHOSEN, PACKAGE, ROWS = (ANSWERS[key] for key in ("use_case", "package_name", "_use_cases"))
-OTHERS = set(ROWS) - {CHOSEN}
+PARTS = ANSWERS["_parts"] | ANSWERS["_options"]
+USED = {*ROWS[CHOSEN]["parts"], *(f"{name}={answer}" for name, answer in ANSWERS.items())}
+UNUSED = {path for part in PARTS.keys() - USED for path in PARTS[part]}
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints")
 git = partial(subprocess.run, check=False, capture_output=True, text=True)
-
-
-def unused_paths() -> set[str]:
-    """Return the paths of the parts that the use case does not need, and of options not chosen."""
-    groups = [(part in ROWS[CHOSEN]["parts"], paths) for part, paths in ANSWERS["_parts"].items()]
-    for option, choices in ANSWERS["_options"].items():
-        groups += [(name == ANSWERS[option], row["files"]) for name, row in choices.items()]
-    used = {path for is_used, paths in groups if is_used for path in paths}
-    return {path for _, paths in groups for path in paths} - used
 
 
 def project_paths() -> list[Path]:
@@ -31,11 +24,10 @@ def project_paths() -> list[Path]:
 
 
 # Remove caches, other use cases, and what this one does not use, with its tests.
-unused = unused_paths()
 for path in project_paths():
     module = re.sub(r"^(src/project_package|tests)/|\btest_|\.py$", "", path.as_posix())
     is_cache = any(path.match(cache) for cache in CACHES)
-    if is_cache or module in unused or OTHERS & {*path.name.split(".")}:
+    if is_cache or module in UNUSED or {*ROWS} - {CHOSEN} & {*path.name.split(".")}:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     elif CHOSEN in path.name.split(".")[1:-1]:  # params.fraud.toml becomes params.toml
         path.replace(path.with_name(path.name.replace(f".{CHOSEN}.", ".")))

@@ -3,8 +3,6 @@
 `.venv/bin/python -B tests/matrix.py` writes docs/matrix.md, which lists them.
 """
 
-from collections import OrderedDict
-
 from allpairspy import AllPairs
 from conftest import ANSWERS, TEMPLATE
 
@@ -15,7 +13,9 @@ CHOICES: dict[str, list[str]] = {
     if isinstance(choices, list) and not name.startswith("_")
 }
 """The choices of each question that has some."""
-PAIRS: list[dict[str, str]] = [row._asdict() for row in AllPairs(OrderedDict(CHOICES))]
+PAIRS: list[dict[str, str]] = [
+    dict(zip(CHOICES, row, strict=True)) for row in AllPairs([*CHOICES.values()])
+]
 """Answers among which each two choices of different questions are together at least once."""
 RUNS: dict[str, dict[str, str]] = {
     "tabular": {},

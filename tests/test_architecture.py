@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PROGRAM, TEMPLATE, USE_CASES, Bake, bake_from
+from conftest import ANSWERS, PROGRAM, TEMPLATE, USE_CASES, Bake, bake_from
 
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".ipynb_checkpoints", "mlruns", "*.db")
 
@@ -61,6 +61,7 @@ def test_toml_is_valid_after_rendering(use_case: str, bake: Bake) -> None:
 
 def test_lists_of_requirements_are_equal(tmp_path: Path) -> None:
     projects = [bake_from(TEMPLATE, tmp_path / name, use_case=name) for name in USE_CASES]
+    projects += [bake_from(TEMPLATE, tmp_path / name, cloud=name) for name in ANSWERS["cloud"]]
     required = set().union(*(requirements_of(project) for project in projects))
     assert set(read_toml(TEMPLATE / "pyproject.toml")["dependency-groups"]["project"]) == required
 

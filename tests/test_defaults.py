@@ -135,7 +135,7 @@ def test_any_accepted_answer_passes_the_checks_of_texts(name: str, author: str, 
 
 def test_jinja_that_is_typed_survives(tmp_path: Path) -> None:
     text = "{{ cookiecutter.nothing }} {% if %} {# x #}"
-    typed = ["", "Cards", "", "", text, text, "", "", ""]
+    typed = ["", "Cards", "", "", text, text, *[""] * 6]
     done = cookiecutter_command("-o", str(tmp_path), str(TEMPLATE), typed="\n".join(typed))
     assert done.returncode == 0, done.stdout
     metadata = tomllib.loads((tmp_path / "cards" / "pyproject.toml").read_text())["project"]

@@ -38,13 +38,9 @@ def project(answers: dict[str, str], tmp_path: Path) -> Path:
 
 def paths_of(answers: dict[str, str], chosen: bool) -> set[str]:
     """Return the paths of options that were chosen, or were not."""
-    rows = [
-        (answers[option] == choice, row["files"])
-        for option, choices in ANSWERS["_options"].items()
-        for choice, row in choices.items()
-    ]
-    found = {path for is_chosen, files in rows if is_chosen is chosen for path in files}
-    return found if chosen else found - paths_of(answers, chosen=True)
+    given = {f"{question}={answer}" for question, answer in answers.items()}
+    options = ANSWERS["_options"].items()
+    return {path for option, paths in options if (option in given) is chosen for path in paths}
 
 
 @EACH

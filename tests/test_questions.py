@@ -140,8 +140,7 @@ def test_each_use_case_has_a_row_a_choice_and_a_folder() -> None:
 
 def test_paths_of_each_part_and_option_exist() -> None:
     package = PROGRAM / "src" / "project_package"
-    options = [row["files"] for choices in ANSWERS["_options"].values() for row in choices.values()]
-    for path in itertools.chain(*ANSWERS["_parts"].values(), *options):
+    for path in itertools.chain(*ANSWERS["_parts"].values(), *ANSWERS["_options"].values()):
         module = Path(path)
         test = PROGRAM / "tests" / module.with_name(f"test_{module.name}.py")
         code = [folder / module for folder in (package, PROGRAM / "tests", PROGRAM)]
@@ -150,8 +149,9 @@ def test_paths_of_each_part_and_option_exist() -> None:
 
 
 def test_each_choice_of_an_option_but_the_default_has_files() -> None:
-    for option, choices in ANSWERS["_options"].items():
-        assert list(choices) == ANSWERS[option][1:]
+    options = {option.partition("=")[0] for option in ANSWERS["_options"]}
+    chosen = [f"{option}={choice}" for option in options for choice in ANSWERS[option][1:]]
+    assert {*chosen} == {*ANSWERS["_options"]} >= {*ANSWERS["_requirements"]}
 
 
 def test_use_cases_name_parts_that_exist() -> None:

@@ -38,10 +38,9 @@ def serve(factory: str, host: str, port: int | None, workers: int | None, quiet:
         "timeout_graceful_shutdown": ceil(settings.serve_answer_seconds),
     }
     logging.config.dictConfig(options["log_config"])
-    port = settings.serve_port if port is None else port
-    with listen(host or settings.serve_host, port) as listening:
+    with listen(host or settings.serve_host, settings.serve_port if port is None else port) as sock:
         app = resolve_name(factory)()  # first here: uvicorn restarts a worker that fails
-        host, port = listening.getsockname()[:2]
+        host, port = sock.getsockname()[:2]
         if not quiet:
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             version = app.state.champion.current().version
@@ -50,11 +49,11 @@ def serve(factory: str, host: str, port: int | None, workers: int | None, quiet:
         if workers == 1:
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # which exits with 0
             with suppress(KeyboardInterrupt):
-                uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[listening])
+                uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[sock])
             return
         with tempfile.TemporaryDirectory() as folder:
             os.environ[FOLDER] = folder
-            uvicorn.run(factory, factory=True, workers=workers, fd=listening.fileno(), **options)
+            uvicorn.run(factory, factory=True, workers=workers, fd=sock.fileno(), **options)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -5,7 +5,7 @@ Vertex AI and Azure ML can be configured to use the same routes. SageMaker start
 SERVE_HOST=0.0.0.0 and SERVE_PORT=8080.
 """
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from ..model_loader import ModelLoader
 from ..platform_formats import Endpoint
@@ -17,12 +17,9 @@ def add_routes(app: FastAPI, endpoint: Endpoint, champion: ModelLoader) -> None:
     options = {**protected("predict"), "include_in_schema": False}
     app.add_api_route("/invocations", endpoint, methods=["POST"], **options)
 
-    async def ping() -> Response:
-        return Response("\n")
-
-    async def version() -> Response:
-        return Response(champion.current().version)
+    async def ping(request: Request) -> Response:
+        version = champion.current().version
+        return Response(version if request.url.path == "/version" else "\n")
 
     for path in PLATFORM_HEALTH:
-        answer = version if path == "/version" else ping
-        app.add_api_route(path, answer, methods=["GET", "HEAD"], include_in_schema=False)
+        app.add_api_route(path, ping, methods=["GET", "HEAD"], include_in_schema=False)
