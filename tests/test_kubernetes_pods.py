@@ -28,8 +28,6 @@ from test_kubernetes import Manifest, render
 
 pytestmark = pytest.mark.projects
 USE_CASE = "fraud"
-GRACE = 45
-"""Seconds that a pod has to finish its requests, as in the manifest."""
 
 
 class Podman:
@@ -193,6 +191,11 @@ def test_no_request_fails_while_pods_are_replaced(
     podman: Podman, manifests: list[Manifest]
 ) -> None:
     ready = [start_server("server-0", podman, manifests)]
+    (grace,) = (
+        manifest["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        for manifest in manifests
+        if manifest["kind"] == "Deployment"
+    )
     ended = threading.Event()
     answers: list[bool | OSError] = []
 
@@ -211,7 +214,7 @@ def test_no_request_fails_while_pods_are_replaced(
         ready.append(start_server(f"server-{number}", podman, manifests))
         ready.pop(0)
         time.sleep(1)  # of the hook `preStop`: nothing new is sent to the old pod
-        podman.run("stop", f"--time={GRACE}", f"server-{number - 1}-pod-server")
+        podman.run("stop", f"--time={grace}", f"server-{number - 1}-pod-server")
         state = podman.inspect(f"server-{number - 1}-pod-server")["State"]
         assert state["ExitCode"] == 0
     ended.set()

@@ -75,6 +75,19 @@ def test_bad_answer_is_refused_in_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("slug", ["x" * 33, "3d-parts"])
+@pytest.mark.parametrize("answers", [{"kubernetes": "yes"}, {"cloud": "aws"}, {}])
+def test_slug_is_a_name_where_the_project_is_deployed(
+    slug: str, answers: dict[str, str], bake: Bake, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if answers:
+        with pytest.raises(FailedHookException):
+            bake(project_slug=slug, package_name="parts", **answers)
+        assert "cannot be a name in a cluster or a cloud" in capfd.readouterr().err
+    else:
+        bake(project_slug=slug, package_name="parts")
+
+
 def test_all_bad_answers_are_reported_at_once(
     bake: Bake, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,6 @@ export AIRFLOW__API__HOST=127.0.0.1
 export AIRFLOW__API__PORT="${AIRFLOW_PORT:-8088}"
 export AIRFLOW__API__BASE_URL="http://127.0.0.1:${AIRFLOW_PORT:-8088}"
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=false
-export PROJECT_FOLDER="$PWD"
+export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS=true  # it listens on this machine only
 export PATH="$AIRFLOW_HOME/venv/bin:$PATH"
-exec airflow "$@"
+exec "$AIRFLOW_HOME/venv/bin/airflow" "$@"

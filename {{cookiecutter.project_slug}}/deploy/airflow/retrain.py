@@ -18,7 +18,8 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Asset, Param, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
-FOLDER = Path(os.environ.get("PROJECT_FOLDER", Path(__file__).parents[2]))
+NAME = "project_package"
+FOLDER = Path(os.environ.get(f"{NAME}_FOLDER".upper(), Path(__file__).parents[2]))
 GATE_REFUSED, PERSON_NEEDED, MODEL_NEEDED = 1, 2, 3
 """Exit codes of `ml`."""
 
@@ -39,13 +40,14 @@ def ml(command: str, changes: list[str], *expected: int) -> int:
 
 
 @dag(
+    dag_id=f"retrain_{NAME}",
     schedule="0 6 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    max_active_runs=1,  # a second one would find the project locked
+    max_active_runs=1,  # two would write the same data set and reports
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
     params={
         "train": Param(False, type="boolean", description="Train without a reason: the first run"),
-        "changes": Param([], type="array", description="Parameters, such as search.trials=50"),
+        "changes": Param([], type="array", description="Parameters, such as train.trials=50"),
     },
     doc_md=__doc__,
 )
@@ -74,7 +76,7 @@ def retrain() -> None:
     watch = monitor()
     watch >> EmptyOperator(task_id="champion_stays")
     watch >> data >> train >> evaluate >> gate
-    gate >> EmptyOperator(task_id="new_champion", outlets=[Asset("champion")])
+    gate >> EmptyOperator(task_id="new_champion", outlets=[Asset(f"champion_{NAME}")])
     gate >> EmptyOperator(task_id="challenger_refused")
 
 

@@ -1,14 +1,4 @@
-# What pods and endpoints may do: the server reads models, training and MLflow write the bucket.
-data "aws_iam_policy_document" "trust" {
-  statement {
-    actions = ["sts:AssumeRole", "sts:TagSession"]
-    principals {
-      type        = "Service"
-      identifiers = ["pods.eks.amazonaws.com", "sagemaker.amazonaws.com"]
-    }
-  }
-}
-
+# What endpoints{% if cookiecutter.kubernetes == "yes" %} and pods{% endif %} may do: {% if cookiecutter.kubernetes == "yes" %}servers read models, training and MLflow write the bucket{% else %}read models{% endif %}.
 data "aws_iam_policy_document" "server" {
   statement {
     actions   = ["s3:ListBucket"]
@@ -22,7 +12,11 @@ data "aws_iam_policy_document" "server" {
     actions   = ["kms:Decrypt"]
     resources = [aws_kms_key.project.arn]
   }
-  statement { # of a SageMaker endpoint
+}
+
+data "aws_iam_policy_document" "endpoint" {
+  source_policy_documents = [data.aws_iam_policy_document.server.json]
+  statement {
     actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
     resources = [aws_ecr_repository.image["serve"].arn]
   }
@@ -30,12 +24,24 @@ data "aws_iam_policy_document" "server" {
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["arn:aws:logs:*:*:log-group:/aws/sagemaker/Endpoints/*"]
   }
-  statement {
-    actions   = ["ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"]
-    resources = ["*"] # these two cannot be limited
+  statement { # which cannot be limited; those of ec2 put the endpoint into the network
+    actions = [
+      "cloudwatch:PutMetricData",
+      "ec2:CreateNetworkInterface",
+      "ec2:CreateNetworkInterfacePermission",
+      "ec2:DeleteNetworkInterface",
+      "ec2:DeleteNetworkInterfacePermission",
+      "ec2:DescribeDhcpOptions",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeSecurityGroups",
+      "ec2:DescribeSubnets",
+      "ec2:DescribeVpcs",
+      "ecr:GetAuthorizationToken",
+    ]
+    resources = ["*"]
   }
 }
-
+{% if cookiecutter.kubernetes == "yes" %}
 data "aws_iam_policy_document" "training" {
   statement {
     actions   = ["s3:ListBucket"]
@@ -50,18 +56,39 @@ data "aws_iam_policy_document" "training" {
     resources = [aws_kms_key.project.arn]
   }
 }
-
+{% endif %}
 locals {
+  services = {
+    endpoint = "sagemaker.amazonaws.com"
+{%- if cookiecutter.kubernetes == "yes" %}
+    server   = "pods.eks.amazonaws.com"
+    training = "pods.eks.amazonaws.com"
+{%- endif %}
+  }
   policies = {
+    endpoint = data.aws_iam_policy_document.endpoint.json
+{%- if cookiecutter.kubernetes == "yes" %}
     server   = data.aws_iam_policy_document.server.json
     training = data.aws_iam_policy_document.training.json
+{%- endif %}
+  }
+}
+
+data "aws_iam_policy_document" "trust" {
+  for_each = local.services
+  statement {
+    actions = ["sts:AssumeRole", "sts:TagSession"]
+    principals {
+      type        = "Service"
+      identifiers = [each.value]
+    }
   }
 }
 
 resource "aws_iam_role" "project" {
-  for_each           = local.policies
+  for_each           = local.services
   name               = "${local.name}-${each.key}"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  assume_role_policy = data.aws_iam_policy_document.trust[each.key].json
 }
 
 resource "aws_iam_role_policy" "project" {
@@ -69,13 +96,14 @@ resource "aws_iam_role_policy" "project" {
   role     = aws_iam_role.project[each.key].name
   policy   = each.value
 }
-{% if cookiecutter.kubernetes == "yes" %}
+{%- if cookiecutter.kubernetes == "yes" %}
+
 # Pods with these service accounts get the roles; the cluster needs the add-on eks-pod-identity-agent.
 resource "aws_eks_pod_identity_association" "project" {
-  for_each        = var.cluster == "" ? {} : local.policies
+  for_each        = toset(var.cluster == "" ? [] : ["server", "training"])
   cluster_name    = var.cluster
   namespace       = local.name
   service_account = each.key
   role_arn        = aws_iam_role.project[each.key].arn
 }
-{% endif -%}
+{%- endif %}

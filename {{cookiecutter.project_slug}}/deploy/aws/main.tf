@@ -2,7 +2,8 @@
 terraform {
   required_version = ">= 1.11" # OpenTofu too
   required_providers {
-    aws = { source = "hashicorp/aws", version = "~> 6.0" }
+    aws    = { source = "hashicorp/aws", version = "~> 6.0" }
+    random = { source = "hashicorp/random", version = "~> 3.7" }
   }
   backend "s3" { # terraform init -backend-config="bucket=..."
     key          = "{{ cookiecutter.project_slug }}.tfstate"
@@ -99,6 +100,27 @@ resource "aws_vpc_security_group_ingress_rule" "database" {
   to_port                      = 5432
 }
 
+ephemeral "random_password" "database" {
+  length  = 32
+  special = false
+}
+
+resource "aws_secretsmanager_secret" "database" {
+  name_prefix = "${local.name}-database-"
+  kms_key_id  = aws_kms_key.project.arn
+}
+
+resource "aws_secretsmanager_secret_version" "database" {
+  secret_id                = aws_secretsmanager_secret.database.id
+  secret_string_wo         = ephemeral.random_password.database.result
+  secret_string_wo_version = 1
+}
+
+ephemeral "aws_secretsmanager_secret_version" "database" {
+  secret_id  = aws_secretsmanager_secret.database.id
+  version_id = aws_secretsmanager_secret_version.database.version_id
+}
+
 resource "aws_db_instance" "project" {
   identifier                          = local.name
   engine                              = "postgres"
@@ -110,7 +132,8 @@ resource "aws_db_instance" "project" {
   kms_key_id                          = aws_kms_key.project.arn
   db_name                             = "predictions"
   username                            = "project"
-  manage_master_user_password         = true
+  password_wo                         = ephemeral.aws_secretsmanager_secret_version.database.secret_string
+  password_wo_version                 = 1
   iam_database_authentication_enabled = true
   db_subnet_group_name                = aws_db_subnet_group.project.name
   vpc_security_group_ids              = [aws_security_group.database.id]

@@ -15,7 +15,7 @@ output "database" {
 
 output "database_secret" {
   description = "The secret with the password of the database."
-  value       = aws_db_instance.project.master_user_secret[0].secret_arn
+  value       = aws_secretsmanager_secret.database.arn
 }
 
 output "endpoint" {

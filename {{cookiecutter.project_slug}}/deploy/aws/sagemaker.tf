@@ -12,7 +12,7 @@ resource "aws_security_group" "server" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "server" {
-  for_each          = length(local.endpoints) == 0 ? {} : { https = 443, postgresql = 5432, redis = 6379 }
+  for_each          = length(local.endpoints) == 0 ? {} : { https = 443, redis = 6379 }
   description       = each.key
   security_group_id = aws_security_group.server[0].id
   cidr_ipv4         = "0.0.0.0/0"
@@ -23,10 +23,11 @@ resource "aws_vpc_security_group_egress_rule" "server" {
 
 resource "aws_sagemaker_model" "server" {
   count              = length(local.endpoints)
-  execution_role_arn = aws_iam_role.project["server"].arn
+  execution_role_arn = aws_iam_role.project["endpoint"].arn
   primary_container {
     image = var.image
     environment = merge(var.settings, {
+      AWS_REGION  = var.region
       MODEL_STORE = "s3://${aws_s3_bucket.project.id}/models"
       SERVE_KEYS  = "off" # clients need the right sagemaker:InvokeEndpoint
       SERVE_PORT  = "8080"

@@ -56,6 +56,18 @@ resource "azurerm_storage_account" "project" {
   sas_policy { expiration_period = "01.00:00:00" }
 }
 
+resource "azurerm_storage_management_policy" "project" {
+  storage_account_id = azurerm_storage_account.project.id
+  rule {
+    name    = "old-versions"
+    enabled = true
+    filters { blob_types = ["blockBlob"] }
+    actions {
+      version { delete_after_days_since_creation = 90 }
+    }
+  }
+}
+
 resource "azurerm_storage_container" "project" {
   for_each           = toset(["models", "mlflow"])
   name               = each.key
@@ -125,7 +137,10 @@ resource "azurerm_postgresql_flexible_server" "project" {
   public_network_access_enabled     = false
   backup_retention_days             = 14
   geo_redundant_backup_enabled      = true
-  lifecycle { prevent_destroy = true }
+  lifecycle {
+    prevent_destroy = true
+    ignore_changes  = [zone] # which Azure chooses
+  }
 }
 
 resource "azurerm_postgresql_flexible_server_database" "project" {

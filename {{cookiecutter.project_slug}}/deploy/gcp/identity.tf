@@ -9,8 +9,8 @@ locals {
 {%- if cookiecutter.kubernetes == "yes" %}
   # Pods with a service account of this namespace; the cluster needs workload identity enabled.
   pods     = "principal://iam.googleapis.com/projects/${data.google_project.current.number}/locations/global/workloadIdentityPools/${var.project}.svc.id.goog/subject/ns/${local.name}/sa"
-  servers  = concat(local.endpoint, ["${local.pods}/server"])
-  training = ["${local.pods}/training"]
+  servers  = concat(local.endpoint, var.workload_identity ? ["${local.pods}/server"] : [])
+  training = var.workload_identity ? ["${local.pods}/training"] : []
 {%- else %}
   servers  = local.endpoint
   training = var.training

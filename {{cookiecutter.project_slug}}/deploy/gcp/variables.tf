@@ -18,7 +18,13 @@ variable "database_tier" {
   description = "The machine of the database."
   default     = "db-custom-1-3840"
 }
-{% if cookiecutter.kubernetes == "no" %}
+{% if cookiecutter.kubernetes == "yes" %}
+variable "workload_identity" {
+  type        = bool
+  description = "Whether the project has a GKE cluster with workload identity, whose pods get rights."
+  default     = false
+}
+{% else %}
 variable "training" {
   type        = list(string)
   description = "Who trains: user:..., group:... or serviceAccount:..."

@@ -1,7 +1,7 @@
 """The command line `ml` and the HTTP application of a use case.
 
 Exit codes: 0 done, 1 the gate refused, 2 something that the user can fix, 3 a new model is
-needed, 70 a crash, 130 Ctrl-C.
+needed, 70 a crash, 75 a service is unavailable, 130 Ctrl-C.
 """
 
 import os

@@ -12,8 +12,9 @@ class UserError(Exception):
 
 
 class Unavailable(UserError):
-    """A service that is needed cannot be used now; a retry may succeed."""
+    """A service that is needed cannot be used now; a retry may succeed. Commands exit with 75."""
 
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
     concerns_all = True
     """Whether it cannot be used for other requests either."""
 
