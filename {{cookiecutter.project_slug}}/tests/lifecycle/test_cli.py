@@ -155,19 +155,21 @@ def test_missing_module_of_the_project_is_a_crash(ml: Ml, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "sentence"),
+    ("file", "content", "sentence", "code"),
     [
-        (".env", b"SERVE_PORT=much\n", "SERVE_PORT=much: Input should be a valid integer"),
-        ("params.toml", b"name = '\xff'", "params.toml is not valid TOML in UTF-8"),
-        ("mlflow.db", b"no database", "cannot be used"),
-        ("data", b"a file", "The disk failed: "),
-        ("store", b"a file", "The model store "),
+        (".env", b"SERVE_PORT=much\n", "SERVE_PORT=much: Input should be a valid integer", 2),
+        ("params.toml", b"name = '\xff'", "params.toml is not valid TOML in UTF-8", 2),
+        ("mlflow.db", b"no database", "cannot be used", 2),
+        ("data", b"a file", "The disk failed: ", 2),
+        ("store", b"a file", "The model store ", 75),
     ],
 )
 @pytest.mark.usefixtures("new")
-def test_unusable_file_is_named(ml: Ml, file: str, content: bytes, sentence: str) -> None:
+def test_unusable_file_is_named(
+    ml: Ml, file: str, content: bytes, sentence: str, code: int
+) -> None:
     Path(file).write_bytes(content)
-    assert ml({"mlflow.db": "models", "store": "rollback"}.get(file, "data")) == 2
+    assert ml({"mlflow.db": "models", "store": "rollback"}.get(file, "data")) == code
     assert sentence in ml.err
     assert "Traceback" not in ml.err
     assert ml("doctor") == 2
