@@ -137,7 +137,9 @@ def azure(folder: Path) -> Iterator[Cloud]:
             "AZURE_STORAGE_CONNECTION_STRING": connection,
             "AZURE_STORAGE_ENDPOINT": address,
         }
-        yield Cloud(environment, "az://models/shop", "wasbs://mlflow@ada.blob.core.windows.net/files")
+        yield Cloud(
+            environment, "az://models/shop", "wasbs://mlflow@ada.blob.core.windows.net/files"
+        )
 
 
 @contextmanager
