@@ -7,7 +7,6 @@ since it is that of S3 with one header of another name.
 
 import base64
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -23,9 +22,8 @@ from conftest import TEMPLATE
 from demo import free_port
 from engine import tools_environment
 from filelock import FileLock
-from machine import require
+from machine import listens, require, wait_for
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from prometheus_api import wait_for
 from werkzeug.serving import make_server
 
 AZURITE = "azurite@3.35"
@@ -44,12 +42,6 @@ class Cloud:
     """An address for the model store."""
     artifacts: str
     """An address for the files of MLflow."""
-
-
-def listens(port: int) -> bool:
-    """Return whether a program listens on a port."""
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

@@ -1,11 +1,17 @@
-"""Programs of the machine that some tests need, and a way to cut the network."""
+"""Programs of the machine that some tests need, waiting for them, and a way to cut the network."""
 
 import os
 import shutil
+import socket
 import subprocess
+import time
+from collections.abc import Callable
 from functools import cache
+from typing import TypeVar
 
 import pytest
+
+T = TypeVar("T")
 
 
 def find(program: str) -> str | None:
@@ -24,6 +30,21 @@ def require(program: str, why: str) -> str:
 def missing(reason: str) -> None:
     """Skip the test with the reason; with CI=true, where everything must run, fail it."""
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+def wait_for(find: Callable[[], T], seconds: float = 120) -> T:
+    """Call a function until it returns something true, and return that."""
+    deadline = time.monotonic() + seconds
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"{found} after {seconds} s"
+        time.sleep(1)
+    return found
+
+
+def listens(port: int) -> bool:
+    """Return whether a program listens on a port."""
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def offline(*command: str) -> tuple[str, ...]:

@@ -1,27 +1,16 @@
 """What Prometheus and Alertmanager say, and the expressions that a project makes them evaluate."""
 
 import json
-import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen
 
 import yaml
 from conftest import PROGRAM
 from demo import get
+from machine import wait_for
 
-T = TypeVar("T")
 PROMETHEUS, ALERTMANAGER = "http://127.0.0.1:9090", "http://127.0.0.1:9093"
-
-
-def wait_for(find: Callable[[], T], seconds: float = 120) -> T:
-    """Call a function until it returns something true, and return that."""
-    deadline = time.monotonic() + seconds
-    while not (found := find()):
-        assert time.monotonic() < deadline, f"{found} after {seconds} s"
-        time.sleep(1)
-    return found
 
 
 def is_ready() -> bool:

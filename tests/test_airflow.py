@@ -13,8 +13,7 @@ import pytest
 from conftest import PROGRAM, TEMPLATE, bake_from
 from demo import environment, free_port, get, running_python
 from documents import commands_of
-from emulators import listens
-from prometheus_api import wait_for
+from machine import listens, wait_for
 from test_project import run
 
 pytestmark = pytest.mark.projects

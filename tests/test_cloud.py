@@ -1,4 +1,4 @@
-"""The option `cloud`: Terraform files against the schemas of providers, and models in a bucket."""
+"""The Terraform files of the option `cloud`, compared with the schemas of their providers."""
 
 import json
 import re

@@ -12,7 +12,7 @@ import pytest
 from conftest import PROGRAM
 from demo import ask, environment, free_port, get
 from emulators import EMULATORS, started
-from prometheus_api import wait_for
+from machine import wait_for
 
 pytestmark = pytest.mark.projects
 USE_CASE = "fraud"

@@ -21,8 +21,8 @@ from conftest import PROGRAM, TEMPLATE, bake_from, git
 from demo import ask, get
 from documents import commands_of
 from engine import BASE, docker, image_of, images_named_in, make_image, running_engine
-from machine import require
-from prometheus_api import PROMETHEUS, alerts, expressions, query, rules, wait_for
+from machine import require, wait_for
+from prometheus_api import PROMETHEUS, alerts, expressions, query, rules
 from test_project import run
 
 pytestmark = pytest.mark.projects

@@ -60,10 +60,14 @@ def as_pod(service: Manifest) -> Manifest:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": service["metadata"], "spec": spec}
 
 
+def with_pods(manifests: list[Manifest]) -> list[Manifest]:
+    """Return manifests of which Kubernetes itself knows each."""
+    return [as_pod(m) if m["kind"] == "InferenceService" else m for m in manifests]
+
+
 def is_valid(manifests: list[Manifest], version: str, path: Path) -> bool:
     """Return whether the schemas of a Kubernetes version allow manifests, without other fields."""
-    known = [as_pod(m) if m["kind"] == "InferenceService" else m for m in manifests]
-    path.write_text(yaml.safe_dump_all(known), encoding="utf-8")
+    path.write_text(yaml.safe_dump_all(with_pods(manifests)), encoding="utf-8")
     options = ("--strict", "--kubernetes-version", version)
     command = (TOOLS / "kubernetes-validate", *options, path)
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -80,8 +84,7 @@ def test_manifests_are_valid(path: str, folder: Path, tmp_path: Path) -> None:
 
 def test_pods_have_no_severe_risk(folder: Path, tmp_path: Path) -> None:
     for name in OVERLAYS:
-        known = [as_pod(m) if "predictor" in m.get("spec", {}) else m
-                 for m in render(folder / "overlays" / name)]  # fmt: skip
+        known = with_pods(render(folder / "overlays" / name))
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump_all(known), encoding="utf-8")
     assert not severe_risks(tmp_path)
     pod = pods(render(folder / "overlays" / "prod"))["Deployment server"]

@@ -22,8 +22,7 @@ import yaml
 from conftest import PROGRAM, TEMPLATE, bake_from
 from demo import ask, get
 from engine import docker, running_engine, tools_environment
-from machine import require
-from prometheus_api import wait_for
+from machine import require, wait_for
 from test_kubernetes import Manifest, render
 
 pytestmark = pytest.mark.projects
