@@ -16,6 +16,7 @@ from pydantic import create_model
 from servers import running, wait_until
 
 from project_package.bundle import Bundle
+from project_package.errors import Unavailable
 from project_package.model_store import CHALLENGER, CHAMPION, Pointer
 from project_package.serving.model_loader import ModelLoader
 from project_package.serving.prometheus import Metrics
@@ -108,6 +109,8 @@ def test_keeps_serving_while_the_store_is_unreachable(
     loader.update()
     assert loader.current().version == "1"
     assert "cannot be used" in loader.unreachable
+    with pytest.raises(Unavailable, match="cannot be used"):  # a start that may succeed later
+        ModelLoader(times.make_task, times.store, CHAMPION, Metrics()).current()
     store.unlink()
     gone.rename(store)
     times.publish(2)

@@ -94,9 +94,9 @@ class ModelLoader:
         self.update()
 
     def current(self) -> ServedModel:
-        """Return the version that is served; raise Unavailable when there is none."""
+        """Return the version that is served; when there is none, raise the reason."""
         if self.served is None:
-            raise Unavailable(self.refused or self.unreachable)
+            raise UserError(self.refused) if self.refused else Unavailable(self.unreachable)
         return self.served
 
     async def poll(self, seconds: float) -> None:
