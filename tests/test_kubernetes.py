@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -171,6 +172,29 @@ def test_each_pod_has_the_identity_of_azure(folder: Path) -> None:
             if pods([manifest]):
                 text = json.dumps(manifest)
                 assert (label in text) is ("azure" in str(folder))
+
+
+def test_commands_of_the_page_lack_only_a_cluster(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "deploy").symlink_to(folder.parent)
+    (tmp_path / "own").mkdir()
+    for name in ("keys.json", "own/settings.env", "own/training.env"):
+        (tmp_path / name).write_text("NAME=value\n", encoding="utf-8")
+    cluster = {"name": "none", "cluster": {"server": "http://127.0.0.1:1"}}  # nothing listens
+    context = {"name": "none", "context": {"cluster": "none", "user": ""}}
+    config = {"current-context": "none", "clusters": [cluster], "contexts": [context]}
+    (tmp_path / "config").write_text(yaml.safe_dump(config), encoding="utf-8")
+    path = f"{TOOLS}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "KUBECONFIG": str(tmp_path / "config")}
+    lines = (folder / "README.md").read_text(encoding="utf-8").splitlines()
+    commands = [line.strip() for line in lines if line.strip().startswith("kubectl ")]
+    assert len(commands) > 10
+    for command in commands:
+        bash = ["bash", "-o", "pipefail", "-c", command]
+        done = subprocess.run(
+            bash, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        refused = re.search("127.0.0.1:1( was|:.*connection) refused", done.stderr)
+        assert refused or done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("target", ["deploy", "undeploy"])
