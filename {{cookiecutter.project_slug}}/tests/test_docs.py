@@ -17,6 +17,8 @@ EXAMPLE = PROJECT / ".env.example"
 README = PROJECT / "README.md"
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 DOCS = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
+PAGES = [*DOCS, *sorted((PROJECT / "deploy").rglob("*.md"))]
+EACH_PAGE = pytest.mark.parametrize("doc", PAGES, ids=lambda doc: str(doc.relative_to(PROJECT)))
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -55,16 +57,16 @@ def exists(path: Path) -> bool:
     return path.exists() or any(path.parent.glob(f"{path.stem}.*{path.suffix}"))
 
 
-@pytest.mark.parametrize("doc", DOCS, ids=lambda path: path.name)
+@EACH_PAGE
 def test_links_lead_somewhere(doc: Path) -> None:
     for link in re.findall(r"\]\(([^)#\s]+)", doc.read_text(encoding="utf-8")):
         assert "://" in link or exists(doc.parent / link), link
 
 
-@pytest.mark.parametrize("doc", DOCS, ids=lambda path: path.name)
+@EACH_PAGE
 def test_files_that_are_named_exist(doc: Path) -> None:
     for name in re.findall(r"`([\w./-]+\.(?:py|yml|ipynb))`", doc.read_text(encoding="utf-8")):
-        assert exists(PROJECT / name) or exists(PACKAGE / name), name
+        assert any(exists(folder / name) for folder in (PROJECT, PACKAGE, doc.parent)), name
 
 
 def test_settings_that_are_named_are_those_of_the_program() -> None:

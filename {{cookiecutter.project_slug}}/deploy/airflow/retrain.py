@@ -19,7 +19,7 @@ from airflow.sdk import Asset, Param, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
 NAME = "project_package"
-FOLDER = Path(os.environ.get(f"{NAME}_FOLDER".upper(), Path(__file__).parents[2]))
+FOLDER = Path(os.environ.get(f"{NAME}_FOLDER".upper()) or Path(__file__).parents[2])
 GATE_REFUSED, PERSON_NEEDED, MODEL_NEEDED = 1, 2, 3
 """Exit codes of `ml`."""
 

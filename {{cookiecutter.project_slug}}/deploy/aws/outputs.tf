@@ -8,17 +8,14 @@ output "registry" {
   value       = trimsuffix(aws_ecr_repository.image["serve"].repository_url, "/serve")
 }
 
-output "database" {
-  description = "Host and port of PostgreSQL; its user is `project`."
-  value       = aws_db_instance.project.endpoint
-}
-
-output "database_secret" {
-  description = "The secret with the password of the database."
-  value       = aws_secretsmanager_secret.database.arn
-}
-
 output "endpoint" {
   description = "The endpoint of SageMaker, if there is one."
   value       = one(aws_sagemaker_endpoint.server[*].name)
 }
+{%- if "events" in cookiecutter._use_cases[cookiecutter.use_case].parts %}
+
+output "endpoint_security_group" {
+  description = "The security group of the endpoint, if there is one: a Redis has to allow it."
+  value       = one(aws_security_group.server[*].id)
+}
+{%- endif %}

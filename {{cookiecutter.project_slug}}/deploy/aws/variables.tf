@@ -5,24 +5,12 @@ variable "region" {
 
 variable "vpc_id" {
   type        = string
-  description = "The network of the database, and of the servers."
+  description = "The network of the database and of the endpoint."
 }
 
 variable "subnet_ids" {
   type        = list(string)
   description = "Private subnets in two or more zones."
-}
-
-variable "client_security_group_ids" {
-  type        = list(string)
-  description = "Security groups that may reach the database{% if cookiecutter.kubernetes == 'yes' %}, such as that of the cluster's nodes{% endif %}."
-  default     = []
-}
-
-variable "database_class" {
-  type        = string
-  description = "The machine of the database."
-  default     = "db.t4g.small"
 }
 {% if cookiecutter.kubernetes == "yes" %}
 variable "cluster" {

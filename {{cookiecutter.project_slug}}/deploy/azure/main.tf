@@ -1,4 +1,4 @@
-# Storage, registry, vault and database of the project, in a resource group of its own.
+# Storage and registry of the project, in a resource group of its own.
 terraform {
   required_version = ">= 1.11" # OpenTofu too
   required_providers {
@@ -16,8 +16,6 @@ provider "azurerm" {
   features {}
   storage_use_azuread = true
 }
-
-data "azurerm_client_config" "current" {}
 
 locals {
   name = "{{ cookiecutter.project_slug }}"
@@ -81,70 +79,4 @@ resource "azurerm_container_registry" "project" {
   location            = azurerm_resource_group.project.location
   sku                 = "Standard"
   admin_enabled       = false
-}
-
-# The password of the database is in this vault only, not in the state.
-resource "azurerm_key_vault" "project" {
-  name                       = local.short
-  resource_group_name        = azurerm_resource_group.project.name
-  location                   = azurerm_resource_group.project.location
-  tenant_id                  = data.azurerm_client_config.current.tenant_id
-  sku_name                   = "standard"
-  rbac_authorization_enabled = true
-  purge_protection_enabled   = true
-  soft_delete_retention_days = 90
-}
-
-resource "azurerm_role_assignment" "vault" {
-  scope                = azurerm_key_vault.project.id
-  role_definition_name = "Key Vault Secrets Officer"
-  principal_id         = data.azurerm_client_config.current.object_id
-}
-
-ephemeral "random_password" "database" {
-  length  = 32
-  special = false
-}
-
-resource "azurerm_key_vault_secret" "database" {
-  name             = "database-password"
-  key_vault_id     = azurerm_key_vault.project.id
-  content_type     = "password of the user project"
-  value_wo         = ephemeral.random_password.database.result
-  value_wo_version = 1
-  depends_on       = [azurerm_role_assignment.vault]
-}
-
-ephemeral "azurerm_key_vault_secret" "database" {
-  name         = azurerm_key_vault_secret.database.name
-  key_vault_id = azurerm_key_vault.project.id
-}
-
-# The prediction log and the runs of MLflow.
-resource "azurerm_postgresql_flexible_server" "project" {
-  name                              = local.short
-  resource_group_name               = azurerm_resource_group.project.name
-  location                          = azurerm_resource_group.project.location
-  version                           = "17"
-  sku_name                          = var.database_sku
-  storage_mb                        = 32768
-  auto_grow_enabled                 = true
-  administrator_login               = "project"
-  administrator_password_wo         = ephemeral.azurerm_key_vault_secret.database.value
-  administrator_password_wo_version = 1
-  delegated_subnet_id               = var.database_subnet_id
-  private_dns_zone_id               = var.database_dns_zone_id
-  public_network_access_enabled     = false
-  backup_retention_days             = 14
-  geo_redundant_backup_enabled      = true
-  lifecycle {
-    prevent_destroy = true
-    ignore_changes  = [zone] # which Azure chooses
-  }
-}
-
-resource "azurerm_postgresql_flexible_server_database" "project" {
-  for_each  = toset(["predictions", "mlflow"])
-  name      = each.key
-  server_id = azurerm_postgresql_flexible_server.project.id
 }

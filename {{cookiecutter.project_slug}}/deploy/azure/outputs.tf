@@ -8,16 +8,6 @@ output "registry" {
   value       = azurerm_container_registry.project.login_server
 }
 
-output "database" {
-  description = "Host of PostgreSQL; its user is `project`."
-  value       = azurerm_postgresql_flexible_server.project.fqdn
-}
-
-output "vault" {
-  description = "The vault with the secret database-password."
-  value       = azurerm_key_vault.project.name
-}
-
 output "identities" {
   description = "The client ids of server and training."
   value       = { for name, identity in azurerm_user_assigned_identity.project : name => identity.client_id }

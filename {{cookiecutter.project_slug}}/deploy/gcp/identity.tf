@@ -10,7 +10,7 @@ locals {
   # Pods with a service account of this namespace; the cluster needs workload identity enabled.
   pods     = "principal://iam.googleapis.com/projects/${data.google_project.current.number}/locations/global/workloadIdentityPools/${var.project}.svc.id.goog/subject/ns/${local.name}/sa"
   servers  = concat(local.endpoint, var.workload_identity ? ["${local.pods}/server"] : [])
-  training = var.workload_identity ? ["${local.pods}/training"] : []
+  training = concat(var.training, var.workload_identity ? ["${local.pods}/training"] : [])
 {%- else %}
   servers  = local.endpoint
   training = var.training
@@ -36,3 +36,13 @@ resource "google_storage_bucket_iam_member" "training" {
   role     = "roles/storage.objectUser"
   member   = each.key
 }
+{%- if cookiecutter.kubernetes == "yes" %}
+
+resource "google_artifact_registry_repository_iam_member" "nodes" {
+  for_each   = toset(compact([var.node_service_account]))
+  location   = var.region
+  repository = google_artifact_registry_repository.project.name
+  role       = "roles/artifactregistry.reader"
+  member     = "serviceAccount:${each.key}"
+}
+{%- endif %}

@@ -1,4 +1,4 @@
-# Bucket, registry and database of the project, in an existing project and network of Google Cloud.
+# Bucket and registry, in an existing project of Google Cloud.
 terraform {
   required_version = ">= 1.11" # OpenTofu too
   required_providers {
@@ -38,65 +38,4 @@ resource "google_artifact_registry_repository" "project" {
   location      = var.region
   format        = "DOCKER"
   docker_config { immutable_tags = true }
-}
-
-# The prediction log and the runs of MLflow.
-resource "google_sql_database_instance" "project" {
-  name                = local.name
-  region              = var.region
-  database_version    = "POSTGRES_17"
-  deletion_protection = true
-  settings {
-    tier                        = var.database_tier
-    edition                     = "ENTERPRISE"
-    availability_type           = "REGIONAL"
-    deletion_protection_enabled = true
-    ip_configuration {
-      ipv4_enabled    = false
-      private_network = var.network
-      ssl_mode        = "ENCRYPTED_ONLY"
-    }
-    backup_configuration {
-      enabled                        = true
-      point_in_time_recovery_enabled = true
-      backup_retention_settings { retained_backups = 14 }
-    }
-  }
-}
-
-resource "google_sql_database" "project" {
-  for_each = toset(["predictions", "mlflow"])
-  name     = each.key
-  instance = google_sql_database_instance.project.name
-}
-
-# The password of the database is in Secret Manager only, not in the state.
-ephemeral "random_password" "database" {
-  length  = 32
-  special = false
-}
-
-resource "google_secret_manager_secret" "database" {
-  secret_id = "${local.name}-database-password"
-  replication {
-    auto {}
-  }
-}
-
-resource "google_secret_manager_secret_version" "database" {
-  secret                 = google_secret_manager_secret.database.id
-  secret_data_wo         = ephemeral.random_password.database.result
-  secret_data_wo_version = 1
-}
-
-ephemeral "google_secret_manager_secret_version" "database" {
-  secret  = google_secret_manager_secret.database.id
-  version = google_secret_manager_secret_version.database.version
-}
-
-resource "google_sql_user" "project" {
-  name                = "project"
-  instance            = google_sql_database_instance.project.name
-  password_wo         = ephemeral.google_secret_manager_secret_version.database.secret_data
-  password_wo_version = 1
 }

@@ -8,15 +8,10 @@ variable "region" {
   description = "For example europe-west3."
 }
 
-variable "network" {
-  type        = string
-  description = "The network of the database, with private services access: projects/<id>/global/networks/<name>."
-}
-
-variable "database_tier" {
-  type        = string
-  description = "The machine of the database."
-  default     = "db-custom-1-3840"
+variable "training" {
+  type        = list(string)
+  description = "Who else may write the bucket, such as people who train: user:..., group:... or serviceAccount:..."
+  default     = []
 }
 {% if cookiecutter.kubernetes == "yes" %}
 variable "workload_identity" {
@@ -24,10 +19,10 @@ variable "workload_identity" {
   description = "Whether the project has a GKE cluster with workload identity, whose pods get rights."
   default     = false
 }
-{% else %}
-variable "training" {
-  type        = list(string)
-  description = "Who trains: user:..., group:... or serviceAccount:..."
-  default     = []
+
+variable "node_service_account" {
+  type        = string
+  description = "The e-mail address of the service account of the cluster's nodes, which pull images; empty without one."
+  default     = ""
 }
 {% endif -%}
