@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import PROGRAM, TEMPLATE
+from conftest import PROGRAM, TEMPLATE, bake_from
 from demo import environment
 
 PROJECT = """
@@ -64,7 +64,7 @@ def project(tmp_path: Path) -> Path:
     """Return a project with our Makefile and our date, which requires the wheel only."""
     folder = tmp_path / "project"
     folder.mkdir()
-    shutil.copy(PROGRAM / "Makefile", folder)
+    shutil.copy(bake_from(TEMPLATE, tmp_path) / "Makefile", folder)
     ours = (PROGRAM / "pyproject.toml").read_text(encoding="utf-8")
     date = next(line for line in ours.splitlines() if line.startswith("exclude-newer"))
     (folder / "pyproject.toml").write_text(f"{PROJECT}{date}\n", encoding="utf-8")
