@@ -79,7 +79,9 @@ class ClauseModel:
 
     def _run(self, texts: NDArray[Any]) -> NDArray[Any]:
         order = np.argsort([len(text) for text in texts], kind="stable")
-        slices = [order[start : start + ROWS_AT_ONCE] for start in range(0, len(order), ROWS_AT_ONCE)]
+        slices = [
+            order[start : start + ROWS_AT_ONCE] for start in range(0, len(order), ROWS_AT_ONCE)
+        ]
         parts = [self.graph.predict(take({"text": texts}, part))["logits"] for part in slices]
         return np.concatenate(parts)[np.argsort(order, kind="stable")]
 

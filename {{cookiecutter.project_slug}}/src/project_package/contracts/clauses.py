@@ -10,15 +10,16 @@ NUMBER = r"(?:\d{1,2}(?:\.\d{1,2}){0,2}|[IVX]{1,5}|[A-Z])"
 HEADING = re.compile(
     rf"""
     ^[ \t*_>"“]*(?:\#{{1,6}}[ \t]*)?(?:
-        (?:(?:article|section|clause|§)[ \t]*)?\(?{NUMBER}[.):]*[*_]*[ \t–—:-]+   # 12. Title.
+        (?:(?i:article|section|clause|§)[ \t]*)?\(?{NUMBER}[.):]*[*_]*[ \t\u2013\u2014:-]+   # 12. Title.
         ["“*_]*(?P<numbered>[A-Z][^.:;\n]{{2,60}}?)["”*_]*(?:[.:;]|[ \t]*$)
-        |(?P<capitals>[A-Z][A-Z ,/&'’-]{{5,60}})[:.]?[ \t]*$                      # TITLE
+        |(?P<capitals>[A-Z][A-Z ,/&'\u2019-]{{5,60}})[:.]?[ \t]*$                      # TITLE
         |(?<=\#[ ])(?P<marked>[A-Z][^\n]{{2,80}})$                                # # Title
     )""",
     re.MULTILINE | re.VERBOSE,
 )
 SENTENCE = re.compile(
-    r"\b(must|shall|may|is|are|means?|will|be|have|has|retain|grants|granted|which|that)\b", re.I
+    r"\b(must|shall|may|is|are|means?|will|be|have|has|retain|grants|granted|which|that)\b",
+    re.IGNORECASE,
 )
 LONGEST = 8  # words of a heading
 

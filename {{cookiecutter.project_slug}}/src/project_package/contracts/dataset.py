@@ -56,7 +56,7 @@ def read_rows(folder: Path) -> Columns:
     return {column.name: column.to_numpy() for column in table}
 
 
-def read_batch(_: ContractsParams, source: Path, __: Path) -> Columns:
+def read_batch(_params: ContractsParams, source: Path, _folder: Path) -> Columns:
     """Read clauses to predict: of a document, of those in a folder, or of a table with `text`."""
     if source.is_dir() or source.suffix.lower() in SUFFIXES:
         table = read_folder(source)
@@ -70,7 +70,7 @@ def read_batch(_: ContractsParams, source: Path, __: Path) -> Columns:
     return {column.name: column.to_numpy() for column in table}
 
 
-def examples(_: Path, rows: Columns, count: int) -> list[ContractsRequest]:
+def examples(_folder: Path, rows: Columns, count: int) -> list[ContractsRequest]:
     """Build requests from test clauses of different types, without the names of documents."""
     _, first = np.unique(rows["type"].astype(str), return_index=True)
     texts = rows["text"][first[:count]]

@@ -17,9 +17,8 @@ def near_duplicates(texts: Sequence[str], similarity: float) -> NDArray[np.int64
     Two texts are near-duplicates if their sets of four words in sequence (shingles; Broder 1997)
     have at least this Jaccard similarity: the share that both have of those that either has.
     """
-    shingles = CountVectorizer(
-        ngram_range=(SHINGLE, SHINGLE), token_pattern=r"\w+", binary=True, dtype=np.int64
-    ).fit_transform(texts)
+    options = {"ngram_range": (SHINGLE, SHINGLE), "token_pattern": r"\w+", "dtype": np.int64}
+    shingles = CountVectorizer(**options, binary=True).fit_transform(texts)
     sizes = np.asarray(shingles.sum(axis=1)).reshape(-1)
     common = coo_array(shingles @ shingles.T)
     first, second = common.coords

@@ -58,7 +58,7 @@ def load(options: Network, types: int) -> Classifier:
         UserError: it cannot be loaded.
     """
     name = encoder_of(options)
-    four_bits = BitsAndBytesConfig(
+    four_bits = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
     )
     try:
@@ -75,7 +75,7 @@ def add_adapters(network: Classifier, options: Network) -> None:
     """Freeze the language model, and add adapters to its last layers (LoRA; Hu et al. 2021)."""
     encoder: Any = network.encoder
     if options.quantised:
-        encoder = prepare_model_for_kbit_training(encoder)
+        encoder = prepare_model_for_kbit_training(encoder)  # type: ignore[no-untyped-call]
     layers = int(encoder.config.num_hidden_layers)
     chosen = list(range(max(0, layers - options.layers), layers))
     config = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.1, layers_to_transform=chosen)
@@ -108,5 +108,3 @@ def to_onnx(network: nn.Module) -> bytes:
             verbose=False,
         )
     return bytes(program.model_proto.SerializeToString())
-
-

@@ -25,7 +25,7 @@ def extract(content: bytes) -> list[str]:
     if content.startswith(b"PK\3\4"):
         return ["\n".join(docx(content))]
     try:
-        return [content.decode("utf-8-sig")]
+        return [content.decode("utf-8-sig").replace("\r\n", "\n")]
     except UnicodeDecodeError:
         raise ValueError("is no PDF, DOCX, Markdown or text in UTF-8") from None
 
@@ -46,14 +46,16 @@ def pdf(content: bytes) -> list[str]:
 
 
 def docx(content: bytes) -> Iterator[str]:
-    """Yield the paragraphs of a DOCX file, headings with # before them and each after a blank line."""
+    """Yield the paragraphs of a DOCX file, each after an empty line, and # before headings."""
     from docx import Document  # noqa: PLC0415  text needs none of it
 
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(item.file_size for item in archive.infolist()) > MAX_UNPACKED:
             raise ValueError(f"has more than {MAX_UNPACKED // 1_000_000} MB when it is unpacked")
     for paragraph in Document(io.BytesIO(content)).paragraphs:
-        is_heading = (paragraph.style.name or "").startswith("Heading") if paragraph.style else False
+        is_heading = (
+            (paragraph.style.name or "").startswith("Heading") if paragraph.style else False
+        )
         yield f"\n{'# ' if is_heading else ''}{paragraph.text}"
 
 

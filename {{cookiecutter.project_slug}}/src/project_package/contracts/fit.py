@@ -83,7 +83,9 @@ def train_epoch(run: Run, epoch: int, parts: Mapping[str, Any], device: torch.de
     losses = []
     for rows in shuffled(run, epoch):
         with torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16(run.options, device)):
-            logits = network(*(part.to(device) for part in pad([run.ids[row] for row in rows])))
+            logits = network(
+                *(part.to(device) for part in pad([run.ids[row] for row in rows.tolist()]))
+            )
         types = torch.from_numpy(run.types[rows]).to(device)
         loss = nn.functional.cross_entropy(logits.float(), types, weights)
         parts["optimizer"].zero_grad()
@@ -113,7 +115,7 @@ def shuffled(run: Run, epoch: int) -> Iterator[NDArray[np.int64]]:
     """Yield batches of training clauses of similar length, in random order."""
     random = np.random.default_rng((run.seed, epoch))
     rows = np.flatnonzero(~run.held_out)
-    lengths = np.array([len(run.ids[row]) for row in rows])
+    lengths = np.array([len(run.ids[row]) for row in rows.tolist()])
     order = rows[np.argsort(lengths + random.uniform(0, 30, len(rows)))]
     starts = range(0, len(order), run.options.batch)
     for start in random.permutation(np.array(starts)):
@@ -137,12 +139,14 @@ def embed(network: Classifier, ids: Ids) -> NDArray[Any]:
 
 
 @torch.no_grad()
-def predict(network: Callable[..., Tensor], ids: Ids, device: torch.device | None = None) -> NDArray[Any]:
+def predict(
+    network: Callable[..., Tensor], ids: Ids, device: torch.device | None = None
+) -> NDArray[Any]:
     """Return what a function makes of ids and mask, (rows, ...), in batches of similar length."""
     order = np.argsort([len(values) for values in ids], kind="stable")
     parts = []
     for start in range(0, len(order), 32):
-        inputs = pad([ids[row] for row in order[start : start + 32]])
+        inputs = pad([ids[row] for row in order[start : start + 32].tolist()])
         parts.append(network(*(part.to(device) for part in inputs)).float().cpu().numpy())
     found = np.concatenate(parts)
     return found[np.argsort(order, kind="stable")]

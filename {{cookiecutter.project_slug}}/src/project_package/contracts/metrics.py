@@ -98,9 +98,7 @@ def naive(rows: Columns) -> Columns:
 
 def periods(rows: Columns) -> Values:
     """Return each clause's part of the test; those of an owner stay together."""
-    _, owner, counts = np.unique(
-        rows["owner"].astype(str), return_inverse=True, return_counts=True
-    )
+    _, owner, counts = np.unique(rows["owner"].astype(str), return_inverse=True, return_counts=True)
     part = np.empty(len(counts), np.int64)
     sizes = np.zeros(min(PERIODS, len(counts)))
     for index in np.argsort(-counts, kind="stable"):  # the largest first, into the smallest part
@@ -114,9 +112,7 @@ def slices(rows: Columns) -> Mapping[str, Values]:
     """Slice by the number of words, and by how many clauses the owner has."""
     words = np.array([len(text.split()) for text in rows["text"]])
     low, high = np.quantile(words, [1 / 3, 2 / 3])
-    _, owner, counts = np.unique(
-        rows["owner"].astype(str), return_inverse=True, return_counts=True
-    )
+    _, owner, counts = np.unique(rows["owner"].astype(str), return_inverse=True, return_counts=True)
     masks = {
         "short clauses": words < low,
         "long clauses": words >= high,

@@ -149,7 +149,7 @@ def cache_key(rows: Columns, settings: Hyperparameters, params: ContractsParams,
 
 
 def finish(params: ContractsParams, fitted: Any, _: Columns, validation: Outcome) -> Fitted:
-    """Choose temperature and threshold on the validation clauses: see `temperature`, `threshold`."""
+    """Choose temperature and threshold on the validation clauses."""
     types = fitted.details.types
     known = np.isin(validation.rows["type"].astype(str), types)
     logits = np.log(np.maximum(validation.predictions["probabilities"][known], 1e-12))

@@ -8,9 +8,7 @@ from ..fields import Identifier
 from ..frozen import Frozen
 
 LONGEST = 20_000  # characters of a clause
-Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)
-]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
 
 
 class ContractsRequest(Frozen):

@@ -29,7 +29,7 @@ def read_labelled(source: Path, labels: str) -> pl.DataFrame:
     if missing := found.filter(pl.col("text").is_null()).rows(named=True):
         first = missing[0]
         raise UserError(
-            f'{source / labels} has a label of clause {first["clause"]} of {first["document"]}, '
+            f"{source / labels} has a label of clause {first['clause']} of {first['document']}, "
             "which is not there: `ml predict` writes a table with the clauses of a folder."
         )
     return complete(found, source / labels)

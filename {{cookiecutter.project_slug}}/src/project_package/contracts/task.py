@@ -91,12 +91,12 @@ def monitored(rows: Columns, predictions: Columns) -> Columns:
     }
 
 
-
 def instances(content: bytes) -> list[dict[str, Any]]:
     """Return the instances of a document, one a clause; raise ValueError if it cannot be read."""
+    clauses = enumerate(read_document(content), 1)
     return [
-        {"text": one.text[:LONGEST], "heading": one.heading[:200], "page": one.page, "clause": number}
-        for number, one in enumerate(read_document(content), 1)
+        {"text": one.text[:LONGEST], "heading": one.heading, "page": one.page, "clause": number}
+        for number, one in clauses
     ]
 
 

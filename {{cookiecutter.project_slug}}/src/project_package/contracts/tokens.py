@@ -1,7 +1,6 @@
 """Turn texts into the ids of tokens, as the language model reads them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer

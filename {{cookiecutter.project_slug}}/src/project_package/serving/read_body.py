@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
+from ..contract.task import ReadFile
 from ..errors import Unavailable
 from ..settings import Settings
 
@@ -72,11 +73,11 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
     """
 
     def __init__(
-        self, request: Request, model: type[BodyModel], others: Mapping[str, str] | None = None
+        self, request: Request, model: type[BodyModel], others: Mapping[str, ReadFile] | None = None
     ) -> None:
         self.request = request
         self.model = model
-        self.fields = {JSON: "", **(others or {})}
+        self.others = others or {}
         self.bodies: Bodies = request.app.state.bodies
         self.content = bytearray()
         self.is_large = False
@@ -85,8 +86,9 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
         """Read and validate the body."""
         headers = self.request.headers
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type not in self.fields:
-            raise invalid(f"must be {' or '.join(self.fields)}", "header", "content-type")
+        if media_type not in (JSON, *self.others):
+            known = " or ".join((JSON, *self.others))
+            raise invalid(f"must be {known}", "header", "content-type")
         if headers.get("content-encoding", "identity").lower() != "identity":
             message = "The body is encoded: send it without Content-Encoding."
             raise HTTPException(415, message, CLOSE)
@@ -94,9 +96,8 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
             await self._receive()
             if len(self.content) > LARGE and not self.bodies.thread:
                 await self._wait_for_slot()
-            if name := self.fields[media_type]:
-                body = {"instances": [{name: bytes(self.content)}]}
-                return await validate(self.request, self.model.model_validate, body)
+            if read := self.others.get(media_type):
+                return await validate(self.request, partial(self._read, read), self.content)
             parse = partial(self.model.model_validate_json, strict=True)
             return await validate(self.request, parse, self.content)
         except BaseException:  # also when cancelled: Python calls `__aexit__` after an entry only
@@ -108,6 +109,13 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
         self.bodies.bytes -= len(self.content)
         if self.is_large:
             self.bodies.large.release()
+
+    def _read(self, read: ReadFile, content: bytearray) -> BodyModel:
+        try:
+            instances = read(bytes(content))
+        except ValueError as error:
+            raise invalid(str(error), "body") from None
+        return self.model.model_validate({"instances": instances})
 
     async def _wait_for_slot(self) -> None:
         try:
