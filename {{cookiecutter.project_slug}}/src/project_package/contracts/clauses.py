@@ -12,7 +12,7 @@ HEADING = re.compile(
     ^[ \t*_>"“]*(?:\#{{1,6}}[ \t]*)?(?:
         (?:(?i:article|section|clause|§)[ \t]*)?\(?{NUMBER}[.):]*[*_]*[ \t\u2013\u2014:-]+   # 12. Title.
         ["“*_]*(?P<numbered>[A-Z][^.:;\n]{{2,60}}?)["”*_]*(?:[.:;]|[ \t]*$)
-        |(?P<capitals>[A-Z][A-Z ,/&'\u2019-]{{5,60}})[:.]?[ \t]*$                      # TITLE
+        |(?<![^\n]\n)(?P<capitals>[A-Z][A-Z ,/&'\u2019-]{{5,60}})[:.]?[ \t]*$                      # TITLE
         |(?<=\#[ ])(?P<marked>[A-Z][^\n]{{2,80}})$                                # # Title
     )""",
     re.MULTILINE | re.VERBOSE,
