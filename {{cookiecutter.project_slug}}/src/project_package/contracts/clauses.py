@@ -10,10 +10,11 @@ NUMBER = r"(?:\d{1,2}(?:\.\d{1,2}){0,2}|[IVX]{1,5}|[A-Z])"
 HEADING = re.compile(
     rf"""
     ^[ \t*_>"“]*(?:\#{{1,6}}[ \t]*)?(?:
-        (?:(?i:article|section|clause|§)[ \t]*)?\(?{NUMBER}[.):]*[*_]*[ \t\u2013\u2014:-]+   # 12. Title.
+        (?:(?i:article|section|clause|§)[ \t]*)?  # 12. Title.
+        \(?{NUMBER}[.):]*[*_]*[ \t\u2013\u2014:-]+
         ["“*_]*(?P<numbered>[A-Z][^.:;\n]{{2,60}}?)["”*_]*(?:[.:;]|[ \t]*$)
-        |(?<![^\n]\n)(?P<capitals>[A-Z][A-Z ,/&'\u2019-]{{5,60}})[:.]?[ \t]*$                      # TITLE
-        |(?<=\#[ ])(?P<marked>[A-Z][^\n]{{2,80}})$                                # # Title
+        |(?<![^\n]\n)(?P<capitals>[A-Z][A-Z ,/&'\u2019-]{{5,60}})[:.]?[ \t]*$  # TITLE
+        |(?<=\#[ ])(?P<marked>[A-Z][^\n]{{2,80}})$  # # Title
     )""",
     re.MULTILINE | re.VERBOSE,
 )

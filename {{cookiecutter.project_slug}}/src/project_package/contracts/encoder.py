@@ -2,17 +2,19 @@
 
 import logging
 import warnings
+from functools import partial
 from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as ADAPTED
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, BitsAndBytesConfig
+from transformers import AutoModel, BitsAndBytesConfig
 
 from ..errors import UserError
 from .params import Network
-from .tokens import encoder_of
+from .tokens import from_hub
 
 RANK = 16
 ALPHA = 32
@@ -57,29 +59,40 @@ def load(options: Network, types: int) -> Classifier:
     Raises:
         UserError: it cannot be loaded.
     """
-    name = encoder_of(options)
     four_bits = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
     )
-    try:
-        config = AutoConfig.from_pretrained(name)
-        quantised = {"quantization_config": four_bits} if options.quantised else {}
-        encoder = AutoModel.from_pretrained(name, attn_implementation="eager", **quantised)
-    except (OSError, ValueError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f'network.encoder: "{name}" cannot be loaded: {reason}') from error
-    return Classifier(encoder, int(config.hidden_size), types)
+    quantised = {"quantization_config": four_bits} if options.quantised else {}
+    encoder = from_hub(
+        options, partial(AutoModel.from_pretrained, attn_implementation="eager", **quantised)
+    )
+    return Classifier(encoder, int(encoder.config.hidden_size), types)
 
 
 def add_adapters(network: Classifier, options: Network) -> None:
-    """Freeze the language model, and add adapters to its last layers (LoRA; Hu et al. 2021)."""
+    """Freeze the language model, and add adapters to its last layers (LoRA; Hu et al. 2021).
+
+    Raises:
+        UserError: PEFT does not know models of this kind.
+    """
     encoder: Any = network.encoder
     if options.quantised:
         encoder = prepare_model_for_kbit_training(encoder)  # type: ignore[no-untyped-call]
-    layers = int(encoder.config.num_hidden_layers)
-    chosen = list(range(max(0, layers - options.layers), layers))
-    config = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.1, layers_to_transform=chosen)
-    network.encoder = get_peft_model(encoder, config)
+    count = int(encoder.config.num_hidden_layers)
+    layers = "|".join(map(str, range(max(0, count - options.layers), count)))
+    kind = encoder.config.model_type
+    if kind not in ADAPTED:
+        raise UserError(f'network.encoder: PEFT does not know which weights of "{kind}" to adapt.')
+    names = "|".join(ADAPTED[kind])
+    config = LoraConfig(
+        r=RANK,
+        lora_alpha=ALPHA,
+        lora_dropout=0.1,
+        target_modules=rf"(.*\.)?({layers})\..*\.({names})",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network.encoder = get_peft_model(encoder, config)
 
 
 def merge(network: Classifier) -> Classifier:

