@@ -62,7 +62,7 @@ def load(options: Network, types: int) -> Classifier:
     four_bits = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
     )
-    quantised = {"quantization_config": four_bits} if options.quantised else {}
+    quantised: dict[str, Any] = {"quantization_config": four_bits} if options.quantised else {}
     encoder = from_hub(
         options, partial(AutoModel.from_pretrained, attn_implementation="eager", **quantised)
     )

@@ -78,6 +78,7 @@ def _load(tokenizer: bytes, graph: bytes, details: Details) -> Any:
 def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; checkpoints of the network are in a folder of the project."""
     options = params.network
+    known: dict[tuple[int, ...], NDArray[Any]] = {}  # folds and the final fit share clauses
 
     def fit_frozen(rows: Columns, settings: Hyperparameters, *_: object) -> LanguageModel:
         from .encoder import load  # noqa: PLC0415  PyTorch takes seconds to import
@@ -86,7 +87,10 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
         types, kinds = np.unique(rows["type"].astype(str), return_inverse=True)
         tokenizer = tokenizer_file(options)
         network = load(replace_quantised(options), len(types)).eval()
-        embeddings = embed(network, token_ids(tokenizer, options.tokens, rows["text"]))
+        ids = [*map(tuple, token_ids(tokenizer, options.tokens, rows["text"]))]
+        if new := [text for text in ids if text not in known]:
+            known.update(zip(new, embed(network, new), strict=True))
+        embeddings = np.stack([known[text] for text in ids])
         linear = LogisticRegression(**settings, class_weight="balanced", max_iter=3_000)
         network.set_output(linear.fit(embeddings, kinds))
         return LanguageModel(network, tokenizer, details_of(types, options))
