@@ -64,8 +64,9 @@ def project(tmp_path: Path) -> Path:
     """Return a project with our Makefile and our date, which requires the wheel only."""
     folder = tmp_path / "project"
     folder.mkdir()
-    shutil.copy(bake_from(TEMPLATE, tmp_path) / "Makefile", folder)
-    ours = (PROGRAM / "pyproject.toml").read_text(encoding="utf-8")
+    baked = bake_from(TEMPLATE, tmp_path)
+    shutil.copy(baked / "Makefile", folder)
+    ours = (baked / "pyproject.toml").read_text(encoding="utf-8")
     date = next(line for line in ours.splitlines() if line.startswith("exclude-newer"))
     (folder / "pyproject.toml").write_text(f"{PROJECT}{date}\n", encoding="utf-8")
     return folder
