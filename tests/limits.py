@@ -25,9 +25,11 @@ BUDGETS = {
     # them as the code shrinks.
     "core with history": Budget(6_830, aim=4_500),
     "core without history": Budget(5_670, aim=3_800),
-    "core: serving with history": Budget(1_965, aim=1_350),
-    "core: serving without history": Budget(1_735, aim=1_200),
-    "core: lifecycle": Budget(1_975, aim=1_400),
+    # 1,965 and 1,735, until a body could be a file with several instances.
+    "core: serving with history": Budget(1_970, aim=1_350),
+    "core: serving without history": Budget(1_740, aim=1_200),
+    # 1,975, until a third use case had networks, with 71 lines that had counted for the others.
+    "core: lifecycle": Budget(2_020, aim=1_400),
     "core: state": Budget(490, aim=300),
     # 1,200, until skew, slices, the server's errors and labels of files came.
     "monitoring": Budget(1_255, aim=900),
@@ -35,9 +37,11 @@ BUDGETS = {
     "use case: monitoring": Budget(160, aim=100),
     "use case": Budget(1_175),  # for those that have no row of their own
     # 1,500, until good images alone, unusable pictures, a figure of costs and weights apart came.
-    "use case inspection": Budget(1_735, aim=1_500),
+    "use case inspection": Budget(1_620, aim=1_500),
     # 1,155, until reasons for each recommended item came.
-    "use case sessions": Budget(1_275),
+    "use case sessions": Budget(1_160),
+    # 1,175, until documents in four formats, and words beside a language model.
+    "use case contracts": Budget(1_360, aim=1_175),
     "use case support": Budget(1_700),
     # 2,000, until lags, texts, monotone answers, weights of classes and two figures came.
     "use case tabular": Budget(2_495, aim=2_000),

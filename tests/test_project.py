@@ -221,6 +221,12 @@ class TestSessions(ProjectTests):
     answers = RUNS["sessions"]
 
 
+@pytest.mark.projects
+class TestContracts(ProjectTests):
+    use_case = "contracts"
+    answers = RUNS["contracts"]
+
+
 def test_each_use_case_has_a_class() -> None:
     assert [tests.use_case for tests in ProjectTests.__subclasses__()] == USE_CASES
 

@@ -97,7 +97,7 @@ def published(tmp_path: Path) -> Published:
 
 @pytest.fixture
 def client(published: Published) -> Iterator[TestClient]:
-    published.task = replace(TIMES, media_types={"text/plain": "x"})
+    published.task = replace(TIMES, media_types={"text/plain": lambda file: [{"x": file}]})
     with TestClient(published.app(serve_max_body_mb=0.1)) as opened:
         yield opened
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from optuna.trial import FixedTrial
 from sessions.tables import household, params
 
@@ -14,7 +13,6 @@ from project_package.columns import Columns, length, take
 from project_package.errors import UserError
 from project_package.onnx_runtime import GRAPH
 from project_package.sessions.dataset import before
-from project_package.sessions.fit import device_of
 from project_package.sessions.metrics import recalls
 from project_package.sessions.mixture import mix
 from project_package.sessions.models import (
@@ -163,15 +161,6 @@ def test_unknown_items_alone_leave_the_weights_finite(tmp_path: Path) -> None:
     candidate = candidates(params(network=options), tmp_path)[1]
     found: Any = candidate.fit(take(rows, np.arange(length(rows) - 20, length(rows))), SETTINGS, 7)
     assert all(np.isfinite(values).all() for values in weights(found))
-
-
-def test_device_is_the_named_one_or_what_there_is() -> None:
-    assert device_of("cpu").type == "cpu"
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    assert device_of("auto").type == (found.type if found else "cpu")
-    for name in {"cuda", "mps"} - {found.type if found else "cpu"}:
-        with pytest.raises(UserError, match=f"PyTorch finds no device {name}"):
-            device_of(name)
 
 
 def test_a_loss_that_is_not_a_number_is_explained(tmp_path: Path) -> None:

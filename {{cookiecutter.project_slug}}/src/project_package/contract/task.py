@@ -77,6 +77,10 @@ MakeRouter: TypeAlias = Callable[[Callable[[], Served]], "APIRouter"]
 """Make the routes of a task; they call the argument in each request for the version to use."""
 
 
+ReadFile: TypeAlias = Callable[[bytes], "list[dict[str, Any]]"]
+"""Return the instances of a file; raise ValueError if it cannot be read."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What the server needs. Built from a bundle, since a table's fields may come from it."""
@@ -112,8 +116,8 @@ class Task:
     """Return how many instances a request counts for in the limit of a body (request)."""
     max_body_mb: float = 2
     """The largest body, unless SERVE_MAX_BODY_MB is set."""
-    media_types: Mapping[str, str] = field(default_factory=dict)
-    """Other content types of POST /v1/predict, each with the field of one request that it fills."""
+    media_types: Mapping[str, ReadFile] = field(default_factory=dict)
+    """Other content types of POST /v1/predict, each with the function that reads such a body."""
     routers: Mapping[Scope, MakeRouter] = field(default_factory=dict)
     """Routes that only this task offers, by the scope of the API key that they need."""
 

@@ -123,5 +123,5 @@ def make_task(bundle: Bundle) -> Task:
         slow_requests=True,
         weight=lambda request: 1 + REGIONS**2 if request.explain else 1,
         max_body_mb=8,
-        media_types={"image/png": "image", "image/jpeg": "image"},
+        media_types=dict.fromkeys(("image/png", "image/jpeg"), lambda file: [{"image": file}]),
     )

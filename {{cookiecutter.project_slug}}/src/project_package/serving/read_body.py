@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
+from ..contract.task import ReadFile
 from ..errors import Unavailable
 from ..settings import Settings
 
@@ -62,7 +63,7 @@ class Bodies:
 
 
 class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `contextlib.suppress`
-    """The validated body of a request: JSON, or of a type that fills a field of an instance.
+    """The validated body of a request: JSON, or a file, which becomes instances.
 
     A large body waits until others are answered, so answer it inside `async with`. That raises
 
@@ -72,11 +73,12 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
     """
 
     def __init__(
-        self, request: Request, model: type[BodyModel], others: Mapping[str, str] | None = None
+        self, request: Request, model: type[BodyModel], others: Mapping[str, ReadFile] | None = None
     ) -> None:
         self.request = request
-        self.model = model
-        self.fields = {JSON: "", **(others or {})}
+        parse = partial(model.model_validate_json, strict=True)
+        files = {kind: partial(parse_file, model, read) for kind, read in (others or {}).items()}
+        self.parsers = {JSON: parse, **files}
         self.bodies: Bodies = request.app.state.bodies
         self.content = bytearray()
         self.is_large = False
@@ -85,8 +87,8 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
         """Read and validate the body."""
         headers = self.request.headers
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type not in self.fields:
-            raise invalid(f"must be {' or '.join(self.fields)}", "header", "content-type")
+        if media_type not in self.parsers:
+            raise invalid(f"must be {' or '.join(self.parsers)}", "header", "content-type")
         if headers.get("content-encoding", "identity").lower() != "identity":
             message = "The body is encoded: send it without Content-Encoding."
             raise HTTPException(415, message, CLOSE)
@@ -94,11 +96,7 @@ class read_body(Generic[BodyModel]):  # noqa: N801  a context manager, as `conte
             await self._receive()
             if len(self.content) > LARGE and not self.bodies.thread:
                 await self._wait_for_slot()
-            if name := self.fields[media_type]:
-                body = {"instances": [{name: bytes(self.content)}]}
-                return await validate(self.request, self.model.model_validate, body)
-            parse = partial(self.model.model_validate_json, strict=True)
-            return await validate(self.request, parse, self.content)
+            return await validate(self.request, self.parsers[media_type], self.content)
         except BaseException:  # also when cancelled: Python calls `__aexit__` after an entry only
             await self.__aexit__()
             raise
@@ -152,6 +150,15 @@ async def validate(request: Request, parse: Callable[..., Parsed], *values: Any)
         return await asyncio.get_running_loop().run_in_executor(thread, parse, *values)
     except ValidationError as error:
         raise RequestValidationError(list_errors(error)) from None
+
+
+def parse_file(model: type[BodyModel], read: ReadFile, content: bytearray) -> BodyModel:
+    """Return the body whose instances are those of a file."""
+    try:
+        instances = read(bytes(content))
+    except ValueError as error:
+        raise invalid(str(error), "body") from None
+    return model.model_validate({"instances": instances})
 
 
 def invalid(message: str, *location: int | str) -> RequestValidationError:

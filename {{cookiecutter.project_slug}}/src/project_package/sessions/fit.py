@@ -19,6 +19,7 @@ from ..checkpoints import write_checkpoint
 from ..columns import Columns, length, take
 from ..contract.training import Hyperparameters, Report
 from ..errors import UserError
+from ..torch_training import device_of, resumed
 from .network import Gru
 from .params import Network
 from .task import Catalogue
@@ -37,19 +38,6 @@ class Run:
     seed: int
     checkpoint: Path
     report: Report
-
-
-def device_of(name: str) -> torch.device:
-    """Return the device of that name; for `auto`, CUDA or Apple's if there is one, else the CPU.
-
-    Raises:
-        UserError: there is no such device.
-    """
-    cpu = torch.device("cpu")
-    accelerator = torch.accelerator.current_accelerator(check_available=True) or cpu
-    if name not in ("auto", "cpu", accelerator.type):
-        raise UserError(f'PyTorch finds no device {name}: set network.device to "auto".')
-    return cpu if name == "cpu" else accelerator
 
 
 def fit(settings: Hyperparameters, run: Run) -> Gru:
@@ -98,16 +86,6 @@ def train_epoch(run: Run, epoch: int, parts: Mapping[str, Any], device: torch.de
         schedule.step()
         losses.append(loss.item())
     return float(np.mean(losses))
-
-
-def resumed(checkpoint: Path, parts: Mapping[str, Any]) -> int:
-    """Load the parts from a checkpoint, if there is one; return how many epochs are done."""
-    if not checkpoint.exists():
-        return 0
-    saved = torch.load(checkpoint, map_location="cpu")  # tensors and numbers, no code
-    for name, part in parts.items():
-        part.load_state_dict(saved[name])
-    return int(saved["epochs"])
 
 
 def batches(run: Run, epoch: int) -> Iterator[Mapping[str, Tensor]]:

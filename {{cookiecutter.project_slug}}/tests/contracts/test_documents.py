@@ -1,0 +1,73 @@
+"""Files of each format become clauses; what cannot be read is refused with a reason."""
+
+import io
+import zipfile
+
+import pytest
+from contracts.files import docx, pdf
+from pypdf import PdfWriter
+
+from project_package.contracts.documents import read_document
+
+BOMB = 60_000_000  # bytes
+
+
+def encrypted() -> bytes:
+    writer = PdfWriter(io.BytesIO(pdf("1. Notices. By mail.")))
+    writer.encrypt("secret", algorithm="RC4-40")
+    file = io.BytesIO()
+    writer.write(file)
+    return file.getvalue()
+
+
+def bomb() -> bytes:
+    file = io.BytesIO(docx())
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/media/image.bin", bytes(BOMB))
+    return file.getvalue()
+
+
+def test_pdf_has_pages() -> None:
+    found = read_document(pdf("1. Notices. By mail.", "2. Governing Law. Of France."))
+    assert [(clause.heading, clause.text, clause.page) for clause in found] == [
+        ("Notices", "By mail.", 1),
+        ("Governing Law", "Of France.", 2),
+    ]
+
+
+def test_headings_of_docx_are_headings() -> None:
+    found = read_document(
+        docx(("Heading 1", "Notices"), ("Normal", "By mail."), ("Normal", "Or not."))
+    )
+    assert [(clause.heading, clause.text) for clause in found] == [("Notices", "By mail. Or not.")]
+
+
+def test_text_in_utf_8_is_read() -> None:
+    found = read_document("\ufeff1. Notices\r\nPar courrier \u00e9lectronique.".encode())
+    assert [(clause.heading, clause.text) for clause in found] == [
+        ("Notices", "Par courrier \u00e9lectronique.")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xff\xfe\x00", "is no PDF, DOCX, Markdown or text in UTF-8"),
+        (b" \n ", "has no text"),
+        (b"%PDF-1.4 nothing else", "is damaged"),
+        (pdf("", ""), "has no text: it may be a scan"),
+        (encrypted(), "is encrypted"),
+        (b"PK\3\4 nothing else", "is damaged"),
+        (bomb(), "has more than 50 MB when it is unpacked"),
+        (b"1. Notices. By mail.\n" * 1_001, "has more than 1,000 clauses"),
+    ],
+    ids=["binary", "empty", "pdf", "scan", "encrypted", "docx", "bomb", "clauses"],
+)
+def test_refuses_with_a_reason(content: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{reason}"):
+        read_document(content)
+
+
+def test_refuses_what_takes_too_long() -> None:
+    with pytest.raises(ValueError, match=r"takes more than 0\.001 seconds"):
+        read_document(b"1. Notices. By mail.", 0.001)

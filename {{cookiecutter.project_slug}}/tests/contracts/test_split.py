@@ -1,0 +1,50 @@
+"""The clauses of an owner are in training or in test, and types are shared out."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from project_package.contracts.dataset import ROWS
+from project_package.contracts.params import ContractsParams
+from project_package.contracts.split import split
+from project_package.errors import UserError
+
+PARAMS = ContractsParams.model_validate({"name": "tiny", "split": {"folds": 2}})
+
+
+def write(folder: Path, owners: int) -> None:
+    """Write 400 clauses of some owners."""
+    rows = range(400)
+    columns = {
+        "text": [f"clause {row}" for row in rows],
+        "owner": [f"O{row % owners}" for row in rows],
+        "type": ["a" if row // owners % 4 else "b" for row in rows],
+    }
+    pl.DataFrame(columns).write_parquet(folder / ROWS)
+
+
+def test_an_owner_is_on_one_side(tmp_path: Path) -> None:
+    write(tmp_path, 40)
+    splits = split(PARAMS, tmp_path)
+    sides = [(splits.train, splits.test), *((fold.train, fold.valid) for fold in splits.folds)]
+    assert len(sides) == 3
+    for train, test in sides:
+        assert not {*train["owner"]} & {*test["owner"]}
+        assert np.mean(test["type"] == "b") == pytest.approx(0.25, abs=0.05)
+    assert len(splits.test["text"]) == pytest.approx(100, abs=15)
+    assert len(splits.train["text"]) + len(splits.test["text"]) == 400
+
+
+def test_split_depends_on_the_seed_only(tmp_path: Path) -> None:
+    write(tmp_path, 40)
+    again = [split(PARAMS.model_copy(update={"seed": seed}), tmp_path) for seed in (1, 1, 2)]
+    first, second, third = (one.test["text"].tolist() for one in again)
+    assert first == second != third
+
+
+def test_too_few_owners_are_an_error(tmp_path: Path) -> None:
+    write(tmp_path, 3)
+    with pytest.raises(UserError, match="3 owners are too few to split them in 4"):
+        split(PARAMS, tmp_path)
