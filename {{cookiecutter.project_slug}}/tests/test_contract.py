@@ -229,6 +229,9 @@ def test_batch_file_has_the_answers_of_the_server(
     if explain:
         sample = {**sample, EXPLAIN: np.ones(length(sample), np.bool_)}
     predictions = model.predict(sample)
+    if project.champion_task().name == "contracts":  # the file begins with the least certain ones
+        order = np.argsort(predictions["confidence"], kind="stable")
+        sample, predictions = (take(columns, order) for columns in (sample, predictions))
     answers = [vars(answer) for answer in project.champion_task().to_responses(sample, predictions)]
     expected = dict(project.training.batch_table(sample, predictions))
     shared = expected.keys() & answers[0].keys()
@@ -236,7 +239,8 @@ def test_batch_file_has_the_answers_of_the_server(
     expected |= {name: np.array([answer[name] for answer in answers]) for name in shared}
     source = tmp_path / f"rows.{ending}"
     target = tmp_path / f"answers.{ending}"
-    write_raw_rows(project, sample, expected, source)
+    key = {name: values for name, values in expected.items() if name not in shared}
+    write_raw_rows(project, sample, key, source)
     assert predict(project, source, target, explain=explain) == length(sample)
     found = read_table(target, expected)
     assert found.columns == list(expected)

@@ -15,6 +15,13 @@ def test_threshold_keeps_the_error_rate() -> None:
     assert threshold(confidence, wrong, 0.5) == pytest.approx(0.5)
 
 
+def test_equal_confidences_are_accepted_together_or_not() -> None:
+    confidence = np.array([0.9, 0.8, 0.8, 0.7], np.float32)
+    wrong = np.array([False, False, True, True])
+    assert threshold(confidence, wrong, 0.05) == pytest.approx(0.85)
+    assert threshold(confidence, wrong, 0.34) == pytest.approx(0.75)
+
+
 def test_temperature_makes_confidence_a_probability() -> None:
     random = np.random.default_rng(0)
     chances = random.dirichlet([1, 1, 1], 5_000)

@@ -16,7 +16,10 @@ from project_package.contracts.dataset import (
     read_batch,
     read_rows,
 )
+from project_package.contracts.duplicates import near_duplicates
+from project_package.contracts.models import candidates
 from project_package.contracts.params import ContractsParams
+from project_package.contracts.task import model_of
 from project_package.contracts.training import batch_table
 from project_package.errors import UserError
 
@@ -62,6 +65,22 @@ def test_only_one_of_near_duplicates_is_kept(tmp_path: Path) -> None:
     assert load(tmp_path, texts, ["a", "a", "b", "b"], similarity=1.0) == texts[:3]
 
 
+def test_texts_without_four_words_are_no_duplicates() -> None:
+    assert near_duplicates(["a b", "a b", "c"], 0.5).tolist() == [0, 1, 2]
+
+
+def test_words_of_other_scripts_are_words(tmp_path: Path) -> None:
+    words = {"a": "уведомления направляются почтой", "b": "лицензия предоставляется бесплатно"}
+    rows = {
+        "text": np.array([*words.values()] * 4, object),
+        "type": np.array([*words] * 4, object),
+    }
+    simple = candidates(params(), tmp_path)[0]
+    fitted: Any = simple.fit(rows, simple.start, 1)
+    served = model_of(fitted.files()).predict(rows)
+    assert served["type"].tolist() == rows["type"].tolist()
+
+
 def test_one_type_is_too_few(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has 1 types of clauses with 3 to 600 words"):
         load(tmp_path, [" ".join(WORDS), "short"], ["a", "b"])
@@ -78,8 +97,9 @@ def test_documents_are_read_as_a_batch(tmp_path: Path) -> None:
 
 def test_table_needs_text_only(tmp_path: Path) -> None:
     table = tmp_path / "new.csv"
-    table.write_text("text,type\nAll.,grant\nBy mail.,misc\n", encoding="utf-8")
+    table.write_text("text,page\nAll.,3\nBy mail.,\n", encoding="utf-8")
     rows = read_batch(params(), table, tmp_path)
+    assert rows["page"].tolist() == [3, 0]
     assert rows["document"].tolist() == ["new.csv"] * 2
     assert rows["clause"].tolist() == [1, 2]
     table.write_text("texts\nAll.\n", encoding="utf-8")
@@ -104,9 +124,14 @@ def test_examples_have_different_types_and_no_names() -> None:
     rows = {
         "text": np.array(["one", "two", "three"], object),
         "type": np.array(["a", "a", "b"], object),
+        "heading": np.array(["Scope", "", "Notices"], object),
+        "page": np.array([1, 1, 2]),
     }
     found = examples(Path(), rows, 4)
-    assert [request.text for request in found] == ["one", "three"]
+    assert [(one.text, one.heading, one.page) for one in found] == [
+        ("one", "Scope", 1),
+        ("three", "Notices", 2),
+    ]
     assert {request.document_id for request in found} == {None}
 
 

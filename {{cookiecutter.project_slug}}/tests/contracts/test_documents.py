@@ -5,6 +5,8 @@ import zipfile
 
 import pytest
 from contracts.files import docx, pdf
+from docx import Document
+from docx.oxml import OxmlElement
 from pypdf import PdfWriter
 
 from project_package.contracts.documents import read_document
@@ -17,6 +19,14 @@ def encrypted() -> bytes:
     writer.encrypt("secret", algorithm="RC4-40")
     file = io.BytesIO()
     writer.write(file)
+    return file.getvalue()
+
+
+def tracked() -> bytes:
+    document = Document(io.BytesIO(docx(("Normal", "1. Notices. By mail."))))
+    document.element.body.append(OxmlElement("w:ins"))
+    file = io.BytesIO()
+    document.save(file)
     return file.getvalue()
 
 
@@ -42,6 +52,17 @@ def test_headings_of_docx_are_headings() -> None:
     assert [(clause.heading, clause.text) for clause in found] == [("Notices", "By mail. Or not.")]
 
 
+def test_cells_of_tables_are_read() -> None:
+    document = Document(io.BytesIO(docx(("Heading 1", "Prices"))))
+    table = document.add_table(1, 2)
+    table.cell(0, 0).text = "Licence"
+    table.cell(0, 1).text = "100 euros"
+    file = io.BytesIO()
+    document.save(file)
+    (clause,) = read_document(file.getvalue())
+    assert (clause.heading, clause.text) == ("Prices", "Licence 100 euros")
+
+
 def test_text_in_utf_8_is_read() -> None:
     found = read_document("\ufeff1. Notices\r\nPar courrier \u00e9lectronique.".encode())
     assert [(clause.heading, clause.text) for clause in found] == [
@@ -58,10 +79,11 @@ def test_text_in_utf_8_is_read() -> None:
         (pdf("", ""), "has no text: it may be a scan"),
         (encrypted(), "is encrypted"),
         (b"PK\3\4 nothing else", "is damaged"),
+        (tracked(), "has tracked changes"),
         (bomb(), "has more than 50 MB when it is unpacked"),
         (b"1. Notices. By mail.\n" * 1_001, "has more than 1,000 clauses"),
     ],
-    ids=["binary", "empty", "pdf", "scan", "encrypted", "docx", "bomb", "clauses"],
+    ids=["binary", "empty", "pdf", "scan", "encrypted", "docx", "tracked", "bomb", "clauses"],
 )
 def test_refuses_with_a_reason(content: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=f"^{reason}"):
@@ -71,3 +93,8 @@ def test_refuses_with_a_reason(content: bytes, reason: str) -> None:
 def test_refuses_what_takes_too_long() -> None:
     with pytest.raises(ValueError, match=r"takes more than 0\.001 seconds"):
         read_document(b"1. Notices. By mail.", 0.001)
+
+
+@pytest.mark.parametrize("line", ["1" + ":" * 200_000, "1." + " " * 200_000 + "x", "# " * 90_000])
+def test_long_lines_take_no_longer(line: str) -> None:
+    assert len(read_document(f"{line}\n1. Notices. By mail.\n".encode())) >= 1

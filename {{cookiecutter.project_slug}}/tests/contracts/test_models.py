@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from torch import nn
 from transformers import (
     BertConfig,
     BertModel,
@@ -17,6 +20,8 @@ from transformers import (
 
 from project_package.columns import Columns, concatenate
 from project_package.contract.training import Candidate, Choice, Fold
+from project_package.contracts import encoder as encoders
+from project_package.contracts.encoder import Classifier
 from project_package.contracts.ensemble import ensembles
 from project_package.contracts.metrics import METRICS
 from project_package.contracts.models import candidates
@@ -94,8 +99,8 @@ def test_served_model_answers_as_the_fitted_one(
     found = served.predict(rows)
     np.testing.assert_allclose(found["probabilities"], expected["probabilities"], atol=1e-5)
     assert found["type"].tolist() == expected["type"].tolist()
-    if name != "frozen":  # random weights say nothing about a text
-        assert np.mean(found["type"][:40] == rows["type"][:40]) > 0.9
+    least = 0.6 if name == "frozen" else 0.9  # random weights say little about a text
+    assert np.mean(found["type"][:40] == rows["type"][:40]) > least
 
 
 def test_killed_training_continues_as_if_it_had_not_been(
@@ -150,6 +155,38 @@ def test_ensemble_is_the_mean_of_both(params: ContractsParams, tmp_path: Path) -
     )
     mean = (words["probabilities"] + lora["probabilities"]) / 2
     np.testing.assert_allclose(both["probabilities"], mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_output_is_that_of_a_logistic_regression(count: int) -> None:
+    random = np.random.default_rng(0)
+    embeddings = random.normal(size=(60, 8))
+    linear = LogisticRegression().fit(embeddings, np.arange(60) % count)
+    network = Classifier(nn.Identity(), 8, count).eval()
+    network.set_output(linear)
+    logits = network.output(torch.from_numpy(embeddings).float())
+    found = logits.softmax(1).detach().numpy()
+    np.testing.assert_allclose(found, linear.predict_proba(embeddings), atol=1e-5)
+
+
+def test_too_large_model_is_refused_before_it_is_loaded(
+    params: ContractsParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoders, "MOST", 1_000)
+    Path(params.network.encoder, "model.safetensors").rename(tmp_path / "weights")
+    try:
+        with pytest.raises(UserError, match="At most 1,000 are allowed"):
+            candidate(params, tmp_path, "lora").fit(clauses(60), {"rate": 0.01}, 1)
+    finally:
+        (tmp_path / "weights").rename(Path(params.network.encoder, "model.safetensors"))
+
+
+def test_holding_out_every_owner_is_an_error(params: ContractsParams, tmp_path: Path) -> None:
+    network = params.network.model_copy(update={"held_out": 0.5})
+    rows = {**clauses(60), "owner": np.full(60, "O", object)}
+    held = candidate(params.model_copy(update={"network": network}), tmp_path, "lora")
+    with pytest.raises(UserError, match="leaves no owner to train on"):
+        held.fit(rows, {"rate": 0.01}, 2)
 
 
 def test_unknown_model_is_named(params: ContractsParams, tmp_path: Path) -> None:

@@ -52,12 +52,42 @@ def test_table_needs_text_and_type_only(tmp_path: Path) -> None:
         ("document,number,type\nterms.md,1,grant\n", "has no column clause"),
         ("document,clause,type\nterms.md,9,grant\n", r"a label of clause 9 of terms\.md"),
         ("document,clause,type\n", "has no rows"),
+        (LABELS + "terms.md,1,misc\n", r"two labels of clause 1 of terms\.md"),
     ],
 )
 def test_refuses_labels_that_fit_nothing(folder: Path, labels: str, sentence: str) -> None:
     (folder / "labels.csv").write_text(labels, encoding="utf-8")
     with pytest.raises(UserError, match=sentence):
         read_labelled(folder, "labels.csv")
+
+
+def test_values_that_are_empty_have_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "clauses.csv"
+    path.write_text('text,type,owner,document\n"one  two",a,,\nthree,b,O1,D1\n', encoding="utf-8")
+    found = read_labelled(path, "labels.csv")
+    assert found["text"].to_list() == ["one two", "three"]
+    assert found["owner"].to_list() == ["row 1", "O1"]
+    assert found["document"].to_list() == ["row 1", "D1"]
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("one,a,1.5", r"row 2: clause must be a whole number, not '1\.5'"),
+        (" ,a,1", "row 2: text is empty"),
+    ],
+)
+def test_names_the_row_of_a_wrong_value(tmp_path: Path, row: str, sentence: str) -> None:
+    path = tmp_path / "clauses.csv"
+    path.write_text(f"text,type,clause\nzero,a,1\n{row}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=sentence):
+        read_labelled(path, "labels.csv")
+
+
+def test_files_that_programs_hide_are_no_documents(folder: Path) -> None:
+    for name in ("~$terms.docx", "._terms.pdf"):
+        (folder / name).write_bytes(b"nothing")
+    assert len(read_folder(folder)) == 3
 
 
 def test_refuses_a_folder_without_documents(tmp_path: Path) -> None:

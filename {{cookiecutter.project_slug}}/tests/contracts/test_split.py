@@ -44,6 +44,22 @@ def test_split_depends_on_the_seed_only(tmp_path: Path) -> None:
     assert first == second != third
 
 
+def test_type_of_one_owner_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, 40)
+    rows = pl.read_parquet(tmp_path / ROWS)
+    rare = pl.when(pl.col("owner") == "O1").then(pl.lit("rare")).otherwise(pl.col("type"))
+    rows.with_columns(type=rare).write_parquet(tmp_path / ROWS)
+    with pytest.raises(UserError, match="Too few owners have clauses of rare"):
+        split(PARAMS, tmp_path)
+
+
+def test_types_with_too_few_clauses_are_an_error(tmp_path: Path) -> None:
+    columns = {name: [f"{name}{row}" for row in range(9)] for name in ("text", "owner", "type")}
+    pl.DataFrame(columns).write_parquet(tmp_path / ROWS)
+    with pytest.raises(UserError, match="No type has more than 1 clauses"):
+        split(PARAMS, tmp_path)
+
+
 def test_too_few_owners_are_an_error(tmp_path: Path) -> None:
     write(tmp_path, 3)
     with pytest.raises(UserError, match="3 owners are too few to split them in 4"):

@@ -60,6 +60,11 @@ def test_words_that_moved_the_answer_are_named(length: int) -> None:
     assert plain.words == []
 
 
+def test_text_without_words_has_none_to_name() -> None:
+    (answer,) = answers(ContractsRequest(text="\u001c", explain=True))
+    assert answer.words == []
+
+
 def test_graphs_are_averaged() -> None:
     both = ClauseModel((Notices(), Notices("mail")), DETAILS)
     rows = to_rows([ContractsRequest(text="by mail"), ContractsRequest(text="notices by mail")])

@@ -27,7 +27,7 @@ class Details(Frozen):
     tokens: int = 0
     """How many the language model reads of a clause, if there is one."""
     temperature: float = 1
-    """By which log-probabilities are divided, so that confidence is one (Guo et al. 2017)."""
+    """It divides log-probabilities, so that confidence is a probability (Guo et al. 2017)."""
     threshold: float = 2
     """The confidence from which nobody has to read a clause."""
 
@@ -94,6 +94,8 @@ class ClauseModel:
     def _occlude(self, text: str, probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the parts of a text without which the log-odds of its type fall most."""
         words = [match.span() for match in re.finditer(r"\S+", text)]
+        if not words:
+            return np.zeros((SHOWN, 3))
         size = -(-len(words) // PARTS)
         parts = [words[start : start + size] for start in range(0, len(words), size)]
         spans = np.array([(part[0][0], part[-1][1]) for part in parts])

@@ -1,4 +1,4 @@
-"""Make confidence a probability, and choose from which one nobody has to read a clause."""
+"""Make confidence a probability, and choose the least one that is accepted without a person."""
 
 from dataclasses import replace
 from typing import Any
@@ -43,10 +43,11 @@ def temperature(probabilities: NDArray[Any], right: NDArray[Any], types: tuple[s
 def threshold(confidence: NDArray[Any], wrong: NDArray[np.bool_], error_rate: float) -> float:
     """Return the lowest confidence from which at most this share of the answers is wrong."""
     falling = np.argsort(-confidence, kind="stable")
+    ordered = confidence[falling].astype(np.float64)
     shares = np.cumsum(wrong[falling]) / np.arange(1, len(falling) + 1)
-    allowed = np.flatnonzero(shares <= error_rate)
+    is_last = np.append(ordered[1:] != ordered[:-1], True)  # of equal ones
+    allowed = np.flatnonzero((shares <= error_rate) & is_last)
     if not len(allowed):
         return 2.0  # which none reaches
     last = allowed[-1]
-    following = confidence[falling[min(last + 1, len(falling) - 1)]]
-    return float(confidence[falling[last]] + following) / 2
+    return float(ordered[last] + ordered[min(last + 1, len(ordered) - 1)]) / 2

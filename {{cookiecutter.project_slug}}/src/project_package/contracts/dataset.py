@@ -1,7 +1,7 @@
 """Load clauses, and read documents for batches and examples.
 
 A data set is one file:
-rows.parquet   document, owner, clause (its number in the document), heading, text and type
+rows.parquet   document, owner, clause (its number in the document), page, heading, text and type
 """
 
 import logging
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from ..columns import Columns
 from ..contract.training import Progress
@@ -17,8 +18,8 @@ from .documents import SUFFIXES
 from .duplicates import near_duplicates
 from .licences import read_licences
 from .params import LICENCES, ContractsParams
-from .schemas import LONGEST, ContractsRequest
-from .sources import read_folder, read_labelled, read_table, require_column
+from .schemas import LONGEST, LONGEST_HEADING, ContractsRequest
+from .sources import one_line, read_folder, read_labelled, read_table
 
 ROWS = "rows.parquet"
 log = logging.getLogger(__name__)
@@ -61,17 +62,23 @@ def read_batch(_params: ContractsParams, source: Path, _folder: Path) -> Columns
     if source.is_dir() or source.suffix.lower() in SUFFIXES:
         table = read_folder(source)
     else:
-        table = read_table(source)
-        require_column(table, "text", source)
+        table = one_line(read_table(source), source)
         row = pl.int_range(1, pl.len() + 1)
         columns = {"document": pl.lit(source.name), "clause": row, "page": pl.lit(0)}
         missing = {name: new for name, new in columns.items() if name not in table.columns}
-        table = table.with_columns(**missing)
+        used = cs.by_name(*columns, "heading", "text", require_all=False)
+        table = table.with_columns(**missing).select(used)
     return {column.name: column.to_numpy() for column in table}
 
 
 def examples(_folder: Path, rows: Columns, count: int) -> list[ContractsRequest]:
     """Build requests from test clauses of different types, without the names of documents."""
     _, first = np.unique(rows["type"].astype(str), return_index=True)
-    texts = rows["text"][first[:count]]
-    return [ContractsRequest(text=text[:LONGEST]) for text in texts]
+    return [
+        ContractsRequest(
+            text=rows["text"][row][:LONGEST],
+            heading=rows["heading"][row][:LONGEST_HEADING],
+            page=rows["page"][row],
+        )
+        for row in first[:count]
+    ]

@@ -4,10 +4,9 @@ import json
 import subprocess
 import sys
 
-from .clauses import Clause, split_clauses
+from .clauses import Clause
 
-SECONDS = 20  # to extract the text of a file
-MAX_CLAUSES = 1_000
+SECONDS = 20  # to read a file
 SUFFIXES = (".pdf", ".docx", ".md", ".txt")
 MEDIA_TYPES = (
     "application/pdf",
@@ -17,14 +16,14 @@ MEDIA_TYPES = (
 
 
 def read_document(content: bytes, seconds: float = SECONDS) -> list[Clause]:
-    """Return the clauses of a file, whose text is extracted within some seconds.
+    """Return the clauses of a file, which is read within some seconds.
 
     Another process reads it, with limits of time and memory: a file may be made to exhaust them.
 
     Raises:
         ValueError: it cannot be read, has no text, or is too large.
     """
-    command = (sys.executable, "-m", f"{__package__}.extract_text")
+    command = (sys.executable, "-P", "-m", f"{__package__}.extract_text")
     try:
         done = subprocess.run(
             command, input=content, capture_output=True, timeout=seconds, check=False
@@ -34,9 +33,7 @@ def read_document(content: bytes, seconds: float = SECONDS) -> list[Clause]:
     if done.returncode != 0:
         reasons = done.stderr.decode(errors="replace").splitlines()
         raise ValueError(reasons[-1] if done.returncode == 1 and reasons else "cannot be read")
-    clauses = split_clauses(json.loads(done.stdout))
+    clauses = [Clause(*values) for values in json.loads(done.stdout)]
     if not clauses:
         raise ValueError("has no text")
-    if len(clauses) > MAX_CLAUSES:
-        raise ValueError(f"has more than {MAX_CLAUSES:,} clauses")
     return clauses

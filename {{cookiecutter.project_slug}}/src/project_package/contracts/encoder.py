@@ -5,11 +5,12 @@ import warnings
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
-from transformers import AutoModel, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModel, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
 from ..errors import UserError
@@ -49,9 +50,14 @@ class Classifier(nn.Module):
 
     def set_output(self, linear: LogisticRegression) -> None:
         """Take the weights of the last layer from a fitted logistic regression."""
+        weight = linear.coef_
+        bias = linear.intercept_
+        if len(weight) == 1:  # of two types, only the second has weights
+            weight = np.vstack([np.zeros_like(weight), weight])
+            bias = np.append(0.0, bias)
         with torch.no_grad():
-            self.output.weight.copy_(torch.from_numpy(linear.coef_))
-            self.output.bias.copy_(torch.from_numpy(linear.intercept_))
+            self.output.weight.copy_(torch.from_numpy(weight))
+            self.output.bias.copy_(torch.from_numpy(bias))
 
 
 def load(options: Network, types: int, *, quantised: bool = False) -> Classifier:
@@ -66,13 +72,15 @@ def load(options: Network, types: int, *, quantised: bool = False) -> Classifier
         changes["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
         )
-    encoder = from_hub(options, partial(AutoModel.from_pretrained, **changes))
-    count = encoder.num_parameters()
+    config = from_hub(options, AutoConfig.from_pretrained)
+    with torch.device("meta"):  # without the weights
+        count = AutoModel.from_config(config).num_parameters()  # type: ignore[no-untyped-call]
     if count > MOST:
         raise UserError(
             f"network.encoder has {count:,} weights. At most {MOST:,} are allowed, since a file in "
             "ONNX has at most 2 GB."
         )
+    encoder = from_hub(options, partial(AutoModel.from_pretrained, **changes))
     return Classifier(encoder, int(encoder.config.hidden_size), types)
 
 
@@ -81,7 +89,7 @@ def add_adapters(network: Classifier, *, quantised: bool = False) -> None:
     encoder: Any = network.encoder
     if quantised:
         encoder = prepare_model_for_kbit_training(encoder)  # type: ignore[no-untyped-call]
-    config = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.1, target_modules="all-linear")
+    config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         network.encoder = get_peft_model(encoder, config)
@@ -90,7 +98,9 @@ def add_adapters(network: Classifier, *, quantised: bool = False) -> None:
 def merge(network: Classifier) -> Classifier:
     """Add the adapters to the weights that they adapt, for the export."""
     encoder: Any = network.encoder
-    network.encoder = encoder.merge_and_unload()
+    merged = encoder.merge_and_unload()
+    is_quantised = hasattr(merged.config, "quantization_config")
+    network.encoder = merged.dequantize() if is_quantised else merged
     return network.to("cpu").float().eval()
 
 

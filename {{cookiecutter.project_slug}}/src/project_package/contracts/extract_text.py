@@ -1,6 +1,6 @@
-"""Extract the text of a file in a process of its own: `python -m ...extract_text`.
+"""Extract the clauses of a file in a process of its own: `python -m ...extract_text`.
 
-It reads the file from standard input, and writes a JSON list with the text of each page.
+It reads the file from standard input, and writes a JSON list with heading, text and page of each.
 """
 
 import io
@@ -8,17 +8,27 @@ import json
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import astuple
+from typing import Any
+
+from .clauses import split_clauses
 
 MAX_PAGES = 500
+MAX_CLAUSES = 1_000
 MAX_UNPACKED = 50_000_000  # bytes of a DOCX file, which is a ZIP archive
-MAX_MEMORY = 1_000_000_000  # bytes, where the system can limit it
+MAX_MEMORY = 350_000_000  # bytes, where the system can limit it; a pod of the server has 512 MB
+
+
+class UnreadableError(Exception):
+    """A file cannot be read, with the reason."""
 
 
 def extract(content: bytes) -> list[str]:
     """Return the text of each page; one page for DOCX, Markdown and text.
 
     Raises:
-        ValueError: the file is none of these, or too large.
+        UnreadableError: the file is none of these, or too large.
     """
     if content.startswith(b"%PDF-"):
         return pdf(content)
@@ -27,7 +37,7 @@ def extract(content: bytes) -> list[str]:
     try:
         return [content.decode("utf-8-sig").replace("\r\n", "\n")]
     except UnicodeDecodeError:
-        raise ValueError("is no PDF, DOCX, Markdown or text in UTF-8") from None
+        raise UnreadableError("is no PDF, DOCX, Markdown or text in UTF-8") from None
 
 
 def pdf(content: bytes) -> list[str]:
@@ -35,49 +45,56 @@ def pdf(content: bytes) -> list[str]:
     from pypdf import PdfReader  # noqa: PLC0415  text needs none of it
 
     reader = PdfReader(io.BytesIO(content))
-    if reader.is_encrypted:
-        raise ValueError("is encrypted")
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise UnreadableError("is encrypted")
     if len(reader.pages) > MAX_PAGES:
-        raise ValueError(f"has more than {MAX_PAGES} pages")
-    pages = [page.extract_text() for page in reader.pages]
-    if not any(page.strip() for page in pages):
-        raise ValueError("has no text: it may be a scan")
-    return pages
+        raise UnreadableError(f"has more than {MAX_PAGES} pages")
+    texts = [page.extract_text() for page in reader.pages]
+    if not any(text.strip() for text in texts):
+        raise UnreadableError("has no text: it may be a scan")
+    return [text.encode("utf-8", "replace").decode() for text in texts]  # half of a character
 
 
 def docx(content: bytes) -> Iterator[str]:
-    """Yield the paragraphs of a DOCX file, each after an empty line, and # before headings."""
+    """Yield paragraphs and cells of a DOCX file, each after an empty line, with # for headings."""
     from docx import Document  # noqa: PLC0415  text needs none of it
 
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(item.file_size for item in archive.infolist()) > MAX_UNPACKED:
-            raise ValueError(f"has more than {MAX_UNPACKED // 1_000_000} MB when it is unpacked")
-    for paragraph in Document(io.BytesIO(content)).paragraphs:
-        is_heading = (
-            (paragraph.style.name or "").startswith("Heading") if paragraph.style else False
-        )
-        yield f"\n{'# ' if is_heading else ''}{paragraph.text}"
+            raise UnreadableError(
+                f"has more than {MAX_UNPACKED // 1_000_000} MB when it is unpacked"
+            )
+    document = Document(io.BytesIO(content))
+    if document.element.body.xpath("//w:ins | //w:del | //w:moveTo"):
+        raise UnreadableError("has tracked changes: accept or reject them first")
+    for block in document.iter_inner_content():
+        cells: list[Any] = [cell for row in getattr(block, "rows", ()) for cell in row.cells]
+        for part in cells or [block]:
+            style = getattr(getattr(part, "style", None), "name", None) or ""
+            yield f"\n{'# ' if style.startswith('Heading') else ''}{getattr(part, 'text', '')}"
 
 
 def limit_memory() -> None:
     """Limit the memory of this process, where the system can."""
-    try:
-        import resource  # noqa: PLC0415  Windows has none
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    with suppress(ImportError, OSError, ValueError):  # Windows has no such module, macOS refuses
+        import resource  # noqa: PLC0415
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, hard))
 
 
 def main() -> None:
     """Extract standard input; a file that cannot be read is an error of exit code 1."""
     limit_memory()
     try:
-        pages = extract(sys.stdin.buffer.read())
-    except ValueError as error:
+        clauses = split_clauses(extract(sys.stdin.buffer.read()))
+        if len(clauses) > MAX_CLAUSES:
+            raise UnreadableError(f"has more than {MAX_CLAUSES:,} clauses")
+        json.dump([astuple(clause) for clause in clauses], sys.stdout)
+    except UnreadableError as error:
         sys.exit(str(error))
     except Exception:  # noqa: BLE001  parsers raise anything on a damaged file
         sys.exit("is damaged, or needs too much memory")
-    json.dump(pages, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -147,4 +147,6 @@ def validate(network: Classifier, run: Run, device: torch.device) -> float:
     network.eval()
     held_out = [ids for ids, out in zip(run.ids, run.held_out, strict=True) if out]
     found = predict(network, held_out, device).argmax(axis=1)
-    return float(f1_score(run.types[run.held_out], found, average="macro", zero_division=0))
+    right = run.types[run.held_out]
+    labels = np.unique(right)  # as in `metrics.macro_f1`
+    return float(f1_score(right, found, labels=labels, average="macro", zero_division=0))

@@ -17,7 +17,10 @@ FRONT_MATTER = re.compile(r"^---\s*$", re.MULTILINE)
 
 
 def read_licences() -> pl.DataFrame:
-    """Return document, owner, clause (from 1), heading, text and type of the English clauses."""
+    """Return document, owner, clause (from 1), page, heading, text and type.
+
+    Texts in other languages than English are left out.
+    """
     return pl.DataFrame(list(rows()))
 
 
@@ -25,9 +28,11 @@ def rows() -> Iterator[dict[str, object]]:
     """Yield the clauses whose headings name a type."""
     folder = files("licensedcode") / "data" / "licenses"
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if not path.name.endswith(".LICENSE"):
+            continue
         _, head, *body = FRONT_MATTER.split(path.read_text(encoding="utf-8"), maxsplit=2)
         about = dict(line.partition(": ")[::2] for line in head.splitlines())
-        if not path.name.endswith(".LICENSE") or about.get("language", "en") != "en":
+        if about.get("language", "en") != "en":
             continue
         document = path.name.removesuffix(".LICENSE")
         for number, clause in enumerate(split_clauses(["".join(body)]), 1):
@@ -36,6 +41,7 @@ def rows() -> Iterator[dict[str, object]]:
                     "document": document,
                     "owner": about.get("owner", document),
                     "clause": number,
+                    "page": clause.page,
                     "heading": clause.heading,
                     "text": clause.text,
                     "type": kind,

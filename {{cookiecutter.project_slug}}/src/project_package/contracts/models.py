@@ -21,6 +21,7 @@ from ..contract.training import (
     Report,
     ignore,
 )
+from ..errors import UserError
 from ..onnx_runtime import GRAPH
 from . import tfidf
 from .classify_and_explain import ClauseModel, Details
@@ -126,15 +127,13 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
         from .hub import tokenizer_file  # noqa: PLC0415
 
         types, kinds = np.unique(rows["type"].astype(str), return_inverse=True)
-        owners, owner = np.unique(rows["owner"].astype(str), return_inverse=True)
-        drawn = np.random.default_rng(seed).random(len(owners)) < options.held_out
         tokenizer = tokenizer_file(options)
         key = cache_key(rows, settings, params, seed)
         run = Run(
             options=options,
             ids=token_ids(load_tokenizer(tokenizer, options.tokens), rows["text"]),
             types=kinds,
-            held_out=drawn[owner],
+            held_out=draw_owners(rows, options.held_out, seed),
             count=len(types),
             seed=seed,
             checkpoint=checkpoints.run_folder(root, key) / "epochs.pt",
@@ -148,6 +147,16 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
         Candidate("frozen", {"C": 1.0}, fit_frozen, frozen_space, checks=CHECKS),
         Candidate(LORA, {"rate": 2e-3}, fit_adapters, lora_space, quantise, CHECKS),
     )
+
+
+def draw_owners(rows: Columns, share: float, seed: int) -> NDArray[np.bool_]:
+    """Return whether the owner of each row is held out; raise UserError if all of them are."""
+    owners, owner = np.unique(rows["owner"].astype(str), return_inverse=True)
+    drawn = np.random.default_rng(seed).random(len(owners)) < share
+    if drawn.all():
+        raise UserError("network.held_out leaves no owner to train on: choose a smaller share.")
+    held_out: NDArray[np.bool_] = drawn[owner]
+    return held_out
 
 
 def details_of(types: NDArray[Any], options: Network | None = None) -> Details:

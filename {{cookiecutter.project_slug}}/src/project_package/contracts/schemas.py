@@ -8,6 +8,7 @@ from ..fields import Identifier
 from ..frozen import Frozen
 
 LONGEST = 20_000  # characters of a clause
+LONGEST_HEADING = 200
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
 
 
@@ -21,7 +22,9 @@ class ContractsRequest(Frozen):
     document_id: Identifier | None = None
     clause: int = Field(default=0, ge=0, description="its number in the document, from 1")
     page: int = Field(default=0, ge=0, description="where it begins, from 1")
-    heading: str = Field(default="", max_length=200, description="which the model does not read")
+    heading: str = Field(
+        default="", max_length=LONGEST_HEADING, description="which the model does not read"
+    )
     explain: bool = Field(default=False, description="return the words that moved the answer")
 
 

@@ -1,5 +1,6 @@
 """Split clauses by owner."""
 
+import warnings
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -42,7 +43,7 @@ def parts(
     """Yield rows to fit on and rows to score on, `count` times; an owner's stay together.
 
     Raises:
-        UserError: there are fewer owners than `count`.
+        UserError: there are too few owners, or a type would not be among the rows to fit on.
     """
     owners = rows["owner"][among].astype(str)
     if len(np.unique(owners)) < count:
@@ -51,6 +52,17 @@ def parts(
             "others, with a column `owner` or `document`."
         )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    types = rows["type"][among].astype(str)
-    for first, second in splitter.split(among, types, owners):
+    types, kinds = np.unique(rows["type"][among].astype(str), return_inverse=True)
+    largest = np.bincount(kinds).max()
+    if largest < count:
+        raise UserError(f"No type has more than {largest} clauses: {count} are needed for a split.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a type has too few for each part
+        halves = [*splitter.split(among, kinds, owners)]
+    for first, second in halves:
+        if missing := {*range(len(types))} - {*kinds[first].tolist()}:
+            raise UserError(
+                f"Too few owners have clauses of {types[min(missing)]} for training, validation "
+                "and test: add clauses of others, or leave the type out."
+            )
         yield among[first], among[second]

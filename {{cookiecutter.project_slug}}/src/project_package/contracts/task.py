@@ -62,7 +62,7 @@ def to_responses(rows: Columns, predictions: Columns) -> list[ContractsResponse]
     return [
         ContractsResponse(
             type=kind,
-            confidence=round(confidence, 6),
+            confidence=round(confidence, 7),
             decision="accept" if accepted else "review",
             clause=clause,
             page=page,

@@ -17,7 +17,8 @@ from ..columns import Columns
 from ..contract.training import Hyperparameters
 from .task import WORDS, lower
 
-WORD = "[a-z0-9]+"
+WORD = r"[^\W_]+"
+WORD_IN_ONNX = r"[\p{L}\p{N}]+"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class WordModel:
         graph = to_onnx(
             self.pipeline,
             initial_types=[("text", StringTensorType([None, 1]))],
-            options={id(self.pipeline): {"zipmap": False}, TfidfVectorizer: {"tokenexp": WORD}},
+            options={
+                id(self.pipeline): {"zipmap": False},
+                TfidfVectorizer: {"tokenexp": WORD_IN_ONNX},
+            },
             target_opset={"": 18, "ai.onnx.ml": 3},
         )
         return {WORDS: bytes(graph.SerializeToString())}

@@ -25,12 +25,12 @@ PARAMS = ContractsParams
 
 
 def batch_table(rows: Columns, predictions: Columns) -> Columns:
-    """Return the clauses with their place and type, those of the least confidence first."""
+    """Return the clauses with document, page and type, those of the least confidence first."""
     order = np.argsort(predictions["confidence"], kind="stable")
-    place = {n: rows[n] for n in ("document", "clause", "page", "heading") if n in rows}
+    position = {n: rows[n] for n in ("document", "clause", "page", "heading") if n in rows}
     decision = np.where(predictions["accepted"], "accept", "review")
     answer = {"type": predictions["type"], "confidence": predictions["confidence"]}
-    table = {**place, **answer, "decision": decision, "text": rows["text"]}
+    table = {**position, **answer, "decision": decision, "text": rows["text"]}
     return {name: column[order] for name, column in table.items()}
 
 

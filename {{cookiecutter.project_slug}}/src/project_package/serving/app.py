@@ -5,6 +5,7 @@ Nothing of the training side is imported.
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -59,7 +60,7 @@ def create_app(
     app.state.metrics = services.metrics
     app.state.champion = champion
     app.state.keys = services.keys
-    thread = services.predictions.thread if task.slow_requests else None
+    thread = ThreadPoolExecutor(1, "model-bodies") if task.slow_requests else None
     app.state.bodies = Bodies(settings, task.max_body_mb, thread)
 
     _add_routes(app, services)
