@@ -91,12 +91,13 @@ class ProjectTests:
     def test_command_prints_the_version_of_the_project(self, project: Path) -> None:
         assert run(project, "uv", "run", "ml", "--version") == "0.1.0\n"
 
-    def test_server_needs_few_packages(self, project: Path) -> None:
+    def test_server_needs_few_packages(self, project: Path, use_case: str) -> None:
         served = ("--no-default-groups", "--no-hashes", "--no-annotate")
         locked = run(project, "uv", "export", "--quiet", *served).splitlines()
         # A set: a package is listed once for each version, and Pythons may need different ones.
         packages = {line.partition("==")[0] for line in locked if "==" in line}
-        assert len(packages) <= 40
+        most = 50 if use_case == "contracts" else 40  # tokenizers requires the hub's client
+        assert len(packages) <= most
         assert not packages & {"mlflow", "polars", "scikit-learn"}
 
     def test_check_needs_no_git(

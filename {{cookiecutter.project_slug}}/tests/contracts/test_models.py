@@ -1,5 +1,6 @@
 """Language models are fine-tuned, resumed and exported; the served model answers as the fitted."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,7 @@ from transformers import (
 
 from project_package.columns import Columns, concatenate
 from project_package.contract.training import Candidate, Choice, Fold
-from project_package.contracts import encoder as encoders
-from project_package.contracts.encoder import Classifier
+from project_package.contracts.encoder import Classifier, load
 from project_package.contracts.ensemble import ensembles
 from project_package.contracts.metrics import METRICS
 from project_package.contracts.models import candidates
@@ -169,16 +169,11 @@ def test_output_is_that_of_a_logistic_regression(count: int) -> None:
     np.testing.assert_allclose(found, linear.predict_proba(embeddings), atol=1e-5)
 
 
-def test_too_large_model_is_refused_before_it_is_loaded(
-    params: ContractsParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(encoders, "MOST", 1_000)
-    Path(params.network.encoder, "model.safetensors").rename(tmp_path / "weights")
-    try:
-        with pytest.raises(UserError, match="At most 1,000 are allowed"):
-            candidate(params, tmp_path, "lora").fit(clauses(60), {"rate": 0.01}, 1)
-    finally:
-        (tmp_path / "weights").rename(Path(params.network.encoder, "model.safetensors"))
+def test_too_large_model_is_refused_before_it_is_loaded(encoder: Path, tmp_path: Path) -> None:
+    shutil.copytree(encoder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(UserError, match="At most 1,000 are allowed"):
+        load(Network(encoder=str(tmp_path)), 2, most=1_000)
 
 
 def test_holding_out_every_owner_is_an_error(params: ContractsParams, tmp_path: Path) -> None:

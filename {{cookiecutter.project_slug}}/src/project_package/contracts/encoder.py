@@ -60,7 +60,7 @@ class Classifier(nn.Module):
             self.output.bias.copy_(torch.from_numpy(bias))
 
 
-def load(options: Network, types: int, *, quantised: bool = False) -> Classifier:
+def load(options: Network, types: int, *, quantised: bool = False, most: int = MOST) -> Classifier:
     """Load the language model of the options, without training; its weights in 4 bits (QLoRA).
 
     Raises:
@@ -75,9 +75,9 @@ def load(options: Network, types: int, *, quantised: bool = False) -> Classifier
     config = from_hub(options, AutoConfig.from_pretrained)
     with torch.device("meta"):  # without the weights
         count = AutoModel.from_config(config).num_parameters()  # type: ignore[no-untyped-call]
-    if count > MOST:
+    if count > most:
         raise UserError(
-            f"network.encoder has {count:,} weights. At most {MOST:,} are allowed, since a file in "
+            f"network.encoder has {count:,} weights. At most {most:,} are allowed, since a file in "
             "ONNX has at most 2 GB."
         )
     encoder = from_hub(options, partial(AutoModel.from_pretrained, **changes))
