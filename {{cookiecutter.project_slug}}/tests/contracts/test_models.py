@@ -30,7 +30,7 @@ from project_package.contracts.task import model_of
 from project_package.errors import UserError
 from project_package.onnx_runtime import GRAPH
 
-SETTINGS = {"tfidf": {"C": 10.0}, "frozen": {"C": 1e4}, "lora": {"rate": 0.02}, "ensemble": {}}
+SETTINGS = {"tfidf": {"C": 10.0}, "frozen": {"C": 1e4}, "lora": {"rate": 0.01}, "ensemble": {}}
 WORDS = {"grant": "you may use copy run", "misc": "notices survival waiver writing mail"}
 
 
@@ -62,6 +62,7 @@ def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     fast.save_pretrained(folder)
     sizes: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
     sizes |= {"num_attention_heads": 2, "vocab_size": fast.vocab_size}
+    torch.manual_seed(0)
     if request.param == "bert":
         BertModel(BertConfig(**sizes)).save_pretrained(folder)
     else:
@@ -71,7 +72,7 @@ def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def params(encoder: Path) -> ContractsParams:
-    network = Network(encoder=str(encoder), epochs=3, batch=8, tokens=16)
+    network = Network(encoder=str(encoder), epochs=6, batch=8, tokens=16, precision="float32")
     return ContractsParams(name="tiny", network=network)
 
 
@@ -119,7 +120,7 @@ def test_killed_training_continues_as_if_it_had_not_been(
     with pytest.raises(KeyboardInterrupt):
         killed.fit(rows, {"rate": 0.01}, 1, report)
     continued: Any = killed.fit(rows, {"rate": 0.01}, 1, report)
-    assert seen == [0, 1, 2]
+    assert seen == [0, 1, 2, 3, 4, 5]
     answers = [model.predict(rows)["probabilities"] for model in (whole, continued)]
     np.testing.assert_array_equal(*answers)
 
@@ -128,7 +129,7 @@ def test_owners_that_are_held_out_score_each_epoch(params: ContractsParams, tmp_
     network = params.network.model_copy(update={"held_out": 0.3})
     found = []
     scored = candidate(params.model_copy(update={"network": network}), tmp_path, "lora")
-    scored.fit(clauses(120), {"rate": 0.02}, 1, lambda _, scores: found.append(scores))
+    scored.fit(clauses(120), {"rate": 0.01}, 1, lambda _, scores: found.append(scores))
     assert all(scores.keys() == {"loss", "score"} for scores in found)
     assert found[-1]["score"] > 0.9
 
