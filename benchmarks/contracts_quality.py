@@ -68,6 +68,7 @@ has {tests:.0f} in the mean; the table shows how often heading and models agree 
 READING = """\
 Threshold and temperature are chosen on the first fold, for an error rate of 5%. *Coverage* is the
 share of clauses that nobody reads; *errors* is the share of these that are wrong."""
+fill = partial(textwrap.fill, width=100, break_on_hyphens=False)
 
 
 class Fitted(NamedTuple):
@@ -159,8 +160,8 @@ def score_table(runs: Sequence[Run]) -> str:
     lines = []
     for name, text in NAMES.items():
         found = scores(runs, name)
-        accuracy = report.spread(scores(runs, name, 1))
-        lines.append([text, *(f"{value:.3f}" for value in found), report.spread(found), accuracy])
+        means = map(report.spread, (found, scores(runs, name, 1)))
+        lines.append([text, *map("{:.3f}".format, found), *means])
     header = ["macro F1", *(f"seed {seed}" for seed in SEEDS), "mean", "accuracy"]
     return report.table(header, lines)
 
@@ -181,10 +182,9 @@ def gain_table(runs: Sequence[Run]) -> str:
 
 def reading_table(runs: Sequence[Run]) -> str:
     """Show what need not be read, and how often that is wrong."""
-    names = ("tfidf", "frozen", "lora", "ensemble")
     lines = [
         [NAMES[name], *(report.spread(scores(runs, name, metric)) for metric in (2, 3, 4))]
-        for name in names
+        for name in ("tfidf", "frozen", "lora", "ensemble")
     ]
     return report.table(["", *(metric.label for metric in METRICS[2:])], lines)
 
@@ -207,22 +207,19 @@ def annotated(runs: Sequence[Run], folder: Path) -> list[str]:
     first, second = labels["first"].to_numpy(), labels["second"].to_numpy()
     chosen = {row["sha256"]: row["first"] for row in labels.filter(first == second).to_dicts()}
     shares: dict[str, list[float]] = {name: [] for name in ("heading", *NAMES)}
-    counts = []
     for run in runs:
         keys = hashes(run.rows)
         known = np.flatnonzero([key in chosen for key in keys])
         right = np.array([chosen[keys[row]] for row in known])
-        counts.append(len(known))
-        shares["heading"].append(float(np.mean(run.rows["type"][known] == right)))
-        for name in NAMES:
-            shares[name].append(float(np.mean(run.predictions[name]["type"][known] == right)))
+        for name, found in {"heading": run.rows, **run.predictions}.items():
+            shares[name].append(float(np.mean(found["type"][known] == right)))
     text = ANNOTATED.format(
         count=len(labels),
         agree=np.mean(first == second),
         kappa=cohen_kappa_score(first, second),
         first=np.mean(heading == first),
         second=np.mean(heading == second),
-        tests=np.mean(counts),
+        tests=np.mean([sum(k in chosen for k in hashes(run.rows)) for run in runs]),
     )
     lines = [[NAMES.get(name, name), report.spread(found)] for name, found in shares.items()]
     return [fill(text), report.table(["", "agrees with both annotators"], lines)]
@@ -233,11 +230,6 @@ def hashes(rows: Columns) -> list[str]:
     return [sha256(text.encode()).hexdigest()[:16] for text in rows["text"]]
 
 
-def fill(text: str) -> str:
-    """Wrap a paragraph."""
-    return textwrap.fill(text, 100, break_on_hyphens=False)
-
-
 def main() -> None:
     """Measure everything and write the report."""
     params = ContractsParams(name="benchmark")
@@ -246,9 +238,9 @@ def main() -> None:
         dataset.load_data(params, folder, lambda _: None)
         runs = [measure(params.model_copy(update={"seed": seed}), folder) for seed in SEEDS]
         compared = annotated(runs, folder)
-    protocol = PROTOCOL.format(epochs=FULL_EPOCHS, default=params.network.epochs)
     parts = ["# Contract review: quality", report.measured_on(LIBRARIES, "make bench")]
-    parts += [fill(protocol), score_table(runs), GAINS, gain_table(runs)]
+    parts.append(fill(PROTOCOL.format(epochs=FULL_EPOCHS, default=params.network.epochs)))
+    parts += [score_table(runs), GAINS, gain_table(runs)]
     parts += ["## Reading saved", READING, reading_table(runs)]
     parts += ["## Labels", *compared, "## Costs", cost_table(runs)]
     report.write(Path(__file__).with_suffix(".md"), parts)

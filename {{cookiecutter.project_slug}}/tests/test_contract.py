@@ -239,8 +239,7 @@ def test_batch_file_has_the_answers_of_the_server(
     expected |= {name: np.array([answer[name] for answer in answers]) for name in shared}
     source = tmp_path / f"rows.{ending}"
     target = tmp_path / f"answers.{ending}"
-    key = {name: values for name, values in expected.items() if name not in shared}
-    write_raw_rows(project, sample, key, source)
+    write_raw_rows(project, sample, {n: v for n, v in expected.items() if n not in shared}, source)
     assert predict(project, source, target, explain=explain) == length(sample)
     found = read_table(target, expected)
     assert found.columns == list(expected)

@@ -93,14 +93,16 @@ def quantise(trained: Trained, _: Columns) -> Fitted:
     return Quantised(dynamic_int8(files[GRAPH]), others, trained.details, load)
 
 
+def fit_words(rows: Columns, settings: Hyperparameters, *_: object) -> Trained:
+    """Fit the simple baseline."""
+    types = np.unique(rows["type"].astype(str))
+    return Trained((tfidf.fit(rows, settings),), details_of(types))
+
+
 def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; checkpoints of the network are in a folder of the project."""
     options = params.network
     known: dict[tuple[int, ...], NDArray[Any]] = {}  # trials share embeddings
-
-    def fit_words(rows: Columns, settings: Hyperparameters, *_: object) -> Trained:
-        types = np.unique(rows["type"].astype(str))
-        return Trained((tfidf.fit(rows, settings),), details_of(types))
 
     def fit_frozen(rows: Columns, settings: Hyperparameters, *_: object) -> Trained:
         from .encoder import load  # noqa: PLC0415  PyTorch takes seconds to import
