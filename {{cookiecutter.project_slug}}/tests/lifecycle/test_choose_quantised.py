@@ -124,10 +124,9 @@ def test_limit_of_the_loss_size_and_time_decide(
     assert found.taken == is_taken
 
 
-def test_times_one_row_as_often_as_the_candidate_says(copy: Project) -> None:
+def test_times_one_row_as_often_as_the_checks_say(copy: Project) -> None:
     predicted: list[int] = []
-    candidates = tuple(replace(c, checks=Checks(latency_calls=7)) for c in TRAINING.candidates)
-    training = replace(TRAINING, candidates=candidates)
+    training = replace(TRAINING, checks=Checks(latency_calls=7))
     project = watched(copy, lambda _, rows: predicted.append(length(rows)), training=training)
     bundle = project_bundle(copy)
     rows = splits_of(copy, bundle).test

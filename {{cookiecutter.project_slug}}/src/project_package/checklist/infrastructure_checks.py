@@ -48,7 +48,7 @@ def reproducible(subject: Subject) -> Outcome:
 
     silent = replace(choice.candidate, fit=fit_silently)
     new = build_bundle(project, splits, dataset, replace(choice, candidate=silent))
-    new = add_reference(project, new, take(splits.test, slice(silent.checks.max_parity_rows)))
+    new = add_reference(project, new, splits.test)
     new = add_examples(project, new, dataset, splits.test)
     names = sorted(new.files.keys() | old.files.keys())
     changed = [name for name in names if new.files.get(name) != old.files.get(name)]

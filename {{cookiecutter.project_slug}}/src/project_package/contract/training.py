@@ -72,7 +72,6 @@ class Candidate:
     space: Callable[[Trial], Hyperparameters] | None = None
     quantise: Callable[[Any, Columns], Fitted] | None = None
     """Make a smaller model of a fitted one, calibrated on training rows."""
-    checks: Checks = field(default_factory=Checks)
 
 
 @dataclass(frozen=True)
@@ -212,12 +211,10 @@ class Training:
     """How the log says how good the answers were; None if nothing but drift can be seen."""
     simulation: "Simulation | None" = None
     """How traffic is simulated; None if it cannot be."""
+    checks: Checks = field(default_factory=Checks)
+    """How much of a model is checked."""
     incompatible: Callable[[Bundle], str] = lambda _: ""
     """Return why the model of a bundle cannot predict these rows; empty if it can (bundle)."""
-
-    def checks(self, name: str) -> Checks:
-        """Return the checks of a candidate; the usual ones if the code has it no longer."""
-        return next((known.checks for known in self.candidates if known.name == name), Checks())
 
     @property
     def goal(self) -> Metric:

@@ -60,14 +60,21 @@ class Classifier(nn.Module):
             self.output.bias.copy_(torch.from_numpy(bias))
 
 
-def load(options: Network, types: int, *, quantised: bool = False, most: int = MOST) -> Classifier:
+def load(
+    options: Network,
+    types: int,
+    *,
+    dtype: torch.dtype = torch.float32,
+    quantised: bool = False,
+    most: int = MOST,
+) -> Classifier:
     """Load the language model of the options, without training; its weights in 4 bits (QLoRA).
 
     Raises:
         UserError: it cannot be loaded, or is too large.
     """
     disable_progress_bar()  # type: ignore[no-untyped-call]
-    changes: dict[str, Any] = {"attn_implementation": "eager", "dtype": torch.float32}
+    changes: dict[str, Any] = {"attn_implementation": "eager", "dtype": dtype}
     if quantised:
         changes["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
@@ -98,8 +105,10 @@ def add_adapters(network: Classifier, *, quantised: bool = False) -> None:
 def merge(network: Classifier) -> Classifier:
     """Add the adapters to the weights that they adapt, for the export."""
     encoder: Any = network.encoder
+    is_quantised = hasattr(encoder.config, "quantization_config")
+    if not is_quantised:
+        encoder.float()  # sums in 16 bits would be rounded
     merged = encoder.merge_and_unload()
-    is_quantised = hasattr(merged.config, "quantization_config")
     network.encoder = merged.dequantize() if is_quantised else merged
     return network.to("cpu").float().eval()
 

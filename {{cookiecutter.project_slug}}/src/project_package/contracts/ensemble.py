@@ -5,7 +5,7 @@ from typing import Any
 
 from ..columns import Columns
 from ..contract.training import Candidate, Choice, Fold, Hyperparameters, Metric, Report, ignore
-from .models import CHECKS, LORA, TFIDF, Trained, quantise
+from .models import LORA, TFIDF, Trained, quantise
 
 
 def ensembles(
@@ -25,7 +25,7 @@ def ensembles(
     fits = [fit(fold.train, settings, seed) for fold in folds]
     pairs = zip(folds, fits, strict=True)
     scores = [metric.score(fold.valid, fitted.predict(fold.valid)) for fold, fitted in pairs]
-    candidate = Candidate("ensemble", settings, fit, quantise=quantise, checks=CHECKS)
+    candidate = Candidate("ensemble", settings, fit, quantise=quantise)
     yield Choice(candidate, settings, tuple(scores))
 
 

@@ -55,7 +55,8 @@ def fit(settings: Hyperparameters, run: Run) -> Classifier:
     options = run.options
     device = device_of(options.device)
     torch.manual_seed(run.seed)
-    network = load(options, run.count, quantised=options.quantised)
+    dtype = torch.bfloat16 if in_bfloat16(options, device) else torch.float32
+    network = load(options, run.count, dtype=dtype, quantised=options.quantised)
     add_adapters(network, quantised=options.quantised)
     network.to(device)
     trained = [values for values in network.parameters() if values.requires_grad]

@@ -50,7 +50,7 @@ class Network(Frozen):
     )
     device: str = Field(default="auto", description="auto, cpu, cuda or mps")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="of products; auto: bfloat16 where the processor has it"
+        default="auto", description="of weights and products; auto: bfloat16 where it is fast"
     )
     quantised: bool = Field(default=False, description="QLoRA: frozen weights in 4 bits, on CUDA")
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..columns import Columns
 from ..contract.checklist import Checklist
+from ..contract.checks import Checks
 from ..contract.training import Training
 from . import dataset, figures, metrics
 from .ablations import ablations
@@ -57,6 +58,7 @@ def make_training(params: ContractsParams, root: Path) -> Training:
         summary=figures.summary,
         figures=partial(figures.figures, params.decide),
         monitoring=MONITORING,
+        checks=Checks(max_parity_rows=250, latency_calls=30),  # a clause takes 25 ms
         simulation=make_simulation(params),
         checklist=Checklist(
             ablations=ablations,

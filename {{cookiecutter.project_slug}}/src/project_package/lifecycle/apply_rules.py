@@ -48,7 +48,7 @@ def apply_rules(
         rival = "the champion"
     # 3. Check slices, parity, size and time.
     verdicts += gate.slices(training.goal, slices, rival, limits)
-    checks = training.checks(bundle.manifest.candidate)
+    checks = training.checks
     verdicts.append(gate.same_answers(bundle.manifest.parity, limits, checks))
     what, call = call_to_time(project, challenger)
     milliseconds = gate.processor_milliseconds(call, calls=checks.latency_calls)

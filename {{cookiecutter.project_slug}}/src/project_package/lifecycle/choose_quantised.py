@@ -70,7 +70,7 @@ def milliseconds(
 
     They take turns, so that what slows the machine down meets both.
     """
-    calls = project.training.checks(bundles[0].manifest.candidate).latency_calls
+    calls = project.training.checks.latency_calls
     models = [partial(project.load(bundle).predict, row) for bundle in bundles]
     times = [[timeit(m, timer=process_time, number=1) for m in models] for _ in range(calls)]
     first, second = (1000 * np.median(times, axis=0)).tolist()

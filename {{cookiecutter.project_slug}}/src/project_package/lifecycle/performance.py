@@ -51,7 +51,7 @@ def calibrate() -> float:
 
 def measure(project: Project, predicted: PredictedVersion) -> Performance:
     """Measure what the answers of a version cost."""
-    checks = project.training.checks(predicted.bundle.manifest.candidate)
+    checks = project.training.checks
     rows = take(predicted.splits.test, slice(min(BATCH, checks.max_parity_rows or BATCH)))
     batch = partial(predicted.model.predict, rows)
     tracemalloc.start()

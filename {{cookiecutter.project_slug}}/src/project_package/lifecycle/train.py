@@ -48,8 +48,7 @@ def train(project: Project) -> int:
         # 1. Read and split.
         mlflow.log_params({k: v for k, v in flatten(params).items() if "promote." not in k})
         splits = training.split(params, dataset.path)
-        for candidate in training.candidates:  # before it takes time
-            require_parity_rows(splits, candidate.checks, params.promote)
+        require_parity_rows(splits, training.checks, params.promote)  # before it takes time
         log_dataset(dataset, splits)
         # 2. Search settings of each candidate on the folds.
         metric = training.search_metric or training.goal
@@ -67,8 +66,7 @@ def train(project: Project) -> int:
         baseline = build_bundle(project, splits, dataset, simple)
         bundle = build_bundle(project, splits, dataset, best)
         # 4. Add the distribution of the test rows, and a few of them as requests with answers.
-        rows = take(splits.test, slice(best.candidate.checks.max_parity_rows))
-        bundle = add_reference(project, bundle, rows)
+        bundle = add_reference(project, bundle, splits.test)
         bundle = add_examples(project, bundle, dataset, splits.test)
         # 5. Log both bundles, and one as the MLflow model.
         log_files(pack(baseline), BASELINE)
@@ -140,7 +138,7 @@ def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Cho
         data=dataset.digest,
         test=digest(splits.test),
     )
-    compared = parity_rows(splits, choice.candidate.checks, project.params.promote)
+    compared = parity_rows(splits, project.training.checks, project.params.promote)
 
     def build(fits: Sequence[Fitted], fitted: Fitted) -> tuple[Bundle, Outcome]:
         rows = [fold.valid for fold in splits.folds]
@@ -168,7 +166,7 @@ def check_bundle(
 ) -> Bundle:
     """Pack a finished model; raise GateRefused if the loaded bundle predicts something else."""
     params = project.params
-    checks = project.training.checks(manifest.candidate)
+    checks = project.training.checks
     contents = {**finished.files(), PARAMS: params.model_dump_json(indent=2).encode()}
     bundle = make_bundle(contents, manifest, project.store.add_large)
     loaded = project.load(bundle).predict(compared)
@@ -191,7 +189,7 @@ def fit(project: Project, choice: Choice, rows: Columns, fold: int | None = None
 
 
 def require_parity_rows(splits: Splits, checks: Checks, promote: Promote) -> None:
-    """Raise UserError if there are too few rows to compare a candidate's bundle on."""
+    """Raise UserError if there are too few rows to compare a bundle on."""
     total = length(splits.test) + length(splits.train)
     least = gate.least_parity_rows(checks, promote)
     if total < least:
@@ -202,7 +200,7 @@ def require_parity_rows(splits: Splits, checks: Checks, promote: Promote) -> Non
 
 
 def parity_rows(splits: Splits, checks: Checks, promote: Promote) -> Columns:
-    """Return rows of the test, then of training: as many as the candidate allows, or all."""
+    """Return rows of the test, then of training: as many as the checks allow, or all."""
     count = checks.max_parity_rows
     if count is None:
         count = max(PARITY_ROWS, promote.min_parity_rows)
