@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 NUMBER = r"(?:\d{1,2}(?:\.\d{1,2}){0,2}|[IVX]{1,5}|[A-Z])"
+CAPITAL = r"[A-Z\u00c0-\u00de]"  # of French and German too
 HEADING = re.compile(
     rf"""
     ^[ \t*_>"“]*(?:\#{{1,6}}[ \t]*)?(?:
         (?:(?i:article|section|clause|§)[ \t]*)?  # 12. Title.
         \(?{NUMBER}[.):]{{0,3}}[*_]{{0,3}}[ \t\u2013\u2014:-]{{1,20}}
-        ["“*_]*(?P<numbered>[A-Z][^.:;\n]{{2,60}}?)["”*_]*(?:[.:;]|[ \t]*$)
-        |(?<![^\n]\n)(?P<capitals>[A-Z][A-Z ,/&'\u2019-]{{5,60}})[:.]?[ \t]*$  # TITLE
-        |(?<=\#[ ])(?P<marked>[A-Z][^\n]{{2,80}})$  # # Title
+        ["“*_]*(?P<numbered>{CAPITAL}[^.:;\n]{{2,60}}?)["”*_]*(?:[.:;]|[ \t]*$)
+        |(?<![^\n]\n)(?P<capitals>{CAPITAL}(?:{CAPITAL}|[ ,/&'\u2019-]){{5,60}})[:.]?[ \t]*$
+        |(?<=\#[ ])(?P<marked>{CAPITAL}[^\n]{{2,80}})$  # # Title
     )""",
     re.MULTILINE | re.VERBOSE,
 )
