@@ -1,6 +1,5 @@
 """Language models are fine-tuned, resumed and exported; the served model answers as the fitted."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,17 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from project_package.bundle import sha256_of_file
 from project_package.columns import Columns, concatenate
 from project_package.contract.training import Candidate, Choice, Fold
-from project_package.contracts.encoder import Classifier, load
+from project_package.contracts.encoder import Classifier, load, to_onnx
 from project_package.contracts.ensemble import ensembles
 from project_package.contracts.metrics import METRICS
 from project_package.contracts.models import candidates
 from project_package.contracts.params import ContractsParams, Network
-from project_package.contracts.task import model_of
+from project_package.contracts.task import WEIGHTS, model_of
 from project_package.errors import UserError
-from project_package.onnx_runtime import GRAPH
+from project_package.onnx_runtime import GRAPH, OnnxModel
 
 SETTINGS = {"tfidf": {"C": 10.0}, "frozen": {"C": 1e4}, "lora": {"rate": 0.01}, "ensemble": {}}
 WORDS = {"grant": "you may use copy run", "misc": "notices survival waiver writing mail"}
@@ -170,11 +170,15 @@ def test_output_is_that_of_a_logistic_regression(count: int) -> None:
     np.testing.assert_allclose(found, linear.predict_proba(embeddings), atol=1e-5)
 
 
-def test_too_large_model_is_refused_before_it_is_loaded(encoder: Path, tmp_path: Path) -> None:
-    shutil.copytree(encoder, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(UserError, match="At most 1,000 are allowed"):
-        load(Network(encoder=str(tmp_path)), 2, most=1_000)
+def test_weights_of_a_large_model_are_in_a_file(encoder: Path, tmp_path: Path) -> None:
+    network = load(Network(encoder=str(encoder)), 2).eval()
+    inputs = torch.tensor([[2, 3, 4]]), torch.ones(1, 3, dtype=torch.int64)
+    files: Any = to_onnx(network, tmp_path / "new", most=1_000)
+    served = OnnxModel(files[GRAPH], lambda rows: rows, weights=files[WEIGHTS])
+    assert files[WEIGHTS].name == sha256_of_file(files[WEIGHTS])
+    found = served.predict({"ids": inputs[0].numpy(), "mask": inputs[1].numpy()})
+    expected = network(*inputs).detach().numpy()
+    np.testing.assert_allclose(found["probabilities"], expected, atol=1e-6)
 
 
 def test_holding_out_every_owner_is_an_error(params: ContractsParams, tmp_path: Path) -> None:

@@ -126,12 +126,8 @@ def test_new_model_store_gets_its_champion(candidate: Project, tmp_path: Path) -
     assert moved.store.pointer("champion") == before
 
 
-def test_candidate_limits_parity_rows_and_timed_calls(copy: Project) -> None:
-    candidates = tuple(
-        replace(candidate, checks=Checks(max_parity_rows=100, latency_calls=2))
-        for candidate in copy.training.candidates
-    )
-    training = replace(copy.training, candidates=candidates)
+def test_checks_limit_parity_rows_and_timed_calls(copy: Project) -> None:
+    training = replace(copy.training, checks=Checks(max_parity_rows=100, latency_calls=2))
     project = limited(replace(copy, training=training), min_parity_rows=10_000)
     train(project)
     evaluate(project)

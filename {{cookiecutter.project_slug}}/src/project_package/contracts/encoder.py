@@ -3,23 +3,27 @@
 import logging
 import warnings
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, BitsAndBytesConfig
+from transformers import AutoModel, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
-from ..errors import UserError
+from ..bundle import Contents, sha256_of_file
+from ..onnx_runtime import GRAPH
 from .hub import from_hub
 from .params import Network
+from .task import WEIGHTS
 
 RANK = 16
 ALPHA = 32
-MOST = 500_000_000  # weights: a file in ONNX has at most 2 GB
+MOST = 500_000_000  # weights in a graph: its file has at most 2 GB
 
 
 class Classifier(nn.Module):
@@ -61,31 +65,18 @@ class Classifier(nn.Module):
 
 
 def load(
-    options: Network,
-    types: int,
-    *,
-    dtype: torch.dtype = torch.float32,
-    quantised: bool = False,
-    most: int = MOST,
+    options: Network, types: int, dtype: torch.dtype = torch.float32, *, quantised: bool = False
 ) -> Classifier:
     """Load the language model of the options, without training; its weights in 4 bits (QLoRA).
 
     Raises:
-        UserError: it cannot be loaded, or is too large.
+        UserError: it cannot be loaded.
     """
     disable_progress_bar()  # type: ignore[no-untyped-call]
     changes: dict[str, Any] = {"attn_implementation": "eager", "dtype": dtype}
     if quantised:
         changes["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
-        )
-    config = from_hub(options, AutoConfig.from_pretrained)
-    with torch.device("meta"):  # without the weights
-        count = AutoModel.from_config(config).num_parameters()  # type: ignore[no-untyped-call]
-    if count > most:
-        raise UserError(
-            f"network.encoder has {count:,} weights. At most {most:,} are allowed, since a file in "
-            "ONNX has at most 2 GB."
         )
     encoder = from_hub(options, partial(AutoModel.from_pretrained, **changes))
     return Classifier(encoder, int(encoder.config.hidden_size), types)
@@ -113,8 +104,11 @@ def merge(network: Classifier) -> Classifier:
     return network.to("cpu").float().eval()
 
 
-def to_onnx(network: nn.Module) -> bytes:
-    """Return the graph in ONNX: ids and mask, (rows, tokens) int64, to probabilities."""
+def to_onnx(network: nn.Module, folder: Path, most: int = MOST) -> Contents:
+    """Return the graph in ONNX: ids and mask, (rows, tokens) int64, to probabilities.
+
+    The weights of a network that has more than `most` are in a file of the folder.
+    """
     logging.getLogger("torch").setLevel(logging.ERROR)
     inputs = (torch.ones(2, 8, dtype=torch.int64), torch.ones(2, 8, dtype=torch.int64))
     rows, tokens = (torch.export.Dim(name) for name in ("rows", "tokens"))
@@ -128,7 +122,17 @@ def to_onnx(network: nn.Module) -> bytes:
             input_names=["ids", "mask"],
             output_names=["probabilities"],
             dynamic_shapes=(shape, shape),
-            external_data=False,
             verbose=False,
         )
-    return bytes(program.model_proto.SerializeToString())
+    if sum(weights.numel() for weights in network.parameters()) <= most:
+        return {GRAPH: bytes(program.model_proto.SerializeToString())}
+    folder.mkdir(parents=True, exist_ok=True)
+    program.save(folder / GRAPH, external_data=True)
+    saved = folder / f"{GRAPH}.data"
+    weights = saved.rename(folder / sha256_of_file(saved))  # as the model store calls it
+    model = onnx.load(folder / GRAPH, load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = weights.name
+    return {GRAPH: bytes(model.SerializeToString()), WEIGHTS: weights}

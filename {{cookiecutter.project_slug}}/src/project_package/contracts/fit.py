@@ -56,7 +56,7 @@ def fit(settings: Hyperparameters, run: Run) -> Classifier:
     device = device_of(options.device)
     torch.manual_seed(run.seed)
     dtype = torch.bfloat16 if in_bfloat16(options, device) else torch.float32
-    network = load(options, run.count, dtype=dtype, quantised=options.quantised)
+    network = load(options, run.count, dtype, quantised=options.quantised)
     add_adapters(network, quantised=options.quantised)
     network.to(device)
     trained = [values for values in network.parameters() if values.requires_grad]

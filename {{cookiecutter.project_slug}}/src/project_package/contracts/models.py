@@ -11,7 +11,7 @@ from optuna import Trial
 from sklearn.linear_model import LogisticRegression
 
 from .. import checkpoints
-from ..bundle import Files, code_of
+from ..bundle import Contents, code_of
 from ..columns import Columns
 from ..contract.training import (
     Candidate,
@@ -25,7 +25,7 @@ from ..onnx_runtime import GRAPH
 from . import tfidf
 from .classify_and_explain import ClauseModel, Details
 from .params import ContractsParams, Network
-from .task import model_of
+from .task import WEIGHTS, model_of
 from .tokens import TOKENIZER, load_tokenizer, token_ids
 
 TFIDF = "tfidf"
@@ -40,6 +40,8 @@ class LanguageModel:
     network: Any
     tokenizer: bytes
     tokens: int
+    folder: Path
+    """Where the weights are saved if they are too many for a graph."""
 
     def probabilities(self, rows: Columns) -> NDArray[np.float32]:
         """Return the probability of each type, (rows, types)."""
@@ -49,16 +51,16 @@ class LanguageModel:
         return predict(self.network, token_ids(tokenizer, rows["text"]))
 
     @cached_property
-    def graph(self) -> bytes:
+    def exported(self) -> Contents:
         """The network in ONNX; the export takes ten seconds."""
         from .encoder import to_onnx  # noqa: PLC0415  PyTorch takes seconds to import
 
-        return to_onnx(self.network)
+        return to_onnx(self.network, self.folder)
 
-    def files(self) -> Files:
+    def files(self) -> Contents:
         """Return graph, tokenizer and, to read, the layers."""
         layers = f"{self.network}\n".encode()
-        return {GRAPH: self.graph, TOKENIZER: self.tokenizer, LAYERS: layers}
+        return {**self.exported, TOKENIZER: self.tokenizer, LAYERS: layers}
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Trained:
         """Return what `Details.decide` does."""
         return self.details.decide(np.mean([m.probabilities(rows) for m in self.models], axis=0))
 
-    def files(self) -> Files:
+    def files(self) -> Contents:
         """Return those of the models, and the details."""
         parts = [*(model.files() for model in self.models), self.details.files()]
         return {name: content for part in parts for name, content in part.items()}
@@ -82,7 +84,9 @@ def quantise(trained: Trained, _: Columns) -> Fitted:
     """Quantise weights of the language model, and activations while the graph runs."""
     from ..int8 import Quantised, dynamic_int8  # noqa: PLC0415  it takes a second to import
 
-    files = trained.files()
+    files: dict[str, Any] = {**trained.files()}
+    if WEIGHTS in files:
+        return trained  # ONNX Runtime would need twice their memory
     others = {name: files[name] for name in files.keys() - {GRAPH, *trained.details.files()}}
 
     def load(graph: bytes, details: Details) -> ClauseModel:
@@ -102,7 +106,12 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
     options = params.network
     known: dict[tuple[int, ...], NDArray[Any]] = {}  # trials share embeddings
 
-    def fit_frozen(rows: Columns, settings: Hyperparameters, *_: object) -> Trained:
+    def folder_of(rows: Columns, settings: Hyperparameters, seed: int) -> Path:
+        return checkpoints.run_folder(root, cache_key(rows, settings, params, seed))
+
+    def fit_frozen(
+        rows: Columns, settings: Hyperparameters, seed: int, _: Report = ignore
+    ) -> Trained:
         from .encoder import load  # noqa: PLC0415  PyTorch takes seconds to import
         from .fit import predict  # noqa: PLC0415
         from .hub import tokenizer_file  # noqa: PLC0415
@@ -117,7 +126,8 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
         embeddings = np.stack([known[text] for text in ids])
         linear = LogisticRegression(**settings, class_weight="balanced", max_iter=3_000)
         network.set_output(linear.fit(embeddings, kinds))
-        model = LanguageModel(network, tokenizer, options.tokens)
+        folder = folder_of(rows, settings, seed)
+        model = LanguageModel(network, tokenizer, options.tokens, folder)
         return Trained((model,), details_of(types, options))
 
     def fit_adapters(
@@ -128,7 +138,7 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
 
         types, kinds = np.unique(rows["type"].astype(str), return_inverse=True)
         tokenizer = tokenizer_file(options)
-        key = cache_key(rows, settings, params, seed)
+        folder = folder_of(rows, settings, seed)
         run = Run(
             options=options,
             ids=token_ids(load_tokenizer(tokenizer, options.tokens), rows["text"]),
@@ -136,10 +146,10 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
             held_out=draw_owners(rows, options.held_out, seed),
             count=len(types),
             seed=seed,
-            checkpoint=checkpoints.run_folder(root, key) / "epochs.pt",
+            checkpoint=folder / "epochs.pt",
             report=report,
         )
-        model = LanguageModel(fit(settings, run), tokenizer, options.tokens)
+        model = LanguageModel(fit(settings, run), tokenizer, options.tokens, folder)
         return Trained((model,), details_of(types, options))
 
     return (

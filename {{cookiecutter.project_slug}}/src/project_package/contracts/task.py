@@ -1,6 +1,7 @@
 """What the server needs of the contracts use case: clauses become rows, rows become answers."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .schemas import LONGEST, ContractsRequest, ContractsResponse, Label, Words
 from .tokens import TOKENIZER, load_tokenizer, pad, token_ids
 
 WORDS = "words.onnx"  # the graph that reads words; that of the language model is GRAPH
+WEIGHTS = "weights"  # of a language model that is too large for its graph, a large file
 SECONDS = 5  # to extract the text of a body: the thread that predicts waits
 MAX_CLAUSES = 250  # of a body, which take six seconds of a processor
 WEIGHT = 1_000 // MAX_CLAUSES
@@ -23,10 +25,10 @@ WEIGHT = 1_000 // MAX_CLAUSES
 
 def load(bundle: Bundle) -> ClauseModel:
     """Load the model of a bundle."""
-    return model_of(bundle.files)
+    return model_of(bundle.files, bundle.large.get(WEIGHTS))
 
 
-def model_of(files: Files) -> ClauseModel:
+def model_of(files: Files, weights: Path | None = None) -> ClauseModel:
     """Return the served model of the files of a bundle, which has one graph or both."""
     details = Details.model_validate_json(files[DETAILS])
     graphs = []
@@ -34,7 +36,11 @@ def model_of(files: Files) -> ClauseModel:
         graphs.append(OnnxModel(files[WORDS], lambda rows: {"text": lower(rows["text"])[:, None]}))
     if GRAPH in files:
         tokenizer = load_tokenizer(files[TOKENIZER], details.tokens)
-        graphs.append(OnnxModel(files[GRAPH], lambda rows: pad(token_ids(tokenizer, rows["text"]))))
+
+        def encode(rows: Columns) -> Columns:
+            return pad(token_ids(tokenizer, rows["text"]))
+
+        graphs.append(OnnxModel(files[GRAPH], encode, weights=weights))
     return ClauseModel(tuple(graphs), details)
 
 
