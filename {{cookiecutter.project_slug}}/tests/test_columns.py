@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from project_package.columns import (
     columns_of,
     from_json_rows,
+    instance_keys,
     milliseconds,
     to_json_rows,
     to_rows,
@@ -90,6 +91,11 @@ def test_rows_in_json_keep_every_value_and_dtype() -> None:
     assert found.keys() == rows.keys()
     for name, values in rows.items():
         np.testing.assert_array_equal(found[name], values, name, strict=True)
+
+
+def test_instance_without_an_id_has_an_empty_key() -> None:
+    rows = {"document": np.array(["K", ""], object), "clause": np.array([1, 0])}
+    assert instance_keys(rows, ("document", "clause")) == ["K 1", ""]
 
 
 def test_numbers_that_json_lacks_become_missing() -> None:

@@ -104,9 +104,12 @@ def milliseconds(moments: Sequence[date]) -> NDArray[np.int64]:
 
 
 def instance_keys(rows: Columns, names: Sequence[str]) -> list[str]:
-    """Return the values of the columns that together identify an instance as one text, (rows,)."""
+    """Return the values of the columns that together identify an instance as one text, (rows,).
+
+    Where the first is empty, the instance has no id, and its text is empty.
+    """
     values = zip(*(rows[name].tolist() for name in names), strict=True)
-    return [" ".join(map(str, row)) for row in values]
+    return ["" if row[0] == "" else " ".join(map(str, row)) for row in values]
 
 
 def to_json_rows(columns: Columns) -> list[str]:

@@ -34,7 +34,7 @@ class Quantised:
 
     graph: bytes
     layers: Files
-    """The file that lists the layers, for people."""
+    """The other files: the list of the layers, for people, and what the model reads."""
     details: Any
     """What the served model needs beside its graph, with a method `files`."""
     load: Callable[[bytes, Any], Model]

@@ -50,6 +50,20 @@ def test_numbered_sentence_is_no_heading(line: str) -> None:
     assert [clause.heading for clause in split_clauses([line])] == [""]
 
 
+def test_capitals_inside_a_clause_are_no_heading() -> None:
+    lines = "1. Disclaimer.\n  THE SOFTWARE IS SOLD WITHOUT\n  WARRANTIES OF FITNESS\n  OR OTHERS."
+    (clause,) = split_clauses([lines])
+    assert clause.text == "THE SOFTWARE IS SOLD WITHOUT WARRANTIES OF FITNESS OR OTHERS."
+
+
+def test_sentence_as_short_as_a_heading_is_not_lost() -> None:
+    found = split_clauses(["1. No Refunds.\n2. Notices. By mail."])
+    assert [(clause.heading, clause.text) for clause in found] == [
+        ("", "No Refunds."),
+        ("Notices", "By mail."),
+    ]
+
+
 def test_text_without_headings_is_split_at_empty_lines() -> None:
     found = split_clauses(["first\nparagraph\n\n", "  \nsecond\n"])
     assert found == [Clause("", "first paragraph", 1), Clause("", "second", 2)]
@@ -63,6 +77,8 @@ def test_clause_has_the_page_on_which_it_begins() -> None:
         ("Waiver", 4),
     ]
     assert split_clauses([" ", ""]) == []
+    assert [clause.page for clause in split_clauses(["a\n\n", "b"])] == [1, 2]
+    assert [clause.page for clause in split_clauses(["", "a"])] == [2]
 
 
 def test_heading_names_one_type_or_none() -> None:
@@ -74,6 +90,7 @@ def test_heading_names_one_type_or_none() -> None:
         "Warranty and Liability": None,
         "Export Restrictions": None,
         "Support": None,
+        "Determination of Fees": None,
     }
     assert {heading: type_of(heading) for heading in headings} == headings
     assert len(TYPES) == 12

@@ -14,9 +14,9 @@ from project_package.contracts.documents import read_document
 BOMB = 60_000_000  # bytes
 
 
-def encrypted() -> bytes:
+def encrypted(algorithm: str) -> bytes:
     writer = PdfWriter(io.BytesIO(pdf("1. Notices. By mail.")))
-    writer.encrypt("secret", algorithm="RC4-40")
+    writer.encrypt("secret", algorithm=algorithm)
     file = io.BytesIO()
     writer.write(file)
     return file.getvalue()
@@ -63,6 +63,22 @@ def test_cells_of_tables_are_read() -> None:
     assert (clause.heading, clause.text) == ("Prices", "Licence 100 euros")
 
 
+def test_text_in_nested_parts_of_docx_is_read_once() -> None:
+    document = Document(io.BytesIO(docx(("Heading 1", "Prices"))))
+    table = document.add_table(1, 3)
+    wide = table.cell(0, 0).merge(table.cell(0, 2))
+    wide.text = "Licence"
+    wide.add_table(1, 1).cell(0, 0).text = "100 euros"
+    control, content = OxmlElement("w:sdt"), OxmlElement("w:sdtContent")
+    content.append(document.add_paragraph("a year")._p)
+    control.append(content)
+    document.element.body.append(control)
+    file = io.BytesIO()
+    document.save(file)
+    (clause,) = read_document(file.getvalue())
+    assert clause.text == "Licence 100 euros a year"
+
+
 def test_text_in_utf_8_is_read() -> None:
     found = read_document("\ufeff1. Notices\r\nPar courrier \u00e9lectronique.".encode())
     assert [(clause.heading, clause.text) for clause in found] == [
@@ -77,13 +93,14 @@ def test_text_in_utf_8_is_read() -> None:
         (b" \n ", "has no text"),
         (b"%PDF-1.4 nothing else", "is damaged"),
         (pdf("", ""), "has no text: it may be a scan"),
-        (encrypted(), "is encrypted"),
+        (encrypted("RC4-40"), "is encrypted"),
+        (encrypted("AES-256"), "is encrypted"),
         (b"PK\3\4 nothing else", "is damaged"),
         (tracked(), "has tracked changes"),
         (bomb(), "has more than 50 MB when it is unpacked"),
         (b"1. Notices. By mail.\n" * 1_001, "has more than 1,000 clauses"),
     ],
-    ids=["binary", "empty", "pdf", "scan", "encrypted", "docx", "tracked", "bomb", "clauses"],
+    ids=["binary", "empty", "pdf", "scan", "rc4", "aes", "docx", "tracked", "bomb", "clauses"],
 )
 def test_refuses_with_a_reason(content: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=f"^{reason}"):

@@ -32,6 +32,17 @@ def test_figures_are_drawn_for_few_and_many_clauses(count: int) -> None:
         assert figure.caption.endswith(".")
 
 
+def test_calibration_is_that_of_each_model() -> None:
+    rows, found = predicted(200)
+    right = {**found, "type": rows["type"]}
+    *_, calibration = figures(Decide(), rows, {"model": found, "baseline": right})
+    axes: Any = Canvas().add_subplot()
+    calibration.draw(axes)
+    lines = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
+    assert np.all(lines["simple baseline"] == 1)
+    assert np.mean(lines["model"]) < 1
+
+
 def test_summary_says_what_nobody_has_to_read() -> None:
     rows, found = predicted(200)
     none = {**found, "accepted": np.zeros(200, np.bool_)}

@@ -125,8 +125,11 @@ def test_killed_training_continues_as_if_it_had_not_been(
     np.testing.assert_array_equal(*answers)
 
 
-def test_owners_that_are_held_out_score_each_epoch(params: ContractsParams, tmp_path: Path) -> None:
-    network = params.network.model_copy(update={"held_out": 0.3})
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_owners_that_are_held_out_score_each_epoch(
+    params: ContractsParams, tmp_path: Path, precision: str
+) -> None:
+    network = params.network.model_copy(update={"held_out": 0.3, "precision": precision})
     found = []
     scored = candidate(params.model_copy(update={"network": network}), tmp_path, "lora")
     scored.fit(clauses(120), {"rate": 0.01}, 1, lambda _, scores: found.append(scores))

@@ -46,7 +46,7 @@ def test_what_is_no_document_is_refused(served: Any, content: bytes, message: st
 
 @contracts
 def test_words_are_found_in_the_text(served: Any) -> None:
-    text = "The laws of France apply, and its courts decide."
+    text = "  The laws of France apply, and its courts decide."
     (found,) = served.post("predict", [{"text": text, "explain": True}])["predictions"]
     assert 1 <= len(found["words"]) <= 3
     assert all(text[one["start"] : one["end"]] in text.split() for one in found["words"])

@@ -73,7 +73,8 @@ def test_values_that_are_empty_have_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ("one,a,1.5", r"row 2: clause must be a whole number, not '1\.5'"),
+        ("one,a,1.5", r"row 2: clause must be a whole number from 0, not '1\.5'"),
+        ("one,a,-1", r"row 2: clause must be a whole number from 0, not '-1'"),
         (" ,a,1", "row 2: text is empty"),
     ],
 )
@@ -85,7 +86,8 @@ def test_names_the_row_of_a_wrong_value(tmp_path: Path, row: str, sentence: str)
 
 
 def test_files_that_programs_hide_are_no_documents(folder: Path) -> None:
-    for name in ("~$terms.docx", "._terms.pdf"):
+    (folder / ".cache").mkdir()
+    for name in ("~$terms.docx", "._terms.pdf", ".cache/terms.txt"):
         (folder / name).write_bytes(b"nothing")
     assert len(read_folder(folder)) == 3
 

@@ -17,7 +17,6 @@ from ..frozen import Frozen
 DETAILS = "model.json"
 PARTS = 24  # of a clause, at most, whose effects are computed
 SHOWN = 3
-LEAST = 1e-12  # probability, so that each has a logarithm
 
 
 class Details(Frozen):
@@ -37,7 +36,7 @@ class Details(Frozen):
 
     def decide(self, probabilities: NDArray[Any]) -> Columns:
         """Return probabilities, (rows, types), and of each row type, confidence and decision."""
-        scaled = np.maximum(probabilities.astype(np.float64), LEAST) ** (1 / self.temperature)
+        scaled = probabilities.astype(np.float64) ** (1 / self.temperature)
         chances = scaled / scaled.sum(axis=1, keepdims=True)
         confidence = chances.max(axis=1)
         return {

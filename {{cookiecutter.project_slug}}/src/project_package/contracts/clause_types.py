@@ -17,11 +17,11 @@ TYPES = {
         r"definition|defined terms|interpretation", "what words of the contract mean"
     ),
     "governing_law": ClauseType(
-        r"governing law|applicable laws?$|jurisdiction|choice of law|dispute|arbitration|venue",
+        r"governing law|applicable laws?$|jurisdiction|choice of law|dispute|arbitration|\bvenue",
         "which law applies, and who decides a dispute",
     ),
     "grant": ClauseType(
-        r"grant|license to use|scope of (the )?license|rights? to use|permitted use|use rights",
+        r"\bgrant|license to use|scope of (the )?license|rights? to use|permitted use|use rights",
         "what the licensee may do",
     ),
     "indemnity": ClauseType(r"indemn", "who pays for the claims of others"),
@@ -44,8 +44,8 @@ TYPES = {
     "restrictions": ClauseType(
         r"restriction|prohibit|limitations on use|reverse engineer", "what the licensee must not do"
     ),
-    "termination": ClauseType(r"terminat", "when the contract ends, and what follows"),
-    "trademark": ClauseType(r"trade ?mark|logo|publicity", "the use of names and logos"),
+    "termination": ClauseType(r"\bterminat", "when the contract ends, and what follows"),
+    "trademark": ClauseType(r"trade ?mark|\blogos?\b|publicity", "the use of names and logos"),
     "warranty": ClauseType(r"warrant|as[ -]is\b", "what is promised, or not, about the product"),
 }
 OTHER = re.compile(r"export|copyright notice")

@@ -14,9 +14,11 @@ HEADING = re.compile(
         (?:(?i:article|section|clause|§)[ \t]*)?  # 12. Title.
         \(?{NUMBER}[.):]{{0,3}}[*_]{{0,3}}[ \t\u2013\u2014:-]{{1,20}}
         ["“*_]*(?P<numbered>{CAPITAL}[^.:;\n]{{2,60}}?)["”*_]*(?:[.:;]|[ \t]*$)
-        |(?<![^\n]\n)(?P<capitals>{CAPITAL}(?:{CAPITAL}|[ ,/&'\u2019-]){{5,60}})[:.]?[ \t]*$
         |(?<=\#[ ])(?P<marked>{CAPITAL}[^\n]{{2,80}})$  # # Title
-    )""",
+    )
+    |(?<![^\n]\n)^[ \t*_>"“]*(?:\#{{1,6}}[ \t]*)?  # TITLE, after an empty line
+        (?P<capitals>{CAPITAL}(?:{CAPITAL}|[ ,/&'\u2019-]){{5,60}})[:.]?[ \t]*$
+    """,
     re.MULTILINE | re.VERBOSE,
 )
 SENTENCE = re.compile(
@@ -44,11 +46,15 @@ def split_clauses(pages: Sequence[str]) -> list[Clause]:
     starts = list(accumulate((len(page) + 1 for page in pages), initial=0))[:-1]
     cuts = [*headings(document)] or [(match.end(), match.end(), "") for match in blank(document)]
     parts = [(0, 0, ""), *cuts, (len(document), len(document), "")]
-    return [
-        Clause(heading, text, bisect_right(starts, start))
-        for (start, body, heading), (end, _, _) in pairwise(parts)
-        if (text := " ".join(document[body:end].split()))
-    ]
+    clauses = []
+    for (start, body, title), (end, _, _) in pairwise(parts):
+        heading, text = title, " ".join(document[body:end].split())
+        if not text and document[start:body].rstrip().endswith("."):  # 7. No Refunds.
+            heading, text = "", f"{title}."
+        if text:
+            first = end - len(document[start:end].lstrip())
+            clauses.append(Clause(heading, text, bisect_right(starts, first)))
+    return clauses
 
 
 def headings(document: str) -> Iterator[tuple[int, int, str]]:

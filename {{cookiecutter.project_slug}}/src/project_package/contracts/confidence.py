@@ -18,13 +18,12 @@ def finish(params: ContractsParams, fitted: Any, _: Columns, validation: Outcome
     """Choose temperature and threshold on the validation clauses."""
     types = fitted.details.types
     right = validation.rows["type"].astype(str)
-    known = np.isin(right, types)
-    probabilities = validation.predictions["probabilities"][known]
+    probabilities = validation.predictions["probabilities"]
     details = fitted.details.model_copy(
-        update={"temperature": temperature(probabilities, right[known], types)}
+        update={"temperature": temperature(probabilities, right, types)}
     )
     decided = details.decide(probabilities)
-    wrong = decided["type"] != right[known]
+    wrong = decided["type"] != right
     limit = threshold(decided["confidence"], wrong, params.decide.error_rate)
     finished: Fitted = replace(fitted, details=details.model_copy(update={"threshold": limit}))
     return finished
@@ -41,7 +40,7 @@ def temperature(probabilities: NDArray[Any], right: NDArray[Any], types: tuple[s
 
 
 def threshold(confidence: NDArray[Any], wrong: NDArray[np.bool_], error_rate: float) -> float:
-    """Return the lowest confidence from which at most this share of the answers is wrong."""
+    """Return a confidence from which at most this share of the answers is wrong, a low one."""
     falling = np.argsort(-confidence, kind="stable")
     ordered = confidence[falling].astype(np.float64)
     shares = np.cumsum(wrong[falling]) / np.arange(1, len(falling) + 1)

@@ -42,7 +42,8 @@ class Classifier(nn.Module):
 
     def logits(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the logits of the types, (rows, types)."""
-        logits: Tensor = self.output(self.dropout(self.embed(ids, mask)))
+        states = self.dropout(self.embed(ids, mask)).to(self.output.weight.dtype)
+        logits: Tensor = self.output(states)
         return logits
 
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
@@ -67,7 +68,7 @@ class Classifier(nn.Module):
 def load(
     options: Network, types: int, dtype: torch.dtype = torch.float32, *, quantised: bool = False
 ) -> Classifier:
-    """Load the language model of the options, without training; its weights in 4 bits (QLoRA).
+    """Load the language model of the options, without training; quantised, in 4 bits (QLoRA).
 
     Raises:
         UserError: it cannot be loaded.

@@ -19,7 +19,8 @@ def ensembles(
     settings = {**both[0].settings, **both[1].settings}
 
     def fit(rows: Columns, _: Hyperparameters, seed: int, report: Report = ignore) -> Trained:
-        words, network = (fit_of(one, rows, seed, report) for one in both)
+        parts: list[Any] = [one.candidate.fit(rows, one.settings, seed, report) for one in both]
+        words, network = parts
         return Trained((*words.models, *network.models), network.details)
 
     fits = [fit(fold.train, settings, seed) for fold in folds]
@@ -27,8 +28,3 @@ def ensembles(
     scores = [metric.score(fold.valid, fitted.predict(fold.valid)) for fold, fitted in pairs]
     candidate = Candidate("ensemble", settings, fit, quantise=quantise)
     yield Choice(candidate, settings, tuple(scores))
-
-
-def fit_of(choice: Choice, rows: Columns, seed: int, report: Report) -> Any:
-    """Fit a candidate with its best settings."""
-    return choice.candidate.fit(rows, choice.settings, seed, report)

@@ -17,6 +17,7 @@ from .clauses import split_clauses
 MAX_PAGES = 500
 MAX_CLAUSES = 1_000
 MAX_UNPACKED = 50_000_000  # bytes of a DOCX file, which is a ZIP archive
+OUTSIDE = "[not(ancestor::w:txbxContent)]"  # of text boxes, which may repeat the text
 MAX_MEMORY = 350_000_000  # bytes, where the system can limit it; a pod of the server has 512 MB
 
 
@@ -43,21 +44,28 @@ def extract(content: bytes) -> list[str]:
 def pdf(content: bytes) -> list[str]:
     """Return the text of each page of a PDF."""
     from pypdf import PdfReader  # noqa: PLC0415  text needs none of it
+    from pypdf.errors import DependencyError  # noqa: PLC0415
 
-    reader = PdfReader(io.BytesIO(content))
-    if reader.is_encrypted and not reader.decrypt(""):
-        raise UnreadableError("is encrypted")
+    try:
+        reader = PdfReader(io.BytesIO(content))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise UnreadableError("is encrypted")
+    except DependencyError:  # of AES, which the server does not decrypt
+        raise UnreadableError("is encrypted") from None
     if len(reader.pages) > MAX_PAGES:
         raise UnreadableError(f"has more than {MAX_PAGES} pages")
     texts = [page.extract_text() for page in reader.pages]
     if not any(text.strip() for text in texts):
         raise UnreadableError("has no text: it may be a scan")
-    return [text.encode("utf-8", "replace").decode() for text in texts]  # half of a character
+    return [
+        text.encode("utf-8", "replace").decode() for text in texts
+    ]  # UTF-8 has no lone surrogates
 
 
 def docx(content: bytes) -> Iterator[str]:
-    """Yield paragraphs and cells of a DOCX file, each after an empty line, with # for headings."""
+    """Yield the paragraphs of a DOCX file, each after an empty line, with # for headings."""
     from docx import Document  # noqa: PLC0415  text needs none of it
+    from docx.text.paragraph import Paragraph  # noqa: PLC0415
 
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(item.file_size for item in archive.infolist()) > MAX_UNPACKED:
@@ -65,13 +73,13 @@ def docx(content: bytes) -> Iterator[str]:
                 f"has more than {MAX_UNPACKED // 1_000_000} MB when it is unpacked"
             )
     document = Document(io.BytesIO(content))
-    if document.element.body.xpath("//w:ins | //w:del | //w:moveTo"):
+    body: Any = document.element.body
+    if body.xpath("//w:ins | //w:del | //w:moveTo"):
         raise UnreadableError("has tracked changes: accept or reject them first")
-    for block in document.iter_inner_content():
-        cells: list[Any] = [cell for row in getattr(block, "rows", ()) for cell in row.cells]
-        for part in cells or [block]:
-            style = getattr(getattr(part, "style", None), "name", None) or ""
-            yield f"\n{'# ' if style.startswith('Heading') else ''}{getattr(part, 'text', '')}"
+    for element in body.xpath(f".//w:p{OUTSIDE}"):  # also of tables and content controls
+        style = getattr(Paragraph(element, document).style, "name", None) or ""
+        text = "".join(run.text for run in element.xpath(f".//w:r{OUTSIDE}"))
+        yield f"\n{'# ' if style.startswith('Heading') else ''}{text}"
 
 
 def limit_memory() -> None:

@@ -100,9 +100,9 @@ def train_epoch(run: Run, epoch: int, parts: Mapping[str, Any], device: torch.de
 
 
 def class_weights(types: NDArray[np.int64], count: int) -> Tensor:
-    """Return the weight of each type, the inverse root of its share, with the mean 1."""
+    """Return the weight of each type, the inverse root of its number; the loss divides by them."""
     weights = 1 / np.sqrt(np.maximum(np.bincount(types, minlength=count), 1))
-    return torch.from_numpy(weights / weights.mean()).float()
+    return torch.from_numpy(weights).float()
 
 
 def in_bfloat16(options: Network, device: torch.device) -> bool:

@@ -82,12 +82,10 @@ METRICS = (
 
 def naive(rows: Columns) -> Columns:
     """Predict the most frequent type for every clause, with its share as the confidence."""
-    types, code, counts = np.unique(
-        rows["type"].astype(str), return_inverse=True, return_counts=True
-    )
-    shares = counts / len(code)
+    types, counts = np.unique(rows["type"].astype(str), return_counts=True)
+    count = len(rows["type"])
+    shares = counts / count
     best = int(shares.argmax())
-    count = len(code)
     return {
         "probabilities": np.tile(shares.astype(np.float32), (count, 1)),
         "type": np.full(count, types[best], object),

@@ -25,7 +25,7 @@ from ..onnx_runtime import GRAPH
 from . import tfidf
 from .classify_and_explain import ClauseModel, Details
 from .params import ContractsParams, Network
-from .task import WEIGHTS, model_of
+from .task import model_of
 from .tokens import TOKENIZER, load_tokenizer, token_ids
 
 TFIDF = "tfidf"
@@ -85,8 +85,6 @@ def quantise(trained: Trained, _: Columns) -> Fitted:
     from ..int8 import Quantised, dynamic_int8  # noqa: PLC0415  it takes a second to import
 
     files: dict[str, Any] = {**trained.files()}
-    if WEIGHTS in files:
-        return trained  # ONNX Runtime would need twice their memory
     others = {name: files[name] for name in files.keys() - {GRAPH, *trained.details.files()}}
 
     def load(graph: bytes, details: Details) -> ClauseModel:

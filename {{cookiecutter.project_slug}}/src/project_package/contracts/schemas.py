@@ -9,7 +9,7 @@ from ..frozen import Frozen
 
 LONGEST = 20_000  # characters of a clause
 LONGEST_HEADING = 200
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
+Text = Annotated[str, StringConstraints(max_length=LONGEST, pattern=r"\S")]
 
 
 class ContractsRequest(Frozen):

@@ -90,10 +90,11 @@ def read_table(source: Path) -> pl.DataFrame:
     if table.is_empty():
         raise UserError(f"{source} has no rows.")
     for name in {"clause", "page"} & {*table.columns}:
-        numbers = table[name].str.strip_chars().cast(pl.Int64, strict=False)
-        if (wrong := numbers.is_null() & (table[name] != "")).any():
+        texts = table[name].str.strip_chars().str.strip_suffix(".0")
+        numbers = texts.cast(pl.UInt32, strict=False).cast(pl.Int64)
+        if (wrong := numbers.is_null() & (texts != "")).any():
             row = int(wrong.arg_max() or 0)
-            message = f"{name} must be a whole number, not {table[name][row]!r}"
+            message = f"{name} must be a whole number from 0, not {table[name][row]!r}"
             raise UserError(f"{source}, row {row + 1}: {message}.")
         table = table.with_columns(numbers.fill_null(0))
     return table
@@ -117,17 +118,17 @@ def read_folder(source: Path) -> pl.DataFrame:
     rows = []
     reasons = []
     for path in paths:
-        is_hidden = path.name.startswith((".", "~$"))  # such as Word's lock files
+        inside = Path(path.name) if source.is_file() else path.relative_to(source)
+        is_hidden = any(part.startswith((".", "~$")) for part in inside.parts)  # ~$: Word's locks
         if path.suffix.lower() not in SUFFIXES or is_hidden or not path.is_file():
             continue
-        name = path.name if source.is_file() else path.relative_to(source).as_posix()
         try:
             clauses = read_document(path.read_bytes())
         except (ValueError, OSError) as error:
             reasons.append(f"{path} {getattr(error, 'strerror', None) or error}")
             continue
         for number, clause in enumerate(clauses, 1):
-            rows.append((name, number, clause.page, clause.heading, clause.text))
+            rows.append((inside.as_posix(), number, clause.page, clause.heading, clause.text))
     if reasons:
         more = f", and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
         raise UserError(f"Not readable: {'; '.join(reasons[:SHOWN])}{more}.")

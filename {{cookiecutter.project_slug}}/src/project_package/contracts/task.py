@@ -18,7 +18,7 @@ from .tokens import TOKENIZER, load_tokenizer, pad, token_ids
 
 WORDS = "words.onnx"  # the graph that reads words; that of the language model is GRAPH
 WEIGHTS = "weights"  # of a language model that is too large for its graph, a large file
-SECONDS = 5  # to extract the text of a body: the thread that predicts waits
+SECONDS = 5  # to extract the text of a body: other bodies wait
 MAX_CLAUSES = 250  # of a body, which take six seconds of a processor
 WEIGHT = 1_000 // MAX_CLAUSES
 

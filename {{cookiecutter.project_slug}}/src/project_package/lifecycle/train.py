@@ -31,7 +31,7 @@ from .tracking import commit, log_choice, log_dataset, log_epoch, log_files, log
 from .workspace import Dataset
 
 PARITY_ROWS = 20_000
-"""The most rows on which a bundle is compared with its fitted model."""
+"""On how many rows a bundle is compared with its fitted model, unless its checks say less."""
 
 
 def train(project: Project) -> int:
@@ -62,7 +62,7 @@ def train(project: Project) -> int:
         choices += training.combine(splits.folds, metric, tried)
         best = max(choices, key=lambda c: metric.gain(c.score, 0.0))
         log_choice(best, metric.name)
-        # 3. Fit the simple baseline and the best candidate; each bundle must predict the same.
+        # 3. Fit the simple baseline and the best candidate; each bundle must predict as its model.
         baseline = build_bundle(project, splits, dataset, simple)
         bundle = build_bundle(project, splits, dataset, best)
         # 4. Add the distribution of the test rows, and a few of them as requests with answers.
@@ -152,7 +152,7 @@ def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Cho
     fitted = fit(project, choice, splits.train)
     full = build(fits, fitted)
     quantise = choice.candidate.quantise
-    if quantise is None:
+    if quantise is None or full[0].large:  # an int8 graph has all of its weights
         return full[0]
     # Quantise the same models. Projects without networks lack the module that compares them.
     fits = [quantise(model, f.train) for model, f in zip(fits, splits.folds, strict=True)]
