@@ -70,7 +70,8 @@ def test_text_in_nested_parts_of_docx_is_read_once() -> None:
     wide.text = "Licence"
     wide.add_table(1, 1).cell(0, 0).text = "100 euros"
     control, content = OxmlElement("w:sdt"), OxmlElement("w:sdtContent")
-    content.append(document.add_paragraph("a year")._p)
+    document.add_paragraph("a year")
+    content.append(document.element.body.p_lst[-1])
     control.append(content)
     document.element.body.append(control)
     file = io.BytesIO()

@@ -1,7 +1,7 @@
 """The candidates: words, a language model, frozen or fine-tuned."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,7 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
     options = params.network
     known: dict[tuple[int, ...], NDArray[Any]] = {}  # trials share embeddings
 
-    def folder_of(rows: Columns, settings: Hyperparameters, seed: int) -> Path:
-        return checkpoints.run_folder(root, cache_key(rows, settings, params, seed))
+    folder_of = partial(run_folder, root, params)
 
     def fit_frozen(
         rows: Columns, settings: Hyperparameters, seed: int, _: Report = ignore
@@ -182,9 +181,11 @@ def lora_space(trial: Trial) -> Hyperparameters:
     return {"rate": trial.suggest_float("rate", 5e-4, 5e-3, log=True)}
 
 
-def cache_key(rows: Columns, settings: Hyperparameters, params: ContractsParams, seed: int) -> str:
-    """Return the cache key of a training run: see `checkpoints`."""
+def run_folder(
+    root: Path, params: ContractsParams, rows: Columns, settings: Hyperparameters, seed: int
+) -> Path:
+    """Return the folder of a training run: see `checkpoints`."""
     used = {name: rows[name] for name in ("text", "type", "owner")}
-    return checkpoints.cache_key(
-        code_of(candidates), used, (sorted(settings.items()), params.network, seed)
-    )
+    options = sorted(settings.items()), params.network, seed
+    key = checkpoints.cache_key(code_of(candidates), used, options)
+    return checkpoints.run_folder(root, key)
