@@ -33,7 +33,7 @@ class Quantised:
     """A trained network with a quantised graph: a fitted model (`Fitted`)."""
 
     graph: bytes
-    layers: Files
+    others: Files
     """The other files: the list of the layers, for people, and what the model reads."""
     details: Any
     """What the served model needs beside its graph, with a method `files`."""
@@ -45,8 +45,8 @@ class Quantised:
         return self.load(self.graph, self.details).predict(rows)
 
     def files(self) -> Files:
-        """Return graph, layers and details."""
-        return {GRAPH: self.graph, **self.layers, **self.details.files()}
+        """Return the graph, the other files and the details."""
+        return {GRAPH: self.graph, **self.others, **self.details.files()}
 
 
 class Batches(CalibrationDataReader):  # type: ignore[misc]

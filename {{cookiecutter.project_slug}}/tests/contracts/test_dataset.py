@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from project_package.columns import Columns
 from project_package.contracts.dataset import (
     examples,
     load_data,
@@ -135,14 +136,29 @@ def test_examples_have_different_types_and_no_names() -> None:
     assert {request.document_id for request in found} == {None}
 
 
-def test_labels_of_annotators_are_of_clauses_of_the_data_set(tmp_path: Path) -> None:
-    load_data(ContractsParams(name="all"), tmp_path, lambda _: None)
-    rows = read_rows(tmp_path)
-    assert len(rows["text"]) == 2_063
-    assert len({*rows["text"]}) == 2_063
-    hashes = {sha256(text.encode()).hexdigest()[:16] for text in rows["text"]}
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> Columns:
+    """Read all clauses of the licences."""
+    folder = tmp_path_factory.mktemp("licences")
+    load_data(ContractsParams(name="all"), folder, lambda _: None)
+    return read_rows(folder)
+
+
+def test_simple_baseline_answers_every_clause_as_it_was_fitted(
+    every: Columns, tmp_path: Path
+) -> None:
+    simple = candidates(params(), tmp_path)[0]
+    fitted: Any = simple.fit(every, simple.start, 1)
+    found = model_of(fitted.files()).predict(every)["probabilities"]
+    np.testing.assert_allclose(found, fitted.predict(every)["probabilities"], atol=1e-5)
+
+
+def test_labels_of_annotators_are_of_clauses_of_the_data_set(every: Columns) -> None:
+    assert len(every["text"]) == 2_063
+    assert len({*every["text"]}) == 2_063
+    hashes = {sha256(text.encode()).hexdigest()[:16] for text in every["text"]}
     table = files("project_package.contracts") / "labels.csv"
     labels = pl.read_csv(StringIO(table.read_text("utf-8")))
     assert len(labels) == 200
     assert {*labels["sha256"]} <= hashes
-    assert {*labels["first"], *labels["second"]} == {*rows["type"]}
+    assert {*labels["first"], *labels["second"]} == {*every["type"]}

@@ -178,6 +178,7 @@ def test_weights_of_a_large_model_are_in_a_file(encoder: Path, tmp_path: Path) -
     inputs = torch.tensor([[2, 3, 4]]), torch.ones(1, 3, dtype=torch.int64)
     files: Any = to_onnx(network, tmp_path / "new", most=1_000)
     served = OnnxModel(files[GRAPH], lambda rows: rows, weights=files[WEIGHTS])
+    assert [*files[WEIGHTS].parent.iterdir()] == [files[WEIGHTS]]
     assert files[WEIGHTS].name == sha256_of_file(files[WEIGHTS])
     found = served.predict({"ids": inputs[0].numpy(), "mask": inputs[1].numpy()})
     expected = network(*inputs).detach().numpy()

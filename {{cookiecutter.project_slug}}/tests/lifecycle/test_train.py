@@ -198,7 +198,15 @@ def test_large_file_of_several_bundles_is_stored_once(
 ) -> None:
     photos = tmp_path / "photos"
     photos.write_bytes(b"photos")
-    training = replace(TRAINING, finish=lambda _, fitted, *__: WithPhotos(fitted, photos))
+
+    def quantise(*_: object) -> Fitted:
+        raise AssertionError("a model with a large file is not quantised")
+
+    training = replace(
+        TRAINING,
+        candidates=tuple(replace(one, quantise=quantise) for one in TRAINING.candidates),
+        finish=lambda _, fitted, *__: WithPhotos(fitted, photos),
+    )
     project = replace(copy, training=training)
     for version in (train(project), train(project)):
         found = project.registry.find_version(version)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 NUMBER = r"(?:\d{1,2}(?:\.\d{1,2}){0,2}|[IVX]{1,5}|[A-Z])"
-CAPITAL = r"[A-Z\u00c0-\u00de]"  # of French and German too
+CAPITAL = r"[A-Z\u00c0-\u00d6\u00d8-\u00de\u0152]"  # of French and German too
 HEADING = re.compile(
     rf"""
     ^[ \t*_>"“]*(?:\#{{1,6}}[ \t]*)?(?:
@@ -50,7 +50,7 @@ def split_clauses(pages: Sequence[str]) -> list[Clause]:
     for (start, body, title), (end, _, _) in pairwise(parts):
         heading, text = title, " ".join(document[body:end].split())
         if not text and document[start:body].rstrip().endswith("."):  # 7. No Refunds.
-            heading, text = "", f"{title}."
+            heading, text = "", f"{title.rstrip('.')}."
         if text:
             first = end - len(document[start:end].lstrip())
             clauses.append(Clause(heading, text, bisect_right(starts, first)))

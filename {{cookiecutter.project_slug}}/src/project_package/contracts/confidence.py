@@ -40,7 +40,7 @@ def temperature(probabilities: NDArray[Any], right: NDArray[Any], types: tuple[s
 
 
 def threshold(confidence: NDArray[Any], wrong: NDArray[np.bool_], error_rate: float) -> float:
-    """Return a confidence from which at most this share of the answers is wrong, a low one."""
+    """Return the lowest confidence that keeps an error rate, midway to the next lower one."""
     falling = np.argsort(-confidence, kind="stable")
     ordered = confidence[falling].astype(np.float64)
     shares = np.cumsum(wrong[falling]) / np.arange(1, len(falling) + 1)

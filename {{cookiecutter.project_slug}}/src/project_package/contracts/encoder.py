@@ -4,6 +4,7 @@ import logging
 import warnings
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def merge(network: Classifier) -> Classifier:
     encoder: Any = network.encoder
     is_quantised = hasattr(encoder.config, "quantization_config")
     if not is_quantised:
-        encoder.float()  # sums in 16 bits would be rounded
+        encoder.cpu().float()  # sums in 16 bits would be rounded
     merged = encoder.merge_and_unload()
     network.encoder = merged.dequantize() if is_quantised else merged
     return network.to("cpu").float().eval()
@@ -128,10 +129,12 @@ def to_onnx(network: nn.Module, folder: Path, most: int = MOST) -> Contents:
     if sum(weights.numel() for weights in network.parameters()) <= most:
         return {GRAPH: bytes(program.model_proto.SerializeToString())}
     folder.mkdir(parents=True, exist_ok=True)
-    program.save(folder / GRAPH, external_data=True)
-    saved = folder / f"{GRAPH}.data"
-    weights = saved.rename(folder / sha256_of_file(saved))  # as the model store calls it
-    model = onnx.load(folder / GRAPH, load_external_data=False)
+    with TemporaryDirectory(dir=folder) as name:
+        graph = Path(name) / GRAPH
+        program.save(graph, external_data=True)
+        saved = graph.with_name(f"{GRAPH}.data")
+        weights = saved.rename(folder / sha256_of_file(saved))  # as the model store calls it
+        model = onnx.load(graph, load_external_data=False)
     for tensor in model.graph.initializer:
         for entry in tensor.external_data:
             if entry.key == "location":

@@ -78,6 +78,8 @@ def docx(content: bytes) -> Iterator[str]:
         raise UnreadableError("has tracked changes: accept or reject them first")
     for element in body.xpath(f".//w:p{OUTSIDE}"):  # also of tables and content controls
         style = getattr(Paragraph(element, document).style, "name", None) or ""
+        if style.lower().startswith("toc "):  # of a table of contents
+            continue
         text = "".join(run.text for run in element.xpath(f".//w:r{OUTSIDE}"))
         yield f"\n{'# ' if style.startswith('Heading') else ''}{text}"
 

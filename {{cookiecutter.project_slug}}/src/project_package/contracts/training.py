@@ -58,7 +58,7 @@ def make_training(params: ContractsParams, root: Path) -> Training:
         summary=figures.summary,
         figures=partial(figures.figures, params.decide),
         monitoring=MONITORING,
-        checks=Checks(max_parity_rows=150, latency_calls=30),  # a clause takes 25 ms
+        checks=Checks(max_parity_rows=150, latency_calls=30),  # a language model takes 25 ms
         simulation=make_simulation(params),
         checklist=Checklist(
             ablations=ablations,

@@ -179,7 +179,7 @@ def parity(
 
 
 def least_parity_rows(checks: Checks, promote: Promote) -> int:
-    """Return on how many rows parity is required: fewer if a candidate's calls cost too much."""
+    """Return on how many rows parity is required: fewer if calls cost too much."""
     most = checks.max_parity_rows
     return promote.min_parity_rows if most is None else min(promote.min_parity_rows, most)
 

@@ -31,7 +31,7 @@ from .tracking import commit, log_choice, log_dataset, log_epoch, log_files, log
 from .workspace import Dataset
 
 PARITY_ROWS = 20_000
-"""On how many rows a bundle is compared with its fitted model, unless its checks say less."""
+"""On how many rows a bundle is compared with its fitted model, by default."""
 
 
 def train(project: Project) -> int:
