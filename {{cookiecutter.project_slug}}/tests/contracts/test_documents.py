@@ -56,7 +56,7 @@ def test_headings_of_docx_are_headings() -> None:
 
 
 def test_table_of_contents_is_not_read() -> None:
-    document = Document(io.BytesIO(docx(("Normal", "1. Notices 9"), ("Heading 1", "Notices"))))
+    document = Document(io.BytesIO(docx(("Normal", "Notices 9"), ("Heading 1", "Notices"))))
     document.styles.add_style("toc 1", WD_STYLE_TYPE.PARAGRAPH)
     document.paragraphs[0].style = "toc 1"
     document.add_paragraph("By mail.")
