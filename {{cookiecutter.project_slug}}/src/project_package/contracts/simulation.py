@@ -14,7 +14,13 @@ from .split import split
 
 CLAUSES_A_DAY = 120
 MISREAD = 0.25  # share of the letters of a scan that are read wrongly, at strength 1
-GUIDELINE = {"grant": "licence", "restrictions": "licence"}  # new names of types
+GUIDELINE = {
+    "grant": "licence",
+    "misc": "general",
+    "redistribution": "sharing",
+    "restrictions": "prohibitions",
+}
+"""New names of types; with fewer of them, too little of the score is lost for an alarm."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
