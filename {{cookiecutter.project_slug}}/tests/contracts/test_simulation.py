@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from project_package.contracts.params import ContractsParams
 from project_package.contracts.simulation import (
+    CLAUSES_A_DAY,
     concept,
     cut,
     labels,
@@ -52,6 +54,10 @@ def test_old_clauses_follow_a_new_guideline(damage: Any, tmp_path: Path) -> None
     if damage:
         expected = ["liability", "general", "warranty", "licence"]
     assert pl.read_parquet(path)["type"].to_list() == expected * 2
+
+
+def test_a_day_is_long_enough_for_an_alarm() -> None:
+    assert ContractsParams(name="x").monitor.min_rows <= CLAUSES_A_DAY
 
 
 def test_requests_have_no_labels() -> None:

@@ -12,7 +12,7 @@ from .dataset import ROWS
 from .params import ContractsParams
 from .split import split
 
-CLAUSES_A_DAY = 120
+CLAUSES_A_DAY = 240  # more than monitor.min_rows
 MISREAD = 0.25  # share of the letters of a scan that are read wrongly, at strength 1
 GUIDELINE = {
     "grant": "licence",
