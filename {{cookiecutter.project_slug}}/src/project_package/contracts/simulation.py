@@ -15,10 +15,12 @@ from .split import split
 CLAUSES_A_DAY = 240  # more than monitor.min_rows
 MISREAD = 0.25  # share of the letters of a scan that are read wrongly, at strength 1
 GUIDELINE = {
+    "definitions": "terms",
     "grant": "licence",
     "misc": "general",
     "redistribution": "sharing",
     "restrictions": "prohibitions",
+    "termination": "end",
 }
 """New names of types; with fewer of them, too little of the score is lost for an alarm."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
