@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 from project_package.plot_parts import (
     CONTENDERS,
+    FITTED,
     draw_calibration,
     draw_costs,
     draw_losses,
@@ -36,7 +37,7 @@ def test_means_are_those_of_the_rows_of_a_group(axes: Any) -> None:
 
 
 def test_right_scores_lie_on_the_diagonal(axes: Any) -> None:
-    draw_calibration(axes, LABELS, {"model": QUARTER, "baseline": QUARTER})
+    draw_calibration(axes, dict.fromkeys(FITTED, LABELS), {"model": QUARTER, "baseline": QUARTER})
     assert lines(axes) == {"model": [0.25], "simple baseline": [0.25], "ideal": [0, 1]}
 
 

@@ -42,7 +42,7 @@ def draw_diagonal(axes: Any, label: str) -> None:
 
 def draw_calibration(
     axes: Any,
-    labels: Values,
+    labels: Mapping[str, Values],
     scores: Mapping[str, Values],
     strategy: Literal["uniform", "quantile"] = "uniform",
 ) -> None:
@@ -50,12 +50,12 @@ def draw_calibration(
 
     Args:
         axes: where to draw.
-        labels: whether a row is positive, (rows,).
-        scores: probabilities of model and baseline, (rows,) each.
+        labels: by model and baseline, whether a row is positive, (rows,).
+        scores: their probabilities, (rows,).
         strategy: how rows are grouped: `uniform` divides the range of scores, `quantile` the rows.
     """
     for name, text in FITTED.items():
-        share, mean = calibration_curve(labels, scores[name], n_bins=10, strategy=strategy)
+        share, mean = calibration_curve(labels[name], scores[name], n_bins=10, strategy=strategy)
         axes.plot(mean, share, marker="o", label=text)
     draw_diagonal(axes, "ideal")
 

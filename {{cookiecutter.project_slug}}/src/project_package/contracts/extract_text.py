@@ -57,9 +57,8 @@ def pdf(content: bytes) -> list[str]:
     texts = [page.extract_text() for page in reader.pages]
     if not any(text.strip() for text in texts):
         raise UnreadableError("has no text: it may be a scan")
-    return [
-        text.encode("utf-8", "replace").decode() for text in texts
-    ]  # UTF-8 has no lone surrogates
+    # UTF-8 has no lone surrogates.
+    return [text.encode("utf-8", "replace").decode() for text in texts]
 
 
 def docx(content: bytes) -> Iterator[str]:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, f1_score
 
 from ..columns import Columns
 from ..contract.about import Figure
-from ..plot_parts import FITTED, draw_diagonal, label_axes
+from ..plot_parts import FITTED, draw_calibration, label_axes
 from .metrics import errors, is_wrong
 from .params import Decide
 
@@ -95,12 +94,9 @@ def calibration(rows: Columns, predictions: Mapping[str, Columns]) -> Figure:
     """Draw the share of right answers over the confidence."""
 
     def draw(axes: Any) -> None:
-        for name, text in FITTED.items():
-            right = ~is_wrong(rows, predictions[name])
-            confidence = predictions[name]["confidence"]
-            share, mean = calibration_curve(right, confidence, n_bins=10, strategy="quantile")
-            axes.plot(mean, share, marker="o", label=text)
-        draw_diagonal(axes, "ideal")
+        right = {name: ~is_wrong(rows, predictions[name]) for name in FITTED}
+        scores = {name: predictions[name]["confidence"] for name in FITTED}
+        draw_calibration(axes, right, scores, strategy="quantile")
         label_axes(axes, "confidence", "share of right answers")
 
     caption = "On the line, confidence is the share of answers that are right."

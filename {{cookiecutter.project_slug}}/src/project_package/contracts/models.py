@@ -31,7 +31,6 @@ from .tokens import TOKENIZER, load_tokenizer, token_ids
 TFIDF = "tfidf"
 LORA = "lora"
 LAYERS = "layers.txt"
-LARGE = "checkpoints/weights"  # the folder of weights that are too many for a graph
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,7 @@ def fit_words(rows: Columns, settings: Hyperparameters, *_: object) -> Trained:
 def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; checkpoints of the network are in a folder of the project."""
     options = params.network
+    weights = checkpoints.run_folder(root, "weights")
     known: dict[tuple[int, ...], NDArray[Any]] = {}  # trials share embeddings
 
     def fit_frozen(rows: Columns, settings: Hyperparameters, *_: object) -> Trained:
@@ -120,7 +120,7 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
         embeddings = np.stack([known[text] for text in ids])
         linear = LogisticRegression(**settings, class_weight="balanced", max_iter=3_000)
         network.set_output(linear.fit(embeddings, kinds))
-        model = LanguageModel(network, tokenizer, options.tokens, root / LARGE)
+        model = LanguageModel(network, tokenizer, options.tokens, weights)
         return Trained((model,), details_of(types, options))
 
     def fit_adapters(
@@ -142,7 +142,7 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
             checkpoint=checkpoints.run_folder(root, key) / "epochs.pt",
             report=report,
         )
-        model = LanguageModel(fit(settings, run), tokenizer, options.tokens, root / LARGE)
+        model = LanguageModel(fit(settings, run), tokenizer, options.tokens, weights)
         return Trained((model,), details_of(types, options))
 
     return (

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from ..bundle import Bundle, Files
 from ..columns import EXPLAIN, Columns
 from ..contract.task import Task
-from ..onnx_runtime import GRAPH, OnnxModel
+from ..onnx_runtime import GRAPH, WEIGHTS, OnnxModel
 from .classify_and_explain import DETAILS, PARTS, ClauseModel, Details
 from .documents import MEDIA_TYPES, read_document
 from .schemas import LONGEST, ContractsRequest, ContractsResponse, Label, Words
 from .tokens import TOKENIZER, load_tokenizer, pad, token_ids
 
 WORDS = "words.onnx"  # the graph that reads words; that of the language model is GRAPH
-WEIGHTS = "weights"  # of a language model that is too large for its graph, a large file
 SECONDS = 5  # to extract the text of a body: other bodies wait
 MAX_CLAUSES = 250  # of a body, which take six seconds of a processor
 WEIGHT = 1_000 // MAX_CLAUSES

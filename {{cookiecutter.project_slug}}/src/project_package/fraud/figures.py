@@ -117,7 +117,7 @@ def calibration(labels: Values, scores: Columns) -> Figure:
     """Draw the share of frauds among payments of similar score."""
 
     def draw(axes: Any) -> None:
-        draw_calibration(axes, labels, scores)
+        draw_calibration(axes, dict.fromkeys(FITTED, labels), scores)
         label_axes(axes, "mean score of the group", "share of frauds in it")
 
     caption = (

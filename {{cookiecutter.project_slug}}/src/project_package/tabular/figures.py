@@ -117,7 +117,8 @@ def calibration(target: Values, probabilities: Mapping[str, Values]) -> Figure:
     """Draw the share of positive rows among rows of similar probability."""
 
     def draw(axes: Any) -> None:
-        draw_calibration(axes, target, probabilities, strategy="quantile")
+        targets = dict.fromkeys(FITTED, target)
+        draw_calibration(axes, targets, probabilities, strategy="quantile")
         label_axes(axes, "mean probability of the group", "share of positive rows in it")
 
     caption = (
