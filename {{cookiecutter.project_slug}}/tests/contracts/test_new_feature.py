@@ -15,6 +15,8 @@ EDITS = [
     )
 ]
 SCRIPT = """
+from pathlib import Path
+
 import numpy as np
 
 from project_package.contracts.clause_types import type_of
@@ -28,7 +30,7 @@ table = read_licences()
 kept = table.filter(table["type"].is_in(["privacy", "trademark"]))
 assert kept["type"].n_unique() == 2
 rows = {column.name: column.to_numpy() for column in kept}
-simple = candidates(ContractsParams(name="tiny"), None)[0]
+simple = candidates(ContractsParams(name="tiny"), Path())[0]
 fitted = simple.fit(rows, simple.start, 7)
 loaded = model_of(fitted.files())
 assert "privacy" in loaded.details.types
