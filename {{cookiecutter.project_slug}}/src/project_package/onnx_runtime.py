@@ -14,7 +14,6 @@ from .columns import Columns, concatenate, length
 from .errors import OTHER_CODE, ModelError
 
 GRAPH = "model.onnx"  # the file of a bundle that holds the graph
-WEIGHTS = "weights"  # the large file of a bundle with weights that the graph names
 WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 ROWS_AT_ONCE = 500  # a network takes hundreds of kB for each
 ONNX_ERRORS = (

@@ -17,9 +17,10 @@ from transformers import AutoModel, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
 from ..bundle import Contents, sha256_of_file
-from ..onnx_runtime import GRAPH, WEIGHTS
+from ..onnx_runtime import GRAPH
 from .hub import from_hub
 from .params import Network
+from .task import WEIGHTS
 
 RANK = 16
 ALPHA = 32

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from ..bundle import Bundle, Files
 from ..columns import EXPLAIN, Columns
 from ..contract.task import Task
-from ..onnx_runtime import GRAPH, WEIGHTS, OnnxModel
+from ..onnx_runtime import GRAPH, OnnxModel
 from .classify_and_explain import DETAILS, PARTS, ClauseModel, Details
 from .documents import MEDIA_TYPES, read_document
 from .schemas import LONGEST, ContractsRequest, ContractsResponse, Label, Words
 from .tokens import TOKENIZER, load_tokenizer, pad, token_ids
 
+WEIGHTS = "weights"  # the large file of a bundle with weights that the graph names
 WORDS = "words.onnx"  # the graph that reads words; that of the language model is GRAPH
 SECONDS = 5  # to extract the text of a body: other bodies wait
 MAX_CLAUSES = 250  # of a body, which take six seconds of a processor

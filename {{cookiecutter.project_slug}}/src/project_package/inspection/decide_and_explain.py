@@ -14,6 +14,7 @@ from ..explain import log_odds
 from ..frozen import Frozen
 from .usable import Usable
 
+WEIGHTS = "weights"  # of a trained network, a large file
 DETAILS = "model.json"
 REGIONS = 8  # on a side of the map
 SMALLEST = 1e-9  # distance, whose logarithm is finite

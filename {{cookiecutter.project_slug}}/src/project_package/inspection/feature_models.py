@@ -18,8 +18,8 @@ from sklearn.svm import SVC
 from ..bundle import Contents
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters
-from ..onnx_runtime import GRAPH, WEIGHTS
-from .decide_and_explain import Details
+from ..onnx_runtime import GRAPH
+from .decide_and_explain import WEIGHTS, Details
 from .features import statistics
 from .graphs import export_pipeline, join, move_weights
 from .pretrained import Backbone, Features

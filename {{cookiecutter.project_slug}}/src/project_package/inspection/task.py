@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..bundle import Bundle
 from ..columns import Columns
 from ..contract.task import Task
-from ..onnx_runtime import GRAPH, WEIGHTS, OnnxModel
-from .decide_and_explain import DETAILS, REGIONS, Details, InspectionModel
+from ..onnx_runtime import GRAPH, OnnxModel
+from .decide_and_explain import DETAILS, REGIONS, WEIGHTS, Details, InspectionModel
 from .features import statistics
 from .schemas import InspectionRequest, InspectionResponse, Label, request_type
 from .usable import contrast, sharpness
