@@ -15,7 +15,7 @@ check test test-projects coverage test-all: export PYTHONDONTWRITEBYTECODE :=
 check test test-projects coverage test-all: export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 check test test-projects coverage test-all: export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 check test test-projects coverage test-all: export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
-PYTEST := '$(TOOLS)/pytest' -n 2 --dist worksteal -o cache_dir='$(CURDIR)/build/pytest'
+PYTEST := '$(TOOLS)/pytest' -n 2 --dist worksteal --durations 10 -o cache_dir='$(CURDIR)/build/pytest'
 # Tests of one class or file share a project. Three processes: two used 5/6 of the time of 2 cores.
 # Their order is that of tests/conftest.py.
 PYTEST_PROJECTS := $(PYTEST) -n 3 --dist loadscope --no-loadscope-reorder
