@@ -26,9 +26,9 @@ from project_package.contracts.ensemble import ensembles
 from project_package.contracts.metrics import METRICS
 from project_package.contracts.models import candidates
 from project_package.contracts.params import ContractsParams, Network
-from project_package.contracts.task import model_of
+from project_package.contracts.task import WEIGHTS, model_of
 from project_package.errors import UserError
-from project_package.onnx_runtime import GRAPH, WEIGHTS, OnnxModel
+from project_package.onnx_runtime import GRAPH, OnnxModel
 
 SETTINGS = {"tfidf": {"C": 10.0}, "frozen": {"C": 1e4}, "lora": {"rate": 0.01}, "ensemble": {}}
 WORDS = {"grant": "you may use copy run", "misc": "notices survival waiver writing mail"}
