@@ -96,7 +96,7 @@ class ProjectTests:
         locked = run(project, "uv", "export", "--quiet", *served).splitlines()
         # A set: a package is listed once for each version, and Pythons may need different ones.
         packages = {line.partition("==")[0] for line in locked if "==" in line}
-        most = 50 if use_case == "contracts" else 40  # tokenizers requires the hub's client
+        most = 50 if use_case in {"contracts", "support"} else 40  # tokenizers requires the hub's client
         assert len(packages) <= most
         assert not packages & {"mlflow", "polars", "scikit-learn"}
 
@@ -226,6 +226,12 @@ class TestSessions(ProjectTests):
 class TestContracts(ProjectTests):
     use_case = "contracts"
     answers = RUNS["contracts"]
+
+
+@pytest.mark.projects
+class TestSupport(ProjectTests):
+    use_case = "support"
+    answers = RUNS["support"]
 
 
 def test_each_use_case_has_a_class() -> None:

@@ -130,7 +130,11 @@ class Project:
 
     def champion_task(self) -> Task:
         """Return the task of the champion; raise UserError when there is none."""
-        return self.training.make_task(self.store.load(CHAMPION)[1])
+        return self.training.make_task(self.champion())
+
+    def champion(self) -> Bundle:
+        """Return the bundle of the champion; raise UserError when there is none."""
+        return self.store.load(CHAMPION)[1]
 
 
 def find_log(project: Project) -> PredictionLog:

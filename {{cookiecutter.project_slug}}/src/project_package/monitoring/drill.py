@@ -118,12 +118,19 @@ def drill(open_project: OpenProject, package: str, damage: str) -> None:
 
 
 def own_source(home: Path) -> list[str]:
-    """Return the change that names files of the project by their absolute path."""
+    """Return the changes that name files of the project by their absolute path."""
     data = tomllib.loads((home / "params.toml").read_text("utf-8")).get("data", {})
-    source = data.get("source", "")
-    if not source or Path(source).is_absolute() or not any(home.glob(source)):
-        return []
-    return [f"data.source={json.dumps(str(home / source))}"]
+
+    def absolute(source: str) -> str:
+        is_own = source and not Path(source).is_absolute() and any(home.glob(source))
+        return str(home / source) if is_own else source
+
+    changes: dict[str, str | list[str]] = {}
+    if "source" in data:
+        changes["source"] = absolute(data["source"])
+    if "sources" in data:
+        changes["sources"] = [*map(absolute, data["sources"])]
+    return [f"data.{key}={json.dumps(value)}" for key, value in changes.items() if value]
 
 
 @contextmanager
