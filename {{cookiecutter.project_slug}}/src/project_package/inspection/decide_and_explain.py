@@ -14,8 +14,8 @@ from ..explain import log_odds
 from ..frozen import Frozen
 from .usable import Usable
 
-WEIGHTS = "weights"  # of a trained network, a large file
 DETAILS = "model.json"
+WEIGHTS = "weights"  # of a trained network, a large file
 REGIONS = 8  # on a side of the map
 SMALLEST = 1e-9  # distance, whose logarithm is finite
 PIXELS_AT_ONCE = 2**21  # the features of a network take a hundred bytes for each
