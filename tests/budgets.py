@@ -134,7 +134,9 @@ def figures_of(use_case: str, projects: Mapping[str, Files]) -> dict[str, float]
     others = files.keys() - tests.keys() - monitoring.keys() - checklist.keys()
     core = {name: files[name] for name in others if uses[name] >= SHARED}
     watched = {f"{SOURCE}{use_case}/{module}.py" for module in WATCHED} & files.keys()
-    own = {name: files[name] for name in source.keys() & others - core.keys() - watched}
+    agent = below(f"{SOURCE}{use_case}/agent/", files)
+    rest = others - core.keys() - watched - agent.keys()
+    own = {name: files[name] for name in source.keys() & rest}
     history = "with history" if below(f"{SOURCE}state/", files) else "without history"
     row = f"use case {use_case}"
     return {
@@ -145,6 +147,7 @@ def figures_of(use_case: str, projects: Mapping[str, Files]) -> dict[str, float]
         "monitoring": code_in(monitoring),
         "checklist": code_in(checklist),
         "use case: monitoring": code_in({name: files[name] for name in watched}),
+        "use case: agent": code_in(agent),
         row if row in BUDGETS else "use case": code_in(own),
         "tests / source": code_in(tests) / code_in(source),
         "docs / code of source": sum(file.docs for file in source.values()) / code_in(source),

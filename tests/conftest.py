@@ -19,8 +19,10 @@ USE_CASES: list[str] = ANSWERS["use_case"]
 
 Bake = Callable[..., Path]
 SLOWEST = (
+    "::TestContracts",
     "::TestInspection",
     "::TestSessions",
+    "::TestSupport",
     "/test_containers",
     "/test_matrix",
     "/test_airflow",

@@ -21,20 +21,22 @@ BUDGETS = {
     # The core should have 5,000 with history and 4,300 without, of it the server 1,600 and 1,400,
     # the lifecycle 1,500, the event store 400. Hostile input, failing services, erased entities and
     # monitoring took more; then labels of files, `ml debug`, reasons in demand and sessions, the
-    # page for people, and lately large files of bundles. These limits hold what there is: lower
-    # them as the code shrinks.
-    "core with history": Budget(6_830, aim=4_500),
-    "core without history": Budget(5_670, aim=3_800),
-    # 1,965 and 1,735, until a body could be a file with several instances.
-    "core: serving with history": Budget(1_970, aim=1_350),
-    "core: serving without history": Budget(1_740, aim=1_200),
-    # 1,975, until a third use case had networks, with 71 lines that had counted for the others.
-    "core: lifecycle": Budget(2_020, aim=1_400),
+    # page for people, large files of bundles, and lately traces, prompts in MLflow and what is
+    # logged of single test rows. These limits hold what there is: lower them as the code shrinks.
+    "core with history": Budget(6_905, aim=4_500),
+    "core without history": Budget(5_740, aim=3_800),
+    # 1,965 and 1,735, until a body could be a file with several instances, and a request traced.
+    "core: serving with history": Budget(1_985, aim=1_350),
+    "core: serving without history": Budget(1_752, aim=1_200),
+    # 1,975, until a third use case had networks, with 71 lines that had counted for the others;
+    # 2,020, until the prompt registry came.
+    "core: lifecycle": Budget(2_070, aim=1_400),
     "core: state": Budget(490, aim=300),
     # 1,200, until skew, slices, the server's errors and labels of files came.
     "monitoring": Budget(1_255, aim=900),
     "checklist": Budget(1_570, aim=1_200),
     "use case: monitoring": Budget(160, aim=100),
+    "use case: agent": Budget(600),
     "use case": Budget(1_175),  # for those that have no row of their own
     # 1,500, until good images alone, unusable pictures, a figure of costs and weights apart came.
     "use case inspection": Budget(1_620, aim=1_500),
@@ -42,7 +44,8 @@ BUDGETS = {
     "use case sessions": Budget(1_160),
     # 1,175, until documents in four formats, words beside a language model, and weights apart came.
     "use case contracts": Budget(1_490, aim=1_175),
-    "use case support": Budget(1_700),
+    # 1,700, until traces, a judge, answers in MLflow and embeddings in PostgreSQL came.
+    "use case support": Budget(2_200),
     # 2,000, until lags, texts, monotone answers, weights of classes and two figures came.
     "use case tabular": Budget(2_495, aim=2_000),
     "tests / source": Budget(1.4, aim=1.15),

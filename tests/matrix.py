@@ -30,6 +30,7 @@ RUNS: dict[str, dict[str, str]] = {
     "inspection": {"kubernetes": "yes", "cloud": "azure"},
     "sessions": {"airflow": "yes", "cloud": "aws"},
     "contracts": {"kubernetes": "yes", "cloud": "gcp"},
+    "support": {"airflow": "yes", "license": "Apache-2.0"},
 }
 """Answers of the projects that are installed, trained and served; the others are the defaults."""
 
@@ -47,7 +48,7 @@ def page() -> str:
     runs = table([{"use_case": name, **answers} for name, answers in RUNS.items()])
     return f"""# Tested answers
 
-Each push tests these projects. The first seven are chosen, one for each use case; the others are
+Each push tests these projects. The first eight are chosen, one for each use case; the others are
 computed from `cookiecutter.json`, by `tests/matrix.py`.
 
 ## Installed, trained and served

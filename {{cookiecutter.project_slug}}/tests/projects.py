@@ -97,7 +97,11 @@ def train_again(project: Project) -> None:
 
 def write_raw_rows(project: Project, sample: Columns, expected: Columns, target: Path) -> None:
     """Write the raw rows of a sample, found by the key columns of the batch table."""
-    raw = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
+    folder = project.workspace.dataset().path
+    if project.champion_task().name == "support":
+        raw = pl.read_parquet(folder / "questions.parquet", columns=["question"])
+    else:
+        raw = pl.read_parquet(folder / "rows.parquet")
     key = [name for name in expected if name in raw.columns]
     own = raw.join(pl.DataFrame({name: expected[name] for name in key}), on=key, how="semi")
     assert own.n_unique(key) == length(sample)

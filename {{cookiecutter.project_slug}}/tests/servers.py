@@ -51,9 +51,9 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[str]:
+def running(app: FastAPI, **options: Any) -> Iterator[str]:
     """Serve an application on a free loopback port, in a thread; yields its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, http="h11", log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, http="h11", log_config=None, **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_until(lambda: server.started or not thread.is_alive())

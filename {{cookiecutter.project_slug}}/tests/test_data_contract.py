@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from project_package.lifecycle.erase import erase
 from project_package.lifecycle.make_dataset import make_dataset
@@ -24,7 +25,10 @@ def test_new_data_leave_out_what_was_erased(
 ) -> None:
     project = clone(trained)
     kind = project.champion_task().entity
-    rows = pl.read_parquet(project.workspace.dataset().path / "rows.parquet")
+    path = project.workspace.dataset().path / "rows.parquet"
+    if not path.exists():
+        pytest.skip(f"no row of this data set is about a {kind}")
+    rows = pl.read_parquet(path)
     erase(project, rows[kind][0])
     folder = make_dataset(project).path
     project.training.load_data(project.params, tmp_path, lambda _: None)

@@ -129,4 +129,5 @@ def test_a_data_set_is_made_of_the_days(copy: Project, simulation: Simulation) -
     changes = simulation.write_source(folder, rows, copy.workspace.root / "more.parquet")
     before = copy.workspace.dataset().digest
     make_dataset(replace(copy, params=with_changes(copy, changes)))
-    assert copy.workspace.dataset().digest != before
+    is_new = copy.champion_task().name != "support"  # whose days repeat questions of the data set
+    assert (copy.workspace.dataset().digest != before) is is_new

@@ -58,7 +58,8 @@ class OnnxModel:
             )
         except ONNX_ERRORS as error:
             raise ModelError(f"the graph cannot be loaded: {str(error).splitlines()[0]}") from error
-        self._names = [output.name for output in self._session.get_outputs()]
+        self.inputs = [one.name for one in self._session.get_inputs()]
+        self.outputs = [output.name for output in self._session.get_outputs()]
 
     def predict(self, rows: Columns) -> Columns:
         """Predict rows, in slices that bound the memory; raise ModelError if columns do not fit."""
@@ -75,9 +76,9 @@ class OnnxModel:
 
     def _run(self, rows: Columns) -> Columns:
         try:
-            outputs = self._session.run(self._names, dict(self._encode(rows)))
+            outputs = self._session.run(self.outputs, dict(self._encode(rows)))
         except KeyError as error:
             raise ModelError(f"the rows have no column {error}, {OTHER_CODE}") from error
         except ONNX_ERRORS as error:
             raise ModelError(f"the graph cannot be run: {str(error).splitlines()[0]}") from error
-        return dict(zip(self._names, outputs, strict=True))
+        return dict(zip(self.outputs, outputs, strict=True))

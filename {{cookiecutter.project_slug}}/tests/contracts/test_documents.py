@@ -4,10 +4,11 @@ import io
 import zipfile
 
 import pytest
-from contracts.files import docx, pdf
+from contracts.files import docx
 from docx import Document
 from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import OxmlElement
+from pdf_files import pdf
 from pypdf import PdfWriter
 from pypdf.errors import DependencyError
 

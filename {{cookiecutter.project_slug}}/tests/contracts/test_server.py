@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from contracts.files import docx, pdf
+from contracts.files import docx
+from pdf_files import pdf
 
 contracts = pytest.mark.parametrize("use_case", ["contracts"], indirect=True, scope="session")
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

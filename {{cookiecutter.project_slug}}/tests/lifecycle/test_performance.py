@@ -27,6 +27,6 @@ def test_costs_are_compared_as_ratios() -> None:
 
 
 def test_ratio_to_the_calibration_is_that_of_the_work() -> None:
-    unit, twice = fastest(calibrate, lambda: [calibrate() for _ in range(2)], 9)
+    unit, twice = fastest(calibrate, lambda: [calibrate() for _ in range(2)], 60)
     assert twice / unit == pytest.approx(2, rel=0.2)
     assert np.isfinite(unit)

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from anyio.from_thread import start_blocking_portal
+from mlflow.exceptions import MlflowException
 from plain import use_case
+from plain.use_case import INPUTS
 
 from project_package.bundle import Bundle
 from project_package.columns import Columns, length
@@ -25,6 +28,7 @@ from project_package.lifecycle.predicted_test_rows import (
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.promote import promote
 from project_package.lifecycle.train import train
+from project_package.model_store import CHALLENGER
 
 COLUMNS: dict[str, Any] = {
     "probabilities": np.array([[0.1, np.nan], [np.inf, -0.0]], np.float32),
@@ -169,3 +173,52 @@ def test_kept_column_comes_back_as_it_was(name: str) -> None:
     assert [type(value) for value in predictions["model"][name].flat] == [
         type(value) for value in COLUMNS[name].flat
     ]
+
+
+class Judge:
+    """Judges each row by how many rows it was asked about."""
+
+    async def predict(self, rows: Columns) -> Columns:
+        CALLS.append(("judge", length(rows)))
+        assert {*INPUTS, "probability"} <= rows.keys()
+        return {"judgement": np.full(length(rows), f"one of {length(rows)}", object)}
+
+
+def test_judgements_are_kept_and_logged(candidate: Project) -> None:
+    logged: list[tuple[str, Columns, Columns]] = []
+
+    def log_rows(run: str, rows: Columns, predictions: Columns) -> None:
+        logged.append((run, rows, predictions))
+
+    training = replace(candidate.training, judge=lambda _: Judge(), log_rows=log_rows)
+    with start_blocking_portal() as portal:
+        project = replace(candidate, training=training, portal=portal)
+        assert ("judge", TEST_ROWS) in calls_of(evaluate, project)
+        assert calls_of(promote, project) == []
+    version = project.registry.versions()[0]
+    kept = kept_predictions(project, version)
+    assert kept is not None
+    assert kept["model"]["judgement"].tolist() == ["one of 300"] * TEST_ROWS
+    assert [name for name, table in kept.items() if "judgement" in table] == ["model"]
+    ((run, rows, predictions),) = logged
+    assert (run, length(rows)) == (version.run, TEST_ROWS)
+    assert predictions.keys() == kept["model"].keys()
+
+
+def test_challenger_is_published_though_rows_are_not_logged(
+    candidate: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    published: list[int] = []
+
+    def log_rows(*_: object) -> None:
+        pointer = candidate.store.pointer(CHALLENGER)
+        published.append(pointer.version if pointer else 0)
+        raise MlflowException("http://ml:secret@mlflow is unavailable")
+
+    training = replace(candidate.training, log_rows=log_rows)
+    version = candidate.registry.versions()[0].number
+    candidate.store.delete_alias(CHALLENGER)
+    assert evaluate(replace(candidate, training=training)).scores
+    assert published == [version]
+    (warning,) = caplog.messages
+    assert warning.endswith("since it failed: http://mlflow is unavailable")

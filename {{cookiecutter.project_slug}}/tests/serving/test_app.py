@@ -161,7 +161,7 @@ def halved(served: Callable[[], Served]) -> APIRouter:
         rows = {"x": np.array([x / 2]), "who": np.array(["ann"], object)}
         predictions = version.model.predict(rows)
         assert isinstance(predictions, Mapping)
-        return version.observe(rows, predictions)
+        return [*version.observe(rows, predictions).values()]
 
     return router
 

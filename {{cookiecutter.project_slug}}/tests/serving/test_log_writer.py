@@ -28,8 +28,9 @@ TABLE = "SELECT to_regclass('predictions') IS NOT NULL"
 def answered(*customers: str, x: float = 0.5, entity: str = "customer") -> Any:
     """Return what version 3 answered to these customers: a score that is x."""
     events = np.array([f"event-{number}" for number in range(len(customers))], object)
+    task = SimpleNamespace(id=("event",), entity=entity, logged=lambda rows: rows)
     return SimpleNamespace(
-        served=SimpleNamespace(version="3", task=SimpleNamespace(id=("event",), entity=entity)),
+        served=SimpleNamespace(version="3", task=task),
         rows={"event": events, "customer": np.array(customers, object)},
         predictions={},
         ids=[f"p-{number}" for number in range(len(customers))],

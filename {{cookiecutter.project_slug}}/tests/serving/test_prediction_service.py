@@ -25,6 +25,14 @@ def test_awaits_an_async_model(times: Published) -> None:
         assert answers(client, {"x": 3}, {"x": 4}) == [6, 8]
 
 
+def test_requests_to_an_async_model_are_limited(times: Published) -> None:
+    times.task = replace(times.task, weight=lambda _: 400)
+    times.publish(2, is_async=True)
+    with TestClient(times.app()) as client:
+        assert answers(client, {"x": 3}, {"x": 4}) == [6, 8]
+        assert ask(client, *[{"x": 3}] * 3).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("alias", "seconds", "rows"),
     [(CHAMPION, 0.02, 25), (CHAMPION, 0.002, 250), (CHALLENGER, 0.02, 25)],

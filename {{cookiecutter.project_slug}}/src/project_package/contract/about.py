@@ -19,6 +19,8 @@ class About:
     limits: tuple[str, ...] = ()
     rows: str = "rows"
     """What the rows are, in the plural."""
+    train_rows: str = ""
+    """What those of the training are, if others are among them."""
     periods: str = "periods"
     """What the periods of the test are, in the plural."""
     baselines: str = ""

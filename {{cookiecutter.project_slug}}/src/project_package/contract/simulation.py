@@ -31,6 +31,8 @@ class Simulation:
     """Return what POST /v1/labels takes about the requests of rows, `Task.label` without ids."""
     events: Callable[[pl.DataFrame], list[Json]] | None = None
     """Return the events of rows, for POST /v1/events."""
+    body: int = 200
+    """Instances of a body, at most."""
     looks_back: bool = False
     """Features look back: the rows are those of all days, not only of those after a damage."""
     label_days: int = 1

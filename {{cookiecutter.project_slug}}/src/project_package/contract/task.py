@@ -12,6 +12,7 @@ evaluation, batch and server:
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -23,7 +24,7 @@ from ..bundle import Bundle
 from ..columns import Columns
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
+    from fastapi import APIRouter, Request
 
 Scope: TypeAlias = Literal["predict", "labels", "admin"]
 """What an API key allows: predictions; sending events and labels; metrics and the model."""
@@ -69,8 +70,10 @@ class Served:
 
     model: Model | AsyncModel
     """The model; a route may await it or stream from it."""
-    observe: Callable[[Columns, Columns], list[str]]
-    """Count and log predictions that a route made; return the responses as JSON, (rows,)."""
+    observe: Callable[[Columns, Columns], Mapping[str, str]]
+    """Count and log predictions that a route made; return the responses as JSON, by their ids."""
+    read_body: "Callable[[Request, type[BaseModel]], AbstractAsyncContextManager[Any]]"
+    """Read and validate a body within the limits of the server."""
 
 
 MakeRouter: TypeAlias = Callable[[Callable[[], Served]], "APIRouter"]
@@ -101,6 +104,8 @@ class Task:
     """The monitored columns that come from predictions, in which no source can be broken."""
     unseen: Callable[[Columns, Columns], Mapping[str, int]] = lambda *_: {}
     """Count what training never saw, by column, for the metrics (rows, predictions)."""
+    logged: Callable[[Columns], Columns] = lambda rows: rows
+    """Return rows as they may be logged, such as without personal data: for LOG_ROWS."""
     entity: str = ""
     """The column of rows that says whom an answer is about; empty when there is none."""
     id: tuple[str, ...] = ()
@@ -112,6 +117,8 @@ class Task:
     """What the features mean, by column of rows: for `ml debug`."""
     slow_requests: bool = False
     """Requests take milliseconds to validate, as images do: a thread validates and answers them."""
+    traces: bool = False
+    """The model opens spans: a request that is traced is predicted alone, in its own context."""
     weight: Callable[[Any], int] = lambda _: 1
     """Return how many instances a request counts for in the limit of a body (request)."""
     max_body_mb: float = 2

@@ -15,7 +15,7 @@ from ..bundle import Bundle, Contents
 from ..columns import Columns, decisions_differ, length
 from .about import About, Figure
 from .checks import Checks
-from .task import Model, Task
+from .task import AsyncModel, Model, Task
 
 if TYPE_CHECKING:
     from .checklist import Checklist
@@ -172,11 +172,16 @@ class Training:
     compute_features: Callable[[Any, Path, Progress], None] = lambda *_: None
     """Add to the folder what is computed from several rows (params, folder, progress): it is called
     when the rows of erased entities have been left out."""
+    erase: "Mapping[str, Callable[[str], int]]" = field(default_factory=dict)
+    """Delete what else the server stores of an entity (id), by its name in the plural; returns how
+    much there was."""
     file_reasons: bool = False
     """Whether `batch_table` has reasons of rows with the column `explain`."""
     libraries: tuple[str, ...] = ()
     """Distributions that the model imports beside those of every use case: the requirements of the
     MLflow model name them."""
+    prompts: tuple[str, ...] = ()
+    """Files of the bundle that are prompts: MLflow's prompt registry has them too."""
     search_metric: Metric | None = None
     """The metric of the search if the goal judges what only `finish` adds, such as a threshold."""
     combine: Callable[[Sequence[Fold], Metric, Sequence[Choice]], Iterable[Choice]] = lambda *_: ()
@@ -203,6 +208,13 @@ class Training:
     """Return sentences, the first for the headline (test rows, predictions of each by name)."""
     figures: Callable[[Columns, Mapping[str, Columns]], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of the same (test rows, predictions by name)."""
+    judge: Callable[[Any], AsyncModel | None] = lambda _: None
+    """Return a model that judges predictions, or None (params). `ml evaluate` gives it the columns
+    of the test rows and the model's predictions; the columns that it returns, one value a row, are
+    added to these predictions and kept with them."""
+    log_rows: Callable[[str, Columns, Columns], None] = lambda *_: None
+    """Log to MLflow what it shows of single test rows (id of the run that trained, test rows,
+    predictions of the model). `ml evaluate` calls it last; if MLflow fails, it logs a warning."""
     importance: Callable[[Columns, Model], tuple[Figure, ...]] = lambda *_: ()
     """Return pictures of what matters to the loaded model (test rows, model)."""
     checklist: "Checklist | None" = None

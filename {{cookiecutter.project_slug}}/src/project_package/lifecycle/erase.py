@@ -41,6 +41,8 @@ def erase(project: Project, entity: str, kind: str = "") -> None:
         deleted.append(f"{project.events.erase_events(project, kind, entity):,} events")
     if log and kind == task.entity:
         deleted.append(f"{log.erase(entity):,} logged predictions")
+    for name, delete in project.training.erase.items() if kind == task.entity else ():
+        deleted.append(f"{delete(entity):,} {name}")
     note = f" The prediction log stores ids of {task.entity} only." if kind != task.entity else ""
     project.console.print(
         f"Deleted {' and '.join(deleted) or 'nothing'} of {kind} {entity}.{note} "

@@ -3,23 +3,28 @@
 The predictions are kept in the run, for `promote`.
 """
 
+import logging
 from functools import partial
 
 import mlflow
+from mlflow.exceptions import MlflowException
 
 from ..bundle import PARAMS
 from ..contract.about import Figure
 from ..errors import UserError
 from ..model_store import CHALLENGER, EVIDENCE
 from ..plot_parts import draw_losses
+from ..settings import redacted
 from ..summaries import SUMMARY
 from .predicted_test_rows import PredictedVersion, predict_version
 from .project import Project
 from .registry import EVALUATION, Version
 from .report import Document, card, extent, headline, picture, render, summarise
-from .scores import Evaluation, assess, number
+from .scores import MODEL, Evaluation, assess, number
 from .tracking import read_losses
 from .workspace import replace_text
+
+log = logging.getLogger(__name__)
 
 
 def evaluate(project: Project) -> Evaluation:
@@ -47,11 +52,23 @@ def evaluate(project: Project) -> Evaluation:
         for figure in document.figures:
             path = f"figures/{figure.name}.svg"
             project.registry.client.log_text(version.run, picture(figure), path)
-    # 4. Publish it as the store's challenger.
-    with project.workspace.lock():
-        project.registry.publish_challenger(version)
+        # 4. Publish it as the store's challenger.
+        with project.workspace.lock():
+            project.registry.publish_challenger(version)
+        # 5. Show single test rows in MLflow, without which the evaluation is complete.
+        show_rows(project, predicted)
     _print_scores(project, version, evaluation)
     return evaluation
+
+
+def show_rows(project: Project, predicted: PredictedVersion) -> None:
+    """Log single test rows to MLflow; if MLflow fails, log a warning."""
+    rows = predicted.splits.test
+    try:
+        project.training.log_rows(predicted.version.run, rows, predicted.predictions[MODEL])
+    except MlflowException as error:
+        reason = redacted(str(error).partition("\n")[0])
+        log.warning("MLflow does not show single test rows, since it failed: %s", reason)
 
 
 def describe(
@@ -74,7 +91,7 @@ def describe(
         evaluation=evaluation or assess(training, rows, predictions),
         figures=figures + training.importance(rows, predicted.model),
         summary=training.summary(rows, predictions),
-        train=extent(predicted.splits.train, about.rows),
+        train=extent(predicted.splits.train, about.train_rows or about.rows),
         test=extent(rows, about.rows),
     )
 

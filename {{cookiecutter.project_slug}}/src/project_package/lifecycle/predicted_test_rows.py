@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
 from ..bundle import PARAMS, Bundle, sha256
+from ..contract.call_async_model import to_model
 from ..contract.task import Model
 from ..contract.training import Splits
 from ..errors import UserError
@@ -131,6 +132,10 @@ def _open(project: Project, version: Version, known: Predictions | None) -> Pred
             BASELINE: baseline.predict(splits.test),
             NAIVE: project.training.naive(splits.test),
         }
+        if judge := project.training.judge(project.params):
+            rows = {**splits.test, **predictions[MODEL]}
+            judged = to_model(judge, project.portal).predict(rows)
+            predictions |= {MODEL: {**predictions[MODEL], **judged}}
     return PredictedVersion(version, bundle, model, splits, predictions, known is not None)
 
 

@@ -93,7 +93,8 @@ class Project:
     @cached_property
     def registry(self) -> Registry:
         """The versions of this project's model."""
-        return Registry(self.tracking.client, self.params.name, self.store)
+        prompts = self.training.prompts
+        return Registry(self.tracking.client, self.params.name, self.store, prompts)
 
     def load(self, bundle: Bundle) -> Model:
         """Load the model of a bundle; raise UserError when it does not fit the project."""
@@ -101,6 +102,8 @@ class Project:
             raise UserError(f"The model {reason}, unlike the project now: run `ml pipeline`.")
         try:
             model = self.training.make_task(bundle).load(bundle)
+        except UserError:
+            raise
         except Exception as error:  # the use case's `load` may raise any
             raise ModelError(
                 f"The bundle of {bundle.manifest.candidate} cannot be loaded: {error!r}. The "
@@ -130,7 +133,11 @@ class Project:
 
     def champion_task(self) -> Task:
         """Return the task of the champion; raise UserError when there is none."""
-        return self.training.make_task(self.store.load(CHAMPION)[1])
+        return self.training.make_task(self.champion())
+
+    def champion(self) -> Bundle:
+        """Return the bundle of the champion; raise UserError when there is none."""
+        return self.store.load(CHAMPION)[1]
 
 
 def find_log(project: Project) -> PredictionLog:

@@ -2,9 +2,12 @@
 
 Servers load the version that the store's pointer names, so moving it makes a champion: files are
 written first, then the pointer moves (atomically), then MLflow's alias is set. A kill between the
-last two leaves a new champion with an old alias, which `champion` corrects when it is called next.
+last two leaves a new champion with an old alias, which `champion` corrects when it is called next,
+with the aliases of its prompts.
 """
 
+import logging
+from collections.abc import Iterator
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +17,8 @@ from tempfile import TemporaryDirectory
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import PromptVersion
+from mlflow.exceptions import MlflowException
 
 from ..bundle import Bundle, Files, digest, read_files, unpack
 from ..errors import UserError
@@ -21,6 +26,7 @@ from ..model_store import BUNDLE, CHALLENGER, CHAMPION, EVIDENCE, Pointer, Store
 from .scores import Evaluation
 
 EVALUATION = "evaluation.json"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Registry:
     client: MlflowClient
     name: str
     store: Store
+    prompts: tuple[str, ...] = ()
+    """Files of a bundle that are prompts for a language model."""
 
     def register(self, model: str, about: str) -> int:
         """Register a logged model as the next version and the challenger; return its number.
@@ -52,6 +60,32 @@ class Registry:
         self.client.update_registered_model(self.name, about)
         self.client.set_registered_model_alias(self.name, CHALLENGER, version.version)
         return int(version.version)
+
+    def register_prompts(self, files: Files, run: str, champion: int | None = None) -> None:
+        """Find or register the prompts of a bundle in MLflow, and link them to its run.
+
+        A text that is known gets no new version. The prompts of a champion, the number of its
+        version, get its alias. If MLflow refuses, the next command tries again.
+        """
+        try:
+            for file in sorted(files.keys() & {*self.prompts}):
+                name = f"{self.name}-{Path(file).stem}"
+                prompt = self._register_prompt(name, files[file].decode())
+                self.client.link_prompt_version_to_run(run, prompt)
+                if champion is not None:
+                    tag = ("model_version", str(champion))
+                    self.client.set_prompt_version_tag(name, prompt.version, *tag)
+                    self.client.set_prompt_alias(name, CHAMPION, prompt.version)
+        except MlflowException as error:
+            log.warning("MLflow did not register the prompts: %s", error)
+
+    def _register_prompt(self, name: str, text: str) -> PromptVersion:
+        """Find or register the version of a prompt with a text."""
+        if self.client.get_prompt(name) is None:
+            self.client.create_prompt(name)
+        known = self.client.search_prompt_versions(name)
+        found: Iterator[PromptVersion] = (prompt for prompt in known if prompt.template == text)
+        return next(found, None) or self.client.create_prompt_version(name, text)
 
     def versions(self) -> list[Version]:
         """Return all versions, newest first."""
@@ -119,6 +153,8 @@ class Registry:
     def champion(self) -> Version | None:
         """Find the store's champion, and correct the aliases that a kill left behind.
 
+        Its prompts have the alias too, and its number as the tag `model_version`.
+
         Raises:
             UserError: MLflow has no such version, or it has another bundle.
         """
@@ -126,12 +162,14 @@ class Registry:
         if pointer is None:
             return None
         version = self.find_version(pointer.version)
-        if version is None or self.bundle(version).digest != pointer.digest:
+        if version is None or (bundle := self.bundle(version)).digest != pointer.digest:
             raise UserError(
                 f"The champion in {self.store.address} is version {pointer.version}, which MLflow "
                 f"does not have of {self.name}: MODEL_STORE and MLFLOW_TRACKING_URI must belong to "
                 "the same project."
             )
+        # First, because a rollback that was killed is known by the old alias of the model.
+        self.register_prompts(bundle.files, version.run, version.number)
         self.client.set_registered_model_alias(self.name, CHAMPION, str(pointer.version))
         challenger = self.store.pointer(CHALLENGER)
         if challenger is not None and challenger.version == pointer.version:

@@ -191,6 +191,7 @@ class Tracking:
 def connect(settings: Settings, workspace: Workspace, name: str) -> Tracking:
     """Connect to MLflow or raise UserError; find or create the experiment."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_ENABLE_OTLP_EXPORTER", "false")  # the server's collector
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 7 would be minutes of silence
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

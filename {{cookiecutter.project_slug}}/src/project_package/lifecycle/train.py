@@ -44,7 +44,8 @@ def train(project: Project) -> int:
     training = project.training
     params = project.params
     dataset = project.workspace.dataset()
-    with project.console.step("train") as progress, project.tracking.run("train", project.overview):
+    tracked = project.tracking.run("train", project.overview)
+    with project.console.step("train") as progress, tracked as run:
         # 1. Read and split.
         mlflow.log_params({k: v for k, v in flatten(params).items() if "promote." not in k})
         splits = training.split(params, dataset.path)
@@ -76,6 +77,7 @@ def train(project: Project) -> int:
         # 6. Register, last: a kill before this leaves no incomplete version.
         with project.workspace.lock():
             version = project.registry.register(model, project.overview)
+            project.registry.register_prompts(bundle.files, run)
     project.console.print(
         f"Version {version} is {best.candidate.name}: {metric.label} {best.score:.3f} on the "
         f"folds; the simple baseline has {simple.score:.3f}."

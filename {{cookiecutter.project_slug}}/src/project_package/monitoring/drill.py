@@ -118,12 +118,17 @@ def drill(open_project: OpenProject, package: str, damage: str) -> None:
 
 
 def own_source(home: Path) -> list[str]:
-    """Return the change that names files of the project by their absolute path."""
+    """Return the changes that name files of the project by their absolute path."""
     data = tomllib.loads((home / "params.toml").read_text("utf-8")).get("data", {})
-    source = data.get("source", "")
-    if not source or Path(source).is_absolute() or not any(home.glob(source)):
-        return []
-    return [f"data.source={json.dumps(str(home / source))}"]
+
+    def absolute(source: str | list[str]) -> str | list[str]:
+        if isinstance(source, list):
+            return [str(absolute(one)) for one in source]
+        is_own = not Path(source).is_absolute() and any(home.glob(source))
+        return str(home / source) if is_own else source
+
+    named = {key: data[key] for key in ("source", "sources") if data.get(key)}
+    return [f"data.{key}={json.dumps(absolute(value))}" for key, value in named.items()]
 
 
 @contextmanager

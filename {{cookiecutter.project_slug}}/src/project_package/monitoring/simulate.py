@@ -20,8 +20,6 @@ from ..lifecycle.workspace import replace_text
 from .retrain import owner
 
 STATE = "simulation.json"
-BODY = 200
-"""Instances of a body, at most."""
 
 
 class Day(Frozen):
@@ -73,8 +71,8 @@ class Stream:
             self._send_known(self.state.labelled)
         instances = self._unsent()
         start = monotonic()
-        for first in range(0, len(instances), BODY):
-            body = instances[first : first + BODY]
+        for first in range(0, len(instances), self.simulation.body):
+            body = instances[first : first + self.simulation.body]
             if rate := self.project.params.simulate.rate:
                 sleep(max(0, start + first / rate - monotonic()))
             answer = self._post("/v1/predict", {"instances": body})
@@ -118,8 +116,8 @@ class Stream:
             pairs = zip(self.state.days[number].ids, labels, strict=True)
             labels = [{"prediction_id": one, "label": label} for one, label in pairs]
         for name, values in (("events", events), ("labels", labels)):
-            for first in range(0, len(values), BODY):
-                self._post(f"/v1/{name}", {name: values[first : first + BODY]})
+            for first in range(0, len(values), self.simulation.body):
+                self._post(f"/v1/{name}", {name: values[first : first + self.simulation.body]})
         self._save(labelled=number + 1)
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

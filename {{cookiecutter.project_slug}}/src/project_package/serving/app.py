@@ -55,6 +55,12 @@ def create_app(
         redirect_slashes=False,  # a redirect would name the host that the client sent
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},
+        # An exported log has messages of errors; a query may have a key by mistake.
+        telemetry={
+            "exclude": lambda scope: scope["method"] != "POST" or bool(scope["query_string"]),
+            "logs": False,
+            "operation_spans": False,
+        },
     )
     app.state.settings = settings
     app.state.metrics = services.metrics

@@ -128,7 +128,7 @@ class LogWriter:
         monitored = to_json_rows(batch.monitored) if batch.monitored else ["{}"] * len(responses)
         events = instance_keys(rows, task.id) if task.id else [""] * len(responses)
         entities = rows[task.entity].tolist() if task.entity else [""] * len(responses)
-        texts = to_json_rows(rows) if self._with_rows else [None] * len(responses)
+        texts = to_json_rows(task.logged(rows)) if self._with_rows else [None] * len(responses)
         names = ("prediction", "event", "entity", "monitored", "answer", "row")
         key = self.prediction_log.hash
         columns = (batch.ids, map(key, events), map(key, entities), monitored, responses, texts)

@@ -21,7 +21,7 @@ from ..bundle import EXAMPLES, Bundle, Files, example_requests
 from ..columns import Columns
 from ..contract.task import AsyncModel, Model, Task, is_async
 from ..errors import ModelError, Unavailable, UserError
-from ..model_store import Pointer, Store, StoreUnreachable
+from ..model_store import Pointer, Store
 from .prometheus import Metrics
 
 CARD = "card.md"
@@ -118,7 +118,7 @@ class ModelLoader:
                 self._swap(None)
             elif pointer is None or pointer != self._seen:
                 self._swap(self._load(pointer))
-        except (StoreUnreachable, OSError) as error:  # the next update tries again
+        except (Unavailable, OSError) as error:  # the next update tries again
             self.unreachable = str(error)
             return
         except Exception as error:  # noqa: BLE001  a bundle's task and model may raise any

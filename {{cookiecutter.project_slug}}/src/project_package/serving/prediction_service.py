@@ -7,8 +7,10 @@ longer. Slow batches have a thread.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from typing import TypeAlias
 
+from opentelemetry.trace import get_current_span
 from pydantic import BaseModel
 
 from ..errors import Unavailable
@@ -22,6 +24,8 @@ from .read_body import invalid
 
 SLOW_SECONDS = 0.005  # a slower batch runs in a thread, so that health checks are answered
 Requests: TypeAlias = Sequence[BaseModel]
+Item: TypeAlias = tuple[Requests, Context]
+"""The requests of a body, and the context in which it arrived, with its trace."""
 Predict: TypeAlias = Callable[[Requests], Awaitable[list[Prediction]]]
 """Return the predictions for requests, in their order: see `PredictionService.predict`."""
 
@@ -39,9 +43,7 @@ class PredictionService:
         self.thread = ThreadPoolExecutor(1, "model")
         self._seconds = settings.serve_answer_seconds
         slots = asyncio.Semaphore(settings.serve_max_in_flight)
-        self._batcher = MicroBatcher[Requests, list[Prediction]](
-            self._predict, slots, self._seconds
-        )
+        self._batcher = MicroBatcher[Item, list[Prediction]](self._predict, slots, self._seconds)
 
     async def predict(self, requests: Requests) -> list[Prediction]:
         """Predict requests, in their order.
@@ -51,9 +53,12 @@ class PredictionService:
             Unavailable: too many requests wait, or the answer takes too long.
         """
         served = self.canary.champion.current()
+        rows = self.weigh(requests)
         if served.is_async:
             return await self._await_prediction(served, requests)
-        return await self._batcher.submit(requests, self.weigh(requests))
+        if served.task.traces and get_current_span().is_recording():
+            rows = MAX_BATCH_ROWS  # alone in its batch
+        return await self._batcher.submit((requests, copy_context()), rows)
 
     def weigh(self, requests: Requests) -> int:
         """Return how many instances requests count for.
@@ -84,7 +89,10 @@ class PredictionService:
         self.observe([batch])
         return batch.to_list()
 
-    async def _predict(self, bodies: Sequence[Requests]) -> list[list[Prediction]]:
+    async def _predict(self, items: Sequence[Item]) -> list[list[Prediction]]:
+        """Predict a batch; the spans of a request that is alone in it belong to its trace."""
+        bodies = [requests for requests, _ in items]
+        context = items[0][1] if len(items) == 1 else Context()
         requests = [request for body in bodies for request in body]
         task = self.canary.champion.current().task
 
@@ -94,8 +102,8 @@ class PredictionService:
         rows = sum(map(task.weight, requests))
         if task.slow_requests or self.canary.estimate(rows) > SLOW_SECONDS:
             loop = asyncio.get_running_loop()
-            predictions, batches = await loop.run_in_executor(self.thread, predict)
+            predictions, batches = await loop.run_in_executor(self.thread, context.run, predict)
         else:
-            predictions, batches = predict()
+            predictions, batches = context.run(predict)
         self.observe(batches)
         return split(predictions, bodies)

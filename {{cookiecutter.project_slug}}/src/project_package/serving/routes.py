@@ -185,7 +185,8 @@ def add_task_routes(app: FastAPI, task: Task, served: Callable[[], Served]) -> N
     for scope, make_router in task.routers.items():
         required = [Security(require(scope))]
         router = make_router(served)
-        app.include_router(router, tags=[TAGS[scope]], dependencies=required, responses=REFUSALS)
+        documented = {**REFUSALS, **BODY_REFUSALS}
+        app.include_router(router, tags=[TAGS[scope]], dependencies=required, responses=documented)
 
 
 def predictions_response(predictions: Sequence[Prediction]) -> Response:

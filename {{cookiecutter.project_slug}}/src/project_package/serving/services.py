@@ -30,6 +30,7 @@ from .page import Page
 from .predicted_batch import PredictedBatch, Prediction, make_batch
 from .prediction_service import PredictionService, Requests
 from .prometheus import Metrics
+from .read_body import read_body
 from .routes import Ready
 from .shadow import Shadow
 
@@ -90,12 +91,12 @@ class Services:
         """Return the version that answers now, for the routes of a task."""
         champion = self.champion.current()
 
-        def observe(rows: Columns, predictions: Columns) -> list[str]:
+        def observe(rows: Columns, predictions: Columns) -> dict[str, str]:
             batch = make_batch(champion, rows, predictions)
             self.observe([batch])
-            return list(batch.responses)
+            return dict(zip(batch.ids, batch.responses, strict=True))
 
-        return Served(champion.model, observe)
+        return Served(champion.model, observe, read_body)
 
     def observe(self, batches: Sequence[PredictedBatch]) -> None:
         """Count and log predictions, and queue them for shadow mode; never wait, never raise."""

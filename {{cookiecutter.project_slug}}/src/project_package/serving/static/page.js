@@ -155,6 +155,7 @@ async function showForm(example) {
   field.set({ ...example, explain: true }); // where requests have it
   byId("request").replaceChildren(field.node, element("button", {}, "Ask"));
   byId("ask").hidden = false;
+  if ("/v1/chat/completions" in api.paths) (await import("./chat.js")).showChat(ask, byId("ask"));
 }
 
 async function send(event) {
