@@ -95,6 +95,12 @@ def _mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def engine_folder(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Path:
+    """Return the folder of a Docker Engine that the processes of a run share."""
+    return tmp_path_factory.getbasetemp().parent / f"engine-{testrun_uid}"
+
+
 @pytest.fixture
 def author(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set an author for commits."""

@@ -4,17 +4,21 @@ In an engine of the tests, images that cannot be pulled are built from packages 
 `substitutes/`. In the engine of the machine they are not, since other projects would use them.
 """
 
+import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+import pytest
 import yaml
-from machine import missing, require
+from machine import missing, require, wait_for
 
 BASE = "python:3.13-slim"
 SUBSTITUTES = Path(__file__).parent / "substitutes"
@@ -75,41 +79,84 @@ def images_named_in(project: Path) -> set[str]:
 
 @contextmanager
 def running_engine(folder: Path, images: Iterable[str]) -> Iterator[None]:
-    """Use the engine of the machine, or run one with its data in a folder; get images."""
+    """Use the engine of the machine, or one with its data in a folder; get images.
+
+    Processes that name the same folder share the engine: two engines would give the same addresses
+    to their containers. The last one to leave stops it.
+    """
     if answers():
         pulled = {image: pull(image) for image in images}
         if not all(pulled.values()):
             missing(f"images cannot be pulled: {pulled}")
         yield
         return
+    folder.mkdir(exist_ok=True)
+    with (folder / "users").open("w") as users, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", f"unix://{folder}/docker.sock")
+        try:
+            with locked(folder):
+                fcntl.flock(users, fcntl.LOCK_SH)
+                if not answers():
+                    start_engine(folder)
+                get_images(images)
+            yield
+        finally:
+            with locked(folder):
+                if is_last(users):
+                    stop_engine(folder)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process uses the lock of a folder, and take it."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def is_last(users: IO[str]) -> bool:
+    """Return whether no other process shares the lock of a file."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def start_engine(folder: Path) -> None:
+    """Start an engine with its data in a folder, and wait until it answers."""
     daemon = require("dockerd", "no Docker Engine answers, and the tests start one")
     if os.geteuid():
         missing("no Docker Engine answers, and only root can start one")
-    os.environ["DOCKER_HOST"] = f"unix://{folder}/docker.sock"
     log = folder / "dockerd.log"
     paths = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
+    background = ("sh", "-c", '"$@" &', "sh")  # another process may stop it
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [daemon, "--host", os.environ["DOCKER_HOST"], *paths],
+        subprocess.run(
+            [*background, daemon, "--host", os.environ["DOCKER_HOST"], *paths],
             env=tools_environment(),
             stdout=output,
             stderr=output,
+            check=True,
         )
-    try:
-        deadline = time.monotonic() + 60
-        while not answers():
-            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")[-5000:]
-            time.sleep(0.5)
-        get_images(images)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-        del os.environ["DOCKER_HOST"]
-        umount = require("umount", "an engine leaves mounts behind")
-        for mount in (*folder.glob("exec/netns/*"), folder / "data"):
-            subprocess.run([umount, "--lazy", mount], capture_output=True, check=False)
-        shutil.rmtree(folder)  # gigabytes, which pytest would keep
+    deadline = time.monotonic() + 60
+    while not answers():
+        assert time.monotonic() < deadline, log.read_text(encoding="utf-8")[-5000:]
+        time.sleep(0.5)
+
+
+def stop_engine(folder: Path) -> None:
+    """Stop the engine of a folder, and remove its data: gigabytes, which pytest would keep."""
+    pid = folder / "pid"
+    if not pid.exists():
+        return  # it did not start
+    os.kill(int(pid.read_text(encoding="utf-8")), signal.SIGTERM)
+    wait_for(lambda: not pid.exists(), seconds=60)
+    umount = require("umount", "an engine leaves mounts behind")
+    for mount in (*folder.glob("exec/netns/*"), folder / "data"):
+        subprocess.run([umount, "--lazy", mount], capture_output=True, check=False)
+    for data in ("data", "exec"):
+        shutil.rmtree(folder / data)
 
 
 def get_images(names: Iterable[str]) -> None:

@@ -42,7 +42,7 @@ def commands(project: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def project(tmp_path_factory: pytest.TempPathFactory, engine_folder: Path) -> Iterator[Path]:
     """Generate a project that trains in seconds, start its system, and stop it in the end."""
     folder = tmp_path_factory.mktemp("containers")
     project = bake_from(
@@ -51,7 +51,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copy(PROGRAM / "tests" / USE_CASE / "tiny.toml", project / "params.toml")
     for program in ("docker", "curl"):
         (folder / program).symlink_to(require(program, "commands of docs/deploy.md run it"))
-    engine = running_engine(tmp_path_factory.mktemp("engine"), images_named_in(project))
+    engine = running_engine(engine_folder, images_named_in(project))
     git(project, "add", ".")
     author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
     git(project, *author, "commit", "--quiet", "--message", "Start")

@@ -96,11 +96,14 @@ def manifests(project: Path) -> list[Manifest]:
 
 @pytest.fixture(scope="module")
 def podman(
-    project: Path, manifests: list[Manifest], tmp_path_factory: pytest.TempPathFactory
+    project: Path,
+    manifests: list[Manifest],
+    tmp_path_factory: pytest.TempPathFactory,
+    engine_folder: Path,
 ) -> Iterator[Podman]:
     """Build the images, and train a champion with the job `pipeline`."""
     podman = Podman(tmp_path_factory.mktemp("podman"))
-    with running_engine(tmp_path_factory.mktemp("engine"), []):
+    with running_engine(engine_folder, []):
         for name in ("serve", "train"):
             image, archive = f"pods-{name}", podman.folder / "image.tar"
             docker("build", "--quiet", f"--target={name}", f"--tag={image}", project)
