@@ -1,6 +1,7 @@
 """Generate projects for the tests, and read them."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -96,9 +97,13 @@ def _mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def engine_folder(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Path:
-    """Return the folder of a Docker Engine that the processes of a run share."""
-    return tmp_path_factory.getbasetemp().parent / f"engine-{testrun_uid}"
+def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a Docker Engine that the processes of a run share.
+
+    Its path is short: those of sockets have at most 104 characters.
+    """
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "engine"
 
 
 @pytest.fixture
