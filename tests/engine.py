@@ -148,15 +148,14 @@ def start_engine(folder: Path) -> None:
 def stop_engine(folder: Path) -> None:
     """Stop the engine of a folder, and remove its data: gigabytes, which pytest would keep."""
     pid = folder / "pid"
-    if not pid.exists():
-        return  # it did not start
-    os.kill(int(pid.read_text(encoding="utf-8")), signal.SIGTERM)
-    wait_for(lambda: not pid.exists(), seconds=60)
+    if pid.exists():  # or it did not start
+        os.kill(int(pid.read_text(encoding="utf-8")), signal.SIGTERM)
+        wait_for(lambda: not pid.exists(), seconds=60)
     umount = require("umount", "an engine leaves mounts behind")
     for mount in (*folder.glob("exec/netns/*"), folder / "data"):
         subprocess.run([umount, "--lazy", mount], capture_output=True, check=False)
     for data in ("data", "exec"):
-        shutil.rmtree(folder / data)
+        shutil.rmtree(folder / data, ignore_errors=True)
 
 
 def get_images(names: Iterable[str]) -> None:
