@@ -18,6 +18,7 @@ from typing import IO
 
 import pytest
 import yaml
+from filelock import FileLock
 from machine import missing, require, wait_for
 
 BASE = "python:3.13-slim"
@@ -94,24 +95,16 @@ def running_engine(folder: Path, images: Iterable[str]) -> Iterator[None]:
     with (folder / "users").open("w") as users, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", f"unix://{folder}/docker.sock")
         try:
-            with locked(folder):
+            with FileLock(folder / "lock"):
                 fcntl.flock(users, fcntl.LOCK_SH)
                 if not answers():
                     start_engine(folder)
                 get_images(images)
             yield
         finally:
-            with locked(folder):
+            with FileLock(folder / "lock"):
                 if is_last(users):
                     stop_engine(folder)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Wait until no other process uses the lock of a folder, and take it."""
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def is_last(users: IO[str]) -> bool:
@@ -154,8 +147,9 @@ def stop_engine(folder: Path) -> None:
     umount = require("umount", "an engine leaves mounts behind")
     for mount in (*folder.glob("exec/netns/*"), folder / "data"):
         subprocess.run([umount, "--lazy", mount], capture_output=True, check=False)
-    for data in ("data", "exec"):
-        shutil.rmtree(folder / data, ignore_errors=True)
+    for data in (folder / "data", folder / "exec"):
+        if data.exists():
+            shutil.rmtree(data)
 
 
 def get_images(names: Iterable[str]) -> None:
