@@ -28,7 +28,7 @@ from project_package.lifecycle.workspace import Workspace
 from project_package.read_params import read_params
 from project_package.settings import Settings
 
-LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")
+LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store", processes=1)
 
 
 def open_project(use_case: Any, root: Path) -> Project:

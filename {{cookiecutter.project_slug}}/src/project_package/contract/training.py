@@ -29,6 +29,9 @@ Weights: TypeAlias = NDArray[np.float64]
 """How much each row counts, (rows,): 2 as much as two equal rows, 0 as if it were left out."""
 Progress: TypeAlias = Callable[[float], None]
 """Report the share that is done, from 0 to 1."""
+Run: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Return what a function returns for each task, in the order of the tasks: `map`, or the same in
+several processes. A task is small, can be repeated, and `str(task)` is its name in messages."""
 Report: TypeAlias = Callable[[int, Mapping[str, float]], None]
 """Report the scores of an epoch, counted from 0, by name; the search prunes trials by `score`, if
 there is one: the metric of the search on rows that were held out of the fit."""
@@ -72,6 +75,13 @@ class Candidate:
     space: Callable[[Trial], Hyperparameters] | None = None
     quantise: Callable[[Any, Columns], Fitted] | None = None
     """Make a smaller model of a fitted one, calibrated on training rows."""
+    own_threads: bool = False
+    """Whether a fit uses all cores, as that of a network does: such fits run one at a time."""
+    fit_on_cluster: Callable[[Any, Path, int], Fit] | None = None
+    """Return how one fit runs on all workers of a cluster (Dask client, folder that they see, their
+    number); None if it cannot."""
+    workers: int | None = None
+    """On how many workers a fit runs; None for one process. The result depends on it."""
 
 
 @dataclass(frozen=True)
@@ -169,9 +179,13 @@ class Training:
     examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
     """Build requests without identifiers of the data (folder, test rows, how many at most)."""
 
-    compute_features: Callable[[Any, Path, Progress], None] = lambda *_: None
-    """Add to the folder what is computed from several rows (params, folder, progress): it is called
-    when the rows of erased entities have been left out."""
+    compute_features: Callable[[Any, Path, Progress, Run], None] = lambda *_: None
+    """Add to the folder what is computed from several rows (params, folder, progress, how to run
+    tasks): it is called when the rows of erased entities have been left out."""
+    batch_history: Callable[[Any, Sequence[Path], Path, Path], None] | None = None
+    """Write what rows of several files may look back on (params, files, folder of the data set, new
+    folder): `read_batch` gets the new folder instead of that of the data set, so what an entity did
+    in another file counts. None if no feature looks back."""
     erase: "Mapping[str, Callable[[str], int]]" = field(default_factory=dict)
     """Delete what else the server stores of an entity (id), by its name in the plural; returns how
     much there was."""
@@ -227,6 +241,11 @@ class Training:
     """How much of a model is checked."""
     incompatible: Callable[[Bundle], str] = lambda _: ""
     """Return why the model of a bundle cannot predict these rows; empty if it can (bundle)."""
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of the search: it chooses the candidate."""
+        return self.search_metric or self.goal
 
     @property
     def goal(self) -> Metric:

@@ -5,8 +5,10 @@ rows.parquet       validated, sorted by week and product
 features.parquet   the same with their features
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,10 +16,12 @@ import numpy as np
 import polars as pl
 
 from ..columns import TIMESTAMP, Columns, columns_of
-from ..contract.training import Progress
+from ..contract.training import Progress, Run
 from ..data.completejourney import Data, Script, gather
+from ..data.import_files import import_files
 from ..data.import_rows import import_rows
 from ..data.violations import SHOWN, Violation, violations_error
+from ..features.chunks import ROWS_AT_ONCE, Chunk, chunks, write_in_chunks
 from .features import LOOKBACK, PRODUCT, WEEK_DAYS, feature_columns
 from .params import DemandParams
 from .schemas import MAX_HISTORY, MIN_HISTORY, PLANNED, SOLD, DemandRequest, SoldWeek
@@ -27,6 +31,7 @@ ROWS = "rows.parquet"
 FEATURES = "features.parquet"
 
 
+WEEK = timedelta(days=WEEK_DAYS)
 FIRST_MONDAY = date(2016, 12, 26)
 """The Monday of the purchases' week 1, which has one day only in the data."""
 
@@ -46,9 +51,28 @@ def load_data(params: DemandParams, folder: Path, progress: Progress) -> None:
     progress(0.7)
 
 
-def compute_features(_: DemandParams, folder: Path, __: Progress) -> None:
+def compute_features(_: DemandParams, folder: Path, progress: Progress, run: Run) -> None:
     """Write the weekly rows of a folder with their features."""
-    with_features(pl.read_parquet(folder / ROWS)).write_parquet(folder / FEATURES)
+    rows = pl.scan_parquet(folder / ROWS)
+    week = pl.col("week")
+    start, last, count = (
+        rows.select(week.min(), week.max().alias("last"), pl.len()).collect().row(0)
+    )
+    end = last + WEEK
+    step = max(LOOKBACK, ROWS_AT_ONCE * ((end - start) // WEEK) // count * WEEK)
+    first_weeks = rows.group_by(PRODUCT).agg(first=week.min())
+    compute = partial(features_of_chunk, rows, first_weeks)
+    write_in_chunks(compute, chunks(start, end, step), folder / FEATURES, run, progress)
+
+
+def features_of_chunk(rows: pl.LazyFrame, first_weeks: pl.LazyFrame, chunk: Chunk) -> pl.DataFrame:
+    """Return the weekly rows of a chunk with their features."""
+    week = pl.col("week")
+    reach = week.is_between(chunk.start - LOOKBACK, chunk.end, closed="left")
+    table = with_features(rows.filter(reach).collect()).filter(week >= chunk.start)
+    table = table.join(first_weeks.collect(), on=PRODUCT, maintain_order="left")
+    before = (week - pl.col("first")).dt.total_days() // WEEK_DAYS  # no week is missing
+    return table.with_columns(weeks_before=before).drop("first")
 
 
 def weekly(params: DemandParams) -> Script:
@@ -87,6 +111,21 @@ def columns(table: pl.DataFrame) -> Columns:
     return {column.name: column.to_numpy() for column in table.with_columns(TIME)}
 
 
+BATCH_LAYOUT = replace(LAYOUT, optional=(*SOLD, "department"))
+
+
+def batch_history(params: DemandParams, files: Sequence[Path], folder: Path, target: Path) -> None:
+    """Write the weeks of the data set and of files; raise UserError if a file cannot be read."""
+    batch = import_files(params.data, BATCH_LAYOUT, files, target / "files").collect()
+    _latest(pl.read_parquet(folder / ROWS), batch).write_parquet(target / ROWS)
+
+
+def _latest(past: pl.DataFrame, batch: pl.DataFrame) -> pl.DataFrame:
+    """Merge weeks: what a batch leaves out comes from the past."""
+    weeks = pl.concat([past, batch], how="diagonal").group_by(KEY)
+    return weeks.agg(pl.all().drop_nulls().last()).sort(LAYOUT.order)
+
+
 def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
     """Read weeks to forecast, with their plans; the rows of the data set are their history.
 
@@ -98,9 +137,8 @@ def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
     """
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         canonical = Path(scratch) / ROWS
-        layout = replace(LAYOUT, optional=(*SOLD, "department"))
         data = params.data.with_source(source)
-        import_rows(data, layout, canonical)
+        import_rows(data, BATCH_LAYOUT, canonical)
         check_weeks(canonical, data, sold=False)
         asked = pl.read_parquet(canonical)
     both = with_features(_with_history(asked, pl.read_parquet(folder / ROWS), data))
@@ -115,8 +153,7 @@ def _with_history(asked: pl.DataFrame, past: pl.DataFrame, data: Data) -> pl.Dat
     first = asked["week"].min() - pl.lit(LOOKBACK)
     last = asked["week"].max()
     known = past.join(asked, on=PRODUCT, how="semi").filter(pl.col("week").is_between(first, last))
-    weeks = pl.concat([known, asked], how="diagonal").group_by(KEY)
-    both = weeks.agg(pl.all().drop_nulls().last()).sort(LAYOUT.order)
+    both = _latest(known, asked)
     before = pl.col("week").shift(1).over(PRODUCT)
     follows = pl.col("week") - before == timedelta(days=WEEK_DAYS)
     sold = pl.col("units").shift(1).over(PRODUCT).is_not_null()

@@ -39,6 +39,7 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
     return HistoryTraining(
         make_task=make_task,
         load_data=dataset.load_data,
+        compute_features=dataset.group_baskets,
         split=split,
         candidates=candidates(params, root),
         combine=partial(mixtures, params.seed),
@@ -48,6 +49,7 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         summary=figures.summary,
         figures=figures.figures,
         read_batch=dataset.read_batch,
+        batch_history=dataset.batch_history,
         batch_table=batch_table,
         examples=dataset.examples,
         periods=metrics.weeks,
