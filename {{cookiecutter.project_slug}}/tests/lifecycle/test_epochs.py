@@ -22,7 +22,7 @@ from project_package.contract.training import (
 )
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
-from project_package.lifecycle.fits import WARM_UP
+from project_package.lifecycle.fits import FOLD_STEPS, WARM_UP
 from project_package.lifecycle.project import Project
 from project_package.lifecycle.search import Search
 from project_package.lifecycle.tracking import read_losses
@@ -71,10 +71,17 @@ def trials(levels: list[float]) -> list[FrozenTrial]:
 def test_bad_trial_is_pruned_after_few_epochs_and_a_good_one_is_not() -> None:
     *_, bad, good = trials([0.5, 0.6, 0.7, 0.8, 0.1, 0.9])
     assert (bad.state, good.state) == (TrialState.PRUNED, TrialState.COMPLETE)
-    assert len(bad.user_attrs["epochs"]) == WARM_UP + 2  # the last one on the second fold
+    assert len(bad.user_attrs["epochs"]) == WARM_UP + 1
     assert bad.user_attrs["folds"] == []
     assert [fold for fold, *_ in good.user_attrs["epochs"]] == [0] * EPOCHS + [1] * EPOCHS
     assert good.user_attrs["folds"] == [0.9, 0.9]
+
+
+def test_score_of_a_fold_is_the_step_after_its_epochs() -> None:
+    steps = trials([0.5])[0].intermediate_values
+    assert steps[FOLD_STEPS - 1] == steps[2 * FOLD_STEPS - 1] == 0.5
+    assert steps[FOLD_STEPS] == 0.5 / EPOCHS
+    assert len(steps) == 2 * EPOCHS + 2
 
 
 def test_learning_curves_are_logged_and_shown(copy: Project, capsys: Any) -> None:

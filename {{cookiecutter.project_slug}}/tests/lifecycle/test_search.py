@@ -159,6 +159,14 @@ def test_candidate_without_space_is_tried_once(memory: BaseStorage, recorder: Re
     assert len(recorder.fits()) == len(FOLDS)
 
 
+@pytest.mark.parametrize("width", [1, 4])
+def test_worse_trial_is_pruned(memory: BaseStorage, recorder: Recorder, width: int) -> None:
+    search(memory, recorder, trials=16, width=width)
+    done = trials(memory, width)
+    assert TrialState.PRUNED in [trial.state for trial in done]
+    assert len(recorder.fits()) == sum(len(t.user_attrs["folds"]) for t in done) < 16 * len(FOLDS)
+
+
 def test_metric_without_a_value_is_an_error(memory: BaseStorage, recorder: Recorder) -> None:
     with pytest.raises(UserError, match="M is not defined on fold 0"):
         search(memory, recorder, metric=Metric("m", "M", lambda *_: float("nan")))

@@ -27,7 +27,7 @@ from ..contract.training import (
 from ..errors import UserError
 
 FOLD_STEPS = 10_000
-"""Steps of a fold in a study, one for each epoch."""
+"""Steps of a fold in a study: one for each epoch, and the last one for the score of the fold."""
 WARM_UP = 3  # epochs before a trial can be pruned: the first scores say little
 Show: TypeAlias = Callable[[Any, int, Mapping[str, float]], None]
 """Show the scores of an epoch: (task, epoch, scores)."""

@@ -7,11 +7,10 @@ writes the database, and only trials that are finished: a search that was killed
 stopped, and draws what it would have drawn.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 
 import numpy as np
 import optuna
@@ -35,9 +34,9 @@ from .fits import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Drawn:
-    """A trial of a generation: its settings are known, its scores are not."""
+    """A trial of a generation: its settings are known, and the scores of the folds are added."""
 
     candidate: Candidate
     stored: optuna.Study
@@ -45,20 +44,32 @@ class Drawn:
     generation: optuna.Study
     """A copy in memory, with the trials of earlier generations and those of this one."""
     trial: optuna.Trial
+    scores: list[float] = field(default_factory=list)
+    epochs: list[tuple[int, int, Mapping[str, float]]] = field(default_factory=list)
+    """Fold, number and scores of each epoch."""
+    pruned: bool = False
 
-    def finish(self, folds: Sequence[TrialScore]) -> FrozenTrial:
-        """Return the finished trial, which is pruned if a fold is."""
-        for fold, result in enumerate(folds):
-            for epoch, scores in result.epochs:
-                if "score" in scores:
-                    self.trial.report(scores["score"], fold * FOLD_STEPS + epoch)
-        of_folds = [result.score for result in folds if result.score is not None]
-        epochs = [(f, *epoch) for f, result in enumerate(folds) for epoch in result.epochs]
-        self.trial.set_user_attr("folds", of_folds)
-        self.trial.set_user_attr("epochs", epochs)
-        if len(of_folds) < len(folds):
+    def add(self, result: TrialScore) -> None:
+        """Add the next fold; prune the trial when it is worse than those of earlier generations."""
+        fold = len(self.scores)
+        for epoch, scores in result.epochs:
+            self.epochs.append((fold, epoch, scores))
+            if "score" in scores:
+                self.trial.report(scores["score"], fold * FOLD_STEPS + epoch)
+        if result.score is None:
+            self.pruned = True
+            return
+        self.scores.append(result.score)
+        self.trial.report(float(np.mean(self.scores)), (fold + 1) * FOLD_STEPS - 1)
+        self.pruned = self.trial.should_prune()
+
+    def finish(self) -> FrozenTrial:
+        """Return the finished trial."""
+        self.trial.set_user_attr("folds", self.scores)
+        self.trial.set_user_attr("epochs", self.epochs)
+        if self.pruned:
             return self.generation.tell(self.trial, state=TrialState.PRUNED)
-        return self.generation.tell(self.trial, float(np.mean(of_folds)))
+        return self.generation.tell(self.trial, float(np.mean(self.scores)))
 
 
 @dataclass(frozen=True)
@@ -91,8 +102,9 @@ class Search:
         for run in dict.fromkeys(runs):
             group = [pair for pair, own in zip(pairs, runs, strict=True) if own is run]
             while drawn := [one for pair in group for one in self._draw(*pair)]:
-                for one, folds in zip(drawn, self._fit(run, drawn), strict=True):
-                    done(one.candidate, self._store(one, folds))
+                self._fit(run, drawn)
+                for one in drawn:
+                    done(one.candidate, self._store(one))
         return [_best(*pair) for pair in pairs]
 
     def wanted(self, candidate: Candidate) -> int:
@@ -136,31 +148,31 @@ class Search:
             if number >= len(finished):
                 yield Drawn(candidate, stored, study, trial)
 
-    def _store(self, drawn: Drawn, folds: Sequence[TrialScore]) -> FrozenTrial:
-        finished = drawn.finish(folds)
+    def _store(self, drawn: Drawn) -> FrozenTrial:
+        finished = drawn.finish()
         with self.lock:
             # Another command on the same data may have finished the same trial.
             if len(drawn.stored.trials) == finished.number:
                 drawn.stored.add_trial(finished)
         return finished
 
-    def _fit(self, run: Run, drawn: Sequence[Drawn]) -> Iterator[list[TrialScore]]:
-        """Fit trials on all folds; yield the scores on the folds of each."""
-        tasks = [
-            TrialFit(
-                candidate=one.candidate,
-                settings=one.trial.user_attrs["settings"],
-                trial=one.trial.number,
-                fold=fold,
-                earlier=tuple(one.generation.get_trials(states=(TrialState.COMPLETE,))),
-            )
-            for one in drawn
-            for fold in range(self.folds)
-        ]
+    def _fit(self, run: Run, drawn: Sequence[Drawn]) -> None:
+        """Fit trials on one fold after the other; those that are pruned get no further fold."""
         fit = partial(fit_trial, self.source, self.metric, self.seed)
-        results = run_fits(run, fit, tasks, self.show)
-        for _ in drawn:
-            yield list(islice(results, self.folds))
+        for fold in range(self.folds):
+            left = [one for one in drawn if not one.pruned]
+            tasks = [
+                TrialFit(
+                    candidate=one.candidate,
+                    settings=one.trial.user_attrs["settings"],
+                    trial=one.trial.number,
+                    fold=fold,
+                    earlier=tuple(one.generation.get_trials(states=(TrialState.COMPLETE,))),
+                )
+                for one in left
+            ]
+            for one, result in zip(left, run_fits(run, fit, tasks, self.show), strict=True):
+                one.add(result)
 
 
 def _best(candidate: Candidate, study: optuna.Study) -> Choice:
