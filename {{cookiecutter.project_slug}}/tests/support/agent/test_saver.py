@@ -124,6 +124,20 @@ def test_turn_waits_no_longer_than_an_answer_may_take(settings: SupportSettings)
     asyncio.run(open_twice())
 
 
+def test_first_turns_may_come_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look(key: str) -> None:
+        async with open_saver(read_settings(SupportSettings), key) as saver:
+            await saver.aget_tuple({"configurable": {"thread_id": key}})
+
+    async def look_at_once() -> None:
+        await asyncio.gather(*(look(key) for key in "abcdefgh"))
+
+    for n in range(40):
+        (tmp_path / str(n)).mkdir()
+        monkeypatch.chdir(tmp_path / str(n))
+        asyncio.run(look_at_once())
+
+
 @support
 def test_server_with_a_wrong_address_does_not_start(
     started: Callable[..., Server], tmp_path: Path

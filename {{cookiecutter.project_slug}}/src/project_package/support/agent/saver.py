@@ -17,6 +17,7 @@ from ..settings import SupportSettings
 
 CONVERSATIONS = "conversations.db"  # in the folder of the server
 LOCK = ".lock-conversation-{}"  # one of 4,096 files, by a hash: few customers share one
+SETUP_LOCK = ".lock-conversations"  # SQLite refuses, without waiting, what makes its file at once
 LIMIT = "select set_config('lock_timeout', %s, false)"
 WAIT = "select pg_advisory_lock(hashtextextended(%s, 0))"
 UNAVAILABLE = "Conversations are not available: retry later."
@@ -53,6 +54,8 @@ async def open_saver(settings: SupportSettings, conversation: str = "") -> Async
     lock = AsyncFileLock(LOCK.format(sha256(conversation.encode()).hexdigest()[:3]), seconds)
     try:
         async with lock, AsyncSqliteSaver.from_conn_string(CONVERSATIONS) as saver:
+            async with AsyncFileLock(SETUP_LOCK, seconds, poll_interval=0.005):
+                await saver.setup()
             await saver.conn.execute("pragma secure_delete = on")
             yield saver
     except (sqlite3.Error, OSError) as error:
