@@ -17,7 +17,7 @@ from ..settings import SupportSettings
 
 CONVERSATIONS = "conversations.db"  # in the folder of the server
 LOCK = ".lock-conversation-{}"  # one of 4,096 files, by a hash: few customers share one
-SETUP_LOCK = ".lock-conversations"  # SQLite refuses, without waiting, what makes its file at once
+SETUP_LOCK = ".lock-conversations"  # SQLite refuses connections that create its file at once
 LIMIT = "select set_config('lock_timeout', %s, false)"
 WAIT = "select pg_advisory_lock(hashtextextended(%s, 0))"
 UNAVAILABLE = "Conversations are not available: retry later."
