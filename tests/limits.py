@@ -22,15 +22,16 @@ BUDGETS = {
     # the lifecycle 1,500, the event store 400. Hostile input, failing services, erased entities and
     # monitoring took more; then labels of files, `ml debug`, reasons in demand and sessions, the
     # page for people, large files of bundles, and lately traces, prompts in MLflow and what is
-    # logged of single test rows. These limits hold what there is: lower them as the code shrinks.
-    "core with history": Budget(6_905, aim=4_500),
-    "core without history": Budget(5_740, aim=3_800),
+    # logged of single test rows, and fits on a cluster. These limits hold what there is: lower
+    # them as the code shrinks.
+    "core with history": Budget(7_200, aim=4_500),
+    "core without history": Budget(6_040, aim=3_800),
     # 1,965 and 1,735, until a body could be a file with several instances, and a request traced.
     "core: serving with history": Budget(1_985, aim=1_350),
     "core: serving without history": Budget(1_752, aim=1_200),
     # 1,975, until a third use case had networks, with 71 lines that had counted for the others;
-    # 2,020, until the prompt registry came.
-    "core: lifecycle": Budget(2_070, aim=1_400),
+    # 2,020, until the prompt registry came; 2,070, until fits ran in processes and on a cluster.
+    "core: lifecycle": Budget(2_355, aim=1_400),
     "core: state": Budget(490, aim=300),
     # 1,200, until skew, slices, the server's errors and labels of files came.
     "monitoring": Budget(1_255, aim=900),
@@ -56,6 +57,6 @@ BUDGETS = {
     "parallel assignments of tests": Budget(5),
     # Files of any kind outside tests, `monitoring/` and `checklist/`; no empty __init__.py.
     # 118, until the page came with six files of HTML, CSS and JavaScript; 130, until images, the
-    # system in containers and two workflows came.
-    "core: files": Budget(145),
+    # system in containers and two workflows came; 145, until fits ran on a cluster.
+    "core: files": Budget(149),
 }

@@ -26,7 +26,7 @@ from project_package.read_params import read_params
 from project_package.settings import Settings
 
 # Modules of this folder; projects without an event store lack the last two.
-PLUGINS = ("browsers", "databases", "servers", "spans", "redis_server", "states")
+PLUGINS = ("browsers", "databases", "servers", "spans", "dask_nodes", "redis_server", "states")
 pytest_plugins = [name for name in PLUGINS if find_spec(name)]
 HERE = Path(__file__).parent
 PACKAGE = project_package.__name__
@@ -35,23 +35,23 @@ USE_CASES = [
     for module in pkgutil.iter_modules(project_package.__path__)
     if module.ispkg and find_spec(f"{PACKAGE}.{module.name}.entry_point")
 ]
-SYSTEM = {"trained", "started", "postgres", "redis", "start_redis"}
+SYSTEM = {"trained", "started", "dask", "postgres", "redis", "start_redis"}
 """Fixtures that train a model or start a program."""
 CHECKED = "tabular"
-"""The use case whose checklist `make test` runs; `make test-all` runs that of each."""
+"""The use case whose checklist and cluster `make test` runs; `make test-all` runs those of each."""
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark the tests that `make test-quick` leaves out; checks of all use cases take minutes."""
+    """Mark the tests that `make test-quick` leaves out; some of all use cases take minutes."""
     for item in items:
         if SYSTEM & {*item.fixturenames}:
             item.add_marker("system")
         callspec = getattr(item, "callspec", None)
         in_another = callspec and callspec.params.get("use_case", CHECKED) != CHECKED
-        if in_another and item.path.parent.name == "checklist":
+        if in_another and (item.path.parent.name == "checklist" or "dask" in item.fixturenames):
             item.add_marker("slow")
 
 
@@ -126,11 +126,11 @@ def trained(
 def retrained(
     use_case: str, trained: Path, opened: Callable[[Path], Project], shared: Path
 ) -> Path:
-    """Train again: version 2 is the challenger. Do not write to it."""
+    """Train again, in two processes: version 2 is the challenger. Do not write to it."""
     root = shared / f"retrained-{use_case}"
     with made_once(root) as is_new:
         if is_new:
-            train_again(opened(copy_project(trained, root)))
+            train_again(opened(copy_project(trained, root)), processes=2)
     return root
 
 

@@ -28,7 +28,7 @@ from project_package.lifecycle.workspace import Workspace
 from project_package.read_params import read_params
 from project_package.settings import Settings
 
-LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store")
+LOCAL = Settings(mlflow_tracking_uri="", optuna_storage="", model_store="store", processes=1)
 
 
 def open_project(use_case: Any, root: Path) -> Project:
@@ -88,8 +88,9 @@ def with_age(project: Project) -> Project:
     return replace(project, training=replace(project.training, make_task=make_task))
 
 
-def train_again(project: Project) -> None:
-    """Train and evaluate version 2, with a new search."""
+def train_again(project: Project, **settings: Any) -> None:
+    """Train and evaluate version 2, with a new search, and with other settings."""
+    project = replace(project, settings=project.settings.model_copy(update=settings))
     (project.workspace.root / "optuna.db").unlink()
     train(project)
     evaluate(project)

@@ -39,6 +39,17 @@ class Settings(BaseSettings):
     """https:// address that `ml monitor` posts alarms to; empty means nowhere."""
     client_key: SecretStr = SecretStr("")
     """API key of `ml simulate` (scopes predict and labels) and of `monitor.metrics` (admin)."""
+    cluster: str = ""
+    """tls:// address of a Dask scheduler that runs search and prediction; empty means processes of
+    this machine."""
+    cluster_ca: str = ""
+    """File with the certificate of the authority that signed those of the cluster."""
+    cluster_cert: str = ""
+    """File with the certificate of this client."""
+    cluster_key: str = ""
+    """File with the key of this client."""
+    processes: int | None = Field(default=None, ge=1)
+    """How many processes of this machine; unless set, one for each CPU."""
     serve_host: str = Field(default="127.0.0.1", min_length=1)
     serve_port: int = 8000
     serve_workers: int = Field(default=1, ge=1)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import cloudpickle
 import numpy as np
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
@@ -16,17 +17,20 @@ from project_package.contract.training import (
     Hyperparameters,
     Metric,
     Report,
+    Splits,
     ignore,
 )
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
+from project_package.lifecycle.fits import FOLD_STEPS, WARM_UP
 from project_package.lifecycle.project import Project
-from project_package.lifecycle.search import FOLD_STEPS, WARM_UP, Search
+from project_package.lifecycle.search import Search
 from project_package.lifecycle.tracking import read_losses
 from project_package.lifecycle.train import train
 
 EPOCHS = 10
 ROWS = {"x": np.zeros(1)}
+SOURCE = cloudpickle.dumps((lambda *_: Splits({}, (Fold(ROWS, ROWS),) * 2, {}), None, None))
 METRIC = Metric("m", "M", lambda _, predictions, __: float(predictions["score"][0]))
 
 
@@ -58,8 +62,8 @@ def trials(levels: list[float]) -> list[FrozenTrial]:
         return {"a": trial.suggest_categorical(f"level {trial.number}", [levels[trial.number]])}
 
     candidate = Candidate("net", {}, learn, space)
-    searching = Search(METRIC, (Fold(ROWS, ROWS),) * 2, 7, len(levels), InMemoryStorage(), "study")
-    choice = searching.run(candidate, lambda _, trial: found.append(trial))
+    searching = Search(METRIC, SOURCE, 2, 7, len(levels), InMemoryStorage(), "study")
+    (choice,) = searching.run([candidate], lambda _, trial: found.append(trial))
     assert choice.settings == {"a": max(levels)}
     return found
 

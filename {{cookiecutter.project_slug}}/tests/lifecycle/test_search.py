@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import optuna
 import pytest
@@ -21,12 +22,14 @@ from project_package.contract.training import (
     Fold,
     Hyperparameters,
     Metric,
+    Splits,
 )
 from project_package.errors import UserError
 from project_package.lifecycle.search import Search, open_storage
 
 METRIC = Metric("m", "M", lambda _, predictions, __: float(predictions["score"].mean()))
 FOLDS = tuple(Fold({"x": np.array([10.0 * n])}, {"x": np.array([10.0 * n + 5])}) for n in range(3))
+SOURCE = cloudpickle.dumps((lambda *_: Splits({}, FOLDS, {}), None, None))
 RESUMED = """
 import sys
 from pathlib import Path
@@ -89,11 +92,17 @@ def recorder(tmp_path: Path) -> Recorder:
 def search(storage: BaseStorage, recorder: Recorder, **changes: Any) -> Choice:
     candidate = changes.pop("candidate", recorder.candidate())
     tick = changes.pop("tick", lambda *_: None)
-    return replace(Search(METRIC, FOLDS, 7, 8, storage, "study"), **changes).run(candidate, tick)
+    searching = Search(METRIC, SOURCE, len(FOLDS), 7, 8, storage, "study")
+    (choice,) = replace(searching, **changes).run([candidate], tick)
+    return choice
 
 
-def trials(storage: BaseStorage) -> list[optuna.trial.FrozenTrial]:
-    return optuna.load_study(study_name="study/fake", storage=storage).trials
+def trials(storage: BaseStorage, width: int = 1) -> list[optuna.trial.FrozenTrial]:
+    return optuna.load_study(study_name=f"study/{width}/fake", storage=storage).trials
+
+
+def drawn(storage: BaseStorage, width: int = 1) -> list[dict[str, Any]]:
+    return [trial.params for trial in trials(storage, width)]
 
 
 def test_first_trial_has_the_start_settings(memory: BaseStorage, recorder: Recorder) -> None:
@@ -130,14 +139,17 @@ def test_seed_decides_the_settings(recorder: Recorder) -> None:
     assert one.settings == same.settings != other.settings
 
 
-def test_resumed_search_draws_as_a_whole_one(memory: BaseStorage, recorder: Recorder) -> None:
+@pytest.mark.parametrize("width", [1, 4])
+def test_resumed_search_draws_as_a_whole_one(
+    memory: BaseStorage, recorder: Recorder, width: int
+) -> None:
     for count in (3, 6, 9):
-        search(memory, recorder, trials=count)
-    search(whole := InMemoryStorage(), recorder, trials=9)
-    assert len({trial.params["a"] for trial in trials(memory)}) == 9
-    assert [t.params for t in trials(memory)] == [t.params for t in trials(whole)]
+        search(memory, recorder, trials=count, width=width)
+    search(whole := InMemoryStorage(), recorder, trials=9, width=width)
+    assert len({trial.params["a"] for trial in trials(memory, width)}) == 9
+    assert drawn(memory, width) == drawn(whole, width)
     fits = len(recorder.fits())
-    search(memory, recorder, trials=9)  # finished: nothing more is fitted
+    search(memory, recorder, trials=9, width=width)  # finished: nothing more is fitted
     assert len(recorder.fits()) == fits
 
 
@@ -147,9 +159,10 @@ def test_candidate_without_space_is_tried_once(memory: BaseStorage, recorder: Re
     assert len(recorder.fits()) == len(FOLDS)
 
 
-def test_worse_trial_is_pruned(memory: BaseStorage, recorder: Recorder) -> None:
-    search(memory, recorder, trials=16)
-    done = trials(memory)
+@pytest.mark.parametrize("width", [1, 4])
+def test_worse_trial_is_pruned(memory: BaseStorage, recorder: Recorder, width: int) -> None:
+    search(memory, recorder, trials=16, width=width)
+    done = trials(memory, width)
     assert TrialState.PRUNED in [trial.state for trial in done]
     assert len(recorder.fits()) == sum(len(t.user_attrs["folds"]) for t in done) < 16 * len(FOLDS)
 

@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..columns import Columns, length, take
-from ..contract.training import Fitted, Hyperparameters, Report, Training, ignore
+from ..contract.training import Training
+from ..lifecycle.choose import Chosen
 from ..lifecycle.predicted_test_rows import splits_of
 from ..lifecycle.train import add_examples, add_reference, build_bundle
 from ..model_store import CHAMPION, Store
@@ -38,16 +39,10 @@ def reproducible(subject: Subject) -> Outcome:
     project = prepare(subject)
     dataset = project.workspace.dataset(old.manifest.data)
     splits = splits_of(project, old)
-    choice = choice_of(project, old.manifest, splits)
-    fit = choice.candidate.fit
-
-    def fit_silently(
-        rows: Columns, settings: Hyperparameters, seed: int, _: Report = ignore
-    ) -> Fitted:
-        return fit(rows, settings, seed)  # a report of epochs would be logged to MLflow
-
-    silent = replace(choice.candidate, fit=fit_silently)
-    new = build_bundle(project, splits, dataset, replace(choice, candidate=silent))
+    choice = choice_of(project, old.manifest)
+    rows = [*(fold.train for fold in splits.folds), splits.train]
+    fits = [choice.candidate.fit(part, choice.settings, project.params.seed) for part in rows]
+    new = build_bundle(project, splits, dataset, Chosen(choice, tuple(fits)))
     new = add_reference(project, new, splits.test)
     new = add_examples(project, new, dataset, splits.test)
     names = sorted(new.files.keys() | old.files.keys())
@@ -65,12 +60,12 @@ def learns(subject: Subject) -> Outcome:
     manifest = subject.bundle.manifest
     project = prepare(subject, "batch")  # with few rows, I1 trained on the same ones
     splits = subject.predicted.splits
-    search_again(project, manifest, splits)  # raises if a stored trial is repeated
+    search_again(project, manifest)  # raises if a stored trial is repeated
     training = project.training
     rows = some_rows(training, splits.train)
-    choice = choice_of(project, manifest, splits)
+    choice = choice_of(project, manifest)
     fitted, epochs = fit_in_two_parts(choice, rows, project.params.seed)
-    metric = training.search_metric or training.goal
+    metric = training.metric
     gains = [
         metric.gain(metric.score(part, predictions), metric.score(part, training.naive(part)))
         for part, predictions in ((rows, fitted.predict(rows)), (subject.test, subject.predictions))

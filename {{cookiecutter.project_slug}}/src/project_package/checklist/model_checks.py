@@ -35,7 +35,7 @@ def staleness(subject: Subject) -> Outcome:
     promote = project.params.promote
     # 1. Fit the champion's candidate on the rows of the oldest fold.
     old = oldest(subject)
-    choice = choice_of(prepare(subject), subject.bundle.manifest, subject.predicted.splits)
+    choice = choice_of(prepare(subject), subject.bundle.manifest)
     fitted = choice.candidate.fit(old.train, choice.settings, project.params.seed)
     validation = Predicted(old.valid, fitted.predict(old.valid))
     stale = training.finish(project.params, fitted, old.train, validation).predict(subject.test)

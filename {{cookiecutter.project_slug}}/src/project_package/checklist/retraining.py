@@ -11,12 +11,12 @@ import optuna
 
 from ..bundle import PARAMS, Manifest
 from ..columns import Columns
-from ..contract.training import Choice, Fitted, Hyperparameters, Report, Splits, ignore
+from ..contract.training import Choice, Fitted, Hyperparameters, Report, ignore
 from ..errors import UserError
+from ..lifecycle.choose import open_search, search
 from ..lifecycle.console import Console
 from ..lifecycle.project import Project
 from ..lifecycle.search import open_storage
-from ..lifecycle.train import search
 from .subject import Subject
 
 
@@ -62,7 +62,7 @@ def copy_studies(project: Project, address: str, manifest: Manifest) -> None:
             optuna.copy_study(from_study_name=name, from_storage=stored, to_storage=storage)
 
 
-def search_again(project: Project, manifest: Manifest, splits: Splits) -> list[Choice]:
+def search_again(project: Project, manifest: Manifest) -> list[Choice]:
     """Return the best settings of each candidate from the stored trials.
 
     Raises:
@@ -75,20 +75,11 @@ def search_again(project: Project, manifest: Manifest, splits: Splits) -> list[C
             "database have changed since the champion was trained. Run `ml pipeline` again."
         )
 
-    training = project.training
-    fits = {candidate.name: candidate.fit for candidate in training.candidates}
-    candidates = tuple(replace(candidate, fit=refuse) for candidate in training.candidates)
-    changed = replace(project, training=replace(training, candidates=candidates))
-    metric = training.search_metric or training.goal
-    dataset = project.workspace.dataset(manifest.data)
-    found = search(changed, splits, dataset, metric, lambda _: None)
-    return [
-        replace(choice, candidate=replace(choice.candidate, fit=fits[choice.candidate.name]))
-        for choice in found
-    ]
+    searching = open_search(project, project.workspace.dataset(manifest.data))
+    return search(project, replace(searching, folds=1, runs=lambda _: refuse), lambda _: None)
 
 
-def choice_of(project: Project, manifest: Manifest, splits: Splits) -> Choice:
+def choice_of(project: Project, manifest: Manifest) -> Choice:
     """Return the candidate and the settings of a model, to fit it again.
 
     Raises:
@@ -96,9 +87,9 @@ def choice_of(project: Project, manifest: Manifest, splits: Splits) -> Choice:
     """
     choices = [Choice(c, manifest.settings, ()) for c in project.training.candidates]
     if all(choice.candidate.name != manifest.candidate for choice in choices):
-        metric = project.training.search_metric or project.training.goal
-        tried = search_again(project, manifest, splits)
-        choices = [*project.training.combine((), metric, tried)]  # without folds, nothing is fitted
+        tried = search_again(project, manifest)
+        combined = project.training.combine((), project.training.metric, tried)
+        choices = [*combined]  # without folds, nothing is fitted
     for choice in choices:
         named = choice.candidate.name == manifest.candidate
         if named and dict(choice.settings) == manifest.settings:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..bundle import PARAMS
 from ..contract.training import Candidate, Choice
+from ..lifecycle.choose import candidates_to_try, open_search
 from ..lifecycle.scores import number
-from ..lifecycle.train import candidates_to_try, open_search
 from .checks import Outcome
 from .dependency_job import read_workflow
 from .subject import Subject
@@ -83,7 +83,7 @@ def git(root: Path, *command: str) -> str | None:
 def tuned(subject: Subject) -> Outcome:
     """Require enough trials of each candidate, and that the best of all of them is the champion."""
     project = subject.project
-    metric = project.training.search_metric or project.training.goal
+    metric = project.training.metric
     manifest = subject.bundle.manifest
     # 1. All candidates were tried, as often as the parameters say.
     tried = stored_trials(subject)
@@ -109,8 +109,6 @@ def tuned(subject: Subject) -> Outcome:
 def stored_trials(subject: Subject) -> list[Trials]:
     """Return the trials of each candidate on the champion's data set, with the code as it is."""
     project = subject.project
-    metric = project.training.search_metric or project.training.goal
-    dataset = project.workspace.dataset(subject.bundle.manifest.data)
-    search = open_search(project, subject.predicted.splits, dataset, metric)
+    search = open_search(project, project.workspace.dataset(subject.bundle.manifest.data))
     candidates = candidates_to_try(project)
     return [Trials(one, search.wanted(one), *search.stored(one)) for one in candidates]

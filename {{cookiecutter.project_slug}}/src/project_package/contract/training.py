@@ -29,6 +29,9 @@ Weights: TypeAlias = NDArray[np.float64]
 """How much each row counts, (rows,): 2 as much as two equal rows, 0 as if it were left out."""
 Progress: TypeAlias = Callable[[float], None]
 """Report the share that is done, from 0 to 1."""
+Run: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Return what a function returns for each task, in the order of the tasks: `map`, or the same in
+several processes. A task is small, can be repeated, and `str(task)` is its name in messages."""
 Report: TypeAlias = Callable[[int, Mapping[str, float]], None]
 """Report the scores of an epoch, counted from 0, by name; the search prunes trials by `score`, if
 there is one: the metric of the search on rows that were held out of the fit."""
@@ -72,6 +75,9 @@ class Candidate:
     space: Callable[[Trial], Hyperparameters] | None = None
     quantise: Callable[[Any, Columns], Fitted] | None = None
     """Make a smaller model of a fitted one, calibrated on training rows."""
+    parallel: bool = False
+    """Whether fits run at once in processes of this machine: not those that use all cores by
+    themselves, share what they compute, or take less time than a process to start."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +233,11 @@ class Training:
     """How much of a model is checked."""
     incompatible: Callable[[Bundle], str] = lambda _: ""
     """Return why the model of a bundle cannot predict these rows; empty if it can (bundle)."""
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of the search: it chooses the candidate."""
+        return self.search_metric or self.goal
 
     @property
     def goal(self) -> Metric:

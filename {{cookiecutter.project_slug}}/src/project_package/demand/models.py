@@ -113,5 +113,5 @@ def export_onnx(regressor: Any, features: int) -> bytes:
 XGBOOST = {"max_depth": 5, "learning_rate": 0.07, "n_estimators": 200, "min_child_weight": 100.0}
 CANDIDATES = (
     Candidate("linear", {"alpha": 100.0}, fit_linear),
-    Candidate("xgboost", XGBOOST, fit_xgboost, xgboost_space),
+    Candidate("xgboost", XGBOOST, fit_xgboost, xgboost_space, parallel=True),
 )

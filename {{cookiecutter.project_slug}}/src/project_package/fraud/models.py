@@ -83,11 +83,13 @@ CANDIDATES = (
         {"learning_rate": 0.05, "max_iter": 150, "l2_regularization": 3.0},
         fit_hist,
         hist_space,
+        parallel=True,
     ),
     Candidate(
         "xgboost",
         {"max_depth": 4, "learning_rate": 0.05, "n_estimators": 150, "reg_lambda": 3.0},
         fit_xgboost,
         xgboost_space,
+        parallel=True,
     ),
 )

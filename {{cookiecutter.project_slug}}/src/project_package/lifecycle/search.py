@@ -1,29 +1,74 @@
 """Search: try settings of each candidate on the folds, which hold no test row.
 
-The study is in a database: a search that was killed continues where it stopped, and several
-workers can share it. The random numbers of a trial depend on the seed and the trial's number, so
-the same data and parameters give the same choice, and neither a resumed search nor a second
-worker repeats a draw.
+Trials are drawn in generations of a fixed width, and the fits of a generation run at once. The
+random numbers of a trial depend on the seed, its number and the trials of earlier generations, so
+the same data and parameters give the same choice, however many processes fit. Only this process
+writes the database, and only trials that are finished: a search that was killed continues where it
+stopped, and draws what it would have drawn.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import optuna
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..contract.training import Candidate, Choice, Fold, Metric
+from ..contract.training import Candidate, Choice, Metric, Run
 from ..errors import UserError
 from ..settings import redacted
+from .cluster import Runs
+from .fits import (
+    FOLD_STEPS,
+    Show,
+    TrialFit,
+    TrialScore,
+    direction,
+    fit_trial,
+    new_study,
+    run_fits,
+)
 
-FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-KNOWN = (*FINISHED, optuna.trial.TrialState.WAITING)
-"""Not among them: the trial of a killed search, which stays in the state running."""
-FOLD_STEPS = 10_000
-"""Steps of a fold in a study: one for each epoch, and the last one for the score of the fold."""
-WARM_UP = 3  # epochs before a trial can be pruned: the first scores say little
+
+@dataclass
+class Drawn:
+    """A trial of a generation: its settings are known, and the scores of the folds are added."""
+
+    candidate: Candidate
+    stored: optuna.Study
+    """The study in the database."""
+    generation: optuna.Study
+    """A copy in memory, with the trials of earlier generations and those of this one."""
+    trial: optuna.Trial
+    scores: list[float] = field(default_factory=list)
+    epochs: list[tuple[int, int, Mapping[str, float]]] = field(default_factory=list)
+    """Fold, number and scores of each epoch."""
+    pruned: bool = False
+
+    def add(self, result: TrialScore) -> None:
+        """Add the next fold; prune the trial when it is worse than those of earlier generations."""
+        fold = len(self.scores)
+        for epoch, scores in result.epochs:
+            self.epochs.append((fold, epoch, scores))
+            if "score" in scores:
+                self.trial.report(scores["score"], fold * FOLD_STEPS + epoch)
+        if result.score is None:
+            self.pruned = True
+            return
+        self.scores.append(result.score)
+        self.trial.report(float(np.mean(self.scores)), (fold + 1) * FOLD_STEPS - 1)
+        self.pruned = self.trial.should_prune()
+
+    def finish(self) -> FrozenTrial:
+        """Return the finished trial."""
+        self.trial.set_user_attr("folds", self.scores)
+        self.trial.set_user_attr("epochs", self.epochs)
+        if self.pruned:
+            return self.generation.tell(self.trial, state=TrialState.PRUNED)
+        return self.generation.tell(self.trial, float(np.mean(self.scores)))
 
 
 @dataclass(frozen=True)
@@ -31,46 +76,35 @@ class Search:
     """What every trial needs."""
 
     metric: Metric
-    folds: tuple[Fold, ...]
+    source: bytes
+    """What reads the folds: see `fits.read_splits`."""
+    folds: int
     seed: int
     trials: int
     storage: optuna.storages.BaseStorage
     study: str
     """Name of data, metric, parameters and code; not of the number of trials: more continue it."""
+    width: int = 1
+    """How many trials are drawn from the same earlier ones."""
+    runs: Runs = lambda _: map
     lock: AbstractContextManager[object] = field(default_factory=nullcontext)
     """Entered for what two processes that share the storage must not do at once."""
-    show: Callable[[str, int, Mapping[str, float]], None] = lambda *_: None
-    """Show the scores of an epoch: (what is fitted, epoch, scores)."""
+    show: Show = lambda *_: None
 
     def run(
-        self, candidate: Candidate, done: Callable[[Candidate, optuna.trial.FrozenTrial], None]
-    ) -> Choice:
-        """Search one candidate; `done` is called after each trial."""
+        self, candidates: Sequence[Candidate], done: Callable[[Candidate, FrozenTrial], None]
+    ) -> list[Choice]:
+        """Search candidates; `done` is called after each trial."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)  # a failure is raised
-        study = optuna.create_study(
-            storage=self.storage,
-            study_name=self._name(candidate),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=WARM_UP),
-            direction="maximize" if self.metric.higher_is_better else "minimize",
-            load_if_exists=True,
-        )
-        first = None
-        with self.lock:  # in SQLite, two processes could take the same waiting trial
-            if not any(trial.state in KNOWN for trial in study.trials):
-                study.enqueue_trial(dict(candidate.start))
-                first = study.ask()
-        if first is not None:
-            done(candidate, study.tell(first, self._objective(candidate, first)))
-        wanted = self.wanted(candidate)
-        study.optimize(
-            lambda trial: self._objective(candidate, trial),
-            n_trials=max(0, wanted - _finished(study)),
-            callbacks=[
-                lambda _, trial: done(candidate, trial),
-                optuna.study.MaxTrialsCallback(wanted, FINISHED),
-            ],
-        )
-        return _best(candidate, study)
+        pairs = [(candidate, self._open(candidate)) for candidate in candidates]
+        runs = [self.runs(candidate.parallel) for candidate in candidates]
+        for run in dict.fromkeys(runs):
+            group = [pair for pair, own in zip(pairs, runs, strict=True) if own is run]
+            while drawn := [one for pair in group for one in self._draw(*pair)]:
+                self._fit(run, drawn)
+                for one in drawn:
+                    done(one.candidate, self._store(one))
+        return [_best(*pair) for pair in pairs]
 
     def wanted(self, candidate: Candidate) -> int:
         """Return how many trials a candidate gets."""
@@ -82,57 +116,66 @@ class Search:
             study = optuna.load_study(study_name=self._name(candidate), storage=self.storage)
         except KeyError:  # there was no search
             return 0, None
-        return _finished(study), _best(candidate, study)
+        return len(study.trials), _best(candidate, study)
 
     def _name(self, candidate: Candidate) -> str:
-        return f"{self.study}/{candidate.name}"
+        return f"{self.study}/{self.width}/{candidate.name}"
 
-    def _objective(self, candidate: Candidate, trial: optuna.Trial) -> float:
-        # One sampler for all trials would draw the same settings in every worker and restart.
-        seed = np.random.SeedSequence((self.seed, trial.number)).generate_state(1)[0]
-        trial.study.sampler = optuna.samplers.TPESampler(seed=int(seed), n_startup_trials=5)
-        settings = candidate.space(trial) if candidate.space else candidate.start
-        trial.set_user_attr("settings", dict(settings))
-        scores: list[float] = []
-        epochs: list[tuple[int, int, dict[str, float]]] = []
-        trial.set_user_attr("folds", scores)
-        trial.set_user_attr("epochs", epochs)
+    def _open(self, candidate: Candidate) -> optuna.Study:
+        with self.lock:
+            return optuna.create_study(
+                storage=self.storage,
+                study_name=self._name(candidate),
+                direction=direction(self.metric),
+                load_if_exists=True,
+            )
 
-        def report(epoch: int, epoch_scores: Mapping[str, float]) -> None:
-            number = len(scores)
-            epochs.append((number, epoch, dict(epoch_scores)))
-            trial.set_user_attr("epochs", epochs)
-            self.show(f"{candidate.name} trial {trial.number}, fold {number}", epoch, epoch_scores)
-            if "score" in epoch_scores:
-                _prune(trial, epoch_scores["score"], number * FOLD_STEPS + epoch)
+    def _draw(self, candidate: Candidate, stored: optuna.Study) -> Iterator[Drawn]:
+        """Draw the trials of the current generation that are not finished."""
+        finished = stored.trials
+        first = len(finished) // self.width * self.width
+        study = new_study(self.metric, finished[:first])
+        for number in range(first, min(first + self.width, self.wanted(candidate))):
+            seed = np.random.SeedSequence((self.seed, number)).generate_state(1)[0]
+            study.sampler = optuna.samplers.TPESampler(seed=int(seed), n_startup_trials=5)
+            if number == 0:
+                study.enqueue_trial(dict(candidate.start))
+            trial = study.ask()
+            settings = candidate.space(trial) if candidate.space else candidate.start
+            trial.set_user_attr("settings", dict(settings))
+            if number >= len(finished):
+                yield Drawn(candidate, stored, study, trial)
 
-        for number, fold in enumerate(self.folds):
-            fitted = candidate.fit(fold.train, settings, self.seed, report)
-            scores.append(self.metric.score(fold.valid, fitted.predict(fold.valid)))
-            if not np.isfinite(scores[-1]):
-                raise UserError(
-                    f"{self.metric.label} is not defined on fold {number}: it may hold no positive "
-                    "row. Use more data or fewer folds."
+    def _store(self, drawn: Drawn) -> FrozenTrial:
+        finished = drawn.finish()
+        with self.lock:
+            # Another command on the same data may have finished the same trial.
+            if len(drawn.stored.trials) == finished.number:
+                drawn.stored.add_trial(finished)
+        return finished
+
+    def _fit(self, run: Run, drawn: Sequence[Drawn]) -> None:
+        """Fit trials on one fold after the other; those that are pruned get no further fold."""
+        fit = partial(fit_trial, self.source, self.metric, self.seed)
+        for fold in range(self.folds):
+            left = [one for one in drawn if not one.pruned]
+            tasks = [
+                TrialFit(
+                    candidate=one.candidate,
+                    settings=one.trial.user_attrs["settings"],
+                    trial=one.trial.number,
+                    fold=fold,
+                    earlier=tuple(one.generation.get_trials(states=(TrialState.COMPLETE,))),
                 )
-            trial.set_user_attr("folds", scores)
-            _prune(trial, float(np.mean(scores)), (number + 1) * FOLD_STEPS - 1)
-        return float(np.mean(scores))
-
-
-def _finished(study: optuna.Study) -> int:
-    return sum(trial.state in FINISHED for trial in study.trials)
+                for one in left
+            ]
+            for one, result in zip(left, run_fits(run, fit, tasks, self.show), strict=True):
+                one.add(result)
 
 
 def _best(candidate: Candidate, study: optuna.Study) -> Choice:
     best = study.best_trial.user_attrs
     return Choice(candidate, best["settings"], tuple(best["folds"]))
-
-
-def _prune(trial: optuna.Trial, score: float, step: int) -> None:
-    """Report the score of a step; raise TrialPruned when the trial is worse than the others."""
-    trial.report(score, step)
-    if trial.should_prune():
-        raise optuna.TrialPruned
 
 
 def open_storage(address: str) -> optuna.storages.BaseStorage:

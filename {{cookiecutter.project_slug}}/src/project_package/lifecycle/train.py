@@ -1,33 +1,32 @@
 """train: search, fit, compare the bundle with the fitted model, and register a challenger."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
 from pkgutil import resolve_name
 from typing import Any
 
 import mlflow
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial
 from sklearn.isotonic import IsotonicRegression
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, make_bundle, pack
 from ..columns import Columns, concatenate, length, take
 from ..contract.checks import Checks
 from ..contract.task import predict_requests
-from ..contract.training import Candidate, Choice, Fitted, Metric, Outcome, Progress, Splits
-from ..errors import GateRefused, MissingColumn, UserError, require_known
+from ..contract.training import Fitted, Outcome, Splits
+from ..errors import GateRefused, UserError
 from ..model_store import BUNDLE
 from ..params import Promote
 from ..read_params import flatten
 from ..reference import REFERENCE, Calibration, describe
 from . import gate
+from .choose import Chosen, choose
+from .fits import read_splits, source_of
 from .project import Project
 from .scores import BASELINE, digest
-from .search import Search, open_storage
-from .tracking import commit, log_choice, log_dataset, log_epoch, log_files, log_model, log_trial
+from .tracking import commit, log_dataset, log_files, log_model
 from .workspace import Dataset
 
 PARITY_ROWS = 20_000
@@ -41,29 +40,20 @@ def train(project: Project) -> int:
         GateRefused: the model loaded from the bundle does not predict as the fitted model.
         UserError: there is no data set, or the parameters name an unknown candidate.
     """
-    training = project.training
     params = project.params
     dataset = project.workspace.dataset()
+    training = project.training
     tracked = project.tracking.run("train", project.overview)
     with project.console.step("train") as progress, tracked as run:
         # 1. Read and split.
         mlflow.log_params({k: v for k, v in flatten(params).items() if "promote." not in k})
-        splits = training.split(params, dataset.path)
+        source = source_of(training, params, dataset.path)
+        splits = read_splits(source)
         require_parity_rows(splits, training.checks, params.promote)  # before it takes time
         log_dataset(dataset, splits)
-        # 2. Search settings of each candidate on the folds.
-        metric = training.search_metric or training.goal
-        try:
-            simple, *choices = tried = search(project, splits, dataset, metric, progress)
-        except MissingColumn as error:
-            raise UserError(
-                f"The data set {dataset.digest} has no column {error}: when features have changed, "
-                "run `ml data` again."
-            ) from error
-        choices += training.combine(splits.folds, metric, tried)
-        best = max(choices, key=lambda c: metric.gain(c.score, 0.0))
-        log_choice(best, metric.name)
-        # 3. Fit the simple baseline and the best candidate; each bundle must predict as its model.
+        # 2. Search settings of each candidate, and fit the baseline and the best candidate.
+        simple, best = choose(project, dataset, source, splits, progress)
+        # 3. Pack them: each bundle must predict as its model.
         baseline = build_bundle(project, splits, dataset, simple)
         bundle = build_bundle(project, splits, dataset, best)
         # 4. Add the distribution of the test rows, and a few of them as requests with answers.
@@ -79,58 +69,19 @@ def train(project: Project) -> int:
             version = project.registry.register(model, project.overview)
             project.registry.register_prompts(bundle.files, run)
     project.console.print(
-        f"Version {version} is {best.candidate.name}: {metric.label} {best.score:.3f} on the "
-        f"folds; the simple baseline has {simple.score:.3f}."
+        f"Version {version} is {best.choice.candidate.name}: {training.metric.label} "
+        f"{best.choice.score:.3f} on the folds; the simple baseline has {simple.choice.score:.3f}."
     )
     return version
 
 
-def search(
-    project: Project, splits: Splits, dataset: Dataset, metric: Metric, progress: Progress
-) -> list[Choice]:
-    """Search the baseline, then the candidates to try; return the best settings of each."""
-    candidates = candidates_to_try(project)
-    searching = open_search(project, splits, dataset, metric)
-    total = sum(map(searching.wanted, candidates)) + 1  # and the final fit
-    done = count(1)
-
-    def finish(candidate: Candidate, trial: FrozenTrial) -> None:
-        log_trial(project.tracking.experiment, candidate.name, trial, metric.name)
-        progress(min(next(done) / total, 1.0))
-
-    return [searching.run(candidate, finish) for candidate in candidates]
-
-
-def candidates_to_try(project: Project) -> list[Candidate]:
-    """Return the simple baseline, then the others that the parameters name, or all of them."""
-    chosen = project.params.train.candidates
-    simple, *others = project.training.candidates
-    require_known("train.candidates", chosen, "a candidate", (c.name for c in others))
-    return [simple, *(c for c in others if not chosen or c.name in chosen)]
-
-
-def open_search(project: Project, splits: Splits, dataset: Dataset, metric: Metric) -> Search:
-    """Open the search of a data set, with the trials that it has already."""
-    with project.workspace.lock():
-        storage = open_storage(project.settings.studies(project.workspace.root))
-    return Search(
-        metric=metric,
-        folds=splits.folds,
-        seed=project.params.seed,
-        trials=project.params.train.trials,
-        storage=storage,
-        lock=project.workspace.lock(),
-        study=f"{project.params.name}/{dataset.digest}/{metric.name}/{project.identity[:8]}",
-        show=project.console.epoch,
-    )
-
-
-def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Choice) -> Bundle:
-    """Fit a candidate on the training rows, and quantise it if that costs little.
+def build_bundle(project: Project, splits: Splits, dataset: Dataset, chosen: Chosen) -> Bundle:
+    """Pack a choice that is fitted on each fold and on all rows; quantise it if that costs little.
 
     Raises:
         GateRefused: the bundle does not predict as the fitted model.
     """
+    choice = chosen.choice
     manifest = Manifest(
         name=project.params.name,
         candidate=choice.candidate.name,
@@ -142,24 +93,23 @@ def build_bundle(project: Project, splits: Splits, dataset: Dataset, choice: Cho
     )
     compared = parity_rows(splits, project.training.checks, project.params.promote)
 
-    def build(fits: Sequence[Fitted], fitted: Fitted) -> tuple[Bundle, Outcome]:
+    def build(parts: Sequence[Fitted], fitted: Fitted) -> tuple[Bundle, Outcome]:
         rows = [fold.valid for fold in splits.folds]
-        predictions = [model.predict(part) for model, part in zip(fits, rows, strict=True)]
+        predictions = [model.predict(part) for model, part in zip(parts, rows, strict=True)]
         outcome = Outcome(concatenate(rows), concatenate(predictions))
         finished = project.training.finish(project.params, fitted, splits.train, outcome)
         return check_bundle(project, manifest, finished, compared), outcome
 
-    # Fit on each fold, whose validation rows set thresholds and the like, and on all rows.
-    fits = [fit(project, choice, fold.train, n) for n, fold in enumerate(splits.folds)]
-    fitted = fit(project, choice, splits.train)
-    full = build(fits, fitted)
+    # The validation rows of the folds set thresholds and the like.
+    *of_folds, fitted = chosen.fits
+    full = build(of_folds, fitted)
     quantise = choice.candidate.quantise
     if quantise is None or full[0].large:  # an int8 graph has all of its weights
         return full[0]
     # Quantise the same models. Projects without networks lack the module that compares them.
-    fits = [quantise(model, f.train) for model, f in zip(fits, splits.folds, strict=True)]
+    small = [quantise(model, f.train) for model, f in zip(of_folds, splits.folds, strict=True)]
     choose = resolve_name(f"{__package__}.choose_quantised:choose")
-    bundle: Bundle = choose(project, full, build(fits, quantise(fitted, splits.train)))
+    bundle: Bundle = choose(project, full, build(small, quantise(fitted, splits.train)))
     return bundle
 
 
@@ -177,17 +127,6 @@ def check_bundle(
     if not verdict.passed:
         raise GateRefused(f"The bundle of {manifest.candidate} is not its fitted model: {verdict}.")
     return replace(bundle, manifest=manifest.model_copy(update={"parity": parity}))
-
-
-def fit(project: Project, choice: Choice, rows: Columns, fold: int | None = None) -> Fitted:
-    """Fit a candidate on rows, those of a fold or all; show and log the epochs of a network."""
-    name = choice.candidate.name if fold is None else f"{choice.candidate.name}, fold {fold}"
-
-    def report(epoch: int, scores: Mapping[str, float]) -> None:
-        project.console.epoch(name, epoch, scores)
-        log_epoch(epoch, scores, fold)
-
-    return choice.candidate.fit(rows, choice.settings, project.params.seed, report)
 
 
 def require_parity_rows(splits: Splits, checks: Checks, promote: Promote) -> None:

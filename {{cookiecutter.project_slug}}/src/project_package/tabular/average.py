@@ -45,4 +45,4 @@ def mean_of(choices: Sequence[Choice]) -> Candidate:
         members = tuple(member for one in fits for member in one.members)
         return Fitted(members, fits[0].details, lambda part: fit(part, settings, seed))
 
-    return Candidate("average", settings, fit)
+    return Candidate("average", settings, fit, parallel=True)

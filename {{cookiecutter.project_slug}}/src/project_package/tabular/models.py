@@ -85,7 +85,7 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
             fitted.files()
         return fitted
 
-    return Candidate(estimator.name, start, fit, space)
+    return Candidate(estimator.name, start, fit, space, parallel=True)
 
 
 def candidates(

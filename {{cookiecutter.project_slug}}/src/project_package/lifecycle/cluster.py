@@ -1,0 +1,172 @@
+"""Run tasks in processes of this machine, or on a Dask cluster.
+
+A task is small, since it is sent, and can be repeated, since it runs again when the process that
+works on it ends: it has names, settings, numbers and paths. A process keeps what it reads by path.
+`str(task)` is its name in messages.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import cloudpickle
+from joblib import cpu_count
+from threadpoolctl import threadpool_limits
+
+from ..contract.training import Run
+from ..errors import MissingColumn, Unavailable, UserError
+from ..settings import Settings
+
+Runs: TypeAlias = Callable[[bool], Run]
+"""Return how to run tasks (whether they may run in several processes of this machine)."""
+ATTEMPTS = 3
+"""How often a task may end the process that works on it."""
+
+
+def named(function: Callable[[Any], Any], task: Any) -> Any:
+    """Call a function; name the task in an error that is not written for the user."""
+    try:
+        return function(task)
+    except (UserError, MissingColumn):
+        raise
+    except Exception as error:
+        error.add_note(f"This happened in the task: {task}.")
+        raise
+
+
+class Processes:
+    """Processes of this machine with one thread each, which start when there are tasks."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.pool = self._new_pool()
+
+    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
+        """Yield what a function returns for each task, in this process if one is enough.
+
+        Raises:
+            UserError: a task ended its process three times.
+        """
+        if self.count == 1 or len(tasks) == 1:
+            with threadpool_limits(1):  # sums depend on the number of threads
+                yield from map(partial(named, function), tasks)
+            return
+        call = partial(call_pickled, cloudpickle.dumps(partial(named, function)))
+        pickled = [cloudpickle.dumps(task) for task in tasks]
+        done = 0
+        for _ in range(ATTEMPTS - 1):
+            try:
+                for result in self.pool.map(call, pickled[done:]):
+                    done += 1
+                    yield result
+            except BrokenProcessPool:
+                self.pool = self._new_pool()
+            else:
+                return
+        # Run one task at a time, so that it is known which one ends its process.
+        for task, content in zip(tasks[done:], pickled[done:], strict=True):
+            try:
+                yield self.pool.submit(call, content).result()
+            except BrokenProcessPool as error:
+                self.pool = self._new_pool()
+                raise UserError(
+                    f"{task}: its process ended {ATTEMPTS} times; memory may be too small."
+                ) from error
+
+    def close(self) -> None:
+        """End the processes, and what they work on."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")  # a fork copies locks that threads hold
+        return ProcessPoolExecutor(self.count, context, initializer=start_process)
+
+
+def start_process() -> None:
+    """Leave Ctrl+C to the parent, and end with it, even if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def call_pickled(function: bytes, task: bytes) -> Any:
+    """Call a function with a task, both pickled by cloudpickle, with one thread."""
+    call, argument = cloudpickle.loads(function), cloudpickle.loads(task)
+    with threadpool_limits(1):
+        return call(argument)
+
+
+@contextmanager
+def open_cluster(settings: Settings) -> Iterator[Runs]:
+    """Yield how to run tasks: on the cluster of the settings, or in processes of this machine.
+
+    Raises:
+        UserError: the library or a file of the certificates is missing.
+        Unavailable: the scheduler does not answer, or is lost later.
+    """
+    if not settings.cluster:
+        with closing(Processes(settings.processes or cpu_count())) as processes:
+            yield lambda parallel: processes.run if parallel else map
+        return
+    from distributed import KilledWorker  # noqa: PLC0415  an extra
+
+    with connect(settings) as client:
+
+        def run(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
+            futures = [client.submit(partial(named, function), task, pure=False) for task in tasks]
+            for task, future in zip(tasks, futures, strict=True):
+                try:
+                    yield future.result()
+                except KilledWorker as error:
+                    raise UserError(f"{task}: it ended {error.args[1]} workers.") from error
+                except CancelledError as error:
+                    message = f"The scheduler of {settings.cluster} is lost: run the command again."
+                    raise Unavailable(message) from error
+
+        yield lambda _: run
+
+
+def connect(settings: Settings) -> Any:
+    """Return a client of the cluster, to be closed.
+
+    Raises:
+        UserError: the library or a file of the certificates is missing.
+        Unavailable: the scheduler does not answer.
+    """
+    from distributed import Client, Security  # noqa: PLC0415  an extra
+
+    files = (settings.cluster_ca, settings.cluster_cert, settings.cluster_key)
+    if absent := [file or '""' for file in files if not Path(file).is_file()]:
+        raise UserError(
+            "CLUSTER requires the files CLUSTER_CA, CLUSTER_CERT and CLUSTER_KEY; there is no "
+            f"file {', '.join(absent)}."
+        )
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors are raised
+    security = Security(  # type: ignore[no-untyped-call]
+        require_encryption=True,
+        tls_ca_file=files[0],
+        tls_client_cert=files[1],
+        tls_client_key=files[2],
+    )
+    try:
+        return Client(  # type: ignore[no-untyped-call]
+            settings.cluster, security=security, timeout=10, set_as_default=False
+        )
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"The cluster {settings.cluster} does not answer: {error}.") from error

@@ -1,0 +1,98 @@
+"""A Dask scheduler and two workers on this machine, with certificates of their own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from project_package.settings import Settings
+
+
+def write_certificates(folder: Path) -> None:
+    """Write the certificate of an authority (ca.pem), and one that it signed with its key."""
+    now = datetime.now(UTC)
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    names = [
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("authority", "node")
+    ]
+    for file, number in (("ca", 0), ("cert", 1)):
+        builder = x509.CertificateBuilder(
+            issuer_name=names[0],
+            subject_name=names[number],
+            public_key=keys[number].public_key(),
+            serial_number=x509.random_serial_number(),
+            not_valid_before=now - timedelta(hours=1),
+            not_valid_after=now + timedelta(days=1),
+        ).add_extension(x509.BasicConstraints(ca=number == 0, path_length=None), critical=True)
+        certificate = builder.sign(keys[0], hashes.SHA256())
+        (folder / f"{file}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        keys[1].private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+
+
+@dataclass(frozen=True)
+class DaskNodes:
+    """A running cluster."""
+
+    settings: Settings
+    scheduler: "subprocess.Popen[bytes]"
+
+
+@contextmanager
+def run_nodes(folder: Path, workers: int = 2) -> Iterator[DaskNodes]:
+    """Run a scheduler and workers, each a process with one thread, until the block ends."""
+    write_certificates(folder)
+    file = folder / "scheduler.json"
+    tls = ["--tls-ca-file", "ca.pem", "--tls-cert", "cert.pem", "--tls-key", "key.pem"]
+    same = [*tls, "--scheduler-file", str(file), "--no-dashboard"]
+    local = ["--protocol", "tls", "--host", "127.0.0.1"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with ExitStack() as stack:
+
+        def start(name: str, *options: str) -> "subprocess.Popen[bytes]":
+            command = [sys.executable, "-m", f"distributed.cli.dask_{name}", *same, *options]
+            log = stack.enter_context((folder / f"{name}.log").open("ab"))
+            process = subprocess.Popen(command, cwd=folder, env=environment, stderr=log)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+            return process
+
+        scheduler = start("scheduler", *local, "--port", "0")
+        nodes = [start("worker", *local, "--nthreads", "1") for _ in range(workers)]
+        while not file.exists() or not file.read_text():
+            assert scheduler.poll() is None, (folder / "scheduler.log").read_text()
+            time.sleep(0.1)
+        assert all(node.poll() is None for node in nodes)
+        yield DaskNodes(
+            Settings(
+                cluster=json.loads(file.read_text())["address"],
+                cluster_ca=str(folder / "ca.pem"),
+                cluster_cert=str(folder / "cert.pem"),
+                cluster_key=str(folder / "key.pem"),
+            ),
+            scheduler,
+        )
+
+
+@pytest.fixture(scope="session")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskNodes]:
+    """Start a cluster for the tests that do not end its scheduler."""
+    with run_nodes(tmp_path_factory.mktemp("dask")) as nodes:
+        yield nodes

@@ -1,0 +1,97 @@
+"""Tasks in processes and on a Dask cluster: in order, repeated when a process is killed."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dask_nodes import DaskNodes, run_nodes, write_certificates
+from tasks import Square, fail, square, threads, wait
+
+from project_package.contract.training import Run
+from project_package.errors import Unavailable, UserError
+from project_package.lifecycle.cluster import open_cluster
+from project_package.settings import Settings
+
+
+@pytest.fixture(params=["processes", "cluster"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Yield how to run tasks: in two processes, or on a cluster of two workers."""
+    if request.param == "processes":
+        settings = Settings(processes=2)
+    else:
+        settings = request.getfixturevalue("dask").settings
+    with open_cluster(settings) as runs:
+        yield runs(True)
+
+
+def squares(folder: Path, *killed: int, kills: int = 1) -> list[Square]:
+    return [Square(number, folder, kills * (number in killed)) for number in range(8)]
+
+
+def test_results_are_in_the_order_of_the_tasks(run: Run, tmp_path: Path) -> None:
+    assert [*run(square, squares(tmp_path))] == [number**2 for number in range(8)]
+
+
+def test_task_of_a_killed_process_is_repeated(run: Run, tmp_path: Path) -> None:
+    assert [*run(square, squares(tmp_path, 2, 5))] == [number**2 for number in range(8)]
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+def test_task_that_always_kills_its_process_is_named(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^square of 5: "):
+        list(run(square, squares(tmp_path, 5, kills=99)))
+    assert [*run(square, squares(tmp_path))][-1] == 49
+
+
+def test_error_names_the_task(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError) as raised:
+        list(run(fail, squares(tmp_path)[:1]))
+    assert raised.value.__notes__ == ["This happened in the task: square of 0."]
+
+
+def test_each_process_has_one_thread(run: Run, tmp_path: Path) -> None:
+    assert {*run(threads, squares(tmp_path))} == {1}
+
+
+def test_certificate_of_another_authority_is_refused(dask: DaskNodes, tmp_path: Path) -> None:
+    write_certificates(tmp_path)
+    other = {"cluster_cert": f"{tmp_path}/cert.pem", "cluster_key": f"{tmp_path}/key.pem"}
+    with (
+        pytest.raises(Unavailable, match="does not answer"),
+        open_cluster(dask.settings.model_copy(update=other)),
+    ):
+        pass
+
+
+def test_connection_without_a_certificate_is_refused(dask: DaskNodes) -> None:
+    context = ssl.create_default_context(cafile=dask.settings.cluster_ca)
+    context.check_hostname = False
+    host, port = dask.settings.cluster.removeprefix("tls://").split(":")
+    with socket.create_connection((host, int(port))) as raw, context.wrap_socket(raw) as secure:
+        assert not answer_of(secure)
+
+
+def answer_of(connection: socket.socket) -> bytes:
+    """Return the first byte that a server sends; none when it refuses the connection."""
+    try:
+        connection.sendall(b"hello")
+        return connection.recv(1)
+    except OSError:  # the alert of TLS, or a connection that was reset
+        return b""
+
+
+def test_missing_certificates_are_named(dask: DaskNodes) -> None:
+    settings = dask.settings.model_copy(update={"cluster_key": "", "cluster_ca": "no.pem"})
+    with pytest.raises(UserError, match=r'there is no file no.pem, "".$'), open_cluster(settings):
+        pass
+
+
+def test_lost_scheduler_is_one_sentence(tmp_path: Path) -> None:
+    with run_nodes(tmp_path) as nodes, open_cluster(nodes.settings) as runs:
+        results = iter(runs(True)(wait, squares(tmp_path)))
+        assert next(results) == 0
+        nodes.scheduler.kill()
+        with pytest.raises(Unavailable, match="is lost: run the command again"):
+            list(results)
