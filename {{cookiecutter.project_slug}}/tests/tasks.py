@@ -6,9 +6,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import sklearn.ensemble  # noqa: F401  it loads the libraries of threads
-from threadpoolctl import threadpool_info
-
 
 @dataclass(frozen=True)
 class Square:
@@ -37,8 +34,19 @@ def fail(task: Square) -> int:
 
 
 def threads(_: Square) -> int:
-    """Return how many threads the libraries of numbers use."""
+    """Return how many threads a library of numbers uses."""
+    import numpy as np  # noqa: F401, PLC0415  only this task needs it
+    from threadpoolctl import threadpool_info  # noqa: PLC0415
+
     return max(int(library["num_threads"]) for library in threadpool_info())
+
+
+def end_parent(task: Square) -> None:
+    """Kill the process that waits for the task, and go on."""
+    (task.marks / str(os.getpid())).touch()
+    if task.number == 1:
+        os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
 
 
 def wait(task: Square) -> int:

@@ -1,12 +1,15 @@
 """Tasks in processes and on a Dask cluster: in order, repeated when a process is killed."""
 
+import signal
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from dask_nodes import DaskNodes, run_nodes, write_certificates
+from machine import run_python
 from tasks import Square, fail, square, threads, wait
 
 from project_package.contract.training import Run
@@ -53,6 +56,32 @@ def test_error_names_the_task(run: Run, tmp_path: Path) -> None:
 
 def test_each_process_has_one_thread(run: Run, tmp_path: Path) -> None:
     assert {*run(threads, squares(tmp_path))} == {1}
+
+
+def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
+    code = """if __name__ == "__main__":
+        import sys
+        from pathlib import Path
+        from tasks import Square, end_parent
+        from project_package.lifecycle.cluster import Processes
+        list(Processes(2).run(end_parent, [Square(n, Path(sys.argv[1])) for n in range(2)]))
+    """
+    assert run_python(code, tmp_path).returncode == -signal.SIGKILL
+    started = [int(path.name) for path in tmp_path.iterdir()]
+    assert started
+    deadline = time.monotonic() + 30
+    while left := [pid for pid in started if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def test_cluster_without_workers_is_an_error(tmp_path: Path) -> None:
+    with (
+        run_nodes(tmp_path, workers=0) as nodes,
+        pytest.raises(Unavailable, match="has no workers"),
+        open_cluster(nodes.settings),
+    ):
+        pass
 
 
 def test_certificate_of_another_authority_is_refused(dask: DaskNodes, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ Runs: TypeAlias = Callable[[bool], Run]
 """Return how to run tasks (whether they may run in several processes of this machine)."""
 ATTEMPTS = 3
 """How often a task may end the process that works on it."""
+SECONDS = 10  # until a cluster answers, and has a worker
 
 
 def named(function: Callable[[Any], Any], task: Any) -> Any:
@@ -124,9 +125,8 @@ def open_cluster(settings: Settings) -> Iterator[Runs]:
         with closing(Processes(settings.processes or cpu_count())) as processes:
             yield lambda parallel: processes.run if parallel else map
         return
-    from distributed import KilledWorker  # noqa: PLC0415  an extra
-
     with connect(settings) as client:
+        from distributed import KilledWorker  # noqa: PLC0415  an extra
 
         def run(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
             futures = [client.submit(partial(named, function), task, pure=False) for task in tasks]
@@ -147,9 +147,12 @@ def connect(settings: Settings) -> Any:
 
     Raises:
         UserError: the library or a file of the certificates is missing.
-        Unavailable: the scheduler does not answer.
+        Unavailable: the scheduler does not answer, or has no workers.
     """
-    from distributed import Client, Security  # noqa: PLC0415  an extra
+    try:
+        from distributed import Client, Security  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise UserError("CLUSTER requires the extra: `uv sync --extra cluster`.") from error
 
     files = (settings.cluster_ca, settings.cluster_cert, settings.cluster_key)
     if absent := [file or '""' for file in files if not Path(file).is_file()]:
@@ -165,8 +168,14 @@ def connect(settings: Settings) -> Any:
         tls_client_key=files[2],
     )
     try:
-        return Client(  # type: ignore[no-untyped-call]
-            settings.cluster, security=security, timeout=10, set_as_default=False
+        client = Client(  # type: ignore[no-untyped-call]
+            settings.cluster, security=security, timeout=SECONDS, set_as_default=False
         )
     except (OSError, ValueError) as error:
         raise Unavailable(f"The cluster {settings.cluster} does not answer: {error}.") from error
+    try:
+        client.wait_for_workers(1, timeout=SECONDS)
+    except TimeoutError as error:
+        client.close()
+        raise Unavailable(f"The cluster {settings.cluster} has no workers: start some.") from error
+    return client
