@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from joblib import cpu_count
 
 from project_package.settings import Settings
 
@@ -63,7 +64,9 @@ def run_nodes(folder: Path, workers: int = 2) -> Iterator[DaskNodes]:
     tls = ["--tls-ca-file", "ca.pem", "--tls-cert", "cert.pem", "--tls-key", "key.pem"]
     same = [*tls, "--scheduler-file", str(file), "--no-dashboard"]
     local = ["--protocol", "tls", "--host", "127.0.0.1"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    # As many threads as in this process, since the sums of a network depend on it.
+    threads = {f"{library}_NUM_THREADS": str(cpu_count()) for library in ("OMP", "MKL", "OPENBLAS")}
+    environment = os.environ | threads | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with ExitStack() as stack:
 
         def start(name: str, *options: str) -> "subprocess.Popen[bytes]":

@@ -40,8 +40,7 @@ class Settings(BaseSettings):
     client_key: SecretStr = SecretStr("")
     """API key of `ml simulate` (scopes predict and labels) and of `monitor.metrics` (admin)."""
     cluster: str = ""
-    """tls:// address of a Dask scheduler that runs search and prediction; empty means processes of
-    this machine."""
+    """tls:// address of a Dask scheduler that fits models; empty means this machine does."""
     cluster_ca: str = ""
     """File with the certificate of the authority that signed those of the cluster."""
     cluster_cert: str = ""

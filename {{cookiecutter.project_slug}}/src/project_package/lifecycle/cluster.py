@@ -33,10 +33,14 @@ ATTEMPTS = 3
 SECONDS = 10  # until a cluster answers, and has a worker
 
 
-def named(function: Callable[[Any], Any], task: Any) -> Any:
-    """Call a function; name the task in an error that is not written for the user."""
+def call(function: Callable[[Any], Any], threads: int | None, task: Any) -> Any:
+    """Call a function; name the task in an error that is not written for the user.
+
+    Sums depend on the number of threads. None leaves them as they are.
+    """
     try:
-        return function(task)
+        with threadpool_limits(threads):
+            return function(task)
     except (UserError, MissingColumn):
         raise
     except Exception as error:
@@ -58,15 +62,14 @@ class Processes:
             UserError: a task ended its process three times.
         """
         if self.count == 1 or len(tasks) == 1:
-            with threadpool_limits(1):  # sums depend on the number of threads
-                yield from map(partial(named, function), tasks)
+            yield from map(partial(call, function, 1), tasks)
             return
-        call = partial(call_pickled, cloudpickle.dumps(partial(named, function)))
+        run = partial(call_pickled, cloudpickle.dumps(function))
         pickled = [cloudpickle.dumps(task) for task in tasks]
         done = 0
         for _ in range(ATTEMPTS - 1):
             try:
-                for result in self.pool.map(call, pickled[done:]):
+                for result in self.pool.map(run, pickled[done:]):
                     done += 1
                     yield result
             except BrokenProcessPool:
@@ -76,7 +79,7 @@ class Processes:
         # Run one task at a time, so that it is known which one ends its process.
         for task, content in zip(tasks[done:], pickled[done:], strict=True):
             try:
-                yield self.pool.submit(call, content).result()
+                yield self.pool.submit(run, content).result()
             except BrokenProcessPool as error:
                 self.pool = self._new_pool()
                 raise UserError(
@@ -107,10 +110,8 @@ def start_process() -> None:
 
 
 def call_pickled(function: bytes, task: bytes) -> Any:
-    """Call a function with a task, both pickled by cloudpickle, with one thread."""
-    call, argument = cloudpickle.loads(function), cloudpickle.loads(task)
-    with threadpool_limits(1):
-        return call(argument)
+    """Call a function with a task, both pickled by cloudpickle, in one thread."""
+    return call(cloudpickle.loads(function), 1, cloudpickle.loads(task))
 
 
 @contextmanager
@@ -128,8 +129,11 @@ def open_cluster(settings: Settings) -> Iterator[Runs]:
     with connect(settings) as client:
         from distributed import KilledWorker  # noqa: PLC0415  an extra
 
-        def run(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
-            futures = [client.submit(partial(named, function), task, pure=False) for task in tasks]
+        def run(
+            threads: int | None, function: Callable[[Any], Any], tasks: Sequence[Any]
+        ) -> Iterator[Any]:
+            one = partial(call, function, threads)
+            futures = [client.submit(one, task, pure=False) for task in tasks]
             for task, future in zip(tasks, futures, strict=True):
                 try:
                     yield future.result()
@@ -139,7 +143,7 @@ def open_cluster(settings: Settings) -> Iterator[Runs]:
                     message = f"The scheduler of {settings.cluster} is lost: run the command again."
                     raise Unavailable(message) from error
 
-        yield lambda _: run
+        yield lambda parallel: partial(run, 1 if parallel else None)
 
 
 def connect(settings: Settings) -> Any:
@@ -176,6 +180,6 @@ def connect(settings: Settings) -> Any:
     try:
         client.wait_for_workers(1, timeout=SECONDS)
     except TimeoutError as error:
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]
         raise Unavailable(f"The cluster {settings.cluster} has no workers: start some.") from error
     return client

@@ -97,11 +97,10 @@ class Search:
         """Search candidates; `done` is called after each trial."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)  # a failure is raised
         pairs = [(candidate, self._open(candidate)) for candidate in candidates]
-        runs = [self.runs(candidate.parallel) for candidate in candidates]
-        for run in dict.fromkeys(runs):
-            group = [pair for pair, own in zip(pairs, runs, strict=True) if own is run]
+        for parallel in (False, True):
+            group = [pair for pair in pairs if pair[0].parallel == parallel]
             while drawn := [one for pair in group for one in self._draw(*pair)]:
-                self._fit(run, drawn)
+                self._fit(self.runs(parallel), drawn)
                 for one in drawn:
                     done(one.candidate, self._store(one))
         return [_best(*pair) for pair in pairs]

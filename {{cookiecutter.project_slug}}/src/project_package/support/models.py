@@ -26,7 +26,7 @@ from .encoder import ENCODER, TOKENIZER, Encoder
 from .generate import PROMPT
 from .index import INDEX, Passage, write_index
 from .model_files import encoder_files, read_folder
-from .params import SupportParams
+from .params import Encoding, SupportParams
 from .passages import split_sections
 from .rerank import RERANKER, RERANKER_TOKENIZER, Reranker
 from .task import model_of
@@ -39,19 +39,20 @@ CODE = sha256("".join([onnx_version, *map(getsource, MODULES)]).encode())
 
 @dataclass(frozen=True)
 class Indexed:
-    """An index of the documents, and how it is searched."""
+    """An index of the documents, and how it is searched: by names, for other processes."""
 
-    graph: Path
-    tokenizer: bytes
-    encoder: EmbeddingCache
+    params: SupportParams
+    root: Path
     index: Path
     details: Details
-    reranker: Reranker | None
+    reranked: bool
 
     @cached_property
     def model(self) -> AnswerModel:
         """The served model, with an encoder that keeps what it has embedded."""
-        return model_of(self.encoder, self.index, self.details, reranker=self.reranker)
+        *_, encoder = open_encoder(self.params.encoder, self.root)
+        reranker = open_reranker(self.params.passages.reranker) if self.reranked else None
+        return model_of(encoder, self.index, self.details, reranker=reranker)
 
     def predict(self, rows: Columns) -> Columns:
         """Return what the served model does."""
@@ -59,33 +60,38 @@ class Indexed:
 
     def files(self) -> Contents:
         """Return encoder and index, the large files, and tokenizer and details."""
-        large = {ENCODER: self.graph, INDEX: self.index}
+        graph, tokenizer, _ = open_encoder(self.params.encoder, self.root)
+        large = {ENCODER: graph, INDEX: self.index}
         prompt = {PROMPT: (Path(__file__).parent / PROMPT).read_bytes()}
         details = {DETAILS: self.details.model_dump_json(indent=2).encode()}
-        files: dict[str, bytes | Path] = {**large, TOKENIZER: self.tokenizer, **prompt, **details}
-        if self.reranker:
-            files |= {RERANKER: self.reranker.graph, RERANKER_TOKENIZER: self.reranker.tokenizer}
+        files: dict[str, bytes | Path] = {**large, TOKENIZER: tokenizer, **prompt, **details}
+        if self.reranked:
+            reranker = open_reranker(self.params.passages.reranker)
+            files |= {RERANKER: reranker.graph, RERANKER_TOKENIZER: reranker.tokenizer}
         return files
+
+
+@cache  # the fits of a process share it, and what it has embedded
+def open_encoder(params: Encoding, root: Path) -> tuple[Path, bytes, EmbeddingCache]:
+    """Return graph and tokenizer, and the encoder with the embeddings that are known."""
+    graph, tokenizer = encoder_files(params)
+    encoder = Encoder(graph.read_bytes(), tokenizer, params.tokens)
+    name = f"{sha256_of_file(graph)} {sha256(tokenizer)} {params.tokens} {CODE}"
+    file = checkpoints.run_folder(root, EMBEDDINGS)
+    return graph, tokenizer, EmbeddingCache(file, encoder, name)
+
+
+@cache
+def open_reranker(folder: str) -> Reranker:
+    """Return the cross-encoder of a folder."""
+    return Reranker(*read_folder("passages.reranker", Path(folder)))
 
 
 def candidates(params: SupportParams, root: Path) -> tuple[Candidate, ...]:
     """Return the candidates; indexes and known embeddings are in a folder of the project."""
 
-    @cache  # fits share it, and what it has embedded
-    def open_encoder() -> tuple[Path, bytes, EmbeddingCache]:
-        graph, tokenizer = encoder_files(params.encoder)
-        encoder = Encoder(graph.read_bytes(), tokenizer, params.encoder.tokens)
-        name = f"{sha256_of_file(graph)} {sha256(tokenizer)} {params.encoder.tokens} {CODE}"
-        file = checkpoints.run_folder(root, EMBEDDINGS)
-        return graph, tokenizer, EmbeddingCache(file, encoder, name)
-
-    @cache
-    def open_reranker() -> Reranker:
-        files = read_folder("passages.reranker", Path(params.passages.reranker))
-        return Reranker(*files)
-
     def fit(rows: Columns, settings: Hyperparameters, *_: object, reranked: bool = False) -> Fitted:
-        graph, tokenizer, encoder = open_encoder()
+        tokenizer, encoder = open_encoder(params.encoder, root)[1:]
         documents = take(rows, rows["question"] == "")
         sections = sections_of(documents, params.passages.questions)
         passages = partial(split_sections, sections, tokenizer, int(settings["tokens"]))
@@ -100,8 +106,7 @@ def candidates(params: SupportParams, root: Path) -> tuple[Candidate, ...]:
             sentences=params.decide.sentences,
             llm=params.llm,
         )
-        reranker = open_reranker() if reranked else None
-        return Indexed(graph, tokenizer, encoder, index, details, reranker)
+        return Indexed(params, root, index, details, reranked)
 
     both = {"tokens": 256, "dense": 1.0, "words": 0.5}
     found = (
