@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,11 @@ def square(task: Square) -> int:
         (task.marks / f"{task.number}-{killed}").touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return task.number**2
+
+
+def later(task: Square) -> Callable[[], int]:
+    """Return a function of this function."""
+    return lambda: task.number**2
 
 
 def fail(task: Square) -> int:

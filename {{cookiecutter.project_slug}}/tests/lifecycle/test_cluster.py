@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from dask_nodes import DaskNodes, run_nodes, write_certificates
 from machine import run_python
-from tasks import Square, fail, square, threads, wait
+from tasks import Square, fail, later, square, threads, wait
 
 from project_package.contract.training import Run
 from project_package.errors import Unavailable, UserError
@@ -35,6 +35,10 @@ def squares(folder: Path, *killed: int, kills: int = 1) -> list[Square]:
 
 def test_results_are_in_the_order_of_the_tasks(run: Run, tmp_path: Path) -> None:
     assert [*run(square, squares(tmp_path))] == [number**2 for number in range(8)]
+
+
+def test_result_may_be_a_function_of_a_function(run: Run, tmp_path: Path) -> None:
+    assert [function() for function in run(later, squares(tmp_path))][3] == 9
 
 
 def test_task_of_a_killed_process_is_repeated(run: Run, tmp_path: Path) -> None:

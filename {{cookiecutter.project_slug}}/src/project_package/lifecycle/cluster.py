@@ -71,7 +71,7 @@ class Processes:
             try:
                 for result in self.pool.map(run, pickled[done:]):
                     done += 1
-                    yield result
+                    yield cloudpickle.loads(result)
             except BrokenProcessPool:
                 self.pool = self._new_pool()
             else:
@@ -79,7 +79,7 @@ class Processes:
         # Run one task at a time, so that it is known which one ends its process.
         for task, content in zip(tasks[done:], pickled[done:], strict=True):
             try:
-                yield self.pool.submit(run, content).result()
+                yield cloudpickle.loads(self.pool.submit(run, content).result())
             except BrokenProcessPool as error:
                 self.pool = self._new_pool()
                 raise UserError(
@@ -109,9 +109,9 @@ def start_process() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def call_pickled(function: bytes, task: bytes) -> Any:
-    """Call a function with a task, both pickled by cloudpickle, in one thread."""
-    return call(cloudpickle.loads(function), 1, cloudpickle.loads(task))
+def call_pickled(function: bytes, task: bytes) -> bytes:
+    """Call a function with a task in one thread; cloudpickle also takes functions of functions."""
+    return bytes(cloudpickle.dumps(call(cloudpickle.loads(function), 1, cloudpickle.loads(task))))
 
 
 @contextmanager
