@@ -82,7 +82,10 @@ def run_nodes(folder: Path, workers: int = 2) -> Iterator[DaskNodes]:
         while not file.exists() or not file.read_text():
             assert scheduler.poll() is None, (folder / "scheduler.log").read_text()
             time.sleep(0.1)
-        assert all(node.poll() is None for node in nodes)
+        log = folder / "worker.log"
+        while workers and log.read_text().count("Registered to:") < workers:
+            assert all(node.poll() is None for node in nodes), log.read_text()
+            time.sleep(0.1)
         yield DaskNodes(
             Settings(
                 cluster=json.loads(file.read_text())["address"],

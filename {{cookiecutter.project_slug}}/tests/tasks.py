@@ -39,6 +39,18 @@ def fail(task: Square) -> int:
     raise ZeroDivisionError(task.number)
 
 
+class StrangeError(Exception):
+    """An error that pickle cannot make again."""
+
+    def __init__(self, kind: str, number: int) -> None:
+        super().__init__(f"{kind} {number}")
+
+
+def fail_strangely(task: Square) -> int:
+    """Raise an error that cannot be sent."""
+    raise StrangeError("strange", task.number)
+
+
 def threads(_: Square) -> int:
     """Return how many threads a library of numbers uses."""
     import numpy as np  # noqa: F401, PLC0415  only this task needs it

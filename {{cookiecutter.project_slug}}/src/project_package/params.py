@@ -11,7 +11,7 @@ class Train(Frozen):
     """How much the search may try."""
 
     trials: int = Field(default=8, ge=1, description="trials of each candidate with a space")
-    width: int = Field(default=2, ge=1, description="trials drawn at once, from the same earlier")
+    width: int = Field(default=2, ge=1, description="trials drawn at once")
     candidates: tuple[str, ...] = Field(default=(), description="candidates to try; none means all")
     examples: int = Field(default=8, ge=0, le=100, description="test rows shown at /docs")
 

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     """https:// address that `ml monitor` posts alarms to; empty means nowhere."""
     client_key: SecretStr = SecretStr("")
     """API key of `ml simulate` (scopes predict and labels) and of `monitor.metrics` (admin)."""
-    cluster: str = ""
+    cluster: str = Field(default="", pattern="^(tls://.+)?$")
     """tls:// address of a Dask scheduler that fits models; empty means this machine does."""
     cluster_ca: str = ""
     """File with the certificate of the authority that signed those of the cluster."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from dask_nodes import DaskNodes, run_nodes, write_certificates
 from machine import run_python
-from tasks import Square, fail, later, square, threads, wait
+from tasks import Square, fail, fail_strangely, later, square, threads, wait
 
 from project_package.contract.training import Run
 from project_package.errors import Unavailable, UserError
@@ -47,19 +47,36 @@ def test_task_of_a_killed_process_is_repeated(run: Run, tmp_path: Path) -> None:
 
 
 def test_task_that_always_kills_its_process_is_named(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^square of 5: "):
+    with pytest.raises(UserError, match=r"^square of 5: (the process|4 workers)"):
         list(run(square, squares(tmp_path, 5, kills=99)))
     assert [*run(square, squares(tmp_path))][-1] == 49
 
 
 def test_error_names_the_task(run: Run, tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError) as raised:
-        list(run(fail, squares(tmp_path)[:1]))
+        list(run(fail, squares(tmp_path)))
     assert raised.value.__notes__ == ["This happened in the task: square of 0."]
 
 
 def test_each_process_has_one_thread(run: Run, tmp_path: Path) -> None:
     assert {*run(threads, squares(tmp_path))} == {1}
+
+
+def test_error_that_cannot_be_sent_is_named(tmp_path: Path) -> None:
+    with open_cluster(Settings(processes=2)) as runs, pytest.raises(RuntimeError) as raised:
+        list(runs(True)(fail_strangely, squares(tmp_path)))
+    assert str(raised.value) == "StrangeError: strange 0"
+
+
+def test_address_without_encryption_is_refused() -> None:
+    with pytest.raises(ValueError, match="cluster"):
+        Settings(cluster="tcp://127.0.0.1:8786")
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process runs; a zombie does not."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text(encoding="utf-8")
 
 
 def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
@@ -74,7 +91,7 @@ def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
     started = [int(path.name) for path in tmp_path.iterdir()]
     assert started
     deadline = time.monotonic() + 30
-    while left := [pid for pid in started if Path(f"/proc/{pid}").exists()]:
+    while left := [pid for pid in started if is_running(pid)]:
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
 

@@ -29,6 +29,7 @@ from project_package.lifecycle.tracking import read_losses
 from project_package.lifecycle.train import train
 
 EPOCHS = 10
+SLOW = 0.75  # the level of what learns nothing in its first epoch
 ROWS = {"x": np.zeros(1)}
 SOURCE = cloudpickle.dumps((lambda *_: Splits({}, (Fold(ROWS, ROWS),) * 2, {}), None, None))
 METRIC = Metric("m", "M", lambda _, predictions, __: float(predictions["score"][0]))
@@ -50,7 +51,8 @@ class Learner:
 def learn(_: Columns, settings: Hyperparameters, __: int, report: Report = ignore) -> Learner:
     level = float(settings["a"])
     for epoch in range(EPOCHS):
-        report(epoch, {"loss": 1 - level, "score": level * (epoch + 1) / EPOCHS})
+        learned = 0 if (level, epoch) == (SLOW, 0) else (epoch + 1) / EPOCHS
+        report(epoch, {"loss": 1 - level, "score": level * learned})
     return Learner(level)
 
 
@@ -75,6 +77,12 @@ def test_bad_trial_is_pruned_after_few_epochs_and_a_good_one_is_not() -> None:
     assert bad.user_attrs["folds"] == []
     assert [fold for fold, *_ in good.user_attrs["epochs"]] == [0] * EPOCHS + [1] * EPOCHS
     assert good.user_attrs["folds"] == [0.9, 0.9]
+
+
+def test_slow_start_on_a_later_fold_does_not_prune() -> None:
+    *_, slow = trials([0.5, 0.6, 0.7, 0.8, SLOW])
+    assert slow.state == TrialState.COMPLETE
+    assert slow.user_attrs["folds"] == [SLOW, SLOW]
 
 
 def test_score_of_a_fold_is_the_step_after_its_epochs() -> None:

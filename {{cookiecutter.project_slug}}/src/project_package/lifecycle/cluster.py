@@ -8,6 +8,7 @@ works on it ends: it has names, settings, numbers and paths. A process keeps wha
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,7 @@ from ..settings import Settings
 Runs: TypeAlias = Callable[[bool], Run]
 """Return how to run tasks (whether they may run in several processes of this machine)."""
 ATTEMPTS = 3
-"""How often a task may end the process that works on it."""
+"""How often tasks are tried when processes end."""
 SECONDS = 10  # until a cluster answers, and has a worker
 
 
@@ -59,7 +60,7 @@ class Processes:
         """Yield what a function returns for each task, in this process if one is enough.
 
         Raises:
-            UserError: a task ended its process three times.
+            UserError: a task ends the process that works on it.
         """
         if self.count == 1 or len(tasks) == 1:
             yield from map(partial(call, function, 1), tasks)
@@ -69,9 +70,10 @@ class Processes:
         done = 0
         for _ in range(ATTEMPTS - 1):
             try:
-                for result in self.pool.map(run, pickled[done:]):
+                for future in [self.pool.submit(run, content) for content in pickled[done:]]:
+                    result = cloudpickle.loads(future.result())
                     done += 1
-                    yield cloudpickle.loads(result)
+                    yield result
             except BrokenProcessPool:
                 self.pool = self._new_pool()
             else:
@@ -82,13 +84,12 @@ class Processes:
                 yield cloudpickle.loads(self.pool.submit(run, content).result())
             except BrokenProcessPool as error:
                 self.pool = self._new_pool()
-                raise UserError(
-                    f"{task}: its process ended {ATTEMPTS} times; memory may be too small."
-                ) from error
+                message = f"{task}: the process that worked on it ended; memory may be too small."
+                raise UserError(message) from error
 
     def close(self) -> None:
-        """End the processes, and what they work on."""
-        self.pool.shutdown(wait=False, cancel_futures=True)
+        """End the processes, and what they work on; nothing is cancelled before: that can fail."""
+        self.pool.shutdown(wait=False)
         for process in multiprocessing.active_children():
             process.terminate()
 
@@ -111,7 +112,15 @@ def start_process() -> None:
 
 def call_pickled(function: bytes, task: bytes) -> bytes:
     """Call a function with a task in one thread; cloudpickle also takes functions of functions."""
-    return bytes(cloudpickle.dumps(call(cloudpickle.loads(function), 1, cloudpickle.loads(task))))
+    try:
+        result = call(cloudpickle.loads(function), 1, cloudpickle.loads(task))
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))  # noqa: S301  as the pool will send it
+        except Exception:  # noqa: BLE001  of a library, with arguments of its own
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+        raise
+    return bytes(cloudpickle.dumps(result))
 
 
 @contextmanager
@@ -132,16 +141,19 @@ def open_cluster(settings: Settings) -> Iterator[Runs]:
         def run(
             threads: int | None, function: Callable[[Any], Any], tasks: Sequence[Any]
         ) -> Iterator[Any]:
+            lost = f"The scheduler of {settings.cluster} is lost: run the command again."
+            if client.status == "closed":
+                raise Unavailable(lost)
             one = partial(call, function, threads)
             futures = [client.submit(one, task, pure=False) for task in tasks]
             for task, future in zip(tasks, futures, strict=True):
                 try:
                     yield future.result()
                 except KilledWorker as error:
-                    raise UserError(f"{task}: it ended {error.args[1]} workers.") from error
+                    number = error.allowed_failures + 1
+                    raise UserError(f"{task}: {number} workers ended that worked on it.") from error
                 except CancelledError as error:
-                    message = f"The scheduler of {settings.cluster} is lost: run the command again."
-                    raise Unavailable(message) from error
+                    raise Unavailable(lost) from error
 
         yield lambda parallel: partial(run, 1 if parallel else None)
 

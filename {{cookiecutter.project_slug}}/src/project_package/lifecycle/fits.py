@@ -56,8 +56,10 @@ class TrialFit:
     settings: Hyperparameters
     trial: int
     fold: int
+    reported: Mapping[int, float]
+    """Scores on earlier folds, by step."""
     earlier: tuple[FrozenTrial, ...]
-    """Trials of earlier generations: the scores of their epochs decide whether this is pruned."""
+    """Trials of earlier generations: their scores decide whether this one is pruned."""
 
     def __str__(self) -> str:
         """Return the name of the task."""
@@ -115,6 +117,8 @@ def fit_trial(source: bytes, metric: Metric, seed: int, show: Show, task: TrialF
     """
     fold = read_splits(source).folds[task.fold]
     trial = new_study(metric, task.earlier).ask()
+    for step, score in task.reported.items():
+        trial.report(score, step)
     epochs: list[tuple[int, Mapping[str, float]]] = []
 
     def report(epoch: int, scores: Mapping[str, float]) -> None:
@@ -139,7 +143,7 @@ def fit_trial(source: bytes, metric: Metric, seed: int, show: Show, task: TrialF
 
 
 def fit_choice(source: bytes, seed: int, show: Show, task: ChoiceFit) -> FittedChoice:
-    """Fit."""
+    """Fit a choice; keep the epochs."""
     splits = read_splits(source)
     rows = splits.train if task.fold is None else splits.folds[task.fold].train
     epochs: list[tuple[int, Mapping[str, float]]] = []

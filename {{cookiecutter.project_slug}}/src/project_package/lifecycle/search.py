@@ -99,10 +99,13 @@ class Search:
         pairs = [(candidate, self._open(candidate)) for candidate in candidates]
         for parallel in (False, True):
             group = [pair for pair in pairs if pair[0].parallel == parallel]
+            run = self.runs(parallel)
             while drawn := [one for pair in group for one in self._draw(*pair)]:
-                self._fit(self.runs(parallel), drawn)
-                for one in drawn:
-                    done(one.candidate, self._store(one))
+                # Of trials that run one after the other, a kill loses only the current one.
+                for part in ([one] for one in drawn) if run is map else (drawn,):
+                    self._fit(run, part)
+                    for one in part:
+                        done(one.candidate, self._store(one))
         return [_best(*pair) for pair in pairs]
 
     def wanted(self, candidate: Candidate) -> int:
@@ -115,7 +118,7 @@ class Search:
             study = optuna.load_study(study_name=self._name(candidate), storage=self.storage)
         except KeyError:  # there was no search
             return 0, None
-        return len(study.trials), _best(candidate, study)
+        return len(study.trials), _best(candidate, study) if study.trials else None
 
     def _name(self, candidate: Candidate) -> str:
         return f"{self.study}/{self.width}/{candidate.name}"
@@ -164,6 +167,7 @@ class Search:
                     settings=one.trial.user_attrs["settings"],
                     trial=one.trial.number,
                     fold=fold,
+                    reported=one.generation.trials[one.trial.number].intermediate_values,
                     earlier=tuple(one.generation.get_trials(states=(TrialState.COMPLETE,))),
                 )
                 for one in left

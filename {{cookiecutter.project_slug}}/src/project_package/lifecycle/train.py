@@ -68,6 +68,7 @@ def train(project: Project) -> int:
         with project.workspace.lock():
             version = project.registry.register(model, project.overview)
             project.registry.register_prompts(bundle.files, run)
+    read_splits.cache_clear()
     project.console.print(
         f"Version {version} is {best.choice.candidate.name}: {training.metric.label} "
         f"{best.choice.score:.3f} on the folds; the simple baseline has {simple.choice.score:.3f}."

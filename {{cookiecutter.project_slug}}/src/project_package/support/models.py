@@ -106,6 +106,8 @@ def candidates(params: SupportParams, root: Path) -> tuple[Candidate, ...]:
             sentences=params.decide.sentences,
             llm=params.llm,
         )
+        if reranked:
+            open_reranker(params.passages.reranker)  # a wrong folder is an error here
         return Indexed(params, root, index, details, reranked)
 
     both = {"tokens": 256, "dense": 1.0, "words": 0.5}
