@@ -24,7 +24,7 @@ from project_package.support import dataset
 from project_package.support.confidence import finish
 from project_package.support.encoder import Encoder
 from project_package.support.metrics import METRICS
-from project_package.support.models import Indexed, candidates
+from project_package.support.models import Indexed, candidates, open_encoder
 from project_package.support.params import SupportParams
 from project_package.support.split import split
 from project_package.support.task import model_of
@@ -212,9 +212,11 @@ def costs(run: Run, params: SupportParams, root: Path, first: float) -> str:
     passages = index.passages(range(index.count)).values()
     texts = sum(1 + len(passage.questions) for passage in passages)
     one = take(run.rows, np.arange(1))
-    encoder = Encoder(run.model.graph.read_bytes(), run.model.tokenizer, params.encoder.tokens)
+    graph, tokenizer, _ = open_encoder(params.encoder, root)
+    encoder = Encoder(graph.read_bytes(), tokenizer, params.encoder.tokens)
     model = model_of(encoder, run.model.index, run.model.details)
     run.model.index.rename(root / "old")
+    open_encoder.cache_clear()
     start = time.perf_counter()
     fit(params, root, split(params, root), 2, run.words)
     return COSTS.format(
@@ -222,7 +224,7 @@ def costs(run: Run, params: SupportParams, root: Path, first: float) -> str:
         first=first,
         again=time.perf_counter() - start,
         milliseconds=processor_milliseconds(partial(model.predict, one)),
-        encoder=run.model.graph.stat().st_size / 1e6,
+        encoder=graph.stat().st_size / 1e6,
         index=(root / "old").stat().st_size / 1e6,
     )
 
