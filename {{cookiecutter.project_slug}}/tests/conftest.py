@@ -53,6 +53,8 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
         in_another = callspec and callspec.params.get("use_case", CHECKED) != CHECKED
         if in_another and (item.path.parent.name == "checklist" or "dask" in item.fixturenames):
             item.add_marker("slow")
+        if item.path.stem == "test_cluster" and CHECKED not in USE_CASES:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,8 @@ from project_package.errors import Unavailable, UserError
 from project_package.lifecycle.cluster import open_cluster
 from project_package.settings import Settings
 
+pytestmark = pytest.mark.system  # the tests start processes
+
 
 @pytest.fixture(params=["processes", "cluster"])
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
