@@ -225,7 +225,7 @@ def main() -> None:
         cut = Split(test_weeks=LAST_WEEK - ORIGINS[0])
         params = DemandParams(name="benchmark", split=cut)
         load_data(params, Path(folder), lambda _: None)
-        compute_features(params, Path(folder), lambda _: None)
+        compute_features(params, Path(folder), lambda _: None, map)
         rows = columns(pl.read_parquet(Path(folder) / FEATURES))
     results = {entry: run(entry, rows) for entry in ENTRIES}
     parts = [

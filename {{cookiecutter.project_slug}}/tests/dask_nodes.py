@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from joblib import cpu_count
 
+from project_package.contract.training import Run
+from project_package.lifecycle.cluster import open_cluster
 from project_package.settings import Settings
 
 
@@ -95,6 +97,17 @@ def run_nodes(folder: Path, workers: int = 2) -> Iterator[DaskNodes]:
             ),
             scheduler,
         )
+
+
+@pytest.fixture(params=["processes", "cluster"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Yield how to run tasks: in two processes, or on a cluster of two workers."""
+    if request.param == "processes":
+        settings = Settings(processes=2)
+    else:
+        settings = request.getfixturevalue("dask").settings
+    with open_cluster(settings) as runs:
+        yield runs(True)
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def test_new_data_leave_out_what_was_erased(
     project.training.load_data(project.params, tmp_path, lambda _: None)
     left = pl.read_parquet(tmp_path / "rows.parquet").filter(pl.col(kind) != rows[kind][0])
     left.write_parquet(tmp_path / "rows.parquet")
-    project.training.compute_features(project.params, tmp_path, lambda _: None)
+    project.training.compute_features(project.params, tmp_path, lambda _: None, map)
     assert len(left) < len(rows)
     for path in folder.glob("*.parquet"):
         assert pl.read_parquet(path).equals(pl.read_parquet(tmp_path / path.name))

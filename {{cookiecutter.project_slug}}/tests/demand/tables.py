@@ -57,5 +57,5 @@ def data_set(folder: Path, table: pl.DataFrame | None = None) -> Path:
     source = folder / "own.parquet"
     (weekly_table() if table is None else table).write_parquet(source)
     load_data(params(source), folder, lambda _: None)
-    compute_features(params(source), folder, lambda _: None)
+    compute_features(params(source), folder, lambda _: None, map)
     return folder

@@ -25,7 +25,7 @@ def params(**data: Any) -> FraudParams:
 def loaded(folder: Path, **data: Any) -> Path:
     folder.mkdir(exist_ok=True)
     load_data(params(**data), folder, lambda _: None)
-    compute_features(params(**data), folder, lambda _: None)
+    compute_features(params(**data), folder, lambda _: None, map)
     return folder
 
 

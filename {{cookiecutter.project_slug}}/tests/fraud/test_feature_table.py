@@ -5,9 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from project_package.contract.training import Run
 from project_package.errors import UserError
 from project_package.fraud.feature_table import build_feature_table
-from project_package.fraud.features import COUNTS, INPUTS, LOOKBACK
+from project_package.fraud.features import COUNTS, INPUTS
 from project_package.fraud.simulator import simulate
 
 
@@ -23,10 +24,12 @@ def build(payments: pl.DataFrame, target: Path) -> pl.DataFrame:
     return pl.read_parquet(target)
 
 
-def test_chunks_equal_the_whole_table(payments: pl.DataFrame, tmp_path: Path) -> None:
+def test_chunks_equal_the_whole_table(run: Run, payments: pl.DataFrame, tmp_path: Path) -> None:
     done: list[float] = []
-    build_feature_table(payments.lazy(), tmp_path / "chunks", done.append, rows_at_once=1)
-    assert done == [LOOKBACK.days / 75, 1]
+    payments.write_parquet(tmp_path / "rows")
+    rows = pl.scan_parquet(tmp_path / "rows")
+    build_feature_table(rows, tmp_path / "chunks", done.append, rows_at_once=1, run=run)
+    assert done == [0.5, 1]
     assert pl.read_parquet(tmp_path / "chunks").equals(build(payments, tmp_path / "whole"))
 
 

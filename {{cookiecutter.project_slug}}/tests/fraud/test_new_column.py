@@ -51,7 +51,7 @@ from project_package.state.open_store import open_store
 data = {"customers": 100, "terminals": 200, "days": 89, "seed": 5}
 params = FraudParams.model_validate({"name": "x", "data": data})
 load_data(params, Path(), lambda _: None)
-compute_features(params, Path(), lambda _: None)
+compute_features(params, Path(), lambda _: None, map)
 test = split(params, Path()).test
 assert test["country"].dtype == object and test["customer_abroad_7d"].max() > 1
 

@@ -4,7 +4,6 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,17 +17,6 @@ from project_package.lifecycle.cluster import open_cluster
 from project_package.settings import Settings
 
 pytestmark = pytest.mark.system  # the tests start processes
-
-
-@pytest.fixture(params=["processes", "cluster"])
-def run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Yield how to run tasks: in two processes, or on a cluster of two workers."""
-    if request.param == "processes":
-        settings = Settings(processes=2)
-    else:
-        settings = request.getfixturevalue("dask").settings
-    with open_cluster(settings) as runs:
-        yield runs(True)
 
 
 def squares(folder: Path, *killed: int, kills: int = 1) -> list[Square]:

@@ -23,7 +23,7 @@ def load_data(_: Params, folder: Path, __: Progress) -> None:
     pl.DataFrame(BILLS).write_parquet(folder / "rows.parquet")
 
 
-def compute_features(_: Params, folder: Path, __: Progress) -> None:
+def compute_features(_: Params, folder: Path, *__: object) -> None:
     rows = pl.read_parquet(folder / "rows.parquet")
     rows.select(pl.col("bill").sum()).write_parquet(folder / "features.parquet")
 

@@ -52,5 +52,5 @@ def data_set(folder: Path, table: pl.DataFrame | None = None) -> Path:
     (shop() if table is None else table).write_parquet(folder / "own.parquet")
     own = params(folder / "own.parquet")
     load_data(own, folder, lambda _: None)
-    compute_features(own, folder, lambda _: None)
+    compute_features(own, folder, lambda _: None, map)
     return folder

@@ -107,5 +107,5 @@ def damaged_rows(subject: Subject, simulation: Simulation) -> Columns:
     damage = next(iter(simulation.damages.values()))
     damaged = damage(pl.read_parquet(folder / RAW), 1, np.random.default_rng(0))
     damaged.write_parquet(folder / RAW)
-    project.training.compute_features(project.params, folder, lambda _: None)
+    project.training.compute_features(project.params, folder, lambda _: None, map)
     return project.training.split(project.params, folder).test

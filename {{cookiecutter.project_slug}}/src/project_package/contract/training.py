@@ -175,9 +175,9 @@ class Training:
     examples: Callable[[Path, Columns, int], Sequence[BaseModel]]
     """Build requests without identifiers of the data (folder, test rows, how many at most)."""
 
-    compute_features: Callable[[Any, Path, Progress], None] = lambda *_: None
-    """Add to the folder what is computed from several rows (params, folder, progress): it is called
-    when the rows of erased entities have been left out."""
+    compute_features: Callable[[Any, Path, Progress, Run], None] = lambda *_: None
+    """Add to the folder what is computed from several rows (params, folder, progress, how to run
+    tasks): it is called when the rows of erased entities have been left out."""
     erase: "Mapping[str, Callable[[str], int]]" = field(default_factory=dict)
     """Delete what else the server stores of an entity (id), by its name in the plural; returns how
     much there was."""

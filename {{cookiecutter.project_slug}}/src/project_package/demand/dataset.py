@@ -7,6 +7,7 @@ features.parquet   the same with their features
 
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,10 +15,11 @@ import numpy as np
 import polars as pl
 
 from ..columns import TIMESTAMP, Columns, columns_of
-from ..contract.training import Progress
+from ..contract.training import Progress, Run
 from ..data.completejourney import Data, Script, gather
 from ..data.import_rows import import_rows
 from ..data.violations import SHOWN, Violation, violations_error
+from ..features.chunks import ROWS_AT_ONCE, Chunk, chunks, write_in_chunks
 from .features import LOOKBACK, PRODUCT, WEEK_DAYS, feature_columns
 from .params import DemandParams
 from .schemas import MAX_HISTORY, MIN_HISTORY, PLANNED, SOLD, DemandRequest, SoldWeek
@@ -25,6 +27,7 @@ from .validation import LAYOUT, check_weeks
 
 ROWS = "rows.parquet"
 FEATURES = "features.parquet"
+WEEK = timedelta(days=WEEK_DAYS)
 
 
 FIRST_MONDAY = date(2016, 12, 26)
@@ -46,9 +49,27 @@ def load_data(params: DemandParams, folder: Path, progress: Progress) -> None:
     progress(0.7)
 
 
-def compute_features(_: DemandParams, folder: Path, __: Progress) -> None:
+def compute_features(_: DemandParams, folder: Path, progress: Progress, run: Run) -> None:
     """Write the weekly rows of a folder with their features."""
-    with_features(pl.read_parquet(folder / ROWS)).write_parquet(folder / FEATURES)
+    rows = pl.scan_parquet(folder / ROWS)
+    week = pl.col("week")
+    summary = rows.select(first=week.min(), last=week.max(), count=pl.len())
+    start, last, count = summary.collect().row(0)
+    end = last + WEEK
+    step = max(LOOKBACK, ROWS_AT_ONCE * ((end - start) // WEEK) // count * WEEK)
+    first_weeks = rows.group_by(PRODUCT).agg(first=week.min())
+    compute = partial(features_of_chunk, rows, first_weeks)
+    write_in_chunks(compute, chunks(start, end, step), folder / FEATURES, run, progress)
+
+
+def features_of_chunk(rows: pl.LazyFrame, first_weeks: pl.LazyFrame, chunk: Chunk) -> pl.DataFrame:
+    """Return the weekly rows of a chunk with their features."""
+    week = pl.col("week")
+    reach = week.is_between(chunk.start - LOOKBACK, chunk.end, closed="left")
+    table = with_features(rows.filter(reach).collect()).filter(week >= chunk.start)
+    table = table.join(first_weeks.collect(), on=PRODUCT, maintain_order="left")
+    before = (week - pl.col("first")).dt.total_days() // WEEK_DAYS  # no week is missing
+    return table.with_columns(weeks_before=before).drop("first")
 
 
 def weekly(params: DemandParams) -> Script:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from ..columns import Columns, columns_of
-from ..contract.training import Progress
+from ..contract.training import Progress, Run
 from ..data.import_rows import import_rows
 from ..data.violations import SHOWN, Violation, violations_error
 from .feature_table import build_feature_table
@@ -51,11 +51,11 @@ def load_data(params: FraudParams, folder: Path, progress: Progress) -> None:
     progress(0.5)
 
 
-def compute_features(_: FraudParams, folder: Path, progress: Progress) -> None:
+def compute_features(_: FraudParams, folder: Path, progress: Progress, run: Run) -> None:
     """Write the features of the payments in a folder."""
     table = pl.scan_parquet(folder / ROWS_FILE)
     target = folder / FEATURES_FILE
-    build_feature_table(table, target, lambda done: progress(0.5 + done / 2))
+    build_feature_table(table, target, lambda done: progress(0.5 + done / 2), run=run)
 
 
 def columns(params: FraudParams, table: pl.DataFrame) -> Columns:

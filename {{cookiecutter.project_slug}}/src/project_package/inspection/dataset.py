@@ -68,7 +68,7 @@ def leave_out_unusable(rows: Columns, params: InspectionParams) -> Columns:
     return take(rows, below == "")
 
 
-def find_copies(_: InspectionParams, folder: Path, __: Progress) -> None:
+def find_copies(_: InspectionParams, folder: Path, *__: object) -> None:
     """Add the column `copies` to the table of a folder; warn of near-duplicates."""
     table = pl.read_parquet(folder / ROWS)
     images = np.stack([to_pixels(text) for text in table["image"].to_list()])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..contract.training import Progress
+from .cluster import open_cluster
 from .erase import leave_out_erased
 from .project import Project
 from .workspace import Dataset
@@ -19,4 +20,6 @@ def make_dataset(project: Project) -> Dataset:
 def _fill(project: Project, folder: Path, progress: Progress) -> None:
     project.training.load_data(project.params, folder, progress)
     leave_out_erased(project, folder)
-    project.training.compute_features(project.params, folder, progress)
+    with open_cluster(project.settings) as runs:
+        # On one machine chunk by chunk: each uses all cores.
+        project.training.compute_features(project.params, folder, progress, runs(False))

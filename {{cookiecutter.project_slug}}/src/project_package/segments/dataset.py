@@ -50,7 +50,7 @@ def load_data(params: SegmentsParams, folder: Path, progress: Progress) -> None:
     progress(0.7)
 
 
-def compute_features(_: SegmentsParams, folder: Path, __: Progress) -> None:
+def compute_features(_: SegmentsParams, folder: Path, *__: object) -> None:
     """Write the households of the baskets in a folder with their features."""
     baskets = pl.read_parquet(folder / ROWS)
     households(baskets, midnight_after(baskets)).write_parquet(folder / FEATURES)
