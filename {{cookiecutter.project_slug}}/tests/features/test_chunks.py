@@ -29,5 +29,5 @@ def test_failure_keeps_the_old_table(run: Run, tmp_path: Path) -> None:
     target.write_text("old")
     with pytest.raises(ValueError, match="no") as raised:
         write_in_chunks(refuse, PARTS, target, run, lambda _: None)
-    assert raised.value.__notes__[0].endswith("features of 2026-01-15 to 2026-01-22.")
+    assert raised.value.__notes__[0].endswith("features of 2026-01-29 to 2026-02-05.")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {target.name: "old"}

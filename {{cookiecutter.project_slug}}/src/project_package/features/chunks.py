@@ -54,7 +54,9 @@ def write_in_chunks(
 
     `compute` is sent to other processes, so it must be small.
     """
-    with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
+    # After an error, other processes may still write while the folder is removed.
+    temporary = partial(TemporaryDirectory, ignore_cleanup_errors=True)
+    with temporary(prefix=f".{target.name}-", dir=target.parent) as scratch:
         complete = Path(scratch) / target.name
         writer = None
         paths = run(partial(write_chunk, compute, Path(scratch)), parts)
