@@ -54,7 +54,6 @@ def package_of(project: Project) -> str:
 
 def copy_studies(project: Project, address: str, manifest: Manifest) -> None:
     """Copy the studies of a model on its data set."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     stored = open_storage(project.settings.studies(project.workspace.root))
     storage = open_storage(address)
     for name in optuna.get_all_study_names(stored):

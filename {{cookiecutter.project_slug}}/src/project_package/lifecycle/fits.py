@@ -26,6 +26,7 @@ from ..contract.training import (
 )
 from ..errors import UserError
 
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # in each process; a failure is raised
 FOLD_STEPS = 10_000
 """Steps of a fold in a study: one for each epoch, and the last one for the score of the fold."""
 WARM_UP = 3  # epochs before a trial can be pruned: the first scores say little

@@ -95,7 +95,6 @@ class Search:
         self, candidates: Sequence[Candidate], done: Callable[[Candidate, FrozenTrial], None]
     ) -> list[Choice]:
         """Search candidates; `done` is called after each trial."""
-        optuna.logging.set_verbosity(optuna.logging.ERROR)  # a failure is raised
         pairs = [(candidate, self._open(candidate)) for candidate in candidates]
         for parallel in (False, True):
             group = [pair for pair in pairs if pair[0].parallel == parallel]
