@@ -74,6 +74,8 @@ class Manifest(Frozen):
     """Digest of the data set it was trained on."""
     test: str
     """Digest of the test rows, which had no part in its training."""
+    workers: int | None = None
+    """On how many workers it was fitted, which its trees depend on; None for one process."""
     parity: Parity | None = None
     """None until the loaded model was compared with the fitted one."""
     quantisation: Quantisation | None = None
@@ -148,7 +150,8 @@ def pack(bundle: Bundle) -> Files:
     hashes = {name: sha256(content) for name, content in bundle.files.items()}
     large = {name: path.name for name, path in bundle.large.items()}
     manifest = bundle.manifest.model_copy(update={"files": hashes, "large": large})
-    unused = None if large else {"large"}  # older servers refuse the field
+    absent = {"large": large, "workers": manifest.workers}
+    unused = {name for name, value in absent.items() if not value}  # older servers refuse these
     return {**bundle.files, MANIFEST: manifest.model_dump_json(indent=2, exclude=unused).encode()}
 
 

@@ -13,6 +13,7 @@ class Train(Frozen):
     trials: int = Field(default=8, ge=1, description="trials of each candidate with a space")
     width: int = Field(default=2, ge=1, description="trials drawn at once")
     candidates: tuple[str, ...] = Field(default=(), description="candidates to try; none means all")
+    data_parallel: bool = Field(default=False, description="fit XGBoost on all workers of CLUSTER")
     examples: int = Field(default=8, ge=0, le=100, description="test rows shown at /docs")
 
 

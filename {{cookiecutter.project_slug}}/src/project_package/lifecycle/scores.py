@@ -168,6 +168,9 @@ def digest(columns: Columns) -> str:
     total = hashlib.sha256()
     for name, values in sorted(columns.items()):
         total.update(f"{name} {values.dtype} {values.shape}\n".encode())
-        text = values.dtype.kind in "OTU"  # the bytes of an object column are addresses
-        total.update("\0".join(map(str, values.flat)).encode() if text else values.tobytes())
+        if values.dtype.kind in "OTU":  # the bytes of an object column are addresses
+            for number, value in enumerate(values.flat):
+                total.update(f"{chr(0) if number else ''}{value}".encode())
+        else:
+            total.update(values.tobytes())
     return total.hexdigest()

@@ -45,4 +45,5 @@ def mean_of(choices: Sequence[Choice]) -> Candidate:
         members = tuple(member for one in fits for member in one.members)
         return Fitted(members, fits[0].details, lambda part: fit(part, settings, seed))
 
-    return Candidate("average", settings, fit, parallel=True)
+    workers = max((c.candidate.workers or 0 for c in choices), default=0) or None
+    return Candidate("average", settings, fit, parallel=True, workers=workers)

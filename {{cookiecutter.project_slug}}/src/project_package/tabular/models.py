@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters, Metric, Outcome
 from ..thresholds import least_cost_threshold
+from ..xgboost_on_workers import FitModel, fit_here, fit_on_workers
 from .decide_and_explain import Details
 from .estimators import AFTER_LINEAR, ESTIMATORS, LINEAR, Estimator, suggest, variants
 from .fitted import Fitted, to_table
@@ -62,7 +63,9 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
         estimator = replace(estimator, portfolio=estimator.portfolio[:1])
     space = partial(suggest, estimator, tried) if estimator.space else None
 
-    def fit(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Fitted:
+    def fit(
+        fit_model: FitModel, rows: Columns, settings: Hyperparameters, seed: int, *_: object
+    ) -> Fitted:
         steps = pipelines(problem, estimator, settings, seed)
         numbers = {name: coarsen(rows[name]) for name in problem.numbers}
         table = to_table(problem, {**rows, **numbers})
@@ -75,17 +78,20 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
             if problem.directions:
                 found = column_directions(problem, steps[-1], table, target)
                 steps[-1][-1].set_params(**{estimator.monotone: found})
-            for step in steps:
-                step.fit(table, target)
-                if step is not steps[-1]:
-                    target = target - step.predict(table)
+            for step in steps[:-1]:
+                target = target - step.fit(table, target).predict(table)
+            fit_model(steps[-1][-1], steps[-1][:-1].fit_transform(table, target), target)
         details = Details(problem=problem, typical={}, offset=offset)
-        fitted = Fitted((tuple(steps),), details, lambda part: fit(part, settings, seed))
+        again = partial(fit, fit_model)
+        fitted = Fitted((tuple(steps),), details, lambda part: again(part, settings, seed))
         if settings == start:  # the first trial: fail before the search, not after it
             fitted.files()
         return fitted
 
-    return Candidate(estimator.name, start, fit, space, parallel=True)
+    one = Candidate(estimator.name, start, partial(fit, fit_here), space, parallel=True)
+    if estimator.name != "xgboost":
+        return one
+    return replace(one, fit_on_cluster=lambda *cluster: partial(fit, fit_on_workers(*cluster)))
 
 
 def candidates(
