@@ -209,9 +209,7 @@ def count_quoted(runs: Sequence[Run]) -> tuple[int, int]:
 def costs(run: Run, params: SupportParams, root: Path, first: float) -> str:
     """Describe time and size of a model."""
     index = run.model.model.retriever.index
-    passages = index.passages(range(index.count)).values()
-    texts = sum(1 + len(passage.questions) for passage in passages)
-    one = take(run.rows, np.arange(1))
+    texts = sum(1 + len(part.questions) for part in index.passages(range(index.count)).values())
     graph, tokenizer, _ = open_encoder(params.encoder, root)
     encoder = Encoder(graph.read_bytes(), tokenizer, params.encoder.tokens)
     model = model_of(encoder, run.model.index, run.model.details)
@@ -223,7 +221,7 @@ def costs(run: Run, params: SupportParams, root: Path, first: float) -> str:
         texts=texts,
         first=first,
         again=time.perf_counter() - start,
-        milliseconds=processor_milliseconds(partial(model.predict, one)),
+        milliseconds=processor_milliseconds(partial(model.predict, take(run.rows, np.arange(1)))),
         encoder=graph.stat().st_size / 1e6,
         index=(root / "old").stat().st_size / 1e6,
     )

@@ -10,9 +10,8 @@ from typing import Any
 import mlflow
 import numpy as np
 import pytest
-from dask_nodes import DaskNodes
 from fastapi.testclient import TestClient
-from projects import copy_project, read_table, train_again, write_raw_rows
+from projects import read_table, write_raw_rows
 from pydantic import SecretStr
 
 from project_package.bundle import Bundle
@@ -34,7 +33,6 @@ from project_package.params import Promote
 from project_package.serving.app import create_app
 
 SAMPLE = 60
-CLUSTER = {"cluster", "cluster_ca", "cluster_cert", "cluster_key"}
 
 
 @pytest.fixture
@@ -86,15 +84,6 @@ def test_same_seed_gives_the_same_bundle_and_scores(
     assert one.digest == two.digest
     first, second = (registry.evaluation(version) for version in versions)
     assert first == second
-
-
-def test_cluster_trains_the_same_model(
-    trained: Path, opened: Callable[[Path], Project], dask: DaskNodes, tmp_path: Path
-) -> None:
-    project = opened(copy_project(trained, tmp_path / "copy"))
-    train_again(project, **dask.settings.model_dump(include=CLUSTER))
-    one, two = (project.registry.bundle(version) for version in project.registry.versions())
-    assert one.digest == two.digest
 
 
 def test_kept_predictions_are_those_of_the_model(

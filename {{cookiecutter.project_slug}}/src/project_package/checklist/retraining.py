@@ -87,8 +87,8 @@ def choice_of(project: Project, manifest: Manifest) -> Choice:
     choices = [Choice(c, manifest.settings, ()) for c in project.training.candidates]
     if all(choice.candidate.name != manifest.candidate for choice in choices):
         tried = search_again(project, manifest)
-        combined = project.training.combine((), project.training.metric, tried)
-        choices = [*combined]  # without folds, nothing is fitted
+        # Without folds, nothing is fitted.
+        choices = [*project.training.combine((), project.training.metric, tried)]
     for choice in choices:
         named = choice.candidate.name == manifest.candidate
         if named and dict(choice.settings) == manifest.settings:

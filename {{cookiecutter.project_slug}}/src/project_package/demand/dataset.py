@@ -139,7 +139,7 @@ def _with_history(asked: pl.DataFrame, past: pl.DataFrame, data: Data) -> pl.Dat
     weeks = pl.concat([known, asked], how="diagonal").group_by(KEY)
     both = weeks.agg(pl.all().drop_nulls().last()).sort(LAYOUT.order)
     before = pl.col("week").shift(1).over(PRODUCT)
-    follows = pl.col("week") - before == timedelta(days=WEEK_DAYS)
+    follows = pl.col("week") - before == WEEK
     sold = pl.col("units").shift(1).over(PRODUCT).is_not_null()
     gaps = both.filter(before.is_not_null() & ~(follows & sold))
     _refuse(gaps, "must follow a week whose units are known", data)

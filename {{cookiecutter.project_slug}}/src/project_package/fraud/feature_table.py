@@ -1,8 +1,4 @@
-"""The feature step: payments in, a Parquet file with their features out, chunk by chunk.
-
-A chunk of days is read together with the days that its windows look back on, so its features are
-those of the whole table to the bit, and memory does not grow with the length of the table.
-"""
+"""The feature step: payments in, a Parquet file with their features out, in chunks of days."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,9 +25,8 @@ def build_feature_table(
     """Write payments with their float32 features to the Parquet file `target`, in order of time.
 
     `payments` is sorted by timestamp; for tasks in other processes it is a scan of a file, which is
-    small when it is sent. `progress` gets the share of days that is done. The target is
-    replaced once the new file is complete. A chunk has at least as many days as windows look back
-    on: shorter ones would read most rows again and again.
+    small when it is sent. `progress` gets the share of chunks that is done. A chunk has at least as
+    many days as windows look back on: shorter ones would read most rows again and again.
 
     Raises:
         UserError: there are no payments.

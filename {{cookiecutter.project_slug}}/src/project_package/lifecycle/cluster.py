@@ -44,7 +44,7 @@ def call(function: Callable[[Any], Any], threads: int | None, task: Any) -> Any:
             return function(task)
     except (UserError, MissingColumn):
         raise
-    except Exception as error:
+    except Exception as error:  # of the libraries that fit: any
         error.add_note(f"This happened in the task: {task}.")
         raise
 
@@ -114,7 +114,7 @@ def call_pickled(function: bytes, task: bytes) -> bytes:
     """Call a function with a task in one thread; cloudpickle also takes functions of functions."""
     try:
         result = call(cloudpickle.loads(function), 1, cloudpickle.loads(task))
-    except Exception as error:
+    except Exception as error:  # of a task: any
         try:
             pickle.loads(pickle.dumps(error))  # noqa: S301  as the pool will send it
         except Exception:  # noqa: BLE001  of a library, with arguments of its own
