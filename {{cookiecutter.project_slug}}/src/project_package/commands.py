@@ -69,20 +69,26 @@ add_stage("monitor", "monitoring.monitor:monitor", "Find drift and loss; exit wi
 add_stage("retrain", "monitoring.retrain:retrain", "Train and promote a version if it is needed.")
 
 
-@app.command(epilog="Example: `ml predict today.csv predictions.parquet`")
+@app.command(epilog="Example: `ml predict today.csv predictions.parquet`, `ml predict new answers`")
 def predict(  # noqa: PLR0913, PLR0917  options
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(help="Raw rows: a .parquet or .csv file.")],
-    target: Annotated[Path, typer.Argument(help="The file to write: .parquet or .csv.")],
+    source: Annotated[
+        str, typer.Argument(help="Raw rows: a .parquet or .csv file, or a folder of such files.")
+    ],
+    target: Annotated[str, typer.Argument(help="A .parquet or .csv file, or a folder.")],
     explain: Annotated[bool, typer.Option("--explain", help="Write reasons for each row.")] = False,
     changes: Set = None,
     quiet: Quiet = False,
 ) -> None:
-    """Predict a file of raw rows with the champion."""
-    from .lifecycle.predict import predict as stage
+    """Predict raw rows with the champion, into a file, or file by file into a folder or bucket."""
+    from .lifecycle.predict import predict as predict_file
+    from .lifecycle.predict_files import predict_files
 
     with context.obj.open_project(changes, quiet) as project:
-        stage(project, source, target, explain=explain)
+        if "://" in target or not Path(target).suffix:
+            predict_files(project, source, target, explain=explain)
+        else:
+            predict_file(project, Path(source), Path(target), explain=explain)
 
 
 @app.command(epilog="Example: `ml simulate --days 3 --damage shift`, while `make serve` runs")

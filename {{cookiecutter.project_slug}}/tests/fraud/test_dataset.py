@@ -15,6 +15,7 @@ from project_package.columns import columns_of, length
 from project_package.contract.training import Splits
 from project_package.errors import UserError
 from project_package.fraud.dataset import (
+    batch_history,
     examples,
     read_batch,
     recent_events,
@@ -97,6 +98,34 @@ def test_batch_of_unknown_cards_starts_their_history(folder: Path, tmp_path: Pat
     new.write_parquet(tmp_path / "new.parquet")
     found = read_batch(params(), tmp_path / "new.parquet", folder)
     assert found["customer_count_30d"].tolist() == [1, 2, 3]
+
+
+def test_batch_of_files_looks_back_on_the_other_files(folder: Path, tmp_path: Path) -> None:
+    new = payments_after(folder, [1, 2, 9, 10, 11, 12], is_fraud=pl.lit(value=False))
+    new = new.with_columns(customer_id=pl.lit("stranger"), terminal_id=pl.lit("T1"))
+    new.write_parquet(tmp_path / "all.parquet")
+    files = [tmp_path / "a.parquet", tmp_path / "b.csv"]
+    new[::2].write_parquet(files[0])
+    new[1::2].write_csv(files[1])
+    (history := tmp_path / "history").mkdir()
+    batch_history(params(), files, folder, history)
+    together = pl.DataFrame(dict(read_batch(params(), tmp_path / "all.parquet", folder)))
+    parts = [pl.DataFrame(dict(read_batch(params(), file, history))) for file in files]
+    assert together["customer_count_30d"].to_list() == [1, 2, 3, 4, 5, 6]
+    leave_out = ["customer"]  # a code of the batch
+    assert pl.concat(parts).sort("timestamp").drop(leave_out).equals(together.drop(leave_out))
+
+
+def test_unknown_labels_of_other_files_are_refused(folder: Path, tmp_path: Path) -> None:
+    new = payments_after(folder, [1, 2, 20, 21], terminal_id=pl.lit("T1"))
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for file, part in zip(files, (new[:2], new[2:]), strict=True):
+        part.write_parquet(file)
+    (history := tmp_path / "history").mkdir()
+    batch_history(params(), files, folder, history)
+    assert length(read_batch(params(), files[0], history)) == 2
+    with pytest.raises(UserError, match="is_fraud must be known 7 days before"):
+        read_batch(params(), files[1], history)
 
 
 def test_batch_rejects_ids_of_other_payments(folder: Path, tmp_path: Path) -> None:

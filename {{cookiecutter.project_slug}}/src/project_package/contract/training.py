@@ -178,6 +178,10 @@ class Training:
     compute_features: Callable[[Any, Path, Progress, Run], None] = lambda *_: None
     """Add to the folder what is computed from several rows (params, folder, progress, how to run
     tasks): it is called when the rows of erased entities have been left out."""
+    batch_history: Callable[[Any, Sequence[Path], Path, Path], None] | None = None
+    """Write what rows of several files may look back on (params, files, folder of the data set, new
+    folder): `read_batch` gets the new folder instead of that of the data set, so what an entity did
+    in another file counts. None if no feature looks back."""
     erase: "Mapping[str, Callable[[str], int]]" = field(default_factory=dict)
     """Delete what else the server stores of an entity (id), by its name in the plural; returns how
     much there was."""

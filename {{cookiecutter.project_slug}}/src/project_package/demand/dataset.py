@@ -5,6 +5,7 @@ rows.parquet       validated, sorted by week and product
 features.parquet   the same with their features
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -17,6 +18,7 @@ import polars as pl
 from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.training import Progress, Run
 from ..data.completejourney import Data, Script, gather
+from ..data.import_files import import_files
 from ..data.import_rows import import_rows
 from ..data.violations import SHOWN, Violation, violations_error
 from ..features.chunks import ROWS_AT_ONCE, Chunk, chunks, write_in_chunks
@@ -108,6 +110,21 @@ def columns(table: pl.DataFrame) -> Columns:
     return {column.name: column.to_numpy() for column in table.with_columns(TIME)}
 
 
+BATCH_LAYOUT = replace(LAYOUT, optional=(*SOLD, "department"))
+
+
+def batch_history(params: DemandParams, files: Sequence[Path], folder: Path, target: Path) -> None:
+    """Write the weeks of the data set and of files; raise UserError if a file cannot be read."""
+    batch = import_files(params.data, BATCH_LAYOUT, files, target / "files").collect()
+    _latest(pl.read_parquet(folder / ROWS), batch).write_parquet(target / ROWS)
+
+
+def _latest(past: pl.DataFrame, batch: pl.DataFrame) -> pl.DataFrame:
+    """Merge weeks: what a batch leaves out comes from the past."""
+    weeks = pl.concat([past, batch], how="diagonal").group_by(KEY)
+    return weeks.agg(pl.all().drop_nulls().last()).sort(LAYOUT.order)
+
+
 def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
     """Read weeks to forecast, with their plans; the rows of the data set are their history.
 
@@ -119,9 +136,8 @@ def read_batch(params: DemandParams, source: Path, folder: Path) -> Columns:
     """
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         canonical = Path(scratch) / ROWS
-        layout = replace(LAYOUT, optional=(*SOLD, "department"))
         data = params.data.with_source(source)
-        import_rows(data, layout, canonical)
+        import_rows(data, BATCH_LAYOUT, canonical)
         check_weeks(canonical, data, sold=False)
         asked = pl.read_parquet(canonical)
     both = with_features(_with_history(asked, pl.read_parquet(folder / ROWS), data))
@@ -136,8 +152,7 @@ def _with_history(asked: pl.DataFrame, past: pl.DataFrame, data: Data) -> pl.Dat
     first = asked["week"].min() - pl.lit(LOOKBACK)
     last = asked["week"].max()
     known = past.join(asked, on=PRODUCT, how="semi").filter(pl.col("week").is_between(first, last))
-    weeks = pl.concat([known, asked], how="diagonal").group_by(KEY)
-    both = weeks.agg(pl.all().drop_nulls().last()).sort(LAYOUT.order)
+    both = _latest(known, asked)
     before = pl.col("week").shift(1).over(PRODUCT)
     follows = pl.col("week") - before == WEEK
     sold = pl.col("units").shift(1).over(PRODUCT).is_not_null()

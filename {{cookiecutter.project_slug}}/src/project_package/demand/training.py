@@ -12,7 +12,7 @@ from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from ..explain import reason_columns
 from .about import about
-from .dataset import compute_features, examples, load_data, read_batch, recent_events
+from .dataset import batch_history, compute_features, examples, load_data, read_batch, recent_events
 from .features import FEATURE_GROUPS, INPUTS, PRODUCT
 from .figures import figures, importance, summary
 from .groups import groups
@@ -62,6 +62,7 @@ def make_training(_: DemandParams, __: Path) -> HistoryTraining:
         figures=figures,
         importance=importance,
         read_batch=read_batch,
+        batch_history=batch_history,
         batch_table=batch_table,
         examples=examples,
         finish=finish,

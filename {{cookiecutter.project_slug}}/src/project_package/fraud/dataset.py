@@ -4,7 +4,7 @@ rows.parquet       payments in our columns, sorted by time
 features.parquet   the same with their features
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -15,6 +15,7 @@ import polars as pl
 
 from ..columns import Columns, columns_of
 from ..contract.training import Progress, Run
+from ..data.import_files import import_files
 from ..data.import_rows import import_rows
 from ..data.violations import SHOWN, Violation, violations_error
 from .feature_table import build_feature_table
@@ -26,6 +27,8 @@ from .validation import LAYOUT, check_payments
 
 ROWS_FILE = "rows.parquet"
 FEATURES_FILE = "features.parquet"
+HISTORY_FILE = "history.parquet"
+"""What a batch of several files looks back on; see `batch_history`."""
 
 
 DELAY = timedelta(days=LABEL_DELAY_DAYS)
@@ -70,23 +73,49 @@ def columns(params: FraudParams, table: pl.DataFrame) -> Columns:
     return {column.name: column.to_numpy() for column in table}
 
 
+BATCH_LAYOUT = replace(LAYOUT, optional=("is_fraud",))
+
+
+def batch_history(params: FraudParams, files: Sequence[Path], folder: Path, target: Path) -> None:
+    """Write the payments of files, and those of the data set that they look back on.
+
+    Raises:
+        UserError: a file cannot be read, or two payments have the same id.
+    """
+    data = params.data
+    batch = import_files(data, BATCH_LAYOUT, files, target / "files").unique()
+    if "is_fraud" not in batch.collect_schema():
+        batch = batch.with_columns(is_fraud=pl.lit(None, pl.Boolean))
+    again = batch.filter(pl.col("transaction_id").is_duplicated()).collect()
+    _refuse("transaction_id", "must not be that of another payment", again, data)
+    span = batch.select(first=time.min(), last=time.max()).collect()
+    past = _settle(pl.scan_parquet(folder / ROWS_FILE), span["last"].item(), data.max_blank)
+    past = past.filter(time >= span["first"].item() - LOOKBACK)
+    known = past.select("transaction_id", known="is_fraud")
+    batch = batch.join(known, "transaction_id", "left").with_columns(
+        is_fraud=pl.coalesce("is_fraud", "known")
+    )
+    past = past.join(batch, "transaction_id", "anti")
+    both = pl.concat(rows.select(*LAYOUT.types) for rows in (past, batch))
+    both.sort(LAYOUT.order).sink_parquet(target / HISTORY_FILE)
+
+
 def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
     """Read payments to score, with features from the folder's rows too; or raise UserError."""
     data = params.data
     with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
         rows = Path(scratch) / ROWS_FILE
         target = Path(scratch) / FEATURES_FILE
-        layout = replace(LAYOUT, optional=("is_fraud",))
-        import_rows(data.with_source(source), layout, rows)
+        import_rows(data.with_source(source), BATCH_LAYOUT, rows)
         check_payments(rows, data, labelled=False)
         batch = pl.read_parquet(rows)
-        both = _with_history(batch, pl.scan_parquet(folder / ROWS_FILE), data)
+        both = _with_history(batch, folder, data)
         build_feature_table(both.lazy(), target)
         asked = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
         return columns(params, pl.scan_parquet(target).filter(asked).collect())
 
 
-def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.DataFrame:
+def _with_history(batch: pl.DataFrame, folder: Path, data: Data) -> pl.DataFrame:
     """Add the payments that the batch looks back on; all in order of time.
 
     The label of a payment is that of the file, or else the one of the same payment in the data set.
@@ -94,7 +123,10 @@ def _with_history(batch: pl.DataFrame, past: pl.LazyFrame, data: Data) -> pl.Dat
     again = pl.col("transaction_id").is_in(batch["transaction_id"].implode())
     raw = list(Payment.model_fields)
     first, last = batch.select(time.min().alias("first"), time.max().alias("last")).row(0)
-    past = _settle(past, last, data.max_blank)
+    if (prepared := folder / HISTORY_FILE).exists():
+        past = pl.scan_parquet(prepared)
+    else:
+        past = _settle(pl.scan_parquet(folder / ROWS_FILE), last, data.max_blank)
     known = past.filter(again).collect()
     other = known.join(batch, raw, "anti", nulls_equal=True)
     _refuse("transaction_id", "must not be that of another payment", other, data)

@@ -13,7 +13,7 @@ from ..contract.history_training import HistoryTraining
 from ..contract.training import Fitted, Outcome
 from ..explain import reason_columns
 from .about import about
-from .dataset import compute_features, examples, load_data, read_batch, recent_events
+from .dataset import batch_history, compute_features, examples, load_data, read_batch, recent_events
 from .decide_and_explain import ASSETS, Assets
 from .features import FEATURE_GROUPS, INPUTS
 from .figures import figures, summary
@@ -82,6 +82,7 @@ def make_training(params: FraudParams, _: Path) -> HistoryTraining:
         summary=summary,
         figures=figures,
         read_batch=read_batch,
+        batch_history=batch_history,
         batch_table=batch_table,
         examples=examples,
         finish=finish,

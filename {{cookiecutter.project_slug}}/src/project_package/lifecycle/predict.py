@@ -6,7 +6,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
-from ..columns import EXPLAIN, length
+from ..columns import EXPLAIN, Columns, length
+from ..contract.task import Model
+from ..contract.training import Training
 from ..errors import UserError
 from ..model_store import CHAMPION
 from .project import Project
@@ -28,17 +30,22 @@ def predict(project: Project, source: Path, target: Path, *, explain: bool = Fal
         raise UserError("This use case writes no reasons into files: leave out --explain.")
     version, bundle, _ = project.store.load(CHAMPION)
     with project.console.step("predict") as progress:
-        rows = training.read_batch(project.params, source, project.workspace.dataset().path)
-        if explain:
-            rows = {**rows, EXPLAIN: np.ones(length(rows), np.bool_)}
-        progress(0.7)
-        predictions = project.load(bundle).predict(rows)
-        table = pl.DataFrame(dict(training.batch_table(rows, predictions)))
+        history = project.workspace.dataset().path
+        model = project.load(bundle)
+        rows = training.read_batch(project.params, source, history)
+        table = answers(training, model, rows, explain=explain)
         progress(0.9)
         with TemporaryDirectory(prefix=".predict-", dir=target.absolute().parent) as folder:
             complete = Path(folder) / target.name
             write = table.write_csv if target.suffix == ".csv" else table.write_parquet
             write(complete)
             complete.replace(target)
-    project.console.print(f"{target} has {length(rows):,} predictions of version {version}.")
-    return length(rows)
+    project.console.print(f"{target} has {len(table):,} predictions of version {version}.")
+    return len(table)
+
+
+def answers(training: Training, model: Model, rows: Columns, *, explain: bool) -> pl.DataFrame:
+    """Predict rows; return the table of the answers."""
+    if explain:
+        rows = {**rows, EXPLAIN: np.ones(length(rows), np.bool_)}
+    return pl.DataFrame(dict(training.batch_table(rows, model.predict(rows))))

@@ -6,6 +6,7 @@ features.parquet   one row for a household at the midnight after the newest bask
                    features; households with too few baskets in the half year before have none
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ import polars as pl
 from ..columns import TIMESTAMP, Columns, columns_of
 from ..contract.training import Progress
 from ..data.completejourney import Script, gather
+from ..data.import_files import import_files
 from ..data.import_rows import import_rows
 from ..data.violations import SHOWN, Violation, violations_error
 from .features import DAYS, HOUSEHOLD, MIN_BASKETS, SPENT, TRAITS, feature_columns
@@ -90,6 +92,16 @@ def households(baskets: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
 def columns(table: pl.DataFrame) -> Columns:
     """Return households with features as columns."""
     return {column.name: column.to_numpy() for column in table}
+
+
+def batch_history(
+    params: SegmentsParams, files: Sequence[Path], folder: Path, target: Path
+) -> None:
+    """Write the baskets of the data set and of files; raise UserError if a file cannot be read."""
+    batch = import_files(params.data, LAYOUT, files, target / "files").unique()
+    past = pl.scan_parquet(folder / ROWS).join(batch, "basket_id", "anti")
+    both = pl.concat([past, batch], how="diagonal").sort(LAYOUT.order)
+    both.sink_parquet(target / ROWS)
 
 
 def read_batch(params: SegmentsParams, source: Path, folder: Path) -> Columns:

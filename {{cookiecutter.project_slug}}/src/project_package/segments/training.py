@@ -8,7 +8,7 @@ from ..contract.checklist import Checklist, permuted
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Outcome
 from .about import about
-from .dataset import compute_features, examples, load_data, read_batch, recent_events
+from .dataset import batch_history, compute_features, examples, load_data, read_batch, recent_events
 from .features import HOUSEHOLD, INPUTS
 from .figures import figures, summary
 from .metrics import METRICS, naive, segments_differ, silhouettes, slices
@@ -52,6 +52,7 @@ def make_training(_: SegmentsParams, __: Path) -> HistoryTraining:
         summary=summary,
         figures=figures,
         read_batch=read_batch,
+        batch_history=batch_history,
         batch_table=batch_table,
         examples=examples,
         finish=finish,
