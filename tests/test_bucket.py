@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import obstore
+import polars as pl
 import pytest
 from emulators import EMULATORS, Cloud
 from obstore.store import from_url
 
 from project_package.errors import UserError
-from project_package.model_store import Pointer, Store, StoreUnreachable
+from project_package.lifecycle.folders import MARK, Folder
+from project_package.model_store import Pointer, Store
+from project_package.object_stores import StoreUnreachable
 
 LARGE = 40_000_000
 """Bytes of a file that is too large for one request: a part has 5 MiB."""
@@ -67,6 +70,25 @@ def test_large_file_is_uploaded_in_parts_and_downloaded_once(
     path.unlink()
     with pytest.raises(UserError, match=f"has no large/{path.name}: train again"):
         store.locate(path.name)
+
+
+def test_tables_of_a_bucket_are_read_and_answered(cloud: Cloud, tmp_path: Path) -> None:
+    (scratch := tmp_path / "scratch").mkdir()
+    folder = Folder(f"{cloud.store}/days")
+    for name in ("1.csv", "2.csv", "notes.md", "other/3.csv"):
+        obstore.put(from_url(folder.address), name, b"a\n1\n")
+    assert [*folder.tables("*")] == ["1.csv", "2.csv"]
+    assert [*folder.tables("2*")] == ["2.csv"]
+    assert folder.path("1.csv", scratch).read_bytes() == b"a\n1\n"
+    pl.DataFrame({"a": range(400_000)}).write_parquet(
+        scratch / "1.parquet", metadata={MARK: "x"}, compression="uncompressed"
+    )
+    folder.add(scratch / "1.parquet")
+    assert (folder.read_mark("1.parquet"), folder.read_mark("1.csv"), folder.read_mark("2")) == (
+        "x",
+        "",
+        "",
+    )
 
 
 def test_missing_bucket_is_named(cloud: Cloud) -> None:

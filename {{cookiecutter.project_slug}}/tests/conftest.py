@@ -35,7 +35,7 @@ USE_CASES = [
     for module in pkgutil.iter_modules(project_package.__path__)
     if module.ispkg and find_spec(f"{PACKAGE}.{module.name}.entry_point")
 ]
-SYSTEM = {"trained", "started", "dask", "postgres", "redis", "start_redis"}
+SYSTEM = {"trained", "started", "dask", "several", "postgres", "redis", "start_redis"}
 """Fixtures that train a model or start a program."""
 CHECKED = "tabular"
 """The use case whose checklist and cluster `make test` runs; `make test-all` runs those of each."""

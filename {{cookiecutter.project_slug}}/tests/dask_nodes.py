@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -21,6 +22,9 @@ from joblib import cpu_count
 from project_package.contract.training import Run
 from project_package.lifecycle.cluster import open_cluster
 from project_package.settings import Settings
+
+CLUSTER = {"cluster", "cluster_ca", "cluster_cert", "cluster_key"}
+"""The settings of a cluster."""
 
 
 def write_certificates(folder: Path) -> None:
@@ -100,13 +104,18 @@ def run_nodes(folder: Path, workers: int = 2) -> Iterator[DaskNodes]:
 
 
 @pytest.fixture(params=["processes", "cluster"])
-def run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Yield how to run tasks: in two processes, or on a cluster of two workers."""
+def several(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return the settings of two processes, or of a cluster of two workers."""
     if request.param == "processes":
-        settings = Settings(processes=2)
-    else:
-        settings = request.getfixturevalue("dask").settings
-    with open_cluster(settings) as runs:
+        return {"processes": 2}
+    settings: Settings = request.getfixturevalue("dask").settings
+    return settings.model_dump(include=CLUSTER)
+
+
+@pytest.fixture
+def run(several: dict[str, Any]) -> Iterator[Run]:
+    """Yield how to run tasks: in two processes, or on a cluster of two workers."""
+    with open_cluster(Settings(**several)) as runs:
         yield runs(True)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import mlflow
 import numpy as np
+import polars as pl
 import pytest
 from fastapi.testclient import TestClient
-from projects import read_table, write_raw_rows
+from polars.testing import assert_frame_equal
+from projects import copy_project, read_table, train_again, write_raw_rows
 from pydantic import SecretStr
 
 from project_package.bundle import Bundle
@@ -22,6 +24,7 @@ from project_package.contract.training import Training
 from project_package.lifecycle.evaluate import find_challenger
 from project_package.lifecycle.gate import paired_bootstrap
 from project_package.lifecycle.predict import predict
+from project_package.lifecycle.predict_files import predict_files
 from project_package.lifecycle.predicted_test_rows import (
     kept_predictions,
     splits_of,
@@ -248,3 +251,19 @@ def test_batch_file_has_the_answers_of_the_server(
             assert found[name].to_numpy() == pytest.approx(values, rel=1e-6, abs=1e-7)
         else:
             assert found[name].to_list() == values.tolist()
+
+
+def test_files_of_a_folder_have_the_answers_of_one_file(
+    project: Project, model: Model, sample: Columns, tmp_path: Path
+) -> None:
+    expected = dict(project.training.batch_table(sample, model.predict(sample)))
+    write_raw_rows(project, sample, expected, tmp_path / "rows.parquet")
+    rows = pl.read_parquet(tmp_path / "rows.parquet")
+    (folder := tmp_path / "rows").mkdir()
+    for number in range(2):
+        rows[number::2].write_parquet(folder / f"{number}.parquet")
+    predict(project, tmp_path / "rows.parquet", tmp_path / "answers.parquet")
+    predict_files(project, str(folder), str(tmp_path / "answers"))
+    parts, whole = (pl.read_parquet(tmp_path / name) for name in ("answers", "answers.parquet"))
+    key = [name for name in whole.columns if name in rows.columns]
+    assert_frame_equal(parts.unique(key).sort(key), whole.sort(key))

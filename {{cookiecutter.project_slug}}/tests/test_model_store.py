@@ -9,7 +9,8 @@ from multiplying import MANIFEST
 
 from project_package.bundle import Bundle, digest, pack, sha256
 from project_package.errors import UserError
-from project_package.model_store import Pointer, Store, StoreUnreachable
+from project_package.model_store import Pointer, Store
+from project_package.object_stores import StoreUnreachable
 
 FILES = {"weights.json": b"{}", "manifest.json": b"{}"}
 

@@ -69,18 +69,21 @@ add_stage("monitor", "monitoring.monitor:monitor", "Find drift and loss; exit wi
 add_stage("retrain", "monitoring.retrain:retrain", "Train and promote a version if it is needed.")
 
 
-@app.command(epilog="Example: `ml predict today.csv predictions.parquet`, `ml predict new answers`")
+@app.command(epilog="Example: `ml predict today.csv answers.parquet`, or `ml predict days answers`")
 def predict(  # noqa: PLR0913, PLR0917  options
     context: typer.Context,
     source: Annotated[
-        str, typer.Argument(help="Raw rows: a .parquet or .csv file, or a folder of such files.")
+        str,
+        typer.Argument(help="Raw rows: a .parquet or .csv file, or a folder or bucket of them."),
     ],
-    target: Annotated[str, typer.Argument(help="A .parquet or .csv file, or a folder.")],
+    target: Annotated[
+        str, typer.Argument(help="The file to write, .parquet or .csv, or a folder or bucket.")
+    ],
     explain: Annotated[bool, typer.Option("--explain", help="Write reasons for each row.")] = False,
     changes: Set = None,
     quiet: Quiet = False,
 ) -> None:
-    """Predict raw rows with the champion, into a file, or file by file into a folder or bucket."""
+    """Predict raw rows with the champion, into a file, or file by file into a folder."""
     from .lifecycle.predict import predict as predict_file
     from .lifecycle.predict_files import predict_files
 

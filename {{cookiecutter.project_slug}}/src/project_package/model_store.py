@@ -11,21 +11,21 @@ of the training side but this. Models read large files where they are in a folde
 are downloaded once, to another folder.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from contextlib import AbstractContextManager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, from_url
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import LocalStore
 from pydantic import ValidationError
 
 from .bundle import Bundle, Files, digest, sha256_of_file, unpack
-from .errors import Unavailable, UserError
+from .errors import UserError
 from .frozen import Frozen
+from .object_stores import download, open_objects, reached
 from .settings import redacted
 
 CHAMPION = "champion"
@@ -34,13 +34,6 @@ BUNDLE = "bundle"
 EVIDENCE = "evidence"
 LARGE = "large"
 DOWNLOADS = "downloads"
-RETRY_TIMEOUT = timedelta(seconds=10)
-PART_BYTES = 2**23
-"""What one request downloads of a large file: requests have a time limit."""
-
-
-class StoreUnreachable(Unavailable):
-    """The store cannot be read or written now; a retry may succeed."""
 
 
 class Pointer(Frozen):
@@ -68,11 +61,7 @@ class Store:
         self.address = redacted(address)  # for messages
         self._downloads = downloads
         with self._reached():
-            self._objects = (
-                from_url(address, retry_config={"retry_timeout": RETRY_TIMEOUT})
-                if "://" in address
-                else LocalStore(Path(address).absolute(), mkdir=True)
-            )
+            self._objects = open_objects(address, mkdir=True)
 
     def publish(self, version: int, folder: str, files: Files) -> None:
         """Write files of a version in order, or again; raise UserError if its bundle is another."""
@@ -207,22 +196,11 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f"{name}.{uuid4()}")  # of this process
             try:
-                source = obstore.open_reader(
-                    self._objects, f"{LARGE}/{name}", buffer_size=PART_BYTES
-                )
-                with part.open("wb") as target:
-                    while chunk := source.read(PART_BYTES):
-                        target.write(chunk)
+                download(self._objects, f"{LARGE}/{name}", part)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
         return path
 
-    @contextmanager
-    def _reached(self) -> Iterator[None]:
-        try:
-            yield
-        except (BaseError, OSError, ValueError) as error:  # ValueError: of a wrong port
-            reason = redacted(str(error).splitlines()[0])
-            message = f"The model store {self.address} cannot be used: {reason}"
-            raise StoreUnreachable(message) from error
+    def _reached(self) -> AbstractContextManager[None]:
+        return reached(f"The model store {self.address}")

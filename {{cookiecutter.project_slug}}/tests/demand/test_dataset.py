@@ -1,18 +1,21 @@
 """From weekly rows to data sets, splits, batches, events and example requests."""
 
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from batches import read_in_one_and_two
 from demand.tables import PRODUCTS, WEEKS, data_set, params, weekly_table
 
 from project_package.columns import Columns, columns_of
 from project_package.contract.training import Splits
 from project_package.demand.dataset import (
     KEY,
+    batch_history,
     columns,
     examples,
     load_data,
@@ -147,3 +150,13 @@ def test_examples_have_history_and_pseudonyms(folder: Path, splits: Splits) -> N
     histories: list[Any] = [request.history for request in requests]
     assert all(history[0].week == date(2024, 1, 1) for history in histories)
     assert any(request.plan.ad_front + request.plan.ad_inside > 0 for request in requests)
+
+
+def test_weeks_of_one_product_may_be_in_two_files(folder: Path, tmp_path: Path) -> None:
+    new = weekly_table(WEEKS + 4).filter(pl.col("product_id") == "P0")[-4:]
+    read = partial(read_batch, params())
+    write_history = partial(batch_history, params())
+    rows, parts = read_in_one_and_two(read, write_history, new, folder, tmp_path)
+    one, two = (pl.DataFrame(dict(found)).sort("week") for found in (rows, parts))
+    assert len(one) == 4
+    assert two.equals(one)

@@ -4,11 +4,13 @@ import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from batches import read_in_one_and_two
 from fraud.datasets import DAYS, RAW, loaded, params, payments_after
 
 from project_package.columns import columns_of, length
@@ -103,17 +105,12 @@ def test_batch_of_unknown_cards_starts_their_history(folder: Path, tmp_path: Pat
 def test_batch_of_files_looks_back_on_the_other_files(folder: Path, tmp_path: Path) -> None:
     new = payments_after(folder, [1, 2, 9, 10, 11, 12], is_fraud=pl.lit(value=False))
     new = new.with_columns(customer_id=pl.lit("stranger"), terminal_id=pl.lit("T1"))
-    new.write_parquet(tmp_path / "all.parquet")
-    files = [tmp_path / "a.parquet", tmp_path / "b.csv"]
-    new[::2].write_parquet(files[0])
-    new[1::2].write_csv(files[1])
-    (history := tmp_path / "history").mkdir()
-    batch_history(params(), files, folder, history)
-    together = pl.DataFrame(dict(read_batch(params(), tmp_path / "all.parquet", folder)))
-    parts = [pl.DataFrame(dict(read_batch(params(), file, history))) for file in files]
-    assert together["customer_count_30d"].to_list() == [1, 2, 3, 4, 5, 6]
-    leave_out = ["customer"]  # a code of the batch
-    assert pl.concat(parts).sort("timestamp").drop(leave_out).equals(together.drop(leave_out))
+    read = partial(read_batch, params())
+    write_history = partial(batch_history, params())
+    rows, parts = read_in_one_and_two(read, write_history, new, folder, tmp_path)
+    one, two = (pl.DataFrame({**found, "customer": 0}) for found in (rows, parts))
+    assert one["customer_count_30d"].to_list() == [1, 2, 3, 4, 5, 6]
+    assert two.sort("timestamp").equals(one)
 
 
 def test_unknown_labels_of_other_files_are_refused(folder: Path, tmp_path: Path) -> None:

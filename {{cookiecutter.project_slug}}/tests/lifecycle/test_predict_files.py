@@ -1,11 +1,14 @@
 """Batch prediction of many files: complete, continued, and none left half-written."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from tasks import read_killed_once
 
 from project_package.columns import Columns
 from project_package.errors import UserError
@@ -45,19 +48,56 @@ def test_only_new_and_changed_files_are_predicted_again(project: Project, folder
     assert predict_files(project, f"{folder}/day-[01].csv", str(target)) == 0
 
 
-def test_unfinished_files_of_a_killed_command_are_removed(project: Project, folder: Path) -> None:
+@pytest.fixture
+def copied(project: Project, clone: Callable[[Path], Project]) -> Project:
+    """Return a project that no other test looks at."""
+    return clone(project.workspace.root)
+
+
+def hidden(*folders: Path) -> list[Path]:
+    return [path for folder in folders for path in folder.glob(".*")]
+
+
+def test_unfinished_files_of_a_killed_command_are_removed(copied: Project, folder: Path) -> None:
     target = folder.with_name("answers")
-    (target / ".predict-killed").mkdir(parents=True)
+    for where in (target, copied.workspace.data):
+        (where / ".unfinished-killed").mkdir(parents=True)
+    predict_files(copied, str(folder), str(target))
+    assert not hidden(target, copied.workspace.data)
+
+
+def test_killed_process_changes_nothing(
+    copied: Project, folder: Path, several: dict[str, Any]
+) -> None:
+    predict_files(copied, str(folder), str(expected := folder.with_name("expected")))
+    mark = folder.with_name("day-1.csv")
+    read = partial(read_killed_once, copied.training.read_batch, mark)
+    settings = copied.settings.model_copy(update=several)
+    killed = replace(copied, settings=settings, training=replace(copied.training, read_batch=read))
+    assert predict_files(killed, str(folder), str(target := folder.with_name("answers"))) == 6
+    assert mark.exists()
+    assert not hidden(target, copied.workspace.data)
+    for path in expected.iterdir():
+        assert path.read_bytes() == (target / path.name).read_bytes()
+
+
+def test_file_and_pattern_may_be_named(project: Project, folder: Path) -> None:
+    target = folder.with_name("answers")
+    for source, count in ((folder / "day-2.csv", 2), (folder / "day-[12]*", 2), (folder, 2)):
+        assert predict_files(project, str(source), str(target)) == count
+
+
+def test_damaged_answers_are_written_again(project: Project, folder: Path) -> None:
+    target = folder.with_name("answers")
     predict_files(project, str(folder), str(target))
-    assert not [*target.glob(".*")]
+    for name, content in (("day-0", b""), ("day-1", b"PAR1"), ("day-2", b"x" * 2_000_000)):
+        (target / f"{name}.parquet").write_bytes(content)
+    assert predict_files(project, str(folder), str(target)) == 6
 
 
-def test_processes_write_the_same_files(project: Project, folder: Path) -> None:
-    two = replace(project, settings=project.settings.model_copy(update={"processes": 2}))
-    for name, using in (("one", project), ("two", two)):
-        predict_files(using, str(folder), str(folder.with_name(name)))
-    for path in folder.with_name("one").iterdir():
-        assert path.read_bytes() == (folder.with_name("two") / path.name).read_bytes()
+def test_folder_of_the_rows_is_refused(project: Project, folder: Path) -> None:
+    with pytest.raises(UserError, match="has the rows to predict: name another folder"):
+        predict_files(project, str(folder), f"{folder}/")
 
 
 def test_bad_file_is_named_and_the_others_are_answered(project: Project, folder: Path) -> None:
@@ -74,12 +114,12 @@ def test_bad_file_is_named_and_the_others_are_answered(project: Project, folder:
 
 
 def test_names_that_end_otherwise_only_are_refused(project: Project, folder: Path) -> None:
-    (folder / "day-2.tsv").write_text("months\tbill\tplan\n3\t90.5\tbasic\n")
+    (folder / "day-2.parquet").touch()
     with pytest.raises(UserError, match="the same name but for their ending"):
         predict_files(project, str(folder), str(folder.with_name("answers")))
 
 
 def test_folder_without_tables_is_an_error(project: Project, tmp_path: Path) -> None:
-    for source, message in ((tmp_path, "no Parquet or CSV file"), (tmp_path / "no", "no folder")):
+    for source, message in ((tmp_path, "has no table"), (tmp_path / "no", "no folder")):
         with pytest.raises(UserError, match=message):
             predict_files(project, str(source), str(tmp_path / "answers"))

@@ -1,18 +1,21 @@
 """From baskets to households, splits, batches, events and example requests."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from batches import read_in_one_and_two
 from segments.tables import AS_OF, EACH, HOUSEHOLDS, baskets, data_set, params, regular, shop
 
 from project_package.columns import Columns, columns_of, length
 from project_package.contract.training import Splits
 from project_package.errors import UserError
 from project_package.segments.dataset import (
+    batch_history,
     columns,
     examples,
     households,
@@ -154,3 +157,13 @@ def test_household_with_too_many_baskets_is_no_example(tmp_path: Path) -> None:
     assert rows["household_id"].tolist() == ["A", "B", "D"]
     assert [len(request.baskets or ()) for request in examples(tmp_path, rows, 9)] == [EACH, 5]
     assert [len(request.baskets or ()) for request in examples(tmp_path, rows, 1)] == [EACH]
+
+
+def test_baskets_of_one_household_may_be_in_two_files(folder: Path, tmp_path: Path) -> None:
+    new = baskets(*regular("new", 4, first=1), *regular("H1", 3, first=0.5))
+    read = partial(read_batch, params())
+    write_history = partial(batch_history, params())
+    rows, parts = read_in_one_and_two(read, write_history, new, folder, tmp_path)
+    one, two = (pl.DataFrame(dict(found)).sort("household_id") for found in (rows, parts))
+    assert one["household_id"].to_list() == ["H1", "new"]
+    assert two.unique("household_id").sort("household_id").equals(one)

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from batches import read_in_one_and_two
 from hypothesis import given
 from hypothesis import strategies as st
 from sessions.tables import (
@@ -27,6 +29,7 @@ from project_package.sessions.dataset import (
     ROWS,
     WEEK,
     Bought,
+    batch_history,
     before,
     examples,
     households,
@@ -195,3 +198,13 @@ def test_examples_have_pseudonyms_and_the_features_of_rows(folder: Path, splits:
     assert names == ["household-1", "household-2", "household-3"]
     lengths = np.quantile([*map(len, splits.test["baskets"])], [0, 0.5, 1]).tolist()
     assert [len(request.baskets or ()) for request in requests] == lengths
+
+
+def test_purchases_of_one_household_may_be_in_two_files(folder: Path, tmp_path: Path) -> None:
+    new = purchases(("H3", -2, "Z"), ("new", -1, "AB"), ("new", -3, "CD"), ("H5", -4, "A"))
+    read = partial(read_batch, params())
+    write_history = partial(batch_history, params())
+    rows, parts = read_in_one_and_two(read, write_history, new, folder, tmp_path)
+    one, two = ({*zip(*found.values(), strict=True)} for found in (rows, parts))
+    assert {row[1] for row in one} == {"H3", "H5", "new"}
+    assert one == two

@@ -2,12 +2,14 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from batches import read_in_one_and_two
 from tabular.series import COLUMNS, FEATURES, SCHEMA, START, problem_of, series, table_of
 from tabular.tables import params
 
@@ -80,6 +82,19 @@ def test_rows_of_a_file_count_for_its_later_rows(tmp_path: Path) -> None:
     assert found["value lag 3"][a] == known[-2]
     assert found["value mean 4"][last] == 5
     assert np.isnan(found["value mean 4"][new])
+
+
+def test_rows_of_one_shop_may_be_in_two_files(tmp_path: Path) -> None:
+    training, own = trained_on(tmp_path, series(), 0)
+    later = table_of([("a", 61, None), ("z", 62, 8), ("z", 60, 2), ("a", 60, 3), ("z", 63, None)])
+    assert training.batch_history
+    read = partial(training.read_batch, own)
+    write_history = partial(training.batch_history, own)
+    rows, parts = read_in_one_and_two(read, write_history, later, tmp_path / "data", tmp_path)
+    one, two = (sorted_rows(found) for found in (rows, parts))
+    assert np.isfinite(one["value mean 4"]).sum() == 4
+    for name in FEATURES:
+        np.testing.assert_array_equal(one[name], two[name])
 
 
 def test_target_of_every_stored_row_may_be_blank_in_a_file(tmp_path: Path) -> None:

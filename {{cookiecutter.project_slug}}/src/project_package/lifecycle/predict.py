@@ -26,8 +26,7 @@ def predict(project: Project, source: Path, target: Path, *, explain: bool = Fal
     if source.resolve() == target.resolve():
         raise UserError(f"{target} has the rows to predict: name another file for the answers.")
     training = project.training
-    if explain and not training.file_reasons:
-        raise UserError("This use case writes no reasons into files: leave out --explain.")
+    require_reasons(training, explain)
     version, bundle, _ = project.store.load(CHAMPION)
     with project.console.step("predict") as progress:
         history = project.workspace.dataset().path
@@ -42,6 +41,12 @@ def predict(project: Project, source: Path, target: Path, *, explain: bool = Fal
             complete.replace(target)
     project.console.print(f"{target} has {len(table):,} predictions of version {version}.")
     return len(table)
+
+
+def require_reasons(training: Training, explain: bool) -> None:
+    """Raise UserError if reasons are wanted, and a file has none."""
+    if explain and not training.file_reasons:
+        raise UserError("This use case writes no reasons into files: leave out --explain.")
 
 
 def answers(training: Training, model: Model, rows: Columns, *, explain: bool) -> pl.DataFrame:

@@ -1,9 +1,10 @@
 """predict: predict the files of a folder or a bucket with the champion, each in a task of its own.
 
-A file of answers is complete: it is written beside its place, then renamed. It states the model and
-the file that it answers, so a command that was stopped goes on where it was.
+A file of answers is complete: it is written in a folder for unfinished files, then renamed. It
+states the model and the file that it answers, so a command that was stopped goes on where it was.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,13 +14,13 @@ from anyio.from_thread import start_blocking_portal
 from filelock import FileLock
 
 from ..contract.call_async_model import to_model
-from ..contract.training import Training
-from ..data.folders import MARK, Folder
+from ..contract.training import Progress, Training
 from ..errors import UserError
 from ..model_store import CHAMPION, Store
 from ..params import Params
 from .cluster import open_cluster
-from .predict import answers
+from .folders import ENDINGS, MARK, UNFINISHED, Folder, remove_unfinished, split_pattern
+from .predict import answers, require_reasons
 from .project import Project
 
 
@@ -32,7 +33,7 @@ class Job:
     store: Store
     version: int
     history: Path
-    """The folder of the data set."""
+    """The folder of rows that others look back on: of the data set, then also of all files."""
     source: Folder
     target: Folder
     explain: bool
@@ -49,7 +50,7 @@ class FileTask:
 
     def __str__(self) -> str:
         """Return the name of the task."""
-        return self.name
+        return f"predictions of {self.name}"
 
 
 def predict_files(project: Project, source: str, target: str, *, explain: bool = False) -> int:
@@ -59,8 +60,14 @@ def predict_files(project: Project, source: str, target: str, *, explain: bool =
         UserError: there is no folder, no file, or a file cannot be predicted; the answers of other
             files are kept.
     """
+    require_reasons(project.training, explain)
+    address, pattern = split_pattern(source)
+    folder = Folder(address)
     version, bundle, _ = project.store.load(CHAMPION)
     project.load(bundle)  # before any file is read
+    tasks = make_tasks(folder.tables(pattern), f"{bundle.digest} {explain}")
+    if not tasks:
+        raise UserError(f"{source} has no table: no name ends in {', '.join(ENDINGS)}.")
     if "://" not in target:
         Path(target).mkdir(parents=True, exist_ok=True)
     job = Job(
@@ -69,48 +76,62 @@ def predict_files(project: Project, source: str, target: str, *, explain: bool =
         store=project.store,
         version=version,
         history=project.workspace.dataset().path,
-        source=Folder(source),
+        source=folder,
         target=Folder(target),
         explain=explain,
     )
-    tasks = tasks_of(job, bundle.digest)
-    rows = 0
-    with (
-        project.console.step("predict") as progress,
-        open_cluster(project.settings) as runs,
-        FileLock(project.workspace.root / ".lock-predict"),
-        TemporaryDirectory(dir=project.workspace.data, prefix=".batch-") as scratch,
-    ):
+    if job.target.address == folder.address:
+        raise UserError(f"{target} has the rows to predict: name another folder for the answers.")
+    lock = FileLock(project.workspace.root / ".lock-predict")  # unfinished files are of one command
+    with project.console.step("predict") as progress, lock:
+        remove_unfinished(project.workspace.data)
         job.target.remove_unfinished()
         waiting = [task for task in tasks if job.target.read_mark(task.answers) != task.mark]
-        if waiting and (write_history := project.training.batch_history):
-            files = [job.source.path(task.name, Path(scratch)) for task in tasks]
-            write_history(job.params, files, job.history, Path(scratch))
-            job = replace(job, history=Path(scratch))
-        counts = runs(True)(partial(predict_file, job), waiting)  # a model has one thread
-        for number, count in enumerate(counts, 1):
-            rows += count
-            progress(number / len(waiting))
-    done = len(tasks) - len(waiting)
+        try:
+            rows = predict_waiting(project, job, tasks, waiting, progress)
+        finally:
+            job.target.remove_unfinished()
     project.console.print(
-        f"{target} has the answers of version {version} to {len(tasks)} files: {rows:,} rows of "
-        f"{len(waiting)} files were predicted, {done} files had their answers."
+        f"{target} has the answers of version {version} to {len(tasks):,} files: {rows:,} rows of "
+        f"{len(waiting):,} files were predicted; the others had their answers."
     )
     return rows
 
 
-def tasks_of(job: Job, digest: str) -> list[FileTask]:
-    """Return a task for each file; raise UserError if there is none, or two have the same name."""
-    tables = job.source.tables()
-    if not tables:
-        raise UserError(f"There is no Parquet or CSV file {job.source.pattern} in the folder.")
+def make_tasks(tables: Mapping[str, str], model: str) -> list[FileTask]:
+    """Return a task for each table; raise UserError if two have the same name of answers."""
     tasks = []
     for name, content in tables.items():
-        answers = f"{name.partition('.')[0]}.parquet"
-        tasks.append(FileTask(name, answers, f"{digest} {content} {job.explain}"))
+        ending = next(ending for ending in ENDINGS if name.lower().endswith(ending))
+        tasks.append(FileTask(name, f"{name[: -len(ending)]}.parquet", f"{model} {content}"))
     if len({task.answers for task in tasks}) < len(tasks):
         raise UserError("Two files have the same name but for their ending: rename one of them.")
     return tasks
+
+
+def predict_waiting(
+    project: Project,
+    job: Job,
+    tasks: Sequence[FileTask],
+    waiting: Sequence[FileTask],
+    progress: Progress,
+) -> int:
+    """Predict the files that wait for answers, which may look back on all; return how many rows."""
+    rows = 0
+    if not waiting:
+        return rows
+    with TemporaryDirectory(dir=project.workspace.data, prefix=UNFINISHED) as scratch:
+        (history := Path(scratch) / "history").mkdir()
+        if write_history := job.training.batch_history:
+            files = [job.source.path(task.name, Path(scratch)) for task in tasks]
+            write_history(job.params, files, job.history, history)
+        job = replace(job, history=history)
+        with open_cluster(project.settings) as runs:
+            counts = runs(True)(partial(predict_file, job), waiting)  # a model has one thread
+            for number, count in enumerate(counts, 1):
+                rows += count
+                progress(number / len(waiting))
+    return rows
 
 
 def predict_file(job: Job, task: FileTask) -> int:

@@ -16,6 +16,7 @@ import polars as pl
 from ..columns import TIMESTAMP, Columns
 from ..contract.training import Progress
 from ..data.completejourney import Script, gather
+from ..data.import_files import import_files
 from ..data.import_rows import import_rows
 from .features import (
     DAYS,
@@ -127,9 +128,10 @@ def before(everyone: Sequence[Bought], end: int) -> Columns:
 
 
 def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
-    """Read purchases, and return a row for each household in them, at the newest purchase of all.
+    """Read purchases, and return a row for each household in them.
 
-    Earlier purchases come from the data set.
+    All are looked at in one moment: that of the newest purchase of file and data set. Earlier
+    purchases come from the data set.
 
     Raises:
         UserError: the file cannot be read, a column is missing, or rows break a rule.
@@ -140,9 +142,11 @@ def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
         import_rows(data, LAYOUT, canonical)
         check_purchases(canonical, data)
         asked = pl.read_parquet(canonical)
-    past = pl.read_parquet(folder / ROWS).join(asked, on=HOUSEHOLD, how="semi")
+    stored = pl.scan_parquet(folder / ROWS)
+    past = stored.join(asked.lazy(), on=HOUSEHOLD, how="semi").collect()
     everyone = list(households(pl.concat([past, asked]).unique()))
-    now = max(int(who.times[-1]) for who in everyone)
+    newest = stored.select(pl.col(TIMESTAMP).max().to_physical()).collect().item()
+    now = max(newest, *(int(who.times[-1]) for who in everyone))
     read = [recent(who.times, who.baskets, now) for who in everyone]
     return {
         TIMESTAMP: np.full(len(everyone), now),
@@ -150,6 +154,15 @@ def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
         "baskets": objects(baskets for baskets, _ in read),
         "days": objects(days for _, days in read),
     }
+
+
+def batch_history(
+    params: SessionsParams, files: Sequence[Path], folder: Path, target: Path
+) -> None:
+    """Write the purchases of the data set and of files; raise UserError if one cannot be read."""
+    batch = import_files(params.data, LAYOUT, files, target / "files")
+    past = pl.scan_parquet(folder / ROWS)
+    pl.concat([past, batch]).unique().sort(LAYOUT.order).sink_parquet(target / ROWS)
 
 
 def recent_events(folder: Path) -> Columns:

@@ -48,6 +48,7 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
         summary=figures.summary,
         figures=figures.figures,
         read_batch=dataset.read_batch,
+        batch_history=dataset.batch_history,
         batch_table=batch_table,
         examples=dataset.examples,
         periods=metrics.weeks,

@@ -6,8 +6,10 @@ schema.json    the schema that they follow
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from shutil import copy
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -115,6 +117,28 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
 
     Lags and means read the data set in the folder too, and need the group and the time.
     """
+    table = read_rows(problem, params, source, folder.parent)
+    stored = stored_rows(problem, folder) if before_columns(problem.table) else table
+    return read_columns(problem, table, stored, params.split.gap_days)
+
+
+def batch_history(
+    problem: Problem, params: TabularParams, files: Sequence[Path], folder: Path, target: Path
+) -> None:
+    """Write the rows of the data set, and those of files that it has not got.
+
+    Raises:
+        UserError: as `read_batch`.
+    """
+    stored = stored_rows(problem, folder)
+    keys = problem.table.of_role("time", "group")
+    new = [read_rows(problem, params, file, target).join(stored, keys, "anti") for file in files]
+    pl.concat([stored, *new], how="diagonal").write_parquet(target / ROWS)
+    copy(folder / STORED, target / STORED)
+
+
+def read_rows(problem: Problem, params: TabularParams, source: Path, scratch: Path) -> pl.DataFrame:
+    """Read the rows of a file, validated, by way of a folder in `scratch`."""
     identifiers = problem.table.of_role("id", "group")
     lagged = before_columns(problem.table).values()
     keys = problem.table.of_role("time", "group") if lagged else ()
@@ -126,15 +150,14 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
     read = {name: sql for name, sql in params.data.read.items() if name in columns}
     data = params.data.with_source(source).model_copy(update={"columns": renamed, "read": read})
     schema = problem.table.model_copy(update={"columns": columns})
-    with TemporaryDirectory(dir=folder.parent, prefix=".batch-") as scratch:
-        rows = Path(scratch) / ROWS
+    with TemporaryDirectory(dir=scratch, prefix=".batch-") as folder:
+        rows = Path(folder) / ROWS
         import_rows(data, layout(schema, tuple(optional)), rows)
         table = pl.read_parquet(rows)
         checks = rules({name: columns[name] for name in table.columns}, limits=False)
         if broken := find_violations(rows, checks):
             raise violations_error(str(source), broken, renamed)
-    stored = stored_rows(problem, folder) if lagged else table
-    return read_columns(problem, table, stored, params.split.gap_days)
+    return table
 
 
 def request_values(

@@ -77,6 +77,9 @@ def make_training(params: TabularParams, root: Path) -> Training:
         naive=partial(metrics.naive, problem, params),
         about=partial(about, problem),
         read_batch=partial(dataset.read_batch, problem),
+        batch_history=partial(dataset.batch_history, problem)
+        if before_columns(problem.table)
+        else None,
         batch_table=partial(dataset.batch_table, problem),
         examples=partial(dataset.examples, problem),
         search_metric=search_metric,
