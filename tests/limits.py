@@ -22,34 +22,36 @@ BUDGETS = {
     # the lifecycle 1,500, the event store 400. Hostile input, failing services, erased entities and
     # monitoring took more; then labels of files, `ml debug`, reasons in demand and sessions, the
     # page for people, large files of bundles, and lately traces, prompts in MLflow and what is
-    # logged of single test rows, and fits on a cluster. These limits hold what there is: lower
-    # them as the code shrinks.
-    "core with history": Budget(7_230, aim=4_500),
-    "core without history": Budget(6_070, aim=3_800),
+    # logged of single test rows, fits on a cluster, and predictions of folders and buckets. These
+    # limits hold what there is: lower them as the code shrinks.
+    "core with history": Budget(7_460, aim=4_500),
+    "core without history": Budget(6_295, aim=3_800),
     # 1,965 and 1,735, until a body could be a file with several instances, and a request traced.
     "core: serving with history": Budget(1_985, aim=1_350),
     "core: serving without history": Budget(1_752, aim=1_200),
     # 1,975, until a third use case had networks, with 71 lines that had counted for the others;
-    # 2,020, until the prompt registry came; 2,070, until fits ran in processes and on a cluster.
-    "core: lifecycle": Budget(2_385, aim=1_400),
+    # 2,020, until the prompt registry came; 2,070, until fits ran on a cluster and files were
+    # predicted there.
+    "core: lifecycle": Budget(2_580, aim=1_400),
     "core: state": Budget(490, aim=300),
     # 1,200, until skew, slices, the server's errors and labels of files came.
     "monitoring": Budget(1_255, aim=900),
     "checklist": Budget(1_555, aim=1_200),
     "use case: monitoring": Budget(160, aim=100),
     "use case: agent": Budget(600),
-    # For those that have no row of their own; 1,175, until features were computed on a cluster.
-    "use case": Budget(1_205),
+    # For those that have no row of their own; 1,175, until chunks and batches of files came.
+    "use case": Budget(1_225),
     # 1,500, until good images alone, unusable pictures, a figure of costs and weights apart came.
     "use case inspection": Budget(1_620, aim=1_500),
-    # 1,155, until reasons for each recommended item came.
-    "use case sessions": Budget(1_160),
+    # 1,155, until reasons for each recommended item, and batches in files came.
+    "use case sessions": Budget(1_170),
     # 1,175, until documents in four formats, words beside a language model, and weights apart came.
     "use case contracts": Budget(1_490, aim=1_175),
     # 1,700, until traces, a judge, answers in MLflow and embeddings in PostgreSQL came.
     "use case support": Budget(2_200),
-    # 2,000, until lags, texts, monotone answers, weights of classes and two figures came.
-    "use case tabular": Budget(2_495, aim=2_000),
+    # 2,000, until lags, texts, monotone answers, weights of classes and two figures came; 2,495,
+    # until batches were in files.
+    "use case tabular": Budget(2_510, aim=2_000),
     "tests / source": Budget(1.4, aim=1.15),
     # Lines of docs for each line of code.
     "docs / code of source": Budget(0.18, at_least=True),
@@ -58,6 +60,6 @@ BUDGETS = {
     "parallel assignments of tests": Budget(5),
     # Files of any kind outside tests, `monitoring/` and `checklist/`; no empty __init__.py.
     # 118, until the page came with six files of HTML, CSS and JavaScript; 130, until images, the
-    # system in containers and two workflows came; 145, until fits ran on a cluster.
-    "core: files": Budget(149),
+    # system in containers and two workflows came; 145, until a cluster came.
+    "core: files": Budget(153),
 }
