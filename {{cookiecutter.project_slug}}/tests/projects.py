@@ -17,7 +17,7 @@ from plain import use_case
 from pydantic import create_model
 
 from project_package.bundle import Bundle
-from project_package.columns import Columns, length
+from project_package.columns import Columns
 from project_package.contract.task import Task
 from project_package.lifecycle.console import Console
 from project_package.lifecycle.evaluate import evaluate
@@ -96,16 +96,15 @@ def train_again(project: Project, **settings: Any) -> None:
     evaluate(project)
 
 
-def write_raw_rows(project: Project, sample: Columns, expected: Columns, target: Path) -> None:
-    """Write the raw rows of a sample, found by the key columns of the batch table."""
+def write_raw_rows(project: Project, keys: Columns, target: Path) -> None:
+    """Write raw rows, found by those of the columns that they have."""
     folder = project.workspace.dataset().path
     if project.champion_task().name == "support":
         raw = pl.read_parquet(folder / "questions.parquet", columns=["question"])
     else:
         raw = pl.read_parquet(folder / "rows.parquet")
-    key = [name for name in expected if name in raw.columns]
-    own = raw.join(pl.DataFrame({name: expected[name] for name in key}), on=key, how="semi")
-    assert own.n_unique(key) == length(sample)
+    known = pl.DataFrame({name: keys[name] for name in keys if name in raw.columns})
+    own = raw.join(known, on=known.columns, how="semi")
     own.write_csv(target) if target.suffix == ".csv" else own.write_parquet(target)
 
 

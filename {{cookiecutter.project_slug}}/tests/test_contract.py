@@ -242,7 +242,7 @@ def test_batch_file_has_the_answers_of_the_server(
     expected |= {name: np.array([answer[name] for answer in answers]) for name in shared}
     source = tmp_path / f"rows.{ending}"
     target = tmp_path / f"answers.{ending}"
-    write_raw_rows(project, sample, {n: v for n, v in expected.items() if n not in shared}, source)
+    write_raw_rows(project, {n: v for n, v in expected.items() if n not in shared}, source)
     assert predict(project, source, target, explain=explain) == length(sample)
     found = read_table(target, expected)
     assert found.columns == list(expected)
@@ -256,8 +256,11 @@ def test_batch_file_has_the_answers_of_the_server(
 def test_files_of_a_folder_have_the_answers_of_one_file(
     project: Project, model: Model, sample: Columns, tmp_path: Path
 ) -> None:
-    expected = dict(project.training.batch_table(sample, model.predict(sample)))
-    write_raw_rows(project, sample, expected, tmp_path / "rows.parquet")
+    predictions = model.predict(sample)
+    answer = project.champion_task().response.model_fields
+    table = project.training.batch_table(sample, predictions)
+    keys = {name: values for name, values in table.items() if name not in answer}
+    write_raw_rows(project, keys, tmp_path / "rows.parquet")
     rows = pl.read_parquet(tmp_path / "rows.parquet")
     (folder := tmp_path / "rows").mkdir()
     for number in range(2):
@@ -265,5 +268,5 @@ def test_files_of_a_folder_have_the_answers_of_one_file(
     predict(project, tmp_path / "rows.parquet", tmp_path / "answers.parquet")
     predict_files(project, str(folder), str(tmp_path / "answers"))
     parts, whole = (pl.read_parquet(tmp_path / name) for name in ("answers", "answers.parquet"))
-    key = [name for name in whole.columns if name in rows.columns]
+    key = [name for name in keys if name in rows.columns]
     assert_frame_equal(parts.unique(key).sort(key), whole.sort(key))
