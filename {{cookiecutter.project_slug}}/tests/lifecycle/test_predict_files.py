@@ -96,8 +96,10 @@ def test_damaged_answers_are_written_again(project: Project, folder: Path) -> No
 
 
 def test_folder_of_the_rows_is_refused(project: Project, folder: Path) -> None:
-    with pytest.raises(UserError, match="has the rows to predict: name another folder"):
-        predict_files(project, str(folder), f"{folder}/")
+    (link := folder.with_name("link")).symlink_to(folder)
+    for target in (f"{folder}/", str(link)):
+        with pytest.raises(UserError, match="has the rows to predict: name another folder"):
+            predict_files(project, str(folder), target)
 
 
 def test_bad_file_is_named_and_the_others_are_answered(project: Project, folder: Path) -> None:

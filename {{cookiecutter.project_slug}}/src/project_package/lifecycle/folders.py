@@ -32,7 +32,7 @@ class Folder:
     def __init__(self, address: str) -> None:
         """Open the folder of an address; raise UserError if there is none."""
         self.is_bucket = "://" in address
-        self.address = address if self.is_bucket else str(Path(address).absolute())
+        self.address = address if self.is_bucket else str(Path(address).resolve())
         self.title = redacted(address)  # for messages
         if not self.is_bucket and not Path(address).is_dir():
             raise UserError(f"There is no folder {address}.")
