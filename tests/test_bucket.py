@@ -84,11 +84,10 @@ def test_tables_of_a_bucket_are_read_and_answered(cloud: Cloud, tmp_path: Path) 
         scratch / "1.parquet", metadata={MARK: "x"}, compression="uncompressed"
     )
     folder.add(scratch / "1.parquet")
-    assert (folder.read_mark("1.parquet"), folder.read_mark("1.csv"), folder.read_mark("2")) == (
-        "x",
-        "",
-        "",
-    )
+    assert (folder.read_mark("1.parquet"), folder.read_mark("2.parquet")) == ("x", "")
+    with pytest.raises(UserError, match="1.csv in .* is not a file of answers"):
+        folder.read_mark("1.csv")
+    assert Folder(f"{cloud.store}/days/").address == folder.address
 
 
 def test_missing_bucket_is_named(cloud: Cloud) -> None:

@@ -42,5 +42,5 @@ def reached(title: str) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError, ValueError) as error:  # ValueError: of a wrong port
-        reason = redacted(str(error).splitlines()[0])
+        reason = redacted(str(error).partition("\n")[0] or repr(error))
         raise StoreUnreachable(f"{title} cannot be used: {reason}") from error

@@ -46,6 +46,8 @@ def test_only_new_and_changed_files_are_predicted_again(project: Project, folder
     (target / "day-2.parquet").unlink()
     assert predict_files(project, str(folder), str(target)) == 3
     assert predict_files(project, f"{folder}/day-[01].csv", str(target)) == 0
+    other = project.params.model_copy(update={"seed": 8})
+    assert predict_files(replace(project, params=other), str(folder), str(target)) == 5
 
 
 @pytest.fixture
@@ -87,12 +89,26 @@ def test_file_and_pattern_may_be_named(project: Project, folder: Path) -> None:
         assert predict_files(project, str(source), str(target)) == count
 
 
-def test_damaged_answers_are_written_again(project: Project, folder: Path) -> None:
-    target = folder.with_name("answers")
-    predict_files(project, str(folder), str(target))
-    for name, content in (("day-0", b""), ("day-1", b"PAR1"), ("day-2", b"x" * 2_000_000)):
-        (target / f"{name}.parquet").write_bytes(content)
-    assert predict_files(project, str(folder), str(target)) == 6
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"x" * 2_000_000, None])
+def test_file_that_has_no_answers_is_not_replaced(
+    project: Project, folder: Path, content: bytes | None
+) -> None:
+    (target := folder.with_name("answers")).mkdir()
+    other = target / "day-1.parquet"
+    if content is None:
+        pl.DataFrame({"rows": [1]}).write_parquet(other)
+    else:
+        other.write_bytes(content)
+    before = other.read_bytes()
+    with pytest.raises(UserError, match=r"day-1.parquet in .* is not a file of answers"):
+        predict_files(project, str(folder), str(target))
+    assert other.read_bytes() == before
+
+
+def test_file_for_the_answers_of_many_is_refused(project: Project, folder: Path) -> None:
+    for target in ("answers.csv", "s3://shop/answers.parquet"):
+        with pytest.raises(UserError, match="must be a folder"):
+            predict_files(project, str(folder), target)
 
 
 def test_folder_of_the_rows_is_refused(project: Project, folder: Path) -> None:
@@ -122,6 +138,10 @@ def test_names_that_end_otherwise_only_are_refused(project: Project, folder: Pat
 
 
 def test_folder_without_tables_is_an_error(project: Project, tmp_path: Path) -> None:
-    for source, message in ((tmp_path, "has no table"), (tmp_path / "no", "no folder")):
+    for source, message in (
+        (tmp_path, "has no .parquet or .csv or .csv.gz file"),
+        (tmp_path / "no-*.csv", r"file no-\*.csv"),
+        (tmp_path / "no", "no folder"),
+    ):
         with pytest.raises(UserError, match=message):
             predict_files(project, str(source), str(tmp_path / "answers"))

@@ -167,3 +167,14 @@ def test_baskets_of_one_household_may_be_in_two_files(folder: Path, tmp_path: Pa
     one, two = (pl.DataFrame(dict(found)).sort("household_id") for found in (rows, parts))
     assert one["household_id"].to_list() == ["H1", "new"]
     assert two.unique("household_id").sort("household_id").equals(one)
+
+
+def test_basket_that_is_in_two_files_with_other_values_is_refused(
+    folder: Path, tmp_path: Path
+) -> None:
+    new = baskets(*regular("new", 4, first=1))
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for file, sales in zip(files, (10.0, 11.0), strict=True):
+        new.with_columns(sales=sales).write_parquet(file)
+    with pytest.raises(UserError, match="basket_id must be unique"):
+        batch_history(params(), files, folder, tmp_path)

@@ -85,14 +85,16 @@ def test_rows_of_a_file_count_for_its_later_rows(tmp_path: Path) -> None:
 
 
 def test_rows_of_one_shop_may_be_in_two_files(tmp_path: Path) -> None:
-    training, own = trained_on(tmp_path, series(), 0)
+    training, own = trained_on(tmp_path, pl.concat([series(), table_of([("a", 60, None)])]), 0)
     later = table_of([("a", 61, None), ("z", 62, 8), ("z", 60, 2), ("a", 60, 3), ("z", 63, None)])
+    later = pl.concat([later, series().filter(pl.col("shop") == "b").with_columns(value=0.5)])
     assert training.batch_history
     read = partial(training.read_batch, own)
     write_history = partial(training.batch_history, own)
     rows, parts = read_in_one_and_two(read, write_history, later, tmp_path / "data", tmp_path)
     one, two = (sorted_rows(found) for found in (rows, parts))
-    assert np.isfinite(one["value mean 4"]).sum() == 4
+    assert 3 in one["value lag 1"]
+    assert 0.5 in one["value lag 1"]
     for name in FEATURES:
         np.testing.assert_array_equal(one[name], two[name])
 

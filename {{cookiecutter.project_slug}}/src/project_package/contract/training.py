@@ -180,8 +180,8 @@ class Training:
     tasks): it is called when the rows of erased entities have been left out."""
     batch_history: Callable[[Any, Sequence[Path], Path, Path], None] | None = None
     """Write what rows of several files may look back on (params, files, folder of the data set, new
-    folder): `read_batch` gets the new folder instead of that of the data set, so what an entity did
-    in another file counts. None if no feature looks back."""
+    folder): `read_batch` then gets the new folder instead of that of the data set, so what an
+    entity did in another file counts. None if no feature looks back: the folder is then empty."""
     erase: "Mapping[str, Callable[[str], int]]" = field(default_factory=dict)
     """Delete what else the server stores of an entity (id), by its name in the plural; returns how
     much there was."""

@@ -114,9 +114,11 @@ BATCH_LAYOUT = replace(LAYOUT, optional=(*SOLD, "department"))
 
 
 def batch_history(params: DemandParams, files: Sequence[Path], folder: Path, target: Path) -> None:
-    """Write the weeks of the data set and of files; raise UserError if a file cannot be read."""
-    batch = import_files(params.data, BATCH_LAYOUT, files, target / "files").collect()
-    _latest(pl.read_parquet(folder / ROWS), batch).write_parquet(target / ROWS)
+    """Write the weeks of the data set and of files; raise UserError if they break a rule."""
+    import_files(params.data, BATCH_LAYOUT, files, target / ROWS)
+    check_weeks(target / ROWS, params.data, sold=False)
+    past, batch = (pl.read_parquet(where / ROWS) for where in (folder, target))
+    _latest(past, batch).write_parquet(target / ROWS)
 
 
 def _latest(past: pl.DataFrame, batch: pl.DataFrame) -> pl.DataFrame:

@@ -80,24 +80,13 @@ def batch_history(params: FraudParams, files: Sequence[Path], folder: Path, targ
     """Write the payments of files, and those of the data set that they look back on.
 
     Raises:
-        UserError: a file cannot be read, or two payments have the same id.
+        UserError: as `read_batch`, if all were one file.
     """
-    data = params.data
-    batch = import_files(data, BATCH_LAYOUT, files, target / "files").unique()
-    if "is_fraud" not in batch.collect_schema():
-        batch = batch.with_columns(is_fraud=pl.lit(None, pl.Boolean))
-    again = batch.filter(pl.col("transaction_id").is_duplicated()).collect()
-    _refuse("transaction_id", "must not be that of another payment", again, data)
-    span = batch.select(first=time.min(), last=time.max()).collect()
-    past = _settle(pl.scan_parquet(folder / ROWS_FILE), span["last"].item(), data.max_blank)
-    past = past.filter(time >= span["first"].item() - LOOKBACK)
-    known = past.select("transaction_id", known="is_fraud")
-    batch = batch.join(known, "transaction_id", "left").with_columns(
-        is_fraud=pl.coalesce("is_fraud", "known")
-    )
-    past = past.join(batch, "transaction_id", "anti")
-    both = pl.concat(rows.select(*LAYOUT.types) for rows in (past, batch))
-    both.sort(LAYOUT.order).sink_parquet(target / HISTORY_FILE)
+    rows = target / ROWS_FILE
+    import_files(params.data, BATCH_LAYOUT, files, rows)
+    check_payments(rows, params.data, labelled=False)
+    both = _with_history(pl.read_parquet(rows), folder, params.data)
+    both.write_parquet(target / HISTORY_FILE)
 
 
 def read_batch(params: FraudParams, source: Path, folder: Path) -> Columns:
@@ -141,7 +130,7 @@ def _with_history(batch: pl.DataFrame, folder: Path, data: Data) -> pl.DataFrame
     due = time <= pl.col("newest") - DELAY
     rule = f"must be known {LABEL_DELAY_DAYS} days before a payment at its terminal: add labels, or"
     unknown = both.join(newest, on=TERMINAL).filter(due & label.is_null())
-    _refuse("is_fraud", f"{rule} put fewer days in a file", unknown, data)
+    _refuse("is_fraud", f"{rule} predict fewer days at once", unknown, data)
     return both.sort(LAYOUT.order)
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from fnmatch import fnmatch
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -32,7 +32,7 @@ class Folder:
     def __init__(self, address: str) -> None:
         """Open the folder of an address; raise UserError if there is none."""
         self.is_bucket = "://" in address
-        self.address = address if self.is_bucket else str(Path(address).resolve())
+        self.address = address.rstrip("/") if self.is_bucket else str(Path(address).resolve())
         self.title = redacted(address)  # for messages
         if not self.is_bucket and not Path(address).is_dir():
             raise UserError(f"There is no folder {address}.")
@@ -46,7 +46,7 @@ class Folder:
         found = {}
         for item in items:
             name = PurePosixPath(item["path"]).name
-            if fnmatch(name, pattern) and name.lower().endswith(ENDINGS):
+            if (name == pattern or fnmatch(name, pattern)) and name.lower().endswith(ENDINGS):
                 found[name] = f"{item['e_tag']} {item['size']} {item['last_modified']}"
         return dict(sorted(found.items()))
 
@@ -59,19 +59,24 @@ class Folder:
         return scratch / name
 
     def read_mark(self, name: str) -> str:
-        """Return what a Parquet file states under `MARK`; empty if there is no such file."""
+        """Return what a file of answers states under `MARK`; empty if there is no file.
+
+        Raises:
+            UserError: there is another file with this name, which is not replaced.
+        """
         with self._reached():
             try:
                 size = obstore.head(self._objects, name)["size"]
             except FileNotFoundError:
                 return ""
-            if not size:
-                return ""
             start = max(0, size - FOOTER_BYTES)
-            end = bytes(obstore.get_range(self._objects, name, start=start, end=size))
-        with suppress(pl.exceptions.ComputeError):  # another file, or a damaged one
-            return pl.read_parquet_metadata(BytesIO(end)).get(MARK, "")
-        return ""
+            end = obstore.get_range(self._objects, name, start=start, end=size) if size else b""
+        try:
+            return pl.read_parquet_metadata(BytesIO(bytes(end)))[MARK]
+        except (KeyError, pl.exceptions.ComputeError) as error:
+            raise UserError(
+                f"{name} in {self.title} is not a file of answers: move it, or name another folder."
+            ) from error
 
     def add(self, path: Path) -> None:
         """Add a file under its name, at once; an older one is replaced."""
@@ -85,7 +90,7 @@ class Folder:
     def scratch(self) -> Iterator[Path]:
         """Create a folder for unfinished files: a hidden one in the folder, or a temporary one."""
         where = None if self.is_bucket else self.address
-        with TemporaryDirectory(prefix=UNFINISHED, dir=where) as folder:
+        with TemporaryDirectory(prefix=UNFINISHED, dir=where, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
 
     def remove_unfinished(self) -> None:
@@ -111,4 +116,4 @@ def split_pattern(address: str) -> tuple[str, str]:
     folder, _, last = address.rstrip("/").rpartition("/")
     if Path(address).is_dir() or not (last.lower().endswith(ENDINGS) or {*last} & {*"*?["}):
         return address, "*"
-    return folder or ".", last
+    return folder or ("/" if address.startswith("/") else "."), last

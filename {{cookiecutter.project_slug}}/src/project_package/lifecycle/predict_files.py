@@ -61,39 +61,42 @@ def predict_files(project: Project, source: str, target: str, *, explain: bool =
             files are kept.
     """
     require_reasons(project.training, explain)
+    if target.lower().endswith(ENDINGS) and not Path(target).is_dir():
+        raise UserError(f"{target} must be a folder: each file of rows gets a file of answers.")
     address, pattern = split_pattern(source)
     folder = Folder(address)
-    version, bundle, _ = project.store.load(CHAMPION)
-    project.load(bundle)  # before any file is read
-    tasks = make_tasks(folder.tables(pattern), f"{bundle.digest} {explain}")
-    if not tasks:
-        raise UserError(f"{source} has no table: no name ends in {', '.join(ENDINGS)}.")
     if "://" not in target:
         Path(target).mkdir(parents=True, exist_ok=True)
-    job = Job(
-        training=project.training,
-        params=project.params,
-        store=project.store,
-        version=version,
-        history=project.workspace.dataset().path,
-        source=folder,
-        target=Folder(target),
-        explain=explain,
-    )
-    if job.target.address == folder.address:
+    answered = Folder(target)
+    if answered.address == folder.address:
         raise UserError(f"{target} has the rows to predict: name another folder for the answers.")
     lock = FileLock(project.workspace.root / ".lock-predict")  # unfinished files are of one command
     with project.console.step("predict") as progress, lock:
+        version, bundle, _ = project.store.load(CHAMPION)
+        project.load(bundle)  # before any file is read
+        job = Job(
+            training=project.training,
+            params=project.params,
+            store=project.store,
+            version=version,
+            history=project.workspace.dataset().path,
+            source=folder,
+            target=answered,
+            explain=explain,
+        )
+        tasks = make_tasks(folder.tables(pattern), f"{bundle.digest} {project.identity} {explain}")
+        if not tasks:
+            raise UserError(f"{folder.title} has no {' or '.join(ENDINGS)} file {pattern}.")
         remove_unfinished(project.workspace.data)
-        job.target.remove_unfinished()
-        waiting = [task for task in tasks if job.target.read_mark(task.answers) != task.mark]
+        answered.remove_unfinished()
+        waiting = [task for task in tasks if answered.read_mark(task.answers) != task.mark]
         try:
             rows = predict_waiting(project, job, tasks, waiting, progress)
         finally:
-            job.target.remove_unfinished()
+            answered.remove_unfinished()
     project.console.print(
-        f"{target} has the answers of version {version} to {len(tasks):,} files: {rows:,} rows of "
-        f"{len(waiting):,} files were predicted; the others had their answers."
+        f"{answered.title} has the answers of version {version} to {len(tasks):,} files. Now "
+        f"predicted: {rows:,} rows of {len(waiting):,} files."
     )
     return rows
 
@@ -120,7 +123,9 @@ def predict_waiting(
     rows = 0
     if not waiting:
         return rows
-    with TemporaryDirectory(dir=project.workspace.data, prefix=UNFINISHED) as scratch:
+    # After an error, other processes may still write while the folder is removed.
+    temporary = partial(TemporaryDirectory, ignore_cleanup_errors=True)
+    with temporary(dir=project.workspace.data, prefix=UNFINISHED) as scratch:
         (history := Path(scratch) / "history").mkdir()
         if write_history := job.training.batch_history:
             files = [job.source.path(task.name, Path(scratch)) for task in tasks]

@@ -97,11 +97,12 @@ def columns(table: pl.DataFrame) -> Columns:
 def batch_history(
     params: SegmentsParams, files: Sequence[Path], folder: Path, target: Path
 ) -> None:
-    """Write the baskets of the data set and of files; raise UserError if a file cannot be read."""
-    batch = import_files(params.data, LAYOUT, files, target / "files").unique()
-    past = pl.scan_parquet(folder / ROWS).join(batch, "basket_id", "anti")
-    both = pl.concat([past, batch], how="diagonal").sort(LAYOUT.order)
-    both.sink_parquet(target / ROWS)
+    """Write the baskets of the data set and of files; raise UserError if they break a rule."""
+    import_files(params.data, LAYOUT, files, target / ROWS)
+    check_baskets(target / ROWS, params.data)
+    past, batch = (pl.read_parquet(where / ROWS) for where in (folder, target))
+    both = pl.concat([past.join(batch, "basket_id", "anti"), batch], how="diagonal")
+    both.sort(LAYOUT.order).write_parquet(target / ROWS)
 
 
 def read_batch(params: SegmentsParams, source: Path, folder: Path) -> Columns:

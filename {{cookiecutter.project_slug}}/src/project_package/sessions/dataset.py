@@ -159,10 +159,11 @@ def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
 def batch_history(
     params: SessionsParams, files: Sequence[Path], folder: Path, target: Path
 ) -> None:
-    """Write the purchases of the data set and of files; raise UserError if one cannot be read."""
-    batch = import_files(params.data, LAYOUT, files, target / "files")
-    past = pl.scan_parquet(folder / ROWS)
-    pl.concat([past, batch]).unique().sort(LAYOUT.order).sink_parquet(target / ROWS)
+    """Write the purchases of the data set and of files; raise UserError if they break a rule."""
+    import_files(params.data, LAYOUT, files, target / ROWS)
+    check_purchases(target / ROWS, params.data)
+    both = pl.concat(pl.read_parquet(where / ROWS) for where in (folder, target))
+    both.unique().sort(LAYOUT.order).write_parquet(target / ROWS)
 
 
 def recent_events(folder: Path) -> Columns:

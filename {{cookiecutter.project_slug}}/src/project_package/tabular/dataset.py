@@ -125,15 +125,20 @@ def read_batch(problem: Problem, params: TabularParams, source: Path, folder: Pa
 def batch_history(
     problem: Problem, params: TabularParams, files: Sequence[Path], folder: Path, target: Path
 ) -> None:
-    """Write the rows of the data set, and those of files that it has not got.
+    """Write the rows of the data set and of files.
 
     Raises:
         UserError: as `read_batch`.
     """
     stored = stored_rows(problem, folder)
     keys = problem.table.of_role("time", "group")
-    new = [read_rows(problem, params, file, target).join(stored, keys, "anti") for file in files]
-    pl.concat([stored, *new], how="diagonal").write_parquet(target / ROWS)
+    new = pl.concat([read_rows(problem, params, file, target) for file in files], how="diagonal")
+    for name in {*before_columns(problem.table).values()} & {*new.columns}:
+        # Where the data set has a value too, that one counts.
+        known = stored.drop_nulls(name).select(*keys, **{"is known": True}).unique()
+        own = pl.when(pl.col("is known").is_null()).then(name)
+        new = new.join(known, keys, "left").with_columns(own.alias(name)).drop("is known")
+    pl.concat([stored, new], how="diagonal").write_parquet(target / ROWS)
     copy(folder / STORED, target / STORED)
 
 
