@@ -24,15 +24,15 @@ BUDGETS = {
     # page for people, large files of bundles, and lately traces, prompts in MLflow and what is
     # logged of single test rows, fits on a cluster, and predictions of folders and buckets. These
     # limits hold what there is: lower them as the code shrinks.
-    "core with history": Budget(7_460, aim=4_500),
-    "core without history": Budget(6_295, aim=3_800),
+    "core with history": Budget(7_465, aim=4_500),
+    "core without history": Budget(6_290, aim=3_800),
     # 1,965 and 1,735, until a body could be a file with several instances, and a request traced.
     "core: serving with history": Budget(1_985, aim=1_350),
     "core: serving without history": Budget(1_752, aim=1_200),
     # 1,975, until a third use case had networks, with 71 lines that had counted for the others;
     # 2,020, until the prompt registry came; 2,070, until fits ran on a cluster and files were
     # predicted there.
-    "core: lifecycle": Budget(2_580, aim=1_400),
+    "core: lifecycle": Budget(2_585, aim=1_400),
     "core: state": Budget(490, aim=300),
     # 1,200, until skew, slices, the server's errors and labels of files came.
     "monitoring": Budget(1_255, aim=900),
@@ -51,7 +51,7 @@ BUDGETS = {
     "use case support": Budget(2_200),
     # 2,000, until lags, texts, monotone answers, weights of classes and two figures came; 2,495,
     # until batches were in files.
-    "use case tabular": Budget(2_510, aim=2_000),
+    "use case tabular": Budget(2_515, aim=2_000),
     "tests / source": Budget(1.4, aim=1.15),
     # Lines of docs for each line of code.
     "docs / code of source": Budget(0.18, at_least=True),
