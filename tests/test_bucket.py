@@ -85,7 +85,7 @@ def test_tables_of_a_bucket_are_read_and_answered(cloud: Cloud, tmp_path: Path) 
     )
     folder.add(scratch / "1.parquet")
     assert (folder.read_mark("1.parquet"), folder.read_mark("2.parquet")) == ("x", "")
-    with pytest.raises(UserError, match="1.csv in .* is not a file of answers"):
+    with pytest.raises(UserError, match=r"1\.csv in .* is not a file of answers"):
         folder.read_mark("1.csv")
     assert Folder(f"{cloud.store}/days/").address == folder.address
 

@@ -26,7 +26,16 @@ from project_package.read_params import read_params
 from project_package.settings import Settings
 
 # Modules of this folder; projects without an event store lack the last two.
-PLUGINS = ("browsers", "databases", "servers", "spans", "dask_nodes", "redis_server", "states")
+PLUGINS = (
+    "browsers",
+    "champions",
+    "databases",
+    "servers",
+    "spans",
+    "dask_nodes",
+    "redis_server",
+    "states",
+)
 pytest_plugins = [name for name in PLUGINS if find_spec(name)]
 HERE = Path(__file__).parent
 PACKAGE = project_package.__name__

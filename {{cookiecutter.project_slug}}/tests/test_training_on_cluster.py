@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from dask_nodes import DaskNodes
+from dask_nodes import CLUSTER, DaskNodes
 from projects import copy_project, train_again
 
 from project_package.lifecycle.project import Project
-
-CLUSTER = {"cluster", "cluster_ca", "cluster_cert", "cluster_key"}
 
 
 def test_cluster_trains_the_same_model(
