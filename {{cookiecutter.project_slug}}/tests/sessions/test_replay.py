@@ -85,15 +85,15 @@ def test_purchases_after_the_moment_change_no_row(project: Project) -> None:
 def test_batch_file_has_the_answers_of_the_server(
     project: Project, served: Any, tmp_path: Path
 ) -> None:
-    own = purchases(project)
-    names = own[HOUSEHOLD].unique().sort().head(20).to_list()
-    own = own.filter(pl.col(HOUSEHOLD).is_in(names))
+    every = purchases(project)
+    names = every[HOUSEHOLD].unique().sort().head(20).to_list()
+    own = every.filter(pl.col(HOUSEHOLD).is_in(names))
     own.write_csv(tmp_path / "own.csv")
     assert predict(project, tmp_path / "own.csv", tmp_path / "answers.parquet") == len(names)
     table = pl.read_parquet(tmp_path / "answers.parquet")
     for some in own.with_columns(MOMENTS).iter_slices(5_000):
         served.post("events", some.to_dicts())
-    newest = np.full(len(names), own["timestamp"].to_physical().max())
+    newest = np.full(len(names), every["timestamp"].to_physical().max())
     answers = ask({HOUSEHOLD: table[HOUSEHOLD].to_numpy(), "timestamp": newest}, served)
     assert table[HOUSEHOLD].to_list() == names
     for answer, (_, *items) in zip(answers, table.rows(), strict=True):
