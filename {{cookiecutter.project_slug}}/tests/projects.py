@@ -105,6 +105,7 @@ def write_raw_rows(project: Project, keys: Columns, target: Path) -> None:
         raw = pl.read_parquet(folder / "rows.parquet")
     known = pl.DataFrame({name: keys[name] for name in keys if name in raw.columns})
     own = raw.join(known, on=known.columns, how="semi")
+    assert own.n_unique(known.columns) == known.n_unique()
     own.write_csv(target) if target.suffix == ".csv" else own.write_parquet(target)
 
 

@@ -88,7 +88,8 @@ def predict(  # noqa: PLR0913, PLR0917  options
     from .lifecycle.predict_files import predict_files
 
     with context.obj.open_project(changes, quiet) as project:
-        if "://" in source + target or not Path(target).suffix or Path(target).is_dir():
+        is_bucket = "://" in source or "://" in target
+        if is_bucket or not Path(target).suffix or Path(target).is_dir():
             predict_files(project, source, target, explain=explain)
         else:
             predict_file(project, Path(source), Path(target), explain=explain)
