@@ -12,7 +12,7 @@ from project_package.bundle import Bundle, Manifest
 from project_package.errors import UserError
 from project_package.inspection.dataset import find_copies, load_data, read_batch
 from project_package.inspection.decide_and_explain import Details
-from project_package.inspection.images import encode, to_base64
+from project_package.inspection.images import encode, stack, to_base64
 from project_package.inspection.params import InspectionParams
 from project_package.inspection.split import split
 from project_package.inspection.training import incompatible
@@ -52,7 +52,7 @@ def test_folder_names_are_classes(photos: Path, tmp_path: Path) -> None:
     (photos / "good" / "00.png").rename(photos / "good" / "more" / "00.png")
     load_data(params(source=str(photos)), tmp_path, silent)
     assert sorted(pl.read_parquet(tmp_path / "rows.parquet")["kind"]) == sorted(table["kind"])
-    assert splits.train["image"].shape == (45, 32, 32)
+    assert stack(splits.train["image"]).shape == (45, 32, 32)
 
 
 def test_table_names_paths_kinds_and_parts(photos: Path, tmp_path: Path) -> None:

@@ -47,6 +47,13 @@ def test_copies_of_other_parts_are_found(change: str) -> None:
     assert not len(find_duplicates(images, np.full(len(parts), "one", object)))
 
 
+def test_copies_of_a_copy_are_found() -> None:
+    images = ROWS["image"].copy()
+    images[20] = compressed(images[0])
+    images[40] = CHANGES["moved"](images[0])
+    assert find_duplicates(images, ROWS["part"]).tolist() == [[0, 20], [0, 40], [20, 40]]
+
+
 def test_default_data_have_no_copies() -> None:
     rows = simulate(Simulated())
     assert not len(find_duplicates(rows["image"], rows["part"]))

@@ -1,25 +1,28 @@
 """Load images, and read them for batches and examples.
 
-A data set is one file:
-rows.parquet   image (a grey square, as PNG in base64), name, part, kind of defect, type of part,
+A data set is two files:
+images.npy     grey squares, (rows, size, size)
+rows.parquet   image (the SHA-256 of its pixels), name, part, kind of defect, type of part,
                is_defective, side of the file and visibility where they are known, and copies: the
                names of near-duplicates
 """
 
 import logging
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from ..columns import Columns, take
+from ..columns import Columns, length, take
 from ..contract.training import Progress
 from ..errors import UserError
 from . import duplicates
-from .images import to_base64, to_pixels
+from .image_files import IMAGES, keep, new_images
 from .params import SIMULATOR, InspectionParams
 from .schemas import InspectionRequest
-from .simulator import add_defects, simulate
+from .simulator import VIEWS, add_defects, simulate
 from .sources import GOOD, read_images, read_labels, read_unlabelled
 
 ROWS = "rows.parquet"
@@ -35,15 +38,20 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         UserError: the source cannot be read, a file is not an image, or a class has no image.
     """
     data = params.data
+    places = 2 if data.good_only else 1  # for each image: one for itself, one for a drawn defect
     if data.source == SIMULATOR:
-        rows = simulate(data)
+        images = new_images(folder / IMAGES, places * VIEWS * data.parts, data.size)
+        rows = simulate(data, images)
+        rows = {**rows, "position": np.arange(VIEWS * data.parts)}
     else:
         table = read_labels(Path(data.source)).rename({"path": "name"})
         rows = {column.name: column.to_numpy() for column in table}
-        rows |= read_images([*map(Path, rows["name"])], data.size, progress)
+        images = new_images(folder / IMAGES, places * len(table), data.size)
+        rows["side"] = read_images([*map(Path, rows["name"])], images, progress)
+        rows["position"] = np.arange(len(table))
         rows["is_defective"] = rows["kind"] != GOOD
         rows["visibility"] = np.full(len(table), np.nan)
-        rows = leave_out_unusable(rows, params)
+        rows = leave_out_unusable(rows, images, params)
     if rows["is_defective"].all():
         raise UserError(f"{data.source} has no good image that is usable: see [usable].")
     if not rows["is_defective"].any():
@@ -53,14 +61,16 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
                 f"{data.source} has no image that is defective: its kinds are {kinds}. Good images "
                 "are enough with data.good_only = true."
             )
-        rows = add_defects(rows, data)
-    files = [to_base64(image) for image in rows["image"]]
-    pl.DataFrame({**rows, "image": files}).write_parquet(folder / ROWS)
+        rows = add_defects(rows, images, data)
+    hashes = [sha256(images[position]).hexdigest() for position in rows["position"]]
+    pl.DataFrame({**rows, "image": hashes}).write_parquet(folder / ROWS)
 
 
-def leave_out_unusable(rows: Columns, params: InspectionParams) -> Columns:
+def leave_out_unusable(
+    rows: Columns, images: NDArray[np.uint8], params: InspectionParams
+) -> Columns:
     """Return the rows with images that the model would answer; warn of others."""
-    below = params.usable.below(rows)
+    below = params.usable.below({**rows, "image": images[: length(rows)]})
     if any(below):
         few = [f"{name} ({why})" for name, why in zip(rows["name"], below, strict=True) if why][:3]
         message = "%d images are below a limit of [usable] and left out, such as %s"
@@ -69,15 +79,18 @@ def leave_out_unusable(rows: Columns, params: InspectionParams) -> Columns:
 
 
 def find_copies(_: InspectionParams, folder: Path, *__: object) -> None:
-    """Add the column `copies` to the table of a folder; warn of near-duplicates."""
+    """Add the column `copies` to the table of a folder; warn of near-duplicates.
+
+    Images that no row has, as of erased parts, are removed.
+    """
     table = pl.read_parquet(folder / ROWS)
-    images = np.stack([to_pixels(text) for text in table["image"].to_list()])
+    images = keep(folder / IMAGES, table["position"].to_list())
     names = table["name"].to_numpy()
     pairs = duplicates.find_duplicates(images, table["part"].to_numpy())
     if len(pairs):
         log.warning(duplicates.describe(images, names, pairs))
     copies = pl.Series("copies", duplicates.copies(names, pairs))
-    table.with_columns(copies).write_parquet(folder / ROWS)
+    table.drop("position").with_columns(copies).write_parquet(folder / ROWS)
 
 
 def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:

@@ -12,6 +12,7 @@ from ..columns import Columns
 from ..contract.task import Model, steps_of
 from ..explain import log_odds
 from ..frozen import Frozen
+from .images import to_pixels
 from .usable import Usable
 
 DETAILS = "model.json"
@@ -93,7 +94,7 @@ class InspectionModel:
         explained = rows.get("explain", np.zeros(len(images), np.bool_)) & (unusable == "")
         regions = np.zeros((len(images), REGIONS, REGIONS), np.float32)
         for row in np.flatnonzero(explained):
-            regions[row] = self._occlude(images[row], output[row])
+            regions[row] = self._occlude(to_pixels(images[row]), output[row])
         return {**decided, "unusable": unusable, "regions": regions}
 
     def steps(self, rows: Columns) -> Mapping[str, Columns]:
@@ -106,7 +107,7 @@ class InspectionModel:
         decision |= {"decision": decided["decision"], "unusable": unusable}
         return {**steps, "decision": decision}
 
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+    def _run(self, images: NDArray[Any]) -> NDArray[Any]:
         step = max(1, PIXELS_AT_ONCE // (self.details.pixels or self.details.size**2))
         slices = np.split(images, range(step, len(images), step))
         return np.concatenate([self.graph.predict({"image": part})["output"] for part in slices])

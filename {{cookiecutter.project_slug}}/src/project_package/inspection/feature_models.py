@@ -22,9 +22,11 @@ from ..onnx_runtime import GRAPH
 from .decide_and_explain import WEIGHTS, Details
 from .features import statistics
 from .graphs import export_pipeline, join, move_weights
+from .images import side, stack
 from .pretrained import Backbone, Features
 
 FOLDS = 5
+AT_ONCE = 500  # images, which take many times their memory
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,17 @@ class FeatureModel:
         return {GRAPH: graph, WEIGHTS: path, **self.details.files()}
 
 
-def features_of(backbone: Backbone | None, images: NDArray[np.uint8]) -> Features:
+def features_of(backbone: Backbone | None, images: NDArray[Any]) -> Features:
     """Return the features of images, (rows, features)."""
-    return backbone.features(images) if backbone else statistics(images)
+    if backbone:
+        return backbone.features(images)
+    parts = np.split(images, range(AT_ONCE, len(images), AT_ONCE))
+    return np.concatenate([statistics(stack(part)) for part in parts])
 
 
 def details_of(backbone: Backbone | None, rows: Columns) -> Details:
     """Return the details of a model of features."""
-    size = rows["image"].shape[1]
+    size = side(rows["image"])
     if backbone is None:
         return Details(size=size, inputs="statistics")
     return Details(size=size, inputs="pixels", pixels=backbone.pixels)

@@ -12,6 +12,7 @@ from ..contract.about import Figure
 from ..contract.task import Model
 from ..plot_parts import FITTED, draw_costs, draw_diagonal, label_axes
 from ..thresholds import threshold_costs
+from .images import side, stack
 from .params import Decide, InspectionParams
 
 ACROSS = 6  # images of a row
@@ -93,14 +94,14 @@ def mistakes(rows: Columns, model: Columns) -> Figure:
     """Draw the defects with the lowest and the good parts with the highest probability."""
     probability = model["probability"]
     labels = rows["is_defective"]
-    size = rows["image"].shape[1] + GAP
+    size = side(rows["image"]) + GAP
     rising = np.argsort(probability, kind="stable")
     missed = rising[labels[rising]]
     false_alarms = rising[~labels[rising]][::-1]
     chosen = np.concatenate([np.resize(each, 2 * ACROSS) for each in (missed, false_alarms)])
 
     def draw(axes: Any) -> None:
-        show(axes, rows["image"][chosen])
+        show(axes, stack(rows["image"][chosen]))
         for number, row in enumerate(chosen):
             line, column = divmod(number, ACROSS)
             x = column * size + 2
@@ -121,7 +122,7 @@ def importance(rows: Columns, model: Model) -> tuple[Figure, ...]:
     defective = {"image": rows["image"][rows["is_defective"]][:200]}
     falling = np.argsort(-model.predict(defective)["probability"], kind="stable")
     chosen = falling[np.linspace(0, len(falling) // 2, 2 * ACROSS).astype(int)]
-    images = defective["image"][chosen]
+    images = stack(defective["image"][chosen])
     regions = model.predict({"image": images, "explain": np.ones(len(chosen), np.bool_)})["regions"]
     size = images.shape[1]
     step = size + GAP

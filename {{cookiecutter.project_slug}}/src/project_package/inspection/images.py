@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from .image_files import StoredImage
+
 Pixels = NDArray[np.uint8]
 """Grey levels, (height, width)."""
 FORMATS = ("PNG", "JPEG")
@@ -74,7 +76,9 @@ def encode(pixels: Pixels) -> bytes:
 
 
 def to_pixels(value: Any) -> Pixels:
-    """Decode an image in base64 or a data URL, as in JSON, or a file; an array stays as it is.
+    """Decode an image in base64 or a data URL, as in JSON, or a file; read one of a data set.
+
+    An array stays as it is.
 
     Raises:
         ValueError: it is not base64, or not an image as `decode` says.
@@ -83,6 +87,8 @@ def to_pixels(value: Any) -> Pixels:
         return value
     if isinstance(value, bytes):
         return decode(value)
+    if isinstance(value, StoredImage):
+        return value.pixels()
     try:
         text = "".join(value.split())
         head = DATA_URL.match(text[:DATA_URL_HEAD])
@@ -95,3 +101,13 @@ def to_pixels(value: Any) -> Pixels:
 def to_base64(pixels: Pixels) -> str:
     """Return an image as a PNG file in base64."""
     return base64.b64encode(encode(pixels)).decode()
+
+
+def stack(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return a few images of a column as one array, (rows, size, size); read stored ones."""
+    return np.stack([*map(to_pixels, images)]) if images.dtype == object else images
+
+
+def side(images: NDArray[Any]) -> int:
+    """Return the side of the images of a column, in pixels."""
+    return len(to_pixels(images[0]))

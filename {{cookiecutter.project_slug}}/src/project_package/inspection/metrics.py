@@ -16,6 +16,7 @@ from ..thresholds import break_even
 from .decide_and_explain import Details
 from .params import Decide, InspectionParams
 from .sources import GOOD
+from .usable import brightness
 
 Values: TypeAlias = NDArray[Any]
 PERIODS = 5  # parts of the test, at most, whose scores give the spread
@@ -144,7 +145,7 @@ def slices(rows: Columns) -> Mapping[str, Values]:
     kinds = rows["kind"]
     masks = {kind: good | (kinds == kind) for kind in sorted({*kinds.tolist()} - {GOOD})}
     masks |= {name: rows["type"] == name for name in sorted({*rows["type"].tolist()} - {""})}
-    light = rows["image"].mean((1, 2))
+    light = brightness(rows["image"])
     low, high = np.quantile(light, [1 / 3, 2 / 3])
     masks |= {"dark images": light < low, "bright images": light >= high}
     if rows["copied"].any():

@@ -19,6 +19,7 @@ from ..onnx_runtime import GRAPH
 from ..thresholds import least_cost_threshold
 from . import feature_models, good_only
 from .decide_and_explain import Details
+from .images import side, stack
 from .params import Decide, InspectionParams
 from .pretrained import Backbone, trained_weights
 from .task import model_of
@@ -36,7 +37,9 @@ class Trained:
 
     def predict(self, rows: Columns) -> Columns:
         """Return probability and decision."""
-        probabilities = self.network.predict(rows["image"][..., None], verbose=0)
+        from . import cnn  # noqa: PLC0415  TensorFlow takes seconds to import
+
+        probabilities = self.network.predict(cnn.Batches(rows["image"]), verbose=0)
         return self.details.decide(probabilities.reshape(-1))
 
     def files(self) -> Files:
@@ -52,7 +55,7 @@ def quantise(trained: Trained, rows: Columns) -> Fitted:
     from ..int8 import Quantised, static_int8  # noqa: PLC0415  it takes a second to import
 
     chosen = np.linspace(0, len(rows["image"]) - 1, CALIBRATED).astype(int)
-    pixels = rows["image"][chosen][..., None].astype(np.float32)
+    pixels = stack(rows["image"][chosen])[..., None].astype(np.float32)
     files = trained.files()
     graph = static_int8(files[GRAPH], ({"pixels": image[None]} for image in pixels))
     return Quantised(graph, {LAYERS: files[LAYERS]}, trained.details, model_of)
@@ -77,7 +80,7 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     ) -> Trained:
         from . import cnn  # noqa: PLC0415  TensorFlow takes seconds to import
 
-        images = rows["image"][..., None]
+        images = rows["image"]
         labels = rows["is_defective"].astype(np.float32)
         parts, part = np.unique(rows["part"].astype(str), return_inverse=True)
         held_out = (np.random.default_rng(seed).random(len(parts)) < params.network.held_out)[part]
@@ -89,19 +92,19 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
             report=report,
         )
         network = cnn.fit(
-            cnn.build(images.shape[1], settings, seed),
+            cnn.build(side(images), settings, seed),
             float(settings["rate"]),
             (images[~held_out], labels[~held_out]),
             (images[held_out], labels[held_out]),
             run,
         )
-        return Trained(network, Details(size=images.shape[1], inputs="pixels"))
+        return Trained(network, Details(size=side(images), inputs="pixels"))
 
     backbone = Backbone(trained_weights, root)
     start = {"width": 8, "dropout": 0.3, "rate": 4e-3}
     return (
         feature_models.BASELINE,
-        Candidate("cnn", start, fit_network, network_space, quantise),
+        Candidate("cnn", start, fit_network, network_space, quantise, own_threads=True),
         *(feature_models.candidates(backbone) if params.network.backbone else ()),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from ..checkpoints import run_folder, write_checkpoint
 from ..errors import UserError
 from ..onnx_runtime import OnnxModel
+from .images import side, to_pixels
 
 Features = NDArray[np.float32]
 SCALES = (128, 224)
@@ -59,13 +61,13 @@ class Backbone:
         write_checkpoint(path, lambda unfinished: unfinished.write_bytes(content))
         return path
 
-    def features(self, images: NDArray[np.uint8]) -> Features:
+    def features(self, images: NDArray[Any]) -> Features:
         """Return the features of images, (rows, features)."""
-        names = [sha256(image.tobytes()).digest() for image in images]
+        names = [sha256(image.tobytes()).digest() for image in map(to_pixels, images)]
         new = [row for row, name in enumerate(names) if name not in self._known]
-        model = OnnxModel(self.graph(images.shape[1]), lambda rows: rows)
+        model = OnnxModel(self.graph(side(images)), lambda rows: rows)
         for row in new:
-            pixels = images[row][None, ..., None].astype(np.float32)
+            pixels = to_pixels(images[row])[None, ..., None].astype(np.float32)
             (found,) = model.predict({"pixels": pixels}).values()
             self._known[names[row]] = found[0]
         return np.stack([self._known[name] for name in names])

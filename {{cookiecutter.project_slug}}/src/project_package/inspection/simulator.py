@@ -21,7 +21,6 @@ from ..columns import Columns, concatenate, length, take
 from ..frozen import Frozen
 from .images import Pixels
 from .sources import GOOD
-from .usable import contrast
 
 Grey = NDArray[np.float64]
 
@@ -52,8 +51,8 @@ SLOPE = 10.0
 DUST = 25.0  # grey levels
 
 
-def simulate(sizes: Simulated) -> Columns:
-    """Return photos of parts, two of each.
+def simulate(sizes: Simulated, images: NDArray[np.uint8] | None = None) -> Columns:
+    """Return photos of parts, two of each; an array for the images may be given.
 
     image (rows, size, size) uint8; name, part, kind ("good", or that of the defect) and type
     (empty); is_defective; visibility, d' of the defect in this photo (float64, 0 without one).
@@ -62,8 +61,9 @@ def simulate(sizes: Simulated) -> Columns:
     random = np.random.default_rng(sizes.seed)
     kinds = list(KINDS)
     power = spectrum(size)
-    images = []
-    rows = []
+    if images is None:
+        images = np.empty((VIEWS * sizes.parts, size, size), np.uint8)
+    rows: list[dict[str, Any]] = []
     for part in range(sizes.parts):
         kind = kinds[random.integers(len(kinds))] if random.random() < sizes.defect_rate else GOOD
         defect = np.zeros((size, size))
@@ -71,12 +71,12 @@ def simulate(sizes: Simulated) -> Columns:
             defect = draw_defect(random, kind, sizes.strength, size)
         for view in range(VIEWS):
             shown = np.roll(defect, random.integers(-4, 5, 2), (0, 1))
-            images.append(photo(random, shown, power))
+            images[len(rows)] = photo(random, shown, power)
             name = f"part-{part:05}"
             row = {"name": f"{name}-{view + 1}", "part": name, "kind": kind, "type": ""}
             rows.append({**row, "visibility": visibility(shown, power)})
     columns = {column.name: column.to_numpy() for column in pl.DataFrame(rows)}
-    return {"image": np.stack(images), **columns, "is_defective": columns["kind"] != GOOD}
+    return {"image": images, **columns, "is_defective": columns["kind"] != GOOD}
 
 
 def draw_defect(random: Generator, kind: str, strength: float, size: int) -> Grey:
@@ -85,8 +85,10 @@ def draw_defect(random: Generator, kind: str, strength: float, size: int) -> Gre
     return defect
 
 
-def add_defects(good: Columns, sizes: Simulated) -> Columns:
-    """Return good images, and copies of some of them on which a defect is drawn.
+def add_defects(good: Columns, images: NDArray[np.uint8], sizes: Simulated) -> Columns:
+    """Return rows of good images, and of copies of some of them on which a defect is drawn.
+
+    The column `position` says where the image is; the copies replace the last of `images`.
 
     It is as large and as strong, compared with the image and its contrast, as in a simulated photo
     of 64 pixels.
@@ -96,11 +98,14 @@ def add_defects(good: Columns, sizes: Simulated) -> Columns:
     chosen = random.permutation(length(good))[:count]
     copied = take(good, chosen)
     kinds = random.choice([*KINDS], len(chosen)).astype(object)
-    defects = np.stack([draw_defect(random, kind, sizes.strength, SIDE) for kind in kinds])
-    enlarged = zoom(defects, (1, sizes.size / SIDE, sizes.size / SIDE), order=1)
-    added = enlarged * contrast(copied["image"])[:, None, None] / np.hypot(TEXTURE, NOISE)
+    drawn_at = np.arange(len(images) - count, len(images))
+    for kind, start, end in zip(kinds, copied["position"], drawn_at, strict=True):
+        image = images[start]
+        defect = zoom(draw_defect(random, kind, sizes.strength, SIDE), sizes.size / SIDE, order=1)
+        added = defect * image.std() / np.hypot(TEXTURE, NOISE)
+        images[end] = np.clip(image + added, 0, 255).astype(np.uint8)
     drawn = {
-        "image": np.clip(copied["image"] + added, 0, 255).astype(np.uint8),
+        "position": drawn_at,
         "name": copied["name"] + " with a " + kinds,
         "kind": kinds,
         "is_defective": np.ones(len(chosen), np.bool_),

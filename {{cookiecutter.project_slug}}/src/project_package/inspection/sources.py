@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ..columns import Columns
 from ..contract.training import Progress
 from ..errors import UserError, suggest
+from .image_files import temporary_images
 from .images import to_scaled
 
 GOOD = "good"
@@ -91,26 +93,30 @@ def paths_of(table: pl.DataFrame, source: Path) -> list[Path]:
 
 
 def read_images(
-    files: Sequence[Path | str | bytes], size: int, progress: Progress = lambda _: None
-) -> Columns:
-    """Read and scale images, files at a path or their content: image (files, size, size), side.
+    files: Sequence[Path | str | bytes],
+    images: NDArray[np.uint8],
+    progress: Progress = lambda _: None,
+) -> NDArray[np.int64]:
+    """Read images, files at a path or their content, and scale them into `images`.
+
+    Returns:
+        The sides before, (files,).
 
     Raises:
         UserError: one cannot be read, or is not an image.
     """
-    images = np.empty((len(files), size, size), np.uint8)
     sides = np.empty(len(files), np.int64)
     for number, file in enumerate(files):
         name = file if isinstance(file, Path) else f"The image in row {number + 1}"
         try:
             content = file.read_bytes() if isinstance(file, Path) else file
-            images[number], sides[number] = to_scaled(content, size)
+            images[number], sides[number] = to_scaled(content, images.shape[1])
         except OSError as error:
             raise UserError(f"{name} cannot be read: {error.strerror}.") from error
         except ValueError as error:
             raise UserError(f"{name} {error}.") from error
         progress(number / len(files))
-    return {"image": images, "side": sides}
+    return sides
 
 
 def read_unlabelled(source: Path, size: int) -> Columns:
@@ -137,4 +143,5 @@ def read_unlabelled(source: Path, size: int) -> Columns:
     names = [str(f) if isinstance(f, Path) else f"image {n}" for n, f in enumerate(files, 1)]
     columns = (table[n] if n in table.columns else names for n in ("name", "part"))
     name, part = (np.array([*values], object) for values in columns)
-    return {**read_images(files, size), "name": name, "part": part}
+    images = temporary_images(len(files), size)
+    return {"image": images, "side": read_images(files, images), "name": name, "part": part}

@@ -14,7 +14,7 @@ from ..columns import Columns, take
 from ..contract.training import Fold, Splits
 from ..errors import UserError
 from .dataset import ROWS
-from .images import to_pixels
+from .image_files import IMAGES, references
 from .params import InspectionParams
 
 
@@ -28,7 +28,7 @@ def split(params: InspectionParams, folder: Path) -> Splits:
     """
     table = pl.read_parquet(folder / ROWS)
     rows: dict[str, Any] = {column.name: column.to_numpy() for column in table}
-    rows["image"] = np.stack([to_pixels(text) for text in table["image"].to_list()])
+    rows["image"] = references(folder / IMAGES, table["image"].to_list())
     every = np.arange(len(table))
     rest, test = next(parts(rows, every, round(1 / params.split.test_share), params.seed))
     training = {*rows["name"][rest]}

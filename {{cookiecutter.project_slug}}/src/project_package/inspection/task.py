@@ -14,8 +14,9 @@ from ..contract.task import Task
 from ..onnx_runtime import GRAPH, OnnxModel
 from .decide_and_explain import DETAILS, REGIONS, WEIGHTS, Details, InspectionModel
 from .features import statistics
+from .images import stack
 from .schemas import InspectionRequest, InspectionResponse, Label, request_type
-from .usable import contrast, sharpness
+from .usable import brightness, contrast, sharpness
 
 
 def load(bundle: Bundle) -> InspectionModel:
@@ -34,8 +35,8 @@ def coding(details: Details) -> tuple[Any, Any]:
 
     def encode(rows: Columns) -> Columns:
         if details.inputs == "statistics":
-            return {"statistics": statistics(rows["image"])}
-        return {"pixels": rows["image"][..., None].astype(np.float32)}
+            return {"statistics": statistics(stack(rows["image"]))}
+        return {"pixels": stack(rows["image"])[..., None].astype(np.float32)}
 
     def decode(_: Columns, outputs: Columns) -> Columns:
         last = list(outputs.values())[-1]  # before it, a classifier has the labels
@@ -91,7 +92,7 @@ def monitored(rows: Columns, predictions: Columns) -> Columns:
     """Select brightness, contrast and sharpness of the images, and the probability."""
     images = rows["image"]
     return {
-        "brightness": images.mean((1, 2)),
+        "brightness": brightness(images),
         "contrast": contrast(images),
         "sharpness": sharpness(images),
         "probability": probabilities(predictions),

@@ -3,12 +3,15 @@
 Images are measured one by one, since floats take several times their memory.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from ..columns import Columns
 from ..frozen import Frozen
+from .images import to_pixels
 
 
 class Usable(Frozen):
@@ -33,14 +36,21 @@ class Usable(Frozen):
         return np.select(low, [*figures], default="").astype(object)
 
 
-def contrast(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def brightness(images: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the mean grey level of each image."""
+    return np.array([image.mean() for image in map(to_pixels, images)])
+
+
+def contrast(images: NDArray[Any]) -> NDArray[np.float64]:
     """Return the standard deviation of the grey levels of each image."""
-    return np.array([image.std() for image in images])
+    return np.array([image.std() for image in map(to_pixels, images)])
 
 
-def sharpness(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def sharpness(images: NDArray[Any]) -> NDArray[np.float64]:
     """Return the mean squared slope of each image, across and down: low when it is out of focus."""
-    return np.array([np.mean([np.mean(np.square(s)) for s in slopes(image)]) for image in images])
+    return np.array(
+        [np.mean([np.mean(np.square(s)) for s in slopes(to_pixels(image))]) for image in images]
+    )
 
 
 def slopes(image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
