@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from project_package.columns import Columns, concatenate
-from project_package.sessions.dataset import Bought, load_data, to_rows
+from project_package.sessions.baskets import Bought
+from project_package.sessions.dataset import group_baskets, load_data, to_rows
 from project_package.sessions.features import MILLISECONDS_A_DAY
 from project_package.sessions.params import SessionsParams
 
@@ -44,7 +45,7 @@ def shop() -> pl.DataFrame:
 def household(baskets: Sequence[str], name: str = "H") -> Bought:
     """Return a household with a basket a day, of items that are letters."""
     times = MILLISECONDS_A_DAY * np.arange(1000, 1000 + len(baskets))
-    return Bought(name, times, [tuple(sorted({*items})) for items in baskets])
+    return Bought(name, times, tuple(tuple(sorted({*items})) for items in baskets))
 
 
 def following(*histories: Sequence[str]) -> Columns:
@@ -70,4 +71,5 @@ def data_set(folder: Path, table: pl.DataFrame | None = None) -> Path:
     """Write a data set of a table into the folder."""
     (shop() if table is None else table).write_parquet(folder / "own.parquet")
     load_data(params(folder / "own.parquet"), folder, lambda _: None)
+    group_baskets(params(), folder)
     return folder

@@ -25,10 +25,10 @@ from sessions.tables import (
 from project_package.columns import Columns, length
 from project_package.contract.training import Splits
 from project_package.errors import UserError
+from project_package.sessions.baskets import FILE, Bought, read_baskets
 from project_package.sessions.dataset import (
     ROWS,
     WEEK,
-    Bought,
     batch_history,
     before,
     examples,
@@ -75,6 +75,26 @@ def test_row_has_the_baskets_before_it_and_what_is_bought_again() -> None:
     assert rows["household_id"].tolist() == ["H"]
 
 
+def test_file_has_the_baskets_of_the_table(folder: Path) -> None:
+    stored = [*read_baskets(folder / FILE)]
+    for found, expected in zip(stored, households(pl.read_parquet(folder / ROWS)), strict=True):
+        assert found.household == expected.household
+        assert found.times.tolist() == expected.times.tolist()
+        assert [*found.baskets] == [*expected.baskets]
+
+
+def test_row_from_the_file_is_that_of_tuples(folder: Path) -> None:
+    for found in read_baskets(folder / FILE):
+        index = len(found.times) - 1
+        whole = to_rows([(found._replace(baskets=(*found.baskets,)), index)])
+        row = to_rows([(found, index)])
+        assert repr(row["baskets"].tolist()) == repr(whole["baskets"].tolist())
+        assert hash(row["baskets"][0]) == hash(whole["baskets"][0])
+        assert row["baskets"][0][-2:] == whole["baskets"][0][-2:]
+        assert row["baskets"][0] != whole["baskets"][0][:-1]
+        assert (row["bought"], row["again"]) == (whole["bought"], whole["again"])
+
+
 def test_test_is_the_newest_whole_weeks(splits: Splits) -> None:
     newest = splits.test["timestamp"].max()
     ages = newest - splits.test["timestamp"]
@@ -117,7 +137,7 @@ def test_refuses_too_few_baskets(tmp_path: Path) -> None:
     folder = data_set(tmp_path, few)
     splits = split(params(), folder)
     assert min(length(fold.valid) for fold in splits.folds) == 30
-    few.filter(pl.col("household_id") != "H0").write_parquet(folder / ROWS)
+    data_set(tmp_path, few.filter(pl.col("household_id") != "H0"))
     with pytest.raises(UserError, match=r"has 28 baskets of the 30 .*lower split\.test_weeks"):
         split(params(), folder)
 

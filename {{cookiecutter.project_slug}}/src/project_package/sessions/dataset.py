@@ -1,32 +1,38 @@
 """Load purchases, and read files of purchases.
 
-A data set is one file:
-rows.parquet   validated purchases (household_id, timestamp, item), sorted by time
+A data set is two files:
+rows.parquet    validated purchases (household_id, timestamp, item), sorted by time
+baskets.arrow   the same as baskets: see `baskets`
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ..columns import TIMESTAMP, Columns
 from ..contract.training import Progress
 from ..data.completejourney import Script, gather
 from ..data.import_files import import_files
 from ..data.import_rows import import_rows
+from .baskets import FILE, Bought, Part, write_baskets
 from .features import (
     DAYS,
     HOUSEHOLD,
     ITEM,
     MILLISECONDS_A_DAY,
-    Items,
+    days_before,
     objects,
     recent,
     to_baskets,
+    window,
 )
 from .params import SessionsParams
 from .schemas import MAX_ITEMS, SessionsRequest
@@ -43,15 +49,6 @@ MIN_ROWS = 30
 """Baskets of a part, at least: with fewer, its score is chance."""
 
 
-class Bought(NamedTuple):
-    """The baskets of one household, in order of time."""
-
-    household: str
-    times: Any
-    """(baskets,) int64, milliseconds."""
-    baskets: list[Items]
-
-
 def load_data(params: SessionsParams, folder: Path, progress: Progress) -> None:
     """Write the purchases into a folder, each once; refuse rows that break a rule."""
     rows = folder / ROWS
@@ -66,7 +63,15 @@ def load_data(params: SessionsParams, folder: Path, progress: Progress) -> None:
     gather(params.data, script, LAYOUT, rows)
     progress(0.5)
     check_purchases(rows, params.data)
-    pl.read_parquet(rows).unique(maintain_order=True).write_parquet(rows)
+    once = rows.with_suffix(".once")
+    repeated = pl.all_horizontal(pl.all().eq_missing(pl.all().shift()))  # equal rows are neighbours
+    pl.scan_parquet(rows).filter(~repeated).sink_parquet(once)
+    once.replace(rows)
+
+
+def group_baskets(_: SessionsParams, folder: Path, *__: object) -> None:
+    """Add the file of baskets to a folder with purchases."""
+    write_baskets(folder / ROWS, folder / FILE)
 
 
 def households(purchases: pl.DataFrame) -> Iterator[Bought]:
@@ -87,9 +92,11 @@ def to_rows(targets: Iterable[tuple[Bought, int]]) -> Columns:
     rows: dict[str, list[Any]] = {name: [] for name in names}
     for who, index in targets:
         now = int(who.times[index])
-        baskets, days = recent(who.times[:index], who.baskets[:index], now)
+        start, end = window(who.times[:index], now)
+        baskets = who.baskets[start:end]
+        days = Part(partial(days_read, now, who.times), start, end)
         bought = who.baskets[index]
-        known = {item for basket in baskets for item in basket}
+        known = {*chain.from_iterable(baskets)}
         again = tuple(item for item in bought if item in known)
         values = (now, who.household, baskets, days, bought, again)
         for column, value in zip(rows.values(), values, strict=True):
@@ -98,6 +105,11 @@ def to_rows(targets: Iterable[tuple[Bought, int]]) -> Columns:
         name: np.array(values, np.int64) if name == TIMESTAMP else objects(values)
         for name, values in rows.items()
     }
+
+
+def days_read(now: int, times: NDArray[np.int64], start: int, end: int) -> list[float]:
+    """Return how many days before `now` the baskets of [start, end) were bought."""
+    return days_before(now, times[start:end])
 
 
 def between(everyone: Sequence[Bought], start: int, end: int) -> Columns:
@@ -121,8 +133,8 @@ def before(everyone: Sequence[Bought], end: int) -> Columns:
             index = int(np.searchsorted(who.times, end, side="right")) - 1
             while index >= 0:
                 yield who, index
-                known = recent(who.times[:index], who.baskets[:index], int(who.times[index]))[0]
-                index -= max(1, min(len(known), BASKETS_READ))
+                first, last = window(who.times[:index], int(who.times[index]))
+                index -= max(1, min(last - first, BASKETS_READ))
 
     return to_rows(targets())
 

@@ -44,14 +44,25 @@ def to_baskets(
     return distinct, [tuple(sorted({*group})) for group in groups]
 
 
+def window(times: NDArray[np.int64], now: int) -> tuple[int, int]:
+    """Return which baskets are those of the year up to `now`: their indices are [start, end)."""
+    year = [now - DAYS * MILLISECONDS_A_DAY, now]
+    start, end = np.searchsorted(times, year, side="right").tolist()
+    return max(start, end - BASKETS), end
+
+
+def days_before(now: int, times: NDArray[np.int64]) -> list[float]:
+    """Return how many days before `now` baskets were bought."""
+    days: list[float] = ((now - times) / MILLISECONDS_A_DAY).tolist()
+    return days
+
+
 def recent(
     times: NDArray[np.int64], baskets: Sequence[Items], now: int
 ) -> tuple[tuple[Items, ...], tuple[float, ...]]:
     """Return the baskets of the year up to `now`, and how many days ago each was bought."""
-    start, end = np.searchsorted(times, [now - DAYS * MILLISECONDS_A_DAY, now], side="right")
-    start = max(start, end - BASKETS)
-    days = (now - times[start:end]) / MILLISECONDS_A_DAY
-    return tuple(baskets[start:end]), tuple(days.tolist())
+    start, end = window(times, now)
+    return tuple(baskets[start:end]), tuple(days_before(now, times[start:end]))
 
 
 def ablations(rows: Columns) -> Iterator[tuple[str, Columns]]:

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
 
 from ..checkpoints import write_checkpoint
 from ..columns import Columns, length, take
@@ -38,6 +40,43 @@ class Run:
     seed: int
     checkpoint: Path
     report: Report
+    rank: int = 0
+    """Which of the processes that train this is."""
+
+
+class Loss(nn.Module):
+    """The loss as a module: PyTorch averages the gradients of a module over processes."""
+
+    def __init__(self, network: Gru) -> None:
+        """Take the network."""
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: Mapping[str, Tensor], device: torch.device) -> Tensor:
+        """Return the loss of a batch: see `loss_of`."""
+        return loss_of(self.network, batch, device)
+
+
+class Batches(IterableDataset[Mapping[str, Tensor]]):
+    """The batches of an epoch that this process trains on, of similar length, in random order."""
+
+    def __init__(self, run: Run, epoch: int) -> None:
+        """Take the run and the epoch."""
+        self.run = run
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[Mapping[str, Tensor]]:
+        """Read each when it is due: see `tensors`. Every process gets as many."""
+        run = self.run
+        size = run.options.batch
+        random = np.random.default_rng((run.seed, self.epoch))
+        lengths = np.array([len(baskets) for baskets in run.rows["baskets"]])
+        order = np.argsort(lengths + random.uniform(0, 4, len(lengths)))
+        starts = random.permutation(np.arange(0, len(order), size))
+        processes = run.options.processes
+        shared = starts[: len(starts) - len(starts) % processes]
+        for start in shared[run.rank :: processes]:
+            yield tensors(run.catalogue, take(run.rows, order[start : start + size]))
 
 
 def fit(settings: Hyperparameters, run: Run) -> Gru:
@@ -54,48 +93,61 @@ def fit(settings: Hyperparameters, run: Run) -> Gru:
     network = Gru(run.counts, int(settings["width"]), float(settings["dropout"])).to(device)
     rate = float(settings["rate"])
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
-    steps = options.epochs * -(-length(run.rows) // options.batch)
+    steps = options.epochs * (-(-length(run.rows) // options.batch) // options.processes)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
     parts: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
-    for epoch in range(resumed(run.checkpoint, parts), options.epochs):
-        scores = {"loss": train_epoch(run, epoch, parts, device)}
+    done = resumed(run.checkpoint, parts)
+    loss_module = Loss(network) if done == options.epochs else averaged(Loss(network), options)
+    for epoch in range(done, options.epochs):
+        scores = {"loss": train_epoch(run, epoch, parts, loss_module, device)}
         if length(run.held_out):
             scores |= validate(network, run, device)
         if not np.isfinite([*scores.values()]).all():
             raise UserError("The loss is not a number: search lower rates.")
-        state = {name: part.state_dict() for name, part in parts.items()}
-        write_checkpoint(run.checkpoint, partial(torch.save, {"epochs": epoch + 1, **state}))
+        if run.rank == 0:  # all processes have the same weights
+            state = {name: part.state_dict() for name, part in parts.items()}
+            write_checkpoint(run.checkpoint, partial(torch.save, {"epochs": epoch + 1, **state}))
         run.report(epoch, scores)
     return network.to("cpu").eval()
 
 
-def train_epoch(run: Run, epoch: int, parts: Mapping[str, Any], device: torch.device) -> float:
+def averaged(loss: Loss, options: Network) -> nn.Module:
+    """Return the loss, whose gradients are averaged over the processes if several train.
+
+    Raises:
+        UserError: this is not one of so many processes.
+    """
+    if options.processes == 1:
+        return loss
+    if not dist.is_initialized() or dist.get_world_size() != options.processes:
+        raise UserError(
+            f"network.processes is {options.processes}, and this network is not trained yet: run "
+            "the module sessions.data_parallel with torchrun first, in as many processes."
+        )
+    return nn.parallel.DistributedDataParallel(loss)
+
+
+def train_epoch(
+    run: Run, epoch: int, parts: Mapping[str, Any], loss_module: nn.Module, device: torch.device
+) -> float:
     """Train the network on all rows, once; return the mean loss of the batches."""
     network = parts["network"]
     optimizer = parts["optimizer"]
     schedule = parts["schedule"]
-    torch.manual_seed(run.seed + epoch)  # so that a resumed training draws the same numbers
+    # A resumed training draws the same numbers, and each process others.
+    torch.manual_seed(run.seed + epoch + run.rank * run.options.epochs)
     network.train()
     losses = []
-    for batch in batches(run, epoch):
-        loss = loss_of(network, batch, device)
+    # Its own generator leaves the random numbers of the network as they are.
+    for batch in DataLoader(Batches(run, epoch), batch_size=None, generator=torch.Generator()):
+        loss = loss_module(batch, device)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         losses.append(loss.item())
     return float(np.mean(losses))
-
-
-def batches(run: Run, epoch: int) -> Iterator[Mapping[str, Tensor]]:
-    """Yield the rows in batches of similar length, in random order: see `tensors`."""
-    random = np.random.default_rng((run.seed, epoch))
-    sizes = np.array([len(baskets) for baskets in run.rows["baskets"]])
-    order = np.argsort(sizes + random.uniform(0, 4, len(sizes)))
-    unshuffled = list(batches_of(run.rows, order, run.options.batch))
-    for index in random.permutation(len(unshuffled)):
-        yield tensors(run.catalogue, unshuffled[index])
 
 
 def batches_of(rows: Columns, order: NDArray[np.int64], size: int) -> Iterator[Columns]:

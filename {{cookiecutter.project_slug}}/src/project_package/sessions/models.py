@@ -1,8 +1,11 @@
 """The candidates: counts of what the household bought, and a recurrent network."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -87,25 +90,32 @@ def catalogue_of(rows: Columns, least: int, half_life: float = Catalogue.half_li
     Raises:
         UserError: there are none.
     """
-    pairs = {(item, household) for household, basket in baskets_of(rows) for item in basket}
-    names, counts = np.unique([item for item, _ in pairs], return_counts=True)
-    if not (counts >= least).any():
+    counts = Counter[str]()
+    by_household = take(rows, np.argsort(rows[HOUSEHOLD], kind="stable"))
+    for _, pairs in groupby(baskets_of(by_household), itemgetter(0)):
+        counts.update({item for _, basket in pairs for item in basket})
+    names = sorted(
+        (item for item in counts if counts[item] >= least), key=lambda i: (-counts[i], i)
+    )
+    if not names:
         raise UserError(
-            f"No item was bought by {least} households (the most are {max(counts)}): lower "
-            "data.min_households, or use more data."
+            f"No item was bought by {least} households (the most are {max(counts.values())}): "
+            "lower data.min_households, or use more data."
         )
-    order = np.argsort(-counts, kind="stable")[: np.sum(counts >= least)]
-    return Catalogue(tuple(names[order].tolist()), half_life)
+    return Catalogue(tuple(names), half_life)
 
 
 def popularity(rows: Columns, catalogue: Catalogue) -> NDArray[Any]:
     """Count how often each item of a catalogue was bought: (items,)."""
-    baskets = [basket for _, basket in baskets_of(rows)]
-    return catalogue.sum_by_item(baskets, np.ones(len(baskets)))
+    counts = Counter(chain.from_iterable(basket for _, basket in baskets_of(rows)))
+    return np.array([counts[item] for item in catalogue.items], np.float64)
 
 
-def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
-    """Return the candidates; checkpoints of the network are in a folder of the project."""
+def candidates(params: SessionsParams, root: Path, rank: int = 0) -> tuple[Candidate, ...]:
+    """Return the candidates; checkpoints of the network are in a folder of the project.
+
+    `rank` is which of several processes this is, for `data_parallel`.
+    """
     least = params.data.min_households
 
     def fit_counts(rows: Columns, settings: Hyperparameters, *_: object) -> Trained:
@@ -134,6 +144,7 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
             seed=seed,
             checkpoint=checkpoints.run_folder(root, key) / "epochs.pt",
             report=report,
+            rank=rank,
         )
         return Trained(fit(settings, run), catalogue)
 
@@ -141,7 +152,7 @@ def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
     start = {"width": 64, "dropout": 0.2, "rate": 0.01}
     return (
         Candidate(COUNTS, usual, fit_counts, counts_space),
-        Candidate(NETWORK, start, fit_network, network_space, quantise),
+        Candidate(NETWORK, start, fit_network, network_space, quantise, own_threads=True),
     )
 
 

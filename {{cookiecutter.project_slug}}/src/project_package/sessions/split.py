@@ -3,12 +3,11 @@
 from itertools import pairwise
 from pathlib import Path
 
-import polars as pl
-
 from ..columns import length
 from ..contract.training import Fold, Splits
 from ..errors import UserError
-from .dataset import MIN_ROWS, ROWS, WEEK, before, between, households
+from .baskets import FILE, read_baskets
+from .dataset import MIN_ROWS, WEEK, before, between
 from .params import SessionsParams
 
 
@@ -18,7 +17,7 @@ def split(params: SessionsParams, folder: Path) -> Splits:
     Raises:
         UserError: a part has too few baskets, or no household in it has earlier ones.
     """
-    everyone = list(households(pl.read_parquet(folder / ROWS)))
+    everyone = list(read_baskets(folder / FILE))
     sizes = params.split
     newest = max(int(who.times[-1]) for who in everyone)
     ends = [newest, newest - sizes.test_weeks * WEEK]

@@ -54,7 +54,7 @@ class Catalogue:
     def counts(self, rows: Columns) -> NDArray[np.float32]:
         """Count the purchases of each item, which lose weight over time: (rows, items)."""
         pairs = zip(rows["baskets"], rows["days"], strict=True)
-        counts = [self.sum_by_item(b, 0.5 ** (np.array(d) / self.half_life)) for b, d in pairs]
+        counts = [self.sum_by_item(b, 0.5 ** (np.array([*d]) / self.half_life)) for b, d in pairs]
         return np.array(counts, np.float32).reshape(-1, len(self.items))
 
     def sum_by_item(self, baskets: Sequence[Items], weights: NDArray[Any]) -> NDArray[Any]:
@@ -81,7 +81,7 @@ class Catalogue:
         for row, baskets in enumerate(known):
             for index, basket in enumerate(baskets, 1):
                 items[row, index, : len(basket)] = basket
-            days[row, 1 : 1 + len(baskets)] = rows["days"][row][-BASKETS_READ:]
+            days[row, 1 : 1 + len(baskets)] = [*rows["days"][row][-BASKETS_READ:]]
             days[row, 0] = days[row, 1] if baskets else 0
         return {
             "items": items,

@@ -39,6 +39,7 @@ def make_training(params: SessionsParams, root: Path) -> HistoryTraining:
     return HistoryTraining(
         make_task=make_task,
         load_data=dataset.load_data,
+        compute_features=dataset.group_baskets,
         split=split,
         candidates=candidates(params, root),
         combine=partial(mixtures, params.seed),
