@@ -26,5 +26,5 @@ def ensembles(
     fits = [fit(fold.train, settings, seed) for fold in folds]
     pairs = zip(folds, fits, strict=True)
     scores = [metric.score(fold.valid, fitted.predict(fold.valid)) for fold, fitted in pairs]
-    candidate = Candidate("ensemble", settings, fit, quantise=quantise, own_threads=True)
+    candidate = Candidate("ensemble", settings, fit, quantise=quantise)
     yield Choice(candidate, settings, tuple(scores))

@@ -148,7 +148,7 @@ def candidates(params: ContractsParams, root: Path) -> tuple[Candidate, ...]:
     return (
         Candidate(TFIDF, {"C": 10.0}, fit_words, tfidf.space),
         Candidate("frozen", {"C": 1.0}, fit_frozen, frozen_space),
-        Candidate(LORA, {"rate": 2e-3}, fit_adapters, lora_space, quantise, own_threads=True),
+        Candidate(LORA, {"rate": 2e-3}, fit_adapters, lora_space, quantise),
     )
 
 

@@ -104,7 +104,7 @@ def candidates(params: InspectionParams, root: Path) -> tuple[Candidate, ...]:
     start = {"width": 8, "dropout": 0.3, "rate": 4e-3}
     return (
         feature_models.BASELINE,
-        Candidate("cnn", start, fit_network, network_space, quantise, own_threads=True),
+        Candidate("cnn", start, fit_network, network_space, quantise),
         *(feature_models.candidates(backbone) if params.network.backbone else ()),
     )
 

@@ -43,7 +43,7 @@ def mixture_of(counts: Choice, network: Choice, share: float) -> Candidate:
         trained = network.candidate.fit(rows, network.settings, seed, report)
         return mix(simple, trained, share=share)
 
-    return Candidate("mixture", settings, fit, quantise=quantise, own_threads=True)
+    return Candidate("mixture", settings, fit, quantise=quantise)
 
 
 def mix(counts: Any, network: Any, *, share: float) -> Trained:

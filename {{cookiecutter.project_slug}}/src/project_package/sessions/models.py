@@ -152,7 +152,7 @@ def candidates(params: SessionsParams, root: Path, rank: int = 0) -> tuple[Candi
     start = {"width": 64, "dropout": 0.2, "rate": 0.01}
     return (
         Candidate(COUNTS, usual, fit_counts, counts_space),
-        Candidate(NETWORK, start, fit_network, network_space, quantise, own_threads=True),
+        Candidate(NETWORK, start, fit_network, network_space, quantise),
     )
 
 
