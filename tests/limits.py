@@ -42,9 +42,9 @@ BUDGETS = {
     # For those that have no row of their own; 1,175, until chunks and batches of files came.
     "use case": Budget(1_225),
     # 1,500, until good images alone, unusable pictures, a figure of costs and weights apart came.
-    "use case inspection": Budget(1_620, aim=1_500),
+    "use case inspection": Budget(1_805, aim=1_500),
     # 1,155, until reasons for each recommended item, and batches in files came.
-    "use case sessions": Budget(1_170),
+    "use case sessions": Budget(1_330),
     # 1,175, until documents in four formats, words beside a language model, and weights apart came.
     "use case contracts": Budget(1_490, aim=1_175),
     # 1,700, until traces, a judge, answers in MLflow and embeddings in PostgreSQL came.

@@ -85,3 +85,10 @@ def test_training_finds_the_network_of_the_processes(root: Path) -> None:
         fitted = candidate.fit(rows, candidate.start, one.seed, lambda e, _: epochs.append(e))
         assert np.isfinite(fitted.predict(splits.test)["scores"]).all()
     assert not epochs  # all are trained
+
+
+def test_more_processes_than_batches_are_refused(root: Path) -> None:
+    one = params("own.parquet", network={"batch": 8, "processes": 1000})
+    network = candidates(one, root)[1]
+    with pytest.raises(UserError, match=r"fewer batches than network\.processes, 1000"):
+        network.fit(split(one, root / "data" / "tiny").train, network.start, one.seed)

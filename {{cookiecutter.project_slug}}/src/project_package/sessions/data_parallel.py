@@ -6,6 +6,7 @@ all training rows with the settings that the search tries first, and leaves the 
 names the number of processes, since the weights depend on it.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch.distributed as dist
 from ..columns import Columns
 from ..contract.training import Fitted
 from ..read_params import read_params
+from ..torch_training import device_of
 from .models import NETWORK, candidates
 from .params import SessionsParams
 from .split import split
@@ -23,13 +25,12 @@ from .split import split
 
 def train_share(rows: Columns, params: SessionsParams, root: Path) -> Fitted:
     """Train the network on rows, as one of the processes; the first prints the loss by epoch."""
-    rank = dist.get_rank()
 
     def show(epoch: int, scores: Mapping[str, float]) -> None:
-        if rank == 0:
+        if dist.get_rank() == 0:
             sys.stdout.write(f"epoch {epoch + 1}: loss {scores['loss']:.4f}\n")
 
-    network = next(one for one in candidates(params, root, rank) if one.name == NETWORK)
+    network = next(one for one in candidates(params, root) if one.name == NETWORK)
     return network.fit(rows, network.start, params.seed, show)
 
 
@@ -37,7 +38,10 @@ def main(root: Path) -> None:
     """Train on the latest data set of a project's folder."""
     params = read_params(SessionsParams, root / "params.toml")
     folder = root / "data" / (root / "data" / "latest").read_text("utf-8")
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    has_gpu = device_of(params.network.device).type == "cuda"
+    if has_gpu:  # one for each process of a machine
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if has_gpu else "gloo")
     try:
         splits = split(params, folder)
         for rows in (*(fold.train for fold in splits.folds), splits.train):

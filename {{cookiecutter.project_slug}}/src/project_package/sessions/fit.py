@@ -40,8 +40,11 @@ class Run:
     seed: int
     checkpoint: Path
     report: Report
-    rank: int = 0
-    """Which of the processes that train this is."""
+
+
+def rank() -> int:
+    """Return the number of this process among those that train one network."""
+    return dist.get_rank() if dist.is_initialized() else 0
 
 
 class Loss(nn.Module):
@@ -75,7 +78,7 @@ class Batches(IterableDataset[Mapping[str, Tensor]]):
         starts = random.permutation(np.arange(0, len(order), size))
         processes = run.options.processes
         shared = starts[: len(starts) - len(starts) % processes]
-        for start in shared[run.rank :: processes]:
+        for start in shared[rank() :: processes]:
             yield tensors(run.catalogue, take(run.rows, order[start : start + size]))
 
 
@@ -85,7 +88,8 @@ def fit(settings: Hyperparameters, run: Run) -> Gru:
     A run with the same checkpoint continues after its last epoch, or has finished already.
 
     Raises:
-        UserError: there is no such device, or the loss is not a number.
+        UserError: there is no such device, there are fewer batches than processes, or the loss is
+            not a number.
     """
     options = run.options
     device = device_of(options.device)
@@ -94,6 +98,8 @@ def fit(settings: Hyperparameters, run: Run) -> Gru:
     rate = float(settings["rate"])
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
     steps = options.epochs * (-(-length(run.rows) // options.batch) // options.processes)
+    if not steps:
+        raise UserError(f"There are fewer batches than network.processes, {options.processes}.")
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
     parts: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
     done = resumed(run.checkpoint, parts)
@@ -104,7 +110,7 @@ def fit(settings: Hyperparameters, run: Run) -> Gru:
             scores |= validate(network, run, device)
         if not np.isfinite([*scores.values()]).all():
             raise UserError("The loss is not a number: search lower rates.")
-        if run.rank == 0:  # all processes have the same weights
+        if rank() == 0:  # all processes have the same weights
             state = {name: part.state_dict() for name, part in parts.items()}
             write_checkpoint(run.checkpoint, partial(torch.save, {"epochs": epoch + 1, **state}))
         run.report(epoch, scores)
@@ -135,7 +141,7 @@ def train_epoch(
     optimizer = parts["optimizer"]
     schedule = parts["schedule"]
     # A resumed training draws the same numbers, and each process others.
-    torch.manual_seed(run.seed + epoch + run.rank * run.options.epochs)
+    torch.manual_seed(run.seed + epoch + rank() * run.options.epochs)
     network.train()
     losses = []
     # Its own generator leaves the random numbers of the network as they are.

@@ -111,11 +111,8 @@ def popularity(rows: Columns, catalogue: Catalogue) -> NDArray[Any]:
     return np.array([counts[item] for item in catalogue.items], np.float64)
 
 
-def candidates(params: SessionsParams, root: Path, rank: int = 0) -> tuple[Candidate, ...]:
-    """Return the candidates; checkpoints of the network are in a folder of the project.
-
-    `rank` is which of several processes this is, for `data_parallel`.
-    """
+def candidates(params: SessionsParams, root: Path) -> tuple[Candidate, ...]:
+    """Return the candidates; checkpoints of the network are in a folder of the project."""
     least = params.data.min_households
 
     def fit_counts(rows: Columns, settings: Hyperparameters, *_: object) -> Trained:
@@ -144,7 +141,6 @@ def candidates(params: SessionsParams, root: Path, rank: int = 0) -> tuple[Candi
             seed=seed,
             checkpoint=checkpoints.run_folder(root, key) / "epochs.pt",
             report=report,
-            rank=rank,
         )
         return Trained(fit(settings, run), catalogue)
 
