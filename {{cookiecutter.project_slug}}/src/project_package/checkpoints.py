@@ -3,15 +3,11 @@
 A run that was killed continues with its last checkpoint; one that has finished is not repeated.
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from .bundle import sha256
-from .columns import Columns
+from .columns import Columns, digest
 
 
 def cache_key(code: bytes, rows: Columns, options: object) -> str:
@@ -22,21 +18,8 @@ def cache_key(code: bytes, rows: Columns, options: object) -> str:
         rows: the columns that the training reads.
         options: hyperparameters, parameters and seed; their `repr` must show all of them.
     """
-    columns = [_digest(name, values) for name, values in rows.items()]
-    parts = [sha256(code), sha256(repr(options).encode()), *columns]
+    parts = [sha256(code), sha256(repr(options).encode()), digest(rows)]
     return sha256("".join(parts).encode())[:16]
-
-
-def _digest(name: str, values: NDArray[Any]) -> str:
-    """Return the SHA-256 of the name, type, shape and values of a column."""
-    total = hashlib.sha256(f"{name}{values.dtype} {values.shape} ".encode())
-    if values.dtype == object:  # value by value: the text of all may not fit in memory
-        for number, value in enumerate(values.tolist()):
-            total.update(f"{', ' if number else '['}{value!r}".encode())
-        total.update(b"]")
-    else:
-        total.update(values.tobytes())
-    return total.hexdigest()
 
 
 def run_folder(root: Path, key: str) -> Path:

@@ -1,5 +1,6 @@
 """Rows as named arrays of equal length, and how flat models become rows."""
 
+import hashlib
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -35,6 +36,19 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
 def length(columns: Columns) -> int:
     """Return the number of rows."""
     return len(next(iter(columns.values())))
+
+
+def digest(columns: Columns) -> str:
+    """Return the SHA-256 of the names, types and values of all columns."""
+    total = hashlib.sha256()
+    for name, values in sorted(columns.items()):
+        total.update(f"{name} {values.dtype} {values.shape}\n".encode())
+        if values.dtype.kind in "OTU":  # the bytes of an object column are addresses
+            for number, value in enumerate(values.flat):  # the text of all may not fit in memory
+                total.update(("\0" * bool(number) + str(value)).encode())
+        else:
+            total.update(values.tobytes())
+    return total.hexdigest()
 
 
 def weighted_mean(values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> float:

@@ -15,7 +15,7 @@ import pytest
 from mlflow.entities import Run
 from optuna.trial import TrialState, create_trial
 
-from project_package.columns import length
+from project_package.columns import digest, length
 from project_package.errors import UserError
 from project_package.lifecycle.evaluate import (
     describe,
@@ -106,6 +106,7 @@ def test_run_has_training_and_test_rows_as_inputs(project: Project) -> None:
         shapes = json.loads(inputs[name].profile)["features_shape"]
         assert shapes["bill"] == [length(rows)]
         assert dataset.path.as_posix() in inputs[name].source
+        assert digest(rows).startswith(inputs[name].digest)
     assert inputs["training"].digest != inputs["test"].digest
 
 

@@ -22,23 +22,23 @@ from sessions.tables import (
     shop,
 )
 
-from project_package.columns import Columns, length
+from project_package.columns import Columns, digest, length
 from project_package.contract.training import Splits
 from project_package.errors import UserError
-from project_package.sessions.baskets import FILE, Bought, read_baskets
+from project_package.sessions.baskets import FILE, Bought, read_baskets, write_baskets
 from project_package.sessions.dataset import (
     ROWS,
     WEEK,
     batch_history,
     before,
     examples,
-    households,
+    group_baskets,
     load_data,
     read_batch,
     recent_events,
     to_rows,
 )
-from project_package.sessions.features import DAYS, MILLISECONDS_A_DAY
+from project_package.sessions.features import DAYS, MILLISECONDS_A_DAY, to_baskets
 from project_package.sessions.params import SessionsParams
 from project_package.sessions.split import split
 from project_package.sessions.task import BASKETS_READ, HISTORY
@@ -76,23 +76,57 @@ def test_row_has_the_baskets_before_it_and_what_is_bought_again() -> None:
 
 
 def test_file_has_the_baskets_of_the_table(folder: Path) -> None:
+    rows = pl.read_parquet(folder / ROWS).sort("household_id", "timestamp", "item")
     stored = [*read_baskets(folder / FILE)]
-    for found, expected in zip(stored, households(pl.read_parquet(folder / ROWS)), strict=True):
-        assert found.household == expected.household
-        assert found.times.tolist() == expected.times.tolist()
-        assert [*found.baskets] == [*expected.baskets]
+    assert [who.household for who in stored] == sorted(f"H{n}" for n in range(HOUSEHOLDS))
+    for who in stored:
+        own = rows.filter(household_id=who.household)
+        times, baskets = to_baskets(own["timestamp"].to_numpy(), own["item"].to_numpy())
+        assert who.times.tolist() == times.astype(int).tolist()
+        assert [*who.baskets] == baskets
+
+
+def test_baskets_are_equal_whatever_is_grouped_at_once(tmp_path: Path) -> None:
+    rows = shop().sort("timestamp")
+    rows.write_parquet(tmp_path / ROWS)
+    found = []
+    for rows_at_once in (1, 7, 10_000):
+        write_baskets(tmp_path / ROWS, tmp_path / FILE, 200, rows_at_once)
+        read = read_baskets(tmp_path / FILE)
+        found.append([(who.household, who.times.tolist(), [*who.baskets]) for who in read])
+    assert len(found[0]) == HOUSEHOLDS
+    assert found[0] == found[1] == found[2]
+    assert [path.name for path in tmp_path.iterdir()] == [ROWS, FILE]
+
+
+def test_sequence_of_the_file_is_like_a_tuple(folder: Path) -> None:
+    baskets = next(read_baskets(folder / FILE)).baskets
+    whole = (*baskets,)
+    assert len(whole) == WEEKS
+    assert (baskets, repr(baskets), hash(baskets)) == (whole, repr(whole), hash(whole))
+    for part in (slice(-2, None), slice(3, 9), slice(9, 3), slice(None, None, -2)):
+        assert baskets[part] == whole[part]
+        assert len(baskets[part]) == len(whole[part])
+    assert baskets[2:][-1] == whole[-1]
+    assert baskets != whole[:-1]
+    with pytest.raises(IndexError):
+        baskets[WEEKS]
 
 
 def test_row_from_the_file_is_that_of_tuples(folder: Path) -> None:
-    for found in read_baskets(folder / FILE):
-        index = len(found.times) - 1
-        whole = to_rows([(found._replace(baskets=(*found.baskets,)), index)])
-        row = to_rows([(found, index)])
-        assert repr(row["baskets"].tolist()) == repr(whole["baskets"].tolist())
-        assert hash(row["baskets"][0]) == hash(whole["baskets"][0])
-        assert row["baskets"][0][-2:] == whole["baskets"][0][-2:]
-        assert row["baskets"][0] != whole["baskets"][0][:-1]
-        assert (row["bought"], row["again"]) == (whole["bought"], whole["again"])
+    for who in read_baskets(folder / FILE):
+        index = len(who.times) - 1
+        row = to_rows([(who, index)])
+        whole = to_rows([(who._replace(baskets=(*who.baskets,)), index)])
+        assert digest(row) == digest(whole)
+
+
+def test_refuses_purchases_that_are_all_erased(tmp_path: Path) -> None:
+    folder = data_set(tmp_path)
+    shop().head(0).write_parquet(folder / ROWS)
+    group_baskets(params(), folder)
+    with pytest.raises(UserError, match="A part of these splits has 0 baskets"):
+        split(params(), folder)
 
 
 def test_test_is_the_newest_whole_weeks(splits: Splits) -> None:
@@ -176,8 +210,9 @@ def test_own_csv_has_renamed_columns_and_rows_kept_once(tmp_path: Path) -> None:
     load_data(params(data=data), tmp_path, lambda _: None)
     rows = pl.read_parquet(tmp_path / ROWS)
     assert rows.equals(bought.sort("timestamp", "household_id", "item"))
-    found = {who.household: who.baskets for who in households(rows)}
-    assert found == {"7": [("A", "B"), ("A",)], "8": [("C",)]}
+    group_baskets(params(), tmp_path)
+    found = {who.household: (*who.baskets,) for who in read_baskets(tmp_path / FILE)}
+    assert found == {"7": (("A", "B"), ("A",)), "8": (("C",),)}
 
 
 def test_broken_rule_names_the_own_column(folder: Path, tmp_path: Path) -> None:

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
 from ..bundle import PARAMS, Bundle, sha256
+from ..columns import digest
 from ..contract.call_async_model import to_model
 from ..contract.task import Model
 from ..contract.training import Splits
 from ..errors import UserError
 from .project import Project
 from .registry import Version
-from .scores import BASELINE, MODEL, NAIVE, Predictions, digest
+from .scores import BASELINE, MODEL, NAIVE, Predictions
 from .tracking import log_files
 
 FOLDER = "predictions"

@@ -1,6 +1,5 @@
 """Scores of the model beside the baseline and the naive answer: overall, by period and by slice."""
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -161,13 +160,3 @@ def number(value: float | None, size: float = 0) -> str:
     largest = max(abs(value), abs(size))
     decimals = 3 if largest < 10 else 1 if largest < 1000 else 0
     return f"{value:,.{decimals}f}"
-
-
-def digest(columns: Columns) -> str:
-    """Return the SHA-256 of the names, types and values of all columns."""
-    total = hashlib.sha256()
-    for name, values in sorted(columns.items()):
-        total.update(f"{name} {values.dtype} {values.shape}\n".encode())
-        text = values.dtype.kind in "OTU"  # the bytes of an object column are addresses
-        total.update("\0".join(map(str, values.flat)).encode() if text else values.tobytes())
-    return total.hexdigest()

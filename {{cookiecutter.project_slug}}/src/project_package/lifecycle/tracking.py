@@ -26,6 +26,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..bundle import EXAMPLES, Bundle, Files, pack, write_files
+from ..columns import digest
 from ..contract.training import Choice, Splits, Training
 from ..errors import UserError
 from ..settings import Settings, redacted
@@ -51,7 +52,9 @@ def log_dataset(dataset: Dataset, splits: Splits) -> None:
     """Log the rows on which the open run trains and tests, and the digest of the data set."""
     source = CodeDatasetSource({"mlflow.source.name": dataset.path.as_posix()})
     for name, rows in (("training", splits.train), ("test", splits.test)):
-        used = mlflow.data.from_numpy(dict(rows), source, name=name)  # type: ignore[attr-defined]
+        used = mlflow.data.from_numpy(  # type: ignore[attr-defined]
+            dict(rows), source, name=name, digest=digest(rows)[:16]
+        )
         mlflow.log_input(used, name)
     mlflow.set_tag("data", dataset.digest)
 

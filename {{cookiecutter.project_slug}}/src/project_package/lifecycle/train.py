@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from ..bundle import EXAMPLES, PARAMS, Bundle, Manifest, make_bundle, pack
-from ..columns import Columns, concatenate, length, take
+from ..columns import Columns, concatenate, digest, length, take
 from ..contract.checks import Checks
 from ..contract.task import predict_requests
 from ..contract.training import Fitted, Outcome, Splits
@@ -25,7 +25,7 @@ from . import gate
 from .choose import Chosen, choose
 from .fits import read_splits, source_of
 from .project import Project
-from .scores import BASELINE, digest
+from .scores import BASELINE
 from .tracking import commit, log_dataset, log_files, log_model
 from .workspace import Dataset
 

@@ -1,23 +1,30 @@
 """The baskets of all households in an Arrow file, which is mapped into memory, not read.
 
-baskets.arrow   household_id, timestamp and items of each basket, sorted by household and time
+baskets.arrow   for each household, by name: household_id, and timestamp and items of its baskets
 
-Names are in the file once, and baskets have their codes. A row of a table refers to baskets of the
-file: they become tuples of names when they are used, so memory does not grow with their number.
+Names of items are in the file once, and baskets have their codes. A row of a table refers to
+baskets of the file: they become tuples of names when they are used, so memory does not grow with
+their number.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
+from itertools import chain, pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple, TypeVar, overload
 
+import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ..columns import TIMESTAMP
+from ..data.import_rows import open_duckdb
+from ..errors import UserError
 from .features import HOUSEHOLD, ITEM, Items
 
 FILE = "baskets.arrow"
@@ -34,11 +41,11 @@ class Bought(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Part(Sequence[Value]):
-    """The values at [start, end) of what is read when it is used; it equals a tuple of them."""
+class LazySequence(Sequence[Value]):
+    """A sequence whose values are read when they are used; it equals a tuple of them."""
 
     read: Callable[[int, int], Sequence[Value]]
-    """Return the values of [start, end)."""
+    """Return the values at [start, end)."""
     start: int
     end: int
 
@@ -49,59 +56,111 @@ class Part(Sequence[Value]):
     @overload
     def __getitem__(self, index: int) -> Value: ...
     @overload
-    def __getitem__(self, index: slice) -> "Part[Value]": ...
-    def __getitem__(self, index: int | slice) -> "Value | Part[Value]":
-        """Read a value, or return a part that is not read yet."""
+    def __getitem__(self, index: slice) -> Sequence[Value]: ...
+    def __getitem__(self, index: int | slice) -> Value | Sequence[Value]:
+        """Read a value; of a slice without a step, read nothing yet."""
         chosen = range(self.start, self.end)[index]
-        if isinstance(chosen, range):
-            return Part(self.read, chosen.start, chosen.stop)
-        return self.read(chosen, chosen + 1)[0]
+        if isinstance(chosen, int):
+            return self.read(chosen, chosen + 1)[0]
+        if chosen.step == 1:
+            return LazySequence(self.read, chosen.start, chosen.start + len(chosen))
+        return tuple(self)[index]
 
     def __iter__(self) -> Iterator[Value]:
         """Read all values at once."""
         return iter(self.read(self.start, self.end))
 
     def __eq__(self, other: object) -> bool:
-        """Compare the values with those of a tuple, or of another part."""
-        return isinstance(other, tuple | Part) and tuple(self) == tuple(other)
+        """Compare the values with those of a tuple, or of another sequence of this kind."""
+        return isinstance(other, tuple | LazySequence) and tuple(self) == tuple(other)
 
     def __hash__(self) -> int:
         """Return the hash of the tuple."""
         return hash(tuple(self))
 
     def __repr__(self) -> str:
-        """Return the text of the tuple: digests and cache keys depend on the values only."""
+        """Return the text of the tuple: digests depend on the values only."""
         return repr(tuple(self))
 
 
-def write_baskets(purchases: Path, target: Path) -> None:
-    """Write the baskets of a Parquet file of purchases."""
-    rows = pl.scan_parquet(purchases)
-    order = [HOUSEHOLD, TIMESTAMP]
-    names = {name: rows.select(pl.col(name).unique().sort()) for name in (HOUSEHOLD, ITEM)}
-    codes = [pl.col(name).cast(pl.Enum(each.collect()[name])) for name, each in names.items()]
-    baskets = rows.with_columns(codes).group_by(order).agg(pl.col(ITEM).sort()).sort(order)
-    # One batch without compression: its arrays can be used where they are in the file.
-    table = baskets.collect(engine="streaming").rechunk()
-    table.write_ipc(target, record_batch_size=len(table), compat_level=pl.CompatLevel.oldest())
+def write_baskets(
+    purchases: Path, target: Path, memory_limit_mib: int, rows_at_once: int = 2**19
+) -> None:
+    """Write the baskets of a Parquet file of different purchases.
+
+    DuckDB sorts them under the limit, and spills to the folder of the target.
+
+    Raises:
+        UserError: the limit is too small.
+    """
+    with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
+        ordered = Path(scratch) / "sorted.parquet"
+        try:
+            with open_duckdb(Path(scratch), memory_limit_mib) as duck:
+                rows = duck.read_parquet(str(purchases))
+                items = rows.select(ITEM).distinct().order(ITEM).pl()[ITEM]
+                rows.order(f"{HOUSEHOLD}, {TIMESTAMP}, {ITEM}").write_parquet(str(ordered))
+        except duckdb.OutOfMemoryException as error:
+            raise UserError(
+                f"The purchases cannot be sorted in the {memory_limit_mib} MiB that "
+                "data.memory_limit_mib leaves to DuckDB: increase it."
+            ) from error
+        parts = whole_households(ordered, rows_at_once)
+        tables = (by_household(part, pl.Enum(items)) for part in parts)
+        first = next(tables)
+        with pa.ipc.new_file(str(target), first.schema) as file:
+            for table in chain([first], tables):
+                file.write_table(table)
+
+
+def whole_households(ordered: Path, rows_at_once: int) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a file, sorted by household, in parts that have all rows of a household."""
+    rest = pl.scan_parquet(ordered).head(0).collect()
+    with pq.ParquetFile(ordered, pre_buffer=False) as file:
+        for batch in file.iter_batches(rows_at_once):
+            table = pl.concat([rest, pl.DataFrame(batch)])
+            is_last = table[HOUSEHOLD] == table[HOUSEHOLD][-1]  # the next batch may have more of it
+            yield table.filter(~is_last)
+            rest = table.filter(is_last)
+    yield rest
+
+
+def by_household(purchases: pl.DataFrame, items: pl.Enum) -> pa.Table:
+    """Return a row for each household, from purchases in order of household and time."""
+    times = pl.col(TIMESTAMP).cast(pl.Datetime("ms"))  # DuckDB has microseconds
+    coded = purchases.with_columns(times, pl.col(ITEM).cast(items))
+    baskets = coded.group_by(HOUSEHOLD, TIMESTAMP, maintain_order=True).agg(ITEM)
+    households = baskets.group_by(HOUSEHOLD, maintain_order=True).agg(TIMESTAMP, ITEM)
+    # One chunk is one batch of the file, whose arrays are used where they are.
+    return households.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def read_baskets(path: Path) -> Iterator[Bought]:
     """Yield the baskets of each household, which stay in the file."""
-    batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
-    households, times, items = batch.columns
-    offsets = items.offsets.to_numpy()
-    codes = items.values.indices.to_numpy()
-    names = np.array(items.values.dictionary.to_pylist(), object)
+    file = pa.ipc.open_file(pa.memory_map(str(path)))
+    names = np.empty(0, object)
+    for number in range(file.num_record_batches):
+        households, times, baskets = file.get_batch(number).columns
+        codes = baskets.values.values
+        if not number:  # all batches have the same names
+            names = np.array(codes.dictionary.to_pylist(), object)
+        offsets = baskets.values.offsets.to_numpy()
+        read = partial(read_items, names, offsets, codes.indices.to_numpy())
+        moments = times.values.cast(pa.int64()).to_numpy()
+        ends = pairwise(times.offsets.to_pylist())
+        for name, (start, end) in zip(households.to_pylist(), ends, strict=True):
+            yield Bought(name, moments[start:end], LazySequence(read, start, end))
 
-    def read(start: int, end: int) -> list[Items]:
-        bounds = offsets[start : end + 1]
-        found = names[codes[bounds[0] : bounds[-1]]].tolist()
-        ends = (bounds - bounds[0]).tolist()
-        return [tuple(found[first:last]) for first, last in pairwise(ends)]
 
-    moments = times.cast(pa.int64()).to_numpy()
-    of_household = np.bincount(households.indices.to_numpy())
-    starts = [0, *np.cumsum(of_household).tolist()]
-    for name, (start, end) in zip(households.dictionary.to_pylist(), pairwise(starts), strict=True):
-        yield Bought(name, moments[start:end], Part(read, start, end))
+def read_items(
+    names: NDArray[np.object_],
+    offsets: NDArray[np.int64],
+    codes: NDArray[np.integer],
+    start: int,
+    end: int,
+) -> list[Items]:
+    """Return the items of the baskets at [start, end); those of basket i start at offsets[i]."""
+    bounds = offsets[start : end + 1]
+    items = names[codes[bounds[0] : bounds[-1]]].tolist()
+    ends = (bounds - bounds[0]).tolist()
+    return [tuple(items[first:last]) for first, last in pairwise(ends)]

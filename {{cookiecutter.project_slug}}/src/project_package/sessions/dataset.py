@@ -15,23 +15,20 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from ..columns import TIMESTAMP, Columns
 from ..contract.training import Progress
 from ..data.completejourney import Script, gather
 from ..data.import_files import import_files
 from ..data.import_rows import import_rows
-from .baskets import FILE, Bought, Part, write_baskets
+from .baskets import FILE, Bought, LazySequence, read_baskets, write_baskets
 from .features import (
     DAYS,
     HOUSEHOLD,
-    ITEM,
     MILLISECONDS_A_DAY,
     days_before,
     objects,
     recent,
-    to_baskets,
     window,
 )
 from .params import SessionsParams
@@ -69,17 +66,9 @@ def load_data(params: SessionsParams, folder: Path, progress: Progress) -> None:
     once.replace(rows)
 
 
-def group_baskets(_: SessionsParams, folder: Path, *__: object) -> None:
+def group_baskets(params: SessionsParams, folder: Path, *_: object) -> None:
     """Add the file of baskets to a folder with purchases."""
-    write_baskets(folder / ROWS, folder / FILE)
-
-
-def households(purchases: pl.DataFrame) -> Iterator[Bought]:
-    """Yield the baskets of each household."""
-    order = [HOUSEHOLD, TIMESTAMP, ITEM]
-    table = purchases.select(pl.col(HOUSEHOLD), pl.col(TIMESTAMP).to_physical(), ITEM).sort(order)
-    for (name,), rows in table.group_by(HOUSEHOLD, maintain_order=True):
-        yield Bought(str(name), *to_baskets(rows[TIMESTAMP].to_numpy(), rows[ITEM].to_numpy()))
+    write_baskets(folder / ROWS, folder / FILE, params.data.duckdb_mib)
 
 
 def to_rows(targets: Iterable[tuple[Bought, int]]) -> Columns:
@@ -94,7 +83,7 @@ def to_rows(targets: Iterable[tuple[Bought, int]]) -> Columns:
         now = int(who.times[index])
         start, end = window(who.times[:index], now)
         baskets = who.baskets[start:end]
-        days = Part(partial(days_read, now, who.times), start, end)
+        days = LazySequence(partial(days_before, now, who.times), start, end)
         bought = who.baskets[index]
         known = {*chain.from_iterable(baskets)}
         again = tuple(item for item in bought if item in known)
@@ -105,11 +94,6 @@ def to_rows(targets: Iterable[tuple[Bought, int]]) -> Columns:
         name: np.array(values, np.int64) if name == TIMESTAMP else objects(values)
         for name, values in rows.items()
     }
-
-
-def days_read(now: int, times: NDArray[np.int64], start: int, end: int) -> list[float]:
-    """Return how many days before `now` the baskets of [start, end) were bought."""
-    return days_before(now, times[start:end])
 
 
 def between(everyone: Sequence[Bought], start: int, end: int) -> Columns:
@@ -153,13 +137,15 @@ def read_batch(params: SessionsParams, source: Path, folder: Path) -> Columns:
         data = params.data.with_source(source)
         import_rows(data, LAYOUT, canonical)
         check_purchases(canonical, data)
-        asked = pl.read_parquet(canonical)
-    stored = pl.scan_parquet(folder / ROWS)
-    past = stored.join(asked.lazy(), on=HOUSEHOLD, how="semi").collect()
-    everyone = list(households(pl.concat([past, asked]).unique()))
-    newest = stored.select(pl.col(TIMESTAMP).max().to_physical()).collect().item()
-    now = max(newest, *(int(who.times[-1]) for who in everyone))
-    read = [recent(who.times, who.baskets, now) for who in everyone]
+        asked, stored = map(pl.scan_parquet, (canonical, folder / ROWS))
+        past = stored.join(asked, on=HOUSEHOLD, how="semi")
+        both = Path(scratch) / "both.parquet"
+        pl.concat([past, asked]).unique().sink_parquet(both)
+        write_baskets(both, Path(scratch) / FILE, data.duckdb_mib)
+        everyone = [*read_baskets(Path(scratch) / FILE)]
+        newest = stored.select(pl.col(TIMESTAMP).max().to_physical()).collect().item()
+        now = max(newest, *(int(who.times[-1]) for who in everyone))
+        read = [recent(who.times, who.baskets, now) for who in everyone]
     return {
         TIMESTAMP: np.full(len(everyone), now),
         HOUSEHOLD: objects(who.household for who in everyone),

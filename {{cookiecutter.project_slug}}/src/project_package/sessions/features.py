@@ -51,9 +51,9 @@ def window(times: NDArray[np.int64], now: int) -> tuple[int, int]:
     return max(start, end - BASKETS), end
 
 
-def days_before(now: int, times: NDArray[np.int64]) -> list[float]:
-    """Return how many days before `now` baskets were bought."""
-    days: list[float] = ((now - times) / MILLISECONDS_A_DAY).tolist()
+def days_before(now: int, times: NDArray[np.int64], start: int, end: int) -> list[float]:
+    """Return how many days before `now` the baskets at [start, end) were bought."""
+    days: list[float] = ((now - times[start:end]) / MILLISECONDS_A_DAY).tolist()
     return days
 
 
@@ -62,7 +62,7 @@ def recent(
 ) -> tuple[tuple[Items, ...], tuple[float, ...]]:
     """Return the baskets of the year up to `now`, and how many days ago each was bought."""
     start, end = window(times, now)
-    return tuple(baskets[start:end]), tuple(days_before(now, times[start:end]))
+    return tuple(baskets[start:end]), tuple(days_before(now, times, start, end))
 
 
 def ablations(rows: Columns) -> Iterator[tuple[str, Columns]]:

@@ -15,7 +15,6 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
 
 from ..checkpoints import write_checkpoint
 from ..columns import Columns, length, take
@@ -42,13 +41,8 @@ class Run:
     report: Report
 
 
-def rank() -> int:
-    """Return the number of this process among those that train one network."""
-    return dist.get_rank() if dist.is_initialized() else 0
-
-
 class Loss(nn.Module):
-    """The loss as a module: PyTorch averages the gradients of a module over processes."""
+    """The loss of a network as a module, whose gradients PyTorch can average over processes."""
 
     def __init__(self, network: Gru) -> None:
         """Take the network."""
@@ -60,36 +54,14 @@ class Loss(nn.Module):
         return loss_of(self.network, batch, device)
 
 
-class Batches(IterableDataset[Mapping[str, Tensor]]):
-    """The batches of an epoch that this process trains on, of similar length, in random order."""
-
-    def __init__(self, run: Run, epoch: int) -> None:
-        """Take the run and the epoch."""
-        self.run = run
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[Mapping[str, Tensor]]:
-        """Read each when it is due: see `tensors`. Every process gets as many."""
-        run = self.run
-        size = run.options.batch
-        random = np.random.default_rng((run.seed, self.epoch))
-        lengths = np.array([len(baskets) for baskets in run.rows["baskets"]])
-        order = np.argsort(lengths + random.uniform(0, 4, len(lengths)))
-        starts = random.permutation(np.arange(0, len(order), size))
-        processes = run.options.processes
-        shared = starts[: len(starts) - len(starts) % processes]
-        for start in shared[rank() :: processes]:
-            yield tensors(run.catalogue, take(run.rows, order[start : start + size]))
-
-
 def fit(settings: Hyperparameters, run: Run) -> Gru:
     """Train a network for as many epochs as the options say; the learning rate falls to 0.
 
     A run with the same checkpoint continues after its last epoch, or has finished already.
 
     Raises:
-        UserError: there is no such device, there are fewer batches than processes, or the loss is
-            not a number.
+        UserError: there is no such device, a step has more batches than there are, the loss is not
+            a number, or several processes cannot train together.
     """
     options = run.options
     device = device_of(options.device)
@@ -97,63 +69,94 @@ def fit(settings: Hyperparameters, run: Run) -> Gru:
     network = Gru(run.counts, int(settings["width"]), float(settings["dropout"])).to(device)
     rate = float(settings["rate"])
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
-    steps = options.epochs * (-(-length(run.rows) // options.batch) // options.processes)
+    steps = -(-length(run.rows) // options.batch) // options.batches_per_step
     if not steps:
-        raise UserError(f"There are fewer batches than network.processes, {options.processes}.")
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
+        raise UserError("There are fewer batches than network.batches_per_step: lower it.")
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, options.epochs * steps)
     parts: dict[str, Any] = {"network": network, "optimizer": optimizer, "schedule": schedule}
     done = resumed(run.checkpoint, parts)
-    loss_module = Loss(network) if done == options.epochs else averaged(Loss(network), options)
+    loss = averaged(Loss(network), options, done)
     for epoch in range(done, options.epochs):
-        scores = {"loss": train_epoch(run, epoch, parts, loss_module, device)}
+        scores = {"loss": train_epoch(run, epoch, parts, loss, device)}
         if length(run.held_out):
             scores |= validate(network, run, device)
         if not np.isfinite([*scores.values()]).all():
             raise UserError("The loss is not a number: search lower rates.")
-        if rank() == 0:  # all processes have the same weights
+        if process()[0] == 0:  # all processes have the same weights
             state = {name: part.state_dict() for name, part in parts.items()}
             write_checkpoint(run.checkpoint, partial(torch.save, {"epochs": epoch + 1, **state}))
         run.report(epoch, scores)
     return network.to("cpu").eval()
 
 
-def averaged(loss: Loss, options: Network) -> nn.Module:
-    """Return the loss, whose gradients are averaged over the processes if several train.
+def process() -> tuple[int, int]:
+    """Return the rank of this process among those that train together, and how many they are."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def averaged(loss: Loss, options: Network, done: int) -> nn.Module:
+    """Return the loss; if several processes train together, its gradients are their mean.
 
     Raises:
-        UserError: this is not one of so many processes.
+        UserError: the processes cannot have equal shares of a step, or have not done as many
+            epochs.
     """
-    if options.processes == 1:
+    _, processes = process()
+    if processes == 1:
         return loss
-    if not dist.is_initialized() or dist.get_world_size() != options.processes:
-        raise UserError(
-            f"network.processes is {options.processes}, and this network is not trained yet: run "
-            "the module sessions.data_parallel with torchrun first, in as many processes."
-        )
+    if options.batches_per_step % processes:
+        raise UserError(f"network.batches_per_step must be a multiple of {processes} processes.")
+    epochs = [0] * processes
+    dist.all_gather_object(epochs, done)
+    if len({*epochs}) > 1:
+        raise UserError("The processes find different checkpoints: let them share the folder.")
     return nn.parallel.DistributedDataParallel(loss)
 
 
 def train_epoch(
     run: Run, epoch: int, parts: Mapping[str, Any], loss_module: nn.Module, device: torch.device
 ) -> float:
-    """Train the network on all rows, once; return the mean loss of the batches."""
+    """Train the network on all rows, once; return the mean loss of the batches.
+
+    A step follows the mean gradient of its batches; each process computes that of a share of them.
+    """
     network = parts["network"]
     optimizer = parts["optimizer"]
     schedule = parts["schedule"]
-    # A resumed training draws the same numbers, and each process others.
-    torch.manual_seed(run.seed + epoch + rank() * run.options.epochs)
+    rank, processes = process()
+    torch.manual_seed(run.seed + epoch)  # so that a resumed training draws the same numbers
     network.train()
     losses = []
-    # Its own generator leaves the random numbers of the network as they are.
-    for batch in DataLoader(Batches(run, epoch), batch_size=None, generator=torch.Generator()):
-        loss = loss_module(batch, device)
+    order, steps = shuffled(run, epoch)
+    for starts in steps.tolist():
         optimizer.zero_grad()
-        loss.backward()
+        for start in starts[rank::processes]:
+            if len(starts) > 1:  # whichever process has the batch, it draws the same numbers
+                torch.manual_seed(run.seed + epoch + start * run.options.epochs)
+            rows = take(run.rows, order[start : start + run.options.batch])
+            loss = loss_module(tensors(run.catalogue, rows), device)
+            (loss * processes / len(starts)).backward()
+            losses.append(loss.item())
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        losses.append(loss.item())
-    return float(np.mean(losses))
+    mean = torch.tensor(np.mean(losses) / processes, dtype=torch.float32, device=device)
+    if processes > 1:
+        dist.all_reduce(mean)
+    return mean.item()
+
+
+def shuffled(run: Run, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return an order of the rows, and where in it batches start: (steps, batches of a step).
+
+    A batch has rows of similar length. The last ones that do not suffice for a step are left out.
+    """
+    random = np.random.default_rng((run.seed, epoch))
+    lengths = np.array([len(baskets) for baskets in run.rows["baskets"]])
+    order = np.argsort(lengths + random.uniform(0, 4, len(lengths)))
+    starts = random.permutation(np.arange(0, len(order), run.options.batch))
+    of_step = run.options.batches_per_step
+    return order, starts[: len(starts) // of_step * of_step].reshape(-1, of_step)
 
 
 def batches_of(rows: Columns, order: NDArray[np.int64], size: int) -> Iterator[Columns]:

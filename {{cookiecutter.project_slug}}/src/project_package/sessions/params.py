@@ -34,8 +34,8 @@ class Network(Frozen):
         default=0, ge=0, le=0.5, description="share of the households that score each epoch"
     )
     batch: int = Field(default=32, ge=1, description="households of a step")
-    processes: int = Field(
-        default=1, ge=1, description="that train, each on a batch a step: see `data_parallel`"
+    batches_per_step: int = Field(
+        default=1, ge=1, description="whose gradients are averaged: see `data_parallel`"
     )
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$", description="of PyTorch")
 

@@ -19,7 +19,7 @@ def split(params: SessionsParams, folder: Path) -> Splits:
     """
     everyone = list(read_baskets(folder / FILE))
     sizes = params.split
-    newest = max(int(who.times[-1]) for who in everyone)
+    newest = max((int(who.times[-1]) for who in everyone), default=0)
     ends = [newest, newest - sizes.test_weeks * WEEK]
     ends += [ends[1] - (fold + 1) * sizes.fold_weeks * WEEK for fold in range(sizes.folds)]
     test, *valid = (between(everyone, start, end) for end, start in pairwise(ends))
