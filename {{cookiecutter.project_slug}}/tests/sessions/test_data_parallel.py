@@ -1,42 +1,32 @@
-"""Two processes train one network: they end with equal weights, which `ml train` finds."""
+"""Several processes train one network, as one process does; `ml train` finds it."""
 
 import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from sessions.tables import data_set, params
 
+from project_package.contract.training import Fitted
 from project_package.errors import UserError
 from project_package.sessions.models import candidates
+from project_package.sessions.params import SessionsParams
 from project_package.sessions.split import split
 
 PARAMS = """
 name = "tiny"
 data = {source = "own.parquet", min_households = 2}
 split = {test_weeks = 3, folds = 2, fold_weeks = 2}
-network = {epochs = 3, batch = 8, device = "cpu", processes = 2}
+network = {epochs = 3, held_out = 0.2, batch = 8, batches_per_step = 2, device = "cpu"}
 """
-SAVE_WEIGHTS = """
-import sys
-from pathlib import Path
-import torch
-import torch.distributed as dist
-from project_package.read_params import read_params
-from project_package.sessions.data_parallel import train_share
-from project_package.sessions.params import SessionsParams
-from project_package.sessions.split import split
-root = Path(sys.argv[1])
-params = read_params(SessionsParams, root / "params.toml")
-dist.init_process_group("gloo")
-fitted = train_share(split(params, root / "data" / "tiny").train, params, root)
-torch.save(fitted.network.state_dict(), root / f"{dist.get_rank()}.pt")
-dist.destroy_process_group()
-"""
+NETWORK = {"epochs": 3, "held_out": 0.2, "batch": 8, "batches_per_step": 2, "device": "cpu"}
 
 
 @pytest.fixture
@@ -50,45 +40,92 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def torchrun(*program: str) -> str:
-    """Run a program in two processes; return what they print."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+def torchrun(root: Path, processes: int = 2) -> subprocess.Popen[str]:
+    """Start the training in processes with one thread each, in the folder of a project."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    program = [f"--nproc-per-node={processes}", "-m", "project_package.sessions.data_parallel"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*launcher, *program], env=environment, capture_output=True, text=True, check=False
+    return subprocess.Popen(
+        [*launcher, *program],
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
-def test_processes_end_with_equal_weights(root: Path) -> None:
-    (root / "save_weights.py").write_text(SAVE_WEIGHTS)
-    printed = torchrun(str(root / "save_weights.py"), str(root))
-    first, second = (torch.load(root / f"{rank}.pt") for rank in (0, 1))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    losses = [float(loss) for loss in re.findall(r"epoch \d: loss ([\d.]+)", printed)]
-    assert len(losses) == 3
-    assert losses[-1] < losses[0]
+def weights(fitted: Fitted) -> Mapping[str, torch.Tensor]:
+    state: Mapping[str, torch.Tensor] = fitted.network.state_dict()  # type: ignore[attr-defined]
+    return state
 
 
-def test_training_finds_the_network_of_the_processes(root: Path) -> None:
-    network = {"epochs": 3, "batch": 8, "device": "cpu", "processes": 2}
-    one = params("own.parquet", network=network)
-    candidate = candidates(one, root)[1]
+def fits(root: Path, checkpoints: Path, report: Callable[[int], None]) -> list[Fitted]:
+    """Train the networks of the folds and of all training rows in this process."""
+    one = params("own.parquet", network=NETWORK)
+    network = candidates(one, checkpoints)[1]
     splits = split(one, root / "data" / "tiny")
-    with pytest.raises(UserError, match="is not trained yet: run the module sessions"):
-        candidate.fit(splits.train, candidate.start, one.seed)
-    torchrun("-m", "project_package.sessions.data_parallel", str(root))
-    epochs: list[int] = []
-    for rows in (splits.train, *(fold.train for fold in splits.folds)):
-        fitted = candidate.fit(rows, candidate.start, one.seed, lambda e, _: epochs.append(e))
-        assert np.isfinite(fitted.predict(splits.test)["scores"]).all()
-    assert not epochs  # all are trained
+    return [
+        network.fit(rows, network.start, one.seed, lambda epoch, _: report(epoch))
+        for rows in (*(fold.train for fold in splits.folds), splits.train)
+    ]
 
 
-def test_more_processes_than_batches_are_refused(root: Path) -> None:
-    one = params("own.parquet", network={"batch": 8, "processes": 1000})
+def test_processes_train_the_network_of_one(root: Path, tmp_path: Path) -> None:
+    processes = torchrun(root)
+    assert processes.stdout is not None
+    first = processes.stdout.readline()
+    assert first.startswith("epoch 1: loss ")
+    workers = psutil.Process(processes.pid).children(recursive=True)
+    os.kill(workers[-1].pid, signal.SIGKILL)
+    processes.communicate()
+    assert processes.returncode
+    printed, _ = (again := torchrun(root)).communicate()
+    assert again.returncode == 0
+    lines = re.findall(r"epoch (\d): loss ([\d.]+)\n", printed)
+    assert [int(epoch) for epoch, _ in lines] in ([1, 2, 3] * 3, [2, 3, *[1, 2, 3] * 2])
+    assert float(lines[-1][1]) < float(lines[-3][1])
+
+    trained: list[int] = []
+    found = fits(root, root, trained.append)
+    assert not trained  # nothing is left to train
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    expected = fits(root, tmp_path / "other", trained.append)
+    torch.set_num_threads(threads)
+    assert trained == [0, 1, 2] * 3
+    for one, other in zip(found, expected, strict=True):
+        assert all(torch.equal(weights(one)[name], value) for name, value in weights(other).items())
+    assert np.isfinite(float(lines[-1][1]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('device = "cpu"', 'device = "abacus"'), "network.device"),
+        (("batches_per_step = 2", "batches_per_step = 3"), "must be a multiple of 2 processes"),
+    ],
+)
+def test_mistakes_are_sentences(change: tuple[str, str], message: str, root: Path) -> None:
+    (root / "params.toml").write_text(PARAMS.replace(*change))
+    _, printed = (processes := torchrun(root)).communicate()
+    assert processes.returncode
+    assert printed.count(message) == 1
+    assert "Traceback" not in printed.partition("ChildFailedError")[0].rpartition(message)[0]
+
+
+def test_processes_without_torchrun_are_refused(root: Path) -> None:
+    command = [sys.executable, "-m", "project_package.sessions.data_parallel"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "Start this module with torchrun: docs/scale.md has the command.\n"
+    assert done.returncode == UserError.exit_code
+
+
+def test_more_batches_per_step_than_there_are_is_refused(root: Path) -> None:
+    one: SessionsParams = params("own.parquet", network=NETWORK | {"batches_per_step": 1000})
     network = candidates(one, root)[1]
-    with pytest.raises(UserError, match=r"fewer batches than network\.processes, 1000"):
+    with pytest.raises(UserError, match=r"fewer batches than network\.batches_per_step"):
         network.fit(split(one, root / "data" / "tiny").train, network.start, one.seed)

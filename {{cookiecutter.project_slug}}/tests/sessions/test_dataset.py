@@ -96,7 +96,7 @@ def test_baskets_are_equal_whatever_is_grouped_at_once(tmp_path: Path) -> None:
         found.append([(who.household, who.times.tolist(), [*who.baskets]) for who in read])
     assert len(found[0]) == HOUSEHOLDS
     assert found[0] == found[1] == found[2]
-    assert [path.name for path in tmp_path.iterdir()] == [ROWS, FILE]
+    assert {path.name for path in tmp_path.iterdir()} == {ROWS, FILE}
 
 
 def test_sequence_of_the_file_is_like_a_tuple(folder: Path) -> None:
