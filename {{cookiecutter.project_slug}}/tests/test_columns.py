@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from project_package.columns import (
     columns_of,
+    digest,
     from_json_rows,
     instance_keys,
     milliseconds,
@@ -107,3 +108,17 @@ def test_numbers_that_json_lacks_become_missing() -> None:
 def test_json_row_without_a_column_is_refused() -> None:
     with pytest.raises(MissingColumn, match="x"):
         from_json_rows([{"y": 1.0}], {"x": np.zeros(1)})
+
+
+def test_digest_covers_names_types_and_values() -> None:
+    known = {"a": np.array([1, 2]), "b": np.array(["x", "yz"], object)}
+    others = [
+        {**known, "a": np.array([2, 1])},
+        {**known, "a": np.array([1, 2], np.uint64)},
+        {**known, "b": np.array(["xy", "z"], object)},
+        {"c": known["a"], "b": known["b"]},
+    ]
+    assert len({digest(columns) for columns in (known, *others)}) == 5
+    assert digest(dict(reversed(known.items()))) == digest(known)
+    copied = np.array(["x", "".join("yz")], object)  # the same text at another address
+    assert digest({**known, "b": copied}) == digest(known)

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from project_package.columns import digest
 from project_package.inspection.dataset import find_copies, load_data
 from project_package.inspection.images import stack
 from project_package.inspection.models import candidates
 from project_package.inspection.params import InspectionParams
 from project_package.inspection.split import split
-from project_package.lifecycle.scores import digest
 
 PARAMS = InspectionParams.model_validate(
     {"name": "t", "data": {"parts": 100, "size": 32}, "network": {"epochs": 1, "held_out": 0.2}}

@@ -24,7 +24,6 @@ from project_package.lifecycle.scores import (
     DASH,
     Slice,
     assess,
-    digest,
     number,
     score_slices,
 )
@@ -153,20 +152,6 @@ def test_period_without_a_score_is_an_error() -> None:
     rows = {**ROWS, "truth": np.array([True, True, False, False])}
     with pytest.raises(UserError, match="Accuracy is not defined in every period"):
         assess(TWO_COLUMNS, rows, PREDICTIONS)
-
-
-def test_digest_covers_names_types_and_values() -> None:
-    known = {"a": np.array([1, 2]), "b": np.array(["x", "yz"], object)}
-    others = [
-        {**known, "a": np.array([2, 1])},
-        {**known, "a": np.array([1, 2], np.uint64)},
-        {**known, "b": np.array(["xy", "z"], object)},
-        {"c": known["a"], "b": known["b"]},
-    ]
-    assert len({digest(columns) for columns in (known, *others)}) == 5
-    assert digest(dict(reversed(known.items()))) == digest(known)
-    copied = np.array(["x", "".join("yz")], object)  # the same text at another address
-    assert digest({**known, "b": copied}) == digest(known)
 
 
 @pytest.mark.parametrize("stage", [evaluate, promote])

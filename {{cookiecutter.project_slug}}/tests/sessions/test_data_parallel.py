@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import torch
 from sessions.tables import data_set, params
@@ -26,6 +25,13 @@ data = {source = "own.parquet", min_households = 2}
 split = {test_weeks = 3, folds = 2, fold_weeks = 2}
 network = {epochs = 3, held_out = 0.2, batch = 8, batches_per_step = 2, device = "cpu"}
 """
+PRINT_ID_AND_TRAIN = """
+import os
+from project_package.sessions.data_parallel import main
+print("process", os.getpid(), flush=True)
+main()
+"""
+MODULE = ("-m", "project_package.sessions.data_parallel")
 NETWORK = {"epochs": 3, "held_out": 0.2, "batch": 8, "batches_per_step": 2, "device": "cpu"}
 
 
@@ -40,10 +46,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def torchrun(root: Path, processes: int = 2) -> subprocess.Popen[str]:
-    """Start the training in processes with one thread each, in the folder of a project."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    program = [f"--nproc-per-node={processes}", "-m", "project_package.sessions.data_parallel"]
+def torchrun(root: Path, *program: str) -> subprocess.Popen[str]:
+    """Start a program in two processes with one thread each, in the folder of a project."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [*launcher, *program],
@@ -72,15 +77,16 @@ def fits(root: Path, checkpoints: Path, report: Callable[[int], None]) -> list[F
 
 
 def test_processes_train_the_network_of_one(root: Path, tmp_path: Path) -> None:
-    processes = torchrun(root)
+    (root / "train.py").write_text(PRINT_ID_AND_TRAIN)
+    processes = torchrun(root, "train.py")
     assert processes.stdout is not None
-    first = processes.stdout.readline()
-    assert first.startswith("epoch 1: loss ")
-    workers = psutil.Process(processes.pid).children(recursive=True)
-    os.kill(workers[-1].pid, signal.SIGKILL)
+    first, second, epoch = (processes.stdout.readline() for _ in range(3))
+    assert epoch.startswith("epoch 1: loss ")
+    assert first.startswith("process ")
+    os.kill(int(second.removeprefix("process ")), signal.SIGKILL)
     processes.communicate()
     assert processes.returncode
-    printed, _ = (again := torchrun(root)).communicate()
+    printed, _ = (again := torchrun(root, *MODULE)).communicate()
     assert again.returncode == 0
     lines = re.findall(r"epoch (\d): loss ([\d.]+)\n", printed)
     assert [int(epoch) for epoch, _ in lines] in ([1, 2, 3] * 3, [2, 3, *[1, 2, 3] * 2])
@@ -108,14 +114,14 @@ def test_processes_train_the_network_of_one(root: Path, tmp_path: Path) -> None:
 )
 def test_mistakes_are_sentences(change: tuple[str, str], message: str, root: Path) -> None:
     (root / "params.toml").write_text(PARAMS.replace(*change))
-    _, printed = (processes := torchrun(root)).communicate()
+    _, printed = (processes := torchrun(root, *MODULE)).communicate()
     assert processes.returncode
     assert printed.count(message) == 1
     assert "Traceback" not in printed.partition("ChildFailedError")[0].rpartition(message)[0]
 
 
 def test_processes_without_torchrun_are_refused(root: Path) -> None:
-    command = [sys.executable, "-m", "project_package.sessions.data_parallel"]
+    command = [sys.executable, *MODULE]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, check=False

@@ -21,7 +21,7 @@ from ..contract.training import Progress
 from ..data.completejourney import Script, gather
 from ..data.import_files import import_files
 from ..data.import_rows import import_rows
-from .baskets import FILE, Bought, LazySequence, read_baskets, write_baskets
+from .baskets import FILE, Bought, read_baskets, write_baskets
 from .features import (
     DAYS,
     HOUSEHOLD,
@@ -31,6 +31,7 @@ from .features import (
     recent,
     window,
 )
+from .lazy_sequence import LazySequence
 from .params import SessionsParams
 from .schemas import MAX_ITEMS, SessionsRequest
 from .task import BASKETS_READ
