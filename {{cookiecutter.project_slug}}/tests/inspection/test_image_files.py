@@ -1,12 +1,16 @@
 """Rows with references to stored images are answered as rows with the images themselves."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from project_package.columns import digest
+from project_package.errors import UserError
 from project_package.inspection.dataset import find_copies, load_data
+from project_package.inspection.image_files import new_images, temporary_images
 from project_package.inspection.images import stack
 from project_package.inspection.models import candidates
 from project_package.inspection.params import InspectionParams
@@ -56,3 +60,23 @@ def test_images_of_erased_parts_are_removed(tmp_path: Path) -> None:
     by_hash = dict(zip(table["image"], before, strict=True))
     assert all(np.array_equal(pixels, by_hash[name]) for name, pixels in found.items())
     assert {*tmp_path.iterdir()} == {tmp_path / "images.npy", tmp_path / "rows.parquet"}
+
+
+def test_data_without_any_part_left_is_an_error(tmp_path: Path) -> None:
+    load_data(PARAMS, tmp_path, lambda _: None)
+    table = pl.read_parquet(tmp_path / "rows.parquet")
+    table.clear().write_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(UserError, match="erased"):
+        find_copies(PARAMS, tmp_path, lambda _: None)
+
+
+def test_space_is_taken_before_images_are_written(tmp_path: Path) -> None:
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, usual[1]))  # as on a full disk
+    try:
+        with pytest.raises(OSError, match="large"):
+            new_images(tmp_path / "images.npy", 200, 32)
+        with pytest.raises(OSError, match="large"):
+            temporary_images(200, 32)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)

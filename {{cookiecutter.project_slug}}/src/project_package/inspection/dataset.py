@@ -19,7 +19,7 @@ from ..columns import Columns, length, take
 from ..contract.training import Progress
 from ..errors import UserError
 from . import duplicates
-from .image_files import IMAGES, keep, new_images
+from .image_files import IMAGES, leave_only, new_images
 from .params import SIMULATOR, InspectionParams
 from .schemas import InspectionRequest
 from .simulator import VIEWS, add_defects, simulate
@@ -38,15 +38,15 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         UserError: the source cannot be read, a file is not an image, or a class has no image.
     """
     data = params.data
-    places = 2 if data.good_only else 1  # for each image: one for itself, one for a drawn defect
+    versions = 2 if data.good_only else 1  # of each image: as it is, and with a drawn defect
     if data.source == SIMULATOR:
-        images = new_images(folder / IMAGES, places * VIEWS * data.parts, data.size)
+        images = new_images(folder / IMAGES, versions * VIEWS * data.parts, data.size)
         rows = simulate(data, images)
         rows = {**rows, "position": np.arange(VIEWS * data.parts)}
     else:
         table = read_labels(Path(data.source)).rename({"path": "name"})
         rows = {column.name: column.to_numpy() for column in table}
-        images = new_images(folder / IMAGES, places * len(table), data.size)
+        images = new_images(folder / IMAGES, versions * len(table), data.size)
         rows["side"] = read_images([*map(Path, rows["name"])], images, progress)
         rows["position"] = np.arange(len(table))
         rows["is_defective"] = rows["kind"] != GOOD
@@ -82,9 +82,14 @@ def find_copies(_: InspectionParams, folder: Path, *__: object) -> None:
     """Add the column `copies` to the table of a folder; warn of near-duplicates.
 
     Images that no row has, as of erased parts, are removed.
+
+    Raises:
+        UserError: all parts are erased.
     """
     table = pl.read_parquet(folder / ROWS)
-    images = keep(folder / IMAGES, table["position"].to_list())
+    if table.is_empty():
+        raise UserError("All parts are erased: no image is left.")
+    images = leave_only(folder / IMAGES, table["position"].to_list())
     names = table["name"].to_numpy()
     pairs = duplicates.find_duplicates(images, table["part"].to_numpy())
     if len(pairs):

@@ -9,7 +9,7 @@ solar cells, 29,000 differ in at most 12 of its 64 bits.
 Only pairs that `hashing` finds are compared, so that time grows about as the images.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,8 @@ def find_duplicates(images: NDArray[np.uint8], parts: NDArray[np.object_]) -> ND
     Of pairs with a correlation of .9, half a percent is missed by chance: see `hashing`.
     """
     count = len(images)
-    plain = thumbnails(images[np.unique(np.linspace(0, count - 1, FITTED, dtype=int))])
+    fitted = np.unique(np.linspace(0, count - 1, FITTED, dtype=int))
+    plain = thumbnails(images[row] for row in fitted)
     shared = PCA(max(1, min(SHARED, count // 20)), svd_solver="randomized", random_state=0)
     shared.fit(plain)
     hashing = Hashing.draw(count, SIDE**2, ALIKE)
@@ -78,7 +79,7 @@ def in_parts(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         yield rows[start : start + AT_ONCE]
 
 
-def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def thumbnails(images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """Return small images with mean 0 and length 1, (rows, pixels): light does not count."""
     size = (SIDE, SIDE)
     box = Image.Resampling.BOX

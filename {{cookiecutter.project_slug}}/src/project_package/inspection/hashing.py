@@ -5,7 +5,8 @@ are on the same side with probability p = 1 - arccos(r) / pi (Charikar 2002): .8
 0. The sides of b planes are a code of b bits, and a pair is a candidate if its codes agree in one
 of t tables, each with its own planes. A pair is missed with probability (1 - p^b)^t. With
 b = log2(rows) + 4, dissimilar vectors are candidates about rows / 32 times in a table, so time and
-memory grow a little faster than the rows, t as rows^.22.
+memory grow a little faster than the rows, t as rows^.22. The codes of a vector take 4 t bytes: 400
+of each of 30,000 vectors, and 860 of each of a million.
 """
 
 from dataclasses import dataclass

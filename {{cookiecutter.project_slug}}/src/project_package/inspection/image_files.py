@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import BinaryIO
 
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 IMAGES = "images.npy"
@@ -32,7 +33,7 @@ class StoredImage:
 
 @lru_cache(maxsize=4)
 def open_images(file: Path) -> NDArray[np.uint8]:
-    """Return the images of a finished data set, (rows, size, size)."""
+    """Return the images of a finished data set, which never changes: (rows, size, size)."""
     images: NDArray[np.uint8] = np.load(file, mmap_mode="r")
     return images
 
@@ -44,25 +45,41 @@ def references(file: Path, hashes: Sequence[str]) -> NDArray[np.object_]:
 
 
 def new_images(file: Path, count: int, size: int) -> NDArray[np.uint8]:
-    """Create a file of images, (count, size, size), to be written one by one."""
-    images: NDArray[np.uint8] = open_memmap(file, "w+", np.uint8, (count, size, size))
+    """Create a file of black images, (count, size, size), to be changed one by one.
+
+    Its space is taken now: on a full disk, a change would end the process without a message.
+    """
+    shape = (count, size, size)
+    with file.open("wb") as opened:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        write_array_header_1_0(opened, header)
+        fill(opened, shape)
+    images: NDArray[np.uint8] = np.load(file, mmap_mode="r+")
     return images
 
 
 def temporary_images(count: int, size: int) -> NDArray[np.uint8]:
-    """Create images, (count, size, size), in a file without a name, which ends with the array."""
+    """Create black images as `new_images` does, in a file that ends with the array."""
+    shape = (count, size, size)
     with TemporaryFile() as file:
-        return np.memmap(file, np.uint8, "w+", shape=(count, size, size))
+        fill(file, shape)
+        return np.memmap(file, np.uint8, "r+", shape=shape)
 
 
-def keep(file: Path, positions: Sequence[int]) -> NDArray[np.uint8]:
-    """Remove all other images from a file; return those that are left."""
+def fill(file: BinaryIO, shape: tuple[int, int, int]) -> None:
+    """Append black images to a file."""
+    file.writelines(bytes(shape[1] * shape[2]) for _ in range(shape[0]))
+    file.flush()
+
+
+def leave_only(file: Path, positions: Sequence[int]) -> NDArray[np.uint8]:
+    """Remove the images at other positions from a file; return those that are left."""
     images: NDArray[np.uint8] = np.load(file, mmap_mode="r")
-    if len(positions) < len(images):
-        rest = file.with_suffix(".rest")
-        kept = new_images(rest, len(positions), images.shape[1])
-        for row, position in enumerate(positions):
-            kept[row] = images[position]
-        rest.replace(file)
-        return kept
-    return images
+    if len(positions) == len(images):
+        return images
+    rest = file.with_suffix(".rest")
+    left = new_images(rest, len(positions), images.shape[1])
+    for row, position in enumerate(positions):
+        left[row] = images[position]
+    rest.replace(file)
+    return left

@@ -88,10 +88,9 @@ def draw_defect(random: Generator, kind: str, strength: float, size: int) -> Gre
 def add_defects(good: Columns, images: NDArray[np.uint8], sizes: Simulated) -> Columns:
     """Return rows of good images, and of copies of some of them on which a defect is drawn.
 
-    The column `position` says where the image is; the copies replace the last of `images`.
-
-    It is as large and as strong, compared with the image and its contrast, as in a simulated photo
-    of 64 pixels.
+    A defect is as large and as strong, compared with the image and its contrast, as in a simulated
+    photo of 64 pixels. The column `position` says where in `images` the image is; the copies
+    replace the last ones.
     """
     random = np.random.default_rng(sizes.seed)
     count = max(1, round(sizes.defect_rate * length(good)))
