@@ -95,6 +95,17 @@ def test_pods_have_no_severe_risk(folder: Path, tmp_path: Path) -> None:
     assert severe_risks(tmp_path)
 
 
+def test_manifests_of_the_page_about_large_data_are_valid(tmp_path: Path) -> None:
+    text = (TEMPLATE / "{{cookiecutter.project_slug}}/docs/task.sessions.md").read_text("utf-8")
+    (block,) = re.findall("```yaml\n(apiVersion.*?)```", text, re.DOTALL)
+    manifests = [*yaml.safe_load_all(block.replace("{{ cookiecutter.project_slug }}", "shop"))]
+    for version in VERSIONS:
+        assert is_valid(manifests, version, tmp_path / "manifests.yaml")
+    assert not severe_risks(tmp_path)
+    (pod,) = pods(manifests).values()
+    assert "torchrun" in pod["containers"][0]["command"]
+
+
 def references(pod: Manifest) -> set[tuple[str, str]]:
     """Return the kinds and names of what a pod refers to."""
     found = {("ServiceAccount", pod["serviceAccountName"])}

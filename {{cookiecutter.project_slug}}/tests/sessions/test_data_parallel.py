@@ -126,7 +126,7 @@ def test_processes_without_torchrun_are_refused(root: Path) -> None:
     done = subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.stderr == "Start this module with torchrun: docs/scale.md has the command.\n"
+    assert done.stderr == "Start this module with torchrun: docs/task.md has the command.\n"
     assert done.returncode == UserError.exit_code
 
 

@@ -29,7 +29,7 @@ def train(root: Path) -> None:
             training.
     """
     if not dist.is_torchelastic_launched():
-        raise UserError("Start this module with torchrun: docs/scale.md has the command.")
+        raise UserError("Start this module with torchrun: docs/task.md has the command.")
     params = read_params(SessionsParams, root / "params.toml")
     latest = root / "data" / "latest"
     if not latest.exists():
