@@ -44,8 +44,8 @@ def digest(columns: Columns) -> str:
     for name, values in sorted(columns.items()):
         total.update(f"{name} {values.dtype} {values.shape}\n".encode())
         if values.dtype.kind in "OTU":  # the bytes of an object column are addresses
-            for number, value in enumerate(values.flat):  # the text of all may not fit in memory
-                total.update(("\0" * bool(number) + str(value)).encode())
+            for value in values.flat:  # the text of all may not fit in memory
+                total.update(f"{value}\0".encode())
         else:
             total.update(values.tobytes())
     return total.hexdigest()
