@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from project_package.inspection.dataset import find_copies, load_data
@@ -18,6 +19,14 @@ from project_package.inspection.simulator import Simulated, simulate
 from project_package.inspection.split import split
 
 ROWS = simulate(Simulated(parts=300))
+
+
+def duplicates(images: NDArray[np.uint8], parts: NDArray[np.object_]) -> list[list[int]]:
+    hashes = [image.tobytes() for image in images]
+    pairs: list[list[int]] = find_duplicates(
+        images, pl.DataFrame({"image": hashes, "part": parts})
+    ).tolist()
+    return pairs
 
 
 def compressed(pixels: Pixels) -> Pixels:
@@ -38,25 +47,30 @@ CHANGES: dict[str, Any] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_copies_of_other_parts_are_found(change: str) -> None:
     images = ROWS["image"].copy()
-    parts = ROWS["part"]
     for number in range(10):
         images[number + 300] = CHANGES[change](images[number])
-    assert find_duplicates(images, parts).tolist() == [
-        [number, number + 300] for number in range(10)
-    ]
-    assert not len(find_duplicates(images, np.full(len(parts), "one", object)))
+    assert duplicates(images, ROWS["part"]) == [[number, number + 300] for number in range(10)]
+    assert not duplicates(images, np.full(len(images), "one", object))
 
 
 def test_copies_of_a_copy_are_found() -> None:
     images = ROWS["image"].copy()
     images[20] = compressed(images[0])
     images[40] = CHANGES["moved"](images[0])
-    assert find_duplicates(images, ROWS["part"]).tolist() == [[0, 20], [0, 40], [20, 40]]
+    assert duplicates(images, ROWS["part"]) == [[0, 20], [0, 40], [20, 40]]
+
+
+def test_equal_images_of_several_parts_are_all_found() -> None:
+    images = ROWS["image"].copy()
+    images[[20, 21, 40]] = images[0]
+    images[1] = compressed(images[0])  # of the part of image 0; images 20 and 21 have one, too
+    pairs = [[0, 20], [0, 21], [0, 40], [1, 20], [1, 21], [1, 40], [20, 40], [21, 40]]
+    assert duplicates(images, ROWS["part"]) == pairs
 
 
 def test_default_data_have_no_copies() -> None:
     rows = simulate(Simulated())
-    assert not len(find_duplicates(rows["image"], rows["part"]))
+    assert not duplicates(rows["image"], rows["part"])
 
 
 def test_data_warn_and_test_images_are_marked(

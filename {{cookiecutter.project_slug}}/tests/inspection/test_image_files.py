@@ -70,13 +70,37 @@ def test_data_without_any_part_left_is_an_error(tmp_path: Path) -> None:
         find_copies(PARAMS, tmp_path, lambda _: None)
 
 
-def test_space_is_taken_before_images_are_written(tmp_path: Path) -> None:
+def test_blocks_are_taken_before_images_are_written(tmp_path: Path) -> None:
+    images = new_images(tmp_path / "images.npy", 200, 32)
+    assert 512 * (tmp_path / "images.npy").stat().st_blocks >= images.nbytes
+
+
+def test_temporary_images_are_written_ahead_and_deleted(tmp_path: Path) -> None:
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, usual[1]))  # as on a full disk
     try:
         with pytest.raises(OSError, match="large"):
-            new_images(tmp_path / "images.npy", 200, 32)
-        with pytest.raises(OSError, match="large"):
-            temporary_images(200, 32)
+            temporary_images(tmp_path, 200, 32)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    images = temporary_images(tmp_path, 200, 32)
+    assert not images.any()
+    assert not [*tmp_path.iterdir()]
+
+
+def test_copies_can_be_searched_again(tmp_path: Path) -> None:
+    load_data(PARAMS, tmp_path, lambda _: None)
+    find_copies(PARAMS, tmp_path, lambda _: None)
+    table = pl.read_parquet(tmp_path / "rows.parquet")
+    images = np.load(tmp_path / "images.npy")
+    table.reverse().write_parquet(tmp_path / "rows.parquet")
+    find_copies(PARAMS, tmp_path, lambda _: None)
+    assert np.array_equal(np.load(tmp_path / "images.npy"), images[::-1])
+
+
+def test_data_set_without_images_must_be_made_again(tmp_path: Path) -> None:
+    load_data(PARAMS, tmp_path, lambda _: None)
+    find_copies(PARAMS, tmp_path, lambda _: None)
+    (tmp_path / "images.npy").unlink()
+    with pytest.raises(UserError, match="ml data"):
+        split(PARAMS, tmp_path).test["image"][0].pixels()

@@ -2,13 +2,11 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from sessions.tables import data_set, params
@@ -25,10 +23,19 @@ data = {source = "own.parquet", min_households = 2}
 split = {test_weeks = 3, folds = 2, fold_weeks = 2}
 network = {epochs = 3, held_out = 0.2, batch = 8, batches_per_step = 2, device = "cpu"}
 """
-PRINT_ID_AND_TRAIN = """
-import os
+KILLED_IN_THE_SECOND_EPOCH = """
+import os, signal, sys
 from project_package.sessions.data_parallel import main
-print("process", os.getpid(), flush=True)
+
+class Output:
+    def write(self, text):
+        if text.startswith("epoch 2"):  # its checkpoint is written
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def flush(self):
+        pass
+
+sys.stdout = Output()
 main()
 """
 MODULE = ("-m", "project_package.sessions.data_parallel")
@@ -77,19 +84,13 @@ def fits(root: Path, checkpoints: Path, report: Callable[[int], None]) -> list[F
 
 
 def test_processes_train_the_network_of_one(root: Path, tmp_path: Path) -> None:
-    (root / "train.py").write_text(PRINT_ID_AND_TRAIN)
-    processes = torchrun(root, "train.py")
-    assert processes.stdout is not None
-    first, second, epoch = (processes.stdout.readline() for _ in range(3))
-    assert epoch.startswith("epoch 1: loss ")
-    assert first.startswith("process ")
-    os.kill(int(second.removeprefix("process ")), signal.SIGKILL)
-    processes.communicate()
-    assert processes.returncode
+    (root / "train.py").write_text(KILLED_IN_THE_SECOND_EPOCH)
+    (killed := torchrun(root, "train.py")).communicate()
+    assert killed.returncode
     printed, _ = (again := torchrun(root, *MODULE)).communicate()
     assert again.returncode == 0
     lines = re.findall(r"epoch (\d): loss ([\d.]+)\n", printed)
-    assert [int(epoch) for epoch, _ in lines] in ([1, 2, 3] * 3, [2, 3, *[1, 2, 3] * 2])
+    assert [int(epoch) for epoch, _ in lines] == [3, *[1, 2, 3] * 2]
     assert float(lines[-1][1]) < float(lines[-3][1])
 
     trained: list[int] = []
@@ -102,7 +103,6 @@ def test_processes_train_the_network_of_one(root: Path, tmp_path: Path) -> None:
     assert trained == [0, 1, 2] * 3
     for one, other in zip(found, expected, strict=True):
         assert all(torch.equal(weights(one)[name], value) for name, value in weights(other).items())
-    assert np.isfinite(float(lines[-1][1]))
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,8 @@ def package_data(package: str = PACKAGE) -> Path:
 def build(script: Script, source: Path, target: Path, duckdb_mib: int) -> None:
     """Run `script` on the files of the folder `source`; write its table to a Parquet file.
 
-    DuckDB spills to files beside `target`; raise UserError when its limit (MiB) is too small.
+    DuckDB spills to files beside `target`; raise UserError when its limit (MiB) is too small, and
+    OSError when the disk is full.
     """
     sql = resources.files(script.folder).joinpath(script.file).read_text(encoding="utf-8")
     with (
@@ -90,3 +91,5 @@ def build(script: Script, source: Path, target: Path, duckdb_mib: int) -> None:
                 f"The {script.result} table does not fit in the {duckdb_mib} MiB that "
                 "data.memory_limit_mib leaves to DuckDB: increase it."
             ) from error
+        except duckdb.IOException as error:
+            raise OSError(str(error)) from error

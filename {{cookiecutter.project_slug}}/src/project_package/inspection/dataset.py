@@ -2,9 +2,9 @@
 
 A data set is two files:
 images.npy     grey squares, (rows, size, size)
-rows.parquet   image (the SHA-256 of its pixels), name, part, kind of defect, type of part,
-               is_defective, side of the file and visibility where they are known, and copies: the
-               names of near-duplicates
+rows.parquet   image (the SHA-256 of its pixels), position in images.npy, name, part, kind of
+               defect, type of part, is_defective, side of the file and visibility where they are
+               known, and copies: the names of near-duplicates
 """
 
 import logging
@@ -38,15 +38,14 @@ def load_data(params: InspectionParams, folder: Path, progress: Progress) -> Non
         UserError: the source cannot be read, a file is not an image, or a class has no image.
     """
     data = params.data
-    versions = 2 if data.good_only else 1  # of each image: as it is, and with a drawn defect
     if data.source == SIMULATOR:
-        images = new_images(folder / IMAGES, versions * VIEWS * data.parts, data.size)
+        images = new_images(folder / IMAGES, data.images(VIEWS * data.parts), data.size)
         rows = simulate(data, images)
         rows = {**rows, "position": np.arange(VIEWS * data.parts)}
     else:
         table = read_labels(Path(data.source)).rename({"path": "name"})
         rows = {column.name: column.to_numpy() for column in table}
-        images = new_images(folder / IMAGES, versions * len(table), data.size)
+        images = new_images(folder / IMAGES, data.images(len(table)), data.size)
         rows["side"] = read_images([*map(Path, rows["name"])], images, progress)
         rows["position"] = np.arange(len(table))
         rows["is_defective"] = rows["kind"] != GOOD
@@ -91,16 +90,17 @@ def find_copies(_: InspectionParams, folder: Path, *__: object) -> None:
         raise UserError("All parts are erased: no image is left.")
     images = leave_only(folder / IMAGES, table["position"].to_list())
     names = table["name"].to_numpy()
-    pairs = duplicates.find_duplicates(images, table["part"].to_numpy())
+    pairs = duplicates.find_duplicates(images, table.select("image", "part"))
     if len(pairs):
-        log.warning(duplicates.describe(images, names, pairs))
+        log.warning(duplicates.describe(table, pairs))
     copies = pl.Series("copies", duplicates.copies(names, pairs))
-    table.drop("position").with_columns(copies).write_parquet(folder / ROWS)
+    position = pl.int_range(pl.len()).alias("position")
+    table.with_columns(position, copies).write_parquet(folder / ROWS)
 
 
-def read_batch(params: InspectionParams, source: Path, _: Path) -> Columns:
+def read_batch(params: InspectionParams, source: Path, folder: Path) -> Columns:
     """Read images to predict: see `read_unlabelled`."""
-    return read_unlabelled(source, params.data.size)
+    return read_unlabelled(source, params.data.size, folder.parent)
 
 
 def examples(_: Path, rows: Columns, count: int) -> list[InspectionRequest]:

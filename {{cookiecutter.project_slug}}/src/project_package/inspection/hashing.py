@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Codes = NDArray[np.uint32]
 """The codes of vectors, (rows, tables)."""
 MISSED = 0.005  # chance that no table has a pair
-DEVIATIONS = 4  # below what is expected, at which a candidate is dropped: 3 in 100,000 pairs
+DEVIATIONS = 4  # standard deviations below the expected number of equal sides: 3 in 100,000 pairs
 AT_ONCE = 100_000  # pairs
 
 
@@ -44,6 +44,10 @@ class Hashing:
         least = sides * same - DEVIATIONS * np.sqrt(sides * same * (1 - same))
         return cls(planes, float(least))
 
+    def new_codes(self, rows: int) -> Codes:
+        """Return an array for the codes of vectors."""
+        return np.empty((rows, self.planes.shape[1]), np.uint32)
+
     def codes(self, vectors: NDArray[np.float32]) -> Codes:
         """Return the codes of vectors, (rows, dimensions)."""
         dimensions, tables, bits = self.planes.shape
@@ -59,7 +63,8 @@ class Hashing:
         """Return the pairs of likely similar vectors of different groups: (pairs, 2) positions.
 
         Args:
-            codes: those of two sets of vectors; a pair has one of each.
+            codes: those of two sets of vectors; a pair has one of each. If both are the same
+                array, each pair is returned in one order.
             groups: (rows,) of each set.
         """
         first, second = (
@@ -72,8 +77,10 @@ class Hashing:
                 for rows, each in zip((first, second), codes, strict=True)
             )
             joined = left.join(right, "code").filter(pl.col("group") != pl.col("group_right"))
+            if codes[0] is codes[1]:
+                joined = joined.filter(pl.col("row") < pl.col("row_right"))
             key = pl.col("row") * len(groups[1]) + pl.col("row_right")
-            new = np.setdiff1d(joined.select(key).collect().to_series().to_numpy(), found)
+            new = np.setdiff1d(joined.select(key).collect().to_series().to_numpy(), found, True)
             likely = [
                 self._likely(codes, part)
                 for part in np.split(new, range(AT_ONCE, len(new), AT_ONCE))

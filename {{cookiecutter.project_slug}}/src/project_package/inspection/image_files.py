@@ -1,12 +1,12 @@
 """Images of a data set in one file, which is mapped into memory: only those in use are read.
 
-Rows are split, drawn and permuted, which copies a column of pixels each time. Theirs has references
-instead.
+To split or shuffle rows copies each column. So the column `image` has references instead of pixels.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
@@ -14,6 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
+
+from ..errors import UserError
 
 IMAGES = "images.npy"
 
@@ -34,20 +36,23 @@ class StoredImage:
 @lru_cache(maxsize=4)
 def open_images(file: Path) -> NDArray[np.uint8]:
     """Return the images of a finished data set, which never changes: (rows, size, size)."""
+    if not file.exists():  # a data set of an earlier version of the project
+        raise UserError(f"{file} is missing: run `ml data` again.")
     images: NDArray[np.uint8] = np.load(file, mmap_mode="r")
     return images
 
 
-def references(file: Path, hashes: Sequence[str]) -> NDArray[np.object_]:
-    """Return references to all images of a file, with their hashes: (rows,)."""
-    stored = (StoredImage(name, file, row) for row, name in enumerate(hashes))
+def references(file: Path, hashes: Sequence[str], positions: Sequence[int]) -> NDArray[np.object_]:
+    """Return references to images of a file, with their hashes: (rows,)."""
+    stored = map(StoredImage, hashes, repeat(file), positions)
     return np.fromiter(stored, object, len(hashes))
 
 
 def new_images(file: Path, count: int, size: int) -> NDArray[np.uint8]:
     """Create a file of black images, (count, size, size), to be changed one by one.
 
-    Its space is taken now: on a full disk, a change would end the process without a message.
+    Its blocks are written now: if the disk were full later, a change of the mapped file would end
+    the process without a message.
     """
     shape = (count, size, size)
     with file.open("wb") as opened:
@@ -58,10 +63,10 @@ def new_images(file: Path, count: int, size: int) -> NDArray[np.uint8]:
     return images
 
 
-def temporary_images(count: int, size: int) -> NDArray[np.uint8]:
-    """Create black images as `new_images` does, in a file that ends with the array."""
+def temporary_images(folder: Path, count: int, size: int) -> NDArray[np.uint8]:
+    """Create black images as `new_images` does, in a file that is deleted with the array."""
     shape = (count, size, size)
-    with TemporaryFile() as file:
+    with TemporaryFile(dir=folder) as file:
         fill(file, shape)
         return np.memmap(file, np.uint8, "r+", shape=shape)
 
@@ -75,7 +80,7 @@ def fill(file: BinaryIO, shape: tuple[int, int, int]) -> None:
 def leave_only(file: Path, positions: Sequence[int]) -> NDArray[np.uint8]:
     """Remove the images at other positions from a file; return those that are left."""
     images: NDArray[np.uint8] = np.load(file, mmap_mode="r")
-    if len(positions) == len(images):
+    if [*positions] == [*range(len(images))]:
         return images
     rest = file.with_suffix(".rest")
     left = new_images(rest, len(positions), images.shape[1])

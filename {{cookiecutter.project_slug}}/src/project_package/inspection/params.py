@@ -21,6 +21,10 @@ class Data(Simulated):
     )
     good_only: bool = Field(default=False, description="learn from good images alone")
 
+    def images(self, photos: int) -> int:
+        """Return how many images a data set has at most, with those of drawn defects."""
+        return photos + (self.drawn(photos) if self.good_only else 0)
+
 
 class Split(Frozen):
     """How images are split; those of a part stay together."""

@@ -41,6 +41,10 @@ class Simulated(Frozen):
     )
     seed: int = Field(default=7, ge=0, description="of the simulator and of drawn defects")
 
+    def drawn(self, good: int) -> int:
+        """Return on how many of so many good images a defect is drawn."""
+        return max(1, round(self.defect_rate * good))
+
 
 VIEWS = 2  # photos of each part, slightly shifted
 MARGIN = 0.15  # of the side: defects begin inside it
@@ -93,7 +97,7 @@ def add_defects(good: Columns, images: NDArray[np.uint8], sizes: Simulated) -> C
     replace the last ones.
     """
     random = np.random.default_rng(sizes.seed)
-    count = max(1, round(sizes.defect_rate * length(good)))
+    count = sizes.drawn(length(good))
     chosen = random.permutation(length(good))[:count]
     copied = take(good, chosen)
     kinds = random.choice([*KINDS], len(chosen)).astype(object)

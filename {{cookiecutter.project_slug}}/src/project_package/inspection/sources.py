@@ -119,11 +119,11 @@ def read_images(
     return sides
 
 
-def read_unlabelled(source: Path, size: int) -> Columns:
+def read_unlabelled(source: Path, size: int, scratch: Path) -> Columns:
     """Read images to predict: one file, those of a folder, or those of a table.
 
     A Parquet or CSV file has a column `path`, or `image` with files in base64; and `name` and
-    `part`, if they are known.
+    `part`, if they are known. The scaled images are in a temporary file in `scratch`.
 
     Raises:
         UserError: the source cannot be read, or a file is not an image.
@@ -143,5 +143,5 @@ def read_unlabelled(source: Path, size: int) -> Columns:
     names = [str(f) if isinstance(f, Path) else f"image {n}" for n, f in enumerate(files, 1)]
     columns = (table[n] if n in table.columns else names for n in ("name", "part"))
     name, part = (np.array([*values], object) for values in columns)
-    images = temporary_images(len(files), size)
+    images = temporary_images(scratch, len(files), size)
     return {"image": images, "side": read_images(files, images), "name": name, "part": part}

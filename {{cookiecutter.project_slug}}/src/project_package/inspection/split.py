@@ -28,7 +28,8 @@ def split(params: InspectionParams, folder: Path) -> Splits:
     """
     table = pl.read_parquet(folder / ROWS)
     rows: dict[str, Any] = {column.name: column.to_numpy() for column in table}
-    rows["image"] = references(folder / IMAGES, table["image"].to_list())
+    positions = rows.pop("position").tolist()
+    rows["image"] = references(folder / IMAGES, table["image"].to_list(), positions)
     every = np.arange(len(table))
     rest, test = next(parts(rows, every, round(1 / params.split.test_share), params.seed))
     training = {*rows["name"][rest]}

@@ -2,9 +2,8 @@
 
 baskets.arrow   for each household, by name: household_id, and timestamp and items of its baskets
 
-Names of items are in the file once, and baskets have their codes. A row of a table refers to
-baskets of the file: they become tuples of names when they are used, so memory does not grow with
-their number.
+Names of items are in the file once, and baskets have their codes. A row to train on or to score
+refers to baskets of the file, in some 600 bytes: they become tuples of names when they are used.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,12 +41,13 @@ class Bought(NamedTuple):
 def write_baskets(
     purchases: Path, target: Path, memory_limit_mib: int, rows_at_once: int = 2**19
 ) -> None:
-    """Write the baskets of a Parquet file of different purchases.
+    """Write the baskets of a Parquet file of purchases without duplicates.
 
     DuckDB sorts them under the limit, and spills to the folder of the target.
 
     Raises:
         UserError: the limit is too small.
+        OSError: the disk is full.
     """
     with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
         ordered = Path(scratch) / "sorted.parquet"
@@ -61,6 +61,8 @@ def write_baskets(
                 f"The purchases cannot be sorted in the {memory_limit_mib} MiB that "
                 "data.memory_limit_mib leaves to DuckDB: increase it."
             ) from error
+        except duckdb.IOException as error:
+            raise OSError(str(error)) from error
         parts = whole_households(ordered, rows_at_once)
         tables = (by_household(part, pl.Enum(items)) for part in parts)
         first = next(tables)
@@ -92,7 +94,13 @@ def by_household(purchases: pl.DataFrame, items: pl.Enum) -> pa.Table:
 
 
 def read_baskets(path: Path) -> Iterator[Bought]:
-    """Yield the baskets of each household, which stay in the file."""
+    """Yield the baskets of each household, which stay in the file.
+
+    Raises:
+        UserError: the data set is that of an earlier version of the project.
+    """
+    if not path.exists():
+        raise UserError(f"{path} is missing: run `ml data` again.")
     file = pa.ipc.open_file(pa.memory_map(str(path)))
     names = np.empty(0, object)
     for number in range(file.num_record_batches):

@@ -33,9 +33,9 @@ class Network(Frozen):
     held_out: float = Field(
         default=0, ge=0, le=0.5, description="share of the households that score each epoch"
     )
-    batch: int = Field(default=32, ge=1, description="households of a step")
+    batch: int = Field(default=32, ge=1, description="rows that are computed at once")
     batches_per_step: int = Field(
-        default=1, ge=1, description="whose gradients are averaged: see `data_parallel`"
+        default=1, ge=1, description="batches whose mean gradient a step follows: see docs/task.md"
     )
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$", description="of PyTorch")
 
