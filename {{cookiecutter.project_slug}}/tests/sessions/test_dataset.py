@@ -25,7 +25,7 @@ from sessions.tables import (
 from project_package.columns import Columns, digest, length
 from project_package.contract.training import Splits
 from project_package.errors import UserError
-from project_package.sessions.baskets import FILE, Bought, read_baskets, write_baskets
+from project_package.sessions.baskets import FILE, Bought, read_baskets
 from project_package.sessions.dataset import (
     ROWS,
     WEEK,
@@ -38,7 +38,7 @@ from project_package.sessions.dataset import (
     recent_events,
     to_rows,
 )
-from project_package.sessions.features import DAYS, MILLISECONDS_A_DAY, to_baskets
+from project_package.sessions.features import DAYS, MILLISECONDS_A_DAY
 from project_package.sessions.params import SessionsParams
 from project_package.sessions.split import split
 from project_package.sessions.task import BASKETS_READ, HISTORY
@@ -73,44 +73,6 @@ def test_row_has_the_baskets_before_it_and_what_is_bought_again() -> None:
     assert rows["bought"].tolist() == [("B", "C", "D")]
     assert rows["again"].tolist() == [("B", "C")]
     assert rows["household_id"].tolist() == ["H"]
-
-
-def test_file_has_the_baskets_of_the_table(folder: Path) -> None:
-    rows = pl.read_parquet(folder / ROWS).sort("household_id", "timestamp", "item")
-    stored = [*read_baskets(folder / FILE)]
-    assert [who.household for who in stored] == sorted(f"H{n}" for n in range(HOUSEHOLDS))
-    for who in stored:
-        own = rows.filter(household_id=who.household)
-        times, baskets = to_baskets(own["timestamp"].to_numpy(), own["item"].to_numpy())
-        assert who.times.tolist() == times.astype(int).tolist()
-        assert [*who.baskets] == baskets
-
-
-def test_baskets_are_equal_whatever_is_grouped_at_once(tmp_path: Path) -> None:
-    rows = shop().sort("timestamp")
-    rows.write_parquet(tmp_path / ROWS)
-    found = []
-    for rows_at_once in (1, 7, 10_000):
-        write_baskets(tmp_path / ROWS, tmp_path / FILE, 200, rows_at_once)
-        read = read_baskets(tmp_path / FILE)
-        found.append([(who.household, who.times.tolist(), [*who.baskets]) for who in read])
-    assert len(found[0]) == HOUSEHOLDS
-    assert found[0] == found[1] == found[2]
-    assert {path.name for path in tmp_path.iterdir()} == {ROWS, FILE}
-
-
-def test_sequence_of_the_file_is_like_a_tuple(folder: Path) -> None:
-    baskets = next(read_baskets(folder / FILE)).baskets
-    whole = (*baskets,)
-    assert len(whole) == WEEKS
-    assert (baskets, repr(baskets), hash(baskets)) == (whole, repr(whole), hash(whole))
-    for part in (slice(-2, None), slice(3, 9), slice(9, 3), slice(None, None, -2)):
-        assert baskets[part] == whole[part]
-        assert len(baskets[part]) == len(whole[part])
-    assert baskets[2:][-1] == whole[-1]
-    assert baskets != whole[:-1]
-    with pytest.raises(IndexError):
-        baskets[WEEKS]
 
 
 def test_row_from_the_file_is_that_of_tuples(folder: Path) -> None:
