@@ -79,7 +79,7 @@ def test_row_from_the_file_is_that_of_tuples(folder: Path) -> None:
     for who in read_baskets(folder / FILE):
         index = len(who.times) - 1
         row = to_rows([(who, index)])
-        whole = to_rows([(who._replace(baskets=(*who.baskets,)), index)])
+        whole = to_rows([(Bought(who.household, who.times, (*who.baskets,)), index)])
         assert digest(row) == digest(whole)
 
 
