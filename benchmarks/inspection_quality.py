@@ -18,12 +18,14 @@ import numpy as np
 import patch_neighbours
 import report
 from elpv import list_cells
+from numpy.typing import NDArray
 
 from project_package.binary_metrics import roc_auc
 from project_package.columns import Columns, length, take
 from project_package.inspection import dataset, metrics
+from project_package.inspection.images import stack
 from project_package.inspection.models import candidates
-from project_package.inspection.params import InspectionParams
+from project_package.inspection.params import Data, InspectionParams
 from project_package.inspection.simulator import add_defects
 from project_package.inspection.split import split
 from project_package.inspection.task import model_of
@@ -126,12 +128,20 @@ def measure(params: InspectionParams, folder: Path) -> Fit:
     drawn = np.nan
     if params.data.good_only:
         known, good = (take(rows, ~rows["is_defective"]) for rows in (splits.train, splits.test))
-        distances = patch_neighbours.unusual(known["image"], splits.test["image"], params.seed)
+        seen, tested = (stack(rows["image"]) for rows in (known, splits.test))
+        distances = patch_neighbours.unusual(seen, tested, params.seed)
         predictions["patches"] = {"probability": distances}
-        rows = add_defects(good, params.data)
-        drawn = roc_auc(rows["is_defective"], model.predict(rows)["probability"])
+        rows, pixels = with_defects(good, params.data)
+        drawn = roc_auc(rows["is_defective"], model.predict({"image": pixels})["probability"])
     images = length(splits.train) + length(splits.test)
     return Fit(splits.test, predictions, costs, images, drawn)
+
+
+def with_defects(good: Columns, data: Data) -> tuple[Columns, NDArray[np.uint8]]:
+    """Return rows of good images and of copies with drawn defects, and their images."""
+    images = np.resize(stack(good["image"]), (data.images(length(good)), data.size, data.size))
+    rows = add_defects({**good, "position": np.arange(length(good))}, images, data)
+    return rows, images[rows["position"]]
 
 
 def prepare(params: InspectionParams, folder: Path) -> None:

@@ -191,6 +191,7 @@ def main() -> None:
     params = SessionsParams(name="benchmark")
     with TemporaryDirectory() as folder:
         dataset.load_data(params, Path(folder), lambda _: None)
+        dataset.group_baskets(params, Path(folder))
         splits = split(params, Path(folder))
     rows = splits.test
     fits = fit_all(splits, params)
