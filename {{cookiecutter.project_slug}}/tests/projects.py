@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, cast
 from uuid import uuid4
 
@@ -103,6 +104,10 @@ def write_raw_rows(project: Project, keys: Columns, target: Path) -> None:
         raw = pl.read_parquet(folder / "questions.parquet", columns=["question"])
     else:
         raw = pl.read_parquet(folder / "rows.parquet")
+    if "position" in raw.columns:  # images are in a file of their own
+        to_base64 = resolve_name("project_package.inspection.images:to_base64")
+        images = np.load(folder / "images.npy")[raw["position"]]
+        raw = raw.with_columns(image=pl.Series([*map(to_base64, images)]))
     known = pl.DataFrame({name: keys[name] for name in keys if name in raw.columns})
     own = raw.join(known, on=known.columns, how="semi")
     assert own.n_unique(known.columns) == known.n_unique()

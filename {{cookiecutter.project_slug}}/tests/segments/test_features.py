@@ -62,5 +62,5 @@ def test_inputs_have_descriptions_and_are_no_traits() -> None:
 
 def test_positions_are_logarithms_and_roots_in_the_order_of_names() -> None:
     names = (ROOTS[0], LOGARITHMS[0])
-    rows = {names[0]: np.array([0.25, 0.0]), names[1]: np.array([np.e - 1, 0.0])}
+    rows = {names[0]: np.array([0.25, 0.0]), names[1]: np.array([np.expm1(1), 0.0])}
     assert to_positions(rows, names) == pytest.approx(np.array([[0.5, 1.0], [0.0, 0.0]]))
