@@ -19,7 +19,7 @@ from .features import FEATURE_GROUPS, INPUTS
 from .figures import figures, summary
 from .groups import groups
 from .metrics import METRICS, naive, slices, threshold, weeks
-from .models import CANDIDATES
+from .models import candidates
 from .monitoring import make_monitoring
 from .params import FraudParams
 from .simulation import make_simulation
@@ -75,7 +75,7 @@ def make_training(params: FraudParams, _: Path) -> HistoryTraining:
         load_data=load_data,
         compute_features=compute_features,
         split=split,
-        candidates=CANDIDATES,
+        candidates=candidates(params.xgboost),
         metrics=METRICS,
         naive=naive,
         about=about,

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters, Metric, Outcome
 from ..thresholds import least_cost_threshold
+from ..xgboost_on_workers import Xgboost, fit_on_workers
 from .decide_and_explain import Details
 from .estimators import AFTER_LINEAR, ESTIMATORS, LINEAR, Estimator, suggest, variants
 from .fitted import Fitted, to_table
@@ -32,7 +33,7 @@ def pipelines(
     problem: Problem, estimator: Estimator, settings: Hyperparameters, seed: int
 ) -> list[Pipeline]:
     """Return the pipelines of settings: of two, the second is fitted to the errors of the first."""
-    known = dict(settings)
+    known = {name: value for name, value in settings.items() if name != "workers"}
     before = []
     if known.pop(AFTER_LINEAR, False):
         linear = LINEAR.regressor(**LINEAR.start)
@@ -54,9 +55,19 @@ def column_directions(
     return (*known, *[0] * (width - len(names)))
 
 
-def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candidate:
-    """Return the candidate of an estimator; `absolute`: the absolute error decides."""
-    tried = variants(estimator, not (problem.classes or problem.directions), absolute)
+def candidate(
+    problem: Problem, estimator: Estimator, absolute: bool, shared: Hyperparameters
+) -> Candidate:
+    """Return the candidate of an estimator.
+
+    Args:
+        problem: what is predicted.
+        estimator: how.
+        absolute: the absolute error decides.
+        shared: settings of all trials.
+    """
+    free = not (problem.classes or problem.directions)
+    tried = [{**one, **shared} for one in variants(estimator, free, absolute)]
     start = {**estimator.start, **tried[0]}
     if problem.kind == "multiclass":  # a tree for each class: many of them take too long
         estimator = replace(estimator, portfolio=estimator.portfolio[:1])
@@ -75,10 +86,10 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
             if problem.directions:
                 found = column_directions(problem, steps[-1], table, target)
                 steps[-1][-1].set_params(**{estimator.monotone: found})
-            for step in steps:
-                step.fit(table, target)
-                if step is not steps[-1]:
-                    target = target - step.predict(table)
+            for step in steps[:-1]:
+                target = target - step.fit(table, target).predict(table)
+            matrix = steps[-1][:-1].fit_transform(table, target)
+            fit_on_workers(steps[-1][-1], matrix, target, settings.get("workers", 0))
         details = Details(problem=problem, typical={}, offset=offset)
         fitted = Fitted((tuple(steps),), details, lambda part: fit(part, settings, seed))
         if settings == start:  # the first trial: fail before the search, not after it
@@ -89,11 +100,15 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
 
 
 def candidates(
-    problem: Problem, absolute: bool = False, estimators: Sequence[Estimator] = ESTIMATORS
+    problem: Problem,
+    absolute: bool = False,
+    estimators: Sequence[Estimator] = ESTIMATORS,
+    xgboost: Xgboost = Xgboost(),  # noqa: B008  it is frozen
 ) -> tuple[Candidate, ...]:
     """Return the candidates for a problem; those that can be monotone, if a feature is."""
     possible = [one for one in estimators if one.monotone or not problem.directions]
-    return tuple(candidate(problem, estimator, absolute) for estimator in possible)
+    shared = {"xgboost": xgboost.settings}
+    return tuple(candidate(problem, one, absolute, shared.get(one.name, {})) for one in possible)
 
 
 def finish(params: TabularParams, fitted: Fitted, rows: Columns, validation: Outcome) -> Fitted:

@@ -72,7 +72,7 @@ def make_training(params: TabularParams, root: Path) -> Training:
         make_task=make_task,
         load_data=partial(dataset.load_data, schema),
         split=partial(split, problem),
-        candidates=candidates(problem, absolute=searched == "mae"),
+        candidates=candidates(problem, absolute=searched == "mae", xgboost=params.xgboost),
         metrics=scores,
         naive=partial(metrics.naive, problem, params),
         about=partial(about, problem),
