@@ -27,6 +27,21 @@ CLUSTER = {"cluster", "cluster_ca", "cluster_cert", "cluster_key"}
 """The settings of a cluster."""
 
 
+def key_usage(authority: bool) -> x509.KeyUsage:
+    """Return what the key of a certificate may do: sign those of others, or messages."""
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 def write_certificates(folder: Path) -> None:
     """Write the certificate of an authority (ca.pem), and one that it signed with its key."""
     now = datetime.now(UTC)
@@ -42,7 +57,17 @@ def write_certificates(folder: Path) -> None:
             serial_number=x509.random_serial_number(),
             not_valid_before=now - timedelta(hours=1),
             not_valid_after=now + timedelta(days=1),
-        ).add_extension(x509.BasicConstraints(ca=number == 0, path_length=None), critical=True)
+        )
+        # Python 3.13 requires these.
+        own, issuer = (keys[n].public_key() for n in (number, 0))
+        extensions: tuple[tuple[x509.ExtensionType, bool], ...] = (
+            (x509.BasicConstraints(ca=number == 0, path_length=None), True),
+            (x509.SubjectKeyIdentifier.from_public_key(own), False),
+            (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), False),
+            (key_usage(number == 0), True),
+        )
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical)
         certificate = builder.sign(keys[0], hashes.SHA256())
         (folder / f"{file}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     (folder / "key.pem").write_bytes(

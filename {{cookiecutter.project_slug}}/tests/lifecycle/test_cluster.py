@@ -108,6 +108,7 @@ def test_certificate_of_another_authority_is_refused(dask: DaskNodes, tmp_path: 
 def test_connection_without_a_certificate_is_refused(dask: DaskNodes) -> None:
     context = ssl.create_default_context(cafile=dask.settings.cluster_ca)
     context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_STRICT  # the default of Python 3.13
     host, port = dask.settings.cluster.removeprefix("tls://").split(":")
     with socket.create_connection((host, int(port))) as raw, context.wrap_socket(raw) as secure:
         assert not answer_of(secure)
