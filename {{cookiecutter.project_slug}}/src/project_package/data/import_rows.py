@@ -134,6 +134,25 @@ def open_duckdb(scratch: Path, memory_limit_mib: int) -> Iterator[DuckDBPyConnec
         yield connection
 
 
+@contextmanager
+def within_limit(failure: str, duckdb_mib: int) -> Iterator[None]:
+    """Explain what DuckDB raises when its limit (MiB) or the disk is too small.
+
+    Raises:
+        UserError: the limit is too small; the message begins with `failure`.
+        OSError: the disk is full.
+    """
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise UserError(
+            f"{failure} in the {duckdb_mib} MiB that data.memory_limit_mib leaves to DuckDB: "
+            "increase it."
+        ) from error
+    except duckdb.IOException as error:
+        raise OSError(str(error)) from error
+
+
 def _explain(message: str) -> str:
     """Shorten an error of DuckDB to one line, with the file if it names one."""
     cause = re.split(r"\n\s*(?:Possible|LINE 1)", message)[0].partition(": ")[2]

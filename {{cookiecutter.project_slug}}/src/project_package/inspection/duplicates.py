@@ -76,8 +76,9 @@ def similar(
         for chosen in in_parts(np.arange(len(rows))):
             vectors = details(chosen, shift)
             is_kept = np.linalg.norm(vectors, axis=1) >= ALIKE  # without detail, it is like none
-            codes[len(with_detail) :][: is_kept.sum()] = hashing.codes(vectors[is_kept])
+            start = len(with_detail)
             with_detail = np.concatenate([with_detail, chosen[is_kept]])
+            codes[start : len(with_detail)] = hashing.codes(vectors[is_kept])
         return with_detail, codes[: len(with_detail)]
 
     first, codes = hashed(SHIFTS[0])

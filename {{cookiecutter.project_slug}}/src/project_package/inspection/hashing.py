@@ -80,7 +80,8 @@ class Hashing:
             if codes[0] is codes[1]:
                 joined = joined.filter(pl.col("row") < pl.col("row_right"))
             key = pl.col("row") * len(groups[1]) + pl.col("row_right")
-            new = np.setdiff1d(joined.select(key).collect().to_series().to_numpy(), found, True)
+            keys = joined.select(key).collect().to_series().to_numpy()
+            new = np.setdiff1d(keys, found, assume_unique=True)
             likely = [
                 self._likely(codes, part)
                 for part in np.split(new, range(AT_ONCE, len(new), AT_ONCE))

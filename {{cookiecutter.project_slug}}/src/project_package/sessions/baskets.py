@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -21,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ..columns import TIMESTAMP
-from ..data.import_rows import open_duckdb
+from ..data.import_rows import open_duckdb, within_limit
 from ..errors import UserError
 from .features import HOUSEHOLD, ITEM, Items
 from .lazy_sequence import LazySequence
@@ -51,18 +50,13 @@ def write_baskets(
     """
     with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
         ordered = Path(scratch) / "sorted.parquet"
-        try:
-            with open_duckdb(Path(scratch), memory_limit_mib) as duck:
-                rows = duck.read_parquet(str(purchases))
-                items = rows.select(ITEM).distinct().order(ITEM).pl()[ITEM]
-                rows.order(f"{HOUSEHOLD}, {TIMESTAMP}, {ITEM}").write_parquet(str(ordered))
-        except duckdb.OutOfMemoryException as error:
-            raise UserError(
-                f"The purchases cannot be sorted in the {memory_limit_mib} MiB that "
-                "data.memory_limit_mib leaves to DuckDB: increase it."
-            ) from error
-        except duckdb.IOException as error:
-            raise OSError(str(error)) from error
+        with (
+            within_limit("The purchases cannot be sorted", memory_limit_mib),
+            open_duckdb(Path(scratch), memory_limit_mib) as duck,
+        ):
+            rows = duck.read_parquet(str(purchases))
+            items = rows.select(ITEM).distinct().order(ITEM).pl()[ITEM]
+            rows.order(f"{HOUSEHOLD}, {TIMESTAMP}, {ITEM}").write_parquet(str(ordered))
         parts = whole_households(ordered, rows_at_once)
         tables = (by_household(part, pl.Enum(items)) for part in parts)
         first = next(tables)
