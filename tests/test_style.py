@@ -1,4 +1,4 @@
-"""What ruff does not check: private parts of other libraries, patches, and words."""
+"""What ruff does not check: private parts of other libraries, patches, long files, and words."""
 
 import ast
 import re
@@ -10,6 +10,7 @@ from conftest import PROGRAM, TEMPLATE
 
 FOLDERS = (TEMPLATE / "hooks", TEMPLATE / "tests", TEMPLATE / "benchmarks", PROGRAM)
 MODULES = [path for folder in FOLDERS for path in sorted(folder.rglob("*.py"))]
+LONGEST = 250  # lines of a file
 GIVE_OR_TELL = re.compile(r"\s*(Give|Tell)s?\b")
 PATCHES = {"setattr", "delattr", "patch"}
 """Functions that set attributes by name: `setattr`, `monkeypatch.setattr`, `mock.patch`."""
@@ -119,6 +120,11 @@ def test_nothing_is_patched_but_libraries_to_inject_faults() -> None:
         found = patches(ast.parse(path.read_text(encoding="utf-8")), owner)
         problems += [f"{name_of(path)}: {patch}" for patch in found]
     report(problems)
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
+    report(f"{name}: {length} lines" for name, length in lengths.items() if length > LONGEST)
 
 
 def test_docstrings_do_not_start_with_give_or_tell() -> None:

@@ -6,7 +6,6 @@ its type stops the copy, and the message shows it.
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from pydantic import Field
 from .. import settings
 from ..errors import UserError, require_known, suggest
 from ..frozen import Frozen
-from .open_files import SAVE, find_files, in_utf8, open_file
+from .open_files import cause_of, find_files, in_utf8, open_file
 from .violations import SHOWN, Violation, violations_error
 
 Type: TypeAlias = Literal["VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN"]
@@ -31,12 +30,6 @@ RULES: Mapping[Type, str] = {
     "DOUBLE": "must be a number such as 12.5; data.read reads others",
     "BOOLEAN": "must be true or false (or 1 or 0); data.read reads others",
 }
-CAUSES: Mapping[str, str] = {
-    "state machine": "its lines end in different ways, or a quote is not closed; write it again",
-    "not utf-8 encoded": f"it is not in UTF-8; {SAVE}",
-    "Out of Memory": "it does not fit in data.memory_limit_mib; increase it",
-}
-"""What errors of DuckDB mean."""
 
 
 class SourceParams(Frozen):
@@ -114,7 +107,7 @@ def import_rows(params: SourceParams, layout: Layout | None, target: Path) -> No
                 table.write_parquet(str(complete))
         except duckdb.Error as error:
             read = "; data.read is part of the query" if params.read else ""
-            cause = _explain(str(error)) + read
+            cause = cause_of(str(error)) + read
             raise UserError(f"{params.title} cannot be read: {cause}.") from error
         complete.replace(target)
 
@@ -151,15 +144,6 @@ def within_limit(failure: str, duckdb_mib: int) -> Iterator[None]:
         ) from error
     except duckdb.IOException as error:
         raise OSError(str(error)) from error
-
-
-def _explain(message: str) -> str:
-    """Shorten an error of DuckDB to one line, with the file if it names one."""
-    cause = re.split(r"\n\s*(?:Possible|LINE 1)", message)[0].partition(": ")[2]
-    cause = next((meant for part, meant in CAUSES.items() if part in message), cause)
-    cause = re.sub(r"(?s)(Line: .{200}).+(\n\w)", r"\1 ...\2", cause)  # all after an open quote
-    file = re.search(r"^\s*file = (.+)$", message, re.MULTILINE)
-    return re.sub(r"\s*\n\s*", ", ", cause.strip(" \n.")) + (f" (in {file[1]})" if file else "")
 
 
 def quoted(name: str) -> str:

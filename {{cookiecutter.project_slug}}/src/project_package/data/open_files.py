@@ -6,6 +6,7 @@ CSV is read strictly and as text: DuckDB's detection of types skips lines that d
 
 import csv
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from glob import escape, glob
 from io import TextIOWrapper
@@ -21,6 +22,12 @@ from ..errors import UserError
 
 SAVE = "save it as UTF-8, or name its encoding, such as cp1252, as data.encoding"
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+CAUSES: Mapping[str, str] = {
+    "state machine": "its lines end in different ways, or a quote is not closed; write it again",
+    "not utf-8 encoded": f"it is not in UTF-8; {SAVE}",
+    "Out of Memory": "it does not fit in data.memory_limit_mib; increase it",
+}
+"""What errors of DuckDB mean."""
 
 
 def find_files(location: str) -> list[Path]:
@@ -76,6 +83,15 @@ def open_file(duck: DuckDBPyConnection, path: Path) -> DuckDBPyRelation:
             f"{path} is not a Parquet file, or is truncated: write it again as Parquet, or as CSV "
             "with a name that ends in .csv."
         ) from error
+
+
+def cause_of(message: str) -> str:
+    """Shorten an error of DuckDB to one line, with the file if it names one."""
+    cause = re.split(r"\n\s*(?:Possible|LINE 1)", message)[0].partition(": ")[2]
+    cause = next((meant for part, meant in CAUSES.items() if part in message), cause)
+    cause = re.sub(r"(?s)(Line: .{200}).+(\n\w)", r"\1 ...\2", cause)  # all after an open quote
+    file = re.search(r"^\s*file = (.+)$", message, re.MULTILINE)
+    return re.sub(r"\s*\n\s*", ", ", cause.strip(" \n.")) + (f" (in {file[1]})" if file else "")
 
 
 def _csv_header(path: Path) -> tuple[list[str], str]:
