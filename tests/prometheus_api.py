@@ -30,6 +30,15 @@ def query(expression: str) -> list[dict[str, Any]]:
     return values
 
 
+def targets() -> set[tuple[str, str]]:
+    """Return the jobs and the health of what Prometheus reads now.
+
+    The metric `up` also has targets of the last five minutes, if Prometheus was stopped since.
+    """
+    active = get(f"{PROMETHEUS}/api/v1/targets?state=active")["data"]["activeTargets"]
+    return {(target["labels"]["job"], target["health"]) for target in active}
+
+
 def alerts() -> dict[str, dict[str, str]]:
     """Return the labels of the alerts that reached Alertmanager, by name."""
     found = get(f"{ALERTMANAGER}/api/v2/alerts")

@@ -22,7 +22,7 @@ from demo import ask, get
 from documents import commands_of
 from engine import BASE, docker, image_of, images_named_in, make_image, running_engine
 from machine import require, wait_for
-from prometheus_api import PROMETHEUS, alerts, expressions, query, rules
+from prometheus_api import PROMETHEUS, alerts, expressions, query, rules, targets
 from test_project import run
 
 pytestmark = pytest.mark.projects
@@ -159,7 +159,7 @@ def test_alarm_of_monitor_becomes_an_alert(project: Path) -> None:
 def test_dashboard_has_values() -> None:
     happened = {e: not NEVER_HAPPENED & {*re.findall(r"\w+", e)} for e in expressions()}
     assert sum(happened.values()) >= 15
-    wait_for(lambda: query("min(up) == 1"))
+    wait_for(lambda: targets() == {("api", "up"), ("monitor", "up")})
     for expression in expressions():  # a rate needs two readings, with an answer in between
         if happened[expression]:
             wait_for(partial(query_after_an_answer, expression))
