@@ -137,10 +137,10 @@ def azure(folder: Path) -> Iterator[Cloud]:
 @contextmanager
 def gcp(_: Path) -> Iterator[Cloud]:
     """Start Cloud Storage with an empty bucket in each API."""
-    port = free_port()
     program = Path(sys.executable).parent / "gcp-storage-emulator"
-    options = ("--host=127.0.0.1", f"--port={port}", "--in-memory", "--default-bucket=models")
-    with moto() as address, started(program, "start", *options, port=port):
+    options = ("--host=127.0.0.1", "--in-memory", "--default-bucket=models")
+    with moto() as address:
+        port = free_port()
         account = {"gcs_base_url": address, "disable_oauth": True}
         account |= dict.fromkeys(("client_email", "private_key", "private_key_id"), "")
         environment = {
@@ -148,7 +148,8 @@ def gcp(_: Path) -> Iterator[Cloud]:
             "GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(account),
             "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}",
         }
-        yield Cloud(environment, "gs://models/shop", "gs://models/mlflow")
+        with started(program, "start", f"--port={port}", *options, port=port):
+            yield Cloud(environment, "gs://models/shop", "gs://models/mlflow")
 
 
 EMULATORS: dict[str, Callable[[Path], AbstractContextManager[Cloud]]] = {

@@ -24,10 +24,10 @@ FILES = "api/2.0/mlflow-artifacts/artifacts"
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
     """Start the storage of a cloud, and MLflow with its files there; yield the settings of both."""
     shutil.copy(PROGRAM / "tests" / USE_CASE / "tiny.toml", tmp_path / "params.toml")
-    port = free_port()
     program = Path(sys.executable).with_name("mlflow")
     database = f"--backend-store-uri=sqlite:///{tmp_path}/mlflow.db"
     with EMULATORS[request.param](tmp_path / "cloud") as cloud:
+        port = free_port()  # not before: the emulator could take it
         options = (f"--port={port}", database, f"--artifacts-destination={cloud.artifacts}")
         with started(program, "server", "--workers=1", *options, port=port, **cloud.environment):
             yield {
