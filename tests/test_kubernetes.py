@@ -15,7 +15,7 @@ from conftest import ANSWERS, TEMPLATE, bake_from
 from trivy import severe_risks
 
 VERSIONS = ("1.30", "1.34")
-OVERLAYS = ("dev", "prod", "canary", "kserve")
+OVERLAYS = ("dev", "prod", "canary", "cluster", "kserve")
 TOOLS = Path(sys.executable).parent
 Manifest = dict[str, Any]
 
@@ -109,7 +109,7 @@ def test_manifests_of_the_page_about_large_data_are_valid(tmp_path: Path) -> Non
 def references(pod: Manifest) -> set[tuple[str, str]]:
     """Return the kinds and names of what a pod refers to."""
     found = {("ServiceAccount", pod["serviceAccountName"])}
-    for source in (s for container in pod["containers"] for s in container["envFrom"]):
+    for source in (s for container in pod["containers"] for s in container.get("envFrom", ())):
         ((kind, reference),) = source.items()
         found.add(({"configMapRef": "ConfigMap", "secretRef": "Secret"}[kind], reference["name"]))
     for volume in pod["volumes"]:
@@ -128,9 +128,8 @@ def test_what_pods_refer_to_exists_or_is_a_documented_secret(name: str, folder: 
     others = [manifest for path in beside for manifest in render(path)]
     known = {(m["kind"], m["metadata"]["name"]) for m in (*manifests, *others)}
     text = (folder / "README.md").read_text(encoding="utf-8")
-    known |= {
-        ("Secret", made) for made in ("keys", "settings", "training") if f"generic {made} " in text
-    }
+    secrets = ("cluster", "keys", "settings", "training")
+    known |= {("Secret", made) for made in secrets if f"generic {made} " in text}
     used = set().union(*map(references, pods(manifests).values()))
     assert ("ServiceAccount", "server") in used
     assert not used - known
@@ -188,7 +187,8 @@ def test_each_pod_has_the_identity_of_azure(folder: Path) -> None:
 def test_commands_of_the_page_lack_only_a_cluster(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "deploy").symlink_to(folder.parent)
     (tmp_path / "own").mkdir()
-    for name in ("keys.json", "own/settings.env", "own/training.env"):
+    own = ("settings.env", "training.env", "ca.crt", "tls.crt", "tls.key")
+    for name in ("keys.json", *(f"own/{file}" for file in own)):
         (tmp_path / name).write_text("NAME=value\n", encoding="utf-8")
     cluster = {"name": "none", "cluster": {"server": "http://127.0.0.1:1"}}  # nothing listens
     context = {"name": "none", "context": {"cluster": "none", "user": ""}}
@@ -220,4 +220,4 @@ def test_targets_need_an_overlay(target: str, folder: Path) -> None:
             check=False,
         )
         assert done.returncode == 2
-        assert "TO=dev, prod, canary or kserve" in done.stderr
+        assert "TO=dev, prod, canary, cluster or kserve" in done.stderr
