@@ -1,14 +1,12 @@
 """Processor time and memory of the commands on a made table of a million rows."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from commands import run
 
 ROWS, NUMBERS = 1_000_000, 20
 CATEGORIES = (3, 5, 8, 12, 20, 50, 90, 2_000)  # how many values each has
@@ -45,11 +43,5 @@ def measure(folder: Path) -> Iterator[list[str]]:
     """Yield each command with its seconds of processor time and its peak memory in MiB."""
     make().write_parquet(folder / FILE)
     for arguments in COMMANDS:
-        command = [sys.executable, "-B", "-m", "project_package.tabular.entry_point", *arguments]
-        with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            sys.exit(f"ml {' '.join(arguments)} failed.")
-        seconds = used.ru_utime + used.ru_stime
-        yield [f"`ml {' '.join(arguments)}`", f"{seconds:.0f}", f"{used.ru_maxrss / 1024:,.0f}"]
+        seconds, mebibytes = run(folder, "tabular", *arguments)
+        yield [f"`ml {' '.join(arguments)}`", f"{seconds:.0f}", f"{mebibytes:,.0f}"]
