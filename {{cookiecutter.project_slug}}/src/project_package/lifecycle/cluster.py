@@ -27,8 +27,11 @@ from ..contract.training import Run
 from ..errors import MissingColumn, Unavailable, UserError
 from ..settings import Settings
 
-Runs: TypeAlias = Callable[[bool], Run]
-"""Return how to run tasks (whether they may run in several processes of this machine)."""
+Runs: TypeAlias = Callable[[bool | None], Run]
+"""Return how to run tasks, given whether they may run in several processes of this machine.
+
+None: one after the other in this process, on a cluster too.
+"""
 ATTEMPTS = 3
 """How often tasks are tried when processes end."""
 SECONDS = 10  # until a cluster answers, and has a worker
@@ -135,7 +138,7 @@ def open_cluster(settings: Settings) -> Iterator[Runs]:
         with closing(Processes(settings.processes or cpu_count())) as processes:
             yield lambda parallel: processes.run if parallel else map
         return
-    with connect(settings) as client:
+    with connect(settings) as client, client.as_current():  # for fits that share it
         from distributed import KilledWorker  # noqa: PLC0415  an extra
 
         def run(
@@ -155,7 +158,7 @@ def open_cluster(settings: Settings) -> Iterator[Runs]:
                 except CancelledError as error:
                     raise Unavailable(lost) from error
 
-        yield lambda parallel: partial(run, 1 if parallel else None)
+        yield lambda parallel: map if parallel is None else partial(run, 1 if parallel else None)
 
 
 def connect(settings: Settings) -> Any:
@@ -176,7 +179,8 @@ def connect(settings: Settings) -> Any:
             "CLUSTER requires the files CLUSTER_CA, CLUSTER_CERT and CLUSTER_KEY; there is no "
             f"file {', '.join(absent)}."
         )
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors are raised
+    for name in ("distributed", "distributed.client"):  # each has a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are raised
     security = Security(  # type: ignore[no-untyped-call]
         require_encryption=True,
         tls_ca_file=files[0],
