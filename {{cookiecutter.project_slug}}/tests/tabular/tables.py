@@ -69,3 +69,10 @@ def rows(count: int = 400, seed: int = 0) -> Columns:
         "spent": strength * 100,
     }
     return {**values, **targets}
+
+
+def error(rows: Columns, target: str, predictions: Columns) -> float:
+    """Return the mean absolute error of a number, or the share of wrong classes."""
+    if target == "spent":
+        return float(np.mean(np.abs(rows[target] - predictions["prediction"])))
+    return float(np.mean(rows[target] != predictions["prediction"]))

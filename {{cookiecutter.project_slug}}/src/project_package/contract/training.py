@@ -75,9 +75,10 @@ class Candidate:
     space: Callable[[Trial], Hyperparameters] | None = None
     quantise: Callable[[Any, Columns], Fitted] | None = None
     """Make a smaller model of a fitted one, calibrated on training rows."""
-    parallel: bool = False
+    parallel: bool | None = False
     """Whether fits run at once in processes of this machine: not those that use all cores by
-    themselves, share what they compute, or take less time than a process to start."""
+    themselves, share what they compute, or take less time than a process to start. None: fits run
+    in the process of the command, on a cluster too, since they use its workers themselves."""
 
 
 @dataclass(frozen=True)

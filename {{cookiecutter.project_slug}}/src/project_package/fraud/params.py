@@ -5,6 +5,7 @@ from pydantic import Field
 from ..data.import_rows import SourceParams
 from ..frozen import Frozen
 from ..params import Params
+from ..xgboost_on_workers import XGBoost
 
 SIMULATOR = "simulator"
 
@@ -40,3 +41,4 @@ class FraudParams(Params):
     data: Data = Data()
     split: Split = Split()
     decide: Decide = Decide()
+    xgboost: XGBoost = XGBoost()

@@ -12,6 +12,7 @@ from ..contract.checklist import Checklist, permuted
 from ..contract.history_training import HistoryTraining
 from ..contract.training import Fitted, Outcome
 from ..explain import reason_columns
+from ..xgboost_on_workers import share_fits
 from .about import about
 from .dataset import batch_history, compute_features, examples, load_data, read_batch, recent_events
 from .decide_and_explain import ASSETS, Assets
@@ -75,7 +76,7 @@ def make_training(params: FraudParams, _: Path) -> HistoryTraining:
         load_data=load_data,
         compute_features=compute_features,
         split=split,
-        candidates=CANDIDATES,
+        candidates=share_fits(CANDIDATES, params.xgboost.workers),
         metrics=METRICS,
         naive=naive,
         about=about,

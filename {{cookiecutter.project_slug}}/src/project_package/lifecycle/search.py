@@ -96,7 +96,7 @@ class Search:
     ) -> list[Choice]:
         """Search candidates; `done` is called after each trial."""
         pairs = [(candidate, self._open(candidate)) for candidate in candidates]
-        for parallel in (False, True):
+        for parallel in (None, False, True):
             group = [pair for pair in pairs if pair[0].parallel == parallel]
             run = self.runs(parallel)
             while drawn := [one for pair in group for one in self._draw(*pair)]:

@@ -45,4 +45,5 @@ def mean_of(choices: Sequence[Choice]) -> Candidate:
         members = tuple(member for one in fits for member in one.members)
         return Fitted(members, fits[0].details, lambda part: fit(part, settings, seed))
 
-    return Candidate("average", settings, fit, parallel=True)
+    here = any(c.candidate.parallel is None for c in choices)
+    return Candidate("average", settings, fit, parallel=None if here else True)

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from ..columns import Columns
 from ..contract.training import Candidate, Hyperparameters, Metric, Outcome
 from ..thresholds import least_cost_threshold
+from ..xgboost_on_workers import fit_on_workers
 from .decide_and_explain import Details
 from .estimators import AFTER_LINEAR, ESTIMATORS, LINEAR, Estimator, suggest, variants
 from .fitted import Fitted, to_table
@@ -63,7 +64,9 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
     space = partial(suggest, estimator, tried) if estimator.space else None
 
     def fit(rows: Columns, settings: Hyperparameters, seed: int, *_: object) -> Fitted:
-        steps = pipelines(problem, estimator, settings, seed)
+        known = dict(settings)
+        workers = int(known.pop("workers", 0))
+        steps = pipelines(problem, estimator, known, seed)
         numbers = {name: coarsen(rows[name]) for name in problem.numbers}
         table = to_table(problem, {**rows, **numbers})
         offset = 0.0 if problem.classes else float(np.median(rows[problem.target]))
@@ -75,13 +78,13 @@ def candidate(problem: Problem, estimator: Estimator, absolute: bool) -> Candida
             if problem.directions:
                 found = column_directions(problem, steps[-1], table, target)
                 steps[-1][-1].set_params(**{estimator.monotone: found})
-            for step in steps:
-                step.fit(table, target)
-                if step is not steps[-1]:
-                    target = target - step.predict(table)
+            for step in steps[:-1]:
+                target = target - step.fit(table, target).predict(table)
+            matrix = steps[-1][:-1].fit_transform(table, target)
+            fit_on_workers(steps[-1][-1], matrix, target, workers)
         details = Details(problem=problem, typical={}, offset=offset)
-        fitted = Fitted((tuple(steps),), details, lambda part: fit(part, settings, seed))
-        if settings == start:  # the first trial: fail before the search, not after it
+        fitted = Fitted((tuple(steps),), details, lambda part: fit(part, known, seed))
+        if known == start:  # the first trial: fail before the search, not after it
             fitted.files()
         return fitted
 

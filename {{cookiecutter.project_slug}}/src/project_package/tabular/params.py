@@ -5,6 +5,7 @@ from pydantic import Field
 from ..data.completejourney import PURCHASES, Data
 from ..frozen import Frozen
 from ..params import Params, Promote
+from ..xgboost_on_workers import XGBoost
 
 
 class TabularData(Data):
@@ -55,4 +56,5 @@ class TabularParams(Params):
     split: Split = Split()
     decide: Decide = Decide()
     about: AboutParams = AboutParams()
+    xgboost: XGBoost = XGBoost()
     promote: Promote = Promote(min_parity_rows=100)

@@ -13,6 +13,7 @@ from ..contract.about import Figure
 from ..contract.checklist import Checklist
 from ..contract.training import Outcome, Training
 from ..data.table_schema import SCHEMA, read_schema
+from ..xgboost_on_workers import share_fits
 from . import dataset, figures, metrics
 from .ablations import ablations
 from .about import about
@@ -72,7 +73,9 @@ def make_training(params: TabularParams, root: Path) -> Training:
         make_task=make_task,
         load_data=partial(dataset.load_data, schema),
         split=partial(split, problem),
-        candidates=candidates(problem, absolute=searched == "mae"),
+        candidates=share_fits(
+            candidates(problem, absolute=searched == "mae"), params.xgboost.workers
+        ),
         metrics=scores,
         naive=partial(metrics.naive, problem, params),
         about=partial(about, problem),

@@ -1,0 +1,116 @@
+"""One XGBoost fit on two workers: near that of one process, the same anywhere and after a kill."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from functools import partial
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+from dask_nodes import DaskNodes
+from distributed import Client, MultiLock
+from numpy.typing import NDArray
+from xgboost import XGBClassifier, XGBRegressor
+
+from project_package.errors import Unavailable
+from project_package.lifecycle.cluster import open_cluster
+from project_package.xgboost_on_workers import fit_on_workers, local_client, require_free, wait_for
+
+SETTINGS = {"n_estimators": 20, "max_depth": 3, "random_state": 7}
+SAMPLED = {**SETTINGS, "subsample": 0.7, "colsample_bynode": 0.8}
+
+
+def rows(count: int = 2_000, values: int = 50) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Make features with so few values that each of them has a bin of its own."""
+    random = np.random.default_rng(0)
+    features = random.integers(0, values, (count, 5)).astype(np.float32)
+    return features, features[:, 0] + features[:, 1] + random.normal(size=count) > 1.2 * values
+
+
+def trees(model: Any) -> bytes:
+    return bytes(model.get_booster().save_raw())
+
+
+def test_fit_on_workers_is_near_that_of_one_process() -> None:
+    features, target = rows()
+    one, two = (fit_on_workers(XGBClassifier(**SETTINGS), features, target, n) for n in (0, 2))
+    assert two.predict_proba(features) == pytest.approx(one.predict_proba(features), abs=1e-6)
+
+
+def test_classes_and_numbers_are_predicted() -> None:
+    features, _ = rows()
+    classes = (features[:, 0] // 17).astype(int)
+    classifier = fit_on_workers(XGBClassifier(**SETTINGS), features, classes, 2)
+    assert (classifier.predict(features) == classes).all()
+    regressor = fit_on_workers(XGBRegressor(**SETTINGS), features, features[:, 0], 2)
+    assert regressor.predict(features) == pytest.approx(features[:, 0], abs=2)
+
+
+def test_trees_depend_on_the_number_of_workers_only(dask: DaskNodes) -> None:
+    features, target = rows()
+    fit = partial(fit_on_workers, features=features, target=target)
+    one, two, again = (trees(fit(XGBClassifier(**SAMPLED), count=count)) for count in (0, 2, 2))
+    with open_cluster(dask.settings):
+        found = trees(fit(XGBClassifier(**SAMPLED), count=2))
+    assert again == found == two
+    assert one != two
+
+
+@pytest.fixture(params=["this machine", "cluster"])
+def client(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Yield the client of the workers that share a fit."""
+    if request.param == "this machine":
+        yield local_client(2)
+        return
+    with open_cluster(request.getfixturevalue("dask").settings):
+        yield Client.current()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("number", [0, 1])
+def test_fit_of_a_killed_worker_starts_again(client: Any, number: int) -> None:
+    features, target = rows()
+    fit = partial(fit_on_workers, features=features, target=target, count=2)
+    long = {**SAMPLED, "n_estimators": 3_000}
+    expected = trees(fit(XGBClassifier(**long)))
+    victim = [*client.run(os.getpid).values()][number]
+
+    def kill() -> None:
+        """Kill a worker when both have fitted for a while."""
+        while not all(client.processing().values()):
+            time.sleep(0.1)
+        time.sleep(0.5)
+        os.kill(victim, signal.SIGKILL)
+
+    thread = Thread(target=kill)
+    thread.start()
+    found = trees(fit(XGBClassifier(**long)))
+    assert not thread.is_alive()  # the fit ended after the worker
+    thread.join()
+    assert victim not in client.run(os.getpid).values()
+    assert found == expected
+
+
+def test_too_few_workers_are_an_error() -> None:
+    with pytest.raises(Unavailable, match=r"xgboost\.workers is 3, and 2 workers run"):
+        wait_for(local_client(2), 3, seconds=0.1)
+
+
+def test_workers_of_another_command_are_an_error() -> None:
+    client = local_client(2)
+    workers = [*wait_for(client, 2)]
+    with (
+        MultiLock(workers[1:], client),
+        pytest.raises(Unavailable, match="Another command uses the workers"),
+    ):
+        require_free(client, workers, seconds=0.1)
+    require_free(client, workers, seconds=0.1)
+
+
+def test_wrong_setting_is_not_tried_again() -> None:
+    features, target = rows()
+    with pytest.raises(ValueError, match="max_depth"):
+        fit_on_workers(XGBClassifier(max_depth=-3), features, target, 2)
