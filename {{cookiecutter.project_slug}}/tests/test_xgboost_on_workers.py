@@ -2,24 +2,25 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Thread
 from typing import Any
 
 import numpy as np
 import pytest
 from dask_nodes import DaskNodes
-from distributed import Client, MultiLock
+from distributed import Client
 from numpy.typing import NDArray
 from xgboost import XGBClassifier, XGBRegressor
+from xgboost.callback import TrainingCallback
 
 from project_package.errors import Unavailable
 from project_package.lifecycle.cluster import open_cluster
-from project_package.xgboost_on_workers import fit_on_workers, local_client, require_free, wait_for
+from project_package.xgboost_on_workers import fit_on_workers, local_client, wait_for
 
 SETTINGS = {"n_estimators": 20, "max_depth": 3, "random_state": 7}
+EPOCH = 5
 SAMPLED = {**SETTINGS, "subsample": 0.7, "colsample_bynode": 0.8}
 
 
@@ -69,45 +70,59 @@ def client(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield Client.current()  # type: ignore[no-untyped-call]
 
 
+def kills(victim: int, early: bool) -> TrainingCallback:
+    """Return a callback that kills a worker when it fits, or before the workers have met."""
+
+    class Kill(TrainingCallback):
+        """Local, so that it is sent as a value."""
+
+        state = 0
+
+        def after_iteration(self, _: Any, epoch: int, __: Any) -> bool:
+            if epoch == EPOCH and os.getpid() == victim:
+                os.kill(victim, signal.SIGKILL)
+            return False
+
+        def __setstate__(self, _: Any) -> None:
+            if early and os.getpid() == victim:
+                os.kill(victim, signal.SIGKILL)
+
+    kill = Kill()
+    kill.state = 0  # or __setstate__ would not be called
+    return kill
+
+
 @pytest.mark.system
-@pytest.mark.parametrize("number", [0, 1])
-def test_fit_of_a_killed_worker_starts_again(client: Any, number: int) -> None:
+@pytest.mark.parametrize(("number", "early"), [(0, False), (1, False), (1, True)])
+def test_fit_of_a_killed_worker_starts_again(client: Any, number: int, early: bool) -> None:
     features, target = rows()
     fit = partial(fit_on_workers, features=features, target=target, count=2)
-    long = {**SAMPLED, "n_estimators": 3_000}
-    expected = trees(fit(XGBClassifier(**long)))
+    expected = trees(fit(XGBClassifier(**SAMPLED)))
     victim = [*client.run(os.getpid).values()][number]
-
-    def kill() -> None:
-        """Kill a worker when both have fitted for a while."""
-        while not all(client.processing().values()):
-            time.sleep(0.1)
-        time.sleep(0.5)
-        os.kill(victim, signal.SIGKILL)
-
-    thread = Thread(target=kill)
-    thread.start()
-    found = trees(fit(XGBClassifier(**long)))
-    assert not thread.is_alive()  # the fit ended after the worker
-    thread.join()
+    found = trees(fit(XGBClassifier(**SAMPLED, callbacks=[kills(victim, early)])))
     assert victim not in client.run(os.getpid).values()
     assert found == expected
+
+
+def test_fits_of_two_commands_take_turns(dask: DaskNodes) -> None:
+    features, target = rows()
+
+    def fits(_: int) -> list[bytes]:
+        """Fit as a command does."""
+        with open_cluster(dask.settings):
+            return [
+                trees(fit_on_workers(XGBClassifier(**SAMPLED), features, target, 2))
+                for _ in range(3)
+            ]
+
+    with ThreadPoolExecutor(2) as pool:
+        (one, two) = pool.map(fits, range(2))
+    assert len({*one, *two}) == 1
 
 
 def test_too_few_workers_are_an_error() -> None:
     with pytest.raises(Unavailable, match=r"xgboost\.workers is 3, and 2 workers run"):
         wait_for(local_client(2), 3, seconds=0.1)
-
-
-def test_workers_of_another_command_are_an_error() -> None:
-    client = local_client(2)
-    workers = [*wait_for(client, 2)]
-    with (
-        MultiLock(workers[1:], client),
-        pytest.raises(Unavailable, match="Another command uses the workers"),
-    ):
-        require_free(client, workers, seconds=0.1)
-    require_free(client, workers, seconds=0.1)
 
 
 def test_wrong_setting_is_not_tried_again() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,8 @@ SECONDS = 120
 """How long a fit waits for enough workers."""
 LONGEST = 600
 """How many seconds a worker waits for the others in one step of a fit."""
+NOTICED = 5
+"""Within how many seconds the scheduler notices that a worker is lost."""
 
 
 class XGBoost(Frozen):
@@ -72,26 +75,19 @@ def fit_on_workers(model: Any, features: NDArray[Any], target: NDArray[Any], cou
 
     Raises:
         UserError: the extra `cluster` is missing, or the fit lost workers again and again.
-        Unavailable: there are too few workers, or another command uses them.
+        Unavailable: there are too few workers.
     """
     if not count:
         return model.fit(features, target)
     client = find_client(count)
-    for attempt in range(1, ATTEMPTS + 1):
-        workers = wait_for(client, count)
-        require_free(client, [*workers])
-        try:
-            model.load_model(fit_parts(client, [*workers], model, features, target))
-        except Exception as error:  # of XGBoost, Dask or a socket, if a worker is lost
-            time.sleep(1)  # until the scheduler knows
-            if workers.items() <= running(client).items():
-                raise
-            if attempt == ATTEMPTS:
-                lost = f"A fit lost a worker {ATTEMPTS} times; memory may be too small."
-                raise UserError(lost) from error
-        else:
-            break
-    return model
+    parts = [*zip(np.array_split(features, count), np.array_split(target, count), strict=True)]
+    with fit_lock(client):
+        for _ in range(ATTEMPTS):
+            booster = fit_parts(client, wait_for(client, count), part_of(model, target), parts)
+            if booster:
+                model.load_model(booster)
+                return model
+    raise UserError(f"A fit lost a worker {ATTEMPTS} times; memory may be too small.")
 
 
 def find_client(count: int) -> Any:
@@ -122,6 +118,15 @@ def local_client(count: int) -> Any:
     return Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
 
 
+@lru_cache(maxsize=1)
+def fit_lock(client: Any) -> Any:
+    """Return the lock of fits, which take turns; that of a killed command ends after 30 s."""
+    from distributed import Lock  # noqa: PLC0415  an extra
+
+    with client.as_current():
+        return Lock("xgboost")  # type: ignore[no-untyped-call]
+
+
 def wait_for(client: Any, count: int, seconds: float = SECONDS) -> Mapping[str, str]:
     """Return that many of the running workers, or raise Unavailable if there are fewer."""
     with suppress(TimeoutError):  # they are counted below
@@ -134,71 +139,101 @@ def wait_for(client: Any, count: int, seconds: float = SECONDS) -> Mapping[str, 
     return dict([*found.items()][:count])
 
 
-def require_free(client: Any, workers: Sequence[str], seconds: float = LONGEST) -> None:
-    """Wait until no other fit uses the workers; raise Unavailable if that takes too long.
-
-    XGBoost waits for ever for its lock, which the scheduler keeps for a command that was killed.
-    """
-    from distributed import MultiLock  # noqa: PLC0415  an extra
-
-    lock = MultiLock([*workers], client)
-    if not lock.acquire(timeout=seconds):  # type: ignore[no-untyped-call]
-        raise Unavailable(
-            "Another command uses the workers. If none runs, one was killed during a fit: restart "
-            "the scheduler."
-        )
-    lock.release()  # type: ignore[no-untyped-call]
-
-
 def running(client: Any) -> Mapping[str, str]:
-    """Return the running workers in the order of XGBoost: their addresses, and their folders.
+    """Return the addresses of the running workers, and their folders.
 
     A worker that starts again at the same address has another folder.
     """
-    workers = client.scheduler_info(n_workers=-1)["workers"]
-    ordered = sorted(workers, key=lambda address: f"{workers[address]['name']}]:{address}")
     return {
-        address: workers[address]["local_directory"]
-        for address in ordered
-        if workers[address]["status"] == "running"
+        address: worker["local_directory"]
+        for address, worker in client.scheduler_info(n_workers=-1)["workers"].items()
+        if worker["status"] == "running"
     }
+
+
+def part_of(model: Any, target: NDArray[Any]) -> Any:
+    """Return the regressor that fits a part, which may have few of a classifier's classes."""
+    from xgboost import XGBClassifier, XGBRegressor  # noqa: PLC0415  servers do without it
+
+    settings = model.get_params()
+    if isinstance(model, XGBClassifier):
+        classes = len(np.unique(target))
+        many = {"objective": "multi:softprob", "num_class": classes}
+        settings |= many if classes > 2 else {"objective": "binary:logistic"}
+    return XGBRegressor(**settings)
 
 
 def fit_parts(
     client: Any,
-    workers: Sequence[str],
+    workers: Mapping[str, str],
     model: Any,
-    features: NDArray[Any],
-    target: NDArray[Any],
-) -> bytearray:
-    """Return the booster, of which each worker has fitted a part of the rows."""
-    from xgboost import XGBClassifier, dask  # noqa: PLC0415  servers read parameters without it
-    from xgboost.collective import Config  # noqa: PLC0415
+    parts: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+) -> bytearray | None:
+    """Return the booster, of which each worker has fitted a part; None if a worker was lost."""
+    host = urlsplit(client.scheduler_info()["address"]).hostname
+    group = client.run_on_scheduler(start_tracker, host, len(workers))
+    futures = []
+    try:
+        for number, (worker, part) in enumerate(zip(workers, parts, strict=True)):
+            sent = client.scatter([*part], workers=[worker], direct=True, hash=False)
+            member = {**group, "dmlc_task_id": f"{number:06}"}
+            futures += [client.submit(fit_part, model, *sent, member, workers=[worker], pure=False)]
+        wait_for_parts(client, workers, futures)
+        return bytearray(futures[0].result())
+    except Exception:  # of XGBoost, Dask or a socket, if a worker is lost
+        if not is_lost(client, workers):
+            raise
+    client.cancel(futures)
+    survivors = [*workers.items() & running(client).items()]
+    print("SURV", survivors, running(client))
+    client.restart_workers([address for address, _ in survivors], raise_for_error=False)
+    print("REST", running(client))
+    return None
 
-    scheduler = urlsplit(client.scheduler_info()["address"]).hostname  # XGBoost's tracker is there
-    kind = dask.DaskXGBClassifier if isinstance(model, XGBClassifier) else dask.DaskXGBRegressor
-    fitted = kind(
-        # As many threads as a worker has; it warns that `coll_cfg` is no parameter of trees.
-        **{**model.get_params(), "n_jobs": None, "verbosity": 0},
-        coll_cfg=Config(timeout=LONGEST, tracker_host_ip=scheduler, tracker_timeout=LONGEST),
-    )
-    with client.as_current():
-        fitted.fit(*(spread(client, workers, values) for values in (features, target)))
-    return bytearray(fitted.get_booster().save_raw())
+
+def start_tracker(host: str, count: int) -> Mapping[str, Any]:
+    """Start what XGBoost's workers find each other with; return what they connect with."""
+    from xgboost.tracker import RabitTracker  # noqa: PLC0415  servers read parameters without it
+
+    tracker = RabitTracker(count, host, sortby="task", timeout=LONGEST)
+    tracker.start()
+    Thread(target=tracker.wait_for, daemon=True).start()
+    return {**tracker.worker_args(), "dmlc_timeout": LONGEST}
 
 
-def spread(client: Any, workers: Sequence[str], values: NDArray[Any]) -> Any:
-    """Return values as a Dask array, a part of which is in the memory of each worker."""
-    from dask import array  # noqa: PLC0415  an extra
+def fit_part(
+    model: Any, features: NDArray[Any], target: NDArray[Any], member: Mapping[str, Any]
+) -> bytes:
+    """Fit a model on a part of the rows, together with the other workers; return the booster."""
+    from distributed import get_worker  # noqa: PLC0415  an extra
+    from xgboost.collective import CommunicatorContext  # noqa: PLC0415
 
-    da: Any = array  # without types
-    parts = np.array_split(values, len(workers))
-    sent = [
-        client.scatter(part, workers=[worker], direct=True, hash=False)
-        for part, worker in zip(parts, workers, strict=True)
-    ]
-    chunks = [
-        da.from_delayed(future, shape=part.shape, dtype=part.dtype)
-        for future, part in zip(sent, parts, strict=True)
-    ]
-    return da.concatenate(chunks)
+    with CommunicatorContext(**member):
+        model.set_params(n_jobs=get_worker().state.nthreads).fit(features, target)
+    return bytes(model.get_booster().save_raw())
+
+
+def wait_for_parts(client: Any, workers: Mapping[str, str], parts: Sequence[Any]) -> None:
+    """Wait for all parts; raise the error of one, or ConnectionError if a worker is lost."""
+    from distributed import wait  # noqa: PLC0415  an extra
+
+    done = False
+    while not done:
+        with client.as_current(), suppress(TimeoutError):
+            wait(parts, timeout=1)  # type: ignore[no-untyped-call]
+            done = True
+        for part in parts:
+            if part.status == "error":
+                part.result()
+        if not done and not workers.items() <= running(client).items():
+            raise ConnectionError
+
+
+def is_lost(client: Any, workers: Mapping[str, str], seconds: float = NOTICED) -> bool:
+    """Return whether a worker is lost, which the scheduler may notice after the others."""
+    deadline = time.monotonic() + seconds
+    while workers.items() <= running(client).items():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
