@@ -185,9 +185,7 @@ def fit_parts(
             raise
     client.cancel(futures)
     survivors = [*workers.items() & running(client).items()]
-    print("SURV", survivors, running(client))
     client.restart_workers([address for address, _ in survivors], raise_for_error=False)
-    print("REST", running(client))
     return None
 
 
