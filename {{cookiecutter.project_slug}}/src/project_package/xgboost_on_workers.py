@@ -79,14 +79,16 @@ def fit_on_workers(model: Any, features: NDArray[Any], target: NDArray[Any], cou
     """
     if not count:
         return model.fit(features, target)
-    client = find_client(count)
     parts = [*zip(np.array_split(features, count), np.array_split(target, count), strict=True)]
-    with fit_lock(client):
-        for _ in range(ATTEMPTS):
+    for _ in range(ATTEMPTS):
+        client = find_client(count)
+        with fit_lock(client):
             booster = fit_parts(client, wait_for(client, count), part_of(model, target), parts)
-            if booster:
-                model.load_model(booster)
-                return model
+        if booster:
+            model.load_model(booster)
+            return model
+        if client.cluster:  # of this machine: it may not start its lost worker again
+            close_local(client)
     raise UserError(f"A fit lost a worker {ATTEMPTS} times; memory may be too small.")
 
 
@@ -116,6 +118,13 @@ def local_client(count: int) -> Any:
         silence_logs="ERROR",  # it warns of workers that end with their client
     )
     return Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+
+
+def close_local(client: Any) -> None:
+    """End the processes of `local_client`, which starts others when it is called again."""
+    local_client.cache_clear()
+    client.cluster.close()
+    client.close()
 
 
 @lru_cache(maxsize=1)
@@ -184,8 +193,9 @@ def fit_parts(
         if not is_lost(client, workers):
             raise
     client.cancel(futures)
-    survivors = [*workers.items() & running(client).items()]
-    client.restart_workers([address for address, _ in survivors], raise_for_error=False)
+    if not client.cluster:  # of others, whose workers still wait for the lost one
+        survivors = [*workers.items() & running(client).items()]
+        client.restart_workers([address for address, _ in survivors], raise_for_error=False)
     return None
 
 
