@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,6 +26,18 @@ from project_package.xgboost_on_workers import fit_on_workers, local_client, wai
 SETTINGS = {"n_estimators": 20, "max_depth": 3, "random_state": 7}
 EPOCH = 5
 SAMPLED = {**SETTINGS, "subsample": 0.7, "colsample_bynode": 0.8}
+FIT = """
+import sys
+import numpy as np
+from project_package.lifecycle.cluster import open_cluster
+from project_package.settings import Settings
+from project_package.xgboost_on_workers import fit_on_workers
+from xgboost import XGBRegressor
+
+numbers = np.arange(1000.0)
+with open_cluster(Settings.model_validate_json(sys.argv[1])):
+    fit_on_workers(XGBRegressor(n_estimators=2000), numbers[:, None], numbers, 2)
+"""
 
 
 def rows(count: int = 2_000, values: int = 50) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -119,6 +134,22 @@ def test_fits_of_two_commands_take_turns(dask: DaskNodes) -> None:
     with ThreadPoolExecutor(2) as pool:
         (one, two) = pool.map(fits, range(2))
     assert len({*one, *two}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_next_fit_goes_on_when_a_command_is_killed(dask: DaskNodes) -> None:
+    features, target = rows()
+    expected = trees(fit_on_workers(XGBClassifier(**SAMPLED), features, target, 2))
+    command = [sys.executable, "-c", FIT, dask.settings.model_dump_json()]
+    with open_cluster(dask.settings):
+        killed = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": ":".join(sys.path)})
+        while not any(Client.current().processing().values()):  # type: ignore[no-untyped-call]
+            time.sleep(0.01)
+        killed.kill()
+        killed.wait()
+        found = trees(fit_on_workers(XGBClassifier(**SAMPLED), features, target, 2))
+    assert found == expected
 
 
 def test_too_few_workers_are_an_error() -> None:

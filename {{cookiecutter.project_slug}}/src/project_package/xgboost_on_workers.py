@@ -29,7 +29,7 @@ ATTEMPTS = 3
 SECONDS = 120
 """How long a fit waits for enough workers."""
 LONGEST = 600
-"""How many seconds a worker waits for the others in one step of a fit."""
+"""How many seconds a worker waits for the others: to meet, and in one step of a fit."""
 NOTICED = 5
 """Within how many seconds the scheduler notices that a worker is lost."""
 
@@ -115,7 +115,7 @@ def local_client(count: int) -> Any:
         security=True,  # TLS, with a certificate of its own
         dashboard_address="127.0.0.1:0",
         scheduler_kwargs={"dashboard": False},
-        silence_logs="ERROR",  # it warns of workers that end with their client
+        silence_logs="CRITICAL",  # it reports workers that end with their client
     )
     return Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
 
@@ -183,10 +183,14 @@ def fit_parts(
     group = client.run_on_scheduler(start_tracker, host, len(workers))
     futures = []
     try:
-        for number, (worker, part) in enumerate(zip(workers, parts, strict=True)):
-            sent = client.scatter([*part], workers=[worker], direct=True, hash=False)
+        sent = [
+            client.scatter([*part], workers=[worker], direct=True, hash=False)
+            for worker, part in zip(workers, parts, strict=True)
+        ]
+        for number, worker in enumerate(workers):
             member = {**group, "dmlc_task_id": f"{number:06}"}
-            futures += [client.submit(fit_part, model, *sent, member, workers=[worker], pure=False)]
+            task = fit_part, model, *sent[number], member
+            futures.append(client.submit(*task, workers=[worker], pure=False))
         wait_for_parts(client, workers, futures)
         return bytearray(futures[0].result())
     except Exception:  # of XGBoost, Dask or a socket, if a worker is lost
