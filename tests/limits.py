@@ -24,7 +24,7 @@ BUDGETS = {
     # page for people, large files of bundles, and lately traces, prompts in MLflow and what is
     # logged of single test rows, fits on a cluster, predictions of folders and buckets, and rows
     # that are references to files. These limits hold what there is: lower them as the code shrinks.
-    "core with history": Budget(7_475, aim=4_500),
+    "core with history": Budget(7_476, aim=4_500),
     "core without history": Budget(6_300, aim=3_800),
     # 1,965 and 1,735, until a body could be a file with several instances, and a request traced.
     "core: serving with history": Budget(1_985, aim=1_350),
@@ -52,8 +52,10 @@ BUDGETS = {
     # 1,700, until traces, a judge, answers in MLflow and embeddings in PostgreSQL came.
     "use case support": Budget(2_200),
     # 2,000, until lags, texts, monotone answers, weights of classes and two figures came; 2,495,
-    # until batches were in files.
-    "use case tabular": Budget(2_515, aim=2_000),
+    # until batches were in files; 2,515, until workers shared a fit.
+    "use case tabular": Budget(2_680, aim=2_000),
+    # As the others, until workers shared a fit.
+    "use case fraud": Budget(1_380, aim=1_225),
     "tests / source": Budget(1.4, aim=1.15),
     # Lines of docs for each line of code.
     "docs / code of source": Budget(0.18, at_least=True),
