@@ -53,9 +53,9 @@ BUDGETS = {
     "use case support": Budget(2_200),
     # 2,000, until lags, texts, monotone answers, weights of classes and two figures came; 2,495,
     # until batches were in files; 2,515, until workers shared a fit.
-    "use case tabular": Budget(2_680, aim=2_000),
+    "use case tabular": Budget(2_685, aim=2_000),
     # As the others, until workers shared a fit.
-    "use case fraud": Budget(1_380, aim=1_225),
+    "use case fraud": Budget(1_385, aim=1_225),
     "tests / source": Budget(1.4, aim=1.15),
     # Lines of docs for each line of code.
     "docs / code of source": Budget(0.18, at_least=True),

@@ -187,10 +187,9 @@ def fit_parts(
             client.scatter([*part], workers=[worker], direct=True, hash=False)
             for worker, part in zip(workers, parts, strict=True)
         ]
-        for number, worker in enumerate(workers):
+        for number, (worker, part) in enumerate(zip(workers, sent, strict=True)):
             member = {**group, "dmlc_task_id": f"{number:06}"}
-            task = fit_part, model, *sent[number], member
-            futures.append(client.submit(*task, workers=[worker], pure=False))
+            futures += [client.submit(fit_part, model, *part, member, workers=[worker], pure=False)]
         wait_for_parts(client, workers, futures)
         return bytearray(futures[0].result())
     except Exception:  # of XGBoost, Dask or a socket, if a worker is lost
