@@ -1,4 +1,4 @@
-"""One XGBoost fit on two workers: near that of one process, the same anywhere and after a kill."""
+"""One XGBoost fit on two workers: near that of one process, and the same after a kill."""
 
 import os
 import signal
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from xgboost import XGBClassifier, XGBRegressor
 from xgboost.callback import TrainingCallback
 
-from project_package.errors import Unavailable
+from project_package.errors import Unavailable, UserError
 from project_package.lifecycle.cluster import open_cluster
-from project_package.xgboost_on_workers import fit_on_workers, local_client, wait_for
+from project_package.xgboost_on_workers import fit_on_workers, wait_for
 
 SETTINGS = {"n_estimators": 20, "max_depth": 3, "random_state": 7}
 EPOCH = 5
@@ -50,12 +50,21 @@ def trees(model: Any) -> bytes:
     return bytes(model.get_booster().save_raw())
 
 
+@pytest.fixture
+def client(dask: DaskNodes) -> Iterator[Any]:
+    """Yield the client of the workers that share fits."""
+    with open_cluster(dask.settings):
+        yield Client.current()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.usefixtures("client")
 def test_fit_on_workers_is_near_that_of_one_process() -> None:
     features, target = rows()
     one, two = (fit_on_workers(XGBClassifier(**SETTINGS), features, target, n) for n in (0, 2))
     assert two.predict_proba(features) == pytest.approx(one.predict_proba(features), abs=1e-6)
 
 
+@pytest.mark.usefixtures("client")
 def test_classes_and_numbers_are_predicted() -> None:
     features, _ = rows()
     classes = (features[:, 0] // 17).astype(int)
@@ -65,24 +74,13 @@ def test_classes_and_numbers_are_predicted() -> None:
     assert regressor.predict(features) == pytest.approx(features[:, 0], abs=2)
 
 
-def test_trees_depend_on_the_number_of_workers_only(dask: DaskNodes) -> None:
+@pytest.mark.usefixtures("client")
+def test_trees_depend_on_the_number_of_workers() -> None:
     features, target = rows()
-    fit = partial(fit_on_workers, features=features, target=target)
-    one, two, again = (trees(fit(XGBClassifier(**SAMPLED), count=count)) for count in (0, 2, 2))
-    with open_cluster(dask.settings):
-        found = trees(fit(XGBClassifier(**SAMPLED), count=2))
-    assert again == found == two
-    assert one != two
-
-
-@pytest.fixture(params=["this machine", "cluster"])
-def client(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Yield the client of the workers that share a fit."""
-    if request.param == "this machine":
-        yield local_client(2)
-        return
-    with open_cluster(request.getfixturevalue("dask").settings):
-        yield Client.current()  # type: ignore[no-untyped-call]
+    one, two, again = (
+        trees(fit_on_workers(XGBClassifier(**SAMPLED), features, target, n)) for n in (0, 2, 2)
+    )
+    assert one != two == again
 
 
 def kills(victim: int, early: bool) -> TrainingCallback:
@@ -138,25 +136,29 @@ def test_fits_of_two_commands_take_turns(dask: DaskNodes) -> None:
 
 @pytest.mark.slow
 @pytest.mark.system
-def test_next_fit_goes_on_when_a_command_is_killed(dask: DaskNodes) -> None:
+def test_next_fit_goes_on_when_a_command_is_killed(dask: DaskNodes, client: Any) -> None:
     features, target = rows()
     expected = trees(fit_on_workers(XGBClassifier(**SAMPLED), features, target, 2))
     command = [sys.executable, "-c", FIT, dask.settings.model_dump_json()]
-    with open_cluster(dask.settings):
-        killed = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": ":".join(sys.path)})
-        while not any(Client.current().processing().values()):  # type: ignore[no-untyped-call]
-            time.sleep(0.01)
-        killed.kill()
-        killed.wait()
-        found = trees(fit_on_workers(XGBClassifier(**SAMPLED), features, target, 2))
-    assert found == expected
+    killed = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": ":".join(sys.path)})
+    while not any(client.processing().values()):
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    assert trees(fit_on_workers(XGBClassifier(**SAMPLED), features, target, 2)) == expected
 
 
-def test_too_few_workers_are_an_error() -> None:
+def test_too_few_workers_are_an_error(client: Any) -> None:
     with pytest.raises(Unavailable, match=r"xgboost\.workers is 3, and 2 workers run"):
-        wait_for(local_client(2), 3, seconds=0.1)
+        wait_for(client, 3, seconds=0.1)
 
 
+def test_workers_require_a_cluster() -> None:
+    with pytest.raises(UserError, match="requires CLUSTER"):
+        fit_on_workers(XGBClassifier(), *rows(), 2)
+
+
+@pytest.mark.usefixtures("client")
 def test_wrong_setting_is_not_tried_again() -> None:
     features, target = rows()
     with pytest.raises(ValueError, match="max_depth"):

@@ -1,16 +1,13 @@
-"""Fit one XGBoost model on several workers, each with a part of the rows.
+"""Fit one XGBoost model on several workers of a Dask cluster, each with a part of the rows.
 
-The workers are those of the Dask cluster that a command uses, or processes of this machine: both
-give the same model. XGBoost merges quantiles and histograms of the parts, over connections of its
-own, which have no TLS.
+The workers send each other quantiles and histograms, over connections of XGBoost's own. These have
+no TLS.
 """
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -29,7 +26,7 @@ ATTEMPTS = 3
 SECONDS = 120
 """How long a fit waits for enough workers."""
 LONGEST = 600
-"""How many seconds a worker waits for the others: to meet, and in one step of a fit."""
+"""How many seconds a worker waits for the others in one step of a fit."""
 NOTICED = 5
 """Within how many seconds the scheduler notices that a worker is lost."""
 
@@ -74,66 +71,32 @@ def fit_on_workers(model: Any, features: NDArray[Any], target: NDArray[Any], cou
         count: of workers; 0: the fit is in this process.
 
     Raises:
-        UserError: the extra `cluster` is missing, or the fit lost workers again and again.
+        UserError: there is no cluster, or the fit lost workers again and again.
         Unavailable: there are too few workers.
     """
     if not count:
         return model.fit(features, target)
+    client = find_client()
+    from distributed import Lock  # noqa: PLC0415  an extra
+
     parts = [*zip(np.array_split(features, count), np.array_split(target, count), strict=True)]
-    for _ in range(ATTEMPTS):
-        client = find_client(count)
-        with fit_lock(client):
+    with Lock("xgboost"):  # type: ignore[no-untyped-call]  # that of a killed command ends after 30 s
+        for _ in range(ATTEMPTS):
             booster = fit_parts(client, wait_for(client, count), part_of(model, target), parts)
-        if booster:
-            model.load_model(booster)
-            return model
-        if client.cluster:  # of this machine: it may not start its lost worker again
-            close_local(client)
+            if booster:
+                model.load_model(booster)
+                return model
     raise UserError(f"A fit lost a worker {ATTEMPTS} times; memory may be too small.")
 
 
-def find_client(count: int) -> Any:
-    """Return the client of the command's cluster, or of workers on this machine."""
+def find_client() -> Any:
+    """Return the client of the cluster that the command uses."""
     try:
         from distributed import Client  # noqa: PLC0415  an extra
-    except ImportError as error:
-        raise UserError("xgboost.workers requires `uv sync --extra cluster`.") from error
-    try:
+
         return Client.current(allow_global=False)  # type: ignore[no-untyped-call]
-    except ValueError:  # there is none
-        return local_client(count)
-
-
-@lru_cache(maxsize=1)
-def local_client(count: int) -> Any:
-    """Return a client of new processes of this machine, which end with this one."""
-    from distributed import Client, LocalCluster  # noqa: PLC0415  an extra
-
-    cluster = LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=count,
-        threads_per_worker=1,
-        security=True,  # TLS, with a certificate of its own
-        dashboard_address="127.0.0.1:0",
-        scheduler_kwargs={"dashboard": False},
-        silence_logs="CRITICAL",  # it reports workers that end with their client
-    )
-    return Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
-
-
-def close_local(client: Any) -> None:
-    """End the processes of `local_client`, which starts others when it is called again."""
-    local_client.cache_clear()
-    client.cluster.close()
-    client.close()
-
-
-@lru_cache(maxsize=1)
-def fit_lock(client: Any) -> Any:
-    """Return the lock of fits, which take turns; that of a killed command ends after 30 s."""
-    from distributed import Lock  # noqa: PLC0415  an extra
-
-    with client.as_current():
-        return Lock("xgboost")  # type: ignore[no-untyped-call]
+    except (ImportError, ValueError) as error:
+        raise UserError("xgboost.workers requires CLUSTER; 0 fits in one process.") from error
 
 
 def wait_for(client: Any, count: int, seconds: float = SECONDS) -> Mapping[str, str]:
@@ -179,37 +142,31 @@ def fit_parts(
     parts: Sequence[tuple[NDArray[Any], NDArray[Any]]],
 ) -> bytearray | None:
     """Return the booster, of which each worker has fitted a part; None if a worker was lost."""
-    host = urlsplit(client.scheduler_info()["address"]).hostname
-    group = client.run_on_scheduler(start_tracker, host, len(workers))
+    from distributed.utils import get_ip  # noqa: PLC0415  an extra
+    from xgboost.core import XGBoostError  # noqa: PLC0415  servers do without it
+    from xgboost.tracker import RabitTracker  # noqa: PLC0415
+
+    scheduler = urlsplit(client.scheduler_info()["address"]).hostname
+    # Where the workers meet: in this process, so that none waits for the others if it ends.
+    tracker = RabitTracker(len(workers), get_ip(scheduler), sortby="task")
+    tracker.start()
+    group = {**tracker.worker_args(), "dmlc_timeout": LONGEST}
     futures = []
     try:
-        sent = [
-            client.scatter([*part], workers=[worker], direct=True, hash=False)
-            for worker, part in zip(workers, parts, strict=True)
-        ]
-        for number, (worker, part) in enumerate(zip(workers, sent, strict=True)):
+        for number, (worker, part) in enumerate(zip(workers, parts, strict=True)):
+            sent = client.scatter([*part], workers=[worker], direct=True, hash=False)
             member = {**group, "dmlc_task_id": f"{number:06}"}
-            futures += [client.submit(fit_part, model, *part, member, workers=[worker], pure=False)]
+            futures += [client.submit(fit_part, model, *sent, member, workers=[worker], pure=False)]
         wait_for_parts(client, workers, futures)
         return bytearray(futures[0].result())
     except Exception:  # of XGBoost, Dask or a socket, if a worker is lost
         if not is_lost(client, workers):
             raise
-    client.cancel(futures)
-    if not client.cluster:  # of others, whose workers still wait for the lost one
-        survivors = [*workers.items() & running(client).items()]
-        client.restart_workers([address for address, _ in survivors], raise_for_error=False)
+    finally:
+        with suppress(XGBoostError):  # not all have met
+            tracker.free()
+        client.cancel(futures)
     return None
-
-
-def start_tracker(host: str, count: int) -> Mapping[str, Any]:
-    """Start what XGBoost's workers find each other with; return what they connect with."""
-    from xgboost.tracker import RabitTracker  # noqa: PLC0415  servers read parameters without it
-
-    tracker = RabitTracker(count, host, sortby="task", timeout=LONGEST)
-    tracker.start()
-    Thread(target=tracker.wait_for, daemon=True).start()
-    return {**tracker.worker_args(), "dmlc_timeout": LONGEST}
 
 
 def fit_part(
@@ -230,7 +187,7 @@ def wait_for_parts(client: Any, workers: Mapping[str, str], parts: Sequence[Any]
 
     done = False
     while not done:
-        with client.as_current(), suppress(TimeoutError):
+        with suppress(TimeoutError):
             wait(parts, timeout=1)  # type: ignore[no-untyped-call]
             done = True
         for part in parts:

@@ -141,10 +141,11 @@ def open_cluster(settings: Settings) -> Iterator[Runs]:
     with connect(settings) as client, client.as_current():  # for fits that share it
         from distributed import KilledWorker  # noqa: PLC0415  an extra
 
+        lost = f"The scheduler of {settings.cluster} is lost: run the command again."
+
         def run(
             threads: int | None, function: Callable[[Any], Any], tasks: Sequence[Any]
         ) -> Iterator[Any]:
-            lost = f"The scheduler of {settings.cluster} is lost: run the command again."
             if client.status == "closed":
                 raise Unavailable(lost)
             one = partial(call, function, threads)
@@ -158,7 +159,12 @@ def open_cluster(settings: Settings) -> Iterator[Runs]:
                 except CancelledError as error:
                     raise Unavailable(lost) from error
 
-        yield lambda parallel: map if parallel is None else partial(run, 1 if parallel else None)
+        try:
+            yield lambda parallel: map if parallel is None else partial(run, 1 if parallel else None)
+        except Exception as error:  # of Dask: any
+            if client.status != "closed" or isinstance(error, UserError):
+                raise
+            raise Unavailable(lost) from error
 
 
 def connect(settings: Settings) -> Any:
@@ -179,7 +185,7 @@ def connect(settings: Settings) -> Any:
             "CLUSTER requires the files CLUSTER_CA, CLUSTER_CERT and CLUSTER_KEY; there is no "
             f"file {', '.join(absent)}."
         )
-    for name in ("distributed", "distributed.client"):  # each has a level of its own
+    for name in ("distributed", "distributed.client", "tornado.application"):  # each has a level
         logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are raised
     security = Security(  # type: ignore[no-untyped-call]
         require_encryption=True,
