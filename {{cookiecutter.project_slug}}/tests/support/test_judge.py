@@ -109,11 +109,12 @@ def test_reason_of_no_judgement_is_named(
 
 
 def test_spent_budget_leaves_the_rest_unjudged(monkeypatch: pytest.MonkeyPatch) -> None:
-    with providing(reply, monkeypatch) as asked:
+    with providing(lambda *_: 503, monkeypatch) as asked:  # what it can cost remains reserved
         judged = judge(provider="openai", tokens_a_day=1_500)
     assert len(asked.asked) == 1
-    assert sorted(judged[judge_module.JUDGEMENT].tolist())[:3] == ["", "budget", "budget"]
-    assert judge_module.agreement(ROWS, judged)["unjudged"] >= 2
+    judgements = sorted(judged[judge_module.JUDGEMENT])
+    assert judgements == ["", "budget", "budget", "provider"]
+    assert judge_module.agreement(ROWS, judged)["unjudged"] == 3
 
 
 def test_as_many_answers_are_judged_as_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

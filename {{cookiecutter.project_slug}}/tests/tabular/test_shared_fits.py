@@ -2,9 +2,11 @@
 
 import optuna
 import pytest
+from dask_nodes import DaskNodes
 from tabular.tables import error, problem, rows
 
 from project_package.contract.training import Candidate
+from project_package.lifecycle.cluster import open_cluster
 from project_package.onnx_runtime import GRAPH
 from project_package.tabular.models import candidates
 from project_package.xgboost_on_workers import share_fits
@@ -19,10 +21,11 @@ def shared(target: str) -> Candidate:
 
 
 @pytest.mark.parametrize("target", ["left", "plan", "spent"])
-def test_model_of_two_workers_is_as_good_as_that_of_one(target: str) -> None:
+def test_model_of_two_workers_is_as_good_as_that_of_one(dask: DaskNodes, target: str) -> None:
     two = shared(target)
     one = {**two.start, "workers": 0}
-    alone, together = (two.fit(rows(400), settings, 7) for settings in (one, two.start))
+    with open_cluster(dask.settings):
+        alone, together = (two.fit(rows(400), settings, 7) for settings in (one, two.start))
     assert alone.files()[GRAPH] != together.files()[GRAPH]
     errors = [error(TEST, target, fitted.predict(TEST)) for fitted in (alone, together)]
     assert errors[1] < 1.1 * errors[0]

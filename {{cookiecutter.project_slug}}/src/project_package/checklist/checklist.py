@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..errors import GateRefused, UserError
+from ..lifecycle.cluster import open_cluster
 from ..lifecycle.project import Project
 from ..lifecycle.report import fill
 from ..lifecycle.workspace import replace_text
@@ -32,9 +33,14 @@ def checklist(project: Project, open_events: "OpenEvents | None") -> Score:
     Raises:
         GateRefused: a check failed.
         UserError: there is no champion.
+        Unavailable: the cluster of the settings does not answer.
     """
     logging.getLogger(PACKAGE).addHandler(logging.NullHandler())  # servers refuse what checks break
-    with TemporaryDirectory() as folder, project.console.step("checklist") as progress:
+    with (
+        TemporaryDirectory() as folder,
+        open_cluster(project.settings),  # for fits that share it
+        project.console.step("checklist") as progress,
+    ):
         subject = Subject(project, open_events, Path(folder))
         version = str(subject.version.number)
         rows = []
