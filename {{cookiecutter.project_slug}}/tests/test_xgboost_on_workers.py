@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from dask_nodes import DaskNodes
+from dask_nodes import DaskNodes, run_nodes
 from distributed import Client
 from numpy.typing import NDArray
 from xgboost import XGBClassifier, XGBRegressor
@@ -116,6 +118,25 @@ def test_fit_of_a_killed_worker_starts_again(client: Any, number: int, early: bo
     with pytest.raises(ProcessLookupError):
         os.kill(victim, 0)
     assert found == expected
+
+
+@pytest.mark.system
+def test_lost_scheduler_is_one_sentence(tmp_path: Path) -> None:
+    with run_nodes(tmp_path) as nodes:
+        pid = nodes.scheduler.pid
+
+        class Kill(TrainingCallback):
+            """Kills the scheduler; local, so that it is sent as a value."""
+
+            def after_iteration(self, *_: Any) -> bool:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                return False
+
+        model = XGBClassifier(**SETTINGS, callbacks=[Kill()])
+        with pytest.raises(Unavailable, match="The scheduler of .* is lost"):
+            with open_cluster(nodes.settings):
+                fit_on_workers(model, *rows(), 2)
 
 
 def test_fits_of_two_commands_take_turns(dask: DaskNodes) -> None:
