@@ -113,7 +113,7 @@ def _with_history(batch: pl.DataFrame, folder: Path, data: Data) -> pl.DataFrame
     raw = list(Payment.model_fields)
     first, last = batch.select(time.min().alias("first"), time.max().alias("last")).row(0)
     if (prepared := folder / HISTORY_FILE).exists():
-        past = pl.scan_parquet(prepared)
+        past = pl.scan_parquet(prepared).filter(time.is_between(first - LOOKBACK, last))
     else:
         past = _settle(pl.scan_parquet(folder / ROWS_FILE), last, data.max_blank)
     known = past.filter(again).collect()
