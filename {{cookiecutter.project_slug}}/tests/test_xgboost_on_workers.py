@@ -134,9 +134,9 @@ def test_lost_scheduler_is_one_sentence(tmp_path: Path) -> None:
                 return False
 
         model = XGBClassifier(**SETTINGS, callbacks=[Kill()])
-        with pytest.raises(Unavailable, match="The scheduler of .* is lost"):
-            with open_cluster(nodes.settings):
-                fit_on_workers(model, *rows(), 2)
+        lost = pytest.raises(Unavailable, match=r"The scheduler of .* is lost")
+        with lost, open_cluster(nodes.settings):
+            fit_on_workers(model, *rows(), 2)
 
 
 def test_fits_of_two_commands_take_turns(dask: DaskNodes) -> None:

@@ -147,8 +147,9 @@ def fit_parts(
     from xgboost.tracker import RabitTracker  # noqa: PLC0415
 
     scheduler = urlsplit(client.scheduler_info()["address"]).hostname
+    here = get_ip(scheduler)  # type: ignore[no-untyped-call]
     # Where the workers meet: in this process, so that none waits for the others if it ends.
-    tracker = RabitTracker(len(workers), get_ip(scheduler), sortby="task")
+    tracker = RabitTracker(len(workers), here, sortby="task")
     tracker.start()
     group = {**tracker.worker_args(), "dmlc_timeout": LONGEST}
     futures = []

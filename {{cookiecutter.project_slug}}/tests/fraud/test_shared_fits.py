@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dask_nodes import CLUSTER, DaskNodes
+from dask_nodes import DaskNodes
 from projects import open_project
 
 from project_package.fraud import training
@@ -16,9 +16,7 @@ TINY = Path(__file__).with_name("tiny.toml").read_text()
 
 
 @pytest.mark.system
-def test_model_is_the_same_each_time_and_names_its_workers(
-    dask: DaskNodes, tmp_path: Path
-) -> None:
+def test_model_is_the_same_each_time_and_names_its_workers(dask: DaskNodes, tmp_path: Path) -> None:
     graphs: list[bytes] = []
     for number in range(2):
         root = tmp_path / str(number)

@@ -139,32 +139,38 @@ def open_cluster(settings: Settings) -> Iterator[Runs]:
             yield lambda parallel: processes.run if parallel else map
         return
     with connect(settings) as client, client.as_current():  # for fits that share it
-        from distributed import KilledWorker  # noqa: PLC0415  an extra
-
-        lost = f"The scheduler of {settings.cluster} is lost: run the command again."
-
-        def run(
-            threads: int | None, function: Callable[[Any], Any], tasks: Sequence[Any]
-        ) -> Iterator[Any]:
-            if client.status == "closed":
-                raise Unavailable(lost)
-            one = partial(call, function, threads)
-            futures = [client.submit(one, task, pure=False) for task in tasks]
-            for task, future in zip(tasks, futures, strict=True):
-                try:
-                    yield future.result()
-                except KilledWorker as error:
-                    number = error.allowed_failures + 1
-                    raise UserError(f"{task}: {number} workers ended that worked on it.") from error
-                except CancelledError as error:
-                    raise Unavailable(lost) from error
-
+        run = partial(run_on_workers, client)
         try:
-            yield lambda parallel: map if parallel is None else partial(run, 1 if parallel else None)
+            yield (
+                lambda parallel: map if parallel is None else partial(run, 1 if parallel else None)
+            )
+        except UserError:
+            raise
         except Exception as error:  # of Dask: any
-            if client.status != "closed" or isinstance(error, UserError):
-                raise
-            raise Unavailable(lost) from error
+            if client.status == "closed" or isinstance(error, CancelledError):
+                lost = f"The scheduler of {settings.cluster} is lost: run the command again."
+                raise Unavailable(lost) from error
+            raise
+
+
+def run_on_workers(
+    client: Any, threads: int | None, function: Callable[[Any], Any], tasks: Sequence[Any]
+) -> Iterator[Any]:
+    """Yield what a function returns for each task, in order.
+
+    Raises:
+        UserError: a task ends the workers that work on it.
+    """
+    from distributed import KilledWorker  # noqa: PLC0415  an extra
+
+    one = partial(call, function, threads)
+    futures = [client.submit(one, task, pure=False) for task in tasks]
+    for task, future in zip(tasks, futures, strict=True):
+        try:
+            yield future.result()
+        except KilledWorker as error:
+            number = error.allowed_failures + 1
+            raise UserError(f"{task}: {number} workers ended that worked on it.") from error
 
 
 def connect(settings: Settings) -> Any:
