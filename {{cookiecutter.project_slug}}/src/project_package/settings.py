@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     client_key: SecretStr = SecretStr("")
     """API key of `ml simulate` (scopes predict and labels) and of `monitor.metrics` (admin)."""
     cluster: str = Field(default="", pattern="^(tls://.+)?$")
-    """tls:// address of a Dask scheduler for fits and features; empty means this machine."""
+    """tls:// address of a Dask scheduler that runs tasks; empty means this machine."""
     cluster_ca: str = ""
     """File with the certificate of the authority that signed those of the cluster."""
     cluster_cert: str = ""
