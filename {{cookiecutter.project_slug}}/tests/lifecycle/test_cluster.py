@@ -130,9 +130,9 @@ def test_missing_certificates_are_named(dask: DaskNodes) -> None:
 
 
 def test_lost_scheduler_is_one_sentence(tmp_path: Path) -> None:
-    with run_nodes(tmp_path) as nodes, open_cluster(nodes.settings) as runs:
+    lost = pytest.raises(Unavailable, match="is lost: run the command again")
+    with run_nodes(tmp_path) as nodes, lost, open_cluster(nodes.settings) as runs:
         results = iter(runs(True)(wait, squares(tmp_path)))
         assert next(results) == 0
         nodes.scheduler.kill()
-        with pytest.raises(Unavailable, match="is lost: run the command again"):
-            list(results)
+        list(results)
