@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dask_nodes import DaskNodes
+from dask_nodes import CLUSTER, DaskNodes
 from projects import open_project
 
 from project_package.fraud import training
@@ -24,7 +24,8 @@ def test_model_is_the_same_each_time_and_names_its_workers(dask: DaskNodes, tmp_
         (root / "params.toml").write_text(f"{TINY}\n[xgboost]\nworkers = 2\n")
         project = open_project(training, root)
         make_dataset(project)
-        train(replace(project, settings=dask.settings))
+        of_cluster = dask.settings.model_dump(include=CLUSTER)
+        train(replace(project, settings=project.settings.model_copy(update=of_cluster)))
         (version,) = project.registry.versions()
         bundle = project.registry.bundle(version)
         assert (bundle.manifest.candidate, bundle.manifest.settings["workers"]) == ("xgboost", 2)
