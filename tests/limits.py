@@ -24,8 +24,8 @@ BUDGETS = {
     # page for people, large files of bundles, and lately traces, prompts in MLflow and what is
     # logged of single test rows, fits on a cluster, predictions of folders and buckets, and rows
     # that are references to files. These limits hold what there is: lower them as the code shrinks.
-    "core with history": Budget(7_476, aim=4_500),
-    "core without history": Budget(6_300, aim=3_800),
+    "core with history": Budget(7_482, aim=4_500),
+    "core without history": Budget(6_306, aim=3_800),
     # 1,965 and 1,735, until a body could be a file with several instances, and a request traced.
     "core: serving with history": Budget(1_985, aim=1_350),
     "core: serving without history": Budget(1_752, aim=1_200),
@@ -36,7 +36,7 @@ BUDGETS = {
     "core: state": Budget(490, aim=300),
     # 1,200, until skew, slices, the server's errors and labels of files came.
     "monitoring": Budget(1_255, aim=900),
-    "checklist": Budget(1_555, aim=1_200),
+    "checklist": Budget(1_556, aim=1_200),
     "use case: monitoring": Budget(160, aim=100),
     "use case: agent": Budget(600),
     # For those that have no row of their own; 1,175, until chunks and batches of files came.
